@@ -1,0 +1,124 @@
+"""Finds the files of data sets on this machine, and fetches the public ones."""
+
+import hashlib
+import importlib.util
+import logging
+import os
+import sys
+from pathlib import Path
+
+from datamodules.catalog import ENTRIES, DataFile, Recipe
+from gnn_sim2real.errors import DatasetNotFoundError
+from gnn_sim2real.files import default_cache_folder
+
+__all__ = ["ENTRIES", "DataFile", "Recipe", "find_file", "find_table"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_file(name: str, path: str | Path | None = None) -> Path:
+    """Find the file of a data set; fetch it if it is public and nowhere on this machine.
+
+    Args:
+        name: A data set of the registry.
+        path: The user's own file, absolute or relative to the working folder or to `$GNN_SIM2REAL_DATA`. When
+            given, no other place counts.
+
+    Returns:
+        The file. A registered file with other content is used with a warning: it may be a newer version.
+
+    Raises:
+        DatasetNotFoundError: If the file is nowhere and cannot be downloaded.
+        ValueError: If the registry has no such name.
+    """
+    if name not in ENTRIES:
+        raise ValueError(f'there is no data set "{name}": accepted are {", ".join(sorted(ENTRIES))}')
+    entry = ENTRIES[name]
+    places = _below_data_folder(entry.relative_path) if path is None else _places(path)
+    for place in places:
+        if place.is_file():
+            if isinstance(entry, DataFile):
+                _warn_of_other_content(entry, place)
+            return place
+    if path is None and isinstance(entry, DataFile):
+        return _download(entry, places)
+    raise DatasetNotFoundError(f'no file for "{name}": {_say_places(places)}; {_advise(entry)}')
+
+
+def find_table(path: str | Path) -> Path:
+    """Find a file of the user's own.
+
+    Args:
+        path: Absolute, or relative to the working folder or to `$GNN_SIM2REAL_DATA`, in this order.
+
+    Raises:
+        DatasetNotFoundError: If it is at none of these places.
+    """
+    places = _places(path)
+    for place in places:
+        if place.is_file():
+            return place
+    raise DatasetNotFoundError(
+        f'no file "{path}": {_say_places(places)}; set data.init_args.path to the file, or '
+        "GNN_SIM2REAL_DATA to the folder below which it lies"
+    )
+
+
+def _places(path: str | Path) -> list[Path]:
+    given = Path(path).expanduser()
+    return [given] if given.is_absolute() else [given, *_below_data_folder(given)]
+
+
+def _below_data_folder(path: str | Path) -> list[Path]:
+    folder = os.environ.get("GNN_SIM2REAL_DATA")
+    return [Path(folder).expanduser() / path] if folder else []
+
+
+def _say_places(places: list[Path]) -> str:
+    if not places:
+        return "GNN_SIM2REAL_DATA is not set"
+    return "looked at " + " and ".join(str(place.absolute()) for place in places)
+
+
+def _advise(entry: DataFile | Recipe) -> str:
+    """Say what the user can do, as the end of a sentence."""
+    folder = f"the folder that holds {entry.relative_path}"
+    own_place = f"set GNN_SIM2REAL_DATA to {folder}, or data.init_args.path to the file"
+    if isinstance(entry, DataFile):
+        return f"{own_place}, or leave the path out while online to download it"
+    columns = [column if unit is None else f"{column} [{unit}]" for column, unit in entry.columns.items()]
+    return f"{entry.instruction}, with the columns {', '.join(columns)}; then {own_place}"
+
+
+def _warn_of_other_content(entry: DataFile, file: Path) -> None:
+    content = file.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != entry.sha256:
+        logger.warning(
+            "%s is not the registered version of %s: %d bytes, SHA-256 %s instead of %d bytes, %s",
+            *(file, entry.name, len(content), sha256, entry.size, entry.sha256),
+        )
+
+
+def _download(entry: DataFile, places: list[Path]) -> Path:
+    """Fetch a file into the cache, or take it from there."""
+    import pooch
+
+    target = default_cache_folder() / "data" / entry.relative_path
+    bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
+    try:
+        fetched = pooch.retrieve(
+            url=entry.url,
+            known_hash=f"sha256:{entry.sha256}",
+            fname=target.name,
+            path=target.parent,
+            downloader=pooch.HTTPDownloader(progressbar=bar, timeout=30),
+        )
+    except (OSError, ValueError) as error:  # ValueError: the hash; all errors of requests are OSErrors
+        other = isinstance(error, ValueError) and not isinstance(error, OSError)
+        cause = "the file there is not the registered one" if other else type(error).__name__
+        raise DatasetNotFoundError(
+            f'no file for "{entry.name}": {_say_places(places)}, and the download of {entry.url} to {target} '
+            f"failed ({cause}); {_advise(entry)}"
+        ) from error
+    return Path(fetched)

@@ -1,0 +1,99 @@
+"""The command line: `gnn-sim2real fit | validate | test | predict` and `gnn-sim2real study ...`."""
+
+import importlib.util
+import logging
+import os
+import sys
+from pathlib import Path
+
+_HELP = """usage: gnn-sim2real COMMAND [options]
+
+one model
+  fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
+  validate  error on the validation part
+  test      error on the fixed test part; ScalingLawCallback writes a record
+  predict   a table of materials in, a table of predictions with units out
+
+many models
+  study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
+
+Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        words: Its words; those of the process unless given.
+
+    Returns:
+        Exit code: 0, or 2 for an error that the user can mend, said in one sentence on stderr.
+    """
+    words = sys.argv[1:] if words is None else words
+    # Nothing leaves the machine unless the user says so.
+    os.environ.setdefault("WANDB_MODE", "offline")
+    set_up_logging()
+    try:
+        return _run(words)
+    except (ValueError, OSError) as error:
+        if os.environ.get("GNN_SIM2REAL_DEBUG"):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return 130
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        sys.stdout.write(_HELP + "\n")
+        return 0
+    if words[0] == "--version":
+        from gnn_sim2real import __version__
+
+        sys.stdout.write(f"gnn-sim2real {__version__}\n")
+        return 0
+    require_own_datamodules()
+    if words[0] == "study":
+        from gnn_sim2real.study.command import study_command
+
+        return study_command(words[1:])
+    if words[0] not in ("fit", "validate", "test", "predict"):
+        raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
+    from gnn_sim2real.lightning_cli import Sim2RealCLI
+
+    Sim2RealCLI(words)
+    return 0
+
+
+def require_own_datamodules() -> None:
+    """Refuse to go on where another package of the name `datamodules` hides ours.
+
+    Raises:
+        ValueError: If `import datamodules` finds one that does not lie beside `gnn_sim2real`.
+    """
+    ours = Path(__file__).resolve().parents[1]
+    spec = importlib.util.find_spec("datamodules")
+    if spec is None or spec.origin is None:
+        raise ValueError(
+            "the package `datamodules` is missing; install gnn-sim2real again (pip install -e . or a wheel)"
+        )
+    found = Path(spec.origin).resolve().parents[1]
+    if found != ours:
+        raise ValueError(
+            f"the package `datamodules` in {found} hides that of gnn-sim2real in {ours}; uninstall it, or run from "
+            "another folder"
+        )
+
+
+def set_up_logging() -> None:
+    """One line a message on stderr; warnings of libraries are kept, their chatter is not."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for name in ("gnn_sim2real", "datamodules"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.handlers = [handler]
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)

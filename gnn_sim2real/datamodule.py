@@ -1,0 +1,262 @@
+"""The base of every data module: what a data set's own file does not have to say."""
+
+import copy
+import hashlib
+import logging
+from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gnn_sim2real.cleaning import CleanTable, read_table
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
+from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
+from gnn_sim2real.splits import Parts, split_rows
+from gnn_sim2real.store import GraphStore, open_or_build
+
+logger = logging.getLogger(__name__)
+
+PartName = Literal["train", "validation", "test"]
+
+
+class PropertyDataModule(LightningDataModule):
+    """Materials with properties, as source or as target.
+
+    A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
+
+    Args:
+        size: Number of materials used for training and validation together (source_size n of a source, target_size m
+            of a target); "all" uses all that are not in the test part.
+        seed: Number of the subset and of the order of batches; subsets of one seed are nested.
+        split: Number of the test part, which depends on nothing else.
+        test_fraction: Share of the materials in the test part.
+        development_fraction: Share of the materials, chosen by a hash of their identity, that are in no test part, so
+            that settings can be chosen on them.
+        validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
+        batch_size: Most materials in one batch.
+        exclude: Another data module whose materials are removed here, by canonical identity. Give the target to its
+            source, or the test would be on materials whose simulated value was already seen.
+        remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
+            split of the target.
+        predict_path: Table of materials to predict, for `gnn-sim2real predict`.
+        predict_column: Its column with the materials.
+    """
+
+    kind: ClassVar[str] = "repeat_unit"
+    """Name of the featurizer of this data set's materials."""
+
+    def __init__(
+        self,
+        size: int | Literal["all"] = "all",
+        seed: int = 0,
+        split: int = 0,
+        test_fraction: float = 0.0,
+        development_fraction: float = 0.0,
+        validation_fraction: float = 0.1,
+        batch_size: int = 64,
+        exclude: "PropertyDataModule | None" = None,
+        remove: Literal["test", "all"] = "test",
+        predict_path: str | None = None,
+        predict_column: str = "smiles",
+    ) -> None:
+        super().__init__()
+        self.size, self.seed, self.split = size, seed, split
+        self.test_fraction, self.development_fraction = test_fraction, development_fraction
+        self.validation_fraction, self.batch_size = validation_fraction, batch_size
+        self.exclude, self.remove = exclude, remove
+        self.predict_path, self.predict_column = predict_path, predict_column
+
+    @abstractmethod
+    def load_table(self) -> CleanTable:
+        """Read and clean the data set, whole; called once."""
+
+    @cached_property
+    def table(self) -> CleanTable:
+        """The cleaned data set, one row a material."""
+        return self.load_table()
+
+    @cached_property
+    def featurizer(self) -> Featurizer:
+        """How this data set's materials become graphs."""
+        return get_featurizer(self.kind)
+
+    @cached_property
+    def store(self) -> GraphStore:
+        """The graphs of all materials of the table."""
+        return open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Properties of all materials, float32, NaN where missing."""
+        return torch.from_numpy(self.table.values).float()
+
+    @cached_property
+    def properties(self) -> list[PropertySpec]:
+        """Name and unit of each property."""
+        return [PropertySpec(each.name, each.unit) for each in self.table.properties]
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Which rows of the table do what."""
+        return split_rows(
+            self.table.identities,
+            size=None if self.size == "all" else self.size,
+            seed=self.seed,
+            split=self.split,
+            test_fraction=self.test_fraction,
+            development_fraction=self.development_fraction,
+            validation_fraction=self.validation_fraction,
+            available=self._available,
+        )
+
+    @cached_property
+    def removed_identities(self) -> frozenset[str]:
+        """Identities of the materials of `exclude` that may not be used here."""
+        if self.exclude is None:
+            return frozenset()
+        if self.remove == "all":
+            return frozenset(self.exclude.table.identities)
+        return self.exclude.test_identities
+
+    @cached_property
+    def _available(self) -> NDArray[np.int64]:
+        """Rows that are not removed."""
+        kept = [row for row, each in enumerate(self.table.identities) if each not in self.removed_identities]
+        return np.array(kept, np.int64)
+
+    @cached_property
+    def test_identities(self) -> frozenset[str]:
+        """Identities of the test materials."""
+        return frozenset(self.table.identities[row] for row in self.parts.test)
+
+    def variant(self, **changes: Any) -> "PropertyDataModule":
+        """The same data set with another `size`, `seed`, `split` or `exclude`; table and graphs are shared."""
+        _ = self.table, self.store, self.targets
+        other = copy.copy(self)
+        for name in ("parts", "_available", "test_identities", "removed_identities"):
+            other.__dict__.pop(name, None)
+        for name, value in changes.items():
+            if not hasattr(other, name):
+                raise ValueError(f"a data module has no setting {name!r}")
+            setattr(other, name, value)
+        return other
+
+    def part(self, name: PartName) -> MaterialSet:
+        """The materials of one part."""
+        return MaterialSet(self.store, torch.from_numpy(getattr(self.parts, name)), self.targets)
+
+    def setup(self, stage: str) -> None:
+        """Refuse an empty part before anything is trained; without a validation part nothing validates."""
+        if stage == "fit" and not len(self.parts.validation) and self.trainer is not None:
+            self.trainer.limit_val_batches = 0
+        if stage == "fit" and len(self._available) < len(self.table.identities):
+            logger.info(
+                "%d of %d materials were removed: they are %s materials of the target",
+                len(self.table.identities) - len(self._available),
+                len(self.table.identities),
+                self.remove,
+            )
+
+    @property
+    def train_targets(self) -> Tensor:
+        """Properties of the training part, to which scalers are fitted."""
+        return self.part("train").present_targets
+
+    def card(self) -> dict[str, Any]:
+        """What a record or a model says about its data; plain types."""
+        return {
+            "name": type(self).__name__,
+            "properties": [spec.name for spec in self.properties],
+            "fingerprint": self.table.fingerprint(),
+            "num_materials": len(self.table.identities),
+            "size": self.parts.size,
+            "size_level": self.size,
+            "seed": self.seed,
+            "split": self.split,
+            "num_test": len(self.parts.test),
+            "num_removed": len(self.table.identities) - len(self._available),
+            "removed": None if self.exclude is None else {"what": self.remove, "of": self.exclude.table.fingerprint()},
+        }
+
+    def key_content(self) -> dict[str, Any]:
+        """What determines which materials train and test, and their values: part of every key."""
+        settings = (
+            "seed",
+            "split",
+            "test_fraction",
+            "development_fraction",
+            "validation_fraction",
+            "batch_size",
+        )
+        content: dict[str, Any] = {name: getattr(self, name) for name in settings}
+        content |= {"size": self.parts.size, "fingerprint": self.table.fingerprint()}
+        content |= {
+            "featurizer": self.featurizer.describe(),
+            "splits": SPLITS_VERSION,
+            "identity": IDENTITY_VERSION,
+        }
+        if self.exclude is not None:
+            removed = sorted(map(identity_hash, self.removed_identities))
+            content["removed"] = hashlib.sha256(",".join(removed).encode()).hexdigest()[:32]
+        return content
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled training batches."""
+        return make_loader(self.part("train"), self.batch_size, self.seed)
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Validation batches; none without a validation part."""
+        if not len(self.parts.validation):
+            return []
+        return make_loader(self.part("validation"), 256)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Test batches.
+
+        Raises:
+            ValueError: If there is no test part.
+        """
+        if not len(self.parts.test):
+            raise ValueError("there is no test part; set `data.init_args.test_fraction`, e.g. to 0.2")
+        return make_loader(self.part("test"), 256)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
+        readable = [material for material, reason in self.predict_materials if reason is None]
+        store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in readable])
+        return make_loader(MaterialSet(store, torch.arange(len(store)), None), 256)
+
+    @cached_property
+    def predict_materials(self) -> list[tuple[str, str | None]]:
+        """Each material of `predict_path`, with the reason why it cannot be read, if so."""
+        if self.predict_path is None:
+            raise ValueError("say what to predict: `--data.predict_path FILE` (a table with a column of materials)")
+        frame = read_table(Path(self.predict_path))
+        if self.predict_column not in frame:
+            raise ValueError(
+                f"{self.predict_path} has no column {self.predict_column!r}, only {', '.join(map(str, frame.columns))}; "
+                "set `--data.predict_column`"
+            )
+        checked: list[tuple[str, str | None]] = []
+        for cell in frame[self.predict_column]:
+            material = "" if not isinstance(cell, str) else cell
+            try:
+                self.featurizer.featurize(material)
+                checked.append((material, None))
+            except ValueError as error:
+                checked.append((material, str(error)))
+        if all(reason is not None for _, reason in checked):
+            raise ValueError(
+                f"none of the {len(checked)} materials in {self.predict_path} can be read: {checked[0][1]}"
+            )
+        return checked

@@ -1,0 +1,1 @@
+"""Featurizers: from a material as users write it down to a `Graph`."""

@@ -1,0 +1,124 @@
+"""Canonical identities: one string per polymer or molecule, however it was written down.
+
+A plain canonical SMILES tells `*CCO*` from `*COC*`, although both are poly(ethylene oxide); test
+materials would then stay in the source set unseen. The identity of a repeat unit is instead the smallest
+period of the endless chain.
+"""
+
+import hashlib
+from itertools import pairwise
+
+from rdkit import Chem
+
+from gnn_sim2real.featurize.chain import Chain, build_chain
+from gnn_sim2real.featurize.repeat_unit import read_molecule
+
+IDENTITY_VERSION = 1
+"""Raised by hand whenever the strings of this module change."""
+
+_ENTRY, _EXIT = 1, 2
+
+
+def repeat_unit_identity(psmiles: str) -> str:
+    """Name the polymer of a repeat unit, whatever its cut, direction, multiple or Kekulé form.
+
+    The chain is split at every bond of its backbone that is in no ring. Each fragment between two such bonds
+    gets the canonical SMILES in which its entry is `[1*]` and its exit `[2*]`. The chain is then a cyclic
+    word of fragments, and two repeat units give the same endless chain if, and only if, their words have the
+    same primitive root up to rotation and reversal. Head-to-head and head-to-tail are different polymers.
+
+    Args:
+        psmiles: Repeat-unit SMILES with exactly two `*`. Stereo marks are ignored, isotopes are not.
+
+    Returns:
+        The fragments of the smallest period, joined by dots; a valid SMILES, but no repeat unit.
+
+    Raises:
+        ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
+    """
+    fragments = _split_backbone(build_chain(psmiles))
+    forward = [_label(fragment) for fragment in fragments]
+    for fragment in fragments:
+        _swap_ends(fragment)
+    backward = [_label(fragment) for fragment in reversed(fragments)]
+    # A word and its reverse have periods of the same length.
+    period = _primitive_period(forward)
+    words = (word[start:period] + word[:start] for word in (forward, backward) for start in range(period))
+    return ".".join(min(words))
+
+
+def molecule_identity(smiles: str) -> str:
+    """Name a molecule by its canonical SMILES without stereo marks.
+
+    Args:
+        smiles: SMILES without `*`. Isotopes are kept.
+
+    Returns:
+        The canonical SMILES.
+
+    Raises:
+        ValueError: If the text is empty, no SMILES, or has a `*`.
+    """
+    return _label(read_molecule(smiles))
+
+
+def identity_hash(identity: str) -> str:
+    """Shorten an identity for files that may not show the SMILES itself.
+
+    Args:
+        identity: From `repeat_unit_identity` or `molecule_identity`.
+
+    Returns:
+        The first 16 hexadecimal digits of its SHA-256.
+    """
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _split_backbone(chain: Chain) -> list[Chem.Mol]:
+    """Fragments of the middle copy between the bridges of its backbone, in order, with marked ends."""
+    path = chain.backbone
+    pieces = Chem.RWMol(chain.mol)
+    cuts = [(path[-1], path[0], pieces.GetBondWithIdx(chain.crossing).GetBondType())]
+    pieces.BeginBatchEdit()
+    for here, there in pairwise(path):
+        bond = pieces.GetBondBetweenAtoms(here, there)
+        if not bond.IsInRing():
+            cuts.append((here, there, bond.GetBondType()))
+            pieces.RemoveBond(here, there)
+    for index in range(pieces.GetNumAtoms()):
+        if index not in chain.atoms:
+            pieces.RemoveAtom(index)
+    for here, there, order in cuts:
+        for atom, mark in ((here, _EXIT), (there, _ENTRY)):
+            pieces.AddBond(atom, pieces.AddAtom(_star(mark)), order)
+    pieces.CommitBatchEdit()
+
+    # Not sanitized anew: a fragment keeps the aromaticity that it has in the chain.
+    fragment_of: list[int] = []
+    fragments = Chem.GetMolFrags(pieces, asMols=True, sanitizeFrags=False, frags=fragment_of)
+    # A dict as an ordered set: the order in which the backbone meets the fragments.
+    order_met = dict.fromkeys(fragment_of[atom - chain.atoms.start] for atom in path)
+    return [fragments[index] for index in order_met]
+
+
+def _star(mark: int) -> Chem.Atom:
+    star = Chem.Atom(0)
+    star.SetIsotope(mark)
+    return star
+
+
+def _swap_ends(fragment: Chem.Mol) -> None:
+    for atom in fragment.GetAtoms():
+        if not atom.GetAtomicNum():
+            atom.SetIsotope(_ENTRY + _EXIT - atom.GetIsotope())
+
+
+def _label(mol: Chem.Mol) -> str:
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return str(Chem.MolToSmiles(mol))
+
+
+def _primitive_period(word: list[str]) -> int:
+    """Length of the shortest word of which this one is a power."""
+    return next(size for size in range(1, len(word) + 1) if len(word) % size == 0 and word[size:] == word[:-size])

@@ -1,0 +1,139 @@
+"""Polymers (repeat-unit SMILES) and molecules (SMILES) as graphs."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from rdkit import Chem
+
+from gnn_sim2real.featurize.chain import build_chain, read_smiles, sanitize
+from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
+
+FEATURIZER_VERSION = 1
+"""Version of the numbers: raised by hand whenever the graphs of this module change."""
+
+_HYBRIDIZATIONS = {
+    Chem.HybridizationType.S: 1,
+    Chem.HybridizationType.SP: 2,
+    Chem.HybridizationType.SP2: 3,
+    Chem.HybridizationType.SP3: 4,
+    Chem.HybridizationType.SP2D: 5,
+    Chem.HybridizationType.SP3D: 6,
+    Chem.HybridizationType.SP3D2: 7,
+}
+"""Codes of the hybridizations, 0 for any other."""
+
+_BOND_ORDERS = {
+    Chem.BondType.SINGLE: 1,
+    Chem.BondType.DOUBLE: 2,
+    Chem.BondType.TRIPLE: 3,
+    Chem.BondType.AROMATIC: 4,
+    Chem.BondType.DATIVE: 5,
+}
+"""Codes of the bond orders, 0 for any other."""
+
+_MAX_CHARGE = 3
+
+
+def featurize_repeat_unit(psmiles: str) -> Graph:
+    """Turn a repeat unit into the graph of its endless chain, folded into one unit.
+
+    The two `*` are no atoms of the graph: the atoms they are bonded to share one bond that crosses the
+    cell. For `*C*` that is a loop at the only atom, for `*CC*` a second bond between the same two atoms. All
+    features are those of the endless chain, so they do not depend on where it was cut. Stereo marks are
+    ignored; `[2H]` stays an atom, other isotopes look like the natural element.
+
+    Args:
+        psmiles: Repeat-unit SMILES with exactly two `*`, as in `*CC(*)c1ccccc1`.
+
+    Returns:
+        The periodic graph; the atoms keep the order of the SMILES, the bond that crosses the cell comes last.
+
+    Raises:
+        ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
+    """
+    chain = build_chain(psmiles)
+    first, last = chain.backbone[0], chain.backbone[-1]
+    pairs, codes = _read_bonds(chain.mol, chain.bonds)
+    _, crossing_codes = _read_bonds(chain.mol, [chain.crossing])
+    return _build_graph(chain.mol, chain.atoms, [*pairs, (last, first)], [*codes, *crossing_codes], crosses_cell=True)
+
+
+def featurize_molecule(smiles: str) -> Graph:
+    """Turn a molecule, or several parts of one substance such as a salt, into a graph.
+
+    Args:
+        smiles: SMILES without `*`. Stereo marks are ignored; `[2H]` stays an atom.
+
+    Returns:
+        The graph of the heavy atoms, in the order of the SMILES.
+
+    Raises:
+        ValueError: If the text is empty, no SMILES, or has a `*`.
+    """
+    mol = read_molecule(smiles)
+    pairs, codes = _read_bonds(mol, range(mol.GetNumBonds()))
+    return _build_graph(mol, range(mol.GetNumAtoms()), pairs, codes, crosses_cell=False)
+
+
+def read_molecule(smiles: str) -> Chem.Mol:
+    """Read and sanitize a molecule, without its stereo marks.
+
+    Args:
+        smiles: SMILES without `*`.
+
+    Returns:
+        An rdkit `Mol`.
+
+    Raises:
+        ValueError: If the text is empty, no SMILES, or has a `*`.
+    """
+    mol = read_smiles(smiles)
+    if any(not atom.GetAtomicNum() for atom in mol.GetAtoms()):
+        raise ValueError(f"a molecule has no `*`, got {smiles!r}; read a repeat unit as a polymer instead")
+    sanitize(mol, smiles)
+    return mol
+
+
+def _build_graph(
+    mol: Chem.Mol, atoms: range, pairs: list[tuple[int, int]], codes: list[list[int]], *, crosses_cell: bool
+) -> Graph:
+    num_atoms, num_bonds = len(atoms), len(pairs)
+    ring_info = mol.GetRingInfo()
+    numbers, atom_codes = [], []
+    for index in atoms:
+        atom = mol.GetAtomWithIdx(index)
+        numbers.append(atom.GetAtomicNum())
+        atom_codes.append(
+            [
+                min(atom.GetDegree(), ATOM_CODES["degree"] - 1),
+                min(atom.GetTotalNumHs(), ATOM_CODES["num_hydrogens"] - 1),
+                min(max(atom.GetFormalCharge(), -_MAX_CHARGE), _MAX_CHARGE) + _MAX_CHARGE,
+                _HYBRIDIZATIONS.get(atom.GetHybridization(), 0),
+                atom.GetIsAromatic(),
+                min(ring_info.MinAtomRingSize(index), ATOM_CODES["ring_size"] - 1),
+            ]
+        )
+    forward = np.array(pairs, np.int32).reshape(num_bonds, 2) - atoms.start
+    crosses = np.zeros(2 * num_bonds, np.bool_)
+    if crosses_cell:
+        crosses[-2:] = True
+    return Graph(
+        atomic_number=np.array(numbers, np.uint8),
+        atom_codes=np.array(atom_codes, np.uint8).reshape(num_atoms, len(ATOM_CODES)),
+        # Both directions of a bond follow each other.
+        edge_index=np.ascontiguousarray(np.stack([forward, forward[:, ::-1]], axis=1).reshape(-1, 2).T),
+        bond_codes=np.repeat(np.array(codes, np.uint8).reshape(num_bonds, len(BOND_CODES)), 2, axis=0),
+        crosses_cell=crosses,
+        node_weight=np.ones(num_atoms, np.float32),
+        component=np.zeros(num_atoms, np.uint8),
+    )
+
+
+def _read_bonds(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[tuple[int, int]], list[list[int]]]:
+    """Atom pairs and codes of bonds."""
+    pairs, codes = [], []
+    for index in indices:
+        bond = mol.GetBondWithIdx(index)
+        pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
+        codes.append([_BOND_ORDERS.get(bond.GetBondType(), 0), bond.GetIsConjugated(), bond.IsInRing()])
+    return pairs, codes

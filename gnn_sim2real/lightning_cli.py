@@ -1,0 +1,98 @@
+"""LightningCLI for the tasks and data modules of this package."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import Logger
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.scaling.callback import ScalingLawCallback
+from gnn_sim2real.tasks.base import PropertyRegression
+from gnn_sim2real.tasks.prediction import PredictionWriter
+
+
+class LogConfig(SaveConfigCallback):
+    """Saves the resolved configuration beside the run, and gives it to the logger (e.g. W&B) as well."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give the configuration to the logger."""
+        if isinstance(trainer.logger, Logger):
+            trainer.logger.log_hyperparams(plain(self.config))
+
+
+class Sim2RealCLI(LightningCLI):
+    """`gnn-sim2real fit | validate | test | predict`, from one YAML of trainer, model and data.
+
+    Args:
+        arguments: Words of the command line.
+        run: Whether to run the subcommand; False only reads the configuration of a stage, without making objects.
+    """
+
+    def __init__(self, arguments: list[str], run: bool = True) -> None:
+        self.only_read = not run
+        super().__init__(
+            PropertyRegression,
+            PropertyDataModule,
+            save_config_callback=LogConfig,
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=arguments,
+            run=run,
+            auto_configure_optimizers=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Predictions are written to a table unless the YAML says otherwise."""
+        parser.add_lightning_class_args(PredictionWriter, "prediction")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the words given, whatever those of the process are."""
+        self.config = parser.parse_args(args)
+
+    def instantiate_classes(self) -> None:
+        """Make trainer, model and data, and let the records know the configuration."""
+        if self.only_read:
+            return
+        super().instantiate_classes()
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, ScalingLawCallback):
+                callback.config = plain(self.config.get(self.subcommand) or self.config)
+
+    def after_fit(self) -> None:
+        """Say where the trained model is."""
+        checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        if checkpoint:
+            print(f"trained model: {checkpoint}")  # noqa: T201
+
+
+def plain(config: Namespace) -> dict[str, Any]:
+    """A configuration as plain types; what JSON does not know is spelled out."""
+    content: dict[str, Any] = json.loads(json.dumps(config.as_dict(), default=str))
+    return content
+
+
+def read_stage(path: Path, overlays: Sequence[str] = ()) -> tuple[LightningArgumentParser, Namespace]:
+    """Read the YAML of a pretraining or a fine-tuning without making its objects.
+
+    Args:
+        path: The YAML.
+        overlays: YAMLs laid over it.
+
+    Returns:
+        The parser, which makes the objects, and the configuration.
+
+    Raises:
+        ValueError: If the file is not there.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no configuration {path}; a study names the YAMLs of its two stages")
+    words = [word for each in (str(path), *overlays) for word in ("--config", each)]
+    cli = Sim2RealCLI(words, run=False)
+    return cli.parser, cli.config

@@ -1,0 +1,43 @@
+"""Errors over a whole set at once; a mean of batch means would weigh the last, smaller batch wrongly."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+METRICS = ("mae", "rmse", "r2")
+
+
+def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
+    """Compare predictions with measured (or computed) values.
+
+    Args:
+        prediction: (num_materials,), physical units.
+        truth: (num_materials,), the same; NaN where missing, and then left out.
+
+    Returns:
+        `mae` and `rmse` in the property's unit, `r2` (coefficient of determination; absent where the true values do
+        not vary), and `num_test`, the number of values compared.
+
+    Raises:
+        ValueError: If there is no value to compare with, or a prediction is not finite.
+    """
+    present = ~np.isnan(truth)
+    prediction, truth = prediction[present].astype(np.float64), truth[present].astype(np.float64)
+    if not len(truth):
+        raise ValueError("there is no value to compare the predictions with: the property is missing in all materials")
+    if not np.isfinite(prediction).all():
+        raise ValueError(
+            f"{int((~np.isfinite(prediction)).sum())} of {len(prediction)} predictions are not finite: the training "
+            "diverged; lower the learning rate or set `trainer.gradient_clip_val`"
+        )
+    error = prediction - truth
+    metrics = {
+        "mae": float(np.abs(error).mean()),
+        "rmse": float(np.sqrt(np.square(error).mean())),
+        "num_test": float(len(error)),
+    }
+    spread = float(np.square(truth - truth.mean()).sum())
+    if spread > 0:
+        metrics["r2"] = 1 - float(np.square(error).sum()) / spread
+    return metrics

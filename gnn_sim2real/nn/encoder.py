@@ -1,0 +1,97 @@
+"""The contract of an encoder, and how one is rebuilt from its description."""
+
+import importlib
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.graph import GraphBatch
+
+
+class Encoder(nn.Module, ABC):
+    """Turns each material of a batch into a vector.
+
+    A subclass takes plain types only, hands them all to `super().__init__`, sets `output_dim`, and names in
+    `layers` the submodules from input to output, which is the order in which `gradual` unfreezing goes back.
+    """
+
+    numerics_version: ClassVar[int] = 1
+    """Raised by hand whenever the same weights would give other numbers; part of every record's key."""
+
+    output_dim: int
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self._settings = settings
+
+    @abstractmethod
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
+        """Encode a batch."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> list[nn.Module]:
+        """Submodules that hold all parameters, from input to output."""
+
+    def describe(self) -> dict[str, Any]:
+        """Plain types from which `build_encoder` makes the same architecture."""
+        return {
+            "class_path": f"{type(self).__module__}.{type(self).__qualname__}",
+            "init_args": self._settings,
+        }
+
+
+def encoder_class(class_path: str) -> type[Encoder]:
+    """Find an encoder by its dotted path.
+
+    Raises:
+        CheckpointError: If there is no such class, or it is no encoder.
+    """
+    module_name, _, name = class_path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CheckpointError(
+            f"the encoder {class_path!r} is not installed here; install the package that has it"
+        ) from error
+    if not (inspect.isclass(found) and issubclass(found, Encoder)):
+        raise CheckpointError(f"{class_path!r} is not a gnn_sim2real.nn.Encoder")
+    return found
+
+
+def build_encoder(description: dict[str, Any]) -> Encoder:
+    """Make an encoder from its description, with fresh weights.
+
+    Raises:
+        CheckpointError: If the class is unknown, is no encoder, or does not take these settings.
+    """
+    found = encoder_class(str(description.get("class_path")))
+    try:
+        return found(**description["init_args"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{found.__name__} does not take the settings {description.get('init_args')} ({error}); was the file made "
+            "by another version of gnn_sim2real?"
+        ) from error
+
+
+class CodeEmbedding(nn.Module):
+    """Sum of one learned vector for every categorical feature.
+
+    Args:
+        sizes: Number of codes of each feature.
+        dim: Width of the vectors.
+    """
+
+    def __init__(self, sizes: list[int], dim: int) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
+
+    def forward(self, codes: Int[Tensor, "num_items num_codes"]) -> Float[Tensor, "num_items dim"]:
+        """Look up and add."""
+        return torch.stack([table(codes[:, column]) for column, table in enumerate(self.tables)]).sum(0)

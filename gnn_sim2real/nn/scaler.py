@@ -1,0 +1,49 @@
+"""Targets in physical units outside, near zero mean and unit variance inside."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class TargetScaler(nn.Module):
+    """Standardizes each property; its statistics are buffers and travel with the weights.
+
+    Args:
+        num_properties: Number of properties.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, num_properties: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_properties))
+        self.register_buffer("std", torch.ones(num_properties))
+
+    def fit(self, targets: Float[Tensor, "num_materials num_properties"]) -> None:
+        """Take mean and standard deviation from the training part, missing values (NaN) left out.
+
+        Raises:
+            ValueError: If a property has no value at all.
+        """
+        present = ~targets.isnan()
+        count = present.sum(0)
+        if bool((count == 0).any()):
+            raise ValueError(
+                f"property number {int((count == 0).nonzero()[0]) + 1} has no value in the training part; leave it "
+                "out or enlarge the training part"
+            )
+        values = targets.nan_to_num(0.0).double()
+        mean = values.sum(0) / count
+        variance = ((values - mean).square() * present).sum(0) / count
+        # A constant property cannot be divided by its spread; its scale is then its own unit.
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(variance > 0, variance.sqrt(), torch.ones_like(variance)))
+
+    def scale(self, targets: Float[Tensor, "num_graphs num_properties"]) -> Float[Tensor, "num_graphs num_properties"]:
+        """Physical units to standardized."""
+        return (targets - self.mean) / self.std
+
+    def unscale(self, values: Float[Tensor, "num_graphs num_properties"]) -> Float[Tensor, "num_graphs num_properties"]:
+        """Standardized to physical units."""
+        return values * self.std + self.mean

@@ -1,0 +1,160 @@
+"""The Lightning callback that turns a test into a record, and records into a law."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger, WandbLogger
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.metrics import whole_set_metrics
+from gnn_sim2real.nn.encoder import encoder_class
+from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
+from gnn_sim2real.scaling.records import (
+    Cell,
+    Record,
+    numbers_only,
+    provenance,
+    read_records,
+    record_key,
+    write_record,
+)
+from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
+from gnn_sim2real.tasks.finetune import TargetFineTuning
+
+
+class ScalingLawCallback(Callback):
+    """Writes the record of a tested model, and refits the scaling law over all records of the folder.
+
+    Runs that were started separately, by hand or on several machines, meet in the folder. Once four source sizes are
+    there, `scaling_law/decay_rate`, `/transfer_gap`, `/prefactor`, their intervals and the figure go to the logger.
+
+    Args:
+        folder: Where the records are; also where the figure goes.
+    """
+
+    def __init__(self, folder: str = "runs/records") -> None:
+        self.folder = Path(folder)
+        self.config: dict[str, Any] = {}
+        self.key: str | None = None
+        self._started = time.monotonic()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Start the clock, and refuse a task that has no place on the curve."""
+        self._started = time.monotonic()
+        if not isinstance(pl_module, TargetFineTuning):
+            raise ValueError("ScalingLawCallback records fine-tunings; take it out of the YAML of a pretraining")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the record, refit, log."""
+        if not (trainer.is_global_zero and isinstance(pl_module, TargetFineTuning)):
+            return
+        data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
+        key = self.key or fine_tuning_key(self.config, source, data, torch.get_num_threads())
+        record = fine_tuning_record(key, pl_module, data, time.monotonic() - self._started)
+        rows, prediction, measured = pl_module.test_result()
+        names = [identity_hash(data.table.identities[row]) for row in rows]
+        errors = dict(zip(names, abs(prediction - measured).tolist(), strict=True))
+        write_record(self.folder, record, errors)
+        if trainer.logger is not None:
+            log_law(self.folder, record, trainer.logger)
+
+
+def pretraining_key(config: dict[str, Any], data: PropertyDataModule, threads: int) -> str:
+    """Key of a pretrained model.
+
+    Args:
+        config: Resolved configuration.
+        data: The source, cleaned of the target's test materials.
+        threads: Threads it is trained with.
+    """
+    content = {
+        "config": numbers_only(config),
+        "data": data.key_content(),
+        "numerics": _numerics(config, threads),
+    }
+    return record_key(content)
+
+
+def fine_tuning_key(config: dict[str, Any], source: str | None, data: PropertyDataModule, threads: int) -> str:
+    """Key of a fine-tuning.
+
+    Args:
+        config: Resolved configuration.
+        source: Key or fingerprint of the pretrained model; None from scratch.
+        data: The target.
+        threads: Threads it is trained with.
+    """
+    content = {"config": numbers_only(config), "source": source, "target": data.key_content()}
+    return record_key(content | {"numerics": _numerics(config, threads)})
+
+
+def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:
+    """Versions, raised by hand, of all code that the numbers of a training go through."""
+    versions = {"task": TASK_VERSION, "model": MODEL_VERSION, "threads": threads}
+    encoder = config["model"]["init_args"].get("encoder")
+    if encoder:
+        versions["encoder"] = encoder_class(encoder["class_path"]).numerics_version
+    return versions
+
+
+def fine_tuning_record(key: str, module: TargetFineTuning, data: PropertyDataModule, seconds: float) -> Record:
+    """The record of a tested model.
+
+    Args:
+        key: Its key.
+        module: The task, after its test.
+        data: Its data.
+        seconds: Wall time it took.
+    """
+    (spec,) = module.network.properties
+    source = module.source_card["data"] if module.source_card else None
+    cell = Cell(
+        architecture=type(module.network.encoder).__name__,
+        policy=module.policy,
+        source_size=source["size"] if source else 0,
+        source_level=str(source["size_level"]) if source else "0",
+        target_size=data.parts.size,
+        seed=data.seed,
+        split=data.split,
+    )
+    _, prediction, measured = module.test_result()
+    return Record(
+        key=key,
+        cell=cell,
+        property=spec.name,
+        unit=spec.unit,
+        metrics=whole_set_metrics(prediction, measured),
+        data={"source": source, "target": data.card()},
+        details={"start_mae": module.start_error, "epochs": module.current_epoch},
+        provenance=provenance(seconds),
+    )
+
+
+def log_law(folder: Path, record: Record, target: Logger) -> None:
+    """Fit the law over all records of a folder that share this one's curve, and log it with the figure.
+
+    Args:
+        folder: Where the records are.
+        record: The newest of them.
+        target: Where to log.
+    """
+    from gnn_sim2real.scaling.curves import curve_of, fit_curves, group_curves
+    from gnn_sim2real.scaling.report import draw_figure
+
+    records = [other for other in read_records(folder) if other.property == record.property]
+    laws = fit_curves(group_curves(records))
+    law = laws.get(curve_of(record))
+    if law is None:
+        return
+    for name in ("decay_rate", "transfer_gap", "prefactor"):
+        interval = getattr(law, f"{name}_interval")
+        values = {"": getattr(law, name), "_low": interval.low, "_high": interval.high}
+        target.log_metrics({f"scaling_law/{name}{end}": value for end, value in values.items()})
+    figure = draw_figure(records, folder / "scaling_law.png")
+    if isinstance(target, WandbLogger):
+        target.log_image("scaling_law/figure", [str(figure)])

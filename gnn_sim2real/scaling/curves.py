@@ -1,0 +1,130 @@
+"""From records to curves: means over repeats, fitted laws, and gains paired over the same test sets."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from gnn_sim2real.scaling.law import ScalingLaw, fit_scaling_law
+from scipy.stats import t
+
+from gnn_sim2real.scaling.records import Record
+
+CONFIDENCE = 0.90
+
+
+@dataclass(frozen=True, order=True)
+class CurveLabel:
+    """What is the same all along a curve.
+
+    Attributes:
+        target_size: Measured materials used.
+        architecture: Name of the encoder.
+        policy: How the measurements are used.
+    """
+
+    target_size: int
+    architecture: str
+    policy: str
+
+    def __str__(self) -> str:
+        name = self.policy if self.policy != "none" else "fine-tuned"
+        return f"{self.architecture} {name}, m = {self.target_size}".strip()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over repeats with its 90 % interval.
+
+    Attributes:
+        mean: Mean over all repeats.
+        low: Lower end of the interval, from the spread of the split means (their test sets differ).
+        high: Upper end.
+        num_repeats: Number of values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    num_repeats: int
+
+
+def curve_of(record: Record) -> CurveLabel:
+    """The curve on which a record lies."""
+    cell = record.cell
+    return CurveLabel(cell.target_size, cell.architecture, cell.policy)
+
+
+def group_curves(records: Iterable[Record]) -> dict[CurveLabel, list[Record]]:
+    """Records with a source, by curve; from scratch (source size 0) is a reference, never a point of a curve."""
+    curves: dict[CurveLabel, list[Record]] = {}
+    for record in records:
+        if record.cell.source_size > 0:
+            curves.setdefault(curve_of(record), []).append(record)
+    return dict(sorted(curves.items()))
+
+
+def level_sizes(records: Iterable[Record]) -> dict[str, int]:
+    """Number of source materials of each level; "all" is the mean over splits, which differ by a few."""
+    sizes: dict[str, list[int]] = {}
+    for record in records:
+        sizes.setdefault(record.cell.source_level, []).append(record.cell.source_size)
+    return {level: round(float(np.mean(found))) for level, found in sizes.items()}
+
+
+def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
+    """Fit a law to each curve that has enough sizes; the others are left out.
+
+    Args:
+        curves: From `group_curves`.
+        metric: Error to fit.
+    """
+    laws = {}
+    for label, records in curves.items():
+        sizes = level_sizes(records)
+        if len(set(sizes.values())) < 4:
+            continue
+        laws[label] = fit_scaling_law(
+            [sizes[record.cell.source_level] for record in records],
+            [record.metrics[metric] for record in records],
+            curves=[record.cell.curve for record in records],
+            confidence=CONFIDENCE,
+        )
+    return laws
+
+
+def estimate(values: Mapping[tuple[int, int], float]) -> Estimate:
+    """Mean over repeats. The interval is Student's over the means of the splits, or over seeds where there is one split.
+
+    Args:
+        values: By split and seed.
+    """
+    mean = float(np.mean(list(values.values())))
+    splits = sorted({split for split, _ in values})
+    units = [float(np.mean([value for (own, _), value in values.items() if own == split])) for split in splits]
+    if len(splits) == 1:
+        units = list(values.values())
+    if len(units) < 2:
+        return Estimate(mean, float("nan"), float("nan"), len(values))
+    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(units) - 1) * np.std(units, ddof=1) / np.sqrt(len(units)))
+    return Estimate(mean, mean - half, mean + half, len(values))
+
+
+def by_repeat(records: Iterable[Record], metric: str) -> dict[tuple[int, int], float]:
+    """Metric of records of one grid point, by split and seed."""
+    return {(record.cell.split, record.cell.seed): record.metrics[metric] for record in records}
+
+
+def paired_gain(better: Iterable[Record], baseline: Iterable[Record], metric: str) -> Estimate | None:
+    """How much lower the error of one is than another's, on the same splits and seeds.
+
+    Args:
+        better: Records of one grid point.
+        baseline: Records of the other.
+        metric: The error.
+
+    Returns:
+        The mean difference baseline - better, or None where they share no repeat.
+    """
+    first, second = by_repeat(better, metric), by_repeat(baseline, metric)
+    shared = first.keys() & second.keys()
+    return estimate({repeat: second[repeat] - first[repeat] for repeat in shared}) if shared else None

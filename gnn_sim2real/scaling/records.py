@@ -1,0 +1,206 @@
+"""Records: the result of one trained model as one JSON file, and a sidecar with its error on each test material.
+
+This is a contract. A record's file name is the hash of what determines its numbers (`record_key`), so a result is never
+counted twice, and runs started separately meet in one folder. Later versions of the package read old records.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from gnn_sim2real.files import write_json
+
+RECORD_FORMAT = 1
+_PACKAGES = ("gnn-sim2real", "torch", "torch-geometric", "lightning", "rdkit", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a study's grid.
+
+    Attributes:
+        architecture: Name of the encoder; empty where none is used.
+        policy: How the measurements are used: a freeze policy, or a baseline.
+        source_size: Source materials pretrained on; 0 is from scratch.
+        source_level: The size as it was asked for, "all" included.
+        target_size: Measured materials used, validation included.
+        seed: Number of the nested subsets, the initialization and the order of batches.
+        split: Number of the test part.
+    """
+
+    architecture: str
+    policy: str
+    source_size: int
+    source_level: str
+    target_size: int
+    seed: int
+    split: int
+
+    @property
+    def curve(self) -> str:
+        """Label of the curve along which only the source grows: its test part, subsets and seed are the same."""
+        return f"split {self.split} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one trained model achieved on the fixed test part.
+
+    Attributes:
+        key: Hash of what determines the result.
+        cell: Where in the grid it stands.
+        property: The measured property.
+        unit: Its unit, that of every metric but r2.
+        metrics: Test metrics over the whole test part: `mae`, `rmse`, `r2` and `num_test`.
+        data: Cards of source and target.
+        details: Further facts of the training, e.g. the error before the first step.
+        provenance: Time, host, versions; not part of the result.
+    """
+
+    key: str
+    cell: Cell
+    property: str
+    unit: str
+    metrics: Mapping[str, float]
+    data: Mapping[str, Any]
+    details: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record_key(content: Mapping[str, Any]) -> str:
+    """Hash plain types: 32 hexadecimal digits.
+
+    Args:
+        content: Resolved configuration, data fingerprints, numerics versions; whatever changes the numbers, no more.
+    """
+    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+_PRESENTATION = {
+    "logger",
+    "default_root_dir",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "enable_checkpointing",
+    "log_every_n_steps",
+    "profiler",
+}
+_WATCHERS = (
+    "ScalingLawCallback",
+    "PredictionWriter",
+    "ModelCheckpoint",
+    "ProgressBar",
+    "LearningRateMonitor",
+    "Timer",
+)
+
+
+def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that can change a result.
+
+    Loggers, folders, progress bars and callbacks that only watch are left out, so that adding W&B repeats no training.
+    The data are left out as well, since their fingerprint says more, and so is the path of a pretrained model.
+
+    Args:
+        config: With the keys `trainer`, `model` and `seed_everything`.
+    """
+    trainer = {name: value for name, value in config.get("trainer", {}).items() if name not in _PRESENTATION}
+    callbacks = trainer.pop("callbacks", None) or []
+    callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+    active = [each for each in callbacks if not str(each["class_path"]).endswith(_WATCHERS)]
+    model = dict(config.get("model", {}))
+    settings = {name: value for name, value in model.get("init_args", {}).items() if name != "pretrained"}
+    return {
+        "trainer": trainer | {"callbacks": active},
+        "model": model | {"init_args": settings},
+        "seed": config.get("seed_everything"),
+    }
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """Time, host and versions of a run that took this long.
+
+    Args:
+        seconds: Wall time of the run.
+    """
+    return {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(seconds, 3),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def write_record(folder: Path, record: Record, errors: Mapping[str, float]) -> Path:
+    """Write a record and its sidecar, each whole or not at all; the record comes last.
+
+    Args:
+        folder: Where the study's records are.
+        record: The record.
+        errors: Absolute error of each test material by hashed identity: no spelling, no measured value.
+
+    Returns:
+        The record's file.
+    """
+    write_json(folder / f"{record.key}.errors.json", dict(errors))
+    path = folder / f"{record.key}.json"
+    write_json(path, {"format": RECORD_FORMAT} | asdict(record))
+    return path
+
+
+def has_record(folder: Path, key: str) -> bool:
+    """Whether this result is there already."""
+    return (folder / f"{key}.json").exists()
+
+
+def read_record(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        ValueError: If the file is no record, or one of a later format.
+    """
+    try:
+        content = json.loads(path.read_text())
+        number = content.pop("format")
+        content["cell"] = Cell(**content["cell"])
+        record = Record(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
+    if number != RECORD_FORMAT:
+        raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
+    return record
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Read all records of a folder, sorted by grid point.
+
+    Raises:
+        ValueError: If one of them cannot be read.
+    """
+    paths = [path for path in folder.glob("*.json") if not path.name.endswith(".errors.json")]
+    records = [read_record(path) for path in paths]
+    return sorted(records, key=lambda record: (*asdict(record.cell).values(), record.key))
+
+
+def read_errors(folder: Path, key: str) -> dict[str, float]:
+    """Absolute error of each test material of a record, by hashed identity."""
+    errors: dict[str, float] = json.loads((folder / f"{key}.errors.json").read_text())
+    return errors
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,123 @@
+"""Which materials train, validate and test: seeded, nested, and never two roles for one material.
+
+All functions work on row numbers of a table that has one row a material (see `cleaning.py`), sorted by identity, so
+that a split depends on the materials and the seed, not on the order of a file.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMERICS_VERSION = 1
+"""Raised by hand whenever the same seed would give another split."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows of each part of a table.
+
+    Attributes:
+        train: Rows that weights are fitted to.
+        validation: Rows on which the epoch is chosen; counted in the size, since they are measured too.
+        test: Rows that nothing is chosen on.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    @property
+    def size(self) -> int:
+        """Number of materials used, validation included, the test part not."""
+        return len(self.train) + len(self.validation)
+
+
+def development_rows(identities: Sequence[str], fraction: float) -> Rows:
+    """Materials that are never tested, on which settings may be chosen.
+
+    Membership is decided by a hash of the material alone: it is the same in every split and every version of a table.
+
+    Args:
+        identities: Identity of each material.
+        fraction: Share of the materials, about.
+    """
+    limit = int(fraction * 2**32)
+    digests = (hashlib.sha256(f"development {identity}".encode()).digest() for identity in identities)
+    member = [int.from_bytes(digest[:4], "big") < limit for digest in digests]
+    return np.flatnonzero(np.array(member, dtype=bool))
+
+
+def split_rows(
+    identities: Sequence[str],
+    *,
+    size: int | None,
+    seed: int,
+    split: int = 0,
+    test_fraction: float = 0.0,
+    development_fraction: float = 0.0,
+    validation_fraction: float = 0.0,
+    available: Rows | None = None,
+) -> Parts:
+    """Split a table.
+
+    The test part depends on `split` only. The materials left are put in an order that depends on `split` and `seed`,
+    and the first `size` are used, so that a larger subset holds every smaller one; every k-th of them validates.
+
+    Args:
+        identities: Identity of each material, sorted.
+        size: Number of materials used for training and validation; None uses all.
+        seed: Number of the subset.
+        split: Number of the test part. Consecutive numbers are the folds of a cross-validation, which do not overlap;
+            when the folds are used up, those of another random order follow.
+        test_fraction: Share of all materials in the test part, at least.
+        development_fraction: Share of all materials that are kept out of every test part.
+        validation_fraction: Share of the materials used that validate.
+        available: Rows that may be used for training and validation; all unless given.
+
+    Raises:
+        ValueError: If a part would be empty or `size` is more than there is.
+    """
+    num_materials = len(identities)
+    test = _test_rows(identities, split, test_fraction, development_fraction)
+    pool = np.setdiff1d(np.arange(num_materials) if available is None else available, test)
+    size = len(pool) if size is None else size
+    if not 2 <= size <= len(pool):
+        raise ValueError(
+            f"`size` must be from 2 to {len(pool)} (materials left for training and validation of {num_materials}), "
+            f"got {size}"
+        )
+    used = np.random.default_rng([split, seed]).permutation(pool)[:size]
+    if validation_fraction == 0:
+        return Parts(used, used[:0], test)
+    every = max(2, round(1 / validation_fraction))
+    validates = np.arange(size) % every == every - 1
+    if not validates.any():
+        raise ValueError(
+            f"with {size} materials and `validation_fraction` {validation_fraction} the validation part is empty; use "
+            f"at least {every} materials, or 0 for no validation"
+        )
+    return Parts(used[~validates], used[validates], test)
+
+
+def _test_rows(identities: Sequence[str], split: int, fraction: float, development_fraction: float) -> Rows:
+    for name, value in (("test_fraction", fraction), ("development_fraction", development_fraction)):
+        if not 0 <= value < 1:
+            raise ValueError(f"`{name}` must be at least 0 and below 1, got {value}")
+    if fraction == 0:
+        return np.empty(0, np.int64)
+    candidates = np.setdiff1d(np.arange(len(identities)), development_rows(identities, development_fraction))
+    # A sum of floats may fall short of a whole number of folds by a rounding error.
+    num_folds = int(len(candidates) / (fraction * len(identities)) + 1e-9)
+    if not 1 <= num_folds <= len(candidates):
+        raise ValueError(
+            f"a test part of {fraction:.0%} is {fraction * len(identities):.1f} materials, but {len(candidates)} of "
+            f"{len(identities)} can be tested; change `test_fraction` or `development_fraction`"
+        )
+    repetition, fold = divmod(split, num_folds)
+    order = np.random.default_rng(repetition).permutation(candidates)
+    return np.sort(np.array_split(order, num_folds)[fold])

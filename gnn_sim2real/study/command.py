@@ -1,0 +1,137 @@
+"""`gnn-sim2real study run | status | report`."""
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+from rich.table import Table
+
+from gnn_sim2real.scaling.records import read_records
+from gnn_sim2real.scaling.report import write_report
+from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
+
+logger = logging.getLogger(__name__)
+
+_HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
+       gnn-sim2real study status DIR
+       gnn-sim2real study report DIR
+
+run     computes all cells of the study that have no record yet, then reports; the same command goes on after a stop
+status  says how many cells are done, failed and waiting; also while the study runs
+report  table, scaling law in words, scaling_law.png and summary.json from the records that are there
+
+A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
+configs/wandb.yaml, are laid over both stages. `gnn-sim2real study run --help` lists all options."""
+
+
+def study_command(words: list[str]) -> int:
+    """Run a study command.
+
+    Args:
+        words: What follows `gnn-sim2real study`.
+
+    Returns:
+        Exit code: 1 if a cell failed.
+    """
+    console = Console()
+    match words:
+        case ["run", *rest]:
+            return _run(rest, console)
+        case ["status" | "report" as verb, *rest]:
+            return _status_or_report(verb, rest, console)
+        case [] | ["-h" | "--help"]:
+            console.print(_HELP, markup=False, highlight=False)
+            return 0
+    raise ValueError(f"`gnn-sim2real study` knows run, status and report, got {words[0]!r}")
+
+
+def _run(words: list[str], console: Console) -> int:
+    from gnn_sim2real.study.run import run_study
+
+    files, options = _split_config(words)
+    config, workers = read_study(files, options)
+    outcomes = run_study(config, workers)
+    console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
+    if any(config.records.glob("*.json")):
+        _report(config, console)
+    if outcomes["failed"]:
+        console.print(
+            f"[bold red]{outcomes['failed']} cells failed[/]: their tracebacks are in {config.folder / 'failures'}"
+        )
+    return int(outcomes["failed"] > 0)
+
+
+def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
+    """The files after `-c` or `--config`, and the other words."""
+    files, options, rest = [], [], iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in ("-c", "--config"):
+            file = value if equals else next(rest, None)
+            if file is None:
+                raise ValueError(f"`{name}` needs a file")
+            files.append(file)
+        else:
+            options.append(word)
+    return files, options
+
+
+def _status_or_report(verb: str, words: list[str], console: Console) -> int:
+    parser = ArgumentParser(prog=f"gnn-sim2real study {verb}", description=f"{verb} of a study")
+    parser.add_argument("folder", type=Path, help="output folder of the study")
+    from gnn_sim2real.study.run import study_families
+
+    folder: Path = parser.parse_args(words).folder
+    config = load_kept_config(folder)
+    if verb == "report":
+        _report(config, console)
+        return 0
+    total = sum(len(family.points) for family in study_families(config))
+    records = read_records(config.records)
+    failed = len(list((folder / "failures").glob("*.txt")))
+    per_policy = Counter(record.cell.policy for record in records)
+    console.print(f"{len(records)} of {total} cells done, {total - len(records)} to do, {failed} failures on file")
+    for policy, count in sorted(per_policy.items()):
+        console.print(f"  {policy}: {count}")
+    seconds = sum(record.provenance["seconds"] for record in records)
+    console.print(f"computing time so far: {seconds / 3600:.2f} h, pretraining not counted")
+    return 0
+
+
+def _report(config: StudyConfig, console: Console) -> None:
+    """Print the table and the law, write the files."""
+    summary = write_report(read_records(config.records), config.folder, config.metric, config.title)
+    unit = f" [{summary['unit']}]" if summary["unit"] else ""
+    table = Table(
+        title=f"Test {config.metric.upper()} of {summary['property'].replace('_', ' ')}{unit}, 90 % intervals"
+    )
+    for heading in ("m", "model", "source size n", config.metric.upper(), "R2", "splits x seeds"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for row in summary["rows"]:
+        error, r2 = row[config.metric], row.get("r2")
+        interval = "" if error["low"] is None else f" [{error['low']:.4f}, {error['high']:.4f}]"
+        table.add_row(
+            str(row["target_size"]),
+            model_name(row),
+            "from scratch" if row["source_size"] == 0 else f"{row['source_size']}",
+            f"{error['mean']:.4f}{interval}",
+            f"{r2['mean']:.3f}" if r2 else "",
+            f"{row['num_splits']} x {row['num_seeds']}",
+        )
+    console.print(table)
+    for law in summary["laws"]:
+        console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {law['text']}", highlight=False)
+    if not summary["laws"]:
+        console.print("no scaling law yet: it needs at least four source sizes")
+    console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
+
+
+def model_name(row: dict[str, object]) -> str:
+    """What a row of the table is about, in words."""
+    policy, architecture = str(row["policy"]), str(row["architecture"])
+    if policy == "none":
+        return f"{architecture}, all layers"
+    name = policy.replace("_", " ")
+    return f"{architecture}, {name}" if architecture else name

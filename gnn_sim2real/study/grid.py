@@ -1,0 +1,133 @@
+"""The grid of a study: its axes, and the cells they make."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Literal, get_args
+
+from gnn_sim2real.baselines import BaselineName
+from gnn_sim2real.transfer import Policy
+
+FREEZE_POLICIES: tuple[str, ...] = get_args(Policy)
+SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source")
+"""Baselines that use a pretrained model; the other two need none."""
+
+
+@dataclass
+class Axes:
+    """Values along each axis; the study is their product, without the points that have no meaning.
+
+    Args:
+        architecture: Class paths of encoders, each with its settings; empty takes the encoder of the pretraining YAML.
+        source_size: Numbers of source materials; 0 is from scratch, "all" is every one that is no test material.
+        target_size: Numbers of measured materials used, "all" is every one that is not in the test part.
+        seed: Numbers of the nested subsets; a seed also fixes initialization and order.
+        split: Numbers of the test part.
+        policy: How the measurements are used: freeze policies (none, encoder, gradual) and baselines (extra_trees,
+            extra_trees_with_source, calibrated_source, simulated_value).
+    """
+
+    source_size: list[int | Literal["all"]]
+    target_size: list[int | Literal["all"]]
+    seed: list[int] = field(default_factory=lambda: [0])
+    split: list[int] = field(default_factory=lambda: [0])
+    policy: list[Policy | BaselineName] = field(default_factory=lambda: ["none"])
+    architecture: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("source_size", "target_size", "seed", "split", "policy"):
+            values = getattr(self, name)
+            if not values:
+                raise ValueError(f"the axis `{name}` is empty; give at least one value")
+            if len(set(values)) < len(values):
+                raise ValueError(f"the axis `{name}` names a value twice: {values}")
+        for name, least in (("source_size", 0), ("target_size", 2), ("seed", 0), ("split", 0)):
+            too_small = [value for value in getattr(self, name) if value != "all" and value < least]
+            if too_small:
+                raise ValueError(f"the axis `{name}` starts at {least}, got {too_small[0]}")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell of the grid, as it was asked for.
+
+    Attributes:
+        architecture: The encoder's class path and settings; None takes that of the YAML.
+        source_size: Size asked for; 0 where no pretrained model is used.
+        target_size: Size asked for.
+        policy: How the measurements are used.
+    """
+
+    architecture: dict[str, Any] | None
+    source_size: int | Literal["all"]
+    target_size: int | Literal["all"]
+    seed: int
+    split: int
+    policy: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """The cells that share one pretrained model (or none), computed one after the other by one process."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def needs_pretraining(self) -> bool:
+        """Whether there is a pretrained model at all."""
+        return self.points[0].source_size != 0
+
+
+def families(axes: Axes, shared_by_splits: bool) -> list[Family]:
+    """All cells, grouped by the pretrained model they share; whole curves come first.
+
+    Args:
+        axes: The axes.
+        shared_by_splits: Whether the source is the same in every split.
+
+    Raises:
+        ValueError: If a policy needs a pretrained model and there is none.
+    """
+    architectures: list[dict[str, Any] | None] = [*axes.architecture] or [None]
+    groups = [axes.split] if shared_by_splits else [[split] for split in axes.split]
+    found = []
+    for seed, splits, architecture, source_size in product(
+        axes.seed, groups, architectures, sorted(axes.source_size, key=_order)
+    ):
+        first = architecture is architectures[0]
+        points = [point for split in splits for point in _points(axes, architecture, source_size, seed, split, first)]
+        if points:
+            found.append(Family(tuple(points)))
+    needy = [policy for policy in axes.policy if policy in (*FREEZE_POLICIES[1:], *SOURCE_BASELINES)]
+    if needy and set(axes.source_size) == {0}:
+        raise ValueError(f"the policy {needy[0]!r} needs a pretrained model, but `source_size` has only 0; add a size")
+    return found
+
+
+def _points(
+    axes: Axes,
+    architecture: dict[str, Any] | None,
+    source_size: int | Literal["all"],
+    seed: int,
+    split: int,
+    first_architecture: bool,
+) -> Iterator[Point]:
+    """Cells of one family: what needs a pretrained model with one, what needs none at source size 0 only."""
+    for policy, target_size in product(axes.policy, axes.target_size):
+        pretrained = source_size != 0
+        if policy == "none":
+            wanted = True
+        elif policy in FREEZE_POLICIES or policy in SOURCE_BASELINES:
+            wanted = pretrained
+        elif policy == "extra_trees":
+            wanted = not pretrained and first_architecture
+        else:  # the simulated value depends on nothing but the test part
+            wanted = (
+                not pretrained and first_architecture and (seed, target_size) == (axes.seed[0], axes.target_size[0])
+            )
+        if wanted:
+            yield Point(architecture, source_size, target_size, seed, split, policy)
+
+
+def _order(size: int | Literal["all"]) -> float:
+    return float("inf") if size == "all" else size

@@ -1,0 +1,163 @@
+"""Tables of labels: as read from a file, and clean."""
+
+import hashlib
+import json
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.files import write_atomically
+from gnn_sim2real.units import check_unit
+
+if TYPE_CHECKING:
+    import pandas
+
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property to read from a file.
+
+    Args:
+        name: Its name in this package.
+        unit: The unit the clean values are in.
+        column: Its column in the file; `name` when None.
+        file_unit: The unit in the file; `unit` when None.
+        lower: Values at or below are refused, in `unit`.
+        upper: Values at or above are refused, in `unit`.
+    """
+
+    name: str
+    unit: str
+    column: str | None = None
+    file_unit: str | None = None
+    lower: int | float | None = None
+    upper: int | float | None = None
+
+
+@dataclass(frozen=True)
+class CleanTable:
+    """One row a material, sorted by identity.
+
+    Args:
+        materials: The first spelling met of each material.
+        identities: Canonical identity of each material, unique.
+        values: (num_materials, num_properties) in the unit of each property; NaN where missing.
+        spread: (num_materials, num_properties); half the range of merged duplicates, NaN when single.
+        num_merged: (num_materials,); number of rows of the file behind each material.
+        properties: The columns of `values`.
+        quarantine: What was refused: columns row (as a person counts in the file), material, property (empty
+            when the whole row was refused), reason.
+        num_rows_read: Number of rows of the file.
+    """
+
+    materials: list[str]
+    identities: list[str]
+    values: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    num_merged: NDArray[np.int64]
+    properties: tuple[Property, ...]
+    quarantine: "pandas.DataFrame"
+    num_rows_read: int
+
+    def summary(self) -> str:
+        """Say in a few lines what was read, refused, merged and kept."""
+        num_merged, present = int(self.num_merged.sum()), np.isfinite(self.values).sum(axis=0)
+        counts = ", ".join(f"{prop.name} {number:,}" for prop, number in zip(self.properties, present, strict=True))
+        return "\n".join(
+            [
+                f"read: {self.num_rows_read:,} rows",
+                f"refused: {count_reasons(self.quarantine) or 'nothing'}",
+                f"merged: {num_merged:,} rows into {len(self.identities):,} materials",
+                f"kept: {counts}",
+            ]
+        )
+
+    def write_quarantine(self, path: Path) -> None:
+        """Write the quarantine as CSV."""
+        write_atomically(path, self.quarantine.to_csv(index=False).encode())
+
+    def fingerprint(self) -> str:
+        """SHA-256 of identities, values, property names and units; the order of the rows does not count."""
+        order = sorted(range(len(self.identities)), key=self.identities.__getitem__)
+        names = [[prop.name, check_unit(prop.unit)] for prop in self.properties]
+        digest = hashlib.sha256(json.dumps([names, [self.identities[row] for row in order]]).encode())
+        # One NaN and no negative zero: equal tables have equal bytes.
+        values = np.where(np.isnan(self.values), np.nan, self.values)[order] + 0.0
+        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+def read_table(path: Path) -> "pandas.DataFrame":
+    """Read a table as people keep it, with the row numbers of the file as index (a header is row 1).
+
+    Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
+
+    Args:
+        path: CSV or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz, .zip); or parquet.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is of another kind, damaged, or holds no rows.
+    """
+    import pandas
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check the path")
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSIONS]
+    kind = suffixes[-1] if suffixes else "none"
+    if kind not in {".csv", ".tsv", ".jsonl", ".parquet"}:
+        raise ValueError(
+            f"the suffix of {path} is {kind}: accepted are .csv, .tsv and .jsonl (each also with .gz, .bz2, "
+            ".xz or .zip) and .parquet; save a spreadsheet as CSV UTF-8"
+        )
+    try:
+        frame = _read_kind(path, kind)
+    except Exception as error:  # each kind and compression has its own
+        unicode = isinstance(error, UnicodeDecodeError)
+        cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be read as {kind}: {cause}; mend it or save it anew") from error
+    first = 2 if kind in {".csv", ".tsv"} else 1
+    frame.index = pandas.RangeIndex(first, first + len(frame), name="row")
+    frame = frame.dropna(how="all")
+    if frame.empty:
+        raise ValueError(f"{path} holds no rows: a header and at least one row are needed")
+    return frame
+
+
+def _read_kind(path: Path, kind: str) -> "pandas.DataFrame":
+    import pandas
+
+    if kind == ".parquet":
+        return pandas.read_parquet(path)
+    if kind == ".jsonl":
+        return pandas.read_json(path, lines=True, dtype=False, precise_float=True, encoding="utf-8-sig")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pandas.errors.ParserWarning)  # a row longer than the header
+        return pandas.read_csv(
+            path,
+            sep="," if kind == ".csv" else "\t",
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+            index_col=False,
+            skip_blank_lines=False,  # they count in the row numbers
+            low_memory=False,
+        )
+
+
+def count_reasons(quarantine: "pandas.DataFrame") -> str:
+    """Say how often each reason occurs, e.g. "12 no value, 3 outside (0, 10) g/cm3".
+
+    Args:
+        quarantine: Its reasons are counted up to their colon; what follows is about one row.
+    """
+    counts = Counter(reason.partition(": ")[0] for reason in quarantine["reason"])
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())

@@ -1,0 +1,142 @@
+"""Fine-tuning on measured materials."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.library import CHECKPOINT_ENTRY, load_model
+from gnn_sim2real.loader import make_loader
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
+from gnn_sim2real.transfer import (
+    Policy,
+    adapt,
+    count_parameters,
+    freeze,
+    frozen_layers,
+    keep_statistics,
+    require_same_encoder,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class TargetFineTuning(PropertyRegression):
+    """Fine-tune a pretrained model on measurements, or train from scratch where there is none.
+
+    Args:
+        encoder: The architecture; may be left out where `pretrained` is given.
+        pretrained: The source model: a folder of the model library or a Lightning checkpoint. Null trains from scratch.
+        policy: What is frozen: nothing (`none`), the whole encoder (`encoder`), or the encoder at first and one layer
+            less every `unfreeze_every` epochs (`gradual`).
+        unfreeze_every: Epochs between two layers of `gradual`.
+        loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
+            that one wrong measurement among a few dozen does not lead the way.
+        optimizer: Makes the optimizer from the parameters.
+        warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        pretrained: str | None = None,
+        policy: Policy = "none",
+        unfreeze_every: int = 10,
+        loss: Loss = "huber",
+        optimizer: OptimizerCallable = default_optimizer,
+        warmup_fraction: float = 0.1,
+    ) -> None:
+        super().__init__(loss, optimizer, warmup_fraction)
+        if encoder is None and pretrained is None:
+            raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
+        if pretrained is None and policy != "none":
+            raise ValueError(f"policy {policy!r} freezes pretrained layers, but `pretrained` is not given; use `none`")
+        if unfreeze_every < 1:
+            raise ValueError(f"`unfreeze_every` must be at least 1 epoch, got {unfreeze_every}")
+        self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
+        self.pretrained = pretrained
+        self.policy: Policy = policy
+        self.unfreeze_every = unfreeze_every
+        self.source_card: dict[str, Any] | None = None
+        self.start_error: float | None = None
+
+    def make_network(self) -> PropertyModel:
+        """The pretrained model adapted to the target, or a fresh one."""
+        (target,), (encoder,) = self.data.properties, self.given_encoder
+        if self.pretrained is None:
+            if encoder is None:
+                raise ValueError("training from scratch needs an `encoder`")
+            network = PropertyModel(encoder, [target])
+            network.scaler.fit(self.data.train_targets)
+            return network
+        source = load_model(Path(self.pretrained))
+        if source.featurizer.describe() != self.data.featurizer.describe():
+            raise CheckpointError(
+                f"{self.pretrained} was pretrained on graphs of {source.featurizer.describe()}, the target's are made by "
+                f"{self.data.featurizer.describe()}; pretrain again or choose another source"
+            )
+        if encoder is not None:
+            require_same_encoder(encoder, source.network.encoder)
+        self.source_card = source.card | {"fingerprint": source.fingerprint}
+        network, report = adapt(source.network, target)
+        if report.initialized:
+            network.scaler.fit(self.data.train_targets)
+        logger.info("%s", report.describe())
+        return network
+
+    def train(self, mode: bool = True) -> "TargetFineTuning":
+        """Switch the mode.
+
+        Normalization keeps the statistics of pretraining, also where its weights are trained: a few dozen materials
+        cannot replace them. Frozen layers stay in eval mode altogether.
+        """
+        super().train(mode)
+        if mode and self.pretrained is not None and hasattr(self, "network"):
+            keep_statistics(self.network)
+            epoch = self.current_epoch if self._trainer is not None else 0
+            freeze(self.network, frozen_layers(self.network, self.policy, epoch, self.unfreeze_every))
+        return self
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze what the policy says for this epoch."""
+        self.train()
+
+    def on_fit_start(self) -> None:
+        """Say what moves, and how wrong the model is before its first step."""
+        self.train()
+        free, frozen = count_parameters(self.network)
+        if self.start_error is None:
+            self.start_error = self.error_at_start()
+        logger.info("%d parameters trained, %d frozen; MAE before the first step %.4g", free, frozen, self.start_error)
+        if self.logger is not None:
+            self.logger.log_metrics({"start/mae": self.start_error}, step=0)
+
+    @torch.no_grad()
+    def error_at_start(self) -> float:
+        """Mean absolute error on the training part before anything was learned from it."""
+        self.eval()
+        total, count = 0.0, 0
+        for batch in make_loader(self.data.part("train"), batch_size=256):
+            batch = batch.to(self.device)  # noqa: PLW2901
+            error = (self.network.predict(batch) - batch.targets).abs()
+            total, count = total + float(error.nansum()), count + int((~error.isnan()).sum())
+        self.train()
+        return total / count
+
+    def card(self) -> dict[str, Any]:
+        """Where the model comes from, its source included."""
+        return super().card() | {
+            "source": self.source_card,
+            "policy": self.policy,
+            "start_mae": self.start_error,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the source of a model that is tested or resumed from a checkpoint."""
+        card = checkpoint.get(CHECKPOINT_ENTRY, {}).get("card", {})
+        self.source_card, self.start_error = card.get("source"), card.get("start_mae")

@@ -1,0 +1,143 @@
+"""Bringing pretrained weights into a new model, and deciding which of them may move."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from torch import nn
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.units import convert
+
+Policy = Literal["none", "encoder", "gradual"]
+"""What is frozen during fine-tuning: nothing, the whole encoder, or the encoder at first and then less and less."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Which tensors of a model came from a file and which did not.
+
+    Attributes:
+        loaded: Names of tensors taken over as they were.
+        adapted: Names of tensors taken over in part or converted to another unit.
+        initialized: Names of tensors that start fresh.
+    """
+
+    loaded: tuple[str, ...]
+    adapted: tuple[str, ...]
+    initialized: tuple[str, ...]
+
+    def describe(self) -> str:
+        """One sentence."""
+        fresh = f": {', '.join(self.initialized)}" if self.initialized else ""
+        return (
+            f"{len(self.loaded)} tensors loaded from the pretrained model, {len(self.adapted)} adapted to the target, "
+            f"{len(self.initialized)} newly initialized{fresh}"
+        )
+
+
+def adapt(pretrained: PropertyModel, target: PropertySpec) -> tuple[PropertyModel, LoadReport]:
+    """Make the model that fine-tuning starts from.
+
+    The encoder is always taken over. The head and the scaler are taken over where the pretrained model predicts the
+    same property (its output is picked out of several, and its scaler converted to the target's unit), so that
+    before the first step the model answers with the simulated value; else they start fresh.
+
+    Args:
+        pretrained: The source model; it is not changed.
+        target: The measured property.
+
+    Returns:
+        The model, and the report of what was loaded.
+    """
+    model = PropertyModel(pretrained.encoder, [target])
+    names = [spec.name for spec in pretrained.properties]
+    encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
+    head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
+    if target.name not in names:
+        return model, LoadReport(loaded=encoder, adapted=(), initialized=head)
+    output = names.index(target.name)
+    shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[output].unit, target.unit).tolist()
+    factor = one - shift
+    state = pretrained.state_dict()
+    state["scaler.mean"] = shift + factor * state["scaler.mean"][output : output + 1]
+    state["scaler.std"] = factor * state["scaler.std"][output : output + 1]
+    for name in ("head.mlp.2.weight", "head.mlp.2.bias"):
+        state[name] = state[name][output : output + 1]
+    model.load_state_dict(state, strict=True)
+    unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
+    return model, LoadReport(
+        loaded=encoder + (head if unchanged else ()), adapted=() if unchanged else head, initialized=()
+    )
+
+
+def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
+    """Refuse a pretrained model whose encoder is not the one the configuration asks for.
+
+    Raises:
+        CheckpointError: If they differ.
+    """
+    wanted, found = asked.describe(), pretrained.describe()
+    if wanted != found:
+        raise CheckpointError(
+            f"the pretrained model's encoder is {found['class_path']} with {found['init_args']}, the configuration "
+            f"asks for {wanted['class_path']} with {wanted['init_args']}; make them the same"
+        )
+
+
+def frozen_layers(model: PropertyModel, policy: Policy, epoch: int, unfreeze_every: int) -> list[nn.Module]:
+    """Layers of the encoder that do not move in this epoch.
+
+    `gradual` gives one more layer back every `unfreeze_every` epochs, from the output towards the input (Howard and
+    Ruder, Universal Language Model Fine-tuning, ACL 2018, arXiv 1801.06146). It is a function of the epoch alone, so a
+    resumed run freezes what the undisturbed one would.
+
+    Args:
+        model: The model.
+        policy: See `Policy`.
+        epoch: Number of the epoch, from 0.
+        unfreeze_every: Epochs between two layers.
+
+    Raises:
+        ValueError: If the policy is unknown.
+    """
+    layers = model.encoder.layers
+    match policy:
+        case "none":
+            return []
+        case "encoder":
+            return layers
+        case "gradual":
+            return layers[: max(0, len(layers) - epoch // unfreeze_every)]
+    raise ValueError(f"`policy` must be one of {', '.join(get_args(Policy))}, got {policy!r}")
+
+
+def freeze(model: PropertyModel, layers: list[nn.Module]) -> None:
+    """Let exactly these layers of the encoder stand still: no gradients, and statistics (BatchNorm) in eval mode.
+
+    Args:
+        model: The model, in the mode its other parts shall have.
+        layers: Layers of its encoder.
+    """
+    model.encoder.requires_grad_(True)
+    for layer in layers:
+        layer.requires_grad_(False)
+        layer.eval()
+        for parameter in layer.parameters():
+            # A stale gradient would let the optimizer move the parameter once more.
+            parameter.grad = None
+
+
+def keep_statistics(model: PropertyModel) -> None:
+    """Put every BatchNorm of the encoder into eval mode: its running statistics stay those of pretraining."""
+    for module in model.encoder.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Numbers of trainable and of frozen parameters."""
+    sizes = [(parameter.requires_grad, parameter.numel()) for parameter in model.parameters()]
+    return sum(size for free, size in sizes if free), sum(size for free, size in sizes if not free)

@@ -1,0 +1,272 @@
+import os
+import re
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
+from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
+
+POLYMERS = {
+    "nylon 6": "*CCCCCC(=O)N*",
+    "PET": "*OCCOC(=O)c1ccc(C(=O)*)cc1",
+    "polystyrene": "*CC(*)c1ccccc1",
+    "PDMS": "*O[Si](C)(C)*",
+    "polybutadiene": "*CC=CC*",
+    "polyacetylene": "*C=C*",
+    "polyimide": "*c1ccc(Oc2ccc(N3C(=O)c4ccc5C(=O)N(*)C(=O)c5c4C3=O)cc2)cc1",
+    "PEEK": "*Oc1ccc(Oc2ccc(C(=O)c3ccc(*)cc3)cc2)cc1",
+    "polythiophene": "*c1ccc(s1)*",
+    "polymethylene": "*C*",
+    "polyether sulfone": "*c1ccc(cc1)S(=O)(=O)c1ccc(cc1)O*",
+    "quinoid": "*=C1C=CC(=*)C=C1",
+    "polycarbodiimide": "*N=C=NCCCC*",
+    "ionene": "*[N+](C)(C)CCC*",
+    "deuterated": "*C([2H])([2H])C(*)c1ccccc1",
+}
+DEGREE, HYDROGENS, CHARGE, HYBRIDIZATION, AROMATIC, RING_SIZE = range(len(ATOM_CODES))
+ORDER, CONJUGATED, IN_RING = range(len(BOND_CODES))
+SP2, SP3 = 3, 4
+
+
+def as_networkx(graph: Graph) -> nx.MultiGraph:
+    multigraph = nx.MultiGraph()
+    for node, (number, codes) in enumerate(zip(graph.atomic_number, graph.atom_codes, strict=True)):
+        multigraph.add_node(node, label=(int(number), *codes.tolist()))
+    pairs = graph.edge_index.T.tolist()[::2]
+    for (begin, end), codes in zip(pairs, graph.bond_codes.tolist()[::2], strict=True):
+        multigraph.add_edge(begin, end, label=tuple(codes))
+    return multigraph
+
+
+def same_graph(first: Graph, second: Graph) -> bool:
+    return nx.is_isomorphic(
+        as_networkx(first),
+        as_networkx(second),
+        node_match=nx.isomorphism.categorical_node_match("label", None),
+        edge_match=nx.isomorphism.categorical_multiedge_match("label", None),
+    )
+
+
+def atoms_and_bonds(graph: Graph) -> tuple[list, list]:
+    """Features as sorted lists; those of a bond with the features of its atoms."""
+    atoms = [(number, *codes) for number, codes in zip(graph.atomic_number, graph.atom_codes.tolist(), strict=True)]
+    ends = zip(*graph.edge_index.tolist(), graph.bond_codes.tolist(), strict=True)
+    bonds = [(atoms[source], atoms[destination], tuple(codes)) for source, destination, codes in ends]
+    return sorted(atoms), sorted(bonds)
+
+
+@pytest.mark.parametrize("psmiles", POLYMERS.values(), ids=POLYMERS)
+def test_graph_does_not_depend_on_the_cut(psmiles, cut_everywhere):
+    graph = featurize_repeat_unit(psmiles)
+    for spelling in cut_everywhere(psmiles):
+        assert same_graph(featurize_repeat_unit(spelling), graph), spelling
+
+
+def test_nylon_is_cut_at_each_of_its_seven_bonds_and_its_amide_stays_conjugated(cut_everywhere):
+    spellings = cut_everywhere(POLYMERS["nylon 6"])
+    assert len(set(spellings)) == 8  # the given one and seven cuts, one of which writes it in another order
+    for spelling in spellings:
+        graph = featurize_repeat_unit(spelling)
+        (nitrogen,) = np.flatnonzero(graph.atomic_number == 7)
+        assert graph.atom_codes[nitrogen, HYBRIDIZATION] == SP2
+        assert sorted(graph.bond_codes[graph.edge_index[0] == nitrogen, CONJUGATED]) == [0, 1]
+
+
+def test_graph_comparison_of_these_tests_notices_a_difference():
+    assert not same_graph(featurize_repeat_unit("*CCO*"), featurize_repeat_unit("*CCS*"))
+    assert not same_graph(featurize_repeat_unit("*C=C*"), featurize_repeat_unit("*CC*"))
+    assert not same_graph(featurize_repeat_unit("*CC(C)C(C)C*"), featurize_repeat_unit("*CC(C)CC(C)*"))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("psmiles", POLYMERS.values(), ids=POLYMERS)
+def test_multiple_of_a_unit_covers_the_graph_of_the_unit(psmiles, count, multiply):
+    single = atoms_and_bonds(featurize_repeat_unit(psmiles))
+    multiple = atoms_and_bonds(featurize_repeat_unit(multiply(psmiles, count)))
+    for few, many in zip(single, multiple, strict=True):
+        assert many == sorted(few * count)
+
+
+@settings(max_examples=60, deadline=None)
+@given(psmiles=st.sampled_from(sorted(POLYMERS.values())), seed=st.integers(0, 10**6))
+def test_graph_does_not_depend_on_the_order_of_atoms(psmiles, seed, respell):
+    assert same_graph(featurize_repeat_unit(respell(psmiles, seed)), featurize_repeat_unit(psmiles))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("*CC(*)c1ccccc1", "*CC(*)C1=CC=CC=C1"),
+        ("*CC(*)C(=O)OC", "COC(=O)C(*)C*"),
+        ("*CCO*", "[*]CCO[*]"),
+        ("*=CC=*", "*C=C*"),
+        ("*CC(*)[N+](=O)[O-]", "*CC(*)N(=O)=O"),
+        ("*C/C=C/C*", "*CC=CC*"),
+        ("*C[C@H](*)C(C)CC", "*CC(*)C(C)CC"),
+        ("*C([H])([H])C(*)/N=C(/[H])C", "*CC(*)N=CC"),
+        ("*c1ccc(*)n1C", "*C1=CC=C(*)N1C"),
+        ("*[CH2:1][CH2:2]O*", "*CCO*"),
+    ],
+)
+def test_two_notations_give_one_graph(first, second):
+    assert same_graph(featurize_repeat_unit(first), featurize_repeat_unit(second))
+
+
+def test_single_atom_is_bonded_to_itself_in_both_directions():
+    graph = featurize_repeat_unit("*C*")
+    assert graph.edge_index.tolist() == [[0, 0], [0, 0]]
+    assert graph.crosses_cell.all()
+    assert graph.atom_codes[0, [DEGREE, HYDROGENS]].tolist() == [2, 2]
+
+
+def test_two_atoms_share_two_bonds():
+    graph = featurize_repeat_unit("*CO*")
+    assert graph.edge_index.tolist() == [[0, 1, 1, 0], [1, 0, 0, 1]]
+    assert graph.crosses_cell.tolist() == [False, False, True, True]
+    assert graph.atom_codes[:, DEGREE].tolist() == [2, 2]
+
+
+def test_double_bond_crosses_the_cell():
+    graph = featurize_repeat_unit("*=CC=*")
+    assert graph.bond_codes[:, ORDER].tolist() == [1, 1, 2, 2]
+    assert graph.bond_codes[:, CONJUGATED].all()
+    assert (graph.atom_codes[:, HYBRIDIZATION] == SP2).all()
+
+
+def test_polystyrene_by_hand():
+    graph = featurize_repeat_unit("*CC(*)c1ccccc1")
+    assert graph.atomic_number.tolist() == [6] * 8
+    assert graph.atom_codes.tolist() == [
+        [2, 2, 3, SP3, 0, 0],
+        [3, 1, 3, SP3, 0, 0],
+        [3, 0, 3, SP2, 1, 6],
+        *[[2, 1, 3, SP2, 1, 6]] * 5,
+    ]
+    assert graph.bond_codes.tolist() == [[1, 0, 0]] * 4 + [[4, 1, 1]] * 12 + [[1, 0, 0]] * 2
+    assert graph.edge_index[:, -2:].tolist() == [[1, 0], [0, 1]]
+    np.testing.assert_array_equal(graph.crosses_cell, [False] * 16 + [True] * 2)
+    np.testing.assert_array_equal(graph.node_weight, np.ones(8))
+    np.testing.assert_array_equal(graph.component, np.zeros(8))
+
+
+@pytest.mark.parametrize("smiles", [*POLYMERS.values(), "*CC([U])(*)S(F)(F)(F)(F)F", "*C1CCCCCCCCCC1*", "*CC(*)[Al+3]"])
+def test_fields_have_the_types_and_sizes_of_a_graph(smiles):
+    graph = featurize_repeat_unit(smiles)
+    num_nodes, num_edges = graph.num_nodes, graph.num_edges
+    for name, dtype, shape in [
+        ("atomic_number", np.uint8, (num_nodes,)),
+        ("atom_codes", np.uint8, (num_nodes, len(ATOM_CODES))),
+        ("edge_index", np.int32, (2, num_edges)),
+        ("bond_codes", np.uint8, (num_edges, len(BOND_CODES))),
+        ("crosses_cell", np.bool_, (num_edges,)),
+        ("node_weight", np.float32, (num_nodes,)),
+        ("component", np.uint8, (num_nodes,)),
+    ]:
+        array = getattr(graph, name)
+        assert (array.dtype, array.shape) == (dtype, shape), name
+        assert array.flags.c_contiguous, name
+    assert (graph.atom_codes < list(ATOM_CODES.values())).all()
+    assert (graph.bond_codes < list(BOND_CODES.values())).all()
+    np.testing.assert_array_equal(graph.edge_index[:, ::2], graph.edge_index[::-1, 1::2])
+    np.testing.assert_array_equal(np.bincount(graph.edge_index[0]), graph.atom_codes[:, DEGREE])
+
+
+def test_ring_sizes_and_charges_have_their_codes():
+    def codes(smiles: str, column: int) -> list[int]:
+        return featurize_molecule(smiles).atom_codes[:, column].tolist()
+
+    assert codes("C1CC1", RING_SIZE) == [3, 3, 3]
+    assert codes("C1CCCCCCC1", RING_SIZE) == [8] * 8
+    assert codes("C1CCCCCCCCCCC1", RING_SIZE) == [9] * 12
+    assert codes("C1CC2CCCCC12", RING_SIZE) == [4, 4, 4, 6, 6, 6, 6, 4]
+    assert codes("[Fe+4].[O-]C.[Ti+2].[N-3]", CHARGE) == [6, 2, 3, 5, 0]
+    assert featurize_molecule("[NH3]->B(F)(F)F").bond_codes[:, ORDER].tolist() == [5, 5, 1, 1, 1, 1, 1, 1]
+
+
+def test_macrocycle_of_the_repetition_is_no_ring():
+    graph = featurize_repeat_unit("*CCC*")
+    assert not graph.bond_codes[:, IN_RING].any()
+    assert not graph.atom_codes[:, RING_SIZE].any()
+
+
+def test_deuterium_stays_an_atom_and_hydrogen_does_not():
+    graph = featurize_repeat_unit("*C([2H])([2H])C(*)[H]")
+    assert sorted(graph.atomic_number) == [1, 1, 6, 6]
+    assert graph.atom_codes[graph.atomic_number == 6][:, [DEGREE, HYDROGENS]].tolist() == [[4, 0], [2, 2]]
+
+
+def test_molecules():
+    ethanol = featurize_molecule("CCO")
+    assert ethanol.atomic_number.tolist() == [6, 6, 8]
+    assert ethanol.edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
+    assert not ethanol.crosses_cell.any()
+    water = featurize_molecule("O")
+    assert (water.num_nodes, water.num_edges) == (1, 0)
+    assert water.bond_codes.shape == (0, len(BOND_CODES))
+    assert featurize_molecule("[Na+].[Cl-]").num_nodes == 2
+    assert same_graph(featurize_molecule("c1ccccc1C"), featurize_molecule("CC1=CC=CC=C1"))
+    assert same_graph(featurize_molecule("C/C=C\\C"), featurize_molecule("C/C=C/C"))
+
+
+@pytest.mark.parametrize(
+    ("psmiles", "sentence"),
+    [
+        ("", "got an empty SMILES"),
+        ("  ", "got an empty SMILES"),
+        ("*CC(*", "it is no valid SMILES"),
+        ("hello", "it is no valid SMILES"),
+        ("*CCO* PEO", "a SMILES has no blanks"),
+        ("CCO", "exactly two `*`, got 0"),
+        ("*CCO", "exactly two `*`, got 1"),
+        ("*CC(*)C*", "exactly two `*`, got 3"),
+        ("*c1c(*)cc(*)c(*)c1", "exactly two `*`, got 4 .* ladder polymers"),
+        ("*CC(*)C(=O)[O-].[Na+]", "one connected repeat unit is accepted"),
+        ("**", "bonded to each other"),
+        ("C*C*", "each `*` must have exactly one bond"),
+        ("*=CC*", "the same order, got double and single"),
+        ("*:c1ccc(:*)cc1", "must be single, double or triple"),
+        ("*CC(*)(C)(C)C", "an atom has more bonds than its valence allows"),
+        ("*CC(*)c1cccc1", "an aromatic ring has no Kekulé structure"),
+    ],
+)
+def test_refused_repeat_units(psmiles, sentence, capfd):
+    with pytest.raises(ValueError, match=sentence) as refusal:
+        featurize_repeat_unit(psmiles)
+    assert repr(psmiles) in str(refusal.value)
+    assert capfd.readouterr().err == ""  # rdkit does not add its own
+
+
+@pytest.mark.parametrize(
+    ("smiles", "sentence"),
+    [
+        ("", "got an empty SMILES"),
+        ("C1CC", "it is no valid SMILES"),
+        ("*CCO", "a molecule has no `*`"),
+        ("CC(C)(C)(C)C", "an atom has more bonds than its valence allows"),
+    ],
+)
+def test_refused_molecules(smiles, sentence):
+    with pytest.raises(ValueError, match=sentence + ".*" if not smiles else re.escape(repr(smiles))) as refusal:
+        featurize_molecule(smiles)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "table", ["radonpy_pi1070/PI1070.csv", "measured/density.csv", "measured/tg.csv", "md_tg/md_tg.csv"]
+)
+def test_all_rows_of_real_tables_become_graphs(table):
+    import pandas as pd
+
+    folder = os.environ.get("GNN_SIM2REAL_DATA")
+    if not folder:
+        pytest.skip("needs the real data sets: set GNN_SIM2REAL_DATA")
+    rows = pd.read_csv(Path(folder, "polymer", table), keep_default_na=False, na_values=[""])["smiles"]
+    for psmiles in rows:
+        graph = featurize_repeat_unit(psmiles)
+        assert (graph.atom_codes < list(ATOM_CODES.values())).all(), psmiles
