@@ -9,9 +9,7 @@ REFRACTIVE_INDEX = Property("refractive_index", "", lower=1)
 
 
 class DemoSimulated(PropertyDataModule):
-    """Refractive index of generated repeat units by Lorentz-Lorenz from additive refraction and volume; see
-    `datamodules.demo_polymers`.
-    """
+    """Refractive index of generated repeat units by an additive calculation; see `datamodules.demo_polymers`."""
 
     kind = "repeat_unit"
 

@@ -4,6 +4,9 @@ import importlib.util
 import logging
 import os
 import sys
+import warnings
+import warnings
+from argparse import ArgumentError
 from pathlib import Path
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
@@ -18,6 +21,34 @@ many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
 
 Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
+
+
+_ATTEMPTS = (
+    "Does not validate against any of the Union subtypes",
+    "Subtypes: ",
+    "Errors:",
+    "Expected a <class 'NoneType'>",
+    "Given value type: ",
+    "Given value: ",
+)
+
+_EXPECTED_WARNINGS = (
+    "The number of training batches",  # small data sets
+    "Found .* in eval mode",  # frozen layers
+    "The dirpath has changed",  # a test has a folder of its own
+    "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
+    "Starting from v1.9.0, `tensorboardX` has been removed",
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
+)
+
+
+_EXPECTED_WARNINGS = (
+    r".*isinstance\(treespec, LeafSpec\)",  # Lightning 2.6 on torch 2.13; harmless
+    r"Found \d+ module\(s\) in eval mode",  # frozen layers and statistics are meant to be
+    r"The number of training batches",  # small sets of measurements have few batches
+    r"The '\w+_dataloader' does not have many workers",  # a batch is an index selection; workers would slow it down
+    r".*tensorboardX",  # the CSV logger is what we want
+)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -35,10 +66,10 @@ def main(words: list[str] | None = None) -> int:
     set_up_logging()
     try:
         return _run(words)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ArgumentError) as error:
         if os.environ.get("GNN_SIM2REAL_DEBUG"):
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {in_one_sentence(str(error))}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
@@ -63,8 +94,20 @@ def _run(words: list[str]) -> int:
         raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
     from gnn_sim2real.lightning_cli import Sim2RealCLI
 
+    quiet_lightning()
     Sim2RealCLI(words)
     return 0
+
+
+def in_one_sentence(message: str) -> str:
+    """Take the cause out of the tree of attempts that jsonargparse lists; other messages stay as they are.
+
+    Args:
+        message: Of an exception.
+    """
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    causes = [line for line in lines if line and not line.startswith(_ATTEMPTS)]
+    return " ".join(causes or lines)
 
 
 def require_own_datamodules() -> None:
@@ -95,5 +138,13 @@ def set_up_logging() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.handlers = [handler]
+
+
+def quiet_lightning() -> None:
+    """Silence chatter of Lightning and warnings of what is meant to be; to be called once it is imported."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for message in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+    for message in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)

@@ -244,8 +244,8 @@ class PropertyDataModule(LightningDataModule):
         frame = read_table(Path(self.predict_path))
         if self.predict_column not in frame:
             raise ValueError(
-                f"{self.predict_path} has no column {self.predict_column!r}, only {', '.join(map(str, frame.columns))}; "
-                "set `--data.predict_column`"
+                f"{self.predict_path} has no column {self.predict_column!r}, only "
+                f"{', '.join(map(str, frame.columns))}; set `--data.predict_column`"
             )
         checked: list[tuple[str, str | None]] = []
         for cell in frame[self.predict_column]:

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.library import load_model
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.prediction import PredictionWriter
@@ -46,6 +47,7 @@ class Sim2RealCLI(LightningCLI):
             args=arguments,
             run=run,
             auto_configure_optimizers=False,
+            parser_kwargs={"exit_on_error": False},
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -55,6 +57,21 @@ class Sim2RealCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words given, whatever those of the process are."""
         self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Refuse a checkpoint that is not ours before anything is made. Lightning's own looks for other entries."""
+        subcommand = self.config.get("subcommand")
+        path = self.config[subcommand].get("ckpt_path") if subcommand else None
+        if path and path not in ("best", "last"):
+            load_model(path)
+
+    def before_instantiate_classes(self) -> None:
+        """Tell W&B, where it is asked for, what kind of run this is."""
+        config = self.config.get(self.subcommand) or self.config
+        logger = config.trainer.logger
+        if str(getattr(logger, "class_path", "")).endswith("WandbLogger") and not logger.init_args.get("job_type"):
+            pretraining = str(config.model.class_path).endswith("SourcePretraining")
+            logger.init_args.job_type = "pretrain" if pretraining else "finetune"
 
     def instantiate_classes(self) -> None:
         """Make trainer, model and data, and let the records know the configuration."""

@@ -70,13 +70,13 @@ def sanitize(mol: Chem.Mol, smiles: str) -> None:
         smiles: The text it came from, for the error sentence.
 
     Raises:
-        ValueError: If an atom has too many bonds or an aromatic ring has no Kekulé structure.
+        ValueError: If an atom has too many bonds, or the aromatic atoms have no Kekulé structure.
     """
     try:
         with rdBase.BlockLogs():
             Chem.SanitizeMol(mol)
-    except Chem.KekulizeException as error:
-        raise ValueError(f"cannot read {smiles!r}: an aromatic ring has no Kekulé structure") from error
+    except (Chem.KekulizeException, Chem.AtomKekulizeException) as error:
+        raise ValueError(f"cannot read {smiles!r}: its aromatic atoms have no Kekulé structure") from error
     except Chem.MolSanitizeException as error:
         raise ValueError(f"cannot read {smiles!r}: an atom has more bonds than its valence allows") from error
 

@@ -40,11 +40,11 @@ class ScalingLawCallback(Callback):
         self.folder = Path(folder)
         self.config: dict[str, Any] = {}
         self.key: str | None = None
-        self._started = time.monotonic()
+        self._started: float | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Start the clock, and refuse a task that has no place on the curve."""
-        self._started = time.monotonic()
+        self._started = self._started or time.monotonic()
         if not isinstance(pl_module, TargetFineTuning):
             raise ValueError("ScalingLawCallback records fine-tunings; take it out of the YAML of a pretraining")
 
@@ -55,7 +55,9 @@ class ScalingLawCallback(Callback):
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
         source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
         key = self.key or fine_tuning_key(self.config, source, data, torch.get_num_threads())
-        record = fine_tuning_record(key, pl_module, data, time.monotonic() - self._started)
+        record = fine_tuning_record(
+            key, pl_module, data, self.config, time.monotonic() - (self._started or time.monotonic())
+        )
         rows, prediction, measured = pl_module.test_result()
         names = [identity_hash(data.table.identities[row]) for row in rows]
         errors = dict(zip(names, abs(prediction - measured).tolist(), strict=True))
@@ -102,13 +104,16 @@ def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:
     return versions
 
 
-def fine_tuning_record(key: str, module: TargetFineTuning, data: PropertyDataModule, seconds: float) -> Record:
+def fine_tuning_record(
+    key: str, module: TargetFineTuning, data: PropertyDataModule, config: dict[str, Any], seconds: float
+) -> Record:
     """The record of a tested model.
 
     Args:
         key: Its key.
         module: The task, after its test.
         data: Its data.
+        config: Its resolved configuration.
         seconds: Wall time it took.
     """
     (spec,) = module.network.properties
@@ -130,7 +135,7 @@ def fine_tuning_record(key: str, module: TargetFineTuning, data: PropertyDataMod
         unit=spec.unit,
         metrics=whole_set_metrics(prediction, measured),
         data={"source": source, "target": data.card()},
-        details={"start_mae": module.start_error, "epochs": module.current_epoch},
+        details={"start_mae": module.start_error, "config": numbers_only(config)},
         provenance=provenance(seconds),
     )
 

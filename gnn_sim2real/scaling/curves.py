@@ -93,7 +93,7 @@ def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -
 
 
 def estimate(values: Mapping[tuple[int, int], float]) -> Estimate:
-    """Mean over repeats. The interval is Student's over the means of the splits, or over seeds where there is one split.
+    """Mean over repeats; its interval is Student's over the means of the splits, or over seeds if there is one split.
 
     Args:
         values: By split and seed.

@@ -23,6 +23,10 @@ from gnn_sim2real.scaling.curves import (
 from gnn_sim2real.scaling.records import Record
 
 
+MIN_TEST_FOR_R2 = 20
+"""Mean number of test materials below which no R2 is stated."""
+
+
 def summarize(records: list[Record], metric: str = "mae") -> dict[str, Any]:
     """All numbers of a study, in plain types.
 
@@ -75,7 +79,9 @@ def _rows(records: list[Record]) -> list[dict[str, Any]]:
         row["num_splits"] = len({record.cell.split for record in found})
         row["num_seeds"] = len({record.cell.seed for record in found})
         for metric in ("mae", "rmse", "r2"):
-            if all(metric in record.metrics for record in found):
+            # The R2 of a handful of test materials says nothing.
+            enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
+            if enough and all(metric in record.metrics for record in found):
                 row[metric] = _plain(estimate(by_repeat(found, metric)))
         rows.append(row)
     return sorted(rows, key=lambda row: (row["target_size"], row["architecture"], row["policy"], row["source_size"]))

@@ -110,7 +110,7 @@ class CellRunner:
             return "cached"
         checkpoint = self._checkpoint(key)
         recorder = ScalingLawCallback(str(self.config.records))
-        recorder.key = key
+        recorder.key, recorder.config = key, stage.plain(config)
         trainer, module = stage.make(config, key, [checkpoint, recorder])
         trainer.fit(module, datamodule=target, ckpt_path=checkpoint.resume_from(), weights_only=True)
         trainer.test(module, datamodule=target, verbose=False)

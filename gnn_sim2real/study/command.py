@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser
 from rich.console import Console
@@ -51,8 +52,8 @@ def _run(words: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import run_study
 
     files, options = _split_config(words)
-    config, workers = read_study(files, options)
-    outcomes = run_study(config, workers)
+    config = read_study(files, options)
+    outcomes = run_study(config)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(config.records.glob("*.json")):
         _report(config, console)
@@ -102,7 +103,13 @@ def _status_or_report(verb: str, words: list[str], console: Console) -> int:
 
 def _report(config: StudyConfig, console: Console) -> None:
     """Print the table and the law, write the files."""
-    summary = write_report(read_records(config.records), config.folder, config.metric, config.title)
+    from gnn_sim2real.study.stage import Stage
+    from gnn_sim2real.study.tracking import log_report
+
+    records = read_records(config.records)
+    summary = write_report(records, config.folder, config.metric, config.title)
+    if config.overlays and (project := Stage("finetune", config).wandb_project):
+        log_report(project, config.folder, records, summary["laws"])
     unit = f" [{summary['unit']}]" if summary["unit"] else ""
     table = Table(
         title=f"Test {config.metric.upper()} of {summary['property'].replace('_', ' ')}{unit}, 90 % intervals"
@@ -115,7 +122,7 @@ def _report(config: StudyConfig, console: Console) -> None:
         table.add_row(
             str(row["target_size"]),
             model_name(row),
-            "from scratch" if row["source_size"] == 0 else f"{row['source_size']}",
+            _source(row),
             f"{error['mean']:.4f}{interval}",
             f"{r2['mean']:.3f}" if r2 else "",
             f"{row['num_splits']} x {row['num_seeds']}",
@@ -128,10 +135,17 @@ def _report(config: StudyConfig, console: Console) -> None:
     console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
 
 
-def model_name(row: dict[str, object]) -> str:
+def _source(row: dict[str, Any]) -> str:
+    """Source size, or what a row has in place of one."""
+    if row["source_size"]:
+        return f"{row['source_size']:,}"
+    return "from scratch" if row["policy"] == "none" else "-"
+
+
+def model_name(row: dict[str, Any]) -> str:
     """What a row of the table is about, in words."""
     policy, architecture = str(row["policy"]), str(row["architecture"])
     if policy == "none":
-        return f"{architecture}, all layers"
+        return f"{architecture}, fine-tuned" if row.get("source_size", 1) else architecture
     name = policy.replace("_", " ")
     return f"{architecture}, {name}" if architecture else name

@@ -26,6 +26,7 @@ class StudyConfig:
         output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
         metric: Error of the curves.
         title: Heading of the figure.
+        workers: Number of processes.
         threads: Threads of one cell; enters the records, since sums in another order round differently.
         checkpoint_interval: A cell that takes longer than this resumes inside itself [s].
         overlays: Further YAMLs laid over both stages, such as configs/wandb.yaml.
@@ -38,6 +39,7 @@ class StudyConfig:
     output: str = "runs/study"
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
+    workers: int = 1
     threads: int = 1
     checkpoint_interval: float = 60.0
     overlays: list[str] = field(default_factory=list)
@@ -56,15 +58,16 @@ class StudyConfig:
 def study_parser() -> ArgumentParser:
     """Parser of a STUDY.yaml and of options that override it."""
     parser = ArgumentParser(
-        prog="gnn-sim2real study run", description="Compute a grid of pretrainings and fine-tunings."
+        prog="gnn-sim2real study run",
+        description="Compute a grid of pretrainings and fine-tunings.",
+        exit_on_error=False,
     )
     parser.add_argument("-c", "--config", action="config", help="the STUDY.yaml")
-    parser.add_argument("--workers", type=int, default=1, help="number of processes, each with `threads` threads")
     parser.add_class_arguments(StudyConfig)
     return parser
 
 
-def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, int]:
+def read_study(files: list[str], options: list[str]) -> StudyConfig:
     """Read a study.
 
     Args:
@@ -72,7 +75,7 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, int]:
         options: Further words of the command line.
 
     Returns:
-        The study, its paths resolved, and the number of workers.
+        The study, its paths resolved.
 
     Raises:
         ValueError: If a file is not there or a number is out of range.
@@ -87,15 +90,14 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, int]:
             raise ValueError(f"there is no file {each}; `-c` takes the STUDY.yaml first, then YAMLs for both stages")
     settings = parser.parse_args(["--config", str(study), *options])
     made = parser.instantiate_classes(settings)
-    content = {each.name: made[each.name] for each in fields(StudyConfig)}
-    config = StudyConfig(**content)
-    if made.workers < 1 or config.threads < 1:
-        raise ValueError(f"`workers` and `threads` must be at least 1, got {made.workers} and {config.threads}")
+    config = StudyConfig(**{each.name: made[each.name] for each in fields(StudyConfig)})
+    if config.workers < 1 or config.threads < 1:
+        raise ValueError(f"`workers` and `threads` must be at least 1, got {config.workers} and {config.threads}")
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((study.parent / getattr(config, stage)).resolve()))
     config.overlays = [str(Path(overlay).resolve()) for overlay in (*config.overlays, *overlays)]
-    return config, made.workers
+    return config
 
 
 def keep_config(config: StudyConfig) -> None:

@@ -1,4 +1,4 @@
-"""Resuming inside a cell: a checkpoint now and then, from which the rest of the training is digit for digit the same."""
+"""Resuming inside a cell: a checkpoint now and then, from which the training goes on digit for digit."""
 
 import time
 from pathlib import Path

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -21,18 +23,19 @@ from gnn_sim2real.study.grid import Family, families
 from gnn_sim2real.study.stage import Stage
 
 
-def run_study(config: StudyConfig, workers: int) -> Counter[str]:
+def run_study(config: StudyConfig) -> Counter[str]:
     """Compute all cells that have no record yet.
 
     Args:
         config: The study.
-        workers: Number of processes.
 
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
     """
     work = study_families(config)
     keep_config(config)
+    for name in ("pretrain", "finetune", "scratch"):
+        Stage(name, config).keep_config()
     outcomes: Counter[str] = Counter()
     total = sum(len(family.points) for family in work)
     columns = (
@@ -46,7 +49,7 @@ def run_study(config: StudyConfig, workers: int) -> Counter[str]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("Study", total=total)
-        for outcome in _outcomes(config, work, workers):
+        for outcome in _outcomes(config, work):
             outcomes[outcome] += 1
             progress.update(bar, advance=1)
     return outcomes
@@ -58,9 +61,9 @@ def study_families(config: StudyConfig) -> list[Family]:
     return families(config.axes, shared_by_splits=source.remove == "all")
 
 
-def _outcomes(config: StudyConfig, work: list[Family], workers: int) -> Iterator[str]:
+def _outcomes(config: StudyConfig, work: list[Family]) -> Iterator[str]:
     """Outcome of each cell, as they come."""
-    if workers == 1:
+    if config.workers == 1:
         from gnn_sim2real.study.cells import CellRunner
 
         runner = CellRunner(config)
@@ -70,7 +73,7 @@ def _outcomes(config: StudyConfig, work: list[Family], workers: int) -> Iterator
     # Each process gets its own threads; without this all of them spin on the same cores.
     os.environ["OMP_NUM_THREADS"] = str(config.threads)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(config,)) as pool:
+    with ProcessPoolExecutor(config.workers, mp_context=context, initializer=_start, initargs=(config,)) as pool:
         futures: list[Future[list[str]]] = [pool.submit(_run_family, family) for family in work]
         for future in as_completed(futures):
             yield from future.result()
@@ -82,11 +85,19 @@ _RUNNER = None
 def _start(config: StudyConfig) -> None:
     """Make the runner of a worker process, once."""
     global _RUNNER  # noqa: PLW0603 (what a pool's initializer is for)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     from gnn_sim2real.cli import set_up_logging
     from gnn_sim2real.study.cells import CellRunner
 
     set_up_logging()
     _RUNNER = CellRunner(config)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Stop this process when the study was killed; nobody would take its results."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _run_family(family: Family) -> list[str]:

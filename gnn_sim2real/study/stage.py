@@ -8,9 +8,11 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import WandbLogger
 
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.files import write_atomically
 from gnn_sim2real.lightning_cli import plain, read_stage
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.tracking import training_logger
 from gnn_sim2real.tasks.base import PropertyRegression
 
 _QUIET: dict[str, Any] = {
@@ -31,7 +33,9 @@ class Stage:
     def __init__(self, name: Literal["pretrain", "finetune", "scratch"], study: StudyConfig) -> None:
         self.name, self.study = name, study
         self.parser, self._config = read_stage(Path(getattr(study, name)), study.overlays)
-        self.data: PropertyDataModule = self.parser.instantiate_classes(self._config).data
+        data_only = copy.deepcopy(self._config)
+        data_only.model = None
+        self.data: PropertyDataModule = self.parser.instantiate_classes(data_only).data
         self.logger: WandbLogger | None = None
 
     def config(self, seed: int, model: dict[str, Any]) -> Any:
@@ -47,6 +51,11 @@ class Stage:
             config.model.init_args[setting] = value
         return config
 
+    def keep_config(self) -> None:
+        """Write the resolved configuration into the study's folder."""
+        text = self.parser.dump(self._config, skip_none=False)
+        write_atomically(self.study.folder / f"{self.name}.yaml", text.encode())
+
     def make(self, config: Any, key: str, callbacks: list[Callback]) -> tuple[Trainer, PropertyRegression]:
         """Trainer and task of one cell, the same whatever ran before in this process.
 
@@ -61,20 +70,18 @@ class Stage:
         own = settings.pop("callbacks", None) or []
         own = own if isinstance(own, list) else [own]
         own = [callback for callback in own if not isinstance(callback, ScalingLawCallback)]
-        self.logger = self._wandb(key) if isinstance(settings.get("logger"), WandbLogger) else None
+        project = self.wandb_project
+        self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
         settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": self.logger or False}
         return Trainer(**settings, callbacks=own + callbacks), made.model
 
-    def _wandb(self, key: str) -> WandbLogger:
-        folder = self.study.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        return WandbLogger(
-            project="gnn-sim2real",
-            group=folder.name,
-            job_type=self.name,
-            name=f"{self.name} {key[:8]}",
-            save_dir=folder,
-        )
+    @property
+    def wandb_project(self) -> str | None:
+        """Project of the W&B logger that an overlay asks for, if one does."""
+        logger = self._config.trainer.logger
+        if not str(getattr(logger, "class_path", "")).endswith("WandbLogger"):
+            return None
+        return str(logger.init_args.project)
 
     def close_logger(self) -> None:
         """End the W&B run of a cell, so that the next one gets its own."""

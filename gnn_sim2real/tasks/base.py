@@ -63,9 +63,26 @@ class PropertyRegression(LightningModule, ABC):
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
     def setup(self, stage: str) -> None:
-        """Make the model once the data are known."""
+        """Make the model that training starts from, once the data are known."""
+        if stage == "fit":
+            self.require_network()
+
+    def require_network(self) -> None:
+        """Make the model unless one is there, from an earlier training or from a checkpoint."""
         if not hasattr(self, "network"):
-            self.network = self.make_network()
+            self.network = self.make_network().to(self.device)
+
+    def on_validation_start(self) -> None:
+        """Without a checkpoint, look at the model that training would start from."""
+        self.require_network()
+
+    def on_test_start(self) -> None:
+        """Without a checkpoint, test the model that training would start from."""
+        self.require_network()
+
+    def on_predict_start(self) -> None:
+        """Without a checkpoint, predict with the model that training would start from."""
+        self.require_network()
 
     def masked_loss(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         """Mean loss over the values present, and their number."""
@@ -123,9 +140,17 @@ class PropertyRegression(LightningModule, ABC):
         """Predict in physical units."""
         return self.network.predict(batch)
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parameters with their `rate`, a factor on the learning rate."""
+        return [{"params": list(self.network.parameters()), "rate": 1.0}]
+
     def configure_optimizers(self) -> Any:
         """The optimizer, with linear warm-up and cosine decay over all steps."""
-        optimizer = self.optimizer(self.network.parameters())
+        groups = self.parameter_groups()
+        rates = [group.pop("rate") for group in groups]
+        optimizer = self.optimizer(groups)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] *= rate
         total = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = self.warmup_fraction * total
 
@@ -142,6 +167,11 @@ class PropertyRegression(LightningModule, ABC):
         """Where the model comes from, in plain types; stored with its weights."""
         architecture = type(self.network.encoder).__name__
         return {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make the network that the checkpoint describes; what it was trained from is not needed again."""
+        if not hasattr(self, "network"):
+            self.network = PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint describe its model."""

@@ -35,6 +35,7 @@ class TargetFineTuning(PropertyRegression):
         policy: What is frozen: nothing (`none`), the whole encoder (`encoder`), or the encoder at first and one layer
             less every `unfreeze_every` epochs (`gradual`).
         unfreeze_every: Epochs between two layers of `gradual`.
+        encoder_rate: Learning rate of the encoder over that of the head; below 1 keeps what was pretrained longer.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
             that one wrong measurement among a few dozen does not lead the way.
         optimizer: Makes the optimizer from the parameters.
@@ -47,20 +48,22 @@ class TargetFineTuning(PropertyRegression):
         pretrained: str | None = None,
         policy: Policy = "none",
         unfreeze_every: int = 10,
+        encoder_rate: float = 1.0,
         loss: Loss = "huber",
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
     ) -> None:
         super().__init__(loss, optimizer, warmup_fraction)
-        if encoder is None and pretrained is None:
-            raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
         if pretrained is None and policy != "none":
             raise ValueError(f"policy {policy!r} freezes pretrained layers, but `pretrained` is not given; use `none`")
         if unfreeze_every < 1:
             raise ValueError(f"`unfreeze_every` must be at least 1 epoch, got {unfreeze_every}")
         self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
         self.pretrained = pretrained
+        if not 0 < encoder_rate <= 1:
+            raise ValueError(f"`encoder_rate` must be above 0 and at most 1, got {encoder_rate}")
         self.policy: Policy = policy
+        self.encoder_rate = encoder_rate
         self.unfreeze_every = unfreeze_every
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
@@ -70,15 +73,15 @@ class TargetFineTuning(PropertyRegression):
         (target,), (encoder,) = self.data.properties, self.given_encoder
         if self.pretrained is None:
             if encoder is None:
-                raise ValueError("training from scratch needs an `encoder`")
+                raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
             network = PropertyModel(encoder, [target])
             network.scaler.fit(self.data.train_targets)
             return network
         source = load_model(Path(self.pretrained))
         if source.featurizer.describe() != self.data.featurizer.describe():
             raise CheckpointError(
-                f"{self.pretrained} was pretrained on graphs of {source.featurizer.describe()}, the target's are made by "
-                f"{self.data.featurizer.describe()}; pretrain again or choose another source"
+                f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, the target's are "
+                f"made by {self.data.featurizer.describe()}; pretrain again or choose another source"
             )
         if encoder is not None:
             require_same_encoder(encoder, source.network.encoder)
@@ -88,6 +91,13 @@ class TargetFineTuning(PropertyRegression):
             network.scaler.fit(self.data.train_targets)
         logger.info("%s", report.describe())
         return network
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Encoder and head, the encoder at its own learning rate."""
+        return [
+            {"params": list(self.network.encoder.parameters()), "rate": self.encoder_rate},
+            {"params": list(self.network.head.parameters()), "rate": 1.0},
+        ]
 
     def train(self, mode: bool = True) -> "TargetFineTuning":
         """Switch the mode.
@@ -138,5 +148,6 @@ class TargetFineTuning(PropertyRegression):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember the source of a model that is tested or resumed from a checkpoint."""
-        card = checkpoint.get(CHECKPOINT_ENTRY, {}).get("card", {})
+        super().on_load_checkpoint(checkpoint)
+        card = checkpoint[CHECKPOINT_ENTRY]["card"]
         self.source_card, self.start_error = card.get("source"), card.get("start_mae")

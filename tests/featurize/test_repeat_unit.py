@@ -154,7 +154,7 @@ def test_polystyrene_by_hand():
     np.testing.assert_array_equal(graph.component, np.zeros(8))
 
 
-@pytest.mark.parametrize("smiles", [*POLYMERS.values(), "*CC([U])(*)S(F)(F)(F)(F)F", "*C1CCCCCCCCCC1*", "*CC(*)[Al+3]"])
+@pytest.mark.parametrize("smiles", [*POLYMERS.values(), "*CC([U])(*)S(F)(F)(F)(F)F", "*C1CCCCCCCCCC1*", "*CC(*)[Co+3]"])
 def test_fields_have_the_types_and_sizes_of_a_graph(smiles):
     graph = featurize_repeat_unit(smiles)
     num_nodes, num_edges = graph.num_nodes, graph.num_edges
@@ -185,7 +185,7 @@ def test_ring_sizes_and_charges_have_their_codes():
     assert codes("C1CCCCCCCCCCC1", RING_SIZE) == [9] * 12
     assert codes("C1CC2CCCCC12", RING_SIZE) == [4, 4, 4, 6, 6, 6, 6, 4]
     assert codes("[Fe+4].[O-]C.[Ti+2].[N-3]", CHARGE) == [6, 2, 3, 5, 0]
-    assert featurize_molecule("[NH3]->B(F)(F)F").bond_codes[:, ORDER].tolist() == [5, 5, 1, 1, 1, 1, 1, 1]
+    assert featurize_molecule("[NH3]->[Cu]Cl").bond_codes[:, ORDER].tolist() == [5, 5, 1, 1]
 
 
 def test_macrocycle_of_the_repetition_is_no_ring():
@@ -224,18 +224,19 @@ def test_molecules():
         ("CCO", "exactly two `*`, got 0"),
         ("*CCO", "exactly two `*`, got 1"),
         ("*CC(*)C*", "exactly two `*`, got 3"),
-        ("*c1c(*)cc(*)c(*)c1", "exactly two `*`, got 4 .* ladder polymers"),
+        ("*c1c(*)cc(*)c(*)c1", "ladder polymers, networks and end groups are not supported"),
         ("*CC(*)C(=O)[O-].[Na+]", "one connected repeat unit is accepted"),
         ("**", "bonded to each other"),
         ("C*C*", "each `*` must have exactly one bond"),
         ("*=CC*", "the same order, got double and single"),
         ("*:c1ccc(:*)cc1", "must be single, double or triple"),
         ("*CC(*)(C)(C)C", "an atom has more bonds than its valence allows"),
-        ("*CC(*)c1cccc1", "an aromatic ring has no Kekulé structure"),
+        ("*CC(*)c1cccc1", "its aromatic atoms have no Kekulé structure"),
+        ("*cO*", "its aromatic atoms have no Kekulé structure"),
     ],
 )
 def test_refused_repeat_units(psmiles, sentence, capfd):
-    with pytest.raises(ValueError, match=sentence) as refusal:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as refusal:
         featurize_repeat_unit(psmiles)
     assert repr(psmiles) in str(refusal.value)
     assert capfd.readouterr().err == ""  # rdkit does not add its own
@@ -251,9 +252,9 @@ def test_refused_repeat_units(psmiles, sentence, capfd):
     ],
 )
 def test_refused_molecules(smiles, sentence):
-    with pytest.raises(ValueError, match=sentence + ".*" if not smiles else re.escape(repr(smiles))) as refusal:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as refusal:
         featurize_molecule(smiles)
-    assert sentence in str(refusal.value)
+    assert repr(smiles) in str(refusal.value)
 
 
 @pytest.mark.realdata

@@ -1,0 +1,9 @@
+"""The scaling law of transfer: how the error on real materials falls with the number of simulated ones.
+
+The law itself needs numpy alone; figures, records and the Lightning callback are modules of their own, imported
+where they are used.
+"""
+
+from gnn_sim2real.scaling.law import Interval as Interval
+from gnn_sim2real.scaling.law import ScalingLaw as ScalingLaw
+from gnn_sim2real.scaling.law import fit_scaling_law as fit_scaling_law

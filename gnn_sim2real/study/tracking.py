@@ -1,0 +1,46 @@
+"""Weights & Biases for a study: one run a training, and one with the table of records and the figure."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from lightning.pytorch.loggers import WandbLogger
+
+from gnn_sim2real.scaling.records import Record
+
+
+def training_logger(project: str, folder: Path, job: str, key: str) -> WandbLogger:
+    """The logger of one training.
+
+    Args:
+        project: W&B project.
+        folder: The study's folder; its name is the group.
+        job: `pretrain`, `finetune` or `scratch`.
+        key: Key of the cell.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return WandbLogger(
+        project=project, group=folder.name, job_type=job, name=f"{job} {key[:8]}", save_dir=folder, log_model=False
+    )
+
+
+def log_report(project: str, folder: Path, records: list[Record], laws: list[dict[str, object]]) -> None:
+    """Log all records as a table, the laws and the figure.
+
+    Args:
+        project: W&B project.
+        folder: The study's folder.
+        records: Its records.
+        laws: Its laws as in `summary.json`.
+    """
+    logger = training_logger(project, folder, "report", folder.name)
+    rows = [asdict(record.cell) | dict(record.metrics) | {"unit": record.unit, "key": record.key} for record in records]
+    columns = sorted({name for row in rows for name in row})
+    logger.log_table("records", columns=columns, data=[[row.get(name) for name in columns] for row in rows])
+    for law in laws:
+        curve = f"m={law['target_size']} {law['architecture']} {law['policy']}"
+        names = ("decay_rate", "transfer_gap", "prefactor")
+        logger.log_metrics({f"scaling_law/{curve}/{name}": float(str(law[name])) for name in names})
+    figure = folder / "scaling_law.png"
+    if figure.exists():
+        logger.log_image("scaling_law/figure", [str(figure)])
+    logger.experiment.finish()

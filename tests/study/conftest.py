@@ -1,0 +1,57 @@
+"""A study small enough for a test: real polymers, a made-up property, seconds."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+CHAINS = [f"*{'C' * length}{end}*" for length in range(1, 13) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(C)O", "C(F)O")]
+
+
+def made_up_density(unit: str) -> float:
+    return 0.8 + 0.9 * unit.count("O") / len(unit) + 1.5 * unit.count("S") / len(unit) + 2.0 * unit.count("F") / len(unit)
+
+
+@pytest.fixture()
+def study_files(tmp_path: Path) -> Path:
+    """Folder with source and target tables and the YAMLs of a small study; `study.yaml` is the one to run."""
+    source, target = CHAINS, CHAINS[::2]
+    (tmp_path / "source.csv").write_text(
+        "smiles,density\n" + "".join(f"{unit},{made_up_density(unit) - 0.1}\n" for unit in source)
+    )
+    (tmp_path / "target.csv").write_text(
+        "smiles,density\n" + "".join(f"{unit},{made_up_density(unit)}\n" for unit in target)
+    )
+    encoder = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 8, "num_layers": 2, "dropout": 0.1}}
+
+    def table(name: str, **settings: object) -> dict[str, object]:
+        columns = {"property": "density", "column": "density", "unit": "g/cm3", "validation_fraction": 0}
+        return {
+            "class_path": "datamodules.PolymerTable",
+            "init_args": {"path": str(tmp_path / name), **columns, **settings},
+        }
+
+    def stage(name: str, task: str, data: dict[str, object], epochs: int) -> None:
+        content = {
+            "trainer": {"accelerator": "cpu", "max_epochs": epochs},
+            "model": {"class_path": f"gnn_sim2real.tasks.{task}", "init_args": {"encoder": encoder}},
+            "data": data,
+        }
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+
+    stage("pretrain.yaml", "SourcePretraining", table("source.csv", batch_size=32), 6)
+    stage("finetune.yaml", "TargetFineTuning", table("target.csv", batch_size=8, test_fraction=0.2), 4)
+    study = {
+        "pretrain": "pretrain.yaml",
+        "finetune": "finetune.yaml",
+        "output": str(tmp_path / "out"),
+        "axes": {
+            "source_size": [0, 10, 20, 40, "all"],
+            "target_size": [10],
+            "seed": [0, 1],
+            "split": [0],
+            "policy": ["none", "calibrated_source", "extra_trees", "simulated_value"],
+        },
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    return tmp_path

@@ -1,0 +1,70 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnn_sim2real.study.grid import Axes, families
+
+ALL_POLICIES = ["none", "encoder", "gradual", "calibrated_source", "extra_trees_with_source", "extra_trees", "simulated_value"]
+
+
+def points(axes, shared=False):
+    return [point for family in families(axes, shared) for point in family.points]
+
+
+@given(
+    st.lists(st.sampled_from([0, 50, 100, "all"]), min_size=1, unique=True),
+    st.lists(st.integers(2, 400), min_size=1, max_size=3, unique=True),
+    st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
+    st.booleans(),
+)
+def test_no_point_twice_and_the_grouping_changes_none(sizes, targets, seeds, shared):
+    axes = Axes(sizes, targets, seeds, [0, 1], ["none", "extra_trees"])
+    found = points(axes, shared)
+    assert len(found) == len(set(map(repr, found)))
+    assert sorted(map(repr, found)) == sorted(map(repr, points(axes, not shared)))
+
+
+def test_each_policy_stands_where_it_has_a_meaning():
+    found = points(Axes([0, 50], [10, 20], [0, 1], [0], ALL_POLICIES))
+    count = {policy: sum(point.policy == policy for point in found) for policy in ALL_POLICIES}
+    assert count == {
+        "none": 8,
+        "encoder": 4,
+        "gradual": 4,
+        "calibrated_source": 4,
+        "extra_trees_with_source": 4,
+        "extra_trees": 4,
+        "simulated_value": 1,
+    }
+    assert all(point.source_size == 0 for point in found if point.policy in ("extra_trees", "simulated_value"))
+
+
+def test_baselines_without_a_network_are_not_repeated_for_each_architecture():
+    architectures = [{"class_path": "a"}, {"class_path": "b"}]
+    found = points(Axes([0, 50], [10], [0], [0], ["none", "extra_trees"], architectures))
+    assert sum(point.policy == "extra_trees" for point in found) == 1
+    assert sum(point.policy == "none" for point in found) == 4
+
+
+def test_a_family_shares_one_pretrained_model():
+    for family in families(Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["none", "encoder"]), False):
+        assert len({(point.source_size, point.seed, point.split) for point in family.points}) == 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        (dict(source_size=[], target_size=[10]), "axis `source_size` is empty"),
+        (dict(source_size=[50, 50], target_size=[10]), "names a value twice"),
+        (dict(source_size=[-1], target_size=[10]), "starts at 0, got -1"),
+        (dict(source_size=[0], target_size=[1]), "starts at 2, got 1"),
+    ],
+)
+def test_axes_that_make_no_grid_are_refused(axes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Axes(**axes)
+
+
+def test_a_policy_that_needs_a_source_says_so():
+    with pytest.raises(ValueError, match="'encoder' needs a pretrained model"):
+        families(Axes([0], [10], policy=["encoder"]), False)

@@ -1,0 +1,62 @@
+"""A cell that is killed in the middle of its training ends with the digits of an undisturbed one."""
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from gnn_sim2real.study import cells
+from gnn_sim2real.study.cells import CellRunner
+from gnn_sim2real.study.config import read_study
+from gnn_sim2real.study.grid import Axes, families
+from gnn_sim2real.scaling.records import read_records
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: not an Exception, so nothing handles it."""
+
+
+class KillAfter(Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise Killed
+
+
+def run(study_files, name, monkeypatch, kill_epochs=()):
+    config = read_study(
+        [str(study_files / "study.yaml")], ["--output", str(study_files / name), "--checkpoint_interval", "0"]
+    )
+    config.axes = Axes([20], [10], policy=["none"])
+    (family,) = families(config.axes, False)
+    for epoch in kill_epochs:
+        runner = CellRunner(config)
+        for stage in (runner.pretrain, runner.finetune):
+            make = stage.make
+            monkeypatch.setattr(
+                stage, "make", lambda *given, make=make: make(*given[:-1], [*given[-1], KillAfter(epoch)])
+            )
+        with pytest.raises(Killed):
+            list(runner.run(family))
+    assert list(CellRunner(config).run(family)) == ["done"]
+    (record,) = read_records(config.records)
+    (model,) = (config.folder / "models").iterdir()
+    return record, (model / "weights.safetensors").read_bytes()
+
+
+def test_resume_inside_a_cell_digit_for_digit(study_files, monkeypatch):
+    torch.set_num_threads(1)
+    undisturbed, weights = run(study_files, "whole", monkeypatch)
+    killed, resumed_weights = run(study_files, "killed", monkeypatch, kill_epochs=(3, 5, 2))
+    assert resumed_weights == weights
+    assert killed.key == undisturbed.key
+    assert dict(killed.metrics) == dict(undisturbed.metrics)
+    assert not list((study_files / "killed" / "unfinished").glob("*.ckpt"))
+
+
+def test_a_damaged_checkpoint_is_thrown_away(tmp_path):
+    path = tmp_path / "cell.ckpt"
+    path.write_bytes(b"half of a chec")
+    assert cells.EpochCheckpoint(path).resume_from() is None
+    assert not path.exists()

@@ -1,0 +1,139 @@
+"""The engine on a real, small grid: every record once, the same digits however it was run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gnn_sim2real.cli import main
+from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
+from gnn_sim2real.library import load_model
+from gnn_sim2real.scaling.records import read_errors, read_records
+
+NUM_CELLS = 2 * (5 + 4 + 1) + 1
+
+
+def results(folder: Path) -> dict[str, object]:
+    """Key and result of each record; provenance is not part of the result."""
+    return {record.key: (record.cell, dict(record.metrics)) for record in read_records(folder / "records")}
+
+
+@pytest.fixture()
+def undisturbed(study_files, capfd):
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
+    return study_files / "out"
+
+
+def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed, capfd):
+    printed = capfd.readouterr().out
+    assert len(results(undisturbed)) == NUM_CELLS
+    for words in ("from scratch", "alpha", "90 %", "extra trees"):
+        assert words in printed
+    summary = json.loads((undisturbed / "summary.json").read_text())
+    assert summary["unit"] == "g/cm3"
+    assert summary["num_records"] == NUM_CELLS
+    assert (undisturbed / "scaling_law.png").stat().st_size > 10_000
+    assert {path.name for path in undisturbed.glob("*.yaml")} == {
+        "study.yaml",
+        "pretrain.yaml",
+        "finetune.yaml",
+        "scratch.yaml",
+    }
+
+
+def test_a_second_run_computes_nothing_and_status_agrees(undisturbed, study_files, capfd):
+    before = {path.name: path.stat().st_mtime_ns for path in (undisturbed / "records").iterdir()}
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
+    assert f"0 cells computed, {NUM_CELLS} were there" in capfd.readouterr().out
+    assert {path.name: path.stat().st_mtime_ns for path in (undisturbed / "records").iterdir()} == before
+    assert main(["study", "status", str(undisturbed)]) == 0
+    assert f"{NUM_CELLS} of {NUM_CELLS} cells done" in capfd.readouterr().out
+
+
+def test_no_test_material_is_in_the_source_of_any_model(undisturbed, study_files):
+    tested = {
+        name
+        for record in read_records(undisturbed / "records")
+        for name in read_errors(undisturbed / "records", record.key)
+    }
+    target = (study_files / "target.csv").read_text().split()[1:]
+    known = {identity_hash(repeat_unit_identity(row.split(",")[0])) for row in target}
+    assert tested <= known
+    num_tested = round(0.2 * len(known))
+    for description in (undisturbed / "models").glob("*/model.json"):
+        card = load_model(description.parent).card
+        assert card["data"]["num_removed"] >= num_tested
+        assert card["data"]["size"] <= card["data"]["num_materials"] - card["data"]["num_removed"]
+
+
+def test_test_part_is_the_same_along_a_curve(undisturbed):
+    parts = {
+        frozenset(read_errors(undisturbed / "records", record.key))
+        for record in read_records(undisturbed / "records")
+        if record.cell.policy != "simulated_value"
+    }
+    assert len(parts) == 1
+
+
+def test_two_processes_give_the_same_digits(undisturbed, study_files):
+    other = study_files / "parallel"
+    command = ["study", "run", "-c", str(study_files / "study.yaml"), "--workers", "2", "--output", str(other)]
+    assert main(command) == 0
+    assert results(other) == results(undisturbed)
+
+
+def test_killed_at_any_moment_the_same_command_goes_on(undisturbed, study_files):
+    other = study_files / "killed"
+    command = [sys.executable, "-c", "from gnn_sim2real.cli import main; raise SystemExit(main())"]
+    command += ["study", "run", "-c", str(study_files / "study.yaml"), "--output", str(other)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for records_before_kill in (1, 7):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while len(list((other / "records").glob("*.json"))) < 2 * records_before_kill and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert len(list((other / "records").glob("*.json"))) >= 2 * records_before_kill
+    assert main(command[3:]) == 0
+    assert results(other) == results(undisturbed)
+
+
+def test_a_failing_cell_stops_no_other_and_is_said(study_files, capfd):
+    study = (study_files / "study.yaml").read_text().replace("- 10\n  seed", "- 10\n  - 9999\n  seed")
+    (study_files / "study.yaml").write_text(study)
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 1
+    assert len(results(study_files / "out")) == NUM_CELLS
+    assert "cells failed" in capfd.readouterr().out
+    (failure, *_) = (study_files / "out" / "failures").glob("*.txt")
+    assert "`size` must be from 2 to" in failure.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("seed:", "sead:"), "sead"),
+        (("pretrain.yaml", "nowhere.yaml"), "there is no configuration"),
+        (("- none", "- nune"), "nune"),
+        (("output:", "outputt:"), "outputt"),
+    ],
+)
+def test_a_wrong_study_is_answered_in_words(study_files, capfd, change, sentence):
+    path = study_files / "study.yaml"
+    path.write_text(path.read_text().replace(*change))
+    try:
+        code = main(["study", "run", "-c", str(path)])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert sentence in capfd.readouterr().err
+
+
+def test_status_of_a_folder_without_study(tmp_path, capfd):
+    assert main(["study", "status", str(tmp_path)]) == 2
+    assert "is not the output folder of a study" in capfd.readouterr().err
