@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 import warnings
-import warnings
 from argparse import ArgumentError
 from pathlib import Path
 
@@ -39,15 +38,7 @@ _EXPECTED_WARNINGS = (
     "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
-)
-
-
-_EXPECTED_WARNINGS = (
-    r".*isinstance\(treespec, LeafSpec\)",  # Lightning 2.6 on torch 2.13; harmless
-    r"Found \d+ module\(s\) in eval mode",  # frozen layers and statistics are meant to be
-    r"The number of training batches",  # small sets of measurements have few batches
-    r"The '\w+_dataloader' does not have many workers",  # a batch is an index selection; workers would slow it down
-    r".*tensorboardX",  # the CSV logger is what we want
+    "Couldn't infer the batch indices",  # PredictionWriter keeps the order itself
 )
 
 
@@ -144,7 +135,5 @@ def quiet_lightning() -> None:
     """Silence chatter of Lightning and warnings of what is meant to be; to be called once it is imported."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in _EXPECTED_WARNINGS:
-        warnings.filterwarnings("ignore", message)
     for message in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message)

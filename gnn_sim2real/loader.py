@@ -62,12 +62,13 @@ class BatchSampler(Sampler[Tensor]):
         return self.num_batches
 
     def __iter__(self) -> Iterator[Tensor]:
+        # A generator, since Lightning takes the iterator of a resumed training before it sets the epoch.
         if self.seed is None:
             order = torch.arange(self.num_materials)
         else:
             generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
             order = torch.randperm(self.num_materials, generator=generator)
-        return iter(order.tensor_split(self.num_batches))
+        yield from order.tensor_split(self.num_batches)
 
 
 def make_loader(materials: MaterialSet, batch_size: int, seed: int | None = None, **options: Any) -> DataLoader[Any]:

@@ -151,7 +151,7 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
     value = 0
     for name in sorted(tensors):
         value = zlib.crc32(name.encode(), value)
-        value = zlib.crc32(tensors[name].contiguous().numpy().view(np.uint8), value)
+        value = zlib.crc32(tensors[name].contiguous().numpy().reshape(-1).view(np.uint8).data, value)
     return f"{value:08x}"
 
 

@@ -5,8 +5,7 @@ import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnn_sim2real.errors import CheckpointError

@@ -1,11 +1,12 @@
 """Graph isomorphism network with edge features."""
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.nn import GINEConv
 
-from gnn_sim2real.graph import BOND_CODES, GraphBatch
-from gnn_sim2real.nn.embedding import AtomEmbedding, CodeEmbedding
+from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.nn.embedding import CodeEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -27,7 +28,7 @@ class GINE(Encoder):
     def __init__(self, hidden_dim: int = 128, num_layers: int = 4, dropout: float = 0.0) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout)
         self.output_dim = hidden_dim
-        self.atom_embedding = AtomEmbedding(hidden_dim)
+        self.atom_embedding = CodeEmbedding([NUM_ELEMENTS, *ATOM_CODES.values()], hidden_dim)
         self.bond_embedding = CodeEmbedding(list(BOND_CODES.values()), hidden_dim)
         self.convolutions = nn.ModuleList(GINELayer(hidden_dim, dropout) for _ in range(num_layers))
 
@@ -38,7 +39,8 @@ class GINE(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        atoms = self.atom_embedding(batch)
+        codes = torch.cat([batch.atomic_number.unsqueeze(1), batch.atom_codes], dim=1)
+        atoms = self.atom_embedding(codes)
         bonds = self.bond_embedding(batch.bond_codes)
         for convolution in self.convolutions:
             atoms = convolution(atoms, batch.edge_index, bonds)

@@ -90,6 +90,24 @@ def fit_rows(sizes: Floats, log_errors: Floats, weights: Floats) -> Fits:
     return Fits(decay, first_error * share, first_error * (1.0 - share) * sizes[0] ** decay)
 
 
+def fit_pure_rows(sizes: Floats, log_errors: Floats, weights: Floats) -> Fits:
+    """Fit the pure power law, C = 0, to each row: a straight line, whose alpha has no bounds.
+
+    Args:
+        sizes: As in `fit_rows`.
+        log_errors: As in `fit_rows`.
+        weights: As in `fit_rows`.
+
+    Returns:
+        The fitted laws.
+    """
+    weights = weights / weights.sum()
+    middle = np.log(sizes) @ weights
+    position = np.log(sizes) - middle
+    decay = -(log_errors @ (weights * position)) / (weights @ position**2)
+    return Fits(decay, np.zeros(len(decay)), np.exp(log_errors @ weights + decay * middle))
+
+
 def _log_shape(log_ratio: Floats, decay: Floats, share: Floats) -> Floats:
     return np.log((1.0 - share) * np.exp(-decay * log_ratio) + share)
 

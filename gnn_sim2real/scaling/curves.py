@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from gnn_sim2real.scaling.law import ScalingLaw, fit_scaling_law
 from scipy.stats import t
 
+from gnn_sim2real.scaling.law import ScalingLaw, fit_scaling_law
 from gnn_sim2real.scaling.records import Record
 
 CONFIDENCE = 0.90

@@ -17,7 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.scaling.bootstrap import DECAY_RATE_BOUNDS, Fits, Floats, Means, draw_moves, fit_rows, robust_means
+from gnn_sim2real.scaling.bootstrap import (
+    DECAY_RATE_BOUNDS,
+    Fits,
+    Floats,
+    Means,
+    draw_moves,
+    fit_pure_rows,
+    fit_rows,
+    robust_means,
+)
 from gnn_sim2real.scaling.table import check_sizes, tabulate
 
 MIN_SIZES = 4  # three parameters, and one size to contradict them
@@ -155,9 +164,9 @@ def fit_scaling_law(
     Args:
         source_sizes: Source size n of each trained model, shape ``(num_models,)``.
         errors: Its test error, positive, shape ``(num_models,)``.
-        curves: Label of the curve of each model, shape ``(num_models,)``: models that share nested subsets, a seed
-            or a test set have correlated errors and belong to one curve. Several models of one size on one curve
-            count as one, their geometric mean. Without labels, the k-th model of each size is on curve k.
+        curves: Label of the curve of each model, shape ``(num_models,)``; models that share subsets, seed or test set
+            belong to one curve. Several models of one size on one curve count as one, their geometric mean. Without
+            labels, the k-th model of each size is on curve k.
         confidence: Nominal coverage of the intervals.
         num_resamples: Number of draws, at least 100.
         seed: Seed of the draws.
@@ -167,36 +176,25 @@ def fit_scaling_law(
 
     Raises:
         ValueError: If lengths differ, a size is below 1 (from scratch, n = 0, is a reference line), an error is not
-            positive and finite, or there are fewer than four different sizes.
+            positive and finite, there are fewer than four different sizes, or an option is out of its range.
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {confidence}")
-    if num_resamples < 100:
-        raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
     sizes, table = tabulate(source_sizes, errors, curves)
-    if len(sizes) < MIN_SIZES:
-        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {len(sizes)}")
+    _check(sizes, confidence, num_resamples)
     means = robust_means(sizes, table)
     rows = means.values + draw_moves(means, num_resamples, seed)
     fit = fit_rows(sizes, means.values[None], means.weights)
     drawn = fit_rows(sizes, rows, means.weights)
-
-    tails = _tails(confidence)
-    alpha, gap, prefactor = (_interval(np.quantile(of, tails), at[0]) for of, at in zip(drawn, fit, strict=True))
-    flat = _is_flat(sizes, rows, means.weights, tails[1])
-    rate_notes = _doubts_of_rate(alpha, flat, means.repeated)
-    gap_notes = _doubts_of_gap(sizes, means, fit, gap)
-    draws = np.stack(drawn, axis=1)
-    draws.setflags(write=False)
+    pure = fit_pure_rows(sizes, rows, means.weights)
+    # the line through log error against log n may as well be level or rise
+    flat = bool(np.quantile(pure.decay_rate, _tails(confidence)[0]) < DECAY_RATE_BOUNDS[0])
+    parameters = _parameters(fit, drawn, None if flat else pure, confidence)
+    rate_doubts = _doubts_of_rate(parameters["decay_rate_interval"], flat, means.repeated)
+    gap_doubts = [] if flat else _doubts_of_gap(sizes, means, fit, parameters["transfer_gap_interval"])
     return ScalingLaw(
-        decay_rate=float(fit.decay_rate[0]),
-        transfer_gap=float(fit.transfer_gap[0]),
-        prefactor=float(fit.prefactor[0]),
-        decay_rate_interval=alpha,
-        transfer_gap_interval=gap,
-        prefactor_interval=prefactor,
-        decay_rate_identified=not rate_notes,
-        transfer_gap_identified=not gap_notes and not flat and means.repeated,
+        **parameters,
+        decay_rate_identified=not rate_doubts,
+        transfer_gap_identified=means.repeated and not flat and not gap_doubts,
+        notes=(*rate_doubts, *gap_doubts, *_doubts_of_form(sizes, means, rows, fit, drawn)),
         confidence=confidence,
         num_sizes=len(sizes),
         num_curves=len(table),
@@ -204,33 +202,48 @@ def fit_scaling_law(
         largest_size=float(sizes[-1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - np.log(fit.predict(sizes)[0])) ** 2))),
         interval_method="wild bootstrap over curves, Student-t" if means.repeated else "residual bootstrap, Student-t",
-        notes=(*rate_notes, *([] if flat else gap_notes), *_doubts_of_form(sizes, means, rows, fit, drawn)),
-        draws=draws,
+        draws=_read_only(np.stack(drawn, axis=1)),
     )
+
+
+def _check(sizes: Floats, confidence: float, num_resamples: int) -> None:
+    if len(sizes) < MIN_SIZES:
+        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {len(sizes)}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {confidence}")
+    if num_resamples < 100:
+        raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
+
+
+def _parameters(fit: Fits, drawn: Fits, pure: Fits | None, confidence: float) -> dict[str, Any]:
+    """Return alpha, C and D with their intervals, as fields of the law.
+
+    Where the interval of C reaches 0, the pure power law is one of the possible laws, and the other intervals include
+    its own: with C held at 0 or above, the draws lie on one side of it and alone are too narrow.
+    """
+    fields: dict[str, Any] = {}
+    no_gap = np.quantile(drawn.transfer_gap, _tails(confidence)[0]) == 0
+    for index, name in enumerate(Fits._fields):
+        center = float(fit[index][0])
+        ends = [center, *np.quantile(drawn[index], _tails(confidence))]
+        if pure and no_gap:
+            ends.extend(np.quantile(pure[index], _tails(confidence)))
+        fields[name] = center
+        fields[f"{name}_interval"] = Interval(float(min(ends)), float(max(ends)))
+    return fields
+
+
+def _read_only(array: Floats) -> Floats:
+    array.setflags(write=False)
+    return array
 
 
 def _tails(confidence: float) -> tuple[float, float]:
     return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
 
 
-def _interval(ends: Floats, center: float) -> Interval:
-    return Interval(float(min(ends[0], center)), float(max(ends[1], center)))
-
-
 def _quote(value: float, interval: Interval) -> str:
     return f"{value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
-
-
-def _is_flat(sizes: Floats, rows: Floats, weights: Floats, tail: float) -> bool:
-    """Whether the slope of log error against log n could as well be zero or upward."""
-    slopes = _slopes(sizes, rows, weights)
-    return bool(np.quantile(slopes, tail) > -DECAY_RATE_BOUNDS[0])
-
-
-def _slopes(sizes: Floats, rows: Floats, weights: Floats) -> Floats:
-    position = np.log(sizes)
-    position = position - position @ weights / weights.sum()
-    return np.asarray(rows @ (weights * position) / (weights @ position**2))
 
 
 def _doubts_of_rate(interval: Interval, flat: bool, repeated: bool) -> list[str]:
@@ -260,7 +273,7 @@ def _doubts_of_gap(sizes: Floats, means: Means, fit: Fits, interval: Interval) -
     doubts = []
     last, first = fit.predict(sizes[[-1, 0]])[0]
     if interval.low <= 1e-6 * last:
-        rate = -float(_slopes(sizes, means.values[None], means.weights)[0])
+        rate = fit_pure_rows(sizes, means.values[None], means.weights).decay_rate[0]
         doubts.append(
             "C is not identified: its interval reaches 0, and a pure power law (C = 0, "
             f"alpha = {rate:.3g}) describes the errors as well."

@@ -98,16 +98,20 @@ def plot_scaling_curves(
         axes, {name: (error, _color_of_reference(name, colors)) for name, error in reference_lines.items()}
     )
 
+    _dress(axes, metric_label, title)
+    figure.legend(loc="outside lower left", ncols=_num_legend_columns(curves), fontsize=11, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def _dress(axes: Axes, metric_label: str, title: str) -> None:
     axes.set_xlabel("source size n (materials)", fontsize=13)
     axes.set_ylabel(metric_label, fontsize=13)
     axes.set_title(title, fontsize=14, loc="left", wrap=True)
     axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower left", ncols=_num_legend_columns(curves), fontsize=11, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    return path
 
 
 def _draw_curve(axes: Axes, name: str, points: CurvePoints, law: ScalingLaw | None, color: str, marker: str) -> None:

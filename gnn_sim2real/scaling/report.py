@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gnn_sim2real.scaling.law import ScalingLaw
 
 from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.curves import (
@@ -20,8 +19,8 @@ from gnn_sim2real.scaling.curves import (
     level_sizes,
     paired_gain,
 )
+from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.records import Record
-
 
 MIN_TEST_FOR_R2 = 20
 """Mean number of test materials below which no R2 is stated."""

@@ -96,7 +96,7 @@ def read_study(files: list[str], options: list[str]) -> StudyConfig:
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((study.parent / getattr(config, stage)).resolve()))
-    config.overlays = [str(Path(overlay).resolve()) for overlay in (*config.overlays, *overlays)]
+    config.overlays = [str(Path(each).resolve()) for each in [*config.overlays, *map(str, overlays)]]
     return config
 
 

@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-CHAINS = [f"*{'C' * length}{end}*" for length in range(1, 13) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(C)O", "C(F)O")]
+CHAINS = [
+    f"*{'C' * length}{end}*" for length in range(1, 13) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(C)O", "C(F)O")
+]
 
 
 def made_up_density(unit: str) -> float:
-    return 0.8 + 0.9 * unit.count("O") / len(unit) + 1.5 * unit.count("S") / len(unit) + 2.0 * unit.count("F") / len(unit)
+    weights = {"O": 0.9, "S": 1.5, "F": 2.0}
+    return 0.8 + sum(weight * unit.count(element) for element, weight in weights.items()) / len(unit)
 
 
-@pytest.fixture()
+@pytest.fixture
 def study_files(tmp_path: Path) -> Path:
     """Folder with source and target tables and the YAMLs of a small study; `study.yaml` is the one to run."""
     source, target = CHAINS, CHAINS[::2]

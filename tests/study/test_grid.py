@@ -1,10 +1,19 @@
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gnn_sim2real.study.grid import Axes, families
 
-ALL_POLICIES = ["none", "encoder", "gradual", "calibrated_source", "extra_trees_with_source", "extra_trees", "simulated_value"]
+ALL_POLICIES = [
+    "none",
+    "encoder",
+    "gradual",
+    "calibrated_source",
+    "extra_trees_with_source",
+    "extra_trees",
+    "simulated_value",
+]
 
 
 def points(axes, shared=False):
@@ -54,10 +63,10 @@ def test_a_family_shares_one_pretrained_model():
 @pytest.mark.parametrize(
     ("axes", "sentence"),
     [
-        (dict(source_size=[], target_size=[10]), "axis `source_size` is empty"),
-        (dict(source_size=[50, 50], target_size=[10]), "names a value twice"),
-        (dict(source_size=[-1], target_size=[10]), "starts at 0, got -1"),
-        (dict(source_size=[0], target_size=[1]), "starts at 2, got 1"),
+        ({"source_size": [], "target_size": [10]}, "axis `source_size` is empty"),
+        ({"source_size": [50, 50], "target_size": [10]}, "names a value twice"),
+        ({"source_size": [-1], "target_size": [10]}, "starts at 0, got -1"),
+        ({"source_size": [0], "target_size": [1]}, "starts at 2, got 1"),
     ],
 )
 def test_axes_that_make_no_grid_are_refused(axes, sentence):

@@ -4,11 +4,11 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
+from gnn_sim2real.scaling.records import read_records
 from gnn_sim2real.study import cells
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.grid import Axes, families
-from gnn_sim2real.scaling.records import read_records
 
 
 class Killed(BaseException):
@@ -24,6 +24,11 @@ class KillAfter(Callback):
             raise Killed
 
 
+def killing(make, epoch):
+    """The stage's `make`, with a callback that kills the training at this epoch."""
+    return lambda config, key, callbacks: make(config, key, [*callbacks, KillAfter(epoch)])
+
+
 def run(study_files, name, monkeypatch, kill_epochs=()):
     config = read_study(
         [str(study_files / "study.yaml")], ["--output", str(study_files / name), "--checkpoint_interval", "0"]
@@ -33,10 +38,7 @@ def run(study_files, name, monkeypatch, kill_epochs=()):
     for epoch in kill_epochs:
         runner = CellRunner(config)
         for stage in (runner.pretrain, runner.finetune):
-            make = stage.make
-            monkeypatch.setattr(
-                stage, "make", lambda *given, make=make: make(*given[:-1], [*given[-1], KillAfter(epoch)])
-            )
+            monkeypatch.setattr(stage, "make", killing(stage.make, epoch))
         with pytest.raises(Killed):
             list(runner.run(family))
     assert list(CellRunner(config).run(family)) == ["done"]

@@ -23,7 +23,7 @@ def results(folder: Path) -> dict[str, object]:
     return {record.key: (record.cell, dict(record.metrics)) for record in read_records(folder / "records")}
 
 
-@pytest.fixture()
+@pytest.fixture
 def undisturbed(study_files, capfd):
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
     return study_files / "out"
