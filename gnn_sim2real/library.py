@@ -105,6 +105,9 @@ def load_model(path: str | Path) -> TrainedModel:
     if not path.exists():
         raise CheckpointError(f"there is no model at {path}; give a folder with {DESCRIPTION_FILE} or a .ckpt file")
     description, weights = _read_folder(path) if path.is_dir() else _read_checkpoint(path)
+    lacking = [entry for entry in ("network", "featurizer", "card") if entry not in description]
+    if lacking:
+        raise CheckpointError(f"the model in {path} is damaged: its description lacks {', '.join(lacking)}")
     network = PropertyModel.from_description(description["network"])
     try:
         network.load_state_dict(weights, strict=True)
@@ -125,17 +128,17 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    for name in (DESCRIPTION_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} is no model of this package: it lacks {name}")
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text())
         weights = load_file(folder / WEIGHTS_FILE)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} is no model of this package: it lacks {Path(error.filename).name}") from error
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"the model in {folder} is damaged ({error}); make it again") from error
-    if description.get("format") != MODEL_FORMAT:
-        raise CheckpointError(
-            f"the model in {folder} has format {description.get('format')}, this version reads {MODEL_FORMAT}"
-        )
+    number = description.get("format") if isinstance(description, dict) else None
+    if number != MODEL_FORMAT:
+        raise CheckpointError(f"the model in {folder} has format {number}, this version reads {MODEL_FORMAT}")
     return description, weights
 
 

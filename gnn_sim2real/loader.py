@@ -81,4 +81,6 @@ def make_loader(materials: MaterialSet, batch_size: int, seed: int | None = None
         options: Further arguments of `DataLoader`, e.g. `num_workers`.
     """
     sampler = BatchSampler(len(materials), batch_size, seed)
-    return DataLoader(materials, sampler=sampler, batch_size=None, **options)
+    # A generator of its own: else a loader draws from torch's global one, and dropout would depend on how often loaders
+    # were made, which differs between a whole and a resumed training.
+    return DataLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)

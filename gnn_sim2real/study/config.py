@@ -89,7 +89,7 @@ def read_study(files: list[str], options: list[str]) -> StudyConfig:
         if not each.exists():
             raise ValueError(f"there is no file {each}; `-c` takes the STUDY.yaml first, then YAMLs for both stages")
     settings = parser.parse_args(["--config", str(study), *options])
-    made = parser.instantiate_classes(settings)
+    made = parser.instantiate(settings)
     config = StudyConfig(**{each.name: made[each.name] for each in fields(StudyConfig)})
     if config.workers < 1 or config.threads < 1:
         raise ValueError(f"`workers` and `threads` must be at least 1, got {config.workers} and {config.threads}")

@@ -35,7 +35,7 @@ class Stage:
         self.parser, self._config = read_stage(Path(getattr(study, name)), study.overlays)
         data_only = copy.deepcopy(self._config)
         data_only.model = None
-        self.data: PropertyDataModule = self.parser.instantiate_classes(data_only).data
+        self.data: PropertyDataModule = self.parser.instantiate(data_only).data
         self.logger: WandbLogger | None = None
 
     def config(self, seed: int, model: dict[str, Any]) -> Any:
@@ -65,7 +65,7 @@ class Stage:
             callbacks: In place of the YAML's callbacks that write records.
         """
         seed_everything(config.seed_everything, verbose=False)
-        made = self.parser.instantiate_classes(config)
+        made = self.parser.instantiate(config)
         settings = made.trainer.as_dict() if hasattr(made.trainer, "as_dict") else dict(made.trainer)
         own = settings.pop("callbacks", None) or []
         own = own if isinstance(own, list) else [own]

@@ -1,0 +1,60 @@
+"""Every YAML that is shipped can be read, without the data it names."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gnn_sim2real.lightning_cli import read_stage
+from gnn_sim2real.study.config import read_study
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+FILES = sorted(CONFIGS.rglob("*.yaml"))
+OVERLAYS = {"wandb.yaml"}
+
+
+def kind(path):
+    content = yaml.safe_load(path.read_text())
+    return "overlay" if path.name in OVERLAYS else "study" if "pretrain" in content else "stage"
+
+
+def of_kind(wanted):
+    return [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in FILES if kind(path) == wanted]
+
+
+def test_there_is_something_to_read():
+    assert of_kind("stage")
+    assert of_kind("study")
+
+
+@pytest.mark.parametrize("path", of_kind("stage"))
+def test_a_stage_can_be_read(path):
+    _, config = read_stage(path)
+    assert config.model.class_path.startswith("gnn_sim2real.tasks.")
+    assert config.data.class_path.startswith("datamodules.")
+
+
+@pytest.mark.parametrize("path", of_kind("study"))
+def test_a_study_and_its_stages_can_be_read(path):
+    config = read_study([str(path)], [])
+    config = config[0] if isinstance(config, tuple) else config
+    assert config.axes.source_size
+    tasks = {stage: read_stage(Path(getattr(config, stage)))[1].model.class_path for stage in ("pretrain", "finetune", "scratch")}
+    assert tasks["pretrain"] == "gnn_sim2real.tasks.SourcePretraining"
+    assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.tasks.TargetFineTuning"
+
+
+@pytest.mark.parametrize("path", of_kind("overlay"))
+def test_an_overlay_can_be_laid_over_every_stage(path):
+    for stage in of_kind("stage"):
+        _, plain = read_stage(stage.values[0])
+        _, config = read_stage(stage.values[0], [str(path)])
+        assert config.trainer != plain.trainer
+        assert config.model == plain.model
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in FILES])
+def test_no_path_of_one_machine(path):
+    text = path.read_text()
+    assert "/home/" not in text
+    assert "/work/" not in text
