@@ -28,7 +28,8 @@ _ATTEMPTS = (
     "Errors:",
     "Expected a <class 'NoneType'>",
     "Given value type: ",
-    "Given value: ",
+    "Given value: {",
+    "Given value: Namespace(",
 )
 
 _EXPECTED_WARNINGS = (
@@ -98,7 +99,7 @@ def in_one_sentence(message: str) -> str:
     """
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     causes = [line for line in lines if line and not line.startswith(_ATTEMPTS)]
-    return " ".join(causes or lines)
+    return " ".join(causes or lines).replace(" Given value: ", ", got ")
 
 
 def require_own_datamodules() -> None:

@@ -91,8 +91,13 @@ class Sim2RealCLI(LightningCLI):
 
 def plain(config: Namespace) -> dict[str, Any]:
     """A configuration as plain types; what JSON does not know is spelled out."""
-    content: dict[str, Any] = json.loads(json.dumps(config.as_dict(), default=str))
+    content: dict[str, Any] = json.loads(json.dumps(config.as_dict(), default=_spell))
     return content
+
+
+def _spell(value: object) -> str:
+    """Name a function by its import path: its `str` has an address in memory, which is another in every process."""
+    return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else str(value)
 
 
 def read_stage(path: Path, overlays: Sequence[str] = ()) -> tuple[LightningArgumentParser, Namespace]:

@@ -1,11 +1,12 @@
 """Every YAML that is shipped can be read, without the data it names."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from gnn_sim2real.lightning_cli import read_stage
+from gnn_sim2real.lightning_cli import plain, read_stage
 from gnn_sim2real.study.config import read_study
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -34,12 +35,20 @@ def test_a_stage_can_be_read(path):
     assert config.data.class_path.startswith("datamodules.")
 
 
+@pytest.mark.parametrize("path", of_kind("stage"))
+def test_a_configuration_is_spelled_alike_in_every_process(path):
+    assert "0x" not in json.dumps(plain(read_stage(path)[1]))
+
+
 @pytest.mark.parametrize("path", of_kind("study"))
 def test_a_study_and_its_stages_can_be_read(path):
     config = read_study([str(path)], [])
     config = config[0] if isinstance(config, tuple) else config
     assert config.axes.source_size
-    tasks = {stage: read_stage(Path(getattr(config, stage)))[1].model.class_path for stage in ("pretrain", "finetune", "scratch")}
+    tasks = {
+        stage: read_stage(Path(getattr(config, stage)))[1].model.class_path
+        for stage in ("pretrain", "finetune", "scratch")
+    }
     assert tasks["pretrain"] == "gnn_sim2real.tasks.SourcePretraining"
     assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.tasks.TargetFineTuning"
 

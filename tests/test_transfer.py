@@ -93,7 +93,10 @@ def test_freezing_is_undone_and_leaves_no_stale_gradient():
     for each in model.parameters():
         each.grad = torch.ones_like(each)
     freeze(model, model.encoder.layers)
-    assert count_parameters(model) == (sum(each.numel() for each in model.head.parameters()), sum(each.numel() for each in model.encoder.parameters()))
+    assert count_parameters(model) == (
+        sum(each.numel() for each in model.head.parameters()),
+        sum(each.numel() for each in model.encoder.parameters()),
+    )
     assert all(each.grad is None for each in model.encoder.parameters())
     assert not any(each.training for each in model.encoder.modules() if list(each.parameters(recurse=False)))
     freeze(model, [])

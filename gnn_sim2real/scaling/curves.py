@@ -86,10 +86,21 @@ def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -
         laws[label] = fit_scaling_law(
             [sizes[record.cell.source_level] for record in records],
             [record.metrics[metric] for record in records],
-            curves=[record.cell.curve for record in records],
+            curves=independent_curves(records),
             confidence=CONFIDENCE,
         )
     return laws
+
+
+def independent_curves(records: list[Record]) -> list[str]:
+    """The curve of each record, as far as curves are independent.
+
+    Seeds of one split share its test part and are averaged into one curve; where there is a single split, each seed is
+    a curve, and the intervals say nothing of another test part.
+    """
+    if len({record.cell.split for record in records}) > 1:
+        return [f"split {record.cell.split}" for record in records]
+    return [f"seed {record.cell.seed}" for record in records]
 
 
 def estimate(values: Mapping[tuple[int, int], float]) -> Estimate:

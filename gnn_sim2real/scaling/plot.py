@@ -1,9 +1,10 @@
-"""The figure of a study: test error against source size, with the fitted laws and the reference lines."""
+"""The figure of a study: test error against source size, one panel a target size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,58 +12,84 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.scaling.bootstrap import Floats
-from gnn_sim2real.scaling.law import ScalingLaw
+from gnn_sim2real.scaling.law import MIN_SIZES, Interval, ScalingLaw
 from gnn_sim2real.scaling.table import tabulate
+from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 CONFIDENCE = 0.90
-# Okabe and Ito's palette, told apart with any color vision, without the yellow that is too pale on white
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Okabe and Ito's palette, told apart with any color vision; its paler half is for the baselines
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000")
+BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
+MARKERS = ("o", "s", "^", "D")
+BASELINE_MARKERS = ("v", "P", "X", "<")
 _GRAY = "#555555"
-_CHARACTERS_ACROSS = 108  # of the legend's type in the width of the figure
-_LABEL_GAP = 0.052  # least distance of two labels at the right edge, as a share of the axis
+_TEXT, _TITLE = 10.0, 12.0  # type sizes in points
+_LINE = 1.35 * _TEXT  # from one line of text to the next, in points
 _TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 
 
 @dataclass(frozen=True, eq=False)
-class CurvePoints:
-    """The trained models of one fitted law.
+class Curve:
+    """The trained models of one curve.
 
     Attributes:
         source_sizes: Source size n of each model, shape ``(num_models,)``.
         errors: Its test error, shape ``(num_models,)``.
-        curves: Label of its curve (a seed, or seed and split), shape ``(num_models,)``.
+        repeats: Label of its independent repeat (a split, or a seed), shape ``(num_models,)``.
+        law: The fitted law; None where there is none.
+        is_baseline: Whether it stands back: pale, thin, without a law.
     """
 
     source_sizes: Floats
     errors: Floats
-    curves: NDArray[Any]
+    repeats: NDArray[Any]
+    law: ScalingLaw | None = None
+    is_baseline: bool = False
 
 
-def plot_scaling_curves(
-    curves: Mapping[str, CurvePoints],
-    laws: Mapping[str, ScalingLaw | None],
-    *,
-    reference_lines: Mapping[str, float],
-    metric_label: str,
-    title: str,
-    path: Path,
-) -> Path:
-    """Draw the scaling curves on logarithmic axes.
+@dataclass(frozen=True)
+class Reference:
+    """An error that does not depend on n, drawn as a dotted line.
 
-    Points are geometric means over curves, as in the fit, with Student's 90 % interval on the logarithm; laws are
-    dashed, with a band that is the interval of the fitted E(n). A reference line has the color of a curve if their
-    names end alike after the last comma ("from scratch, m = 20" and "CGCNN, m = 20"), else it is gray.
+    Attributes:
+        error: The error.
+        like: Name of the curve whose color it has; gray if there is no such curve.
+    """
+
+    error: float
+    like: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn for one target size; one name means the same model in all panels.
+
+    Attributes:
+        title: Heading.
+        curves: Curves by the name in the legend.
+        references: Dotted lines by the name in the legend.
+    """
+
+    title: str
+    curves: Mapping[str, Curve]
+    references: Mapping[str, Reference]
+
+
+def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, title: str, path: Path) -> Path:
+    """Draw the scaling curves on shared logarithmic axes, panels side by side.
+
+    Points are geometric means over repeats, as in the fit, with Student's 90 % interval on the logarithm; laws are
+    dashed, with a band that is the interval of the fitted E(n). The same inputs give the same file.
 
     Args:
-        curves: Models by the name that the legend shows.
-        laws: Fitted law by the same names; missing or None where there is none.
-        reference_lines: Errors that do not depend on n, by the name written beside the line.
-        metric_label: Label of the error axis, with its unit.
+        panels: The panels, in order.
+        quantity: What the error is of, for the error axis.
+        unit: Its unit, as in `gnn_sim2real.units.check_unit`.
         title: Heading; empty for none.
         path: File to write; its suffix sets the format (png, pdf, svg). Missing folders are made.
 
@@ -70,77 +97,99 @@ def plot_scaling_curves(
         `path`.
 
     Raises:
-        ValueError: If there is no curve, a size is below 1, or an error or a reference line is not positive and
-            finite.
+        ValueError: If there is no curve, a size is below 1, an error or a reference is not positive and finite, or
+            the unit is unknown.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not curves:
+    if not any(panel.curves for panel in panels):
         raise ValueError("there is no curve to draw: give at least one")
-    for name, error in reference_lines.items():
-        if not (np.isfinite(error) and error > 0):
-            raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {error}")
-
-    figure = Figure(figsize=(10.0, 6.4), dpi=200, layout="constrained")
+    unit = format_unit(unit)
+    columns = -(-len(panels) // -(-len(panels) // 3))  # at most three a row, rows evenly filled
+    rows = -(-len(panels) // columns)
+    num_lines = max(len(_law_lines(panel, unit)) for panel in panels)
+    width, panel_height = (8.0 if columns == 1 else 12.0), (4.2 if columns < 3 else 3.7)
+    height = 1.4 + rows * (panel_height + num_lines * _LINE / 72)
+    figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(curves)}
-    for index, (name, points) in enumerate(curves.items()):
-        _draw_curve(axes, name, points, laws.get(name), colors[name], MARKERS[index % len(MARKERS)])
-    for name, error in reference_lines.items():
-        axes.axhline(error, color=_color_of_reference(name, colors), linestyle=":", linewidth=1.5, zorder=1)
-    _set_ticks(axes.xaxis)
-    _set_ticks(axes.yaxis)
-    _label_references(
-        axes, {name: (error, _color_of_reference(name, colors)) for name, error in reference_lines.items()}
-    )
-
-    _dress(axes, metric_label, title)
-    figure.legend(loc="outside lower left", ncols=_num_legend_columns(curves), fontsize=11, frameon=False)
+    styles = _styles(panels)
+    for index, panel in enumerate(panels):
+        first = figure.axes[0] if figure.axes else None
+        axes = figure.add_subplot(rows, columns, index + 1, sharex=first, sharey=first)
+        _draw_panel(axes, panel, styles)
+        _write_heading(axes, panel, unit, styles, num_lines)
+        axes.tick_params(labelsize=_TEXT, labelleft=index % columns == 0)
+        if index + columns >= len(panels):
+            axes.set_xlabel("source size n (simulated materials)", fontsize=_TEXT + 1)
+    _set_ticks(figure.axes[0].xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
+    _set_ticks(figure.axes[0].yaxis, room=50 * panel_height, widest=0.0)
+    figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=_TITLE)
+    if title:
+        figure.suptitle(title, fontsize=_TITLE + 2, wrap=True)
+    _draw_legend(figure, any(curve.law for panel in panels for curve in panel.curves.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
+        figure.savefig(path, metadata=undated.get(path.suffix))
     return path
 
 
-def _dress(axes: Axes, metric_label: str, title: str) -> None:
-    axes.set_xlabel("source size n (materials)", fontsize=13)
-    axes.set_ylabel(metric_label, fontsize=13)
-    axes.set_title(title, fontsize=14, loc="left", wrap=True)
+def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
+    """Color and marker of each curve, in the order of first appearance."""
+    curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
+    strong = [name for name, curve in curves.items() if not curve.is_baseline]
+    pale = [name for name, curve in curves.items() if curve.is_baseline]
+    return dict(zip(strong, cycle(zip(COLORS, MARKERS, strict=True)), strict=False)) | dict(
+        zip(pale, cycle(zip(BASELINE_COLORS, BASELINE_MARKERS, strict=True)), strict=False)
+    )
+
+
+def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for name, curve in panel.curves.items():
+        _draw_curve(axes, name, curve, styles[name])
+    for name, reference in panel.references.items():
+        if not (np.isfinite(reference.error) and reference.error > 0):
+            raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {reference.error}")
+        color = styles[reference.like][0] if reference.like in styles else _GRAY
+        axes.axhline(reference.error, color=color, linestyle=":", linewidth=1.8, zorder=1, label=name)
     axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_curve(axes: Axes, name: str, points: CurvePoints, law: ScalingLaw | None, color: str, marker: str) -> None:
-    sizes, table = tabulate(points.source_sizes, points.errors, points.curves.tolist())
+def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
+    color, marker = style
+    sizes, table = tabulate(curve.source_sizes, curve.errors, curve.repeats.tolist())
     mean, half = _mean_and_half_width(table)
     errors = np.exp(mean)
-    bars = np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors])
-    label = name if law is None else f"{name}\n{_summary(law)}"
+    law = None if curve.is_baseline else curve.law
     axes.errorbar(
         sizes,
         errors,
-        bars,
+        np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors]),
         color=color,
         marker=marker,
-        markersize=6.5,
-        linestyle="none",
-        capsize=3,
-        label=label,
-        zorder=4,
+        markersize=4.5 if curve.is_baseline else 6.0,
+        markerfacecolor="white" if curve.is_baseline else color,
+        linestyle="-" if law is None else "none",
+        linewidth=0.9,
+        elinewidth=0.8 if curve.is_baseline else 1.3,
+        capsize=0 if curve.is_baseline else 2.5,
+        label=name,
+        zorder=2 if curve.is_baseline else 4,
     )
-    if law is None:
-        return
-    grid = np.geomspace(sizes[0], sizes[-1], 100)
-    axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=1.8, zorder=3)
-    axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0, zorder=2)
+    if law is not None:
+        grid = np.geomspace(sizes[0], sizes[-1], 100)
+        axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=1.8, zorder=3)
+        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0, zorder=1.5)
 
 
 def _mean_and_half_width(table: Floats) -> tuple[Floats, Floats]:
-    """Return mean and half of Student's interval of each column; zero where there is a single curve."""
+    """Return mean and half of Student's interval of each column; zero where there is a single repeat."""
     from scipy.stats import t
 
     counts = np.isfinite(table).sum(axis=0)
@@ -150,34 +199,51 @@ def _mean_and_half_width(table: Floats) -> tuple[Floats, Floats]:
     return mean, np.asarray(t.ppf(0.5 + CONFIDENCE / 2, freedom) * deviation / np.sqrt(counts))
 
 
-def _summary(law: ScalingLaw) -> str:
-    alpha, gap = law.decay_rate_interval, law.transfer_gap_interval
-    rate = f"α = {law.decay_rate:.2g} [{alpha.low:.2g}, {alpha.high:.2g}]"
-    floor = f"C = {law.transfer_gap:.2g} [{gap.low:.2g}, {gap.high:.2g}]"
-    return "\n".join(
-        [
-            rate if law.decay_rate_identified else "α not identified",
-            floor if law.transfer_gap_identified else "C not identified",
-        ]
-    )
+def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
+    """Lines of text on the laws of a panel, each with the name of its curve."""
+    lines = []
+    for name, curve in panel.curves.items():
+        if curve.is_baseline:
+            continue
+        if curve.law is None:
+            lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
+        else:
+            law = curve.law
+            rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
+            gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
+            lines.append((name, rate if law.decay_rate_identified else "α not identified"))
+            lines.append((name, gap if law.transfer_gap_identified else "C not identified"))
+    return lines
 
 
-def _num_legend_columns(names: Iterable[str]) -> int:
-    """Return as many columns as fit under the figure, with the entries spread evenly over the rows."""
-    lengths = [max(len(name), 24) for name in names]
-    fitting = max(1, _CHARACTERS_ACROSS // (max(lengths) + 6))  # 6: the marker and the space between columns
-    rows = -(-len(lengths) // fitting)
-    return -(-len(lengths) // rows)
+def _quote(value: float, interval: Interval) -> str:
+    return f"{_plain(value)} [{_plain(interval.low)}, {_plain(interval.high)}]"
 
 
-def _color_of_reference(name: str, colors: Mapping[str, str]) -> str:
-    ending = name.rpartition(",")[2].strip()
-    found = [color for curve, color in colors.items() if curve.rpartition(",")[2].strip() == ending]
-    return found[0] if len(found) == 1 else _GRAY
+def _plain(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".") if value < 999.5 else f"{value:,.0f}"
 
 
-def _set_ticks(axis: Axis) -> None:
-    """Label round numbers only, as few as show the scale, so that no two labels touch."""
+def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:
+    """Write the title and below it the laws, at the same height in all panels."""
+    axes.set_title(panel.title, fontsize=_TITLE, loc="left", pad=6 + num_lines * _LINE)
+    for index, (name, text) in enumerate(_law_lines(panel, unit)):
+        axes.annotate(
+            text,
+            xy=(0.0, 1.0),
+            xytext=(0.0, 4 + (num_lines - 1 - index) * _LINE),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=styles[name][0],
+            fontsize=_TEXT,
+        )
+
+
+def _set_ticks(axis: Axis, room: float, widest: float) -> None:
+    """Label round numbers only, as few as show the scale, so that no two labels touch.
+
+    `room` is the length of the axis, `widest` the width of a digit along it (0 where labels are stacked), in points.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     low, high = axis.get_view_interval()
@@ -188,33 +254,48 @@ def _set_ticks(axis: Axis) -> None:
         shown = ticks[(ticks >= low) & (ticks <= high)]
         if len(shown) >= 4:
             break
+    length = max(len(_label(tick)) for tick in shown) * widest + 0.6 * _TEXT
+    while len(shown) > 2 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
+        shown = shown[::2]
     axis.set_major_locator(FixedLocator(shown.tolist()))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
 
 
-def _label_references(axes: Axes, references: Mapping[str, tuple[float, str]]) -> None:
-    """Write the names at the right edge, moved apart where lines lie close together."""
-    from scipy.optimize import isotonic_regression
+def _label(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
 
-    if not references:
-        return
-    low, high = np.log(axes.get_ylim())
-    ordered = sorted(references.items(), key=lambda item: item[1][0])
-    wanted = (np.log([error for _, (error, _) in ordered]) - low) / (high - low)
-    # the smallest moves that keep the gaps: without the gaps, labels only have to stay in order
-    gaps = _LABEL_GAP * np.arange(len(ordered))
-    placed = np.clip(isotonic_regression(wanted - gaps).x, 0.0, max(1.0 - gaps[-1], 0.0)) + gaps
-    for (name, (_, color)), line, label in zip(ordered, wanted, placed, strict=True):
-        axes.annotate(
-            name,
-            xy=(1.0, line),
-            xytext=(1.035, label),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            color=color,
-            fontsize=11,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
-        )
+
+def _draw_legend(figure: Figure, has_law: bool) -> None:
+    """One legend of all panels: curves, dotted lines, the law."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    # what has error bars is a curve; a stable sort leaves each kind in its order
+    entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
+    if has_law:
+        band = Patch(color=_GRAY, alpha=0.16, linewidth=0)
+        dashes = Line2D([], [], color=_GRAY, linestyle="--", linewidth=1.8)
+        entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = (band, dashes)
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=_num_legend_columns(entries, figure.get_figwidth() * 72),
+        fontsize=_TEXT,
+        frameon=False,
+        title=f"bars{', bands and brackets' * has_law} are {100 * CONFIDENCE:g} % intervals",
+        title_fontsize=_TEXT,
+    )
+
+
+def _num_legend_columns(names: Iterable[str], room: float) -> int:
+    """Return as many columns as fit in `room` points, with the entries spread evenly over the rows."""
+    lengths = [len(name) for name in names]
+    fitting = max(1, int(room / (0.58 * _TEXT * (max(lengths) + 8))))  # 8: the handle and the space between columns
+    rows = -(-len(lengths) // fitting)
+    return -(-len(lengths) // rows)

@@ -46,11 +46,6 @@ class Cell:
     seed: int
     split: int
 
-    @property
-    def curve(self) -> str:
-        """Label of the curve along which only the source grows: its test part, subsets and seed are the same."""
-        return f"split {self.split} seed {self.seed}"
-
 
 @dataclass(frozen=True)
 class Record:
@@ -208,13 +203,11 @@ def read_record(path: Path) -> Record:
     try:
         content = json.loads(path.read_text())
         number = content.pop("format")
-        content["cell"] = Cell(**content["cell"])
-        record = Record(**content)
+        if number == RECORD_FORMAT:
+            return Record(**content | {"cell": Cell(**content["cell"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
-    if number != RECORD_FORMAT:
-        raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
-    return record
+    raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -1,12 +1,13 @@
 """What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.curves import (
     CONFIDENCE,
@@ -16,10 +17,10 @@ from gnn_sim2real.scaling.curves import (
     estimate,
     fit_curves,
     group_curves,
+    independent_curves,
     level_sizes,
     paired_gain,
 )
-from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.records import Record
 
 MIN_TEST_FOR_R2 = 20
@@ -121,8 +122,16 @@ def _gains(records: list[Record], metric: str) -> list[dict[str, Any]]:
     return gains
 
 
+_WORDS = {
+    "none": "fine-tuned",
+    "encoder": "fine-tuned, frozen encoder",
+    "gradual": "fine-tuned, gradual unfreezing",
+    "calibrated_source": "calibrated source model",
+}
+
+
 def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: str = "") -> Path:
-    """Draw error against source size, one panel a target size, with the fitted laws and the reference lines.
+    """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
 
     Args:
         records: The records of one property.
@@ -133,34 +142,43 @@ def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: s
     Returns:
         `path`.
     """
-    from gnn_sim2real.scaling.plot import CurvePoints, plot_scaling_curves
+    from gnn_sim2real.scaling.plot import Curve, Panel, Reference, plot_scaling_curves
 
-    curves = {
-        label: found for label, found in group_curves(records).items() if label.policy != "extra_trees_with_source"
-    }
-    laws: Mapping[CurveLabel, ScalingLaw] = fit_curves(curves, metric)
-    points, references = {}, {}
-    for label, found in curves.items():
-        sizes = level_sizes(found)
-        points[str(label)] = CurvePoints(
+    grouped = group_curves(records)
+    laws = fit_curves({label: found for label, found in grouped.items() if label.policy not in BASELINES}, metric)
+    curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
+    references: dict[int, dict[str, Reference]] = {size: {} for size in curves}
+    for label in sorted(grouped, key=_rank):
+        found, sizes = grouped[label], level_sizes(grouped[label])
+        curves[label.target_size][_name(label)] = Curve(
             source_sizes=np.array([sizes[record.cell.source_level] for record in found], float),
             errors=np.array([record.metrics[metric] for record in found]),
-            curves=np.array([record.cell.curve for record in found]),
+            repeats=np.array(independent_curves(found)),
+            law=laws.get(label),
+            is_baseline=label.policy in BASELINES,
         )
-    for (label, level), found in _grid_points(records).items():
-        if level == "0" and label.policy != "simulated_value":
-            name = "from scratch" if label.policy == "none" else label.policy.replace("_", " ")
-            references[f"{name}, m = {label.target_size}"] = estimate(by_repeat(found, metric)).mean
-    unit = records[0].unit
+    for (label, level), found in sorted(_grid_points(records).items(), key=lambda item: _rank(item[0][0])):
+        if level == "0" and label.policy != "simulated_value" and label.target_size in curves:
+            name = f"{label.architecture} from scratch".strip() if label.policy == "none" else _name(label)
+            # the geometric mean, as for the points of the curves
+            error = float(np.exp(np.mean(np.log([record.metrics[metric] for record in found]))))
+            references[label.target_size][name] = Reference(error, like=_name(label))
     return plot_scaling_curves(
-        points,
-        {str(label): laws.get(label) for label in curves},
-        reference_lines=references,
-        metric_label=f"test {metric.upper()} of {records[0].property.replace('_', ' ')}"
-        + (f" [{unit}]" if unit else ""),
+        [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
+        quantity=f"test {metric.upper()} of {records[0].property.replace('_', ' ')}",
+        unit=records[0].unit,
         title=title,
         path=path,
     )
+
+
+def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
+    """Sort key: plain fine-tuning first, the other freeze policies next, baselines last."""
+    return label.policy in BASELINES, label.policy != "none", label
+
+
+def _name(label: CurveLabel) -> str:
+    return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}".strip()
 
 
 def write_report(records: list[Record], folder: Path, metric: str = "mae", title: str = "") -> dict[str, Any]:

@@ -54,12 +54,18 @@ class CellRunner:
             self._keep_failure(family.points[0], "pretraining")
             yield from ["failed"] * len(family.points)
             return
+        finally:
+            self.pretrain.close_logger()
         for point in family.points:
             try:
-                yield self._run_point(point, model)
+                outcome = self._run_point(point, model)
             except Exception:
                 self._keep_failure(point, "cell")
-                yield "failed"
+                outcome = "failed"
+            finally:
+                self.finetune.close_logger()
+                self.scratch.close_logger()
+            yield outcome
 
     def _keep_failure(self, point: Point, what: str) -> None:
         name = record_key({"point": repr(point), "what": what})
@@ -87,7 +93,6 @@ class CellRunner:
             card = module.card() | {"key": key, "provenance": provenance(time.monotonic() - started)}
             save_model(TrainedModel(module.network, source.featurizer, card), folder)
             checkpoint.discard()
-            self.pretrain.close_logger()
         return Pretrained(key, folder, source.parts.size)
 
     def _run_point(self, point: Point, model: Pretrained | None) -> str:
@@ -115,7 +120,6 @@ class CellRunner:
         trainer.fit(module, datamodule=target, ckpt_path=checkpoint.resume_from(), weights_only=True)
         trainer.test(module, datamodule=target, verbose=False)
         checkpoint.discard()
-        stage.close_logger()
         return "done"
 
     def _checkpoint(self, key: str) -> EpochCheckpoint:

@@ -82,7 +82,8 @@ def read_study(files: list[str], options: list[str]) -> StudyConfig:
     """
     parser = study_parser()
     if not files:
-        parser.parse_args(options)  # answers --help
+        if any(option == "-h" or option.endswith("help") for option in options):
+            parser.parse_args(options)
         raise ValueError("say which study: `gnn-sim2real study run -c STUDY.yaml`")
     study, *overlays = map(Path, files)
     for each in [study, *overlays]:

@@ -19,6 +19,7 @@ _QUIET: dict[str, Any] = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
     "enable_checkpointing": False,
+    "log_every_n_steps": 1,  # a few dozen measurements are fewer batches than Lightning's default
 }
 
 

@@ -8,9 +8,10 @@ from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.cleaning import Property, clean_table
 from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn import GINE
+from gnn_sim2real.tasks import SourcePretraining
 
 CHAINS = [f"*{'C' * length}{end}*" for length in range(1, 8) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(F)O")]
 
@@ -88,6 +89,15 @@ def fit(make_module, data, epochs=2, seed=0, **settings):
 
 def trained_model(module, data):
     return TrainedModel(module.network.eval(), data.featurizer, {"data": data.card()})
+
+
+def save_source(folder):
+    """Pretrain on a heat capacity and on a density in kg/m3, and save to a folder of the model library."""
+    heat_capacity, simulated = [1000.0 + len(each) for each in CHAINS], [1000 * density(each) - 100 for each in CHAINS]
+    data = TinyPolymers({("Cp", "J/(kg K)"): heat_capacity, ("density", "kg/m3"): simulated})
+    _, module = fit(lambda: SourcePretraining(gine()), data, epochs=5)
+    save_model(trained_model(module, data), folder)
+    return folder
 
 
 def copied(module):

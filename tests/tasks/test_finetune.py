@@ -157,7 +157,9 @@ def test_encoder_rate_slows_the_encoder_only(source_folder):
     )
     assert all(encoder == pytest.approx(0.1 * head) for encoder, head in rates["pairs"])
     network = module.network
-    assert rates["counts"] == [sum(each.numel() for each in part.parameters()) for part in (network.encoder, network.head)]
+    assert rates["counts"] == [
+        sum(each.numel() for each in part.parameters()) for part in (network.encoder, network.head)
+    ]
 
 
 def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
@@ -168,7 +170,9 @@ def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
     trainer.save_checkpoint(tmp_path / "fine.ckpt")
     shutil.rmtree(source)
     alone = TargetFineTuning()
-    found = quiet_trainer(1).test(alone, datamodule=data, ckpt_path=tmp_path / "fine.ckpt", verbose=False, weights_only=True)
+    found = quiet_trainer(1).test(
+        alone, datamodule=data, ckpt_path=tmp_path / "fine.ckpt", verbose=False, weights_only=True
+    )
     assert found == wanted
     assert (alone.source_card, alone.start_error) == (module.source_card, module.start_error)
 
@@ -194,7 +198,7 @@ def test_neither_encoder_nor_source_is_refused():
 
 
 def test_another_encoder_is_refused(source_folder):
-    with pytest.raises(CheckpointError, match="'hidden_dim': 8.*the configuration asks for.*'hidden_dim': 16"):
+    with pytest.raises(CheckpointError, match=r"'hidden_dim': 8.*the configuration asks for.*'hidden_dim': 16"):
         fit(lambda: TargetFineTuning(gine(hidden_dim=16), pretrained=str(source_folder)), TinyPolymers())
 
 
@@ -204,5 +208,5 @@ def test_a_source_of_another_kind_of_material_is_refused(source_folder, tmp_path
     description = json.loads((other / "model.json").read_text())
     description["featurizer"]["name"] = "molecule"
     (other / "model.json").write_text(json.dumps(description))
-    with pytest.raises(CheckpointError, match="pretrained on graphs made by .*molecule.*choose another source"):
+    with pytest.raises(CheckpointError, match=r"pretrained on graphs made by .*molecule.*choose another source"):
         fit(lambda: TargetFineTuning(pretrained=str(other)), TinyPolymers())

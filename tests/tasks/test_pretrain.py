@@ -8,7 +8,10 @@ from tiny import CHAINS, TinyPolymers, copied, density, fit, gine, quiet_trainer
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks import SourcePretraining
 
-TWO = {("density", "g/cm3"): [density(each) for each in CHAINS], ("Cp", "J/(kg K)"): [1000.0 + len(each) for each in CHAINS]}
+TWO = {
+    ("density", "g/cm3"): [density(each) for each in CHAINS],
+    ("Cp", "J/(kg K)"): [1000.0 + len(each) for each in CHAINS],
+}
 
 
 def with_holes(every=3):

@@ -1,0 +1,61 @@
+"""A study under Weights & Biases, offline: what would be sent is read back from the files it leaves."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gnn_sim2real.cli import main
+
+OVERLAY = Path(__file__).parents[2] / "configs" / "wandb.yaml"
+
+
+def runs(folder: Path):
+    """Run record, history keys and summary keys of each offline run."""
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    found = []
+    for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
+        store = DataStore()
+        store.open_for_scan(str(path))
+        run, keys, config = None, set(), {}
+        while (data := store.scan_data()) is not None:
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(data)
+            if record.HasField("run"):
+                run = record.run
+                config |= {item.key: item.value_json for item in record.run.config.update}
+            if record.HasField("config"):
+                config |= {item.key: item.value_json for item in record.config.update}
+            for items in (record.history.item, record.summary.update):
+                keys |= {item.key or "/".join(item.nested_key) for item in items}
+        found.append((run, keys, config))
+    return found
+
+
+@pytest.fixture
+def tracked(study_files, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    study = yaml.safe_load((study_files / "study.yaml").read_text())
+    study["axes"] |= {"source_size": [0, 10, 20, 30, 40], "policy": ["none"], "seed": [0]}
+    (study_files / "study.yaml").write_text(yaml.safe_dump(study))
+    assert main(["study", "run", "-c", str(study_files / "study.yaml"), "-c", str(OVERLAY)]) == 0
+    return runs(study_files / "out")
+
+
+def test_every_training_and_the_report_are_runs_of_one_group(tracked):
+    assert {run.run_group for run, _, _ in tracked} == {"out"}
+    jobs = sorted(run.job_type for run, _, _ in tracked)
+    assert jobs == ["finetune"] * 4 + ["pretrain"] * 4 + ["report"] + ["scratch"]
+
+
+def test_metrics_configuration_records_laws_and_figure_are_logged(tracked):
+    for run, keys, config in tracked:
+        if run.job_type in ("finetune", "scratch"):
+            assert {"start/mae", "test/mae", "train/loss"} <= keys
+            assert "model" in config
+        if run.job_type == "report":
+            assert {"records", "scaling_law/figure"} <= keys
+            assert any(key.endswith("/decay_rate") for key in keys)
