@@ -1,12 +1,12 @@
 """The command line: `gnn-sim2real fit | validate | test | predict` and `gnn-sim2real study ...`."""
 
 import importlib.util
-import logging
 import os
 import sys
-import warnings
 from argparse import ArgumentError
 from pathlib import Path
+
+from gnn_sim2real.logs import quiet_lightning, set_up_logging
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
 
@@ -30,16 +30,6 @@ _ATTEMPTS = (
     "Given value type: ",
     "Given value: {",
     "Given value: Namespace(",
-)
-
-_EXPECTED_WARNINGS = (
-    "The number of training batches",  # small data sets
-    "Found .* in eval mode",  # frozen layers
-    "The dirpath has changed",  # a test has a folder of its own
-    "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
-    "Starting from v1.9.0, `tensorboardX` has been removed",
-    "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
-    "Couldn't infer the batch indices",  # PredictionWriter keeps the order itself
 )
 
 
@@ -120,21 +110,3 @@ def require_own_datamodules() -> None:
             f"the package `datamodules` in {found} hides that of gnn-sim2real in {ours}; uninstall it, or run from "
             "another folder"
         )
-
-
-def set_up_logging() -> None:
-    """One line a message on stderr; warnings of libraries are kept, their chatter is not."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    for name in ("gnn_sim2real", "datamodules"):
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
-        logger.handlers = [handler]
-
-
-def quiet_lightning() -> None:
-    """Silence chatter of Lightning and warnings of what is meant to be; to be called once it is imported."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in _EXPECTED_WARNINGS:
-        warnings.filterwarnings("ignore", message)

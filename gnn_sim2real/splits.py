@@ -80,8 +80,13 @@ def split_rows(
         available: Rows that may be used for training and validation; all unless given.
 
     Raises:
-        ValueError: If a part would be empty or `size` is more than there is.
+        ValueError: If a part would be empty, `size` is more than there is, or a number is out of its range.
     """
+    for name, number in (("seed", seed), ("split", split)):
+        if number < 0:
+            raise ValueError(f"`{name}` must be 0 or more, got {number}")
+    if not 0 <= validation_fraction <= 0.5:
+        raise ValueError(f"`validation_fraction` must be at least 0 and at most 0.5, got {validation_fraction}")
     num_materials = len(identities)
     test = _test_rows(identities, split, test_fraction, development_fraction)
     pool = np.setdiff1d(np.arange(num_materials) if available is None else available, test)

@@ -22,7 +22,7 @@ from gnn_sim2real.progress import track
 
 logger = logging.getLogger(__name__)
 
-STORE_FORMAT = "1"
+STORE_FORMAT = "2"
 _NODE_FIELDS = ("atomic_number", "atom_codes", "node_weight", "component")
 _EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell")
 
@@ -150,7 +150,7 @@ def _concatenate(shards: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 def _checksum(tensors: dict[str, Tensor]) -> str:
     value = 0
     for name in sorted(tensors):
-        value = zlib.crc32(name.encode(), value)
+        value = zlib.crc32(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode(), value)
         value = zlib.crc32(tensors[name].contiguous().numpy().reshape(-1).view(np.uint8).data, value)
     return f"{value:08x}"
 

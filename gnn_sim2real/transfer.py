@@ -1,5 +1,6 @@
 """Bringing pretrained weights into a new model, and deciding which of them may move."""
 
+import copy
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -52,7 +53,7 @@ def adapt(pretrained: PropertyModel, target: PropertySpec) -> tuple[PropertyMode
     Returns:
         The model, and the report of what was loaded.
     """
-    model = PropertyModel(pretrained.encoder, [target])
+    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target])
     names = [spec.name for spec in pretrained.properties]
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -71,8 +71,8 @@ class Panel:
 
     Attributes:
         title: Heading.
-        curves: Curves by the name in the legend.
-        references: Dotted lines by the name in the legend.
+        curves: Curves by their name in the legend.
+        references: Dotted lines by theirs.
     """
 
     title: str
@@ -116,15 +116,18 @@ def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, ti
     FigureCanvasAgg(figure)
     styles = _styles(panels)
     for index, panel in enumerate(panels):
-        first = figure.axes[0] if figure.axes else None
-        axes = figure.add_subplot(rows, columns, index + 1, sharex=first, sharey=first)
+        shared = figure.axes[0] if figure.axes else None
+        axes = figure.add_subplot(rows, columns, index + 1, sharex=shared, sharey=shared)
         _draw_panel(axes, panel, styles)
         _write_heading(axes, panel, unit, styles, num_lines)
         axes.tick_params(labelsize=_TEXT, labelleft=index % columns == 0)
         if index + columns >= len(panels):
             axes.set_xlabel("source size n (simulated materials)", fontsize=_TEXT + 1)
-    _set_ticks(figure.axes[0].xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
-    _set_ticks(figure.axes[0].yaxis, room=50 * panel_height, widest=0.0)
+    first = figure.axes[0]
+    first.set_xlim(_limits(axes.dataLim.intervalx for axes in figure.axes))
+    first.set_ylim(_limits(axes.dataLim.intervaly for axes in figure.axes))
+    _set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
+    _set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
     figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=_TITLE)
     if title:
         figure.suptitle(title, fontsize=_TITLE + 2, wrap=True)
@@ -139,16 +142,17 @@ def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, ti
 def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
     """Color and marker of each curve, in the order of first appearance."""
     curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
-    strong = [name for name, curve in curves.items() if not curve.is_baseline]
-    pale = [name for name, curve in curves.items() if curve.is_baseline]
-    return dict(zip(strong, cycle(zip(COLORS, MARKERS, strict=True)), strict=False)) | dict(
-        zip(pale, cycle(zip(BASELINE_COLORS, BASELINE_MARKERS, strict=True)), strict=False)
-    )
+    looks = {
+        False: cycle(zip(COLORS, MARKERS, strict=True)),
+        True: cycle(zip(BASELINE_COLORS, BASELINE_MARKERS, strict=True)),
+    }
+    return {name: next(looks[curve.is_baseline]) for name, curve in curves.items()}
 
 
 def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_autoscale_on(False)  # it warns of a single size; the limits are set once all is drawn
     for name, curve in panel.curves.items():
         _draw_curve(axes, name, curve, styles[name])
     for name, reference in panel.references.items():
@@ -202,13 +206,10 @@ def _mean_and_half_width(table: Floats) -> tuple[Floats, Floats]:
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
     """Lines of text on the laws of a panel, each with the name of its curve."""
     lines = []
-    for name, curve in panel.curves.items():
-        if curve.is_baseline:
-            continue
-        if curve.law is None:
+    for name, law in ((name, curve.law) for name, curve in panel.curves.items() if not curve.is_baseline):
+        if law is None:
             lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
         else:
-            law = curve.law
             rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
             gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
             lines.append((name, rate if law.decay_rate_identified else "α not identified"))
@@ -217,26 +218,25 @@ def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
 
 
 def _quote(value: float, interval: Interval) -> str:
-    return f"{_plain(value)} [{_plain(interval.low)}, {_plain(interval.high)}]"
-
-
-def _plain(value: float) -> str:
-    return f"{value:#.3g}".rstrip(".") if value < 999.5 else f"{value:,.0f}"
+    plain = [f"{end:#.3g}".rstrip(".") if end < 999.5 else f"{end:,.0f}" for end in (value, *interval)]
+    return "{} [{}, {}]".format(*plain)
 
 
 def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:
     """Write the title and below it the laws, at the same height in all panels."""
     axes.set_title(panel.title, fontsize=_TITLE, loc="left", pad=6 + num_lines * _LINE)
     for index, (name, text) in enumerate(_law_lines(panel, unit)):
-        axes.annotate(
-            text,
-            xy=(0.0, 1.0),
-            xytext=(0.0, 4 + (num_lines - 1 - index) * _LINE),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            color=styles[name][0],
-            fontsize=_TEXT,
-        )
+        offset = (0.0, 4 + (num_lines - 1 - index) * _LINE)
+        color = styles[name][0]
+        axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=_TEXT)
+
+
+def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
+    """Return the range that holds all intervals, with a margin; never a single point."""
+    ends = np.stack(list(intervals))
+    low, high = float(ends.min()), float(ends.max())
+    margin = max((high / low) ** 0.05, 1.05)
+    return low / margin, high * margin
 
 
 def _set_ticks(axis: Axis, room: float, widest: float) -> None:
@@ -289,13 +289,11 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
         fontsize=_TEXT,
         frameon=False,
         title=f"bars{', bands and brackets' * has_law} are {100 * CONFIDENCE:g} % intervals",
-        title_fontsize=_TEXT,
     )
 
 
-def _num_legend_columns(names: Iterable[str], room: float) -> int:
+def _num_legend_columns(names: Collection[str], room: float) -> int:
     """Return as many columns as fit in `room` points, with the entries spread evenly over the rows."""
-    lengths = [len(name) for name in names]
-    fitting = max(1, int(room / (0.58 * _TEXT * (max(lengths) + 8))))  # 8: the handle and the space between columns
-    rows = -(-len(lengths) // fitting)
-    return -(-len(lengths) // rows)
+    longest = max(len(name) for name in names) + 8  # with the handle and the space between columns
+    rows = -(-len(names) // max(1, int(room / (0.58 * _TEXT * longest))))
+    return -(-len(names) // rows)

@@ -7,11 +7,13 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.scaling.records import read_records
 from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
+from gnn_sim2real.units import format_unit
 
 logger = logging.getLogger(__name__)
 
@@ -110,10 +112,10 @@ def _report(config: StudyConfig, console: Console) -> None:
     summary = write_report(records, config.folder, config.metric, config.title)
     if config.overlays and (project := Stage("finetune", config).wandb_project):
         log_report(project, config.folder, records, summary["laws"])
-    unit = f" [{summary['unit']}]" if summary["unit"] else ""
-    table = Table(
-        title=f"Test {config.metric.upper()} of {summary['property'].replace('_', ' ')}{unit}, 90 % intervals"
-    )
+    unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
+    name = summary["property"].replace("_", " ")
+    # Escaped, or rich takes the unit for one of its style tags.
+    table = Table(title=escape(f"Test {config.metric.upper()} of {name}{unit}, 90 % intervals"))
     for heading in ("m", "model", "source size n", config.metric.upper(), "R2", "splits x seeds"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in summary["rows"]:
@@ -129,7 +131,7 @@ def _report(config: StudyConfig, console: Console) -> None:
         )
     console.print(table)
     for law in summary["laws"]:
-        console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {law['text']}", highlight=False)
+        console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
         console.print("no scaling law yet: it needs at least four source sizes")
     console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")

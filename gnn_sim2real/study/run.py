@@ -86,7 +86,7 @@ def _start(config: StudyConfig) -> None:
     """Make the runner of a worker process, once."""
     global _RUNNER  # noqa: PLW0603 (what a pool's initializer is for)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    from gnn_sim2real.cli import set_up_logging
+    from gnn_sim2real.logs import set_up_logging
     from gnn_sim2real.study.cells import CellRunner
 
     set_up_logging()

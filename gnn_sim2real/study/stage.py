@@ -73,6 +73,8 @@ class Stage:
         own = [callback for callback in own if not isinstance(callback, ScalingLawCallback)]
         project = self.wandb_project
         self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
+        if self.logger is not None:
+            self.logger.log_hyperparams(self.plain(config))
         settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": self.logger or False}
         return Trainer(**settings, callbacks=own + callbacks), made.model
 

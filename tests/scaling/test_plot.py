@@ -1,31 +1,37 @@
 import subprocess
 import sys
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gnn_sim2real.scaling import fit_scaling_law
-from gnn_sim2real.scaling.plot import COLORS, CurvePoints, plot_scaling_curves
+from gnn_sim2real.scaling.plot import BASELINE_COLORS, COLORS, Curve, Panel, Reference, plot_scaling_curves
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 700.0, 1000.0])
-REFERENCES = {
-    "from scratch, m = 20": 0.16,
-    "from scratch, m = 50": 0.11,
-    "from scratch, m = 100": 0.078,
-    "simulated value": 0.105,
-    "extra trees, m = 50": 0.102,
-}
 
 
-def points(num_curves=5, prefactor=0.3, sizes=SIZES):
+def curve(num_repeats=5, prefactor=0.3, sizes=SIZES, gap=0.04, is_baseline=False):
     random = np.random.default_rng(0)
-    noise = 0.05 * random.standard_normal((num_curves, len(sizes)))
-    errors = (prefactor * sizes**-0.4 + 0.04) * np.exp(noise)
-    labels = np.repeat([f"seed {k}" for k in range(num_curves)], len(sizes))
-    return CurvePoints(np.tile(sizes, num_curves), errors.ravel(), labels)
+    noise = 0.05 * random.standard_normal((num_repeats, len(sizes)))
+    errors = ((prefactor * sizes**-0.4 + gap) * np.exp(noise)).ravel()
+    repeats = np.repeat([f"split {k}" for k in range(num_repeats)], len(sizes))
+    tiled = np.tile(sizes, num_repeats)
+    has_law = len(sizes) >= 4 and not is_baseline
+    law = fit_scaling_law(tiled, errors, curves=repeats) if has_law else None
+    return Curve(tiled, errors, repeats, law, is_baseline)
+
+
+def panel(target_size=50, **options):
+    curves = {
+        "GINE fine-tuned": curve(**options),
+        "GINE calibrated source model": curve(prefactor=0.6, is_baseline=True),
+        "GINE extra trees with source": curve(prefactor=0.5, is_baseline=True),
+    }
+    references = {"GINE from scratch": Reference(0.16, "GINE fine-tuned"), "extra trees": Reference(0.11)}
+    return Panel(f"m = {target_size} measured materials", curves, references)
 
 
 @pytest.fixture
@@ -42,111 +48,188 @@ def drawn(monkeypatch):
     return figures
 
 
-def draw(path, curves, **options):
-    laws = {name: fit_scaling_law(c.source_sizes, c.errors, curves=c.curves) for name, c in curves.items()}
-    settings = {"reference_lines": REFERENCES, "metric_label": "test MAE [g/cm³]", "title": "Density"} | options
-    return plot_scaling_curves(curves, laws, path=path, **settings)
+def draw(path, *panels, **options):
+    settings = {"quantity": "test MAE of density", "unit": "g/cm3", "title": "Density"} | options
+    return plot_scaling_curves(panels, path=path, **settings)
 
 
-THREE = {f"CGCNN, m = {m}": points(prefactor=prefactor) for m, prefactor in ((20, 0.4), (50, 0.3), (100, 0.2))}
-
-
-@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
-def test_a_file_of_each_format_is_written(tmp_path, suffix):
-    path = tmp_path / "new" / f"curve.{suffix}"
-    assert draw(path, THREE) == path
-    start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[suffix]
-    assert path.read_bytes().startswith(start)
+def legend_names(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def boxes(figure, texts):
     renderer = figure.canvas.get_renderer()
-    return [Text.get_window_extent(text, renderer) for text in texts]  # an annotation's own would add its line
+    shown = [text for text in texts if text.get_visible() and text.get_text()]
+    return [Text.get_window_extent(text, renderer) for text in shown]
 
 
-@pytest.mark.parametrize("spread", [1.0, 0.02, 0.0])
-def test_no_label_touches_another_or_leaves_the_figure(tmp_path, drawn, spread):
-    references = {name: 0.1 * (error / 0.1) ** spread for name, error in REFERENCES.items()}
-    draw(tmp_path / "a.png", THREE, reference_lines=references)
-    (figure,) = drawn
-    (axes,) = figure.axes
-    assert {text.get_text() for text in axes.texts} == set(REFERENCES)
+def check_texts(figure):
+    """No text touches another or a panel that is not its own, and none leaves the figure."""
     (legend,) = figure.legends
-    groups = [axes.texts, axes.get_xticklabels(), axes.get_yticklabels(), legend.get_texts()]
-    for found in (boxes(figure, group) for group in groups):
-        assert not any(one.overlaps(other) for k, one in enumerate(found) for other in found[:k])
-        for box in found:
-            assert box.x0 >= 0
-            assert box.x1 <= figure.bbox.width
-            assert box.y0 >= 0
-            assert box.y1 <= figure.bbox.height
-    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    labels = [*legend.get_texts(), legend.get_title(), figure._supylabel]
+    labels += [figure._suptitle] if figure._suptitle else []
+    for axes in figure.axes:
+        ticks = [*axes.get_xticklabels(), *axes.get_yticklabels()]
+        labels += [*ticks, axes.xaxis.label, axes._left_title, *axes.texts]
+    found = boxes(figure, labels)
+    for index, box in enumerate(found):
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= figure.bbox.width
+        assert box.y1 <= figure.bbox.height
+        assert not any(box.overlaps(other) for other in found[:index])
+        assert not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
-@pytest.mark.parametrize("largest", [1000.0, 2500.0, 1e5, 3e7])
-def test_tick_labels_do_not_touch(tmp_path, drawn, largest):
-    draw(tmp_path / "a.png", {"CGCNN": points(sizes=np.geomspace(largest / 1000**0.5, largest, 6))})
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_the_same_input_gives_the_same_file_in_each_format(tmp_path, suffix):
+    path = tmp_path / "new" / f"curve.{suffix}"
+    assert draw(path, panel(), panel(100)) == path
+    content = path.read_bytes()
+    assert content.startswith({"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[suffix])
+    assert draw(path, panel(), panel(100)).read_bytes() == content
+
+
+@pytest.mark.parametrize(("count", "grid"), [(1, (1, 1)), (2, (1, 2)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3))])
+def test_one_panel_a_target_size_without_a_collision(tmp_path, drawn, count, grid):
+    draw(tmp_path / "a.png", *(panel(50 * (k + 1), prefactor=0.4 / (k + 1)) for k in range(count)))
+    (figure,) = drawn
+    assert len(figure.axes) == count
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == grid
+    assert [axes.get_title("left") for axes in figure.axes] == [
+        f"m = {50 * (k + 1)} measured materials" for k in range(count)
+    ]
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    check_texts(figure)
+
+
+def test_many_curves_and_long_names_do_not_collide(tmp_path, drawn):
+    names = [f"Architecture{k}" for k in range(4)]
+    curves = {f"{name} fine-tuned, gradual unfreezing": curve(prefactor=0.3 + 0.1 * k) for k, name in enumerate(names)}
+    curves |= {f"{name} extra trees with source": curve(is_baseline=True) for name in names}
+    crowded = Panel("m = 50 measured materials", curves, {f"{name} from scratch": Reference(0.2) for name in names})
+    draw(tmp_path / "a.png", crowded, panel(100), panel(300), unit="W/(m K)", title="A long heading " * 8)
+    check_texts(drawn[0])
+
+
+@pytest.mark.parametrize("largest", [800.0, 2500.0, 1e5, 3e7])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
+def test_tick_labels_are_plain_numbers_that_do_not_touch(tmp_path, drawn, largest, scale):
+    sizes = np.geomspace(max(largest / 1e4, 50), largest, 6)
+    draw(tmp_path / "a.png", *(panel(m, sizes=sizes, prefactor=scale, gap=0.1 * scale) for m in (50, 100, 300)))
+    (figure,) = drawn
+    check_texts(figure)
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        labels = [label.get_text() for label in axis.get_ticklabels()]
+        assert len(labels) >= 2
+        for label, tick in zip(labels, axis.get_majorticklocs(), strict=True):
+            assert float(label.replace(",", "")) == pytest.approx(tick)
+
+
+def test_every_curve_and_reference_is_there_in_its_color(tmp_path, drawn):
+    other = Panel("m = 100 measured materials", {"CGCNN fine-tuned": curve()}, {"raw": Reference(0.2)})
+    draw(tmp_path / "a.png", panel(), other)
+    (figure,) = drawn
+    expected = [
+        "GINE fine-tuned",
+        "GINE calibrated source model",
+        "GINE extra trees with source",
+        "CGCNN fine-tuned",
+        "GINE from scratch",
+        "extra trees",
+        "raw",
+    ]
+    assert legend_names(figure)[:-1] == expected
+    assert legend_names(figure)[-1].startswith("law")
+    first, second = figure.axes
+    colors = [to_hex(bars.lines[0].get_color()).upper() for bars in (*first.containers, *second.containers)]
+    assert colors == [COLORS[0], *BASELINE_COLORS[:2], COLORS[1]]
+    levels = {line.get_label(): line for line in first.lines if line.get_linestyle() == ":"}
+    assert {name: line.get_ydata()[0] for name, line in levels.items()} == {
+        "GINE from scratch": 0.16,
+        "extra trees": 0.11,
+    }
+    assert levels["GINE from scratch"].get_color() == COLORS[0]
+    assert levels["extra trees"].get_color() not in (*COLORS, *BASELINE_COLORS)
+
+
+def test_only_a_curve_with_law_has_dashes_and_a_band(tmp_path, drawn):
+    shown = panel()
+    draw(tmp_path / "a.png", shown)
     (axes,) = drawn[0].axes
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        found = boxes(drawn[0], labels)
-        assert len(found) >= 4
-        assert not any(one.overlaps(other) for one, other in pairwise(found))
+    law = shown.curves["GINE fine-tuned"].law
+    (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
+    np.testing.assert_allclose(dashed.get_ydata(), law.predict(dashed.get_xdata()))
+    bands = [each for each in axes.collections if type(each).__name__ == "FillBetweenPolyCollection"]
+    assert len(bands) == 1
 
 
 def test_points_are_geometric_means_with_an_interval(tmp_path, drawn):
-    curve = points()
-    draw(tmp_path / "a.png", {"CGCNN": curve})
+    shown = curve()
+    draw(tmp_path / "a.png", Panel("", {"GINE": shown}, {}))
     (axes,) = drawn[0].axes
     (bars,) = axes.containers
-    expected = np.exp(np.log(curve.errors).reshape(5, 6).mean(axis=0))
+    logs = np.log(shown.errors).reshape(5, 6)
+    expected = np.exp(logs.mean(axis=0))
     np.testing.assert_allclose(bars.lines[0].get_ydata(), expected)
     ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
-    half = 2.131847 * np.log(curve.errors).reshape(5, 6).std(axis=0, ddof=1) / np.sqrt(5)
+    half = 2.131847 * logs.std(axis=0, ddof=1) / np.sqrt(5)  # Student's 95 % quantile at 4 degrees
     np.testing.assert_allclose(ends[:, 1], expected * np.exp(half), rtol=1e-5)
     np.testing.assert_allclose(ends[:, 0], expected * np.exp(-half), rtol=1e-5)
 
 
-def test_a_reference_has_the_color_of_its_curve(tmp_path, drawn):
-    draw(tmp_path / "a.png", THREE)
-    colors = {text.get_text(): text.get_color() for text in drawn[0].axes[0].texts}
-    assert colors["from scratch, m = 20"] == COLORS[0]
-    assert colors["from scratch, m = 100"] == COLORS[2]
-    assert colors["simulated value"] not in COLORS
+def test_the_law_is_stated_with_its_intervals_and_unit(tmp_path, drawn):
+    shown = curve()
+    draw(tmp_path / "a.png", Panel("", {"GINE": shown}, {}))
+    rate, gap = (text.get_text() for text in drawn[0].axes[0].texts)
+    law = shown.law
+    assert rate == "α = {:#.3g} [{:#.3g}, {:#.3g}]".format(law.decay_rate, *law.decay_rate_interval)
+    assert gap == "C = {:#.3g} [{:#.3g}, {:#.3g}] g/cm³".format(law.transfer_gap, *law.transfer_gap_interval)
+    assert drawn[0]._supylabel.get_text() == "test MAE of density [g/cm³]"
 
 
 def test_what_is_not_identified_is_not_quoted(tmp_path, drawn):
-    draw(tmp_path / "a.png", {"CGCNN": points(num_curves=1)})
-    (text,) = (text.get_text() for text in drawn[0].legends[0].get_texts())
-    assert text == "CGCNN\nα not identified\nC not identified"
+    draw(tmp_path / "a.png", Panel("", {"GINE": curve(num_repeats=1)}, {}))
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["α not identified", "C not identified"]
 
 
-def test_a_curve_without_law_and_few_sizes_is_drawn(tmp_path, drawn):
-    curves = {"one": points(num_curves=1, sizes=np.array([100.0, 1000.0]))}
-    plot_scaling_curves(
-        curves, {"one": None}, reference_lines={}, metric_label="MAE [eV]", title="", path=tmp_path / "a.png"
-    )
-    assert len(drawn[0].axes[0].containers) == 1
+def test_a_curve_with_few_sizes_is_drawn_without_law(tmp_path, drawn):
+    few = curve(num_repeats=1, sizes=np.array([100.0, 1000.0]))
+    draw(tmp_path / "a.png", Panel("", {"one": few}, {}), unit="dimensionless", title="")
+    (axes,) = drawn[0].axes
+    assert [text.get_text() for text in axes.texts] == ["no law: it takes 4 source sizes"]
+    assert len(axes.containers) == 1
+    assert legend_names(drawn[0]) == ["one"]
+    assert drawn[0]._supylabel.get_text() == "test MAE of density"
+    check_texts(drawn[0])
+
+
+def test_a_curve_of_one_size_is_drawn(tmp_path, drawn):
+    draw(tmp_path / "a.png", Panel("", {"one": curve(num_repeats=1, sizes=np.array([100.0]))}, {}))
+    check_texts(drawn[0])
 
 
 @pytest.mark.parametrize("error", [0.0, -1.0, float("nan")])
 def test_a_reference_without_a_place_is_refused(tmp_path, error):
     with pytest.raises(ValueError, match="reference line 'raw' must be a positive, finite error"):
-        draw(tmp_path / "a.png", THREE, reference_lines={"raw": error})
+        draw(tmp_path / "a.png", Panel("", {"GINE": curve()}, {"raw": Reference(error)}))
 
 
-def test_no_curve_is_refused(tmp_path):
+@pytest.mark.parametrize("panels", [[], [Panel("", {}, {})]])
+def test_no_curve_is_refused(tmp_path, panels):
     with pytest.raises(ValueError, match="no curve to draw"):
-        draw(tmp_path / "a.png", {})
+        draw(tmp_path / "a.png", *panels)
 
 
 def test_the_global_state_of_matplotlib_is_not_touched(tmp_path):
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from gnn_sim2real.scaling.plot import CurvePoints, plot_scaling_curves\n"
+        "from gnn_sim2real.scaling.plot import Curve, Panel, plot_scaling_curves\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "points = CurvePoints(np.array([1.0, 10.0]), np.array([2.0, 1.0]), np.array(['a', 'a']))\n"
-        "path = Path(sys.argv[1])\n"
-        "plot_scaling_curves({'c': points}, {}, reference_lines={}, metric_label='', title='', path=path)\n"
+        "curve = Curve(np.array([1.0, 10.0]), np.array([2.0, 1.0]), np.array(['a', 'a']))\n"
+        "plot_scaling_curves([Panel('', {'c': curve}, {})], quantity='', unit='', title='', path=Path(sys.argv[1]))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.png")]

@@ -1,9 +1,13 @@
 """A study small enough for a test: real polymers, a made-up property, seconds."""
 
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
 import yaml
+
+from gnn_sim2real.cli import main
 
 CHAINS = [
     f"*{'C' * length}{end}*" for length in range(1, 13) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(C)O", "C(F)O")
@@ -18,6 +22,21 @@ def made_up_density(unit: str) -> float:
 @pytest.fixture
 def study_files(tmp_path: Path) -> Path:
     """Folder with source and target tables and the YAMLs of a small study; `study.yaml` is the one to run."""
+    return write_study(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of such a study, run once and to its end; its files are in the folder above."""
+    folder = write_study(tmp_path_factory.mktemp("undisturbed"))
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        assert main(["study", "run", "-c", str(folder / "study.yaml")]) == 0
+    (folder / "printed.txt").write_text(output.getvalue())
+    return folder / "out"
+
+
+def write_study(tmp_path: Path) -> Path:
     source, target = CHAINS, CHAINS[::2]
     (tmp_path / "source.csv").write_text(
         "smiles,density\n" + "".join(f"{unit},{made_up_density(unit) - 0.1}\n" for unit in source)

@@ -1,5 +1,6 @@
 """A study under Weights & Biases, offline: what would be sent is read back from the files it leaves."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,34 @@ from gnn_sim2real.cli import main
 OVERLAY = Path(__file__).parents[2] / "configs" / "wandb.yaml"
 
 
+BLOCK, FILE_HEADER, RECORD_HEADER = 32768, 7, struct.Struct("<IHB")
+FULL, LAST = 1, 4
+
+
+def stored_records(path: Path):
+    """Byte strings of a .wandb file, which has the format of a LevelDB log: fragments in blocks of 32 KiB."""
+    content, at, fragments = path.read_bytes(), FILE_HEADER, b""
+    while at + RECORD_HEADER.size <= len(content):
+        if BLOCK - at % BLOCK < RECORD_HEADER.size:
+            at += BLOCK - at % BLOCK
+            continue
+        _, length, kind = RECORD_HEADER.unpack_from(content, at)
+        at += RECORD_HEADER.size
+        fragments += content[at : at + length]
+        at += length
+        if kind in (FULL, LAST):
+            yield fragments
+            fragments = b""
+
+
 def runs(folder: Path):
     """Run record, history keys and summary keys of each offline run."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
     found = []
     for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
-        store = DataStore()
-        store.open_for_scan(str(path))
         run, keys, config = None, set(), {}
-        while (data := store.scan_data()) is not None:
+        for data in stored_records(path):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(data)
             if record.HasField("run"):

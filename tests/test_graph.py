@@ -1,0 +1,68 @@
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_geometric.data import Data
+
+from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph, from_pyg, to_pyg
+from gnn_sim2real.store import GraphStore
+
+
+def assert_same(first: Graph, second: Graph) -> None:
+    for field in fields(Graph):
+        left, right = getattr(first, field.name), getattr(second, field.name)
+        assert left.dtype == right.dtype, field.name
+        np.testing.assert_array_equal(left, right, err_msg=field.name)
+
+
+@given(num_nodes=st.integers(1, 9), num_edges=st.integers(0, 20), seed=st.integers(0, 99))
+def test_round_trip_through_torch_geometric(random_graph, num_nodes, num_edges, seed):
+    graph = random_graph(num_nodes, num_edges, seed)
+    data = to_pyg(graph)
+    assert_same(from_pyg(data), graph)
+    assert data.edge_index.dtype == torch.int64
+    assert (data.num_nodes, data.num_edges) == (num_nodes, num_edges) == (graph.num_nodes, graph.num_edges)
+
+
+def test_changing_the_data_leaves_the_graph_alone(random_graph):
+    graph, again = random_graph(4, 6, 0), random_graph(4, 6, 0)
+    data = to_pyg(graph)
+    for name in ("atomic_number", "edge_index", "bond_codes"):
+        data[name].zero_()
+    assert_same(graph, again)
+
+
+def test_fields_that_are_not_given_get_defaults():
+    graph = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
+    assert graph.atom_codes.shape == (2, len(ATOM_CODES))
+    assert graph.bond_codes.shape == (2, len(BOND_CODES))
+    assert not graph.atom_codes.any()
+    assert not graph.crosses_cell.any()
+    assert not graph.component.any()
+    np.testing.assert_array_equal(graph.node_weight, np.ones(2, np.float32))
+
+
+@pytest.mark.parametrize("absent", ["atomic_number", "edge_index"])
+def test_what_must_be_given(absent):
+    content = {"atomic_number": torch.tensor([6]), "edge_index": torch.empty(2, 0, dtype=torch.int64)}
+    present = next(name for name in content if name != absent)
+    with pytest.raises(ValueError, match=rf"needs `{absent}` to become a Graph, got only \['{present}'\]"):
+        from_pyg(Data(**{present: content[present]}))
+
+
+@pytest.mark.parametrize("edge", [[[0], [2]], [[2], [0]], [[-1], [0]]])
+def test_edges_must_name_atoms(edge):
+    with pytest.raises(ValueError, match=r"`edge_index` must name atoms 0 to 1, got"):
+        from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor(edge)))
+
+
+def test_a_batch_moves_whole(random_graph):
+    batch = GraphStore.from_graphs([random_graph(3, 4, 0)]).select(torch.tensor([0, 0]), torch.ones(2, 1))
+    moved = batch.to("meta")
+    assert all(getattr(moved, field.name).is_meta for field in fields(moved))
+    assert moved.num_graphs == 2
+    without = GraphStore.from_graphs([random_graph(3, 4, 0)]).select(torch.tensor([0]))
+    assert without.to("meta").targets is None
