@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 PartName = Literal["train", "validation", "test"]
 
 
-class PropertyDataModule(LightningDataModule):
+class PropertyDataModule(LightningDataModule, ABC):
     """Materials with properties, as source or as target.
 
     A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
@@ -140,10 +140,10 @@ class PropertyDataModule(LightningDataModule):
         return frozenset(self.table.identities[row] for row in self.parts.test)
 
     def variant(self, **changes: Any) -> "PropertyDataModule":
-        """The same data set with another `size`, `seed`, `split` or `exclude`; table and graphs are shared."""
+        """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         _ = self.table, self.store, self.targets
         other = copy.copy(self)
-        for name in ("parts", "_available", "test_identities", "removed_identities"):
+        for name in ("parts", "_available", "test_identities", "removed_identities", "predict_materials"):
             other.__dict__.pop(name, None)
         for name, value in changes.items():
             if not hasattr(other, name):
@@ -157,6 +157,8 @@ class PropertyDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Refuse an empty part before anything is trained; without a validation part nothing validates."""
+        if stage == "fit" and self.trainer is not None and self.trainer.is_global_zero:
+            self.keep_quarantine(Path(self.trainer.default_root_dir))
         if stage == "fit" and not len(self.parts.validation) and self.trainer is not None:
             self.trainer.limit_val_batches = 0
         if stage == "fit" and len(self._available) < len(self.table.identities):
@@ -171,6 +173,22 @@ class PropertyDataModule(LightningDataModule):
     def train_targets(self) -> Tensor:
         """Properties of the training part, to which scalers are fitted."""
         return self.part("train").present_targets
+
+    def keep_quarantine(self, folder: Path) -> Path | None:
+        """Write the rows that were refused, with their reasons.
+
+        Args:
+            folder: Where to.
+
+        Returns:
+            The CSV; None if no row was refused.
+        """
+        if self.table.quarantine.empty:
+            return None
+        path = folder / f"quarantine_{type(self).__name__}.csv"
+        self.table.write_quarantine(path)
+        logger.info("%d refusals are listed in %s", len(self.table.quarantine), path)
+        return path
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data; plain types."""

@@ -1,6 +1,7 @@
 """LightningCLI for the tasks and data modules of this package."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.library import load_model
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -36,6 +38,7 @@ class Sim2RealCLI(LightningCLI):
 
     def __init__(self, arguments: list[str], run: bool = True) -> None:
         self.only_read = not run
+        find_datasets()
         super().__init__(
             PropertyRegression,
             PropertyDataModule,
@@ -86,7 +89,7 @@ class Sim2RealCLI(LightningCLI):
         """Say where the trained model is."""
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         if checkpoint:
-            print(f"trained model: {checkpoint}")  # noqa: T201
+            sys.stdout.write(f"trained model: {checkpoint}\n")
 
 
 def plain(config: Namespace) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """`gnn-sim2real study run | status | report`."""
 
+import json
 import logging
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.records import read_records
-from gnn_sim2real.scaling.report import write_report
+from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
+from gnn_sim2real.study.grid import FREEZE_POLICIES
 from gnn_sim2real.units import format_unit
 
 logger = logging.getLogger(__name__)
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
        gnn-sim2real study status DIR
-       gnn-sim2real study report DIR
+       gnn-sim2real study report DIR [--publish PATH]
 
 run     computes all cells of the study that have no record yet, then reports; the same command goes on after a stop
 status  says how many cells are done, failed and waiting; also while the study runs
@@ -42,8 +46,10 @@ def study_command(words: list[str]) -> int:
     match words:
         case ["run", *rest]:
             return _run(rest, console)
-        case ["status" | "report" as verb, *rest]:
-            return _status_or_report(verb, rest, console)
+        case ["status", *rest]:
+            return _status(rest, console)
+        case ["report", *rest]:
+            return _report_again(rest, console)
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
@@ -81,25 +87,35 @@ def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
     return files, options
 
 
-def _status_or_report(verb: str, words: list[str], console: Console) -> int:
-    parser = ArgumentParser(prog=f"gnn-sim2real study {verb}", description=f"{verb} of a study")
-    parser.add_argument("folder", type=Path, help="output folder of the study")
+def _status(words: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import study_families
 
+    parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
+    parser.add_argument("folder", type=Path, help="output folder of the study")
     folder: Path = parser.parse_args(words).folder
     config = load_kept_config(folder)
-    if verb == "report":
-        _report(config, console)
-        return 0
     total = sum(len(family.points) for family in study_families(config))
     records = read_records(config.records)
     failed = len(list((folder / "failures").glob("*.txt")))
-    per_policy = Counter(record.cell.policy for record in records)
     console.print(f"{len(records)} of {total} cells done, {total - len(records)} to do, {failed} failures on file")
-    for policy, count in sorted(per_policy.items()):
+    for policy, count in sorted(Counter(record.cell.policy for record in records).items()):
         console.print(f"  {policy}: {count}")
     seconds = sum(record.provenance["seconds"] for record in records)
     console.print(f"computing time so far: {seconds / 3600:.2f} h, pretraining not counted")
+    return 0
+
+
+def _report_again(words: list[str], console: Console) -> int:
+    parser = ArgumentParser(
+        prog="gnn-sim2real study report", description="Table, law and figure of the records so far."
+    )
+    parser.add_argument("folder", type=Path, help="output folder of the study")
+    parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
+    arguments = parser.parse_args(words)
+    config = load_kept_config(arguments.folder)
+    _report(config, console)
+    if arguments.publish:
+        publish(config, arguments.publish)
     return 0
 
 
@@ -131,10 +147,28 @@ def _report(config: StudyConfig, console: Console) -> None:
         )
     console.print(table)
     for law in summary["laws"]:
+        if law["policy"] not in FREEZE_POLICIES:  # the baselines' are in summary.json
+            continue
         console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
         console.print("no scaling law yet: it needs at least four source sizes")
     console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
+
+
+def publish(config: StudyConfig, path: Path) -> None:
+    """Write a study's result as two files that can be committed or sent: summary with every cell, and the figure.
+
+    Args:
+        config: The study.
+        path: The files, without their endings.
+    """
+    records = read_records(config.records)
+    cells = [asdict(record.cell) | {"key": record.key, "metrics": dict(record.metrics)} for record in records]
+    versions = sorted({json.dumps(record.provenance["versions"], sort_keys=True) for record in records})
+    study = {"title": config.title, "axes": asdict(config.axes), "threads": config.threads}
+    content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
+    write_json(path.with_suffix(".json"), content | summarize(records, config.metric))
+    draw_figure(records, path.with_suffix(".png"), config.metric, config.title)
 
 
 def _source(row: dict[str, Any]) -> str:

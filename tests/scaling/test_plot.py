@@ -235,3 +235,17 @@ def test_the_global_state_of_matplotlib_is_not_touched(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path / "a.png")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_nothing_drawn_lies_outside_the_axes(tmp_path, drawn):
+    high = Panel("", {"GINE": curve()}, {"high": Reference(5.0)})
+    low = Panel("", {"GINE": curve(num_repeats=2, prefactor=0.1)}, {"low": Reference(0.001)})
+    draw(tmp_path / "a.png", high, low)
+    for axes in drawn[0].axes:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        assert left < 50
+        assert right > 1000
+        drawn_errors = [line.get_ydata() for line in axes.lines]
+        drawn_errors += [part.vertices[:, 1] for each in axes.collections for part in each.get_paths()]
+        assert bottom < min(map(np.min, drawn_errors))
+        assert top > max(map(np.max, drawn_errors))

@@ -1,0 +1,59 @@
+"""What the README says is run or compared with what it was taken from."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_python_block_of_the_law_runs(capsys):
+    (block,) = [block for block in blocks("python") if "fit_scaling_law" in block]
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 (our own README)
+    assert "alpha" in capsys.readouterr().out
+
+
+def test_every_configuration_that_a_command_names_is_there():
+    named = re.findall(r"configs/[\w/]+\.yaml", "\n".join(blocks("console")) + TEXT)
+    assert len(named) > 4
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_picture_is_there():
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
+    assert pictures
+    assert [path for path in pictures if not (ROOT / path).exists()] == []
+
+
+def test_the_study_shown_is_the_study_shipped():
+    (shown,) = map(yaml.safe_load, blocks("yaml"))
+    shipped = yaml.safe_load((ROOT / "configs/polymer/density/study.yaml").read_text())
+    assert shown == {key: shipped[key] for key in shown}
+
+
+RESULTS = ROOT / "benchmarks/results/polymer_density.json"
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="the study's result is not committed")
+def test_the_numbers_of_the_density_study_are_those_of_its_result():
+    rows = json.loads(RESULTS.read_text())["rows"]
+    table = re.findall(r"^\| (\d+) \| ([\w ,]+?) \| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.MULTILINE)
+    assert len(table) >= 9
+    policies = {"from scratch": "none", "fine-tuned, all source": "none", "extra trees": "extra_trees"}
+    policies |= {"calibrated source": "calibrated_source", "extra trees with source": "extra_trees_with_source"}
+    for size, name, mae, r2 in table:
+        level = "0" if name in ("from scratch", "extra trees") else "all"
+        (row,) = [
+            row
+            for row in rows
+            if (row["target_size"], row["policy"], row["source_level"]) == (int(size), policies[name], level)
+        ]
+        assert (mae, r2) == (f"{row['mae']['mean']:.4f}", f"{row['r2']['mean']:.3f}")
