@@ -16,16 +16,6 @@ from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, NUM_ELEMENTS, Graph
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
-REPEAT_UNITS = (
-    "*C*",
-    "*CC*",
-    "*CC(*)c1ccccc1",
-    "*NCCCCCC(=O)*",
-    "*O[Si](*)(C)C",
-    "*CC(*)(C)C(=O)OC",
-    "*C(=O)c1ccc(cc1)C(=O)OCCO*",
-)
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -39,7 +29,7 @@ def _known_random_numbers() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real data sets."""
     folder = os.environ.get("GNN_SIM2REAL_DATA")
@@ -51,7 +41,15 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def repeat_units() -> tuple[str, ...]:
     """Polymethylene twice, polystyrene, nylon 6, PDMS, PMMA, PET."""
-    return REPEAT_UNITS
+    return (
+        "*C*",
+        "*CC*",
+        "*CC(*)c1ccccc1",
+        "*NCCCCCC(=O)*",
+        "*O[Si](*)(C)C",
+        "*CC(*)(C)C(=O)OC",
+        "*C(=O)c1ccc(cc1)C(=O)OCCO*",
+    )
 
 
 @pytest.fixture(scope="session")

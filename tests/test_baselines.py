@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,11 +140,8 @@ def test_calibration_refuses(arguments, message):
         calibrate(*arguments)
 
 
-def _table(name):
-    folder = os.environ.get("GNN_SIM2REAL_DATA")
-    if not folder:
-        pytest.skip("GNN_SIM2REAL_DATA is not set: the measured values are not at hand")
-    return pd.read_csv(Path(folder) / name, keep_default_na=False, na_values=[""])
+def _table(path):
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def _mean_score(features, values, *, num_train, num_splits=3):
@@ -161,15 +155,15 @@ def _mean_score(features, values, *, num_train, num_splits=3):
 
 
 @pytest.mark.realdata
-def test_polymer_density_from_100_measurements():
-    table = _table("polymer/measured/density.csv").sample(800, random_state=0)
+def test_polymer_density_from_100_measurements(real_data):
+    table = _table(real_data / "polymer/measured/density.csv").sample(800, random_state=0)
     features = repeat_unit_descriptors(list(table["smiles"]))
     score = _mean_score(features, table["density_g_cm3"].to_numpy(), num_train=100)
     assert 0.5 < score < 0.8
 
 
 @pytest.mark.realdata
-def test_boiling_point_from_100_measurements():
-    table = _table("molecule/liquids/measured_boiling_point.csv")
+def test_boiling_point_from_100_measurements(real_data):
+    table = _table(real_data / "molecule/liquids/measured_boiling_point.csv")
     features = molecule_descriptors(list(table["smiles"]))
     assert 0.75 < _mean_score(features, table["tb_K"].to_numpy(), num_train=100) < 0.95

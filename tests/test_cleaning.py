@@ -1,8 +1,6 @@
 import gzip
 import logging
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -323,9 +321,8 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif("GNN_SIM2REAL_DATA" not in os.environ, reason="GNN_SIM2REAL_DATA is not set")
-def test_radonpy_is_read_whole():
-    frame = read_table(Path(os.environ["GNN_SIM2REAL_DATA"]) / "polymer/radonpy_pi1070/PI1070.csv")
+def test_radonpy_is_read_whole(real_data):
+    frame = read_table(real_data / "polymer/radonpy_pi1070/PI1070.csv")
     properties = [DENSITY, Property("volume_expansion", "ppm/K", file_unit="1/K", lower=0.0)]
     table = clean_table(frame, material_column="smiles", properties=properties, identity=str, source="PI1070.csv")
     assert table.num_rows_read == 1077

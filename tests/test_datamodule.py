@@ -18,7 +18,7 @@ UNITS = [f"*{'C' * length}{end}*" for end in ("O", "S", "C(=O)O", "C(F)O") for l
 class Polymers(PropertyDataModule):
     """Polymers `first` to `last` of `UNITS` with a value each; a second property is missing in every third."""
 
-    def __init__(self, first=0, last=len(UNITS), **settings):
+    def __init__(self, first=0, last=None, **settings):
         super().__init__(**{"batch_size": 8} | settings)
         self.units, self.num_loads = UNITS[first:last], 0
 
@@ -83,9 +83,7 @@ def test_the_batch_order_is_that_of_the_seed(source):
     assert rows_of(first.train_dataloader()) != rows_of(second.train_dataloader())
 
 
-@given(
-    size=st.just("all") | st.integers(10, 20), seed=st.integers(0, 99), split=st.integers(0, 99), test=st.booleans()
-)
+@given(size=st.just("all") | st.integers(10, 20), seed=st.integers(0, 99), split=st.integers(0, 99), test=st.booleans())
 def test_test_materials_of_the_target_are_removed(source, target, size, seed, split, test):
     target = target.variant(split=split)
     data = source.variant(size=size, seed=seed, exclude=target, test_fraction=0.2 if test else 0.0)

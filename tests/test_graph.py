@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Data
 
+from gnn_sim2real.featurize.repeat_unit import featurize_repeat_unit
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph, from_pyg, to_pyg
 from gnn_sim2real.store import GraphStore
 
@@ -25,6 +26,13 @@ def test_round_trip_through_torch_geometric(random_graph, num_nodes, num_edges, 
     assert_same(from_pyg(data), graph)
     assert data.edge_index.dtype == torch.int64
     assert (data.num_nodes, data.num_edges) == (num_nodes, num_edges) == (graph.num_nodes, graph.num_edges)
+
+
+def test_polymers_through_torch_geometric(repeat_units):
+    for unit in repeat_units:
+        graph = featurize_repeat_unit(unit)
+        assert_same(from_pyg(to_pyg(graph)), graph)
+        assert not to_pyg(graph).is_directed()
 
 
 def test_changing_the_data_leaves_the_graph_alone(random_graph):

@@ -2,6 +2,7 @@ import logging
 import os
 import sys
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_selection_is_the_graphs_put_in(graphs, rows):
 @given(rows=rows_with_repeats, cuts=st.lists(st.integers(1, len(SHAPES) - 1), max_size=3, unique=True))
 def test_several_shards_are_as_one(graphs, rows, cuts):
     edges = [0, *sorted(cuts), len(graphs)]
-    pieces = [GraphStore.from_graphs(graphs[low:high]) for low, high in zip(edges, edges[1:], strict=False)]
+    pieces = [GraphStore.from_graphs(graphs[low:high]) for low, high in pairwise(edges)]
     store = GraphStore(*(piece.shards[0] for piece in pieces))
     assert len(store) == len(graphs)
     targets = torch.rand(len(rows), 2)

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,11 +145,8 @@ def test_simulation_is_correlated_but_biased(target):
 
 
 @pytest.mark.realdata
-def test_target_agrees_with_a_public_compilation(target):
-    root = os.environ.get("GNN_SIM2REAL_DATA")
-    if root is None:
-        pytest.skip("set GNN_SIM2REAL_DATA to the folder that holds the real data")
-    table = pd.read_csv(Path(root) / "polymer/ri_gpt/forpub2.csv", encoding="utf-8-sig")
+def test_target_agrees_with_a_public_compilation(real_data, target):
+    table = pd.read_csv(real_data / "polymer/ri_gpt/forpub2.csv", encoding="utf-8-sig")
     known = dict(zip(map(repeat_unit_identity, table["SMILES"]), table["Experimental n"], strict=True))
     for row in target.itertuples():
         assert row.refractive_index == pytest.approx(known[repeat_unit_identity(row.smiles)], abs=0.01 + 1e-9), row.name

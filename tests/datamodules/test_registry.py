@@ -1,7 +1,6 @@
 import gc
 import hashlib
 import logging
-import os
 import re
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -236,16 +235,12 @@ def test_names_and_places_are_unique():
     assert len({entry.relative_path for entry in ENTRIES.values()}) == len(ENTRIES) == len(FILES) + len(RECIPES)
 
 
-DATA = os.environ.get("GNN_SIM2REAL_DATA", "")
-
-
 @pytest.mark.realdata
-@pytest.mark.skipif(not DATA, reason="GNN_SIM2REAL_DATA is not set")
 @pytest.mark.parametrize("name", ENTRIES)
-def test_the_registry_describes_the_real_files(name, monkeypatch, caplog):
+def test_the_registry_describes_the_real_files(real_data, name, monkeypatch, caplog):
     from gnn_sim2real.cleaning import read_table
 
-    monkeypatch.setenv("GNN_SIM2REAL_DATA", DATA)
+    monkeypatch.setenv("GNN_SIM2REAL_DATA", str(real_data))
     file = find_file(name)
     assert not caplog.records
     entry = ENTRIES[name]

@@ -1,6 +1,4 @@
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -135,11 +133,8 @@ def test_errors_name_the_row(describe):
 
 
 @pytest.mark.realdata
-def test_real_repeat_units_do_not_depend_on_the_cut():
-    folder = os.environ.get("GNN_SIM2REAL_DATA")
-    if not folder:
-        pytest.skip("GNN_SIM2REAL_DATA is not set: the measured densities are not at hand")
-    table = pd.read_csv(Path(folder) / "polymer/measured/density.csv", keep_default_na=False, na_values=[""])
+def test_real_repeat_units_do_not_depend_on_the_cut(real_data):
+    table = pd.read_csv(real_data / "polymer/measured/density.csv", keep_default_na=False, na_values=[""])
     psmiles = [text for text in table["smiles"] if "*=" not in text and "=*" not in text and "(=*" not in text]
     psmiles = list(np.random.default_rng(0).choice(psmiles, 200, replace=False))
     recut = [_recut(text, place) for place, text in enumerate(psmiles)]

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,15 +154,12 @@ def test_hash_is_the_head_of_sha256():
 
 
 @pytest.mark.realdata
-def test_all_rows_of_real_tables_have_an_identity_and_shared_polymers_are_found():
+def test_all_rows_of_real_tables_have_an_identity_and_shared_polymers_are_found(real_data):
     import pandas as pd
 
-    folder = os.environ.get("GNN_SIM2REAL_DATA")
-    if not folder:
-        pytest.skip("needs the real data sets: set GNN_SIM2REAL_DATA")
     identities = {}
     for table in ("radonpy_pi1070/PI1070.csv", "measured/density.csv", "measured/tg.csv", "md_tg/md_tg.csv"):
-        path = Path(folder, "polymer", table)
+        path = real_data / "polymer" / table
         rows = pd.read_csv(path, keep_default_na=False, na_values=[""])["smiles"]
         identities[path.stem] = {repeat_unit_identity(psmiles) for psmiles in rows}
     assert len(identities["PI1070"]) == 1067

@@ -1,6 +1,4 @@
-import os
 import re
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -261,13 +259,10 @@ def test_refused_molecules(smiles, sentence):
 @pytest.mark.parametrize(
     "table", ["radonpy_pi1070/PI1070.csv", "measured/density.csv", "measured/tg.csv", "md_tg/md_tg.csv"]
 )
-def test_all_rows_of_real_tables_become_graphs(table):
+def test_all_rows_of_real_tables_become_graphs(real_data, table):
     import pandas as pd
 
-    folder = os.environ.get("GNN_SIM2REAL_DATA")
-    if not folder:
-        pytest.skip("needs the real data sets: set GNN_SIM2REAL_DATA")
-    rows = pd.read_csv(Path(folder, "polymer", table), keep_default_na=False, na_values=[""])["smiles"]
+    rows = pd.read_csv(real_data / "polymer" / table, keep_default_na=False, na_values=[""])["smiles"]
     for psmiles in rows:
         graph = featurize_repeat_unit(psmiles)
         assert (graph.atom_codes < list(ATOM_CODES.values())).all(), psmiles
