@@ -1,7 +1,8 @@
 """What all tests share: a cache of their own, one thread, no network, known random numbers, spellings of polymers."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(autouse=True)
 def _known_random_numbers() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A study run in this process quiets some loggers; the next test hears them again."""
+    yield
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

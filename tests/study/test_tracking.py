@@ -75,5 +75,6 @@ def test_metrics_configuration_records_laws_and_figure_are_logged(tracked):
             assert {"start/mae", "test/mae", "train/loss"} <= keys
             assert "model" in config
         if run.job_type == "report":
-            assert {"records", "scaling_law/figure"} <= keys
+            for logged in ("records", "scaling_law/figure"):
+                assert any(key.startswith(logged) for key in keys)
             assert any(key.endswith("/decay_rate") for key in keys)
