@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentError
 from pathlib import Path
 
-from gnn_sim2real.logs import quiet_lightning, set_up_logging
+from gnn_sim2real.logs import set_up_logging
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
 
@@ -76,7 +76,6 @@ def _run(words: list[str]) -> int:
         raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
     from gnn_sim2real.lightning_cli import Sim2RealCLI
 
-    quiet_lightning()
     Sim2RealCLI(words)
     return 0
 

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.library import load_model
+from gnn_sim2real.logs import quiet_lightning
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.prediction import PredictionWriter
@@ -38,6 +39,7 @@ class Sim2RealCLI(LightningCLI):
 
     def __init__(self, arguments: list[str], run: bool = True) -> None:
         self.only_read = not run
+        quiet_lightning()
         find_datasets()
         super().__init__(
             PropertyRegression,

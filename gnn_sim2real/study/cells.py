@@ -12,7 +12,6 @@ import torch
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, save_model
-from gnn_sim2real.logs import quiet_lightning
 from gnn_sim2real.scaling.callback import ScalingLawCallback, fine_tuning_key, pretraining_key
 from gnn_sim2real.scaling.records import has_record, provenance, record_key
 from gnn_sim2real.study.baseline_cell import Pretrained, run_baseline
@@ -37,7 +36,6 @@ class CellRunner:
         self.pretrain = Stage("pretrain", config)
         self.finetune = Stage("finetune", config)
         self.scratch = Stage("scratch", config)
-        quiet_lightning()
         for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):  # a line for every cell would drown the bar
             logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -131,9 +131,10 @@ def _report(config: StudyConfig, console: Console) -> None:
     unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
     name = summary["property"].replace("_", " ")
     # Escaped, or rich takes the unit for one of its style tags.
-    table = Table(title=escape(f"Test {config.metric.upper()} of {name}{unit}, 90 % intervals"))
-    for heading in ("m", "model", "source size n", config.metric.upper(), "R2", "splits x seeds"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    title = escape(f"Test {config.metric.upper()} of {name}{unit}, mean and 90 % interval over splits and seeds")
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
+    for heading in ("m", "model", "source n", config.metric.upper(), "R2", "runs"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for row in summary["rows"]:
         error, r2 = row[config.metric], row.get("r2")
         interval = "" if error["low"] is None else f" [{error['low']:.4f}, {error['high']:.4f}]"
@@ -143,7 +144,7 @@ def _report(config: StudyConfig, console: Console) -> None:
             _source(row),
             f"{error['mean']:.4f}{interval}",
             f"{r2['mean']:.3f}" if r2 else "",
-            f"{row['num_splits']} x {row['num_seeds']}",
+            f"{row[config.metric]['num_repeats']}",
         )
     console.print(table)
     for law in summary["laws"]:
