@@ -190,6 +190,16 @@ class PropertyDataModule(LightningDataModule, ABC):
         logger.info("%d refusals are listed in %s", len(self.table.quarantine), path)
         return path
 
+    def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
+        """Absolute error of predictions of the first property by hashed identity: no spelling, no measured value.
+
+        Args:
+            rows: (num_materials,); rows of the table.
+            prediction: (num_materials,), physical units.
+        """
+        names = [identity_hash(self.table.identities[row]) for row in rows]
+        return dict(zip(names, np.abs(prediction - self.table.values[rows, 0]).tolist(), strict=True))
+
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data; plain types."""
         return {

@@ -70,11 +70,23 @@ class TrainedModel:
         if not len(materials):
             return Prediction(np.empty((0, len(specs))), names, units)
         store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in materials])
+        return Prediction(self.predict_graphs(store, batch_size), names, units)
+
+    def predict_graphs(self, store: GraphStore, batch_size: int = 256) -> NDArray[np.float64]:
+        """Predict all graphs of a store.
+
+        Args:
+            store: Graphs made by this model's featurizer.
+            batch_size: Graphs at a time.
+
+        Returns:
+            (num_graphs, num_properties), physical units.
+        """
         rows = torch.split(torch.arange(len(store)), batch_size)
         device = next(self.network.parameters()).device
         with torch.inference_mode():
             values = torch.cat([self.network.predict(store.select(chunk).to(device)).cpu() for chunk in rows])
-        return Prediction(values.double().numpy(), names, units)
+        return values.double().numpy()
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:

@@ -9,7 +9,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
@@ -58,10 +57,8 @@ class ScalingLawCallback(Callback):
         record = fine_tuning_record(
             key, pl_module, data, self.config, time.monotonic() - (self._started or time.monotonic())
         )
-        rows, prediction, measured = pl_module.test_result()
-        names = [identity_hash(data.table.identities[row]) for row in rows]
-        errors = dict(zip(names, abs(prediction - measured).tolist(), strict=True))
-        write_record(self.folder, record, errors)
+        rows, prediction, _ = pl_module.test_result()
+        write_record(self.folder, record, data.absolute_errors(rows, prediction))
         if trainer.logger is not None:
             log_law(self.folder, record, trainer.logger)
 

@@ -14,6 +14,7 @@ from gnn_sim2real.scaling.curves import (
     CurveLabel,
     Estimate,
     by_repeat,
+    curve_of,
     estimate,
     fit_curves,
     group_curves,
@@ -62,9 +63,7 @@ def summarize(records: list[Record], metric: str = "mae") -> dict[str, Any]:
 def _grid_points(records: Iterable[Record]) -> dict[tuple[CurveLabel, str], list[Record]]:
     points: dict[tuple[CurveLabel, str], list[Record]] = {}
     for record in records:
-        cell = record.cell
-        label = CurveLabel(cell.target_size, cell.architecture, cell.policy)
-        points.setdefault((label, cell.source_level), []).append(record)
+        points.setdefault((curve_of(record), record.cell.source_level), []).append(record)
     return points
 
 
@@ -99,7 +98,7 @@ def _gains(records: list[Record], metric: str) -> list[dict[str, Any]]:
     points = _grid_points(records)
     gains = []
     for label, found in group_curves(records).items():
-        if label.policy in ("calibrated_source", "extra_trees_with_source"):
+        if label.policy in BASELINES:
             continue
         largest = max(level_sizes(found).items(), key=lambda item: item[1])[0]
         best = points[label, largest]

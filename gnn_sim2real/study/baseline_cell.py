@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.featurize.descriptors import DESCRIPTOR_VERSION
 from gnn_sim2real.featurize.featurizer import get_featurizer
-from gnn_sim2real.featurize.identity import identity_hash
-from gnn_sim2real.library import load_model
+from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.records import Cell, Record, has_record, provenance, record_key, write_record
@@ -61,11 +59,11 @@ def run_baseline(
     if has_record(records, key):
         return "cached"
     started = time.monotonic()
-    card: dict[str, Any] | None = load_model(model.folder).card if model else None
-    prediction = _predict(point, source, target, model)
-    measured = target.table.values[target.parts.test, 0]
+    trained = load_model(model.folder) if model else None
+    card: dict[str, Any] | None = trained.card if trained else None
+    prediction = _predict(point, source, target, trained)
     kept = ~np.isnan(prediction)
-    names = [identity_hash(target.table.identities[row]) for row in target.parts.test[kept]]
+    prediction, rows = prediction[kept], target.parts.test[kept]
     spec = target.properties[0]
     record = Record(
         key=key,
@@ -80,11 +78,11 @@ def run_baseline(
         ),
         property=spec.name,
         unit=spec.unit,
-        metrics=whole_set_metrics(prediction[kept], measured[kept]),
+        metrics=whole_set_metrics(prediction, target.table.values[rows, 0]),
         data={"source": card["data"] if card else None, "target": target.card()},
         provenance=provenance(time.monotonic() - started),
     )
-    write_record(records, record, dict(zip(names, np.abs(prediction - measured)[kept].tolist(), strict=True)))
+    write_record(records, record, target.absolute_errors(rows, prediction))
     return "done"
 
 
@@ -102,7 +100,7 @@ def _key(point: Point, source: PropertyDataModule, target: PropertyDataModule, m
 
 
 def _predict(
-    point: Point, source: PropertyDataModule, target: PropertyDataModule, model: Pretrained | None
+    point: Point, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
 ) -> NDArray[np.float64]:
     """Predictions for the test part, NaN where the baseline has none."""
     used = np.concatenate([target.parts.train, target.parts.validation])
@@ -115,7 +113,7 @@ def _predict(
         return extra_trees(features[used], measured, features[test], seed=point.seed)
     if model is None:
         raise ValueError(f"the baseline {point.policy!r} needs a pretrained model; add a source size above 0")
-    answers = _source_answers(model.folder, target)
+    answers = _source_answers(model, target)
     if point.policy == "calibrated_source":
         return calibrate(answers[used], measured, answers[test])
     features = _features(target)
@@ -150,13 +148,9 @@ def _cached_features(kind: str, materials: tuple[str, ...]) -> NDArray[np.float6
     return get_featurizer(kind).descriptors(materials)
 
 
-def _source_answers(folder: Path, target: PropertyDataModule) -> NDArray[np.float64]:
+def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:
     """What the pretrained model says of each target material, of the property it shares or else of its first."""
-    network = load_model(folder).network
-    names = [spec.name for spec in network.properties]
+    names = [spec.name for spec in model.network.properties]
     wanted = target.properties[0].name
     column = names.index(wanted) if wanted in names else 0
-    rows = torch.split(torch.arange(len(target.store)), 256)
-    with torch.inference_mode():
-        answers = torch.cat([network.predict(target.store.select(chunk))[:, column] for chunk in rows])
-    return answers.double().numpy()
+    return model.predict_graphs(target.store)[:, column]

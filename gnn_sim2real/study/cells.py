@@ -12,6 +12,7 @@ import torch
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, save_model
+from gnn_sim2real.lightning_cli import plain
 from gnn_sim2real.scaling.callback import ScalingLawCallback, fine_tuning_key, pretraining_key
 from gnn_sim2real.scaling.records import has_record, provenance, record_key
 from gnn_sim2real.study.baseline_cell import Pretrained, run_baseline
@@ -83,7 +84,7 @@ class CellRunner:
         """The pretrained model of a family, trained now if it is not among the study's models."""
         source, _ = self._data(point)
         config = self.pretrain.config(point.seed, {"encoder": point.architecture} if point.architecture else {})
-        key = pretraining_key(self.pretrain.plain(config), source, self.config.threads)
+        key = pretraining_key(plain(config), source, self.config.threads)
         folder = self.config.folder / "models" / key
         if not (folder / DESCRIPTION_FILE).exists():
             checkpoint = self._checkpoint(key)
@@ -110,12 +111,13 @@ class CellRunner:
         config = stage.config(point.seed, changes)
         # The batch size of the stage's own YAML.
         target = target.variant(batch_size=stage.data.batch_size)
-        key = fine_tuning_key(stage.plain(config), model.key if model else None, target, self.config.threads)
+        content = plain(config)
+        key = fine_tuning_key(content, model.key if model else None, target, self.config.threads)
         if has_record(self.config.records, key):
             return "cached"
         checkpoint = self._checkpoint(key)
         recorder = ScalingLawCallback(str(self.config.records))
-        recorder.key, recorder.config = key, stage.plain(config)
+        recorder.key, recorder.config = key, content
         trainer, module = stage.make(config, key, [checkpoint, recorder])
         trainer.fit(module, datamodule=target, ckpt_path=checkpoint.resume_from(), weights_only=True)
         trainer.test(module, datamodule=target, verbose=False)

@@ -1,7 +1,6 @@
 """`gnn-sim2real study run | status | report`."""
 
 import json
-import logging
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,6 @@ from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.grid import FREEZE_POLICIES
 from gnn_sim2real.units import format_unit
-
-logger = logging.getLogger(__name__)
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
        gnn-sim2real study status DIR
@@ -89,12 +86,13 @@ def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _status(words: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import study_families
+    from gnn_sim2real.study.stage import Stage
 
     parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
     parser.add_argument("folder", type=Path, help="output folder of the study")
     folder: Path = parser.parse_args(words).folder
     config = load_kept_config(folder)
-    total = sum(len(family.points) for family in study_families(config))
+    total = sum(len(family.points) for family in study_families(config, Stage("pretrain", config)))
     records = read_records(config.records)
     failed = len(list((folder / "failures").glob("*.txt")))
     console.print(f"{len(records)} of {total} cells done, {total - len(records)} to do, {failed} failures on file")

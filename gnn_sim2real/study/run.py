@@ -32,10 +32,11 @@ def run_study(config: StudyConfig) -> Counter[str]:
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
     """
-    work = study_families(config)
+    stages = [Stage("pretrain", config), Stage("finetune", config), Stage("scratch", config)]
+    work = study_families(config, stages[0])
     keep_config(config)
-    for name in ("pretrain", "finetune", "scratch"):
-        Stage(name, config).keep_config()
+    for stage in stages:
+        stage.keep_config()
     outcomes: Counter[str] = Counter()
     total = sum(len(family.points) for family in work)
     columns = (
@@ -55,10 +56,14 @@ def run_study(config: StudyConfig) -> Counter[str]:
     return outcomes
 
 
-def study_families(config: StudyConfig) -> list[Family]:
-    """All cells of a study, grouped by the pretrained model they share."""
-    source = Stage("pretrain", config).data
-    return families(config.axes, shared_by_splits=source.remove == "all")
+def study_families(config: StudyConfig, pretrain: Stage) -> list[Family]:
+    """All cells of a study, grouped by the pretrained model they share.
+
+    Args:
+        config: The study.
+        pretrain: Its first stage, whose source is the same in every split or not.
+    """
+    return families(config.axes, shared_by_splits=pretrain.data.remove == "all")
 
 
 def _outcomes(config: StudyConfig, work: list[Family]) -> Iterator[str]:

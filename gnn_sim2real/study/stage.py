@@ -24,7 +24,7 @@ _QUIET: dict[str, Any] = {
 
 
 class Stage:
-    """The pretraining or the fine-tuning of a study.
+    """The pretraining, the fine-tuning or the direct learning of a study.
 
     Args:
         name: Which of the three.
@@ -74,7 +74,7 @@ class Stage:
         project = self.wandb_project
         self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
         if self.logger is not None:
-            self.logger.log_hyperparams(self.plain(config))
+            self.logger.log_hyperparams(plain(config))
         settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": self.logger or False}
         return Trainer(**settings, callbacks=own + callbacks), made.model
 
@@ -91,7 +91,3 @@ class Stage:
         if self.logger is not None:
             self.logger.experiment.finish()
             self.logger = None
-
-    def plain(self, config: Any) -> dict[str, Any]:
-        """A configuration in plain types, for keys."""
-        return plain(config)
