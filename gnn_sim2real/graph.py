@@ -1,8 +1,10 @@
 """The one graph type: a single material (`Graph`) and many of them as tensors (`GraphBatch`).
 
-Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every bond stands
-twice, once in each direction. Categorical features are small integer codes; what a code means is the featurizer's
-business, how many codes there are is fixed here, because both featurizers and encoders need to know it.
+Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every edge stands
+twice, once in each direction. Molecules and repeat units have bonds, i.e. codes and no geometry; crystals have the
+vectors between neighbors and no codes; a bare composition has neither. A field that a kind of material does not have is
+None. Categorical features are small integer codes; what a code means is the featurizer's business, how many codes there
+are is fixed here, because both featurizers and encoders need to know it.
 """
 
 from dataclasses import dataclass, fields
@@ -37,22 +39,25 @@ class Graph:
 
     Attributes:
         atomic_number: uint8, (num_nodes,).
-        atom_codes: uint8, (num_nodes, len(ATOM_CODES)); all zero where a material has no bonds to speak of.
         edge_index: int32, (2, num_edges).
-        bond_codes: uint8, (num_edges, len(BOND_CODES)).
-        crosses_cell: bool, (num_edges,); True for the bond between neighbouring repeat units. Bookkeeping: no
-            encoder reads it, since where the chain is cut is a matter of spelling.
         node_weight: float32, (num_nodes,); the share of an atom in its material.
         component: uint8, (num_nodes,); 0 for a pure material, 1, 2 ... for the further components of a mixture.
+        atom_codes: uint8, (num_nodes, len(ATOM_CODES)); of materials with bonds.
+        bond_codes: uint8, (num_edges, len(BOND_CODES)); of materials with bonds.
+        crosses_cell: bool, (num_edges,); of materials with bonds: True for the bond between neighboring repeat units.
+            Bookkeeping: no encoder reads it, since where the chain is cut is a matter of spelling.
+        edge_vector: float32, (num_edges, 3); of crystals: from the source to the destination, in the periodic image
+            that is meant [angstrom].
     """
 
     atomic_number: NDArray[np.uint8]
-    atom_codes: NDArray[np.uint8]
     edge_index: NDArray[np.int32]
-    bond_codes: NDArray[np.uint8]
-    crosses_cell: NDArray[np.bool_]
     node_weight: NDArray[np.float32]
     component: NDArray[np.uint8]
+    atom_codes: NDArray[np.uint8] | None = None
+    bond_codes: NDArray[np.uint8] | None = None
+    crosses_cell: NDArray[np.bool_] | None = None
+    edge_vector: NDArray[np.float32] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -71,32 +76,52 @@ class GraphBatch:
 
     Attributes:
         atomic_number: Element of each atom.
-        atom_codes: Categorical atom features (`ATOM_CODES`).
         edge_index: Source and destination atom of each directed edge, numbered through the whole batch.
-        bond_codes: Categorical bond features (`BOND_CODES`).
-        crosses_cell: True where a bond leads to the next repeat unit (bookkeeping, see `Graph`).
         node_weight: Share of an atom in its material.
         component: Component of a mixture to which an atom belongs, 0 in a pure material.
         batch_index: Material to which an atom belongs.
         row: Row of each material in the set that the batch was taken from.
+        atom_codes: Categorical atom features (`ATOM_CODES`); None without bonds.
+        bond_codes: Categorical bond features (`BOND_CODES`); None without bonds.
+        crosses_cell: True where a bond leads to the next repeat unit (bookkeeping, see `Graph`); None without bonds.
+        edge_vector: From source to destination of each edge [angstrom]; None without geometry.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
     """
 
     atomic_number: Int[Tensor, " num_nodes"]
-    atom_codes: Int[Tensor, "num_nodes num_atom_codes"]
     edge_index: Int[Tensor, "2 num_edges"]
-    bond_codes: Int[Tensor, "num_edges num_bond_codes"]
-    crosses_cell: Bool[Tensor, " num_edges"]
     node_weight: Float[Tensor, " num_nodes"]
     component: Int[Tensor, " num_nodes"]
     batch_index: Int[Tensor, " num_nodes"]
     row: Int[Tensor, " num_graphs"]
+    atom_codes: Int[Tensor, "num_nodes num_atom_codes"] | None = None
+    bond_codes: Int[Tensor, "num_edges num_bond_codes"] | None = None
+    crosses_cell: Bool[Tensor, " num_edges"] | None = None
+    edge_vector: Float[Tensor, "num_edges 3"] | None = None
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
 
     @property
     def num_graphs(self) -> int:
         """Number of materials."""
         return len(self.row)
+
+    def need(self, field: str) -> Tensor:
+        """A field that not every kind of material has.
+
+        Args:
+            field: `atom_codes`, `bond_codes`, `crosses_cell` or `edge_vector`.
+
+        Raises:
+            ValueError: If these materials do not have it.
+        """
+        value: Tensor | None = getattr(self, field)
+        if value is None:
+            has, lacks = ("bonds", "geometry") if field == "edge_vector" else ("geometry", "bonds")
+            raise ValueError(
+                f"this encoder reads `{field}`, which these materials do not have: it is for materials with {lacks}, "
+                f"not for those with {has} or a bare composition; choose another encoder"
+            )
+        return value
 
     def to(self, *args: Any, **kwargs: Any) -> "GraphBatch":
         """Move every tensor to a device (same arguments as `Tensor.to`); Lightning calls this."""
@@ -106,6 +131,9 @@ class GraphBatch:
             if (value := getattr(self, field.name)) is not None
         }
         return GraphBatch(**moved)
+
+
+_FIELDS = tuple(field.name for field in fields(Graph))
 
 
 def to_pyg(graph: Graph) -> Any:
@@ -119,23 +147,19 @@ def to_pyg(graph: Graph) -> Any:
     """
     from torch_geometric.data import Data
 
-    return Data(
-        atomic_number=torch.from_numpy(graph.atomic_number.astype(np.int64)),
-        atom_codes=torch.from_numpy(graph.atom_codes.astype(np.int64)),
-        edge_index=torch.from_numpy(graph.edge_index.astype(np.int64)),
-        bond_codes=torch.from_numpy(graph.bond_codes.astype(np.int64)),
-        crosses_cell=torch.from_numpy(graph.crosses_cell),
-        node_weight=torch.from_numpy(graph.node_weight),
-        component=torch.from_numpy(graph.component.astype(np.int64)),
-        num_nodes=graph.num_nodes,
-    )
+    columns = {name: value for name in _FIELDS if (value := getattr(graph, name)) is not None}
+    tensors = {
+        name: torch.from_numpy(value if value.dtype in (bool, np.float32) else value.astype(np.int64))
+        for name, value in columns.items()
+    }
+    return Data(**tensors, num_nodes=graph.num_nodes)
 
 
 def from_pyg(data: Any) -> Graph:
     """Turn a `Data` written by `to_pyg`, or one of your own with the same field names, into a graph.
 
     Args:
-        data: Must have `atomic_number` and `edge_index`; the other fields default to zeros (weights to one).
+        data: Must have `atomic_number` and `edge_index`; weights default to one, `component` to zero, others to None.
 
     Raises:
         ValueError: If one of the two is absent, or an edge names an atom that is not there.
@@ -147,16 +171,18 @@ def from_pyg(data: Any) -> Graph:
     if num_edges and not 0 <= int(data.edge_index.min()) <= int(data.edge_index.max()) < num_nodes:
         raise ValueError(f"`edge_index` must name atoms 0 to {num_nodes - 1}, got up to {int(data.edge_index.max())}")
 
-    def field(name: str, shape: tuple[int, ...], dtype: Any, default: int = 0) -> NDArray[Any]:
+    def field(name: str, dtype: Any) -> NDArray[Any] | None:
         value = getattr(data, name, None)
-        return np.full(shape, default, dtype) if value is None else value.cpu().numpy().astype(dtype)
+        return None if value is None else value.cpu().numpy().astype(dtype)
 
+    weight, component = field("node_weight", np.float32), field("component", np.uint8)
     return Graph(
-        atomic_number=field("atomic_number", (num_nodes,), np.uint8),
-        atom_codes=field("atom_codes", (num_nodes, len(ATOM_CODES)), np.uint8),
-        edge_index=field("edge_index", (2, num_edges), np.int32),
-        bond_codes=field("bond_codes", (num_edges, len(BOND_CODES)), np.uint8),
-        crosses_cell=field("crosses_cell", (num_edges,), np.bool_),
-        node_weight=field("node_weight", (num_nodes,), np.float32, 1),
-        component=field("component", (num_nodes,), np.uint8),
+        atomic_number=data.atomic_number.cpu().numpy().astype(np.uint8),
+        edge_index=data.edge_index.cpu().numpy().astype(np.int32),
+        node_weight=np.ones(num_nodes, np.float32) if weight is None else weight,
+        component=np.zeros(num_nodes, np.uint8) if component is None else component,
+        atom_codes=field("atom_codes", np.uint8),
+        bond_codes=field("bond_codes", np.uint8),
+        crosses_cell=field("crosses_cell", np.bool_),
+        edge_vector=field("edge_vector", np.float32),
     )

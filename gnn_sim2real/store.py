@@ -22,9 +22,11 @@ from gnn_sim2real.progress import track
 
 logger = logging.getLogger(__name__)
 
-STORE_FORMAT = "2"
-_NODE_FIELDS = ("atomic_number", "atom_codes", "node_weight", "component")
-_EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell")
+STORE_FORMAT = "3"
+_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes")
+_EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
+_CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes"})
+"""Fields that are kept in bytes and used as int64."""
 
 
 class GraphStore:
@@ -57,7 +59,11 @@ class GraphStore:
             "edge_pointer": torch.tensor([0, *np.cumsum(edge_counts)], dtype=torch.int64),
         }
         for name in _NODE_FIELDS + _EDGE_FIELDS:
-            columns = [getattr(graph, name) for graph in graphs]
+            columns = [column for graph in graphs if (column := getattr(graph, name)) is not None]
+            if not columns:
+                continue
+            if len(columns) < len(graphs):
+                raise ValueError(f"graphs with and without `{name}` cannot stand in one store; keep the kinds apart")
             if name == "edge_index":
                 columns = [column.T for column in columns]
             tensors[name] = torch.from_numpy(np.ascontiguousarray(np.concatenate(columns)))
@@ -112,21 +118,14 @@ def _positions(pointer: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 def _select(shard: dict[str, Tensor], rows: Tensor, labels: Tensor, targets: Tensor | None) -> GraphBatch:
     nodes, node_count = _positions(shard["node_pointer"], rows)
     edges, edge_count = _positions(shard["edge_pointer"], rows)
+    taken = {name: shard[name].index_select(0, nodes) for name in _NODE_FIELDS if name in shard}
+    taken |= {name: shard[name].index_select(0, edges) for name in _EDGE_FIELDS if name in shard}
+    taken = {name: tensor.long() if name in _CODES else tensor for name, tensor in taken.items()}
     first_node = node_count.cumsum(0) - node_count
     offset = torch.repeat_interleave(first_node, edge_count, output_size=len(edges))
-    local = shard["edge_index"].index_select(0, edges)
-    return GraphBatch(
-        atomic_number=shard["atomic_number"].index_select(0, nodes).long(),
-        atom_codes=shard["atom_codes"].index_select(0, nodes).long(),
-        edge_index=(local.long() + offset.unsqueeze(1)).t().contiguous(),
-        bond_codes=shard["bond_codes"].index_select(0, edges).long(),
-        crosses_cell=shard["crosses_cell"].index_select(0, edges),
-        node_weight=shard["node_weight"].index_select(0, nodes),
-        component=shard["component"].index_select(0, nodes).long(),
-        batch_index=torch.repeat_interleave(torch.arange(len(rows)), node_count, output_size=len(nodes)),
-        row=labels,
-        targets=targets,
-    )
+    taken["edge_index"] = (taken["edge_index"].long() + offset.unsqueeze(1)).t().contiguous()
+    owner = torch.repeat_interleave(torch.arange(len(rows)), node_count, output_size=len(nodes))
+    return GraphBatch(**taken, batch_index=owner, row=labels, targets=targets)
 
 
 def _cut(shard: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
@@ -135,12 +134,13 @@ def _cut(shard: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
     for pointer, names in (("node_pointer", _NODE_FIELDS), ("edge_pointer", _EDGE_FIELDS)):
         positions, count = _positions(shard[pointer], rows)
         cut[pointer] = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        cut |= {name: shard[name].index_select(0, positions) for name in names}
+        cut |= {name: shard[name].index_select(0, positions) for name in names if name in shard}
     return cut
 
 
 def _concatenate(shards: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    joined = {name: torch.cat([shard[name] for shard in shards]) for name in _NODE_FIELDS + _EDGE_FIELDS}
+    names = [name for name in _NODE_FIELDS + _EDGE_FIELDS if name in shards[0]]
+    joined = {name: torch.cat([shard[name] for shard in shards]) for name in names}
     for pointer in ("node_pointer", "edge_pointer"):
         counts = torch.cat([shard[pointer].diff() for shard in shards])
         joined[pointer] = torch.cat([counts.new_zeros(1), counts.cumsum(0)])

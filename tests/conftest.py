@@ -79,6 +79,7 @@ def random_graph() -> Callable[[int, int, int], Graph]:
             crosses_cell=rng.random(num_edges) < 0.5,
             node_weight=rng.random(num_nodes, dtype=np.float32),
             component=rng.integers(0, 3, num_nodes, dtype=np.uint8),
+            edge_vector=rng.standard_normal((num_edges, 3), dtype=np.float32),
         )
 
     return make

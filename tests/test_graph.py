@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from gnn_sim2real.featurize.repeat_unit import featurize_repeat_unit
-from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph, from_pyg, to_pyg
+from gnn_sim2real.graph import Graph, from_pyg, to_pyg
 from gnn_sim2real.store import GraphStore
 
 
 def assert_same(first: Graph, second: Graph) -> None:
     for field in fields(Graph):
         left, right = getattr(first, field.name), getattr(second, field.name)
+        if left is None or right is None:
+            assert left is right, field.name
+            continue
         assert left.dtype == right.dtype, field.name
         np.testing.assert_array_equal(left, right, err_msg=field.name)
 
@@ -45,12 +48,27 @@ def test_changing_the_data_leaves_the_graph_alone(random_graph):
 
 def test_fields_that_are_not_given_get_defaults():
     graph = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
-    assert graph.atom_codes.shape == (2, len(ATOM_CODES))
-    assert graph.bond_codes.shape == (2, len(BOND_CODES))
-    assert not graph.atom_codes.any()
-    assert not graph.crosses_cell.any()
+    for name in ("atom_codes", "bond_codes", "crosses_cell", "edge_vector"):
+        assert getattr(graph, name) is None
     assert not graph.component.any()
     np.testing.assert_array_equal(graph.node_weight, np.ones(2, np.float32))
+
+
+def test_an_encoder_of_bonds_is_refused_to_materials_without(random_graph):
+    bare = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
+    batch = GraphStore.from_graphs([bare]).select(torch.tensor([0]))
+    with pytest.raises(ValueError, match=r"reads `bond_codes`, .* it is for materials with bonds"):
+        batch.need("bond_codes")
+    with pytest.raises(ValueError, match=r"reads `edge_vector`, .* it is for materials with geometry"):
+        batch.need("edge_vector")
+    whole = GraphStore.from_graphs([random_graph(3, 4, 0)]).select(torch.tensor([0]))
+    assert whole.need("edge_vector").shape == (4, 3)
+
+
+def test_kinds_of_graphs_are_kept_apart(random_graph):
+    graph = random_graph(3, 4, 0)
+    with pytest.raises(ValueError, match="graphs with and without `edge_vector` cannot stand in one store"):
+        GraphStore.from_graphs([graph, replace(graph, edge_vector=None)])
 
 
 @pytest.mark.parametrize("absent", ["atomic_number", "edge_index"])

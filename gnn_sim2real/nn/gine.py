@@ -39,9 +39,9 @@ class GINE(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        codes = torch.cat([batch.atomic_number.unsqueeze(1), batch.atom_codes], dim=1)
+        codes = torch.cat([batch.atomic_number.unsqueeze(1), batch.need("atom_codes")], dim=1)
         atoms = self.atom_embedding(codes)
-        bonds = self.bond_embedding(batch.bond_codes)
+        bonds = self.bond_embedding(batch.need("bond_codes"))
         for convolution in self.convolutions:
             atoms = convolution(atoms, batch.edge_index, bonds)
         return weighted_mean(atoms, batch)
