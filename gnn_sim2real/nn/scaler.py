@@ -36,9 +36,10 @@ class TargetScaler(nn.Module):
         values = targets.nan_to_num(0.0).double()
         mean = values.sum(0) / count
         variance = ((values - mean).square() * present).sum(0) / count
-        # A constant property cannot be divided by its spread; its scale is then its own unit.
+        spread = variance.sqrt().to(self.std.dtype)
         self.mean.copy_(mean)
-        self.std.copy_(torch.where(variance > 0, variance.sqrt(), torch.ones_like(variance)))
+        # A constant property cannot be divided by its spread, nor one whose spread single precision cannot tell from 0.
+        self.std.copy_(torch.where(spread >= torch.finfo(spread.dtype).tiny, spread, torch.ones_like(spread)))
 
     def scale(self, targets: Float[Tensor, "num_graphs num_properties"]) -> Float[Tensor, "num_graphs num_properties"]:
         """Physical units to standardized."""
