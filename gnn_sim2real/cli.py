@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentError
 from pathlib import Path
 
+from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.logs import set_up_logging
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
@@ -51,7 +52,8 @@ def main(words: list[str] | None = None) -> int:
     except (ValueError, OSError, ArgumentError) as error:
         if os.environ.get("GNN_SIM2REAL_DEBUG"):
             raise
-        sys.stderr.write(f"error: {in_one_sentence(str(error))}\n")
+        advice = "; make room, and the same command goes on from here" if is_disk_full(error) else ""
+        sys.stderr.write(f"error: {in_one_sentence(str(error))}{advice}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")

@@ -143,7 +143,10 @@ class PropertyDataModule(LightningDataModule, ABC):
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         _ = self.table, self.store, self.targets
         other = copy.copy(self)
-        for name in ("parts", "_available", "test_identities", "removed_identities", "predict_materials"):
+        outdated = ["parts", "test_identities", "predict_materials"]
+        if changes.keys() & {"exclude", "remove"}:
+            outdated += ["removed_identities", "_available"]
+        for name in outdated:
             other.__dict__.pop(name, None)
         for name, value in changes.items():
             if not hasattr(other, name):

@@ -11,3 +11,7 @@ class CheckpointError(ValueError):
 
 class CacheDamagedError(ValueError):
     """A stored set of graphs is truncated or altered."""
+
+
+class TrainingDivergedError(ValueError):
+    """A training whose loss is no longer a finite number."""

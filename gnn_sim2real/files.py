@@ -1,5 +1,6 @@
 """Files that are whole or absent: atomic writes, and where this package keeps its own."""
 
+import errno
 import json
 import os
 import tempfile
@@ -31,6 +32,21 @@ def write_json(path: Path, content: Any) -> None:
     """Write plain types as readable JSON, atomically; NaN is refused since no other reader takes it."""
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_atomically(path, (text + "\n").encode())
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is a full disk or an exhausted quota.
+
+    Args:
+        error: What was raised.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left on device" in str(error):  # safetensors and torch have error classes of their own
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def default_cache_folder() -> Path:

@@ -30,3 +30,9 @@ def quiet_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+
+
+def quiet_tasks() -> None:
+    """Silence the line that each training says of itself: of hundreds of trainings nobody reads it."""
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+        logging.getLogger(name).setLevel(logging.WARNING)

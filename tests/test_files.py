@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import stat
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gnn_sim2real.files import default_cache_folder, write_atomically, write_json
+from gnn_sim2real.files import default_cache_folder, is_disk_full, write_atomically, write_json
 
 
 def names(folder: Path) -> set[str]:
@@ -75,3 +76,16 @@ def test_the_cache_folder(tmp_path, monkeypatch):
     assert default_cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("GNN_SIM2REAL_CACHE")
     assert default_cache_folder().name == "gnn-sim2real"
+
+
+def test_what_counts_as_a_full_disk():
+    def error(cause):
+        try:
+            raise ValueError("writing failed") from cause
+        except ValueError as caught:
+            return caught
+
+    assert is_disk_full(error(OSError(errno.EDQUOT, "quota")))
+    assert is_disk_full(RuntimeError("I/O error: No space left on device (os error 28)"))
+    assert not is_disk_full(error(OSError(errno.EACCES, "permission")))
+    assert not is_disk_full(MemoryError())

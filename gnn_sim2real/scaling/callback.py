@@ -53,7 +53,8 @@ class ScalingLawCallback(Callback):
             return
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
         source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
-        key = self.key or fine_tuning_key(self.config, source, data, torch.get_num_threads())
+        training = training_content(self.config, torch.get_num_threads())
+        key = self.key or fine_tuning_key(training, source, data.key_content())
         record = fine_tuning_record(
             key, pl_module, data, self.config, time.monotonic() - (self._started or time.monotonic())
         )
@@ -63,33 +64,35 @@ class ScalingLawCallback(Callback):
             log_law(self.folder, record, trainer.logger)
 
 
-def pretraining_key(config: dict[str, Any], data: PropertyDataModule, threads: int) -> str:
+def training_content(config: dict[str, Any], threads: int) -> dict[str, Any]:
+    """What of a training's configuration and of its code counts in a key.
+
+    Args:
+        config: Resolved configuration.
+        threads: Threads it is trained with.
+    """
+    return {"config": numbers_only(config), "numerics": _numerics(config, threads)}
+
+
+def pretraining_key(training: dict[str, Any], source: dict[str, Any]) -> str:
     """Key of a pretrained model.
 
     Args:
-        config: Resolved configuration.
-        data: The source, cleaned of the target's test materials.
-        threads: Threads it is trained with.
+        training: From `training_content`.
+        source: `key_content` of the source, cleaned of the target's test materials.
     """
-    content = {
-        "config": numbers_only(config),
-        "data": data.key_content(),
-        "numerics": _numerics(config, threads),
-    }
-    return record_key(content)
+    return record_key(training | {"data": source})
 
 
-def fine_tuning_key(config: dict[str, Any], source: str | None, data: PropertyDataModule, threads: int) -> str:
+def fine_tuning_key(training: dict[str, Any], model: str | None, target: dict[str, Any]) -> str:
     """Key of a fine-tuning.
 
     Args:
-        config: Resolved configuration.
-        source: Key or fingerprint of the pretrained model; None from scratch.
-        data: The target.
-        threads: Threads it is trained with.
+        training: From `training_content`.
+        model: Key or fingerprint of the pretrained model; None from scratch.
+        target: `key_content` of the target.
     """
-    content = {"config": numbers_only(config), "source": source, "target": data.key_content()}
-    return record_key(content | {"numerics": _numerics(config, threads)})
+    return record_key(training | {"source": model, "target": target})
 
 
 def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:

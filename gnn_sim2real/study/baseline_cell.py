@@ -1,9 +1,7 @@
 """The cell of a baseline: the simple predictors, on the rows of the curve they stand beside."""
 
 import time
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,55 +11,46 @@ from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.featurize.descriptors import DESCRIPTOR_VERSION
 from gnn_sim2real.featurize.featurizer import get_featurizer
-from gnn_sim2real.library import TrainedModel, load_model
+from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.scaling.records import Cell, Record, has_record, provenance, record_key, write_record
+from gnn_sim2real.scaling.records import Cell, Record, provenance, record_key
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.units import convert
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """A pretrained model of a study.
+def baseline_key(policy: str, model: str | None, target: dict[str, Any], simulated: str | None) -> str:
+    """Key of a baseline.
 
-    Attributes:
-        key: Hash of what determines it.
-        folder: Where it is stored.
-        size: Number of source materials it was trained on.
+    Args:
+        policy: Which baseline.
+        model: Key of the pretrained model it uses, if it does.
+        target: `key_content` of the target.
+        simulated: Fingerprint of the source's table, where the simulated values themselves are the prediction.
     """
-
-    key: str
-    folder: Path
-    size: int
+    numerics = {"baseline": BASELINE_VERSION, "descriptors": DESCRIPTOR_VERSION, "model": MODEL_VERSION}
+    content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
+    return record_key(content | ({} if simulated is None else {"simulated": simulated}))
 
 
 def run_baseline(
-    records: Path,
-    point: Point,
-    source: PropertyDataModule,
-    target: PropertyDataModule,
-    model: Pretrained | None,
-) -> str:
-    """Compute a baseline's record if it is not there yet.
+    key: str, point: Point, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+) -> tuple[Record, dict[str, float]]:
+    """Compute a baseline.
 
     Args:
-        records: Folder of the records.
+        key: Key of the record.
         point: The grid point; its policy names the baseline.
         source: The source, from which a simulated value comes.
         target: The target, cut to the point's size, seed and split.
         model: The pretrained model of the baselines that use one.
 
     Returns:
-        `cached` if the record was there, else `done`.
+        Its record, and the error on each test material.
     """
-    key = _key(point, source, target, model)
-    if has_record(records, key):
-        return "cached"
     started = time.monotonic()
-    trained = load_model(model.folder) if model else None
-    card: dict[str, Any] | None = trained.card if trained else None
-    prediction = _predict(point, source, target, trained)
+    card: dict[str, Any] | None = model.card if model else None
+    prediction = _predict(point, source, target, model)
     kept = ~np.isnan(prediction)
     prediction, rows = prediction[kept], target.parts.test[kept]
     spec = target.properties[0]
@@ -70,7 +59,7 @@ def run_baseline(
         cell=Cell(
             architecture=card["architecture"] if card else "",
             policy=point.policy,
-            source_size=model.size if model else 0,
+            source_size=card["data"]["size"] if card else 0,
             source_level=str(point.source_size),
             target_size=target.parts.size,
             seed=point.seed,
@@ -82,21 +71,7 @@ def run_baseline(
         data={"source": card["data"] if card else None, "target": target.card()},
         provenance=provenance(time.monotonic() - started),
     )
-    write_record(records, record, target.absolute_errors(rows, prediction))
-    return "done"
-
-
-def _key(point: Point, source: PropertyDataModule, target: PropertyDataModule, model: Pretrained | None) -> str:
-    numerics = {"baseline": BASELINE_VERSION, "descriptors": DESCRIPTOR_VERSION, "model": MODEL_VERSION}
-    content: dict[str, Any] = {
-        "policy": point.policy,
-        "numerics": numerics,
-        "source": model.key if model else None,
-        "target": target.key_content(),
-    }
-    if point.policy == "simulated_value":
-        content["simulated"] = source.table.fingerprint()
-    return record_key(content)
+    return record, target.absolute_errors(rows, prediction)
 
 
 def _predict(

@@ -1,31 +1,35 @@
-"""Computing the cells of one family: pretrain once, then fine-tune and run the baselines."""
+"""Computing one job of a study: a pretraining, a fine-tuning or a baseline."""
 
+import errno
 import logging
 import time
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from functools import lru_cache
+from typing import Literal
 
 import torch
 
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.files import write_atomically
-from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, save_model
+from gnn_sim2real.files import is_disk_full
+from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.lightning_cli import plain
-from gnn_sim2real.scaling.callback import ScalingLawCallback, fine_tuning_key, pretraining_key
-from gnn_sim2real.scaling.records import has_record, provenance, record_key
-from gnn_sim2real.study.baseline_cell import Pretrained, run_baseline
+from gnn_sim2real.logs import quiet_tasks
+from gnn_sim2real.scaling.callback import ScalingLawCallback
+from gnn_sim2real.scaling.records import provenance, write_record
+from gnn_sim2real.study.baseline_cell import run_baseline
+from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import FREEZE_POLICIES, Family, Point
+from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.grid import FREEZE_POLICIES
+from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
-from gnn_sim2real.study.stage import Stage
 
 logger = logging.getLogger(__name__)
 
+Outcome = Literal["done", "cached", "failed", "elsewhere"]
+"""Computed now; there already; written down as a failure; in work by another run."""
+
 
 class CellRunner:
-    """Computes families of one study in one process; data and graphs are read once.
+    """Computes jobs of one study in one process; data and graphs are read once.
 
     Args:
         config: The study.
@@ -33,97 +37,120 @@ class CellRunner:
 
     def __init__(self, config: StudyConfig) -> None:
         torch.set_num_threads(config.threads)
-        self.config = config
-        self.pretrain = Stage("pretrain", config)
-        self.finetune = Stage("finetune", config)
-        self.scratch = Stage("scratch", config)
-        for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):  # a line for every cell would drown the bar
-            logging.getLogger(name).setLevel(logging.WARNING)
+        self.study = config
+        self.resolver = Resolver(config)
+        self.claims, self.failures = Claims(config.claims), Failures(config.failures)
+        quiet_tasks()
 
-    def run(self, family: Family) -> Iterator[str]:
-        """Compute what is missing of a family. A cell that fails is kept as a file and stops no other.
+    def run(self, job: Job) -> Outcome:
+        """Compute a job, unless its result is there or another process is at it.
+
+        A job that fails is written down with its traceback and configuration.
 
         Args:
-            family: The cells.
+            job: From a resolver of the same study.
 
-        Yields:
-            `done`, `cached` or `failed` for each cell.
+        Raises:
+            OSError: If the disk is full: then every job would fail, and none of them by its own fault.
+        """
+        if self.resolver.is_done(job):
+            return "cached"
+        with self.claims.hold(job.key) as held:
+            if not held:
+                return "elsewhere"
+            if self.resolver.is_done(job):  # the other process ended between the look and the claim
+                return "cached"
+            started = time.monotonic()
+            try:
+                self._compute(job)
+            except Exception as error:
+                if is_disk_full(error):
+                    raise OSError(errno.ENOSPC, f"the disk of {self.study.folder} is full") from error
+                self.fail(job, error, time.monotonic() - started)
+                return "failed"
+            finally:
+                self._close_loggers()
+            self.failures.forget(job.key)
+            return "done"
+
+    def fail(self, job: Job, error: Exception, seconds: float) -> None:
+        """Write a failure down and say it.
+
+        Args:
+            job: What failed.
+            error: Why.
+            seconds: After how long [s].
         """
         try:
-            model = self._pretrained(family.points[0]) if family.needs_pretraining else None
-        except Exception:
-            self._keep_failure(family.points[0], "pretraining")
-            yield from ["failed"] * len(family.points)
-            return
-        finally:
-            self.pretrain.close_logger()
-        for point in family.points:
-            try:
-                outcome = self._run_point(point, model)
-            except Exception:
-                self._keep_failure(point, "cell")
-                outcome = "failed"
-            finally:
-                self.finetune.close_logger()
-                self.scratch.close_logger()
-            yield outcome
+            config = plain(self.resolver.config(job))
+        except Exception:  # it may be what failed
+            config = None
+        path = self.failures.keep(job.key, describe(job), error, config, seconds)
+        logger.error("%s failed: %s; see %s", describe(job), error, path)
 
-    def _keep_failure(self, point: Point, what: str) -> None:
-        name = record_key({"point": repr(point), "what": what})
-        path = self.config.folder / "failures" / f"{name}.txt"
-        write_atomically(path, f"{what} of {point}\n\n{traceback.format_exc()}".encode())
-        logger.exception("a %s failed (%s); see %s", what, point, path)
+    def _compute(self, job: Job) -> None:
+        own = self.resolver.pretraining(job.point) if job.is_pretraining else self.resolver.job(job.point)
+        if own.key != job.key:
+            raise ValueError(
+                "this process finds other data, another configuration or another version of the package than the one "
+                "that planned the study; make them the same on every machine and run the study again"
+            )
+        if job.is_pretraining:
+            self._pretrain(job)
+        elif job.point.policy in FREEZE_POLICIES:
+            self._fine_tune(job)
+        else:
+            source, target = self.resolver.source(job.point), self.resolver.target(job.point)
+            model = _source_model(str(self.resolver.model_folder(job.model))) if job.model else None
+            record, errors = run_baseline(job.key, job.point, source, target, model)
+            write_record(self.study.records, record, errors)
 
-    def _data(self, point: Point) -> tuple[PropertyDataModule, PropertyDataModule]:
-        """Source and target of a point; the source without the target's test materials."""
-        target = self.finetune.data.variant(size=point.target_size, seed=point.seed, split=point.split)
-        source = self.pretrain.data.variant(size=point.source_size or "all", seed=point.seed, exclude=target)
-        return source, target
+    def _pretrain(self, job: Job) -> None:
+        source, stage = self.resolver.source(job.point), self.resolver.pretrain
+        checkpoint = self._checkpoint(job.key)
+        trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint])
+        started = time.monotonic()
+        checkpoint.fit(trainer, module, source)
+        card = module.card() | {"key": job.key, "provenance": provenance(time.monotonic() - started)}
+        save_model(TrainedModel(module.network, source.featurizer, card), self.resolver.model_folder(job.key))
+        checkpoint.discard()
 
-    def _pretrained(self, point: Point) -> Pretrained:
-        """The pretrained model of a family, trained now if it is not among the study's models."""
-        source, _ = self._data(point)
-        config = self.pretrain.config(point.seed, {"encoder": point.architecture} if point.architecture else {})
-        key = pretraining_key(plain(config), source, self.config.threads)
-        folder = self.config.folder / "models" / key
-        if not (folder / DESCRIPTION_FILE).exists():
-            checkpoint = self._checkpoint(key)
-            trainer, module = self.pretrain.make(config, key, [checkpoint])
-            started = time.monotonic()
-            trainer.fit(module, datamodule=source, ckpt_path=checkpoint.resume_from(), weights_only=True)
-            card = module.card() | {"key": key, "provenance": provenance(time.monotonic() - started)}
-            save_model(TrainedModel(module.network, source.featurizer, card), folder)
-            checkpoint.discard()
-        return Pretrained(key, folder, source.parts.size)
-
-    def _run_point(self, point: Point, model: Pretrained | None) -> str:
-        if point.policy in FREEZE_POLICIES:
-            return self._fine_tune(point, model)
-        source, target = self._data(point)
-        return run_baseline(self.config.records, point, source, target, model)
-
-    def _fine_tune(self, point: Point, model: Pretrained | None) -> str:
-        _, target = self._data(point)
-        stage = self.finetune if model else self.scratch
-        changes: dict[str, Any] = {"policy": point.policy, "pretrained": str(model.folder) if model else None}
-        if point.architecture:
-            changes["encoder"] = point.architecture
-        config = stage.config(point.seed, changes)
-        # The batch size of the stage's own YAML.
-        target = target.variant(batch_size=stage.data.batch_size)
-        content = plain(config)
-        key = fine_tuning_key(content, model.key if model else None, target, self.config.threads)
-        if has_record(self.config.records, key):
-            return "cached"
-        checkpoint = self._checkpoint(key)
-        recorder = ScalingLawCallback(str(self.config.records))
-        recorder.key, recorder.config = key, content
-        trainer, module = stage.make(config, key, [checkpoint, recorder])
-        trainer.fit(module, datamodule=target, ckpt_path=checkpoint.resume_from(), weights_only=True)
+    def _fine_tune(self, job: Job) -> None:
+        target, stage = self.resolver.target(job.point), self.resolver.stage(job.point)
+        config = self.resolver.config(job)
+        checkpoint = self._checkpoint(job.key)
+        recorder = ScalingLawCallback(str(self.study.records))
+        recorder.key, recorder.config = job.key, plain(config)
+        trainer, module = stage.make(config, job.key, [checkpoint, recorder])
+        checkpoint.fit(trainer, module, target)
         trainer.test(module, datamodule=target, verbose=False)
         checkpoint.discard()
-        return "done"
 
     def _checkpoint(self, key: str) -> EpochCheckpoint:
-        path: Path = self.config.folder / "unfinished" / f"{key}.ckpt"
-        return EpochCheckpoint(path, self.config.checkpoint_interval)
+        return EpochCheckpoint(self.study.folder / "unfinished" / f"{key}.ckpt", self.study.checkpoint_interval)
+
+    def _close_loggers(self) -> None:
+        for stage in (self.resolver.pretrain, self.resolver.finetune, self.resolver.scratch):
+            stage.close_logger()
+
+
+@lru_cache(maxsize=1)
+def _source_model(folder: str) -> TrainedModel:
+    """A pretrained model, read once for the baselines that follow each other."""
+    return load_model(folder)
+
+
+def describe(job: Job) -> str:
+    """A job in words.
+
+    Args:
+        job: The job.
+    """
+    point = job.point
+    architecture = f"{point.architecture_name}, " if point.architecture else ""
+    if job.is_pretraining:
+        return f"pretraining ({architecture}source size {point.source_size}, seed {point.seed}, split {point.split})"
+    return (
+        f"cell ({architecture}{point.policy}, source size {point.source_size}, target size {point.target_size}, "
+        f"seed {point.seed}, split {point.split})"
+    )

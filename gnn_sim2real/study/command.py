@@ -1,7 +1,6 @@
 """`gnn-sim2real study run | status | report`."""
 
 import json
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.records import read_records
 from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
+from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.grid import FREEZE_POLICIES
 from gnn_sim2real.units import format_unit
 
@@ -23,7 +23,11 @@ _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--
        gnn-sim2real study report DIR [--publish PATH]
 
 run     computes all cells of the study that have no record yet, then reports; the same command goes on after a stop
-status  says how many cells are done, failed and waiting; also while the study runs
+          --launcher serial | processes | ray   in this process, in --workers K processes, on a Ray cluster (--address)
+          --shard i/N                           one of N parts, e.g. as one job of a SLURM array
+          --dry-run                             says what would be computed and how long it would take
+          --retry-failed                        tries cells again that failed before
+status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
 report  table, scaling law in words, scaling_law.png and summary.json from the records that are there
 
 A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
@@ -56,17 +60,32 @@ def study_command(words: list[str]) -> int:
 def _run(words: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import run_study
 
-    files, options = _split_config(words)
-    config = read_study(files, options)
-    outcomes = run_study(config)
+    files, words = _split_config(words)
+    study, options = read_study(files, words)
+    if options.dry_run:
+        from gnn_sim2real.study.dry_run import say_plan
+
+        say_plan(study, options, console)
+        return 0
+    outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
-    if any(config.records.glob("*.json")):
-        _report(config, console)
+    if any(study.records.glob("*.json")):
+        _report(study, console)
     if outcomes["failed"]:
-        console.print(
-            f"[bold red]{outcomes['failed']} cells failed[/]: their tracebacks are in {config.folder / 'failures'}"
-        )
+        _say_failures(study, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)
+
+
+def _say_failures(study: StudyConfig, count: int, console: Console) -> None:
+    """The first few failures in a line each, and what to do."""
+    failures = Failures(study.failures)
+    keys = sorted(failures.keys())
+    console.print(f"\n[bold red]{count} cells failed[/]; tracebacks and configurations are in {study.failures}")
+    for key in keys[:5]:
+        console.print(f"  {key[:8]} {failures.sentence(key)}", markup=False, highlight=False, soft_wrap=True)
+    if len(keys) > 5:
+        console.print(f"  and {len(keys) - 5} more")
+    console.print("once the cause is gone: the same command with --retry-failed")
 
 
 def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
@@ -85,21 +104,11 @@ def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _status(words: list[str], console: Console) -> int:
-    from gnn_sim2real.study.run import study_families
-    from gnn_sim2real.study.stage import Stage
+    from gnn_sim2real.study.status import say_status
 
     parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
     parser.add_argument("folder", type=Path, help="output folder of the study")
-    folder: Path = parser.parse_args(words).folder
-    config = load_kept_config(folder)
-    total = sum(len(family.points) for family in study_families(config, Stage("pretrain", config)))
-    records = read_records(config.records)
-    failed = len(list((folder / "failures").glob("*.txt")))
-    console.print(f"{len(records)} of {total} cells done, {total - len(records)} to do, {failed} failures on file")
-    for policy, count in sorted(Counter(record.cell.policy for record in records).items()):
-        console.print(f"  {policy}: {count}")
-    seconds = sum(record.provenance["seconds"] for record in records)
-    console.print(f"computing time so far: {seconds / 3600:.2f} h, pretraining not counted")
+    say_status(load_kept_config(parser.parse_args(words).folder), console)
     return 0
 
 

@@ -26,7 +26,11 @@ class StudyConfig:
         output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
         metric: Error of the curves.
         title: Heading of the figure.
-        workers: Number of processes.
+        launcher: Where cells are computed: in this process (`serial`), in processes of this machine (`processes`), or
+            on a Ray cluster (`ray`). Records are the same, digit for digit on one kind of CPU.
+        workers: Most cells at a time; as many as there are cores unless given.
+        address: Address of the Ray cluster, `auto` for the one this machine belongs to; one is started unless given.
+        gpus: GPUs of one cell on Ray; a fraction lets several cells share one. The YAMLs say `accelerator: gpu`.
         threads: Threads of one cell; enters the records, since sums in another order round differently.
         checkpoint_interval: A cell that takes longer than this resumes inside itself [s].
         overlays: Further YAMLs laid over both stages, such as configs/wandb.yaml.
@@ -39,7 +43,10 @@ class StudyConfig:
     output: str = "runs/study"
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
-    workers: int = 1
+    launcher: Literal["serial", "processes", "ray"] = "processes"
+    workers: int | None = None
+    address: str | None = None
+    gpus: float = 0.0
     threads: int = 1
     checkpoint_interval: float = 60.0
     overlays: list[str] = field(default_factory=list)
@@ -54,6 +61,56 @@ class StudyConfig:
         """Folder of the records."""
         return self.folder / "records"
 
+    @property
+    def failures(self) -> Path:
+        """Folder of what went wrong."""
+        return self.folder / "failures"
+
+    @property
+    def claims(self) -> Path:
+        """Folder of what is in work."""
+        return self.folder / "claims"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of a study, for machines that share a folder or whose folders are put together later.
+
+    Attributes:
+        number: Which part, from 1.
+        count: How many parts there are.
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Read `i/N`.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise ValueError(f"`--shard` takes i/N with i from 1 to N, e.g. 2/8, got {text!r}")
+        return cls(int(number), int(count))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What one run of a study does, other than the study itself.
+
+    Attributes:
+        shard: The part that this run computes; all unless given.
+        retry_failed: Whether jobs that failed before are tried again.
+        dry_run: Whether to say what would be computed, and how long it would take, instead.
+    """
+
+    shard: Shard | None = None
+    retry_failed: bool = False
+    dry_run: bool = False
+
 
 def study_parser() -> ArgumentParser:
     """Parser of a STUDY.yaml and of options that override it."""
@@ -64,18 +121,25 @@ def study_parser() -> ArgumentParser:
     )
     parser.add_argument("-c", "--config", action="config", help="the STUDY.yaml")
     parser.add_class_arguments(StudyConfig)
+    parser.add_argument(
+        "--shard", type=str | None, default=None, metavar="i/N", help="compute the i-th of N parts only"
+    )
+    parser.add_argument("--retry-failed", action="store_true", help="try cells again that failed before")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be computed and how long it would take, and stop"
+    )
     return parser
 
 
-def read_study(files: list[str], options: list[str]) -> StudyConfig:
-    """Read a study.
+def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOptions]:
+    """Read a study, and what this run of it is to do.
 
     Args:
         files: The STUDY.yaml, then YAMLs laid over both stages.
         options: Further words of the command line.
 
     Returns:
-        The study, its paths resolved.
+        The study, its paths resolved, and the options of the run.
 
     Raises:
         ValueError: If a file is not there or a number is out of range.
@@ -92,13 +156,25 @@ def read_study(files: list[str], options: list[str]) -> StudyConfig:
     settings = parser.parse_args(["--config", str(study), *options])
     made = parser.instantiate(settings)
     config = StudyConfig(**{each.name: made[each.name] for each in fields(StudyConfig)})
-    if config.workers < 1 or config.threads < 1:
-        raise ValueError(f"`workers` and `threads` must be at least 1, got {config.workers} and {config.threads}")
+    _check_numbers(config)
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((study.parent / getattr(config, stage)).resolve()))
+    config.output = str(Path(config.output).resolve())  # workers of a cluster start in other folders
     config.overlays = [str(Path(each).resolve()) for each in [*config.overlays, *map(str, overlays)]]
-    return config
+    shard = Shard.parse(settings.shard) if settings.shard else None
+    return config, RunOptions(shard, settings.retry_failed, settings.dry_run)
+
+
+def _check_numbers(config: StudyConfig) -> None:
+    for name in ("workers", "threads"):
+        number = getattr(config, name)
+        if number is not None and number < 1:
+            raise ValueError(f"`{name}` must be at least 1, got {number}")
+    if config.gpus < 0 or (config.gpus > 1 and config.gpus != int(config.gpus)):
+        raise ValueError(f"`gpus` must be a fraction below 1 or a whole number, got {config.gpus}")
+    if config.launcher != "ray" and (config.address or config.gpus):
+        raise ValueError("`address` and `gpus` are for the Ray cluster; add `--launcher ray`")
 
 
 def keep_config(config: StudyConfig) -> None:

@@ -65,6 +65,11 @@ class Point:
     split: int
     policy: str
 
+    @property
+    def architecture_name(self) -> str:
+        """Name of the encoder's class; empty where the YAML has it."""
+        return str(self.architecture["class_path"]).rpartition(".")[2] if self.architecture else ""
+
 
 @dataclass(frozen=True)
 class Family:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
 
 class EpochCheckpoint(Callback):
@@ -45,6 +45,22 @@ class EpochCheckpoint(Callback):
         """Restore the random state of a resumed training."""
         if self._random_state is not None:
             torch.set_rng_state(self._random_state)
+
+    def fit(self, trainer: Trainer, module: LightningModule, data: LightningDataModule) -> None:
+        """Train to the end, from where an interrupted training stopped.
+
+        Args:
+            trainer: Has this callback.
+            module: What to train.
+            data: What on.
+
+        Raises:
+            KeyboardInterrupt: If the user stopped it; Lightning would end the process instead.
+        """
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=self.resume_from(), weights_only=True)
+        except SystemExit as stop:
+            raise KeyboardInterrupt from stop
 
     def resume_from(self) -> str | None:
         """The checkpoint of an interrupted training, if there is a readable one."""

@@ -1,12 +1,12 @@
-"""Running a study: families of cells over processes, with progress; what is there already is not repeated."""
+"""Running a study: what is missing, in the right order, wherever the launcher computes it."""
 
-import multiprocessing
-import os
+import logging
+import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import (
@@ -18,94 +18,112 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from gnn_sim2real.study.config import StudyConfig, keep_config
-from gnn_sim2real.study.grid import Family, families
-from gnn_sim2real.study.stage import Stage
+from gnn_sim2real.study.cells import describe
+from gnn_sim2real.study.config import RunOptions, StudyConfig, keep_config
+from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.launch import JobLostError, Launcher, make_launcher
+from gnn_sim2real.study.plan import Plan, keep_plan, look, make_plan, take_shard
+from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 2
+"""A job whose process is killed so many times is taken to be the cause."""
 
 
-def run_study(config: StudyConfig) -> Counter[str]:
+def run_study(study: StudyConfig, options: RunOptions = RunOptions()) -> Counter[str]:  # noqa: B008 (frozen)
     """Compute all cells that have no record yet.
 
     Args:
-        config: The study.
+        study: The study.
+        options: Which of them; all that did not fail before unless given.
 
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
     """
-    stages = [Stage("pretrain", config), Stage("finetune", config), Stage("scratch", config)]
-    work = study_families(config, stages[0])
-    keep_config(config)
-    for stage in stages:
-        stage.keep_config()
-    outcomes: Counter[str] = Counter()
-    total = sum(len(family.points) for family in work)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cells"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("Study", total=total)
-        for outcome in _outcomes(config, work):
-            outcomes[outcome] += 1
-            progress.update(bar, advance=1)
-    return outcomes
+    plan = plan_study(study)
+    if options.shard is not None:
+        plan = take_shard(plan, options.shard)
+    failures = Failures(study.failures)
+    if options.retry_failed:
+        for job in (*plan.models.values(), *plan.cells):
+            failures.forget(job.key)
+    schedule = Schedule(plan, look(study), failures.keys())
+    if schedule.is_finished:
+        return schedule.outcomes
+    launcher = make_launcher(study)
+    try:
+        with _stop_on_sigterm(), Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
+            bar = progress.add_task("Study", total=len(plan.cells), completed=schedule.outcomes.total())
+            for _ in _drive(schedule, launcher, failures):
+                progress.update(bar, completed=schedule.outcomes.total())
+    finally:
+        launcher.close()
+    return schedule.outcomes
 
 
-def study_families(config: StudyConfig, pretrain: Stage) -> list[Family]:
-    """All cells of a study, grouped by the pretrained model they share.
+def plan_study(study: StudyConfig) -> Plan:
+    """Plan a study, and write plan and configurations into its folder.
 
     Args:
-        config: The study.
-        pretrain: Its first stage, whose source is the same in every split or not.
+        study: The study.
     """
-    return families(config.axes, shared_by_splits=pretrain.data.remove == "all")
+    resolver = Resolver(study)
+    plan = make_plan(study, resolver)
+    keep_config(study)
+    for stage in (resolver.pretrain, resolver.finetune, resolver.scratch):
+        stage.keep_config()
+    keep_plan(plan, study)
+    return plan
 
 
-def _outcomes(config: StudyConfig, work: list[Family]) -> Iterator[str]:
-    """Outcome of each cell, as they come."""
-    if config.workers == 1:
-        from gnn_sim2real.study.cells import CellRunner
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("cells"),
+    TimeElapsedColumn(),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+)
 
-        runner = CellRunner(config)
-        for family in work:
-            yield from runner.run(family)
+
+def _drive(schedule: Schedule, launcher: Launcher, failures: Failures) -> Iterator[Job]:
+    """Keep the launcher busy until every cell has an outcome; yields each job that ended."""
+    attempts: Counter[str] = Counter()
+    while not schedule.is_finished:
+        while launcher.has_room() and (job := schedule.next()) is not None:
+            launcher.submit(job)
+        for job, outcome in launcher.finished(timeout=1.0):
+            if isinstance(outcome, JobLostError):
+                attempts[job.key] += 1
+                if attempts[job.key] < MAX_ATTEMPTS:
+                    logger.warning("%s is started again: %s", describe(job), outcome)
+                    schedule.give_back(job)
+                    continue
+                failures.keep(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
+                logger.error("%s failed: %s, %d times", describe(job), outcome, MAX_ATTEMPTS)
+                schedule.settle(job, "failed")
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                schedule.settle(job, outcome)
+            yield job
+
+
+@contextmanager
+def _stop_on_sigterm() -> Iterator[None]:
+    """Take the signal by which a cluster ends a job like Ctrl-C: workers are stopped and claims released."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
+        yield
         return
-    # Each process gets its own threads; without this all of them spin on the same cores.
-    os.environ["OMP_NUM_THREADS"] = str(config.threads)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(config.workers, mp_context=context, initializer=_start, initargs=(config,)) as pool:
-        futures: list[Future[list[str]]] = [pool.submit(_run_family, family) for family in work]
-        for future in as_completed(futures):
-            yield from future.result()
-
-
-_RUNNER = None
-
-
-def _start(config: StudyConfig) -> None:
-    """Make the runner of a worker process, once."""
-    global _RUNNER  # noqa: PLW0603 (what a pool's initializer is for)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    from gnn_sim2real.logs import set_up_logging
-    from gnn_sim2real.study.cells import CellRunner
-
-    set_up_logging()
-    _RUNNER = CellRunner(config)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Stop this process when the study was killed; nobody would take its results."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
-def _run_family(family: Family) -> list[str]:
-    if _RUNNER is None:
-        raise RuntimeError("the worker process was not started by this study")
-    return list(_RUNNER.run(family))
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -57,13 +57,22 @@ class Stage:
         text = self.parser.dump(self._config, skip_none=False)
         write_atomically(self.study.folder / f"{self.name}.yaml", text.encode())
 
-    def make(self, config: Any, key: str, callbacks: list[Callback]) -> tuple[Trainer, PropertyRegression]:
+    @property
+    def trainer_settings(self) -> dict[str, Any]:
+        """Settings of the trainer as the YAML has them."""
+        settings: dict[str, Any] = self._config.trainer.as_dict()
+        return settings
+
+    def make(
+        self, config: Any, key: str, callbacks: list[Callback], track: bool = True
+    ) -> tuple[Trainer, PropertyRegression]:
         """Trainer and task of one cell, the same whatever ran before in this process.
 
         Args:
             config: From `config`.
             key: The cell's.
             callbacks: In place of the YAML's callbacks that write records.
+            track: Whether W&B gets to know, where it is asked for.
         """
         seed_everything(config.seed_everything, verbose=False)
         made = self.parser.instantiate(config)
@@ -71,7 +80,7 @@ class Stage:
         own = settings.pop("callbacks", None) or []
         own = own if isinstance(own, list) else [own]
         own = [callback for callback in own if not isinstance(callback, ScalingLawCallback)]
-        project = self.wandb_project
+        project = self.wandb_project if track else None
         self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
         if self.logger is not None:
             self.logger.log_hyperparams(plain(config))

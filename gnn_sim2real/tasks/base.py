@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
+from gnn_sim2real.errors import TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
@@ -103,6 +104,19 @@ class PropertyRegression(LightningModule, ABC):
         loss, count = self.masked_loss(batch)
         self.log("train/loss", loss, batch_size=int(count), on_step=False, on_epoch=True)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Stop a training that came to nothing, rather than store what it ended with.
+
+        Raises:
+            TrainingDivergedError: If the loss is not finite.
+        """
+        loss = self.trainer.callback_metrics.get("train/loss")
+        if loss is not None and not bool(torch.isfinite(loss)):
+            raise TrainingDivergedError(
+                f"the training loss is {float(loss)} in epoch {self.current_epoch + 1}; lower the learning rate, set "
+                "`trainer.gradient_clip_val`, or look for absurd values in the data"
+            )
 
     def validation_step(self, batch: GraphBatch, batch_number: int) -> None:
         """Collect the loss of the validation part."""

@@ -8,7 +8,8 @@ from gnn_sim2real.scaling.records import read_records
 from gnn_sim2real.study import cells
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.config import read_study
-from gnn_sim2real.study.grid import Axes, families
+from gnn_sim2real.study.grid import Axes
+from gnn_sim2real.study.plan import make_plan
 
 
 class Killed(BaseException):
@@ -30,20 +31,23 @@ def killing(make, epoch):
 
 
 def run(study_files, name, monkeypatch, kill_epochs=()):
-    config = read_study(
+    study, _ = read_study(
         [str(study_files / "study.yaml")], ["--output", str(study_files / name), "--checkpoint_interval", "0"]
     )
-    config.axes = Axes([20], [10], policy=["none"])
-    (family,) = families(config.axes, False)
+    study.axes = Axes([20], [10], policy=["none"])
     for epoch in kill_epochs:
-        runner = CellRunner(config)
-        for stage in (runner.pretrain, runner.finetune):
+        runner = CellRunner(study)
+        (cell,), models = (plan := make_plan(study, runner.resolver)).cells, plan.models
+        for stage in (runner.resolver.pretrain, runner.resolver.finetune):
             monkeypatch.setattr(stage, "make", killing(stage.make, epoch))
         with pytest.raises(Killed):
-            list(runner.run(family))
-    assert list(CellRunner(config).run(family)) == ["done"]
-    (record,) = read_records(config.records)
-    (model,) = (config.folder / "models").iterdir()
+            [runner.run(job) for job in (*models.values(), cell)]
+    runner = CellRunner(study)
+    plan = make_plan(study, runner.resolver)
+    outcomes = [runner.run(job) for job in (*plan.models.values(), *plan.cells)]
+    assert outcomes[-1] == "done"
+    (record,) = read_records(study.records)
+    (model,) = (study.folder / "models").iterdir()
     return record, (model / "weights.safetensors").read_bytes()
 
 

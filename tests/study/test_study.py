@@ -1,26 +1,14 @@
 """The engine on a real, small grid: every record once, the same digits however it was run."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+from studies import NUM_CELLS, results
 
 from gnn_sim2real.cli import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import load_model
 from gnn_sim2real.scaling.records import read_errors, read_records
-
-NUM_CELLS = 2 * (5 + 4 + 1) + 1
-
-
-def results(folder: Path) -> dict[str, object]:
-    """Key and result of each record; provenance is not part of the result."""
-    return {record.key: (record.cell, dict(record.metrics)) for record in read_records(folder / "records")}
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
@@ -74,40 +62,6 @@ def test_test_part_is_the_same_along_a_curve(undisturbed):
     assert len(parts) == 1
 
 
-def test_two_processes_give_the_same_digits(undisturbed, study_files):
-    other = study_files / "parallel"
-    command = ["study", "run", "-c", str(study_files / "study.yaml"), "--workers", "2", "--output", str(other)]
-    assert main(command) == 0
-    assert results(other) == results(undisturbed)
-
-
-def test_killed_at_any_moment_the_same_command_goes_on(undisturbed, study_files):
-    other = study_files / "killed"
-    command = [sys.executable, "-c", "from gnn_sim2real.cli import main; raise SystemExit(main())"]
-    command += ["study", "run", "-c", str(study_files / "study.yaml"), "--output", str(other)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for records_before_kill in (1, 7):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while len(list((other / "records").glob("*.json"))) < 2 * records_before_kill and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert len(list((other / "records").glob("*.json"))) >= 2 * records_before_kill
-    assert main(command[3:]) == 0
-    assert results(other) == results(undisturbed)
-
-
-def test_a_failing_cell_stops_no_other_and_is_said(study_files, capfd):
-    study = (study_files / "study.yaml").read_text().replace("- 10\n  seed", "- 10\n  - 9999\n  seed")
-    (study_files / "study.yaml").write_text(study)
-    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 1
-    assert len(results(study_files / "out")) == NUM_CELLS
-    assert "cells failed" in capfd.readouterr().out
-    (failure, *_) = (study_files / "out" / "failures").glob("*.txt")
-    assert "`size` must be from 2 to" in failure.read_text()
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -115,6 +69,10 @@ def test_a_failing_cell_stops_no_other_and_is_said(study_files, capfd):
         (("pretrain.yaml", "nowhere.yaml"), "there is no configuration"),
         (("- none", "- nune"), "nune"),
         (("output:", "outputt:"), "outputt"),
+        (("- 10\n  seed", "- 9999\n  seed"), "cannot have the cell of source size 0, target size 9999"),
+        (("axes:", "gpus: 1.5\naxes:"), "`gpus` must be a fraction below 1 or a whole number"),
+        (("axes:", "gpus: 1\naxes:"), "are for the Ray cluster"),
+        (("axes:", "workers: 0\naxes:"), "`workers` must be at least 1"),
     ],
 )
 def test_a_wrong_study_is_answered_in_words(study_files, capfd, change, sentence):

@@ -1,0 +1,124 @@
+"""Where jobs are computed: the contract of a launcher, the simplest one, and the settings of worker processes."""
+
+import os
+import platform
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from gnn_sim2real.study.cells import CellRunner, Outcome
+from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.resolve import Job
+
+
+class JobLostError(Exception):
+    """A process or a machine was lost while it computed a job; not the fault of the job, as far as one knows."""
+
+
+class Launcher(Protocol):
+    """Computes jobs, some at a time."""
+
+    def has_room(self) -> bool:
+        """Whether another job can be started now."""
+
+    def submit(self, job: Job) -> None:
+        """Start a job."""
+
+    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+        """Jobs that ended since the last call; waits for one, but not longer than this [s].
+
+        An exception stands for what stopped the worker itself; `JobLostError` if the job may be tried again.
+        """
+
+    def close(self) -> None:
+        """Stop all workers at once; what they were computing is not lost beyond its last checkpoint."""
+
+
+class Serial:
+    """Computes one job after the other in this process.
+
+    Args:
+        study: The study.
+    """
+
+    def __init__(self, study: StudyConfig) -> None:
+        self._runner = CellRunner(study)
+        self._jobs: deque[Job] = deque()
+
+    def has_room(self) -> bool:
+        """Whether no job is due."""
+        return not self._jobs
+
+    def submit(self, job: Job) -> None:
+        """Keep a job until it is asked for."""
+        self._jobs.append(job)
+
+    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+        """Compute the job that is due."""
+        if not self._jobs:
+            return []
+        job = self._jobs.popleft()
+        return [(job, self._runner.run(job))]
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def make_launcher(study: StudyConfig) -> Launcher:
+    """The launcher that a study asks for.
+
+    Args:
+        study: The study.
+    """
+    if study.launcher == "ray":
+        from gnn_sim2real.study.ray_cluster import RayCluster
+
+        return RayCluster(study)
+    if study.launcher == "processes":
+        from gnn_sim2real.study.processes import Processes
+
+        return Processes(study)
+    return Serial(study)
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """Settings of worker processes that were measured to pay; what the user has set stays.
+
+    One thread library per worker and no more threads than it was given; waiting threads sleep, since spinning ones are
+    several times slower where another process wants the core; large blocks of memory are kept rather than returned to
+    the system and fetched again each step (glibc).
+
+    Args:
+        threads: Threads of one worker.
+    """
+    wanted = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    if threads > 1:
+        wanted["OMP_WAIT_POLICY"] = "PASSIVE"
+    if platform.libc_ver()[0] == "glibc":
+        wanted |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+    return {name: os.environ.get(name, value) for name, value in wanted.items()}
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started in the block.
+
+    Args:
+        values: The variables.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which on a shared machine are fewer than it has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

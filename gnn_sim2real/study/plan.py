@@ -1,0 +1,144 @@
+"""All jobs of a study with their keys, and what of them is there: what a run works through and what `status` counts."""
+
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gnn_sim2real.files import write_atomically
+from gnn_sim2real.library import DESCRIPTION_FILE
+from gnn_sim2real.progress import track
+from gnn_sim2real.study.config import Shard, StudyConfig
+from gnn_sim2real.study.grid import families
+from gnn_sim2real.study.resolve import Job, Resolver
+
+PLAN_FILE = "plan.parquet"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a study.
+
+    Attributes:
+        cells: In the order in which they are computed, those of one pretrained model together; each record once.
+        models: The pretrainings that cells need, by key.
+    """
+
+    cells: tuple[Job, ...]
+    models: dict[str, Job]
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a study's folder holds.
+
+    Attributes:
+        records: Keys of the records.
+        models: Keys of the pretrained models.
+    """
+
+    records: frozenset[str]
+    models: frozenset[str]
+
+
+def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
+    """Resolve every point of the grid.
+
+    Args:
+        study: The study.
+        resolver: Of the same study.
+
+    Raises:
+        ValueError: If a point cannot be, e.g. asks for more materials than there are.
+    """
+    shared = resolver.pretrain.data.remove == "all"
+    points = [point for family in families(study.axes, shared) for point in family.points]
+    cells: dict[str, Job] = {}
+    models: dict[str, Job] = {}
+    for point in track(points, "Planning"):
+        try:
+            job = resolver.job(point)
+        except ValueError as error:
+            raise ValueError(
+                f"the study cannot have the cell of source size {point.source_size}, target size {point.target_size}, "
+                f"split {point.split}: {error}"
+            ) from error
+        cells.setdefault(job.key, job)
+        if job.model is not None and job.model not in models:
+            models[job.model] = resolver.pretraining(point)
+    return Plan(tuple(cells.values()), models)
+
+
+def take_shard(plan: Plan, shard: Shard) -> Plan:
+    """One part of a plan; no pretrained model is needed by two parts.
+
+    Args:
+        plan: The whole.
+        shard: Which part.
+    """
+    groups = list(dict.fromkeys(job.model or job.key for job in plan.cells))
+    # Shifted by one after each round, or one part would get the largest source size of every seed.
+    mine = {
+        group for rank, group in enumerate(groups) if (rank + rank // shard.count) % shard.count == shard.number - 1
+    }
+    cells = tuple(job for job in plan.cells if (job.model or job.key) in mine)
+    return Plan(cells, {key: job for key, job in plan.models.items() if key in mine})
+
+
+def look(study: StudyConfig) -> Present:
+    """What is there, from the names of the files alone."""
+    records = frozenset(name[:-5] for name in _names(study.records) if name.endswith(".json") and "." not in name[:-5])
+    folder = study.folder / "models"
+    models = frozenset(name for name in _names(folder) if (folder / name / DESCRIPTION_FILE).exists())
+    return Present(records, models)
+
+
+def keep_plan(plan: Plan, study: StudyConfig) -> None:
+    """Write a plan into the study's folder, where `status` finds it.
+
+    Args:
+        plan: The whole plan.
+        study: Its study.
+    """
+    import pandas
+
+    columns: dict[str, Any] = {
+        "key": [job.key for job in plan.cells],
+        "model": [job.model for job in plan.cells],
+        "architecture": [job.point.architecture_name for job in plan.cells],
+        "source_size": [str(job.point.source_size) for job in plan.cells],
+        "target_size": [str(job.point.target_size) for job in plan.cells],
+        "seed": [job.point.seed for job in plan.cells],
+        "split": [job.point.split for job in plan.cells],
+        "policy": [job.point.policy for job in plan.cells],
+    }
+    content = io.BytesIO()
+    pandas.DataFrame(columns).to_parquet(content, index=False)
+    write_atomically(study.folder / PLAN_FILE, content.getvalue())
+
+
+def load_plan(folder: Path) -> Any:
+    """Read the plan of a study's folder.
+
+    Returns:
+        A pandas `DataFrame`, one row a cell.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    import pandas
+
+    path = folder / PLAN_FILE
+    if not path.exists():
+        raise ValueError(f"{folder} has no {PLAN_FILE}: the study has not been planned yet; `study run` does it first")
+    return pandas.read_parquet(path)
+
+
+def _names(folder: Path) -> Iterable[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,113 @@
+"""Jobs in processes of this machine, one thread each: the default engine."""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from multiprocessing.connection import Connection
+
+from gnn_sim2real.logs import quiet_lightning, set_up_logging
+from gnn_sim2real.study.cells import CellRunner, Outcome
+from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.launch import JobLostError, available_cores, environment, worker_environment
+from gnn_sim2real.study.resolve import Job
+
+logger = logging.getLogger(__name__)
+
+
+class Processes:
+    """Computes jobs in processes of this machine.
+
+    Each process is a pool of its own, so that one that is killed takes no other with it.
+
+    Args:
+        study: The study; `workers` says how many processes.
+    """
+
+    def __init__(self, study: StudyConfig) -> None:
+        self._study = study
+        self._environment = worker_environment(study.threads)
+        count = study.workers or max(1, available_cores() // study.threads)
+        logger.info(
+            "%d worker processes with %s",
+            count,
+            " ".join(f"{name}={value}" for name, value in self._environment.items()),
+        )
+        self._context = multiprocessing.get_context("spawn")
+        # Workers read from a pipe into which nobody writes: it ends when the study stops, or is killed.
+        self._pipe, self._lifeline = self._context.Pipe(duplex=False)
+        self._idle = [self._start() for _ in range(count)]
+        self._running: dict[Future[Outcome], tuple[Job, ProcessPoolExecutor]] = {}
+
+    def has_room(self) -> bool:
+        """Whether a process has nothing to do."""
+        return bool(self._idle)
+
+    def submit(self, job: Job) -> None:
+        """Give a job to an idle process."""
+        pool = self._idle.pop()
+        with environment(self._environment):  # a process starts with its first job
+            self._running[pool.submit(_run, job)] = (job, pool)
+
+    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+        """Wait for a process to end its job."""
+        if not self._running:
+            time.sleep(timeout)
+        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
+        ended: list[tuple[Job, Outcome | BaseException]] = []
+        for future in done:
+            job, pool = self._running.pop(future)
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                pool.shutdown(wait=False)
+                pool = self._start()
+                error = JobLostError("its process was killed, perhaps for want of memory")
+            self._idle.append(pool)
+            ended.append((job, error or future.result()))
+        return ended
+
+    def close(self) -> None:
+        """Kill the processes; all files are written whole or not at all."""
+        self._lifeline.close()
+        for pool in [*self._idle, *(pool for _, pool in self._running.values())]:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, self._context, _set_up_worker, (self._study, self._pipe))
+
+
+_STUDY: StudyConfig | None = None
+"""The study of a worker process."""
+
+
+def _set_up_worker(study: StudyConfig, pipe: Connection) -> None:
+    global _STUDY  # noqa: PLW0603 (what a pool's initializer is for)
+    _STUDY = study
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study itself ends its workers
+    threading.Thread(target=_end_with_study, args=(pipe,), daemon=True).start()
+    set_up_logging()
+    quiet_lightning()
+
+
+def _end_with_study(pipe: Connection) -> None:
+    """End this process when the study does: nobody would take its results."""
+    with contextlib.suppress(EOFError, OSError):
+        pipe.recv_bytes()
+    os._exit(1)
+
+
+@cache
+def _runner() -> CellRunner:
+    if _STUDY is None:
+        raise RuntimeError("this worker process was not started by a study")
+    return CellRunner(_STUDY)
+
+
+def _run(job: Job) -> Outcome:
+    return _runner().run(job)

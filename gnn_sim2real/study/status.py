@@ -1,0 +1,160 @@
+"""How far a study is, read from its folder while it runs or not."""
+
+import json
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gnn_sim2real.library import DESCRIPTION_FILE
+from gnn_sim2real.study.claims import Claims
+from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.plan import load_plan, look
+
+_SAMPLE = 50
+"""Files of each kind whose times are read; a study may have a million."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is.
+
+    Attributes:
+        done: Cells with a record.
+        running: Cells and pretrainings in work, by host.
+        failed: Cells that failed, or whose pretraining did.
+        waiting: Cells that are neither.
+        models_done: Pretrained models that are there.
+        models: Pretrained models that cells need.
+        by_policy: Done and all cells of each policy.
+        seconds_left: Computing time of what is left, from what was measured so far; None where nothing was.
+    """
+
+    done: int
+    running: Counter[str]
+    failed: int
+    waiting: int
+    models_done: int
+    models: int
+    by_policy: dict[str, tuple[int, int]]
+    seconds_left: float | None
+
+
+def get_status(study: StudyConfig) -> Status:
+    """Look at a study's folder.
+
+    Args:
+        study: The study.
+
+    Raises:
+        ValueError: If it has not been planned yet.
+    """
+    plan, present = load_plan(study.folder), look(study)
+    failures = Failures(study.failures).keys()
+    done = plan["key"].isin(present.records)
+    failed = ~done & (plan["key"].isin(failures) | plan["model"].isin(failures))
+    claims = Claims(study.claims).running()
+    in_work = plan["key"].isin({claim.key for claim in claims})
+    models = set(plan["model"].dropna().unique())
+    policies = plan["policy"].groupby(plan["policy"]).size()
+    done_policies = plan.loc[done, "policy"].value_counts()
+    return Status(
+        done=int(done.sum()),
+        running=Counter(claim.host for claim in claims),
+        failed=int(failed.sum()),
+        waiting=int((~done & ~failed & ~in_work).sum()),
+        models_done=len(models & present.models),
+        models=len(models),
+        by_policy={str(name): (int(done_policies.get(name, 0)), int(count)) for name, count in policies.items()},
+        seconds_left=_seconds_left(study, plan[~done & ~failed], plan[done], models, present.models),
+    )
+
+
+def say_status(study: StudyConfig, console: Console) -> None:
+    """Print how far a study is.
+
+    Args:
+        study: The study.
+        console: Where to.
+    """
+    status = get_status(study)
+    total = sum(count for _, count in status.by_policy.values())
+    running = sum(status.running.values())
+    console.print(
+        f"{status.done} of {total} cells done, {running} running, {status.failed} failed, {status.waiting} waiting; "
+        f"{status.models_done} of {status.models} pretrained models"
+    )
+    for host, count in sorted(status.running.items()):
+        console.print(f"  {count} running on {host}")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("policy", "done", "of"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for policy, (done, count) in sorted(status.by_policy.items()):
+        table.add_row(policy, str(done), str(count))
+    console.print(table)
+    if status.done + status.failed == total:
+        console.print("nothing is left to compute" + (", but some cells failed" if status.failed else ""))
+    elif status.seconds_left is None:
+        console.print("time left: not known before the first cells are done")
+    else:
+        at_once = running or study.workers or 1
+        console.print(
+            f"time left: about {format_time(status.seconds_left / at_once)} with {at_once} at a time "
+            f"({format_time(status.seconds_left)} of computing)" + ("" if running else "; nothing runs now")
+        )
+    failures = Failures(study.failures)
+    for key in sorted(failures.keys())[:3]:
+        console.print(f"  failed: {failures.sentence(key)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def format_time(seconds: float) -> str:
+    """A time as one reads it.
+
+    Args:
+        seconds: The time [s].
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _seconds_left(
+    study: StudyConfig, left: Any, done: Any, models: set[str], models_there: frozenset[str]
+) -> float | None:
+    """Mean times of what is done, by kind, times the number of what is left."""
+    if left.empty:
+        return 0.0
+    chosen = random.Random(0)  # noqa: S311 (a sample)
+    times: dict[str, list[float]] = defaultdict(list)
+    for policy, keys in done.groupby("policy")["key"]:
+        for key in chosen.sample(list(keys), min(_SAMPLE, len(keys))):
+            times[str(policy)] += _recorded_seconds(study.records / f"{key}.json", "provenance")
+    known = sorted(models & models_there)
+    for key in chosen.sample(known, min(_SAMPLE, len(known))):
+        times["pretraining"] += _recorded_seconds(
+            study.folder / "models" / key / DESCRIPTION_FILE, "card", "provenance"
+        )
+    if not times:
+        return None
+    missing = Counter({str(policy): int(count) for policy, count in left["policy"].value_counts().items()})
+    missing["pretraining"] = len(set(left["model"].dropna().unique()) - models_there)
+    usual = fmean(value for values in times.values() for value in values)
+    return sum(count * (fmean(times[kind]) if times[kind] else usual) for kind, count in missing.items())
+
+
+def _recorded_seconds(path: Path, *entries: str) -> list[float]:
+    try:
+        content = json.loads(path.read_text())
+        for entry in entries:
+            content = content[entry]
+        return [float(content["seconds"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # a file that is being moved or is no record does not stop the rest
