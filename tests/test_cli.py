@@ -130,7 +130,16 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
         (["--help"], ["fit", "validate", "test", "predict", "study"]),
         (["--version"], ["gnn-sim2real 0."]),
         (["study", "--help"], ["STUDY.yaml", "status", "report"]),
-        (["study", "run", "--help"], ["--axes.source_size", "Number of processes", "--output"]),
+        (
+            ["study", "run", "--help"],
+            [
+                "--axes.source_size",
+                "Most cells at a time",
+                "--launcher {serial,processes,ray}",
+                "--retry-failed",
+                "--output",
+            ],
+        ),
         (["fit", "--help"], ["--trainer.max_epochs", "--model", "--data", "--ckpt_path"]),
         (["predict", "--help"], ["--prediction.output", "The CSV."]),
         (

@@ -21,7 +21,7 @@ from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.config import RunOptions, StudyConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.grid import FREEZE_POLICIES
-from gnn_sim2real.study.launch import available_cores
+from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.schedule import Schedule

@@ -21,7 +21,7 @@ from rich.progress import (
 from gnn_sim2real.study.cells import describe
 from gnn_sim2real.study.config import RunOptions, StudyConfig, keep_config
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.launch import JobLostError, Launcher, make_launcher
+from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import Plan, keep_plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.schedule import Schedule

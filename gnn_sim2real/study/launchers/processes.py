@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from gnn_sim2real.logs import quiet_lightning, set_up_logging
 from gnn_sim2real.study.cells import CellRunner, Outcome
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.launch import JobLostError, available_cores, environment, worker_environment
+from gnn_sim2real.study.launchers.base import JobLostError, available_cores, environment, worker_environment
 from gnn_sim2real.study.resolve import Job
 
 logger = logging.getLogger(__name__)

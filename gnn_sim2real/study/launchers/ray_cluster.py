@@ -2,11 +2,12 @@
 
 import logging
 import os
+import socket
 from typing import Any
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.launch import JobLostError, worker_environment
+from gnn_sim2real.study.launchers.base import JobLostError, worker_environment
 from gnn_sim2real.study.resolve import Job
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class RayCluster:
         except ImportError as error:
             raise ValueError("`--launcher ray` needs Ray: pip install 'gnn-sim2real[ray]'") from error
         self._ray, self._study = ray, study
+        _require_answer(study.address)
         own = {name: os.environ[name] for name in _FORWARDED if name in os.environ}
         try:
             ray.init(
@@ -41,10 +43,11 @@ class RayCluster:
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"no Ray cluster answers at {study.address or 'this machine'} ({' '.join(str(error).split())}); start "
-                "one with `ray start --head`; where it has a token, set RAY_AUTH_MODE=token for every process"
+                f"Ray cannot be used at {study.address or 'this machine'} ({' '.join(str(error).split())}); start a "
+                "cluster with `ray start --head`; where it has a token, set RAY_AUTH_MODE=token for every process"
             ) from error
-        task = ray.remote(num_cpus=study.threads, num_gpus=study.gpus, max_retries=3)(_run)
+        # Without max_calls Ray would end a worker after each task on a GPU, and the next would read all data again.
+        task = ray.remote(num_cpus=study.threads, num_gpus=study.gpus, max_retries=3, max_calls=0)(_run)
         self._start = task.remote
         self._handle = ray.put(study)
         self._running: dict[Any, Job] = {}
@@ -83,6 +86,20 @@ class RayCluster:
         there = self._ray.cluster_resources()
         slots = there.get("CPU", 0) // self._study.threads
         return int(min(slots, there.get("GPU", 0) / self._study.gpus) if self._study.gpus else slots)
+
+
+def _require_answer(address: str | None) -> None:
+    """Ray itself would wait for minutes at an address where nobody is."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise ValueError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with `ray start --head`, "
+            "which prints its address, or take `--address auto` on a machine of it"
+        ) from error
 
 
 _RUNNERS: dict[str, CellRunner] = {}

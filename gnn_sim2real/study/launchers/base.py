@@ -1,14 +1,12 @@
-"""Where jobs are computed: the contract of a launcher, the simplest one, and the settings of worker processes."""
+"""The contract of a launcher, and the settings of worker processes."""
 
 import os
 import platform
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.cells import Outcome
 from gnn_sim2real.study.resolve import Job
 
 
@@ -33,53 +31,6 @@ class Launcher(Protocol):
 
     def close(self) -> None:
         """Stop all workers at once; what they were computing is not lost beyond its last checkpoint."""
-
-
-class Serial:
-    """Computes one job after the other in this process.
-
-    Args:
-        study: The study.
-    """
-
-    def __init__(self, study: StudyConfig) -> None:
-        self._runner = CellRunner(study)
-        self._jobs: deque[Job] = deque()
-
-    def has_room(self) -> bool:
-        """Whether no job is due."""
-        return not self._jobs
-
-    def submit(self, job: Job) -> None:
-        """Keep a job until it is asked for."""
-        self._jobs.append(job)
-
-    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
-        """Compute the job that is due."""
-        if not self._jobs:
-            return []
-        job = self._jobs.popleft()
-        return [(job, self._runner.run(job))]
-
-    def close(self) -> None:
-        """Nothing to stop."""
-
-
-def make_launcher(study: StudyConfig) -> Launcher:
-    """The launcher that a study asks for.
-
-    Args:
-        study: The study.
-    """
-    if study.launcher == "ray":
-        from gnn_sim2real.study.ray_cluster import RayCluster
-
-        return RayCluster(study)
-    if study.launcher == "processes":
-        from gnn_sim2real.study.processes import Processes
-
-        return Processes(study)
-    return Serial(study)
 
 
 def worker_environment(threads: int) -> dict[str, str]:

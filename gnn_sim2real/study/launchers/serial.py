@@ -1,0 +1,37 @@
+"""Jobs in this process, one after the other."""
+
+from collections import deque
+
+from gnn_sim2real.study.cells import CellRunner, Outcome
+from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.resolve import Job
+
+
+class Serial:
+    """Computes one job after the other in this process.
+
+    Args:
+        study: The study.
+    """
+
+    def __init__(self, study: StudyConfig) -> None:
+        self._runner = CellRunner(study)
+        self._jobs: deque[Job] = deque()
+
+    def has_room(self) -> bool:
+        """Whether no job is due."""
+        return not self._jobs
+
+    def submit(self, job: Job) -> None:
+        """Keep a job until it is asked for."""
+        self._jobs.append(job)
+
+    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+        """Compute the job that is due."""
+        if not self._jobs:
+            return []
+        job = self._jobs.popleft()
+        return [(job, self._runner.run(job))]
+
+    def close(self) -> None:
+        """Nothing to stop."""
