@@ -17,7 +17,7 @@ from gnn_sim2real.scaling.records import (
     Record,
     numbers_only,
     provenance,
-    read_records,
+    read_results,
     record_key,
     write_record,
 )
@@ -60,7 +60,7 @@ class ScalingLawCallback(Callback):
         )
         rows, prediction, _ = pl_module.test_result()
         write_record(self.folder, record, data.absolute_errors(rows, prediction))
-        if trainer.logger is not None:
+        if trainer.logger is not None and self.key is None:  # a study fits its laws once, for its report
             log_law(self.folder, record, trainer.logger)
 
 
@@ -151,7 +151,7 @@ def log_law(folder: Path, record: Record, target: Logger) -> None:
     from gnn_sim2real.scaling.curves import curve_of, fit_curves, group_curves
     from gnn_sim2real.scaling.report import draw_figure
 
-    records = [other for other in read_records(folder) if other.property == record.property]
+    records = [other for other in read_results(folder) if other.property == record.property]
     laws = fit_curves(group_curves(records))
     law = laws.get(curve_of(record))
     if law is None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.files import write_json
-from gnn_sim2real.scaling.records import read_records
+from gnn_sim2real.scaling.records import read_records, read_results
 from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
@@ -131,7 +131,7 @@ def _report(config: StudyConfig, console: Console) -> None:
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 
-    records = read_records(config.records)
+    records = read_results(config.records)
     summary = write_report(records, config.folder, config.metric, config.title)
     if config.overlays and (project := Stage("finetune", config).wandb_project):
         log_report(project, config.folder, records, summary["laws"])
