@@ -35,8 +35,10 @@ class ALIGNN(Encoder):
     whatever the structure: polymorphs of an element could not be told apart. As published: not smooth, the output jumps
     where an atom enters or leaves the neighbor list.
 
-    Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each a vector of `hidden_dim` that stays in
-    memory for the backward pass about ten times a layer. Lower `angle_cutoff` or the batch size if memory is short.
+    Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each worth about 17 vectors of `hidden_dim`
+    while training (7 in mixed precision). Crystals of the Materials Project have about 140 angles an atom with the 12
+    nearest neighbors, which makes 1 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without the
+    cutoff).
 
     Args:
         hidden_dim: Width of the vectors of atoms, bonds and angles (256 as published), half the output width.
@@ -69,9 +71,10 @@ class ALIGNN(Encoder):
         )
         self.output_dim, self.angle_cutoff = 2 * hidden_dim, angle_cutoff
         self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
-        self.bond_embedding = nn.Sequential(gaussian_basis(cutoff, num_gaussians), *_dense(num_gaussians, hidden_dim))
-        self.angle_embedding = nn.Sequential(
-            GaussianSmearing(-1.0, 1.0, num_angle_gaussians), *_dense(num_angle_gaussians, hidden_dim)
+        of_length, of_cosine = gaussian_basis(cutoff, num_gaussians), GaussianSmearing(-1.0, 1.0, num_angle_gaussians)
+        self.bond_embedding, self.angle_embedding = (
+            nn.Sequential(basis, nn.Linear(width, hidden_dim), nn.LayerNorm(hidden_dim), nn.SiLU())
+            for basis, width in ((of_length, num_gaussians), (of_cosine, num_angle_gaussians))
         )
         # What the last layer would make of the angles, nobody reads.
         self.on_angles = nn.ModuleList(
@@ -157,14 +160,3 @@ class EdgeGatedConvolution(nn.Module):
         if self.edge_norm is not None:
             edges = edges + nn.functional.silu(self.edge_norm(gate))
         return updated, edges
-
-
-def _dense(input_dim: int, output_dim: int) -> list[nn.Module]:
-    return [
-        nn.Linear(input_dim, output_dim),
-        nn.LayerNorm(output_dim),
-        nn.SiLU(),
-        nn.Linear(output_dim, output_dim),
-        nn.LayerNorm(output_dim),
-        nn.SiLU(),
-    ]

@@ -259,6 +259,13 @@ class TestGeometry:
         stretched = encoder(replace(batch, edge_vector=1.02 * batch.edge_vector))
         assert (stretched - encoder(batch)).norm(dim=1).min() > 1e-4
 
+    def test_polymorphs_of_an_element(self, encoder):
+        """All atoms and all their neighbors are alike: nothing but the structure differs."""
+        cells = {"body-centered": [[0, 0, 0], [0.5, 0.5, 0.5]], "simple": [[0, 0, 0]]}
+        iron = [Structure(Lattice.cubic(2.87), ["Fe"] * len(sites), sites) for sites in cells.values()]
+        body_centered, simple = encoder(batch_of(*iron))
+        assert (body_centered - simple).norm() > 1e-4
+
     def test_shapes_are_checked(self, encoder):
         batch = batch_of(*CRYSTALS)
         with pytest.raises(jaxtyping.TypeCheckError):
