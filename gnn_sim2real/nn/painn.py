@@ -47,7 +47,7 @@ class PaiNN(Encoder):
         self.output_dim, self.cutoff = hidden_dim, cutoff
         self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
         self.basis = BesselBasis(cutoff, num_radial)
-        self.messages = nn.ModuleList(PaiNNMessage(hidden_dim, num_radial) for _ in range(num_layers))
+        self.messages = nn.ModuleList(PaiNNMessage(hidden_dim, num_radial + 1) for _ in range(num_layers))
         self.mixings = nn.ModuleList(PaiNNMixing(hidden_dim) for _ in range(num_layers))
 
     @property
@@ -67,11 +67,13 @@ class PaiNN(Encoder):
         edge_vector = batch.need("edge_vector")
         length = torch.linalg.vector_norm(edge_vector, dim=1)
         direction = edge_vector / length.unsqueeze(1)
-        radial, envelope = self.basis(length), cosine_cutoff(length, self.cutoff).unsqueeze(1)
+        # W e f + b f as one map of [e f, f]: the same filters, with the envelope on the narrow side.
+        radial = torch.cat([self.basis(length), torch.ones_like(length).unsqueeze(1)], dim=1)
+        radial = radial * cosine_cutoff(length, self.cutoff).unsqueeze(1)
         scalars = self.embedding(batch.atomic_number)
         vectors = scalars.new_zeros((len(scalars), 3, scalars.shape[1]))
         for message, mixing in zip(self.messages, self.mixings, strict=True):
-            scalars, vectors = message(scalars, vectors, batch.edge_index, radial, envelope, direction)
+            scalars, vectors = message(scalars, vectors, batch.edge_index, radial, direction)
             scalars, vectors = mixing(scalars, vectors)
         return scalars, vectors
 
@@ -81,13 +83,13 @@ class PaiNNMessage(nn.Module):
 
     Args:
         dim: Number of scalars and of vectors of an atom.
-        num_radial: Number of functions of the distance.
+        num_radial: Number of functions of the distance, all zero from the cutoff on.
     """
 
     def __init__(self, dim: int, num_radial: int) -> None:
         super().__init__()
         self.of_source = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, 3 * dim))
-        self.filter = nn.Linear(num_radial, 3 * dim)
+        self.filter = nn.Linear(num_radial, 3 * dim, bias=False)
 
     def forward(
         self,
@@ -95,16 +97,15 @@ class PaiNNMessage(nn.Module):
         vectors: Float[Tensor, "num_nodes 3 dim"],
         edge_index: Int[Tensor, "2 num_edges"],
         radial: Float[Tensor, "num_edges num_radial"],
-        envelope: Float[Tensor, "num_edges 1"],
         direction: Float[Tensor, "num_edges 3"],
     ) -> tuple[Float[Tensor, "num_nodes dim"], Float[Tensor, "num_nodes 3 dim"]]:
         """Update scalars and vectors by what arrives."""
         source, num_nodes = edge_index[0], len(scalars)
-        filters = self.filter(radial) * envelope
-        told = self.of_source(scalars).index_select(0, source) * filters
+        told = self.of_source(scalars).index_select(0, source) * self.filter(radial)
         to_scalars, along_vectors, along_edges = told.chunk(3, dim=1)
-        to_vectors = along_vectors.unsqueeze(1) * vectors.index_select(0, source)
-        to_vectors = to_vectors + along_edges.unsqueeze(1) * direction.unsqueeze(2)
+        # In mixed precision the large tensors stay in the lower one.
+        to_vectors = along_vectors.unsqueeze(1) * vectors.to(told.dtype).index_select(0, source)
+        to_vectors = to_vectors + along_edges.unsqueeze(1) * direction.to(told.dtype).unsqueeze(2)
         scalars = scalars + sum_at_destination(to_scalars, edge_index, num_nodes)
         return scalars, vectors + sum_at_destination(to_vectors, edge_index, num_nodes)
 
