@@ -1,6 +1,6 @@
 """Time of a training step of CGCNN against the same network of torch-geometric's `CGConv`, and of all crystal encoders.
 
-One process, one thread, alternating rounds: what else runs on the machine slows all, and the ratio stays. Both networks
+One process, one thread, processor time, alternating rounds: what else runs on the machine changes little. Both networks
 hold the same weights and are checked to be the same function before the clock starts. The crystals are made up:
 perturbed rock salt cells of random elements with 2 to 72 atoms, 28 on average as in the Materials Project.
 """
@@ -157,14 +157,14 @@ def training_step(encoder: nn.Module, output_dim: int, batch: GraphBatch, *, mix
 
 
 def run_rounds(steps: dict[Any, Callable[[], None]], num_rounds: int) -> list[dict[Any, float]]:
-    """Seconds of each step in each round, after one round to warm up."""
+    """Seconds of processor time of each step in each round, after one round to warm up."""
     rounds = []
     for _ in range(num_rounds + 1):
         seconds = {}
         for name, step in steps.items():
-            start = time.perf_counter()
+            start = time.process_time()
             step()
-            seconds[name] = time.perf_counter() - start
+            seconds[name] = time.process_time() - start
         rounds.append(seconds)
     return rounds[1:]
 
