@@ -1,7 +1,13 @@
 """Layers and encoders: pure torch and torch-geometric, knowing nothing but `graph.py`."""
 
+from gnn_sim2real.nn.alignn import ALIGNN as ALIGNN
+from gnn_sim2real.nn.cgcnn import CGCNN as CGCNN
 from gnn_sim2real.nn.encoder import Encoder as Encoder
 from gnn_sim2real.nn.gine import GINE as GINE
 from gnn_sim2real.nn.head import PropertyHead as PropertyHead
+from gnn_sim2real.nn.megnet import MEGNet as MEGNet
 from gnn_sim2real.nn.model import PropertyModel as PropertyModel
+from gnn_sim2real.nn.painn import PaiNN as PaiNN
+from gnn_sim2real.nn.roost import Roost as Roost
 from gnn_sim2real.nn.scaler import TargetScaler as TargetScaler
+from gnn_sim2real.nn.schnet import SchNet as SchNet

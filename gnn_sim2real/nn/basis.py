@@ -1,0 +1,80 @@
+"""From distances to features: radial bases, and the envelope that lets an edge fade out at the cutoff."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch_geometric.nn.models.schnet import GaussianSmearing
+
+
+def gaussian_basis(cutoff: float, num_gaussians: int) -> nn.Module:
+    """Gaussians at even distances from zero to the cutoff, each as wide as the step between two.
+
+    They are made in the model: to store them with the graphs would take tens of times the room.
+
+    Args:
+        cutoff: Center of the last one [angstrom].
+        num_gaussians: How many.
+
+    Returns:
+        torch-geometric's `GaussianSmearing`, from (num_edges,) to (num_edges, num_gaussians).
+
+    Raises:
+        ValueError: If the cutoff is not positive or there are fewer than two.
+    """
+    _check(cutoff)
+    if num_gaussians < 2:
+        raise ValueError(f"`num_gaussians` must be at least 2, got {num_gaussians}")
+    basis: nn.Module = GaussianSmearing(0.0, cutoff, num_gaussians)
+    return basis
+
+
+class BesselBasis(nn.Module):
+    r"""Spherical Bessel functions of order zero that vanish at the cutoff.
+
+    .. math:: \phi_n(d) = \sqrt{2 / c}\, \sin(n \pi d / c) / d, \quad n = 1, 2, \ldots
+
+    J. Gasteiger, J. Gross, S. Günnemann, Directional Message Passing for Molecular Graphs, ICLR 2020 (arXiv
+    2003.03123). Their slope at the cutoff is not zero: multiply by `cosine_cutoff`.
+
+    Args:
+        cutoff: Distance c where all are zero [angstrom].
+        num_functions: How many.
+
+    Raises:
+        ValueError: If the cutoff is not positive.
+    """
+
+    frequency: Tensor
+
+    def __init__(self, cutoff: float, num_functions: int) -> None:
+        super().__init__()
+        _check(cutoff)
+        self.scale = math.sqrt(2 / cutoff)
+        self.register_buffer("frequency", torch.arange(1, num_functions + 1) * (math.pi / cutoff))
+
+    def forward(self, length: Float[Tensor, " num_edges"]) -> Float[Tensor, "num_edges num_functions"]:
+        """Expand distances [angstrom], all above zero."""
+        column = length.unsqueeze(1)
+        return self.scale * (column * self.frequency).sin() / column
+
+
+def cosine_cutoff(length: Float[Tensor, " num_edges"], cutoff: float) -> Float[Tensor, " num_edges"]:
+    r"""Envelope that falls from one at distance zero to zero at the cutoff, with zero slope there; zero beyond.
+
+    .. math:: f(d) = \tfrac{1}{2} (\cos(\pi d / c) + 1)
+
+    J. Behler, Atom-centered symmetry functions for constructing high-dimensional neural network potentials, J. Chem.
+    Phys. 134, 074106 (2011), doi 10.1063/1.3553717.
+
+    Args:
+        length: Distances [angstrom].
+        cutoff: Where it ends [angstrom].
+    """
+    return 0.5 * ((length.clamp(max=cutoff) * (math.pi / cutoff)).cos() + 1)
+
+
+def _check(cutoff: float) -> None:
+    if not cutoff > 0:
+        raise ValueError(f"`cutoff` must be a distance above zero [angstrom], got {cutoff}")

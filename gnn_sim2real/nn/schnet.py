@@ -1,0 +1,57 @@
+"""SchNet: continuous-filter convolutions."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch_geometric.nn.models.schnet import InteractionBlock
+
+from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.nn.basis import gaussian_basis
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.readout import weighted_mean
+
+
+class SchNet(Encoder):
+    r"""Continuous-filter convolutions, for crystals.
+
+    .. math:: h_i \leftarrow h_i + \mathrm{MLP}\Big(\sum_j B h_j \odot f(d_{ij})\, \mathrm{MLP}(e_{ij})\Big)
+
+    with atom vectors :math:`h_i` that start as a learned embedding of the element, the distance :math:`d_{ij}` as
+    Gaussians :math:`e_{ij}`, the cosine envelope f that is zero at the cutoff, and a mean over atoms at the end. K. T.
+    Schütt, P.-J. Kindermans, H. E. Sauceda, S. Chmiela, A. Tkatchenko, K.-R. Müller, SchNet: A continuous-filter
+    convolutional neural network for modeling quantum interactions, NeurIPS 2017 (arXiv 1706.08566); for crystals: K. T.
+    Schütt, H. E. Sauceda, P.-J. Kindermans, A. Tkatchenko, K.-R. Müller, SchNet - A deep learning architecture for
+    molecules and materials, J. Chem. Phys. 148, 241722 (2018), doi 10.1063/1.5019779.
+
+    For graphs of all neighbors within the cutoff: the output is then smooth where an atom enters or leaves it.
+
+    Args:
+        hidden_dim: Width of the atom vectors and of the filters, also the output width.
+        num_layers: Number of interactions.
+        num_gaussians: Number of Gaussians of the distance.
+        cutoff: Where messages end, the cutoff of the graphs [angstrom]; longer edges are without effect.
+    """
+
+    def __init__(self, hidden_dim: int = 64, num_layers: int = 3, num_gaussians: int = 50, cutoff: float = 6.0) -> None:
+        super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, num_gaussians=num_gaussians, cutoff=cutoff)
+        self.output_dim, self.cutoff = hidden_dim, cutoff
+        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.basis = gaussian_basis(cutoff, num_gaussians)
+        self.interactions = nn.ModuleList(
+            InteractionBlock(hidden_dim, num_gaussians, hidden_dim, cutoff) for _ in range(num_layers)
+        )
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Embedding and basis, then the interactions."""
+        return [nn.ModuleList([self.embedding, self.basis]), *self.interactions]
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
+        """Encode crystals."""
+        length = torch.linalg.vector_norm(batch.need("edge_vector"), dim=1)
+        atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
+        # torch-geometric's envelope rises again beyond the cutoff.
+        length = length.clamp(max=self.cutoff)
+        for interaction in self.interactions:
+            atoms = atoms + interaction(atoms, batch.edge_index, length, edges)
+        return weighted_mean(atoms, batch)
