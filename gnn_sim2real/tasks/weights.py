@@ -106,6 +106,11 @@ class EMAWeights(WeightAveraging):
             pl_module.require_network()  # type: ignore[operator]
         super().setup(trainer, pl_module, stage)
 
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with the average of a checkpoint; one that is only tested has it as its weights already."""
+        if self._average_model is not None:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the average in place also where a resumed training had no step left, so that no training ended."""
         self.on_train_end(trainer, pl_module)
