@@ -30,13 +30,16 @@ class Plain(Encoder):
 
 
 class Witness(Callback):
-    """Writes the rows of every batch that a process trains on, and the model."""
+    """Writes the rows of every batch that a process trains on or validates on, and the model."""
 
     def __init__(self, folder: str) -> None:
-        self.folder, self.seen = Path(folder), []
+        self.folder, self.seen = Path(folder), {"train": [], "validation": []}
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        self.seen.append(batch.row.tolist())
+        self.seen["train"].append(batch.row.tolist())
+
+    def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
+        self.seen["validation"].append(batch.row.tolist())
 
     def on_train_end(self, trainer, pl_module):
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -23,17 +23,19 @@ EPOCHS, BATCH_SIZE = 3, 9  # 34 materials: batches of 9 and 8, which two process
 HELPERS, ROOT = Path(__file__).parents[1] / "helpers", Path(__file__).parents[2]
 
 
-def seen(folder, num_ranks):
+def seen(folder, num_ranks, part):
     """Batches of each process."""
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(num_ranks)]
+    return [json.loads((folder / f"{rank}.json").read_text())[part] for rank in range(num_ranks)]
 
 
 def require_same_training(alone, shared, num_ranks=2, tolerance=1e-5):
     """Compare what two witnesses wrote."""
-    (whole,) = seen(alone, 1)
-    for batch, *parts in zip(whole, *seen(shared, num_ranks), strict=True):
-        assert list(chain(*parts)) == batch
-        assert min(map(len, parts)) >= 2
+    for part in ("train", "validation"):
+        (whole,) = seen(alone, 1, part)
+        for batch, *shares in zip(whole, *seen(shared, num_ranks, part), strict=True):
+            assert list(chain(*shares)) == batch
+            assert min(map(len, shares)) >= 2
+    (whole,) = seen(alone, 1, "train")
     per_epoch = len(whole) // EPOCHS
     for epoch in range(EPOCHS):
         rows = list(chain(*whole[epoch * per_epoch : (epoch + 1) * per_epoch]))
