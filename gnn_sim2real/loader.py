@@ -61,7 +61,7 @@ class BatchSampler(DistributedSampler[Tensor]):
     def __init__(
         self, num_materials: int, batch_size: int, seed: int | None, num_ranks: int = 1, rank: int = 0
     ) -> None:
-        super().__init__(torch.arange(num_materials), num_replicas=num_ranks, rank=rank)  # type: ignore[arg-type]
+        super().__init__(range(num_materials), num_replicas=num_ranks, rank=rank)  # type: ignore[arg-type]
         self.num_materials, self.order_seed = num_materials, seed
         self.num_batches = -(-num_materials // batch_size)
         smallest = num_materials // max(1, self.num_batches)

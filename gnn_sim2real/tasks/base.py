@@ -211,21 +211,21 @@ class PropertyRegression(LightningModule, ABC):
         return self.network.predict(batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameters with their `rate`, a factor on the learning rate."""
-        return [{"params": list(self.network.parameters()), "rate": 1.0}]
+        """Parameters with their `share` of the learning rate."""
+        return [{"params": list(self.network.parameters()), "share": 1.0}]
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule over all steps."""
         groups = self.parameter_groups()
-        rates = [group.pop("rate") for group in groups]
+        shares = [group.pop("share") for group in groups]
         optimizer = self.optimizer(groups)
         if self.schedule is not None:
-            schedule = given_schedule(optimizer, self.schedule, rates)
+            schedule = given_schedule(optimizer, self.schedule, shares)
             if "monitor" in schedule:
                 require_validation(self.trainer, "ReduceLROnPlateau")
             return {"optimizer": optimizer, "lr_scheduler": schedule}
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] *= rate
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] *= share
         standard = standard_schedule(optimizer, self.warmup_fraction, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": standard, "interval": "step"}}
 
@@ -243,7 +243,7 @@ class PropertyRegression(LightningModule, ABC):
         """Make the network that the checkpoint describes; what it was trained from is not needed again."""
         if not hasattr(self, "network"):
             self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
-        if self.trainer.state.fn == TrainerFn.FITTING:
+        if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             take_best_out_of(checkpoint)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import shutil
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 
+from gnn_sim2real.tasks.schedule import MONITOR
 from gnn_sim2real.tasks.weights import EMAWeights
 
 
@@ -77,6 +78,9 @@ def check_callbacks(trainer: Trainer) -> None:
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         name = type(callback).__name__
+        monitor = getattr(callback, "monitor", None)
+        if monitor not in (None, "train/loss", MONITOR):
+            raise ValueError(f"{name} watches {monitor!r}, which no training logs; use {MONITOR} or train/loss")
         if watches_validation(callback):
             require_validation(trainer, name)
         foreign = isinstance(callback, (WeightAveraging, StochasticWeightAveraging))
@@ -85,5 +89,5 @@ def check_callbacks(trainer: Trainer) -> None:
 
 
 def watches_validation(callback: object) -> bool:
-    """Whether a callback is steered by a metric of the validation part."""
-    return str(getattr(callback, "monitor", None)).startswith("val/")
+    """Whether a callback is steered by the loss of the validation part."""
+    return getattr(callback, "monitor", None) == MONITOR

@@ -107,10 +107,10 @@ class TargetFineTuning(PropertyRegression):
         return network
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Encoder and head, the encoder at its own learning rate."""
+        """Encoder and head, the encoder at its own share of the learning rate."""
         return [
-            {"params": list(self.network.encoder.parameters()), "rate": self.encoder_rate},
-            {"params": list(self.network.head.parameters()), "rate": 1.0},
+            {"params": list(self.network.encoder.parameters()), "share": self.encoder_rate},
+            {"params": list(self.network.head.parameters()), "share": 1.0},
         ]
 
     def train(self, mode: bool = True) -> "TargetFineTuning":

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 MONITOR = "val/loss"
-"""The only metric that a training may be steered by: it is of the validation part, never of the test part."""
+"""What a training is steered by: the loss of the validation part, never anything of the test part."""
 
 
 def standard_schedule(optimizer: Optimizer, warmup_fraction: float, num_steps: int) -> LambdaLR:

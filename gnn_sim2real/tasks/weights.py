@@ -1,6 +1,7 @@
 """Which weights a training ends with: those of its best epoch, or an average over its steps."""
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,11 @@ class BestWeights(Callback):
         self.loss = math.inf
         self.weights: dict[str, Tensor] = {}
         self._validated: dict[str, Tensor] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget an earlier training."""
+        if stage == TrainerFn.FITTING:
+            self.loss, self.weights = math.inf, {}
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -91,14 +97,7 @@ class EMAWeights(WeightAveraging):
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"`decay` must be at least 0 and below 1, got {decay}")
-
-        def average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
-            if not averaged.is_floating_point():
-                return current
-            weight = torch.as_tensor(9 / (10 + num_averaged), dtype=averaged.dtype).clamp_min(1 - decay)
-            return torch.lerp(averaged, current, weight.to(averaged.device))
-
-        super().__init__(avg_fn=average)
+        super().__init__(avg_fn=partial(_move_average, decay=decay))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Copy the module once it has a network."""
@@ -118,6 +117,14 @@ class EMAWeights(WeightAveraging):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget the average, or a later validation would look at it rather than at the module."""
         self._average_model = None
+
+
+def _move_average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int, decay: float) -> Tensor:
+    """One step of the average; a tensor that stands still stays as it is to the bit, and counters are taken over."""
+    if not averaged.is_floating_point():
+        return current
+    weight = torch.as_tensor(9 / (10 + num_averaged), dtype=averaged.dtype, device=averaged.device)
+    return torch.lerp(averaged, current, weight.clamp_min(1 - decay))
 
 
 def _trains(trainer: Trainer) -> bool:

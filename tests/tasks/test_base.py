@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LambdaCallback
-from tiny import CHAINS, TinyPolymers, copied, fit, gine, quiet_trainer
+from tiny import CHAINS, TinyPolymers, copied, fit, gine, quiet_trainer, same
 
 from gnn_sim2real.library import load_model
 from gnn_sim2real.tasks import BestWeights, EMAWeights, SourcePretraining, TargetFineTuning
@@ -109,6 +109,14 @@ def test_compiled_or_not_the_result_and_the_checkpoint_are_alike(tmp_path, monke
     # Graphs of all sizes go through the same few programs: training, validation and test.
     assert 0 < torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 4
     assert stored.predict(["*CCO*"]).values == pytest.approx(results[False][2].predict(["*CCO*"]).values, rel=1e-3)
+
+
+def test_a_task_is_loaded_from_a_checkpoint_without_a_trainer(tmp_path):
+    make = lambda: TargetFineTuning(gine())  # noqa: E731
+    trainer, module = fit(make, TinyPolymers(validation_fraction=0.25), callbacks=[BestWeights()])
+    trainer.save_checkpoint(tmp_path / "tuned.ckpt")
+    loaded = TargetFineTuning.load_from_checkpoint(tmp_path / "tuned.ckpt", weights_only=True)
+    assert same(copied(loaded), copied(module))
 
 
 @pytest.mark.parametrize("verb", ["test", "predict"])

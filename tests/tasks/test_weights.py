@@ -73,6 +73,14 @@ def test_a_training_ends_with_the_weights_of_the_lowest_validation_loss():
     assert metrics["val/loss"] == pytest.approx(min(seen.losses), rel=1e-6)
 
 
+def test_best_weights_forget_an_earlier_training():
+    callback = BestWeights()
+    fit(restless, validating(), 3, callbacks=[callback])
+    callback.loss, seen = -1.0, Validated()
+    _, module = fit(lambda: SourcePretraining(gine(hidden_dim=4)), validating(), 3, callbacks=[callback, seen])
+    assert same(copied(module), seen.best)
+
+
 def test_early_stopping_waits_as_long_as_it_was_told():
     seen = Validated()
     trainer, module = fit(restless, validating(), 40, callbacks=[stopping(3), BestWeights(), seen])
@@ -199,6 +207,10 @@ def test_lightnings_own_checkpoints_resume_digit_for_digit(tmp_path, name):
     [
         (stopping, "EarlyStopping watches the loss of the validation part, and there is none; set `data.init_args"),
         (BestWeights, "BestWeights watches the loss of the validation part"),
+        (
+            lambda: EarlyStopping("test/mae"),
+            "EarlyStopping watches 'test/mae', which no training logs; use val/loss or",
+        ),
         (
             EMAWeightAveraging,
             "EMAWeightAveraging copies the module before it has a network; use gnn_sim2real",
