@@ -243,13 +243,13 @@ class PropertyDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches."""
-        return make_loader(self.part("train"), self.batch_size, self.seed)
+        return make_loader(self.part("train"), self.batch_size, self.seed, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Validation batches; none without a validation part."""
         if not len(self.parts.validation):
             return []
-        return make_loader(self.part("validation"), 256)
+        return make_loader(self.part("validation"), 256, trainer=self.trainer)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test batches.

@@ -83,6 +83,8 @@ class Sim2RealCLI(LightningCLI):
         if self.only_read:
             return
         super().instantiate_classes()
+        # Before Lightning starts further processes, of which each would say the same.
+        self.model.check_trainer(self.trainer, self.subcommand)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
                 callback.config = plain(self.config.get(self.subcommand) or self.config)
@@ -90,7 +92,7 @@ class Sim2RealCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where the trained model is."""
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
-        if checkpoint:
+        if checkpoint and self.trainer.is_global_zero:
             sys.stdout.write(f"trained model: {checkpoint}\n")
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.store import GraphStore
@@ -39,48 +40,65 @@ class MaterialSet(Dataset[GraphBatch]):
         return self.targets[self.rows]
 
 
-class BatchSampler(Sampler[Tensor]):
+class BatchSampler(DistributedSampler[Tensor]):
     """Positions of each batch. The order depends on nothing but `seed` and the epoch.
 
-    Batches differ by one material at most: no last batch so small that BatchNorm would choke on it.
+    Batches differ by one material at most: no last batch so small that BatchNorm would choke on it. Several processes
+    (ranks) go through the same batches in the same order, each with its own share of every batch, so that a training
+    has the same steps on one device and on many. Lightning replaces any sampler that is no `DistributedSampler`.
 
     Args:
         num_materials: Number of materials in an epoch.
-        batch_size: Most materials in one batch.
+        batch_size: Most materials in one batch, all processes together.
         seed: Fixes the order of all epochs; None keeps the given order.
+        num_ranks: Number of processes.
+        rank: Number of this process.
+
+    Raises:
+        ValueError: If a process would get less than two materials of a batch, too few for BatchNorm.
     """
 
-    def __init__(self, num_materials: int, batch_size: int, seed: int | None) -> None:
-        self.num_materials, self.seed, self.epoch = num_materials, seed, 0
+    def __init__(
+        self, num_materials: int, batch_size: int, seed: int | None, num_ranks: int = 1, rank: int = 0
+    ) -> None:
+        super().__init__(range(num_materials), num_replicas=num_ranks, rank=rank)  # type: ignore[arg-type]
+        self.num_materials, self.order_seed = num_materials, seed
         self.num_batches = -(-num_materials // batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
+        smallest = num_materials // max(1, self.num_batches)
+        if num_ranks > 1 and smallest < 2 * num_ranks:
+            raise ValueError(
+                f"{num_materials} materials in batches of at most {batch_size} cannot be shared by {num_ranks} "
+                f"processes with two of each batch at least; raise `batch_size` or use fewer devices"
+            )
 
     def __len__(self) -> int:
         return self.num_batches
 
     def __iter__(self) -> Iterator[Tensor]:
         # A generator, since Lightning takes the iterator of a resumed training before it sets the epoch.
-        if self.seed is None:
+        if self.order_seed is None:
             order = torch.arange(self.num_materials)
         else:
-            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
+            generator = torch.Generator().manual_seed((self.order_seed * 1_000_003 + self.epoch) % 2**63)
             order = torch.randperm(self.num_materials, generator=generator)
-        yield from order.tensor_split(self.num_batches)
+        for batch in order.tensor_split(self.num_batches):
+            yield batch.tensor_split(self.num_replicas)[self.rank]
 
 
-def make_loader(materials: MaterialSet, batch_size: int, seed: int | None = None, **options: Any) -> DataLoader[Any]:
+def make_loader(
+    materials: MaterialSet, batch_size: int, seed: int | None = None, trainer: Trainer | None = None, **options: Any
+) -> DataLoader[Any]:
     """A torch `DataLoader` whose items are whole `GraphBatch`es.
 
     Args:
         materials: What to load.
-        batch_size: Most materials in one batch.
+        batch_size: Most materials in one batch, all processes together.
         seed: Shuffles when given.
+        trainer: Its processes share every batch; without one, this process takes all.
         options: Further arguments of `DataLoader`, e.g. `num_workers`.
     """
-    sampler = BatchSampler(len(materials), batch_size, seed)
+    num_ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+    sampler = BatchSampler(len(materials), batch_size, seed, num_ranks, rank)
     # A generator of its own: else a loader draws from torch's global one, and dropout would depend on how often loaders
     # were made, which differs between a whole and a resumed training.
     return DataLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)

@@ -10,6 +10,7 @@ _EXPECTED_WARNINGS = (
     "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
+    "Precision .* is not supported by the model summary",
     "Couldn't infer the batch indices",  # PredictionWriter keeps the order itself
 )
 

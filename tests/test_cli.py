@@ -18,6 +18,10 @@ from gnn_sim2real.scaling.records import read_records
 TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "density", "column": "density"}}
 
 
+TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
+NO_VALIDATION = ["--data.validation_fraction", "0"]
+
+
 @pytest.fixture(autouse=True)
 def _own_logging():
     """The handlers that `main` sets write to this test's stderr, which is closed after it."""
@@ -144,7 +148,17 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
         (["predict", "--help"], ["--prediction.output", "The CSV."]),
         (
             ["fit", "--model.help", "gnn_sim2real.tasks.TargetFineTuning"],
-            ["--model.unfreeze_every", "Epochs between two layers of `gradual`.", "--model.pretrained"],
+            [
+                "--model.unfreeze_every",
+                "Epochs between two layers of `gradual`.",
+                "--model.pretrained",
+                "by the class path of a torch scheduler, stepped after every optimizer step",
+                "Whether the forward pass goes through `torch.compile`",
+            ],
+        ),
+        (
+            ["fit", "--trainer.callbacks.help", "gnn_sim2real.tasks.EMAWeights"],
+            ["an exponential moving average of the weights", "Share of the average that is kept in one step"],
         ),
         (
             ["fit", "--data.help", "datamodules.PolymerTable"],
@@ -167,6 +181,42 @@ def test_print_config_can_be_run(folder, tmp_path, capfd):
     (tmp_path / "printed.yaml").write_text(printed)
     assert run("fit", "-c", tmp_path / "printed.yaml", "--trainer.default_root_dir", tmp_path) == 0
     assert list(tmp_path.rglob("*.ckpt"))
+
+
+TRAINING = """
+trainer:
+  max_epochs: 12
+  precision: bf16-mixed
+  enable_model_summary: false
+  callbacks:
+  - {class_path: lightning.pytorch.callbacks.EarlyStopping, init_args: {monitor: val/loss, patience: 2}}
+  - {class_path: gnn_sim2real.tasks.BestWeights}
+  - {class_path: gnn_sim2real.tasks.EMAWeights, init_args: {decay: 0.5}}
+model:
+  schedule: SCHEDULE
+data:
+  validation_fraction: 0.25
+"""
+SCHEDULES = {
+    "one cycle": "{class_path: torch.optim.lr_scheduler.OneCycleLR, init_args: {max_lr: 0.1, total_steps: 12}}",
+    "plateau": "{class_path: lightning.pytorch.cli.ReduceLROnPlateau, init_args: {monitor: val/loss}}",
+}
+
+
+@pytest.mark.parametrize(("stage", "schedule"), [("pretrain", "one cycle"), ("finetune", "plateau")])
+def test_details_of_a_training_come_from_the_yaml(folder, tmp_path, capfd, stage, schedule):
+    (tmp_path / "details.yaml").write_text(TRAINING.replace("SCHEDULE", SCHEDULES[schedule]))
+    words = ["-c", folder / f"{stage}.yaml", "-c", tmp_path / "details.yaml", "--trainer.default_root_dir", tmp_path]
+    if stage == "finetune":
+        words += ["--model.pretrained", folder / "pretrained.ckpt", "--model.encoder_rate", 0.5]
+    assert run("fit", *words) == 0
+    (checkpoint,) = tmp_path.rglob("*.ckpt")
+    assert f"trained model: {checkpoint}" in capfd.readouterr().out
+    assert run("validate", *words, "--ckpt_path", checkpoint) == 0
+    printed = capfd.readouterr().out
+    assert float(re.search(r"val/loss\D*([\d.]+)", printed)[1]) > 0
+    assert SCHEDULES[schedule].split()[1].rstrip(",") in next(tmp_path.rglob("config.yaml")).read_text()
+    assert load_model(checkpoint).predict(["*CCO*"]).values.shape == (1, 1)
 
 
 def answer(capfd, *words):
@@ -230,6 +280,8 @@ def test_a_slip_in_a_configuration_is_named(folder, tmp_path, capfd, old, new):
         (["--data.test_fraction", "1.5"], r"`test_fraction` must be at least 0 and below 1, got 1.5"),
         (["--model.warmup_fraction", "2"], r"`warmup_fraction` must be at least 0 and below 1, got 2"),
         (["--model.loss", "mae"], r"loss.*mse.*huber.*mae"),
+        (["--trainer.callbacks", "gnn_sim2real.tasks.BestWeights", *NO_VALIDATION], "BestWeights watches the loss of"),
+        (["--trainer.precision", "bf16-true"], "`trainer.precision` must be 32-true, bf16-mixed or 16-mixed, got bf16"),
         (["--trainer.max_epochs", "many"], r"max_epochs.*, got many$"),
     ],
 )
@@ -255,6 +307,9 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
         (["predict", "--ckpt_path", "TUNED"], "say what to predict: `--data.predict_path FILE`"),
         (["predict", "--ckpt_path", "TUNED", "--data.predict_path", "no.csv"], "there is no file no.csv"),
         (["test", "--ckpt_path", "TUNED", "--data.test_fraction", "0"], "there is no test part; set"),
+        (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test runs in one process, and 2 were asked for"),
+        (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict runs in one process, and 2 were asked for"),
+        (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning runs in one process, and 2 were asked"),
         (["test", "--ckpt_path", "FOREIGN"], "was not written by gnn_sim2real"),
         (["test", "--ckpt_path", "TABLE"], "is damaged, or is no checkpoint"),
         (["fit", "--model.pretrained", "TABLE"], "is damaged, or is no checkpoint"),

@@ -16,7 +16,9 @@ OVERLAYS = {"wandb.yaml"}
 
 def kind(path):
     content = yaml.safe_load(path.read_text())
-    return "overlay" if path.name in OVERLAYS else "study" if "pretrain" in content else "stage"
+    if path.name in OVERLAYS:
+        return "overlay"
+    return "sweep" if "parameters" in content else "study" if "pretrain" in content else "stage"
 
 
 def of_kind(wanted):

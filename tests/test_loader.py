@@ -42,6 +42,30 @@ def test_every_material_once_in_batches_of_like_size(num_materials, batch_size, 
     assert len(batches) == -(-num_materials // batch_size)  # no more batches than needed
 
 
+@given(
+    num_materials=sizes,
+    batch_size=sizes,
+    seed=st.none() | st.integers(0, 2**63),
+    epoch=st.integers(0, 10**6),
+    num_ranks=st.integers(2, 8),
+)
+def test_processes_share_every_batch_of_one_process(num_materials, batch_size, seed, epoch, num_ranks):
+    whole = BatchSampler(num_materials, batch_size, seed)
+    if min(map(len, whole)) < 2 * num_ranks:
+        with pytest.raises(ValueError, match=f"{num_materials} materials in batches of at most {batch_size} cannot be"):
+            BatchSampler(num_materials, batch_size, seed, num_ranks, 1)
+        return
+    shares = [BatchSampler(num_materials, batch_size, seed, num_ranks, rank) for rank in range(num_ranks)]
+    for sampler in (whole, *shares):
+        sampler.set_epoch(epoch)
+        assert len(sampler) == len(whole)
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert torch.equal(torch.cat(parts), batch)
+        lengths = [len(part) for part in parts]
+        assert min(lengths) >= 2
+        assert max(lengths) - min(lengths) <= 1
+
+
 @given(num_materials=sizes, seed=st.integers(0, 10**6), epoch=st.integers(0, 100), noise=st.integers(0, 99))
 def test_the_order_depends_on_seed_and_epoch_only(num_materials, seed, epoch, noise):
     def order(sampler):

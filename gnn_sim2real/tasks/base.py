@@ -1,17 +1,18 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
 from gnn_sim2real.errors import TrainingDivergedError
@@ -19,6 +20,16 @@ from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.tasks.checks import (
+    check_callbacks,
+    require_compiler,
+    require_one_process,
+    require_single_precision,
+    require_validation,
+)
+from gnn_sim2real.tasks.resume import begin_next_epoch, decide_after_validation, stay_stopped
+from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
+from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
 
 Loss = Literal["mse", "huber"]
 _HUBER_CORNER = 0.5
@@ -39,11 +50,20 @@ class PropertyRegression(LightningModule, ABC):
         loss: Mean squared error, or Huber's with its corner at half a standard deviation.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
+        schedule: Makes another schedule from the optimizer.
+        compiled: Whether the forward pass goes through `torch.compile`.
     """
 
     network: PropertyModel
 
-    def __init__(self, loss: Loss, optimizer: OptimizerCallable, warmup_fraction: float) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        optimizer: OptimizerCallable,
+        warmup_fraction: float,
+        schedule: LRSchedulerCallable | None,
+        compiled: bool,
+    ) -> None:
         super().__init__()
         if not 0 <= warmup_fraction < 1:
             raise ValueError(f"`warmup_fraction` must be at least 0 and below 1, got {warmup_fraction}")
@@ -51,8 +71,10 @@ class PropertyRegression(LightningModule, ABC):
             raise ValueError(f"`loss` must be one of {', '.join(get_args(Loss))}, got {loss!r}")
         self.loss: Loss = loss
         self.optimizer, self.warmup_fraction = optimizer, warmup_fraction
+        self.schedule, self.compiled = schedule, compiled
         self.validation_loss = MeanMetric()
         self.tested: list[tuple[Tensor, Tensor]] = []
+        self._random_state = torch.get_rng_state()
 
     @abstractmethod
     def make_network(self) -> PropertyModel:
@@ -63,15 +85,52 @@ class PropertyRegression(LightningModule, ABC):
         """The data module at hand."""
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
+    def check_trainer(self, trainer: Trainer, stage: str) -> None:
+        """Refuse what cannot work.
+
+        Args:
+            trainer: The trainer.
+            stage: `fit`, `validate`, `test` or `predict`.
+
+        Raises:
+            ValueError: If it would go wrong.
+        """
+        require_single_precision(trainer)
+        if self.compiled:
+            require_compiler()
+        if stage in ("test", "predict"):
+            require_one_process(trainer, stage)
+
     def setup(self, stage: str) -> None:
         """Make the model that training starts from, once the data are known."""
+        self.check_trainer(self.trainer, stage)
         if stage == "fit":
+            check_callbacks(self.trainer)
+            decide_after_validation(self.trainer)
             self.require_network()
 
     def require_network(self) -> None:
         """Make the model unless one is there, from an earlier training or from a checkpoint."""
         if not hasattr(self, "network"):
-            self.network = self.make_network().to(self.device)
+            if self.trainer.world_size > 1:
+                # Lightning has seeded each process anew: the head would get the random numbers of the encoder again.
+                torch.set_rng_state(self._random_state)
+            self.adopt(self.make_network())
+
+    def adopt(self, network: PropertyModel) -> None:
+        """Take a model, and compile its forward pass where that is asked for; its state dict stays as it is.
+
+        Args:
+            network: The model.
+        """
+        self.network = network.to(self.device)
+        if self.compiled:
+            self.network.compile(dynamic=True)
+
+    def on_train_start(self) -> None:
+        """Go on where an interrupted training was."""
+        begin_next_epoch(self.trainer)
+        stay_stopped(self.trainer)
 
     def on_validation_start(self) -> None:
         """Without a checkpoint, look at the model that training would start from."""
@@ -102,8 +161,12 @@ class PropertyRegression(LightningModule, ABC):
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
         """One step on a batch."""
         loss, count = self.masked_loss(batch)
-        self.log("train/loss", loss, batch_size=int(count), on_step=False, on_epoch=True)
-        return loss
+        self.log("train/loss", loss, batch_size=int(count), on_step=False, on_epoch=True, sync_dist=True)
+        if self.trainer.world_size == 1:
+            return loss
+        # The gradients of the processes are averaged, but each shall count by its share of the batch's values.
+        total = self.trainer.strategy.reduce(count.clone(), reduce_op="sum")
+        return loss * (count * self.trainer.world_size / total.clamp_min(1))
 
     def on_train_epoch_end(self) -> None:
         """Stop a training that came to nothing, rather than store what it ended with.
@@ -123,6 +186,13 @@ class PropertyRegression(LightningModule, ABC):
         loss, count = self.masked_loss(batch)
         self.validation_loss.update(loss, count)
         self.log("val/loss", self.validation_loss, on_step=False, on_epoch=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Step a schedule that follows the validation, before any checkpoint of this epoch is written."""
+        trains = self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking
+        schedule = self.lr_schedulers() if trains else None
+        if isinstance(schedule, ReduceLROnPlateau):
+            self.lr_scheduler_step(schedule, self.validation_loss.compute())
 
     def on_test_epoch_start(self) -> None:
         """Forget an earlier test."""
@@ -155,27 +225,28 @@ class PropertyRegression(LightningModule, ABC):
         return self.network.predict(batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameters with their `rate`, a factor on the learning rate."""
-        return [{"params": list(self.network.parameters()), "rate": 1.0}]
+        """Parameters with their `share` of the learning rate."""
+        return [{"params": list(self.network.parameters()), "share": 1.0}]
 
     def configure_optimizers(self) -> Any:
-        """The optimizer, with linear warm-up and cosine decay over all steps."""
+        """The optimizer, with its schedule over all steps."""
         groups = self.parameter_groups()
-        rates = [group.pop("rate") for group in groups]
+        shares = [group.pop("share") for group in groups]
         optimizer = self.optimizer(groups)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] *= rate
-        total = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = self.warmup_fraction * total
+        if self.schedule is not None:
+            schedule = given_schedule(optimizer, self.schedule, shares)
+            if "monitor" in schedule:
+                require_validation(self.trainer, "ReduceLROnPlateau")
+            return {"optimizer": optimizer, "lr_scheduler": schedule}
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] *= share
+        standard = standard_schedule(optimizer, self.warmup_fraction, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": standard, "interval": "step"}}
 
-        def factor(step: int) -> float:
-            rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
-            return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
-
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
-        }
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any) -> None:
+        """Step a schedule, which knows nothing of the shares that some parameters take of its rate."""
+        with without_shares(scheduler.optimizer):
+            super().lr_scheduler_step(scheduler, metric)
 
     def card(self) -> dict[str, Any]:
         """Where the model comes from, in plain types; stored with its weights."""
@@ -185,7 +256,9 @@ class PropertyRegression(LightningModule, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the network that the checkpoint describes; what it was trained from is not needed again."""
         if not hasattr(self, "network"):
-            self.network = PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"])
+            self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
+        if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            take_best_out_of(checkpoint)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint describe its model."""
@@ -194,3 +267,6 @@ class PropertyRegression(LightningModule, ABC):
             "featurizer": self.data.featurizer.describe(),
             "card": self.card(),
         }
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, BestWeights):
+                callback.put_best_into(checkpoint)

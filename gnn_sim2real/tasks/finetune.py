@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import CHECKPOINT_ENTRY, load_model
@@ -13,6 +14,7 @@ from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
+from gnn_sim2real.tasks.checks import require_one_process
 from gnn_sim2real.transfer import (
     Policy,
     adapt,
@@ -40,6 +42,11 @@ class TargetFineTuning(PropertyRegression):
             that one wrong measurement among a few dozen does not lead the way.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
+        schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
+            `lightning.pytorch.cli.ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction`
+            then has no meaning. Null is warm-up and cosine.
+        compile: Whether the forward pass goes through `torch.compile`, which pays in long trainings; takes a C++
+            compiler.
     """
 
     def __init__(
@@ -52,8 +59,10 @@ class TargetFineTuning(PropertyRegression):
         loss: Loss = "huber",
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
+        schedule: LRSchedulerCallable | None = None,
+        compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
-        super().__init__(loss, optimizer, warmup_fraction)
+        super().__init__(loss, optimizer, warmup_fraction, schedule, compile)
         if pretrained is None and policy != "none":
             raise ValueError(f"policy {policy!r} freezes pretrained layers, but `pretrained` is not given; use `none`")
         if unfreeze_every < 1:
@@ -67,6 +76,11 @@ class TargetFineTuning(PropertyRegression):
         self.unfreeze_every = unfreeze_every
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
+
+    def check_trainer(self, trainer: Trainer, stage: str) -> None:
+        """Refuse several processes as well: some weights stand still, and measurements are few."""
+        super().check_trainer(trainer, stage)
+        require_one_process(trainer, "fine-tuning")
 
     def make_network(self) -> PropertyModel:
         """The pretrained model adapted to the target, or a fresh one."""
@@ -93,10 +107,10 @@ class TargetFineTuning(PropertyRegression):
         return network
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Encoder and head, the encoder at its own learning rate."""
+        """Encoder and head, the encoder at its own share of the learning rate."""
         return [
-            {"params": list(self.network.encoder.parameters()), "rate": self.encoder_rate},
-            {"params": list(self.network.head.parameters()), "rate": 1.0},
+            {"params": list(self.network.encoder.parameters()), "share": self.encoder_rate},
+            {"params": list(self.network.head.parameters()), "share": 1.0},
         ]
 
     def train(self, mode: bool = True) -> "TargetFineTuning":

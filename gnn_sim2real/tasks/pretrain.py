@@ -1,6 +1,6 @@
 """Pretraining on computed materials."""
 
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
@@ -15,6 +15,11 @@ class SourcePretraining(PropertyRegression):
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
+        schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
+            `lightning.pytorch.cli.ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction`
+            then has no meaning. Null is warm-up and cosine.
+        compile: Whether the forward pass goes through `torch.compile`, which pays in long trainings; takes a C++
+            compiler.
     """
 
     def __init__(
@@ -23,8 +28,10 @@ class SourcePretraining(PropertyRegression):
         loss: Loss = "mse",
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
+        schedule: LRSchedulerCallable | None = None,
+        compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
-        super().__init__(loss, optimizer, warmup_fraction)
+        super().__init__(loss, optimizer, warmup_fraction, schedule, compile)
         self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
 
     def make_network(self) -> PropertyModel:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from killed import KillAt, Killed
 from lightning.pytorch import Callback
 from tiny import CHAINS, DictLogger, TinyPolymers, copied, fit, gine, quiet_trainer, same, table_values
 
@@ -108,19 +109,6 @@ def test_gradual_gives_the_layers_back_from_the_output_to_the_input(source_folde
     none, last, two, all_ = [False] * 3, [False, False, True], [False, True, True], [True] * 3
     assert watch.free == [none, none, last, last, two, two, all_, all_]
     assert watch.moved == watch.free
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
-
-
-class KillAt(Callback):
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise Killed
 
 
 @pytest.mark.parametrize("killed_at", [1, 2, 3])
