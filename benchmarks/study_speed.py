@@ -2,7 +2,7 @@
 
 60 fine-tunings of 20 pretrainings on the generated demo polymers, on two cores, each way in turn:
   study    `gnn-sim2real study run` with two processes
-  fits     for each cell `gnn-sim2real fit` of the pretraining and of the fine-tuning, in fresh processes (a cell of each
+  fits     for each cell `gnn-sim2real fit` of pretraining and fine-tuning, in fresh processes (one cell of each
            source size; the rest is the same again)
   loop     the same trainings in one process with Lightning's trainer and torch-geometric's loader, one and two threads,
            each pretraining once

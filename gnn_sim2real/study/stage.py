@@ -38,6 +38,17 @@ class Stage:
         data_only.model = None
         self.data: PropertyDataModule = self.parser.instantiate(data_only).data
         self.logger: WandbLogger | None = None
+        self._require_one_device()
+
+    def _require_one_device(self) -> None:
+        """Refuse trainers that would start further processes, each of which would run the study again."""
+        settings = self.trainer_settings
+        devices, nodes = settings.get("devices"), settings.get("num_nodes")
+        if str(devices) not in ("auto", "1", "[0]", "None") or nodes not in (1, None):
+            raise ValueError(
+                f"the {self.name} stage asks for several devices (devices {devices}, num_nodes {nodes}), but a study "
+                "trains each model on one and many models at a time; take `gnn-sim2real fit` for one large training"
+            )
 
     def config(self, seed: int, model: dict[str, Any]) -> Any:
         """The configuration of one cell.
@@ -84,6 +95,8 @@ class Stage:
         self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
         if self.logger is not None:
             self.logger.log_hyperparams(plain(config))
+        if settings.get("devices") == "auto":  # all GPUs of a machine
+            settings["devices"] = 1
         settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": self.logger or False}
         return Trainer(**settings, callbacks=own + callbacks), made.model
 

@@ -86,6 +86,13 @@ def test_a_wrong_study_is_answered_in_words(study_files, capfd, change, sentence
     assert sentence in capfd.readouterr().err
 
 
+def test_a_stage_on_several_devices_is_refused(study_files, capfd):
+    path = study_files / "pretrain.yaml"
+    path.write_text(path.read_text().replace("accelerator: cpu", "accelerator: cpu\n  devices: 2"))
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
+    assert "the pretrain stage asks for several devices (devices 2, num_nodes 1)" in capfd.readouterr().err
+
+
 def test_status_of_a_folder_without_study(tmp_path, capfd):
     assert main(["study", "status", str(tmp_path)]) == 2
     assert "is not the output folder of a study" in capfd.readouterr().err
