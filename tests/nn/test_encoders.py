@@ -9,7 +9,7 @@ import torch
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
 from gnn_sim2real.graph import Graph, GraphBatch
-from gnn_sim2real.nn import GINE, Encoder
+from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
 from gnn_sim2real.nn.readout import weighted_mean
 from gnn_sim2real.store import GraphStore
@@ -17,6 +17,11 @@ from gnn_sim2real.store import GraphStore
 ENCODERS = {
     "GINE": lambda: GINE(hidden_dim=12, num_layers=3),
     "GINE with dropout": lambda: GINE(hidden_dim=8, num_layers=1, dropout=0.5),
+    "GATv2": lambda: GATv2(hidden_dim=12, num_layers=3, num_heads=3),
+    "D-MPNN": lambda: DMPNN(hidden_dim=12, num_layers=3),
+    "AttentiveFP": lambda: AttentiveFP(hidden_dim=12, num_layers=3),
+    "GPS": lambda: GPS(hidden_dim=12, num_layers=2, num_heads=3),
+    "fingerprint": lambda: FingerprintMLP(hidden_dim=12, num_bits=64),
 }
 """Every encoder of the package, small. A new one needs a line here and nothing else."""
 
