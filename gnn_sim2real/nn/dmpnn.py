@@ -17,8 +17,8 @@ class DMPNN(Encoder):
     its own reverse, so that no message walks back where it came from:
 
     .. math::
-        h^0_{vw} &= \mathrm{ReLU}(W_i [x_v, e_{vw}]) \\
-        h^{t+1}_{vw} &= \mathrm{ReLU}\Big(h^0_{vw} + W_h \sum_{k \ne w} h^t_{kv}\Big) \\
+        h^1_{vw} &= \mathrm{ReLU}(W_i [x_v, e_{vw}]) \\
+        h^{t+1}_{vw} &= \mathrm{ReLU}\Big(W_i [x_v, e_{vw}] + W_h \sum_{k \ne w} h^t_{kv}\Big) \\
         h_v &= \mathrm{ReLU}\Big(W_o \Big[x_v, \sum_k h^T_{kv}\Big]\Big)
 
     followed by a readout over atoms. Weights are shared by all steps; :math:`W_i` and the part of :math:`W_o` before
@@ -60,8 +60,8 @@ class DMPNN(Encoder):
         table, (source, destination) = atom_table(batch), batch.edge_index
         codes = batch.need("bond_codes")
         reverse = reverse_edges(batch.edge_index, codes, len(table))
-        start = (self.source_embedding(table).index_select(0, source) + self.bond_embedding(codes)).relu()
-        bonds = start
+        start = self.source_embedding(table).index_select(0, source) + self.bond_embedding(codes)
+        bonds = start.relu()
         for _ in range(self.num_layers - 1):
             incoming = _sum_at(destination, bonds, len(table))
             message = incoming.index_select(0, source) - bonds.index_select(0, reverse)

