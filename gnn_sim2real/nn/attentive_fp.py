@@ -52,13 +52,16 @@ class AttentiveFP(Encoder):
             hidden_dim=hidden_dim, num_layers=num_layers, num_timesteps=num_timesteps, dropout=dropout, readout=readout
         )
         self.output_dim, self.num_timesteps = hidden_dim, num_timesteps
-        self.readout = Readout(readout, hidden_dim)
+        self.readout = Readout("sum", hidden_dim)
         self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
         self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
 
         def attention() -> nn.Module:
             # A self loop would be one atom more to attend to, and cost the bond of `*C*` to its own next copy.
-            return GATConv(hidden_dim, hidden_dim, dropout=dropout, add_self_loops=False, negative_slope=_SLOPE)
+            convolution: nn.Module = GATConv(
+                hidden_dim, hidden_dim, dropout=dropout, add_self_loops=False, negative_slope=_SLOPE
+            )
+            return convolution
 
         first = GATEConv(hidden_dim, hidden_dim, edge_dim=hidden_dim, dropout=dropout)
         convolutions = [first, *(attention() for _ in range(num_layers - 1))]
@@ -98,7 +101,9 @@ class AttentionStep(nn.Module):
         self.gate = nn.GRUCell(dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, seen: Any, state: Float[Tensor, "num_items dim"], *edges: Tensor) -> Float[Tensor, "num_items dim"]:
+    def forward(
+        self, seen: Any, state: Float[Tensor, "num_items dim"], *edges: Tensor
+    ) -> Float[Tensor, "num_items dim"]:
         """Update the states.
 
         Args:

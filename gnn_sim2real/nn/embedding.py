@@ -30,7 +30,8 @@ class CodeEmbedding(nn.Module):
     def forward(self, codes: Int[Tensor, "num_items num_codes"]) -> Float[Tensor, "num_items dim"]:
         """Look up and add."""
         # One by one: stacked first, they would fill memory that is dear to allocate, and take 10 times as long.
-        return reduce(torch.add, (table(codes[:, column]) for column, table in enumerate(self.tables)))
+        total: Tensor = reduce(torch.add, (table(codes[:, column]) for column, table in enumerate(self.tables)))
+        return total
 
 
 def atom_table(batch: GraphBatch) -> Int[Tensor, "num_nodes num_columns"]:

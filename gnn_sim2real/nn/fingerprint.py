@@ -1,5 +1,7 @@
 """Morgan fingerprints with a multilayer perceptron: what a graph network has to beat."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -60,7 +62,7 @@ class FingerprintMLP(Encoder):
         widths = [self.readout.output_dim, *[hidden_dim] * num_layers]
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout))
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         )
 
     @property
@@ -81,7 +83,7 @@ class FingerprintMLP(Encoder):
         first = torch.tensor([0, *ATOM_SIZES[:-1]], device=table.device).cumsum(0) + self.num_bits
         columns = torch.cat([neighborhoods(batch, self.radius) % self.num_bits, table + first], dim=1)
         width = self.num_bits + sum(ATOM_SIZES)
-        weight = batch.node_weight.to(self.blocks[0][0].weight.dtype).unsqueeze(1).expand(columns.shape)
+        weight = batch.node_weight.to(next(self.parameters()).dtype).unsqueeze(1).expand(columns.shape)
         place = batch.batch_index.unsqueeze(1) * width + columns
         flat = weight.new_zeros(batch.num_graphs * width).index_add_(0, place.flatten(), weight.flatten())
         return flat.view(batch.num_graphs, width)

@@ -63,7 +63,7 @@ def weighted_mean(features: Float[Tensor, "num_nodes dim"], batch: GraphBatch) -
 
 def weighted_sum(features: Float[Tensor, "num_nodes dim"], batch: GraphBatch) -> Float[Tensor, "num_graphs dim"]:
     """Sum over the atoms of each material, weighted by `node_weight`; at least in single precision."""
-    # The weights are in single precision: products with bfloat16 are too, which would lose atoms beyond 256.
+    # The weights are in single precision, so products with bfloat16 are too: a sum in bfloat16 ends at 256 ones.
     weighted = features * batch.node_weight.unsqueeze(1)
     return weighted.new_zeros((batch.num_graphs, features.shape[1])).index_add_(0, batch.batch_index, weighted)
 
