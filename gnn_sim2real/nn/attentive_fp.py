@@ -52,7 +52,7 @@ class AttentiveFP(Encoder):
             hidden_dim=hidden_dim, num_layers=num_layers, num_timesteps=num_timesteps, dropout=dropout, readout=readout
         )
         self.output_dim, self.num_timesteps = hidden_dim, num_timesteps
-        self.readout = Readout("sum", hidden_dim)
+        self.readout = Readout(readout, hidden_dim)
         self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
         self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
 

@@ -54,7 +54,7 @@ class GATv2(Encoder):
         head_dim = hidden_dim // num_heads
         self.convolutions = nn.ModuleList(
             ResidualConvolution(
-                GATv2Conv(hidden_dim, head_dim, num_heads, edge_dim=hidden_dim, add_self_loops=True),
+                GATv2Conv(hidden_dim, head_dim, num_heads, edge_dim=hidden_dim, add_self_loops=False),
                 hidden_dim,
                 dropout,
             )

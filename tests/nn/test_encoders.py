@@ -208,7 +208,7 @@ class TestEncoders:
         torch.testing.assert_close(encoder(units(*(UNITS[each] for each in order))), encoder(units(*UNITS))[order])
 
     def test_atoms_do_not_care_for_their_component(self, encoder):
-        """Who reads mixtures gives every component a number of its own in `batch_index`."""
+        """Who reads mixtures encodes every component as a material of its own."""
         batch = units(*UNITS)
         other = replace(batch, component=torch.arange(len(batch.component)) % 3)
         assert torch.equal(encoder(other), encoder(batch))
