@@ -106,6 +106,7 @@ def measure(chemprop: Path, num_molecules: int, num_rounds: int) -> dict[str, An
     """Compare both with one thread and with two."""
     interpreters = {"gnn_sim2real": Path(sys.executable), "chemprop": chemprop}
     by_threads: dict[int, dict[str, Any]] = {}
+    load_before = os.getloadavg()[0]
     for threads in WANTED_RATIO:
         with tempfile.TemporaryDirectory() as folder:
             molecules = Path(folder) / "molecules.txt"
@@ -126,7 +127,12 @@ def measure(chemprop: Path, num_molecules: int, num_rounds: int) -> dict[str, An
         "num_molecules": num_molecules,
         "gnn_sim2real": own.card,
         "chemprop": theirs.card,
-        "machine": {"processor": processor(), "system": platform.system(), "cores": os.cpu_count()},
+        "machine": {
+            "processor": processor(),
+            "system": platform.system(),
+            "cores": os.cpu_count(),
+            "load_before": load_before,
+        },
         "python": platform.python_version(),
         "date": datetime.now(UTC).date().isoformat(),
     }
