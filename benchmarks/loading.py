@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch_geometric
+from machine import processor
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 
@@ -89,7 +90,7 @@ def measure(num_units: int, batch_size: int, num_rounds: int) -> dict[str, Any]:
         "batch_size": batch_size,
         "file_bytes": size,
         "open": open_time,
-        "machine": {"processor": _processor(), "system": platform.system(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor(), "system": platform.system(), "threads": torch.get_num_threads()},
         "versions": {
             "gnn_sim2real": __version__,
             "python": platform.python_version(),
@@ -124,13 +125,6 @@ def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """The one graph type: a single material (`Graph`) and many of them as tensors (`GraphBatch`).
 
 Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every edge stands
-twice, once in each direction. Molecules and repeat units have bonds, i.e. codes and no geometry; crystals have the
-vectors between neighbors and no codes; a bare composition has neither. A field that a kind of material does not have is
-None. Categorical features are small integer codes; what a code means is the featurizer's business, how many codes there
-are is fixed here, because both featurizers and encoders need to know it.
+twice, once in each direction, with the same codes. Molecules and repeat units have bonds, i.e. codes and no geometry;
+crystals have the vectors between neighbors and no codes; a bare composition has neither. A field that a kind of
+material does not have is None. Categorical features are small integer codes; what a code means is the featurizer's
+business, how many codes there are is fixed here, because both featurizers and encoders need to know it.
 """
 
 from dataclasses import dataclass, fields

@@ -1,9 +1,14 @@
 """Layers and encoders: pure torch and torch-geometric, knowing nothing but `graph.py`."""
 
 from gnn_sim2real.nn.alignn import ALIGNN as ALIGNN
+from gnn_sim2real.nn.attentive_fp import AttentiveFP as AttentiveFP
 from gnn_sim2real.nn.cgcnn import CGCNN as CGCNN
+from gnn_sim2real.nn.dmpnn import DMPNN as DMPNN
 from gnn_sim2real.nn.encoder import Encoder as Encoder
+from gnn_sim2real.nn.fingerprint import FingerprintMLP as FingerprintMLP
+from gnn_sim2real.nn.gatv2 import GATv2 as GATv2
 from gnn_sim2real.nn.gine import GINE as GINE
+from gnn_sim2real.nn.gps import GPS as GPS
 from gnn_sim2real.nn.head import PropertyHead as PropertyHead
 from gnn_sim2real.nn.megnet import MEGNet as MEGNet
 from gnn_sim2real.nn.model import PropertyModel as PropertyModel

@@ -15,6 +15,9 @@ from gnn_sim2real.graph import GraphBatch
 class Encoder(nn.Module, ABC):
     """Turns each material of a batch into a vector.
 
+    The atoms of one `batch_index` are one material, and `component` is not read: who reads mixtures encodes every
+    component as a material of its own.
+
     A subclass takes plain types only, hands them all to `super().__init__`, sets `output_dim`, and names in
     `layers` the submodules from input to output, which is the order in which `gradual` unfreezing goes back.
     """

@@ -5,30 +5,71 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from batches import batch_of, molecules, units
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
-from gnn_sim2real.graph import Graph, GraphBatch
-from gnn_sim2real.nn import GINE, Encoder
+from gnn_sim2real.graph import Graph
+from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
-from gnn_sim2real.nn.readout import weighted_mean
-from gnn_sim2real.store import GraphStore
 
 ENCODERS = {
     "GINE": lambda: GINE(hidden_dim=12, num_layers=3),
     "GINE with dropout": lambda: GINE(hidden_dim=8, num_layers=1, dropout=0.5),
+    "GATv2": lambda: GATv2(hidden_dim=12, num_layers=3, num_heads=3),
+    "D-MPNN": lambda: DMPNN(hidden_dim=12, num_layers=3),
+    "AttentiveFP": lambda: AttentiveFP(hidden_dim=12, num_layers=3),
+    "GPS": lambda: GPS(hidden_dim=12, num_layers=2, num_heads=3),
+    "fingerprint": lambda: FingerprintMLP(hidden_dim=12, num_bits=64),
 }
 """Every encoder of the package, small. A new one needs a line here and nothing else."""
 
+SIZE_AWARE = {
+    "GINE": lambda readout: GINE(hidden_dim=8, num_layers=2, readout=readout),
+    "GATv2": lambda readout: GATv2(hidden_dim=8, num_layers=2, readout=readout),
+    "D-MPNN": lambda readout: DMPNN(hidden_dim=8, readout=readout),
+    "AttentiveFP": lambda readout: AttentiveFP(hidden_dim=8, num_layers=2, readout=readout),
+    "GPS": lambda readout: GPS(hidden_dim=8, num_layers=1, readout=readout),
+    "fingerprint": lambda readout: FingerprintMLP(hidden_dim=8, num_bits=32, readout=readout),
+}
+"""Encoders of molecules, whose size has a meaning."""
+
+NOT_OFFERED = ("AttentiveFP", "mean_and_size")
+"""Its readout is what its state starts from, whose width is given."""
+
 UNITS = ("*C*", "*CC*", "*NCCCCCC(=O)*", "*O[Si](*)(C)C", "*CC(*)c1ccccc1", "*C=CC(C)*", "*CC(*)C#N", "*S(=O)(=O)CC*")
 
+SPELLINGS = {
+    "direction": ("*NCCCCCC(=O)*", "*C(=O)CCCCCN*"),
+    "direction of a vinyl": ("*CC(*)c1ccccc1", "*C(c1ccccc1)C*", "c1ccccc1C(*)C*"),
+    "aromatic": ("*Oc1ccc(*)cc1", "*OC1=CC=C(*)C=C1", "*OC1C=CC(*)=CC=1"),
+    "cis and trans": ("*C/C=C/C*", "*C/C=C\\C*", "*CC=CC*"),
+    "tacticity": ("*C[C@H](*)C", "*C[C@@H](*)C", "*CC(*)C"),
+    "charges": ("*CC(*)C[N+](C)(C)C", "C[N+](C)(C)CC(*)C*"),
+    "charges within": ("*CC(*)[N+](=O)[O-]", "[O-][N+](=O)C(*)C*"),
+    "one-atom backbone": ("*C(*)(F)F", "*C(F)(F)C(*)(F)F", "FC(F)(*)C(F)(F)C(F)(F)*"),
+    "two-atom backbone": ("*CO*", "*OC*", "*OCOC*"),
+    "bare atom": ("*S*", "*SS*", "*SSS*"),
+    "double bond to *": ("*C=C*", "*=CC=*", "*=CC=CC=*"),
+    "only double bonds": ("*=C=*", "*=C=C=*"),
+    "triple bond to *": ("*#CC#*", "*C#C*", "*C#CC#C*"),
+}
+"""Several spellings of one polymer each, some with its unit written several times."""
 
-def batch_of(*graphs: Graph) -> GraphBatch:
-    return GraphStore.from_graphs(graphs).select(torch.arange(len(graphs)))
+NEAR_MISSES = (
+    ("*CC(*)C[NH3+]", "*CC(*)CN"),
+    ("*CC(*)C(=O)[O-]", "*CC(*)C(=O)O"),
+    ("*C=C*", "*CC*"),
+    ("*C=C*", "*=C=*"),
+    ("*C#C*", "*C=C*"),
+    ("*c1ccc(*)cc1", "*C1CCC(*)CC1"),
+    ("*c1ccc(*)cc1", "*c1cccc(*)c1"),
+    ("*CC(*)OC(C)=O", "*CC(*)C(=O)OC"),
+    ("*CC(*)Cl", "*CC(*)Br"),
+)
+"""Polymers that differ in a charge, a bond order, an element or in what is bonded to what."""
 
-
-def units(*spellings: str) -> GraphBatch:
-    return batch_of(*(featurize_repeat_unit(each) for each in spellings))
+MOLECULES = ("CC(=O)Oc1ccccc1C(=O)[O-]", "C[N+](C)(C)CC", "F/C=C/C", "C[C@H](N)C(=O)O", "CS(=O)(=O)c1ccncc1", "O=C=O")
 
 
 def relabel(graph: Graph, seed: int) -> Graph:
@@ -99,9 +140,9 @@ class TestEncoders:
 
     def test_no_gradient_from_one_material_to_another(self, encoder):
         batch = units(*UNITS)
-        node_owner, edge_owner = batch.batch_index, batch.batch_index[batch.edge_index[0]]
-        assert len(node_owner) != len(edge_owner)
-        owners = {len(node_owner): node_owner, len(edge_owner): edge_owner}
+        owners = (torch.arange(len(UNITS)), batch.batch_index, batch.batch_index[batch.edge_index[0]])
+        owners = {len(owner): owner for owner in owners}
+        assert len(owners) == 3
         seen = []
 
         def keep(_module, _inputs, output):
@@ -162,6 +203,48 @@ class TestEncoders:
         held_buffers = {id(buffer) for layer in encoder.layers for buffer in layer.buffers()}
         assert held_buffers == {id(buffer) for buffer in encoder.buffers()}
 
+    def test_order_of_materials(self, encoder):
+        order = torch.randperm(len(UNITS))
+        torch.testing.assert_close(encoder(units(*(UNITS[each] for each in order))), encoder(units(*UNITS))[order])
+
+    def test_atoms_do_not_care_for_their_component(self, encoder):
+        """Who reads mixtures encodes every component as a material of its own."""
+        batch = units(*UNITS)
+        other = replace(batch, component=torch.arange(len(batch.component)) % 3)
+        assert torch.equal(encoder(other), encoder(batch))
+
+    def test_weights_of_atoms_are_relative(self, encoder):
+        batch = units(*UNITS)
+        torch.testing.assert_close(encoder(replace(batch, node_weight=batch.node_weight * 3)), encoder(batch))
+
+    @pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS)
+    def test_spelling(self, encoder, spellings):
+        output = encoder(units(*spellings))
+        torch.testing.assert_close(output, output[:1].expand_as(output))
+
+    @pytest.mark.parametrize("pair", NEAR_MISSES, ids=" ".join)
+    def test_what_is_no_matter_of_spelling(self, encoder, pair):
+        first, second = encoder(units(*pair))
+        assert (first - second).norm() > 1e-4
+
+    @pytest.mark.parametrize("smiles", MOLECULES)
+    def test_spelling_of_a_molecule(self, encoder, respell, smiles):
+        spellings = (smiles, *(respell(smiles, seed) for seed in range(3)))
+        assert len(set(spellings)) > 1
+        output = encoder(molecules(*spellings))
+        torch.testing.assert_close(output, output[:1].expand_as(output))
+
+    def test_half_precision(self, encoder):
+        encoder = encoder.float()
+        batch = units(*UNITS, "*" + 300 * "C" + "*")
+        with torch.autocast("cpu", torch.bfloat16):
+            half = encoder(batch)
+            half.float().square().sum().backward()
+        whole = encoder(batch)
+        assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())
+        assert (half.float() - whole).norm() < 0.1 * whole.norm()
+        torch.testing.assert_close(half[-1].float(), half[1].float(), rtol=0.05, atol=0.02)
+
     def test_nothing_random_in_prediction(self, encoder):
         batch = units(*UNITS)
         assert torch.equal(encoder(batch), encoder(batch))
@@ -172,20 +255,48 @@ class TestEncoders:
             encoder(replace(batch, bond_codes=batch.bond_codes[:-1]))
 
 
-def test_weights_of_atoms_are_shares():
-    batch = units("*CC(*)O", "*CC*")
-    features = torch.rand(len(batch.atomic_number), 4)
-    mean = weighted_mean(features, batch)
-    torch.testing.assert_close(mean[0], features[:3].mean(0))
-    heavier = replace(batch, node_weight=torch.tensor([1.0, 1.0, 2.0, 5.0, 5.0]))
-    weighted = weighted_mean(features, heavier)
-    torch.testing.assert_close(weighted[0], (features[0] + features[1] + 2 * features[2]) / 4)
-    torch.testing.assert_close(weighted[1], mean[1])
+@pytest.mark.parametrize(
+    ("name", "readout"),
+    [(name, kind) for name in SIZE_AWARE for kind in ("sum", "mean_and_size") if (name, kind) != NOT_OFFERED],
+)
+class TestSizes:
+    """What encoders must hold to that know the size of a molecule."""
+
+    @pytest.fixture
+    def encoder(self, name, readout) -> Encoder:
+        encoder = SIZE_AWARE[name](readout).double()
+        with torch.no_grad():
+            for _ in range(5):
+                encoder(molecules(*MOLECULES))
+        return encoder.eval()
+
+    def test_two_are_more_than_one(self, encoder, readout):
+        one, two = encoder(molecules("CCO", "CCO.CCO"))
+        assert len(one) == encoder.output_dim
+        assert (one - two).norm() > 1e-3
+
+    def test_numbering_and_company(self, encoder, readout):
+        graphs = [featurize_molecule(each) for each in MOLECULES]
+        alone = torch.cat([encoder(batch_of(relabel(graph, seed=1))) for graph in graphs])
+        torch.testing.assert_close(encoder(batch_of(*graphs)), alone)
+
+    def test_rebuilt_from_its_description(self, encoder, readout):
+        rebuilt = build_encoder(json.loads(json.dumps(encoder.describe()))).double().eval()
+        rebuilt.load_state_dict(encoder.state_dict(), strict=True)
+        assert torch.equal(rebuilt(molecules(*MOLECULES)), encoder(molecules(*MOLECULES)))
 
 
-def test_a_readout_of_other_atoms_is_refused():
-    with pytest.raises(jaxtyping.TypeCheckError):
-        weighted_mean(torch.rand(4), units("*CC*"))
+@pytest.mark.parametrize("name", SIZE_AWARE)
+def test_a_mean_does_not_know_the_size(name):
+    encoder = SIZE_AWARE[name]("mean").double().eval()
+    one, two = encoder(molecules("CCO", "CCO.CCO"))
+    torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("make", [GATv2, GPS])
+def test_heads_share_the_width(make):
+    with pytest.raises(ValueError, match="`hidden_dim` must be a multiple of `num_heads`, got 10 and 4"):
+        make(hidden_dim=10, num_heads=4)
 
 
 @pytest.mark.parametrize(
