@@ -12,8 +12,8 @@ FEATURIZER_VERSION = 1
 """Version of the numbers: raised by hand whenever the graphs of this module change."""
 
 SHELL_TOLERANCE = 0.0107
-"""Neighbors that lie this much [angstrom] beyond the k-th still belong to its shell. Far above the rounding of files and
-far below what parts two shells of a solid; no round number, because differences of lattice constants often are."""
+"""Neighbors that lie this much [angstrom] beyond the k-th still belong to its shell. Far above the rounding of files,
+far below what parts two shells of a solid, and no round number, because differences of lattice constants often are."""
 
 MIN_DISTANCE = 0.5
 """Two sites closer than this [angstrom] are one site written twice: no bond is shorter than that of H2, 0.74."""
@@ -22,7 +22,7 @@ _CUTOFF_MARGIN = 1e-5
 """A neighbor at the cutoff, but for rounding, is left out in every cell."""
 
 _FIRST_RADIUS, _GROWTH = 1.2, 1.35
-"""The first sphere in units of the one that holds the wanted neighbors on average, and the step to the next; measured."""
+"""First sphere, in units of the one that holds the wanted neighbors on average, and the step to the next; measured."""
 
 _MAX_SKEW = 50.0
 """Cells whose edges multiply to more than this many times the volume are reduced first: the search in them is slow."""
@@ -57,13 +57,18 @@ class Crystal:
         if not len(number):
             raise ValueError("a crystal needs at least one site, got none")
         if not 1 <= int(number.min()) <= int(number.max()) < NUM_ELEMENTS:
-            raise ValueError(f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1}, got {number.min()}, {number.max()}")
+            raise ValueError(
+                f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1}, got {number.min()} to {number.max()} (0 stands "
+                "for a symbol that is no element)"
+            )
         if not (np.isfinite(lattice).all() and np.isfinite(fractional).all()):
             raise ValueError("the lattice or a coordinate of the crystal is not a finite number")
         if not self.volume > 1e-3:
             raise ValueError(f"the cell of the crystal has a volume of {self.volume:.3g} angstrom^3: it is no solid")
-        for array in (lattice, number, fractional):
-            array.flags.writeable = False
+        for name in ("lattice", "atomic_number", "fractional"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     @property
     def num_sites(self) -> int:
@@ -127,7 +132,7 @@ def _reduced(crystal: Crystal) -> Crystal:
     """The crystal, in a more compact cell if its own is very flat. The graph does not know the cell."""
     if np.linalg.norm(crystal.lattice, axis=1).prod() < _MAX_SKEW * crystal.volume:
         return crystal
-    from pymatgen.core import Lattice
+    from pymatgen.core.lattice import Lattice
 
     lattice = np.array(Lattice(crystal.lattice).get_lll_reduced_lattice().matrix)
     return Crystal(lattice, crystal.atomic_number, crystal.fractional @ crystal.lattice @ np.linalg.inv(lattice))

@@ -1,6 +1,8 @@
 """Crystals of known geometry, other descriptions of the same crystal, and what must not depend on the description."""
 
 import numpy as np
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.periodic_table import Element
 
 from gnn_sim2real.featurize.crystal import Crystal
 
@@ -39,7 +41,7 @@ def random_crystal(seed, num_sites=4):
 
 
 def images(made, span):
-    """(num_sites, num_sites, num_images, 3): vectors from all images of the second site to the first, by brute force."""
+    """Vectors from all images of the second site to the first, by brute force; (sites, sites, images, 3)."""
     cells = np.stack(np.meshgrid(*[np.arange(-span, span + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
     position = made.fractional % 1 @ made.lattice
     vectors = position[:, None, None] - position[None, :, None] - (cells @ made.lattice)[None, None]
@@ -86,3 +88,14 @@ def assert_same_surroundings(first, second, owner):
     for here, there in zip(owner, theirs, strict=True):
         assert len(ours[here]) == len(there)
         np.testing.assert_allclose(there, ours[here], atol=2e-3)
+
+
+def cell_row(made, name):
+    """A row of a table of cells."""
+    a, b, c, alpha, beta, gamma = Lattice(made.lattice).parameters
+    symbols = " ".join(str(Element.from_Z(int(number))) for number in made.atomic_number)
+    frac = np.round(made.fractional.ravel() * 1e8).astype(np.int32)
+    return {"material_id": name, "a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma} | {
+        "species": symbols,
+        "frac_e8": frac,
+    }
