@@ -18,11 +18,12 @@ from torch.utils.data import DataLoader
 from gnn_sim2real.cleaning import CleanTable, read_table
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
+from gnn_sim2real.graph_cache import open_or_build
 from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
 from gnn_sim2real.splits import Parts, split_rows
-from gnn_sim2real.store import GraphStore, open_or_build
+from gnn_sim2real.store import GraphStore
 
 logger = logging.getLogger(__name__)
 

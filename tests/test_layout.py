@@ -18,7 +18,7 @@ LEVELS = (
     ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
     ("graph", "tables"),
     ("store", "cleaning", "splits", "featurize", "nn"),
-    ("loader", "library", "transfer"),
+    ("loader", "library", "transfer", "graph_cache"),
     ("datamodule",),
     ("datasets", "tasks"),
     ("scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
