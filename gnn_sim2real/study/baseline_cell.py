@@ -1,6 +1,7 @@
 """The cell of a baseline: the simple predictors, on the rows of the curve they stand beside."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.featurize.descriptors import DESCRIPTOR_VERSION
-from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.records import Cell, Record, has_record, provenance, record_key, write_record
 from gnn_sim2real.study.grid import Point
+from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert
 
 
@@ -128,7 +129,12 @@ def _predict(
 
 
 def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
-    """Simulated value of each target material, NaN where it was not simulated."""
+    """Simulated value of each target material, NaN where it was not simulated.
+
+    The target's own where it has them; else those of the source, in which the test materials still stand.
+    """
+    if target.table.simulated is not None:
+        return target.table.simulated[:, 0]
     spec = target.properties[0]
     names = [each.name for each in source.properties]
     if spec.name not in names:
@@ -140,12 +146,14 @@ def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArra
 
 
 def _features(target: PropertyDataModule) -> NDArray[np.float64]:
-    return _cached_features(target.kind, tuple(target.table.materials))
+    return _cached_features(target.featurizer.descriptors, target.table)
 
 
 @lru_cache(maxsize=1)
-def _cached_features(kind: str, materials: tuple[str, ...]) -> NDArray[np.float64]:
-    return get_featurizer(kind).descriptors(materials)
+def _cached_features(
+    descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table: CleanTable
+) -> NDArray[np.float64]:
+    return descriptors(table.materials)
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:
