@@ -180,6 +180,18 @@ class CrystalDataModule(PropertyDataModule):
             self._reduced_structures[row] = reduced_structure(self.structures.crystals[row])
         return self._reduced_structures[row]
 
+    def variant(self, **changes: Any) -> "PropertyDataModule":
+        """The same data set with another `size`, `seed`, `exclude`, `same` ...; table and graphs are shared."""
+        fixed = changes.keys() & {"cutoff", "max_neighbors", "representation", "max_sites"}
+        if fixed:
+            raise ValueError(
+                f"a variant shares its graphs: make a new data module to change {', '.join(sorted(fixed))}"
+            )
+        other = super().variant(**changes)
+        if "same" in changes:
+            other.__dict__.pop("_available", None)
+        return other
+
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data."""
         return super().card() | {"max_sites": self.max_sites, "same": self.same}

@@ -80,7 +80,9 @@ def reduced_formula(formula: str) -> str:
     from pymatgen.core.composition import Composition
 
     read_formula(formula)
-    return str(Composition(formula).get_integer_formula_and_factor()[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of noble gases, whose electronegativity is not known
+        return str(Composition(formula).get_integer_formula_and_factor()[0])
 
 
 def formula_of_counts(counts: Mapping[int, int]) -> str:
