@@ -58,6 +58,7 @@ class CrystalDataModule(PropertyDataModule):
         max_sites: Crystals with more sites in their cell are put aside; null for none. The card says it.
         same: When a crystal here is one of `exclude`: with the same reduced formula, or only if it is the same
             structure as well, so that other polymorphs of a tested formula stay.
+        predict_column: Column with the formulas, where a model of compositions predicts a table.
         settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
     """
 
@@ -71,9 +72,10 @@ class CrystalDataModule(PropertyDataModule):
         representation: Literal["structure", "composition"] = "structure",
         max_sites: int | None = None,
         same: Literal["formula", "structure"] = "formula",
+        predict_column: str = "formula",
         **settings: Any,
     ) -> None:
-        super().__init__(**settings)
+        super().__init__(predict_column=predict_column, **settings)
         if max_sites is not None and max_sites < 1:
             raise ValueError(f"`max_sites` must be at least 1, or null for no limit, got {max_sites}")
         self.cutoff, self.max_neighbors, self.representation = cutoff, max_neighbors, representation
@@ -200,6 +202,11 @@ class CrystalDataModule(PropertyDataModule):
         """What determines which materials train and test, and their values."""
         content = super().key_content()
         return content if self.same == "formula" else content | {"same": self.same}
+
+    @property
+    def predict_heading(self) -> str:
+        """Heading of the crystals in a table of predictions."""
+        return "crystal" if self.representation == "structure" else self.predict_column
 
     def read_asked(self, path: Path) -> list[Material]:
         """Read the crystals to predict; for a model of compositions also a table of formulas."""

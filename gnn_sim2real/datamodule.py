@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gnn_sim2real.asked import Asked, Material, make_graphs, read_column
+from gnn_sim2real.asked import AskedMaterials
 from gnn_sim2real.cleaning import CleanTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 PartName = Literal["train", "validation", "test"]
 
 
-class PropertyDataModule(LightningDataModule, ABC):
+class PropertyDataModule(AskedMaterials, LightningDataModule):
     """Materials with properties, as source or as target.
 
     A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
@@ -57,9 +57,6 @@ class PropertyDataModule(LightningDataModule, ABC):
 
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
-
-    predictable: ClassVar[str] = "a table with a column of materials"
-    """What `predict_path` may be."""
 
     def __init__(
         self,
@@ -276,24 +273,3 @@ class PropertyDataModule(LightningDataModule, ABC):
         if not len(self.parts.test):
             raise ValueError("there is no test part; set `data.init_args.test_fraction`, e.g. to 0.2")
         return make_loader(self.part("test"), 256)
-
-    def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
-        store = GraphStore.from_graphs(each.graph for each in self._asked if each.graph is not None)
-        return make_loader(MaterialSet(store, torch.arange(len(store)), None), 256)
-
-    @property
-    def predict_materials(self) -> list[tuple[str, str | None]]:
-        """Name of each material of `predict_path`, with the reason why it cannot be read, if so."""
-        return [(each.name, each.reason) for each in self._asked]
-
-    @cached_property
-    def _asked(self) -> list[Asked]:
-        """The materials of `predict_path` as graphs."""
-        if self.predict_path is None:
-            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.predictable})")
-        return make_graphs(self.read_asked(Path(self.predict_path)), self.featurizer, self.predict_path)
-
-    def read_asked(self, path: Path) -> list[Material]:
-        """Read the materials to predict; by default those in the column `predict_column` of a table."""
-        return read_column(path, self.predict_column)
