@@ -121,7 +121,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     vector = (position[destination] - position[source]) - image @ crystal.lattice
     return Graph(
         atomic_number=crystal.atomic_number,
-        edge_index=np.stack([source, destination]).astype(np.int32),
+        edge_index=np.array([source, destination], np.int32),
         node_weight=np.ones(crystal.num_sites, np.float32),
         component=np.zeros(crystal.num_sites, np.uint8),
         edge_vector=vector.astype(np.float32),
@@ -160,20 +160,21 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
     found: list[_Pairs] = []
     while True:
         center, neighbor, image, distance = find_points_in_spheres(
-            position, np.ascontiguousarray(position[centers]), radius, _PERIODIC, lattice, 1e-8
+            position, position[centers], radius, _PERIODIC, lattice, 1e-8
         )
-        itself = (distance < MIN_DISTANCE) & (centers[center] == neighbor) & ~image.any(axis=1)
-        others = np.flatnonzero(~itself)
-        center, distance = center[others], distance[others]
-        if len(distance) and distance.min() < MIN_DISTANCE:
+        near = np.flatnonzero(distance < MIN_DISTANCE)
+        if len(near) > len(centers):  # each center is near to itself
+            closest = np.sort(distance[near])[len(centers)]
             raise ValueError(
-                f"two sites of the crystal are {distance.min():.3f} angstrom apart: they are one site written twice, "
-                f"or the cell is not in angstrom; at least {MIN_DISTANCE} is accepted"
+                f"two sites of the crystal are {closest:.3f} angstrom apart: they are one site written twice, or the "
+                f"cell is not in angstrom; at least {MIN_DISTANCE} is accepted"
             )
+        distance[near] = 1.5 * cutoff  # itself comes after all its neighbors
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
         whole = reach <= radius
-        kept = np.flatnonzero((distance <= reach[center]) & whole[center])
-        found.append(_Pairs(centers[center[kept]], neighbor[others[kept]], image[others[kept]]))
+        reach[~whole] = 0.0
+        kept = np.flatnonzero(distance <= reach[center])
+        found.append(_Pairs(centers[center[kept]], neighbor[kept], image[kept]))
         centers = centers[~whole]
         if not len(centers):
             break
@@ -188,12 +189,12 @@ def _reach(
     cutoff: float,
     max_neighbors: int | None,
 ) -> NDArray[np.float64]:
-    """How far the neighbors of each site may lie."""
+    """How far the neighbors of each site may lie; the site itself stands behind them, beyond the cutoff."""
     reach = np.full(num_centers, cutoff)
     if max_neighbors is not None:
         order = np.argsort(center * (2 * cutoff) + distance)  # by site, then by distance; faster than lexsort
         count = np.bincount(center, minlength=num_centers)
-        enough = np.flatnonzero(count >= max_neighbors)
+        enough = np.flatnonzero(count > max_neighbors)
         last = (np.cumsum(count) - count)[enough] + max_neighbors - 1
         reach[enough] = np.minimum(distance[order[last]] + SHELL_TOLERANCE, cutoff)
     return reach
@@ -204,15 +205,13 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
 
     Pairs are compared by whole numbers, so that the rounding of distances cannot part the two directions.
     """
-    image = pairs.image.astype(np.int64)
-    span = int(np.abs(image).max(initial=0))
-    base = 2 * span + 1
-    cell = ((image[:, 0] + span) * base + image[:, 1] + span) * base + image[:, 2] + span
-    num_cells = base**3
-    there = (pairs.center * num_sites + pairs.neighbor) * num_cells + cell
-    back = (pairs.neighbor * num_sites + pairs.center) * num_cells + (num_cells - 1 - cell)
-    key = np.sort(np.concatenate([there, back]))
-    ends, cell = np.divmod(key[np.flatnonzero(np.diff(key, prepend=-1))], num_cells)
-    first, second = np.divmod(ends, num_sites)
-    image = np.stack([cell // base**2, cell // base % base, cell % base], axis=1) - span
-    return _Pairs(first, second, image.astype(np.float64))
+    base = 2 * int(np.abs(pairs.image).max(initial=0)) + 1
+    num_cells, middle = base**3, (base**3 - 1) // 2
+    cell = (pairs.image @ np.array([base**2, base, 1.0])).astype(np.int64)
+    center = np.concatenate([pairs.center, pairs.neighbor])
+    neighbor = np.concatenate([pairs.neighbor, pairs.center])
+    key = (center * num_sites + neighbor) * num_cells + np.concatenate([middle + cell, middle - cell])
+    order = np.argsort(key)
+    key = key[order]
+    order = order[np.concatenate([key[:1] >= 0, key[1:] != key[:-1]])]
+    return _Pairs(center[order], neighbor[order], np.concatenate([pairs.image, -pairs.image])[order])

@@ -143,15 +143,17 @@ def _from_block(block: Any) -> Crystal:
         if small.spacegroup is None and named:
             raise ValueError(f"its space group {named!r} is not known, and it lists no symmetry operations")
         small.setup_cell_images()
-    for site in small.sites:
+    numbers, fractional = [], []
+    for site in small.get_all_unit_cell_sites():
+        number = site.element.atomic_number
         if site.occ < _FULL:
             raise ValueError(f"it is disordered: site {site.label} has the occupancy {site.occ:g}; {_ORDERED_ONLY}")
-        if not site.element.atomic_number:
+        if not number:
             raise ValueError(f"site {site.label} is of no known element ({site.type_symbol or site.label})")
-    sites = small.get_all_unit_cell_sites()
+        numbers.append(number)
+        fractional.append(site.fract.tolist())
     lattice = np.array(small.cell.orth.mat.tolist()).T
-    number = np.array([site.element.atomic_number for site in sites], np.uint8)
-    return Crystal(lattice, number, np.array([site.fract.tolist() for site in sites]).reshape(-1, 3))
+    return Crystal(lattice, np.array(numbers, np.uint8), np.array(fractional, np.float64).reshape(-1, 3))
 
 
 _ORDERED_ONLY = "only ordered crystals are accepted, so make an ordered approximant first"
