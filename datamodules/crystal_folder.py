@@ -1,5 +1,6 @@
 """Crystals of your own: files of structures, and a table with a value for each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class CrystalFolder(CrystalDataModule):
                 f"{file} has no column {self.name_column!r} that names the crystals, only "
                 f"{', '.join(map(str, frame.columns))}; set `data.init_args.name_column`"
             )
-        spelled = {key: name for name in self.structures.names for key in _spellings(name)}
+        spelled = _unique_spellings(self.structures.names)
         given = [str(cell) for cell in frame[self.name_column]]
         names = [spelled.get(name, name) for name in given]
         unread = {key: reason for name, reason in self._unread.items() for key in _spellings(name)}
@@ -103,6 +104,13 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     """Names within the file where all lie in one, else with the file."""
     files = {entry.name.partition("#")[0] for entry in entries}
     return [entry.name.partition("#")[2] or entry.name if len(files) == 1 else entry.name for entry in entries]
+
+
+def _unique_spellings(names: Sequence[str]) -> dict[str, str]:
+    """Name of the crystal that a spelling means; a stem that two files share means neither."""
+    count = Counter(spelling for name in names for spelling in set(_spellings(name)))
+    meant = {spelling: name for name in names for spelling in _spellings(name) if count[spelling] == 1}
+    return meant | {name: name for name in names}
 
 
 def _spellings(name: str) -> list[str]:

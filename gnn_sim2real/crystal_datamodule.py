@@ -95,7 +95,11 @@ class CrystalDataModule(PropertyDataModule):
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Row of each structure, by name."""
-        return {name: row for row, name in enumerate(self.structures.names)}
+        rows = {name: row for row, name in enumerate(self.structures.names)}
+        if len(rows) < len(self.structures.names):
+            name = next(name for row, name in enumerate(self.structures.names) if rows[name] != row)
+            raise ValueError(f"several crystals are named {name!r}: their values could not be told apart; rename them")
+        return rows
 
     @cached_property
     def featurizer(self) -> Featurizer:

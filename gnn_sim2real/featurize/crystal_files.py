@@ -163,10 +163,9 @@ def _from_pymatgen(structure: "Structure") -> Crystal:
     if not structure.is_ordered:
         sites = [site.species_string for site in structure if not site.is_ordered]
         raise ValueError(f"it is disordered: a site holds {sites[0]}; {_ORDERED_ONLY}")
-    number = [getattr(site.specie, "Z", 0) for site in structure]
     return Crystal(
         np.array(structure.lattice.matrix, np.float64),
-        np.array(number, np.uint8),
+        _numbers([site.specie.symbol for site in structure]),
         np.array(structure.frac_coords, np.float64).reshape(-1, 3),
     )
 
@@ -200,6 +199,7 @@ def _from_ase(atoms: "Atoms") -> Crystal:
 
 
 def _numbers(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Atomic numbers; 0 for what is no element, such as pymatgen's dummy species."""
     from pymatgen.core.periodic_table import Element
 
     known = {symbol: Element(symbol).Z if Element.is_valid_symbol(symbol) else 0 for symbol in set(symbols)}

@@ -23,6 +23,7 @@ from pymatgen.io.cif import CifWriter
 from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals
 from gnn_sim2real.featurize.crystal import crystal_graph
 from gnn_sim2real.featurize.crystal_files import crystal_formula
+from gnn_sim2real.study import baseline_cell
 
 SALT_IN_CSCL = crystal(np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]], 3.5)
 PADDED = crystal(np.eye(3), [18], [[0, 0, 0]], 5.3)
@@ -331,6 +332,41 @@ def test_crystals_of_your_own(own_files):
     assert batch.num_graphs == 3
 
 
+def test_names_that_two_crystals_share(own_files):
+    structure = Structure(SILICON.lattice, SILICON.atomic_number.tolist(), SILICON.fractional)
+    (own_files / "NaCl.json").write_text(json.dumps(structure.as_dict()))
+    settings = {"table": "gaps.csv", "name_column": "file", "validation_fraction": 0}
+    table = CrystalFolder(str(own_files), "band_gap", "gap", "eV", **settings).table
+    assert "NaCl.cif" in table.identities  # named with its suffix
+    (own_files.parent / "gaps.csv").write_text("file,gap\nNaCl,8.9\nSi,1.1\nCu,0\n")
+    table = CrystalFolder(str(own_files), "band_gap", "gap", "eV", **settings).table
+    assert table.identities == ["Cu.cif", "Si.cif"]
+    rows = [{"material_id": "mp-1", "structure": structure.as_dict()}] * 2
+    (own_files / "twice.json").write_text(json.dumps(rows))
+    with pytest.raises(ValueError, match="several crystals are named 'mp-1'"):
+        _ = CrystalFolder(str(own_files / "twice.json"), "band_gap", "gap", "eV", **settings).table
+
+
+def test_the_yaml_of_the_docstrings_can_be_read(tmp_path):
+    import yaml
+
+    from gnn_sim2real.lightning_cli import read_stage
+
+    for each in (MaterialsProjectTables, MeasuredCrystals, AflowAGL, CrystalFolder):
+        text = each.__doc__.partition("```yaml")[2].partition("```")[0]
+        content = yaml.safe_load(text)
+        content["data"]["init_args"] |= {"cutoff": 5, "max_neighbors": None, "size": 100}
+        content["model"] = {
+            "class_path": "gnn_sim2real.tasks.SourcePretraining",
+            "init_args": {"encoder": {"class_path": "gnn_sim2real.nn.GINE"}},
+        }
+        (tmp_path / "stage.yaml").write_text(yaml.safe_dump(content))
+        parser, config = read_stage(tmp_path / "stage.yaml")
+        data = parser.instantiate(config).data
+        assert type(data) is each
+        assert (data.cutoff, data.max_neighbors, data.size) == (5, None, 100)
+
+
 def test_a_folder_to_predict(own_files, data_folder):
     data = MaterialsProjectTables(["band_gap"], predict_path=str(own_files))
     names, reasons = zip(*data.predict_materials, strict=True)
@@ -387,3 +423,13 @@ def test_counts_of_the_real_tables(real_data, monkeypatch):
     assert np.nanmean(error[positive]) == pytest.approx(-0.85, abs=0.01)
     enthalpy = MeasuredCrystals(name="measured_formation_enthalpy", representation="composition").table
     assert np.nanmean(np.abs(enthalpy.simulated - enthalpy.values)) == pytest.approx(0.13, abs=0.01)
+
+
+def test_the_simulated_value_as_a_baseline_needs_no_row_in_the_source(data_folder):
+    """The value of a target row is its own crystal's, also where the source has put that crystal aside."""
+    measured(data_folder, GAP_ROWS)
+    target = MeasuredCrystals(name="measured_band_gap", test_fraction=0.25, validation_fraction=0)
+    source = MaterialsProjectTables(["band_gap"], max_sites=1, validation_fraction=0).variant(exclude=target)
+    assert "mp-6" not in source.table.identities
+    simulated = dict(zip(target.table.identities, baseline_cell._simulated(source, target), strict=True))
+    assert simulated == {name: GAPS[name] for name in ("mp-1", "mp-4", "mp-5", "mp-6")}

@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.db import connect
 from ase.io import write as write_ase
 from crystals import PEROVSKITE, ROCK_SALT, SILICON, assert_same_surroundings, cell_row, random_crystal
+from pymatgen.core.periodic_table import DummySpecies
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp.inputs import Poscar
@@ -176,6 +177,13 @@ def test_several_blocks_in_one_cif(tmp_path):
     assert second.reason.startswith("x.cif#bad: it is disordered")
     with pytest.raises(ValueError, match="the CIF holds 2 crystals, wanted is one"):
         as_crystal(text)
+
+
+def test_dummy_species_are_refused():
+    dummy = Structure(np.eye(3) * 4, ["Na", DummySpecies("X")], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    for each in (dummy, dummy.as_dict()):
+        with pytest.raises(ValueError, match="0 stands for a symbol that is no element"):
+            as_crystal(each)
 
 
 def test_disordered_and_unbounded_objects_are_refused():
