@@ -118,7 +118,8 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     position = (crystal.fractional - np.floor(crystal.fractional)) @ crystal.lattice
     pairs = _nearest(crystal, position, cutoff - _CUTOFF_MARGIN, max_neighbors)
     destination, source, image = _both_directions(pairs, crystal.num_sites)
-    vector = (position[destination] - position[source]) - image @ crystal.lattice
+    # `take` picks rows of a small table several times faster than an index in brackets.
+    vector = (position.take(destination, 0) - position.take(source, 0)) - image @ crystal.lattice
     return Graph(
         atomic_number=crystal.atomic_number,
         edge_index=np.array([source, destination], np.int32),
@@ -162,7 +163,7 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
         center, neighbor, image, distance = find_points_in_spheres(
             position, position[centers], radius, _PERIODIC, lattice, 1e-8
         )
-        near = np.flatnonzero(distance < MIN_DISTANCE)
+        near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
             closest = np.sort(distance[near])[len(centers)]
             raise ValueError(
@@ -173,8 +174,8 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
         whole = reach <= radius
         reach[~whole] = 0.0
-        kept = np.flatnonzero(distance <= reach[center])
-        found.append(_Pairs(centers[center[kept]], neighbor[kept], image[kept]))
+        kept = (distance <= reach[center]).nonzero()[0]
+        found.append(_Pairs(centers[center[kept]], neighbor[kept], image.take(kept, 0)))
         centers = centers[~whole]
         if not len(centers):
             break
@@ -192,11 +193,11 @@ def _reach(
     """How far the neighbors of each site may lie; the site itself stands behind them, beyond the cutoff."""
     reach = np.full(num_centers, cutoff)
     if max_neighbors is not None:
-        order = np.argsort(center * (2 * cutoff) + distance)  # by site, then by distance; faster than lexsort
+        key = np.sort(center * (2 * cutoff) + distance)  # by site, then by distance
         count = np.bincount(center, minlength=num_centers)
-        enough = np.flatnonzero(count > max_neighbors)
+        enough = (count > max_neighbors).nonzero()[0]
         last = (np.cumsum(count) - count)[enough] + max_neighbors - 1
-        reach[enough] = np.minimum(distance[order[last]] + SHELL_TOLERANCE, cutoff)
+        reach[enough] = np.minimum(key[last] - enough * (2 * cutoff) + SHELL_TOLERANCE, cutoff)
     return reach
 
 
@@ -214,4 +215,4 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
     order = np.argsort(key)
     key = key[order]
     order = order[np.concatenate([key[:1] >= 0, key[1:] != key[:-1]])]
-    return _Pairs(center[order], neighbor[order], np.concatenate([pairs.image, -pairs.image])[order])
+    return _Pairs(center[order], neighbor[order], np.concatenate([pairs.image, -pairs.image]).take(order, 0))
