@@ -1,6 +1,8 @@
 """Crystals, and the periodic graph of one."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +63,7 @@ class Crystal:
                 f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1}, got {number.min()} to {number.max()} (0 stands "
                 "for a symbol that is no element)"
             )
-        if not (np.isfinite(lattice).all() and np.isfinite(fractional).all()):
+        if not math.isfinite(self.volume + float(fractional.sum())):
             raise ValueError("the lattice or a coordinate of the crystal is not a finite number")
         if not self.volume > 1e-3:
             raise ValueError(f"the cell of the crystal has a volume of {self.volume:.3g} angstrom^3: it is no solid")
@@ -75,7 +77,7 @@ class Crystal:
         """Number of sites in the cell."""
         return len(self.atomic_number)
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Volume of the cell [angstrom^3]."""
         a, b, c = self.lattice.tolist()
@@ -131,7 +133,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
 
 def _reduced(crystal: Crystal) -> Crystal:
     """The crystal, in a more compact cell if its own is very flat. The graph does not know the cell."""
-    if np.linalg.norm(crystal.lattice, axis=1).prod() < _MAX_SKEW * crystal.volume:
+    if math.prod(math.hypot(*edge) for edge in crystal.lattice.tolist()) < _MAX_SKEW * crystal.volume:
         return crystal
     from pymatgen.core.lattice import Lattice
 
