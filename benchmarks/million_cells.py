@@ -105,10 +105,11 @@ def _timed(step: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
 
 def plan(folder: Path) -> int:
     from gnn_sim2real.study.config import read_study
+    from gnn_sim2real.study.resolve import Resolver
     from gnn_sim2real.study.run import plan_study
 
     study, _ = read_study([str(folder / "study.yaml")], [])
-    return len(plan_study(study).cells)
+    return len(plan_study(study, Resolver(study)).cells)
 
 
 def fake_records(folder: Path, share: float) -> None:
@@ -168,11 +169,12 @@ def resume(folder: Path) -> int:
     from gnn_sim2real.study.config import read_study
     from gnn_sim2real.study.failures import Failures
     from gnn_sim2real.study.plan import look
+    from gnn_sim2real.study.resolve import Resolver
     from gnn_sim2real.study.run import plan_study
     from gnn_sim2real.study.schedule import Schedule
 
     study, _ = read_study([str(folder / "study.yaml")], [])
-    schedule = Schedule(plan_study(study), look(study), Failures(study.failures).keys())
+    schedule = Schedule(plan_study(study, Resolver(study)), look(study), Failures(study.failures).keys())
     if schedule.next() is None:
         raise RuntimeError("there is nothing to resume")
     return schedule.outcomes["cached"]

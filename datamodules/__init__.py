@@ -1,6 +1,10 @@
 """Data sets as Lightning data modules: one data sheet a file. A leaf: `gnn_sim2real` never imports it."""
 
+from datamodules.aflow import AflowAGL as AflowAGL
+from datamodules.crystal_folder import CrystalFolder as CrystalFolder
 from datamodules.demo import DemoMeasured as DemoMeasured
 from datamodules.demo import DemoSimulated as DemoSimulated
+from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
+from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy

@@ -43,12 +43,20 @@ class Recipe:
         relative_path: Where it lies below the folder `$GNN_SIM2REAL_DATA`.
         columns: The columns wanted with their units; None for text.
         instruction: How to obtain it, in one sentence.
+        license: License of what it is made of.
+        citation: What to cite.
+        size: Size [bytes] of the table that the published results were made with; 0 where it is not published.
+        sha256: Its content.
     """
 
     name: str
     relative_path: str
     columns: Mapping[str, str | None]
     instruction: str
+    license: str = ""
+    citation: str = ""
+    size: int = 0
+    sha256: str = ""
 
 
 _RAW = "https://raw.githubusercontent.com"
@@ -146,12 +154,20 @@ _RECIPES = (
             "make it from crystals of the Materials Project (CC BY 4.0), species separated by spaces and "
             "fractional coordinates times 1e8 as one flat list of int32"
         ),
+        license="CC BY 4.0",
+        citation="Jain et al., APL Mater. 1, 011002 (2013); Coudert, ChemRxiv 2024-gsk41",
+        size=34_058_311,
+        sha256="146010cb4b6b854c4f523d2e57df92f17ade17c6289663baca6d69f360864f6d",
     ),
     Recipe(
         name="mp_labels",
         relative_path="crystal/mp_labels/mp_labels.parquet",
         columns={"material_id": None, "reduced_formula": None, "band_gap_pbe": "eV", "e_form": "eV/atom"},
         instruction="make it from PBE labels of the Materials Project (CC BY 4.0), one row a material_id",
+        license="CC BY 4.0",
+        citation="Jain et al., APL Mater. 1, 011002 (2013); Goodall and Lee, Nat. Commun. 11, 6280 (2020)",
+        size=2_765_589,
+        sha256="6731dd901b492b75045a319b01b5bb00b863f0d9e176d9d6a9adede414c76961",
     ),
     Recipe(
         name="aflow_agl_ael",
@@ -166,6 +182,10 @@ _RECIPES = (
             "ael_shear_modulus_vrh": "GPa",
         },
         instruction="make it from the AGL and AEL properties of aflow.org, cells as in mp_structures",
+        license="Apache-2.0 (the copy); AFLOW data: free for academic use, cite",
+        citation="Toher et al., Phys. Rev. B 90, 174107 (2014); Phys. Rev. Materials 1, 015401 (2017)",
+        size=748_242,
+        sha256="147d74aa27a97ef113a60b17b5870880604d1632beac2c4d21a4ae7b2126c61c",
     ),
     Recipe(
         name="measured_band_gap",
@@ -175,6 +195,10 @@ _RECIPES = (
             "match measured gaps, e.g. those of Zhuo et al., J. Phys. Chem. Lett. 9, 1668 (2018), to the "
             "lowest polymorph of their formula in the Materials Project"
         ),
+        license="MIT in part (the Matbench column), else none stated",
+        citation="Zhuo et al., J. Phys. Chem. Lett. 9, 1668 (2018); Dunn et al., npj Comput. Mater. 6, 138 (2020)",
+        size=254_816,
+        sha256="0264690288f7c54151f34a4cecb009d4676c2bba76083c76244e4d79422126ee",
     ),
     Recipe(
         name="measured_formation_enthalpy",
@@ -184,12 +208,20 @@ _RECIPES = (
             "match measured enthalpies, e.g. those of Kim et al., Sci. Data 4, 170162 (2017), to the "
             "lowest polymorph of their formula in the Materials Project"
         ),
+        license="MIT in part (SSUB, IIT), else none stated",
+        citation="Kirklin et al., npj Comput. Mater. 1, 15010 (2015); Kim et al., Sci. Data 4, 170162 (2017)",
+        size=297_224,
+        sha256="6d9dd1aefd20243c08a181204f0b5bc3090244a163c6a1add8022fa28e380329",
     ),
     Recipe(
         name="measured_tc",
         relative_path="crystal/measured/expt_Tc_3dsc_exact__mp.csv",
         columns={"formula": None, "expt_Tc_K_median": "K", "material_id": None, "is_lowest_polymorph": None},
         instruction="make it from 3DSC_MP of Sommer et al., Sci. Data 10, 816 (2023), undoped entries only",
+        license="CC BY 4.0",
+        citation="Sommer et al., Sci. Data 10, 816 (2023); Stanev et al., npj Comput. Mater. 4, 29 (2018)",
+        size=246_504,
+        sha256="c583fab226d4d7b0097e0f7b808a8a32fdf399222868fa06b9030250e87d394e",
     ),
     Recipe(
         name="measured_thermal_conductivity",
@@ -199,6 +231,12 @@ _RECIPES = (
             "match measured conductivities at 300 K, e.g. those of Katsura et al., Sci. Technol. Adv. "
             "Mater. 20, 511 (2019), to the lowest polymorph of their formula in the Materials Project"
         ),
+        license="MIT in part (sysTEm), else none stated",
+        citation=(
+            "Katsura et al., Sci. Technol. Adv. Mater. 20, 511 (2019); Na and Chang, npj Comput. Mater. 8, 214 (2022)"
+        ),
+        size=16_153,
+        sha256="fd9531e8bde878c27536354296a733c5b6f631bcb85a9a1b1c48b4ae6dea5936",
     ),
     Recipe(
         name="cosmo_solvation",

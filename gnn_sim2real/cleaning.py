@@ -6,7 +6,7 @@ Nothing is dropped without a line in the quarantine that says where it stood and
 
 import difflib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ def clean_table(
     identity: Callable[[str], str],
     source: str,
     max_spread: float | None = None,
+    refused_before: Mapping[int, str] | None = None,
 ) -> CleanTable:
     """Clean a table of labels.
 
@@ -44,6 +45,7 @@ def clean_table(
         identity: Canonical identity of a material's text; raises ValueError for text that is no material.
         source: Name of the file, for messages.
         max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
+        refused_before: Reason by position of rows that the data set itself refuses.
 
     Raises:
         ValueError: If a column is missing, a unit does not fit, or no material is left.
@@ -56,7 +58,8 @@ def clean_table(
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
     materials = _to_texts(frame[material_column])
-    codes, identities, refused = _identify(materials, np.flatnonzero(~labeled).tolist(), identity)
+    refused_before = dict.fromkeys(np.flatnonzero(~labeled).tolist(), "no value") | dict(refused_before or {})
+    codes, identities, refused = _identify(materials, refused_before, identity)
 
     reasons = [(row, "", reason) for row, reason in refused.items()]
     for prop, column in zip(properties, columns, strict=True):
@@ -114,10 +117,9 @@ def _to_texts(cells: "pandas.Series[Any]") -> list[str]:
 
 
 def _identify(
-    materials: list[str], empty: list[int], identity: Callable[[str], str]
+    materials: list[str], refused: dict[int, str], identity: Callable[[str], str]
 ) -> tuple[NDArray[np.int64], list[str], dict[int, str]]:
     """Number the rows by material: codes (-1 when refused), sorted identities, reasons of refused rows."""
-    refused = dict.fromkeys(empty, "no value")
     found: dict[str, str] = {}
     unreadable: dict[str, str] = {"": "no material"}
     wanted = dict.fromkeys(material for row, material in enumerate(materials) if row not in refused)

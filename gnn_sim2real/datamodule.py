@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,21 +15,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gnn_sim2real.cleaning import CleanTable, read_table
+from gnn_sim2real.asked import AskedMaterials
+from gnn_sim2real.cleaning import CleanTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
+from gnn_sim2real.graph_cache import open_or_build
 from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
 from gnn_sim2real.splits import Parts, split_rows
-from gnn_sim2real.store import GraphStore, open_or_build
+from gnn_sim2real.store import GraphStore
 
 logger = logging.getLogger(__name__)
 
 PartName = Literal["train", "validation", "test"]
 
 
-class PropertyDataModule(LightningDataModule, ABC):
+class PropertyDataModule(AskedMaterials, LightningDataModule):
     """Materials with properties, as source or as target.
 
     A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
@@ -40,12 +42,13 @@ class PropertyDataModule(LightningDataModule, ABC):
         seed: Number of the subset and of the order of batches; subsets of one seed are nested.
         split: Number of the test part, which depends on nothing else.
         test_fraction: Share of the materials in the test part.
-        development_fraction: Share of the materials, chosen by a hash of their identity, that are in no test part, so
-            that settings can be chosen on them.
+        development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
+            settings can be chosen on them.
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
         batch_size: Most materials in one batch.
-        exclude: Another data module whose materials are removed here, by canonical identity. Give the target to its
-            source, or the test would be on materials whose simulated value was already seen.
+        exclude: Another data module whose materials are removed here, by their group (the canonical identity; of
+            crystals the formula). Give the target to its source, or the test would be on materials whose simulated
+            value was already seen.
         remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
             split of the target.
         predict_path: Table of materials to predict, for `gnn-sim2real predict`.
@@ -93,7 +96,14 @@ class PropertyDataModule(LightningDataModule, ABC):
     @cached_property
     def store(self) -> GraphStore:
         """The graphs of all materials of the table."""
-        return open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
+        return self.open_store()
+
+    def open_store(self) -> GraphStore:
+        """Open the graphs of the materials of the table, or make them."""
+        store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
+        for row, reason in store.refused.items():
+            raise ValueError(f"{self.table.identities[row]} passed the cleaning and cannot become a graph: {reason}")
+        return store
 
     @cached_property
     def targets(self) -> Tensor:
@@ -109,7 +119,7 @@ class PropertyDataModule(LightningDataModule, ABC):
     def parts(self) -> Parts:
         """Which rows of the table do what."""
         return split_rows(
-            self.table.identities,
+            self.table.groups,
             size=None if self.size == "all" else self.size,
             seed=self.seed,
             split=self.split,
@@ -120,32 +130,35 @@ class PropertyDataModule(LightningDataModule, ABC):
         )
 
     @cached_property
-    def removed_identities(self) -> frozenset[str]:
-        """Identities of the materials of `exclude` that may not be used here."""
+    def removed_groups(self) -> frozenset[str]:
+        """Groups of the materials of `exclude` that may not be used here."""
         if self.exclude is None:
             return frozenset()
         if self.remove == "all":
-            return frozenset(self.exclude.table.identities)
-        return self.exclude.test_identities
+            return frozenset(self.exclude.table.groups)
+        return self.exclude.test_groups
+
+    def removed_rows(self) -> NDArray[np.int64]:
+        """Rows that stand for a removed material of `exclude`."""
+        return np.flatnonzero([group in self.removed_groups for group in self.table.groups])
 
     @cached_property
     def _available(self) -> NDArray[np.int64]:
         """Rows that are not removed."""
-        kept = [row for row, each in enumerate(self.table.identities) if each not in self.removed_identities]
-        return np.array(kept, np.int64)
+        return np.setdiff1d(np.arange(len(self.table.identities)), self.removed_rows())
 
     @cached_property
-    def test_identities(self) -> frozenset[str]:
-        """Identities of the test materials."""
-        return frozenset(self.table.identities[row] for row in self.parts.test)
+    def test_groups(self) -> frozenset[str]:
+        """Groups of the test materials."""
+        return frozenset(self.table.groups[row] for row in self.parts.test)
 
     def variant(self, **changes: Any) -> "PropertyDataModule":
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         _ = self.table, self.store, self.targets
         other = copy.copy(self)
-        outdated = ["parts", "test_identities", "predict_materials"]
+        outdated = ["parts", "test_groups", "_asked"]
         if changes.keys() & {"exclude", "remove"}:
-            outdated += ["removed_identities", "_available"]
+            outdated += ["removed_groups", "_available"]
         for name in outdated:
             other.__dict__.pop(name, None)
         for name, value in changes.items():
@@ -237,7 +250,7 @@ class PropertyDataModule(LightningDataModule, ABC):
             "identity": IDENTITY_VERSION,
         }
         if self.exclude is not None:
-            removed = sorted(map(identity_hash, self.removed_identities))
+            removed = sorted(map(identity_hash, self.removed_groups))
             content["removed"] = hashlib.sha256(",".join(removed).encode()).hexdigest()[:32]
         return content
 
@@ -260,34 +273,3 @@ class PropertyDataModule(LightningDataModule, ABC):
         if not len(self.parts.test):
             raise ValueError("there is no test part; set `data.init_args.test_fraction`, e.g. to 0.2")
         return make_loader(self.part("test"), 256)
-
-    def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
-        readable = [material for material, reason in self.predict_materials if reason is None]
-        store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in readable])
-        return make_loader(MaterialSet(store, torch.arange(len(store)), None), 256)
-
-    @cached_property
-    def predict_materials(self) -> list[tuple[str, str | None]]:
-        """Each material of `predict_path`, with the reason why it cannot be read, if so."""
-        if self.predict_path is None:
-            raise ValueError("say what to predict: `--data.predict_path FILE` (a table with a column of materials)")
-        frame = read_table(Path(self.predict_path))
-        if self.predict_column not in frame:
-            raise ValueError(
-                f"{self.predict_path} has no column {self.predict_column!r}, only "
-                f"{', '.join(map(str, frame.columns))}; set `--data.predict_column`"
-            )
-        checked: list[tuple[str, str | None]] = []
-        for cell in frame[self.predict_column]:
-            material = "" if not isinstance(cell, str) else cell
-            try:
-                self.featurizer.featurize(material)
-                checked.append((material, None))
-            except ValueError as error:
-                checked.append((material, str(error)))
-        if all(reason is not None for _, reason in checked):
-            raise ValueError(
-                f"none of the {len(checked)} materials in {self.predict_path} can be read: {checked[0][1]}"
-            )
-        return checked

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,25 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file, if any, is untouched.
     """
+    write_pieces_atomically(path, [content])
+
+
+def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file piece by piece, like `write_atomically`; it may be larger than the memory.
+
+    Args:
+        path: The file.
+        pieces: Its content, in order.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written; the old file, if any, is untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())

@@ -55,11 +55,12 @@ class TrainedModel:
     card: dict[str, Any]
     fingerprint: str = ""
 
-    def predict(self, materials: Sequence[str], batch_size: int = 256) -> Prediction:
+    def predict(self, materials: Sequence[Any], batch_size: int = 256) -> Prediction:
         """Predict in physical units.
 
         Args:
-            materials: PSMILES or SMILES, as the model was trained on.
+            materials: PSMILES, SMILES, formulas, or crystals (see `featurize.crystal_files.as_crystal`), as the model
+                was trained on.
             batch_size: Materials at a time.
 
         Raises:

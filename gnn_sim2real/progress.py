@@ -1,20 +1,22 @@
 """Progress bars on long work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def track(items: Sequence[Item], description: str) -> Iterator[Item]:
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
     """Iterate with a progress bar that appears where a person watches and vanishes when done.
 
     Args:
         items: What to iterate over.
         description: Said beside the bar.
+        total: How many there are, where `items` does not know.
     """
     from rich.console import Console
     from rich.progress import track as rich_track
 
     console = Console(stderr=True)
-    return iter(rich_track(items, description, console=console, transient=True, disable=not console.is_terminal))
+    count = len(items) if total is None and isinstance(items, Sized) else total
+    return iter(rich_track(items, description, count, console=console, transient=True, disable=not console.is_terminal))

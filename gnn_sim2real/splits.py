@@ -1,7 +1,8 @@
 """Which materials train, validate and test: seeded, nested, and never two roles for one material.
 
 All functions work on row numbers of a table that has one row a material (see `cleaning.py`), sorted by identity, so
-that a split depends on the materials and the seed, not on the order of a file.
+that a split depends on the materials and the seed, not on the order of a file. Each row belongs to a group (see
+`CleanTable.groups`), most often one of its own; no group stands on two sides.
 """
 
 import hashlib
@@ -37,23 +38,23 @@ class Parts:
         return len(self.train) + len(self.validation)
 
 
-def development_rows(identities: Sequence[str], fraction: float) -> Rows:
+def development_rows(groups: Sequence[str], fraction: float) -> Rows:
     """Materials that are never tested, on which settings may be chosen.
 
-    Membership is decided by a hash of the material alone: it is the same in every split and every version of a table.
+    Membership is decided by a hash of the group alone: it is the same in every split and every version of a table.
 
     Args:
-        identities: Identity of each material.
-        fraction: Share of the materials, about.
+        groups: Group of each material.
+        fraction: Share of the groups, about.
     """
     limit = int(fraction * 2**32)
-    digests = (hashlib.sha256(f"development {identity}".encode()).digest() for identity in identities)
+    digests = (hashlib.sha256(f"development {group}".encode()).digest() for group in groups)
     member = [int.from_bytes(digest[:4], "big") < limit for digest in digests]
     return np.flatnonzero(np.array(member, dtype=bool))
 
 
 def split_rows(
-    identities: Sequence[str],
+    groups: Sequence[str],
     *,
     size: int | None,
     seed: int,
@@ -66,17 +67,17 @@ def split_rows(
     """Split a table.
 
     The test part depends on `split` only. The materials left are put in an order that depends on `split` and `seed`,
-    and the first `size` are used, so that a larger subset holds every smaller one; every k-th of them validates.
+    and the first `size` are used, so that a larger subset holds every smaller one; every k-th group of them validates.
 
     Args:
-        identities: Identity of each material, sorted.
+        groups: Group of each material; most often its identity. In the order of the identities.
         size: Number of materials used for training and validation; None uses all.
         seed: Number of the subset.
         split: Number of the test part. Consecutive numbers are the folds of a cross-validation, which do not overlap;
             when the folds are used up, those of another random order follow.
-        test_fraction: Share of all materials in the test part, at least.
-        development_fraction: Share of all materials that are kept out of every test part.
-        validation_fraction: Share of the materials used that validate.
+        test_fraction: Share of all groups in the test part, at least.
+        development_fraction: Share of all groups that are kept out of every test part.
+        validation_fraction: Share of the groups used that validate.
         available: Rows that may be used for training and validation; all unless given.
 
     Raises:
@@ -87,8 +88,12 @@ def split_rows(
             raise ValueError(f"`{name}` must be 0 or more, got {number}")
     if not 0 <= validation_fraction <= 0.5:
         raise ValueError(f"`validation_fraction` must be at least 0 and at most 0.5, got {validation_fraction}")
-    num_materials = len(identities)
-    test = _test_rows(identities, split, test_fraction, development_fraction)
+    num_materials = len(groups)
+    names = list(dict.fromkeys(groups))
+    code = {name: position for position, name in enumerate(names)}
+    group_of_row = np.array([code[group] for group in groups], np.int64)
+    tested = _test_groups(names, split, test_fraction, development_fraction)
+    test = np.flatnonzero(np.isin(group_of_row, tested))
     pool = np.setdiff1d(np.arange(num_materials) if available is None else available, test)
     size = len(pool) if size is None else size
     if not 2 <= size <= len(pool):
@@ -100,7 +105,7 @@ def split_rows(
     if validation_fraction == 0:
         return Parts(used, used[:0], test)
     every = max(2, round(1 / validation_fraction))
-    validates = np.arange(size) % every == every - 1
+    validates = _order_met(group_of_row[used]) % every == every - 1
     if not validates.any():
         raise ValueError(
             f"with {size} materials and `validation_fraction` {validation_fraction} the validation part is empty; use "
@@ -109,19 +114,25 @@ def split_rows(
     return Parts(used[~validates], used[validates], test)
 
 
-def _test_rows(identities: Sequence[str], split: int, fraction: float, development_fraction: float) -> Rows:
+def _order_met(numbers: Rows) -> Rows:
+    """Number of each group in the order in which they are met: 7, 3, 7, 5 becomes 0, 1, 0, 2."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _test_groups(names: Sequence[str], split: int, fraction: float, development_fraction: float) -> Rows:
     for name, value in (("test_fraction", fraction), ("development_fraction", development_fraction)):
         if not 0 <= value < 1:
             raise ValueError(f"`{name}` must be at least 0 and below 1, got {value}")
     if fraction == 0:
         return np.empty(0, np.int64)
-    candidates = np.setdiff1d(np.arange(len(identities)), development_rows(identities, development_fraction))
+    candidates = np.setdiff1d(np.arange(len(names)), development_rows(names, development_fraction))
     # A sum of floats may fall short of a whole number of folds by a rounding error.
-    num_folds = int(len(candidates) / (fraction * len(identities)) + 1e-9)
+    num_folds = int(len(candidates) / (fraction * len(names)) + 1e-9)
     if not 1 <= num_folds <= len(candidates):
         raise ValueError(
-            f"a test part of {fraction:.0%} is {fraction * len(identities):.1f} materials, but {len(candidates)} of "
-            f"{len(identities)} can be tested; change `test_fraction` or `development_fraction`"
+            f"a test part of {fraction:.0%} is {fraction * len(names):.1f} materials, but {len(candidates)} of "
+            f"{len(names)} can be tested; change `test_fraction` or `development_fraction`"
         )
     repetition, fold = divmod(split, num_folds)
     order = np.random.default_rng(repetition).permutation(candidates)

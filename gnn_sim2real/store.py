@@ -1,50 +1,65 @@
-"""The columnar store: every field of all graphs in one flat tensor, memory-mapped from safetensors files.
+"""The columnar store: every field of all graphs in one flat tensor, memory-mapped from a safetensors file.
 
 A batch is an index selection on these tensors, so a subset is a list of rows and nothing is ever copied per graph.
-The file is named by its content (materials, featurizer, version), so a changed setting can never read old graphs.
 """
 
-import hashlib
 import json
-import logging
+import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnn_sim2real.errors import CacheDamagedError
-from gnn_sim2real.files import default_cache_folder, write_atomically
+from gnn_sim2real.files import write_atomically, write_pieces_atomically
 from gnn_sim2real.graph import Graph, GraphBatch
-from gnn_sim2real.progress import track
 
-logger = logging.getLogger(__name__)
-
-STORE_FORMAT = "3"
+STORE_FORMAT = "4"
 _NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes")
 _EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
+_POINTERS = ("node_pointer", "edge_pointer")
 _CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes"})
 """Fields that are kept in bytes and used as int64."""
 
+_DTYPE_NAMES = {"int64": "I64", "int32": "I32", "float32": "F32", "uint8": "U8", "bool": "BOOL"}
+"""Spelling of the safetensors format."""
+
+_ALWAYS_CHECKED = 2**24
+"""Files up to this size [bytes] are checked whole whenever they are opened: it takes some milliseconds."""
+
+_CLOCK_STEP = 2_000_000_000
+"""Two changes of a file within this time [ns] may carry one time stamp, on the coarsest file systems."""
+
 
 class GraphStore:
-    """Many graphs as flat tensors in one or more shards.
+    """Many graphs as flat tensors.
 
     Args:
-        shards: Tensors by name. Node fields have one row an atom, edge fields one row an edge (`edge_index` as
-            (num_edges, 2), numbered within its graph), `node_pointer` and `edge_pointer` (num_graphs + 1, int64)
-            say where each graph begins.
+        tensors: By name. Node fields have one row an atom, edge fields one row an edge (`edge_index` as (num_edges, 2),
+            numbered within its graph), `node_pointer` and `edge_pointer` (num_graphs + 1, int64) say where each graph
+            begins.
+        rows: int64, (num_materials,); where the graph of each material stands, -1 where it has none. As they stand
+            unless given.
+        refused: Reason by material for those that have no graph.
     """
 
-    def __init__(self, *shards: dict[str, Tensor]) -> None:
-        self.shards = shards
-        sizes = [len(shard["node_pointer"]) - 1 for shard in shards]
-        self._first_row = torch.tensor([0, *np.cumsum(sizes)], dtype=torch.int64)
+    def __init__(
+        self,
+        tensors: dict[str, Tensor],
+        rows: NDArray[np.int64] | None = None,
+        refused: Mapping[int, str] | None = None,
+    ) -> None:
+        self.tensors, self.refused = tensors, dict(refused or {})
+        self._columns = {name: tensor.numpy() for name, tensor in tensors.items()}
+        self._rows = np.arange(len(self._columns["node_pointer"]) - 1) if rows is None else rows
 
     def __len__(self) -> int:
-        return int(self._first_row[-1])
+        return len(self._rows)
 
     @classmethod
     def from_graphs(cls, graphs: Iterable[Graph]) -> "GraphStore":
@@ -52,11 +67,10 @@ class GraphStore:
         graphs = list(graphs)
         if not graphs:
             raise ValueError("a graph store needs at least one graph, got none")
-        node_counts = [graph.num_nodes for graph in graphs]
-        edge_counts = [graph.num_edges for graph in graphs]
+        counts = [[graph.num_nodes for graph in graphs], [graph.num_edges for graph in graphs]]
         tensors = {
-            "node_pointer": torch.tensor([0, *np.cumsum(node_counts)], dtype=torch.int64),
-            "edge_pointer": torch.tensor([0, *np.cumsum(edge_counts)], dtype=torch.int64),
+            name: torch.tensor([0, *np.cumsum(count)], dtype=torch.int64)
+            for name, count in zip(_POINTERS, counts, strict=True)
         }
         for name in _NODE_FIELDS + _EDGE_FIELDS:
             columns = [column for graph in graphs if (column := getattr(graph, name)) is not None]
@@ -70,92 +84,123 @@ class GraphStore:
         return cls(tensors)
 
     @classmethod
-    def open(cls, *paths: Path) -> "GraphStore":
-        """Open shards memory-mapped: resident memory grows only with the rows that are read.
+    def open(cls, path: Path) -> "GraphStore":
+        """Open a file memory-mapped: resident memory grows only with the rows that are read.
+
+        A large file is read whole to check it once; afterwards its size and time of change tell that it is the same.
 
         Raises:
-            CacheDamagedError: If a file is truncated, altered, or not a store of this format.
+            CacheDamagedError: If the file is truncated, altered, or not a store of this format.
         """
-        return cls(*(_open_shard(path) for path in paths))
+        tensors, metadata = _read(path)
+        if not _known_whole(path):
+            columns = {name: [tensor.numpy()] for name, tensor in tensors.items()}
+            if metadata.get("crc32") != _checksum(columns, metadata.get("refused", "{}")):
+                raise CacheDamagedError(f"the graph store {path} was altered: its checksum does not agree")
+            _remember_whole(path)
+        refused = {int(row): reason for row, reason in json.loads(metadata.get("refused", "{}")).items()}
+        if not refused:
+            return cls(tensors)
+        present = np.ones(len(tensors["node_pointer"]) - 1 + len(refused), np.bool_)
+        present[list(refused)] = False
+        return cls(tensors, np.where(present, np.cumsum(present) - 1, -1), refused)
 
     def save(self, path: Path) -> None:
-        """Write all graphs to one safetensors file, atomically, with a checksum of the content."""
-        from safetensors.torch import save
+        """Write the graphs to one safetensors file, atomically, with a checksum of the content."""
+        write_joined(path, [self.tensors], self.refused)
 
-        tensors = self.shards[0] if len(self.shards) == 1 else _concatenate(self.shards)
-        metadata = {"format": STORE_FORMAT, "crc32": _checksum(tensors)}
-        write_atomically(path, save(tensors, metadata=metadata))
+    def take(self, rows: NDArray[np.int64]) -> "GraphStore":
+        """The store of some of the materials; the tensors are shared."""
+        kept = {number: self.refused[row] for number, row in enumerate(rows.tolist()) if row in self.refused}
+        return GraphStore(self.tensors, self._rows[rows], kept)
 
     def select(self, rows: Tensor, targets: Tensor | None = None) -> GraphBatch:
         """Gather a batch.
 
         Args:
-            rows: int64, (num_graphs,); the graphs wanted, in the order wanted, repeats allowed.
-            targets: (num_graphs, num_properties) of the same graphs, carried along.
+            rows: int64, (num_graphs,); the materials wanted, in the order wanted, repeats allowed.
+            targets: (num_graphs, num_properties) of the same materials, carried along.
+
+        Raises:
+            IndexError: If a row is not there, or has no graph.
         """
-        if len(self.shards) == 1:
-            return _select(self.shards[0], rows, rows, targets)
-        shard_of_row = torch.bucketize(rows, self._first_row[1:], right=True)
-        pieces, taken = [], []
-        for number in torch.unique(shard_of_row).tolist():
-            where = (shard_of_row == number).nonzero().flatten()
-            pieces.append(_cut(self.shards[number], rows[where] - self._first_row[number]))
-            taken.append(where)
-        order = torch.cat(taken).argsort()
-        return _select(_concatenate(pieces), order, rows, targets)
+        wanted = rows.numpy()
+        if len(wanted) and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
+            raise IndexError(f"rows must be from 0 to {len(self) - 1}, got {wanted.min()} to {wanted.max()}")
+        graph = self._rows[wanted]
+        if len(graph) and int(graph.min()) < 0:
+            row = int(wanted[graph.argmin()])
+            raise IndexError(f"material {row} has no graph: {self.refused.get(row, 'it was refused')}")
+        nodes, node_count = _positions(self._columns["node_pointer"], graph)
+        edges, edge_count = _slices(self._columns["edge_pointer"], graph)
+        # A graph has few atoms and, in crystals, hundreds of edges: atoms are faster picked one by one, edges copied as
+        # a block.
+        taken = {name: self._columns[name][nodes] for name in _NODE_FIELDS if name in self._columns}
+        taken |= {name: _copy(self._columns[name], edges) for name in _EDGE_FIELDS if name in self._columns}
+        tensors = {
+            name: torch.from_numpy(column.astype(np.int64) if name in _CODES else column)
+            for name, column in taken.items()
+        }
+        first_node = np.repeat(np.cumsum(node_count) - node_count, edge_count)
+        edge_index = np.empty((2, len(first_node)), np.int64)
+        np.add(taken["edge_index"].T, first_node, out=edge_index)
+        tensors["edge_index"] = torch.from_numpy(edge_index)
+        owner = torch.from_numpy(np.repeat(np.arange(len(graph)), node_count))
+        return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets)
 
 
-def _positions(pointer: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Flat positions of all items of the given graphs, and the number of items of each graph."""
-    start = pointer.index_select(0, rows)
-    count = pointer.index_select(0, rows + 1) - start
-    end = count.cumsum(0)
-    total = int(end[-1]) if len(end) else 0
-    shift = torch.repeat_interleave(start - end + count, count, output_size=total)
-    return torch.arange(total) + shift, count
+def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mapping[int, str] | None = None) -> None:
+    """Write the graphs of several stores behind each other as one file, atomically, and without holding them in memory.
+
+    Args:
+        path: The file.
+        parts: Tensors of each store, all with the same fields.
+        refused: See `GraphStore`.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    columns = {name: [part[name].numpy() for part in parts] for name in parts[0]}
+    for name in _POINTERS:
+        counts = [np.diff(pointer) for pointer in columns[name]]
+        columns[name] = [np.concatenate([[0], np.cumsum(np.concatenate(counts))])]
+    # The widest numbers come first, so that every tensor begins where its numbers may.
+    columns = dict(sorted(columns.items(), key=lambda item: (-item[1][0].dtype.itemsize, item[0])))
+    reasons = json.dumps({str(row): reason for row, reason in sorted((refused or {}).items())})
+    metadata = {"format": STORE_FORMAT, "refused": reasons, "crc32": _checksum(columns, reasons)}
+    write_pieces_atomically(path, _pieces(columns, metadata))
 
 
-def _select(shard: dict[str, Tensor], rows: Tensor, labels: Tensor, targets: Tensor | None) -> GraphBatch:
-    nodes, node_count = _positions(shard["node_pointer"], rows)
-    edges, edge_count = _positions(shard["edge_pointer"], rows)
-    taken = {name: shard[name].index_select(0, nodes) for name in _NODE_FIELDS if name in shard}
-    taken |= {name: shard[name].index_select(0, edges) for name in _EDGE_FIELDS if name in shard}
-    taken = {name: tensor.long() if name in _CODES else tensor for name, tensor in taken.items()}
-    first_node = node_count.cumsum(0) - node_count
-    offset = torch.repeat_interleave(first_node, edge_count, output_size=len(edges))
-    taken["edge_index"] = (taken["edge_index"].long() + offset.unsqueeze(1)).t().contiguous()
-    owner = torch.repeat_interleave(torch.arange(len(rows)), node_count, output_size=len(nodes))
-    return GraphBatch(**taken, batch_index=owner, row=labels, targets=targets)
+def _pieces(columns: dict[str, list[NDArray[Any]]], metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
+    """A safetensors file: length of the header, the header, and the tensors."""
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, pieces in columns.items():
+        begin, end = end, end + sum(piece.nbytes for piece in pieces)
+        shape = [sum(len(piece) for piece in pieces), *pieces[0].shape[1:]]
+        header[name] = {"dtype": _DTYPE_NAMES[pieces[0].dtype.name], "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    for pieces in columns.values():
+        yield from (_bytes_of(piece) for piece in pieces)
 
 
-def _cut(shard: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """The given graphs of a shard, as a shard."""
-    cut: dict[str, Tensor] = {}
-    for pointer, names in (("node_pointer", _NODE_FIELDS), ("edge_pointer", _EDGE_FIELDS)):
-        positions, count = _positions(shard[pointer], rows)
-        cut[pointer] = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        cut |= {name: shard[name].index_select(0, positions) for name in names if name in shard}
-    return cut
+def _bytes_of(column: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(column).reshape(-1).view(np.uint8).data
 
 
-def _concatenate(shards: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    names = [name for name in _NODE_FIELDS + _EDGE_FIELDS if name in shards[0]]
-    joined = {name: torch.cat([shard[name] for shard in shards]) for name in names}
-    for pointer in ("node_pointer", "edge_pointer"):
-        counts = torch.cat([shard[pointer].diff() for shard in shards])
-        joined[pointer] = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return joined
-
-
-def _checksum(tensors: dict[str, Tensor]) -> str:
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode(), value)
-        value = zlib.crc32(tensors[name].contiguous().numpy().reshape(-1).view(np.uint8).data, value)
+def _checksum(columns: dict[str, list[NDArray[Any]]], refused: str) -> str:
+    value = zlib.crc32(refused.encode())
+    for name, pieces in sorted(columns.items()):
+        shape = [sum(len(piece) for piece in pieces), *pieces[0].shape[1:]]
+        value = zlib.crc32(f"{name} {pieces[0].dtype} {shape}".encode(), value)
+        for piece in pieces:
+            value = zlib.crc32(_bytes_of(piece), value)
     return f"{value:08x}"
 
 
-def _open_shard(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -166,49 +211,52 @@ def _open_shard(path: Path) -> dict[str, Tensor]:
         raise CacheDamagedError(f"the graph store {path} cannot be read ({error})") from error
     if metadata.get("format") != STORE_FORMAT:
         raise CacheDamagedError(f"the graph store {path} has format {metadata.get('format')}, not {STORE_FORMAT}")
-    if metadata.get("crc32") != _checksum(tensors):
-        raise CacheDamagedError(f"the graph store {path} was altered: its checksum does not agree")
-    return tensors
+    return tensors, metadata
 
 
-def content_key(materials: Sequence[str], featurizer: dict[str, object]) -> str:
-    """Name of the store of these materials: 32 hexadecimal digits.
-
-    Args:
-        materials: Spelling of each material, in order.
-        featurizer: Plain description of how they become graphs, its version included.
-    """
-    digest = hashlib.sha256(json.dumps([STORE_FORMAT, featurizer], sort_keys=True).encode())
-    for material in materials:
-        digest.update(material.encode() + b"\0")
-    return digest.hexdigest()[:32]
+def checked_file(path: Path) -> Path:
+    """Where it is kept that a large store was found whole, and how it looked then."""
+    return path.with_suffix(".checked")
 
 
-def open_or_build(
-    materials: Sequence[str],
-    featurize: Callable[[str], Graph],
-    featurizer: dict[str, object],
-    folder: Path | None = None,
-) -> GraphStore:
-    """Open the graphs of these materials from the cache, or make them and keep them there.
+def _look(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
 
-    Args:
-        materials: Spelling of each material, in order.
-        featurize: Makes a graph of one.
-        featurizer: Plain description of `featurize`, its version included; part of the file's name.
-        folder: Where stores are kept; the user's cache folder unless given.
-    """
-    folder = folder or default_cache_folder() / "graphs"
-    path = folder / f"{content_key(materials, featurizer)}.safetensors"
-    if path.exists():
-        try:
-            return GraphStore.open(path)
-        except CacheDamagedError as error:
-            logger.warning("%s; it is built again", error)
-    store = GraphStore.from_graphs(featurize(material) for material in track(materials, "Making graphs"))
+
+def _known_whole(path: Path) -> bool:
+    """Whether the file is the one that was found whole. It may be another of the same time if that was only just."""
+    note = checked_file(path)
     try:
-        store.save(path)
-    except OSError as error:
-        logger.warning("the graphs could not be kept in %s (%s); they are made again next time", path, error)
-        return store
-    return GraphStore.open(path)
+        later = note.stat().st_mtime_ns - path.stat().st_mtime_ns
+        return later > _CLOCK_STEP and note.read_text() == _look(path)
+    except OSError:
+        return False
+
+
+def _remember_whole(path: Path) -> None:
+    if path.stat().st_size <= _ALWAYS_CHECKED:
+        return
+    try:
+        write_atomically(checked_file(path), _look(path).encode())
+    except OSError:  # a folder that cannot be written: the file is checked whole every time
+        return
+
+
+def _positions(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Flat positions of all items of the given graphs, and the number of items of each graph."""
+    start = pointer[rows]
+    count = pointer[rows + 1] - start
+    end = np.cumsum(count)
+    total = int(end[-1]) if len(end) else 0
+    return np.arange(total) + np.repeat(start - end + count, count), count
+
+
+def _slices(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[list[slice], NDArray[np.int64]]:
+    """Where the items of each of the given graphs stand, and their number."""
+    start, end = pointer[rows], pointer[rows + 1]
+    return [slice(*ends) for ends in zip(start.tolist(), end.tolist(), strict=True)], end - start
+
+
+def _copy(column: NDArray[Any], where: list[slice]) -> NDArray[Any]:
+    return np.concatenate([column[:0], *(column[each] for each in where)])

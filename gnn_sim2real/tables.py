@@ -4,9 +4,10 @@ import hashlib
 import json
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,12 @@ class Property:
     upper: int | float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CleanTable:
     """One row a material, sorted by identity.
 
     Args:
-        materials: The first spelling met of each material.
+        materials: The first spelling met of each material, or its crystal.
         identities: Canonical identity of each material, unique.
         values: (num_materials, num_properties) in the unit of each property; NaN where missing.
         spread: (num_materials, num_properties); half the range of merged duplicates, NaN when single.
@@ -55,9 +56,13 @@ class CleanTable:
         quarantine: What was refused: columns row (as a person counts in the file), material, property (empty
             when the whole row was refused), reason.
         num_rows_read: Number of rows of the file.
+        own_groups: What removal and splits go by where it is coarser than the identity: of crystals the formula, which
+            all polymorphs share. See `groups`.
+        simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
+            where there is none. None where the data set does not know it.
     """
 
-    materials: list[str]
+    materials: Sequence[Any]
     identities: list[str]
     values: NDArray[np.float64]
     spread: NDArray[np.float64]
@@ -65,6 +70,13 @@ class CleanTable:
     properties: tuple[Property, ...]
     quarantine: "pandas.DataFrame"
     num_rows_read: int
+    own_groups: list[str] | None = None
+    simulated: NDArray[np.float64] | None = None
+
+    @property
+    def groups(self) -> list[str]:
+        """Group of each material: rows of one group never stand on both sides of a split or a removal."""
+        return self.identities if self.own_groups is None else self.own_groups
 
     def summary(self) -> str:
         """Say in a few lines what was read, refused, merged and kept."""
@@ -84,23 +96,36 @@ class CleanTable:
         write_atomically(path, self.quarantine.to_csv(index=False).encode())
 
     def fingerprint(self) -> str:
-        """SHA-256 of identities, values, property names and units; the order of the rows does not count."""
+        """SHA-256 of identities, values, property names and units; the order of the rows does not count.
+
+        Groups, simulated values and the content of crystals are part of it where they are not those of the identities.
+        """
         order = sorted(range(len(self.identities)), key=self.identities.__getitem__)
         names = [[prop.name, check_unit(prop.unit)] for prop in self.properties]
         digest = hashlib.sha256(json.dumps([names, [self.identities[row] for row in order]]).encode())
-        # One NaN and no negative zero: equal tables have equal bytes.
-        values = np.where(np.isnan(self.values), np.nan, self.values)[order] + 0.0
-        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        digest.update(_plain_bytes(self.values[order]))
+        if self.own_groups is not None:
+            digest.update(json.dumps([self.own_groups[row] for row in order]).encode())
+        if self.simulated is not None:
+            digest.update(_plain_bytes(self.simulated[order]))
+        if content_hash := getattr(self.materials, "content_hash", None):
+            digest.update(content_hash.encode())
         return digest.hexdigest()
 
 
-def read_table(path: Path) -> "pandas.DataFrame":
+def _plain_bytes(values: NDArray[np.float64]) -> bytes:
+    """One NaN and no negative zero: equal tables have equal bytes."""
+    return np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8").tobytes()
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.DataFrame":
     """Read a table as people keep it, with the row numbers of the file as index (a header is row 1).
 
     Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
 
     Args:
         path: CSV or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz, .zip); or parquet.
+        columns: Columns wanted; of a parquet file only these are read. All unless given.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -119,7 +144,7 @@ def read_table(path: Path) -> "pandas.DataFrame":
             ".xz or .zip) and .parquet; save a spreadsheet as CSV UTF-8"
         )
     try:
-        frame = _read_kind(path, kind)
+        frame = _read_kind(path, kind, columns)
     except Exception as error:  # each kind and compression has its own
         unicode = isinstance(error, UnicodeDecodeError)
         cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
@@ -132,11 +157,11 @@ def read_table(path: Path) -> "pandas.DataFrame":
     return frame
 
 
-def _read_kind(path: Path, kind: str) -> "pandas.DataFrame":
+def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.DataFrame":
     import pandas
 
     if kind == ".parquet":
-        return pandas.read_parquet(path)
+        return pandas.read_parquet(path, columns=None if columns is None else list(columns))
     if kind == ".jsonl":
         return pandas.read_json(path, lines=True, dtype=False, precise_float=True, encoding="utf-8-sig")
     with warnings.catch_warnings():

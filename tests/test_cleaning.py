@@ -1,6 +1,7 @@
 import gzip
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -328,3 +329,26 @@ def test_radonpy_is_read_whole(real_data):
     assert table.num_rows_read == 1077
     assert np.isfinite(table.values[:, 0]).sum() > 1000
     assert (table.quarantine["property"] == "volume_expansion").sum() > 0
+
+
+def test_groups_simulated_values_and_crystals_are_part_of_the_fingerprint():
+    table = clean(frame_of(("a", 1.0), ("b", 2.0), ("c", 3.0)))
+    assert table.groups == table.identities
+    simulated = np.array([[0.9], [np.nan], [2.9]])
+    crystals = SimpleNamespace(content_hash="other lattice constants")
+    others = [
+        replace(table, own_groups=["x", "x", "y"]),
+        replace(table, simulated=simulated),
+        replace(table, simulated=simulated + 1),
+        replace(table, materials=crystals),
+    ]
+    assert len({table.fingerprint(), *(each.fingerprint() for each in others)}) == 5
+    turned = replace(others[1], identities=table.identities[::-1], values=table.values[::-1], simulated=simulated[::-1])
+    assert turned.fingerprint() == others[1].fingerprint()
+
+
+def test_rows_that_the_data_set_refuses_itself():
+    frame = frame_of(("a", 1.0), ("b", 2.0), ("c", None))
+    table = clean(frame, refused_before={1: "padded with vacuum", 2: "too large"})
+    assert table.identities == ["a"]
+    assert table.quarantine["reason"].tolist() == ["padded with vacuum", "too large"]

@@ -114,22 +114,22 @@ def test_respelled_materials_are_removed_too(source):
     target = Respelled(last=20, test_fraction=0.2, validation_fraction=0)
     assert not set(target.table.materials) & set(source.table.materials)
     data = source.variant(exclude=target)
-    assert len(target.test_identities) == 4
-    assert not names_of(data, "train", "validation") & target.test_identities
+    assert len(target.test_groups) == 4
+    assert not names_of(data, "train", "validation") & target.test_groups
 
 
 def test_a_variant_shares_the_data_and_nothing_else(source, target):
     for data in (source, target):  # fill every cache first
-        _ = data.parts, data.removed_identities, data.test_identities, data.card(), data.key_content()
+        _ = data.parts, data.removed_groups, data.test_groups, data.card(), data.key_content()
     before = source.card()
     variant = source.variant(size=12, seed=7, split=1, test_fraction=0.2, exclude=target)
     assert variant.store is source.store
     assert variant.table is source.table
     assert variant.targets is source.targets
     assert variant.parts.size == 12
-    assert variant.test_identities == names_of(variant, "test")
-    assert len(variant.test_identities) == 8
-    assert variant.removed_identities == target.test_identities
+    assert variant.test_groups == names_of(variant, "test")
+    assert len(variant.test_groups) == 8
+    assert variant.removed_groups == target.test_groups
     assert source.card() == before
     fresh = Polymers(size=12, seed=7, split=1, test_fraction=0.2, validation_fraction=0.2, exclude=target)
     assert variant.card() == fresh.card()

@@ -142,7 +142,7 @@ def test_a_missing_or_truncated_file_is_named(folder, name):
     [
         (lambda d: d.update(format=2), "has format 2, this version reads 1"),
         (lambda d: d["featurizer"].update(version=99), "graphs of repeat_unit version 99, this package makes version"),
-        (lambda d: d["featurizer"].update(name="crystal"), "featurizer .*crystal.* is not known here"),
+        (lambda d: d["featurizer"].update(name="unheard_of"), "featurizer .*unheard_of.* is not known here"),
         (lambda d: d["network"].pop("encoder"), "lacks what it should have"),
         (lambda d: d["network"]["encoder"].update(class_path="nowhere.Net"), "'nowhere.Net' is not installed here"),
         (

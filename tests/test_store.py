@@ -1,42 +1,29 @@
-import logging
 import os
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch_geometric.data import Batch
 
 from gnn_sim2real import store as store_module
 from gnn_sim2real.errors import CacheDamagedError
 from gnn_sim2real.graph import GraphBatch, to_pyg
-from gnn_sim2real.store import GraphStore, content_key, open_or_build
+from gnn_sim2real.store import GraphStore, checked_file, write_joined
 
 SHAPES = [(1, 0), (3, 4), (2, 2), (7, 0), (1, 3), (5, 12), (4, 1), (2, 0)]
-FEATURIZER = {"name": "toy", "version": 1}
 
 
 @pytest.fixture(scope="module")
 def graphs(random_graph):
     """Some with and some without edges, one of a lone atom."""
     return [random_graph(*shape, seed) for seed, shape in enumerate(SHAPES)]
-
-
-@pytest.fixture
-def toy(random_graph):
-    """Makes a graph from a number as text; counts how often."""
-
-    def featurize(material):
-        featurize.calls.append(material)
-        return random_graph(int(material), 2 * int(material), 0)
-
-    featurize.calls = []
-    return featurize
 
 
 def assert_same(first: GraphBatch, second: GraphBatch) -> None:
@@ -63,15 +50,62 @@ def test_a_selection_is_the_graphs_put_in(graphs, rows):
     assert_same(GraphStore.from_graphs(graphs).select(torch.tensor(rows)), collate(graphs, rows))
 
 
-@given(rows=rows_with_repeats, cuts=st.lists(st.integers(1, len(SHAPES) - 1), max_size=3, unique=True))
-def test_several_shards_are_as_one(graphs, rows, cuts):
-    edges = [0, *sorted(cuts), len(graphs)]
-    pieces = [GraphStore.from_graphs(graphs[low:high]) for low, high in pairwise(edges)]
-    store = GraphStore(*(piece.shards[0] for piece in pieces))
-    assert len(store) == len(graphs)
+@given(rows=rows_with_repeats)
+def test_targets_come_along(graphs, rows):
     targets = torch.rand(len(rows), 2)
-    expected = GraphStore.from_graphs(graphs).select(torch.tensor(rows), targets)
-    assert_same(store.select(torch.tensor(rows), targets), expected)
+    assert torch.equal(GraphStore.from_graphs(graphs).select(torch.tensor(rows), targets).targets, targets)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(1, len(SHAPES) - 1), max_size=3, unique=True))
+def test_parts_are_joined_to_the_same_file(graphs, tmp_path, cuts):
+    edges = [0, *sorted(cuts), len(graphs)]
+    parts = [GraphStore.from_graphs(graphs[low:high]).tensors for low, high in pairwise(edges)]
+    write_joined(tmp_path / "joined", parts)
+    GraphStore.from_graphs(graphs).save(tmp_path / "whole")
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
+    rows = list(range(len(graphs)))[::-1]
+    assert_same(GraphStore.open(tmp_path / "joined").select(torch.tensor(rows)), collate(graphs, rows))
+
+
+def test_the_file_is_one_of_safetensors(graphs, tmp_path):
+    store = GraphStore.from_graphs(graphs)
+    store.save(tmp_path / "s")
+    loaded = load_file(tmp_path / "s")
+    assert loaded.keys() == store.tensors.keys()
+    for name, tensor in loaded.items():
+        assert torch.equal(tensor, store.tensors[name])
+        assert tensor.data_ptr() % tensor.element_size() == 0
+
+
+def test_some_materials_of_a_store(graphs):
+    store = GraphStore.from_graphs(graphs)
+    some = store.take(np.array([5, 2, 2, 7])).take(np.array([3, 0]))
+    assert len(some) == 2
+    batch, wanted = some.select(torch.tensor([1, 0])), store.select(torch.tensor([5, 7]))
+    assert_same(replace(batch, row=wanted.row), wanted)
+    assert batch.row.tolist() == [1, 0]
+
+
+def test_refused_materials_keep_their_number(graphs, tmp_path):
+    refused = {0: "no crystal", 4: "disordered"}
+    write_joined(tmp_path / "s", [GraphStore.from_graphs(graphs).tensors], refused)
+    store = GraphStore.open(tmp_path / "s")
+    assert store.refused == refused
+    assert len(store) == len(graphs) + 2
+    there = [1, 2, 3, 5, 6, 7, 8, 9]
+    batch = store.select(torch.tensor(there))
+    assert_same(replace(batch, row=torch.arange(8)), collate(graphs, list(range(8))))
+    content = (tmp_path / "s").read_bytes()
+    (tmp_path / "other").write_bytes(content.replace(b'\\"4\\"', b'\\"5\\"'))
+    with pytest.raises(CacheDamagedError, match="was altered"):
+        GraphStore.open(tmp_path / "other")
+    with pytest.raises(IndexError, match="material 4 has no graph: disordered"):
+        store.select(torch.tensor([1, 4]))
+    some = store.take(np.array([4, 9]))
+    assert some.refused == {0: "disordered"}
+    with pytest.raises(IndexError, match="material 0 has no graph: disordered"):
+        some.select(torch.tensor([0]))
 
 
 def test_no_graph_at_all():
@@ -86,19 +120,13 @@ def test_a_row_that_is_not_there(graphs, row):
 
 
 def test_saved_and_opened(graphs, tmp_path):
-    paths = [tmp_path / "first.safetensors", tmp_path / "folder" / "second.safetensors"]
-    GraphStore.from_graphs(graphs[:3]).save(paths[0])
-    GraphStore.from_graphs(graphs[3:]).save(paths[1])
-    store = GraphStore.open(*paths)
+    GraphStore.from_graphs(graphs).save(tmp_path / "folder" / "s.safetensors")
+    store = GraphStore.open(tmp_path / "folder" / "s.safetensors")
     rows = list(range(len(graphs)))[::-1]
     assert_same(store.select(torch.tensor(rows)), collate(graphs, rows))
-    store.save(tmp_path / "joined.safetensors")
-    joined = GraphStore.open(tmp_path / "joined.safetensors")
-    assert len(joined.shards) == 1
-    assert_same(joined.select(torch.tensor(rows)), collate(graphs, rows))
 
 
-def test_shards_without_any_edge(random_graph, tmp_path):
+def test_graphs_without_any_edge(random_graph, tmp_path):
     lone = [random_graph(size, 0, size) for size in (1, 2)]
     GraphStore.from_graphs(lone).save(tmp_path / "s.safetensors")
     batch = GraphStore.open(tmp_path / "s.safetensors").select(torch.tensor([1, 0, 1]))
@@ -115,7 +143,7 @@ def test_an_open_store_is_memory_mapped(graphs, tmp_path):
     store = GraphStore.open(path)
     mapped = [line.split()[0].split("-") for line in maps.read_text().splitlines() if str(path) in line]
     ranges = [(int(low, 16), int(high, 16)) for low, high in mapped]
-    for name, tensor in store.shards[0].items():
+    for name, tensor in store.tensors.items():
         assert any(low <= tensor.data_ptr() < high for low, high in ranges), name
 
 
@@ -169,65 +197,80 @@ def test_files_of_something_else(graphs, tmp_path):
         GraphStore.open(tensors)
 
 
-def test_graphs_are_made_once(toy, tmp_path, caplog):
-    first = open_or_build(["3", "1"], toy, FEATURIZER, tmp_path)
-    second = open_or_build(["3", "1"], toy, FEATURIZER, tmp_path)
-    assert toy.calls == ["3", "1"]
-    assert_same(first.select(torch.tensor([1, 0])), second.select(torch.tensor([1, 0])))
-    assert not caplog.records
+@pytest.fixture
+def large(monkeypatch, graphs, tmp_path):
+    """A file that counts as large, written long ago, and the number of times it was checked."""
+    monkeypatch.setattr(store_module, "_ALWAYS_CHECKED", 0)
+    calls = []
+    monkeypatch.setattr(
+        store_module, "_checksum", lambda *given, once=store_module._checksum: calls.append(1) or once(*given)
+    )
+    path = tmp_path / "large.safetensors"
+    GraphStore.from_graphs(graphs).save(path)
+    age(path)
+    calls.clear()
+    return path, calls
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-3], lambda content: content[:-1] + b"?"])
-def test_a_damaged_cache_is_built_again_with_a_warning(toy, tmp_path, caplog, damage):
-    whole = open_or_build(["3", "1"], toy, FEATURIZER, tmp_path).select(torch.arange(2))
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(damage(path.read_bytes()))
-    again = open_or_build(["3", "1"], toy, FEATURIZER, tmp_path)
-    assert_same(again.select(torch.arange(2)), whole)
-    (warning,) = caplog.records
-    assert warning.levelno == logging.WARNING
-    assert str(path) in warning.getMessage()
-    assert warning.getMessage().endswith("it is built again")
-    assert len(GraphStore.open(path)) == 2
+def age(path, seconds=10):
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - seconds * 10**9))
 
 
-def test_the_key_is_the_content():
-    materials = ["*CC*", "*C*"]
-    keys = [
-        content_key(materials, FEATURIZER),
-        content_key(materials[::-1], FEATURIZER),
-        content_key(["*CC*"], FEATURIZER),
-        content_key(["*CC**C*"], FEATURIZER),
-        content_key(["*CC*", "*C*", ""], FEATURIZER),
-        content_key(materials, FEATURIZER | {"version": 2}),
-        content_key(materials, FEATURIZER | {"name": "other"}),
-    ]
-    assert len(set(keys)) == len(keys)
-    assert content_key(list(materials), dict(reversed(FEATURIZER.items()))) == keys[0]
+def test_a_large_file_is_checked_once(large, graphs):
+    path, calls = large
+    rows = torch.arange(len(graphs))
+    for _ in range(3):
+        assert_same(GraphStore.open(path).select(rows), collate(graphs, rows.tolist()))
+    assert len(calls) == 1
 
 
-def test_the_key_knows_the_format(monkeypatch):
-    before = content_key(["*CC*"], FEATURIZER)
-    monkeypatch.setattr(store_module, "STORE_FORMAT", "another")
-    assert content_key(["*CC*"], FEATURIZER) != before
+def test_a_small_file_is_checked_always(large, monkeypatch):
+    path, calls = large
+    monkeypatch.setattr(store_module, "_ALWAYS_CHECKED", 2**24)
+    for _ in range(3):
+        GraphStore.open(path)
+    assert len(calls) == 3
+    assert not checked_file(path).exists()
 
 
-def test_a_folder_that_cannot_be_written(toy, tmp_path, caplog):
-    blocked = tmp_path / "file"
-    blocked.write_text("no folder")
-    store = open_or_build(["3", "1"], toy, FEATURIZER, blocked / "graphs")
-    assert len(store) == 2
-    assert "the graphs could not be kept in" in caplog.text
+@pytest.mark.parametrize("keep_size", [True, False])
+def test_a_large_file_that_was_changed_later_is_damage(large, keep_size):
+    path, _ = large
+    GraphStore.open(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"?" if keep_size else content[:-8])
+    with pytest.raises(CacheDamagedError, match=str(path)):
+        GraphStore.open(path)
+
+
+def test_a_large_file_that_was_only_just_written_is_checked_again(large):
+    """Two changes within one step of the clock look the same."""
+    path, calls = large
+    age(path, -20)
+    stamp = path.stat().st_mtime_ns
+    GraphStore.open(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"?")
+    os.utime(path, ns=(stamp, stamp))
+    with pytest.raises(CacheDamagedError, match="was altered"):
+        GraphStore.open(path)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("note", ["", "12 34", "\x00"])
+def test_a_damaged_note_is_no_proof(large, note):
+    path, calls = large
+    GraphStore.open(path)
+    checked_file(path).write_text(note)
+    GraphStore.open(path)
+    assert len(calls) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_read_only_folder(toy, tmp_path, caplog):
-    tmp_path.chmod(0o500)
-    assert len(open_or_build(["3", "1"], toy, FEATURIZER, tmp_path)) == 2
-    assert "the graphs could not be kept in" in caplog.text
-
-
-def test_the_user_says_where_the_cache_is(toy, tmp_path, monkeypatch):
-    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path))
-    open_or_build(["2"], toy, FEATURIZER)
-    assert [path.stem for path in (tmp_path / "graphs").iterdir()] == [content_key(["2"], FEATURIZER)]
+def test_a_large_file_in_a_folder_that_cannot_be_written(large):
+    path, calls = large
+    path.parent.chmod(0o500)
+    for _ in range(2):
+        GraphStore.open(path)
+    assert len(calls) == 2

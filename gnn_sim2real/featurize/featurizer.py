@@ -1,7 +1,9 @@
 """The kinds of materials that can become graphs, by name."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,64 +12,127 @@ from numpy.typing import NDArray
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import Graph
 
+MAX_CUTOFF = 20.0
+"""Largest cutoff accepted [angstrom]: a solid has some 3,000 atoms within it around each of its atoms."""
+
 
 @dataclass(frozen=True)
 class Featurizer:
-    """How one kind of material becomes a graph, and when two spellings are the same material.
+    """How one kind of material becomes a graph, and when two materials are the same.
+
+    A material is a text for the kinds that have a spelling (PSMILES, SMILES, a formula), and for crystals a `Crystal`
+    or what `featurize.crystal_files.as_crystal` takes.
 
     Attributes:
         name: Name of the kind.
         version: Raised by hand whenever the graphs change.
-        featurize: Makes the graph; raises a `ValueError` with one sentence for a spelling it cannot read.
+        featurize: Makes the graph; raises a `ValueError` with one sentence for a material it cannot read.
         identity: Canonical identity, the same for every spelling of a material; raises like `featurize`.
         descriptors: Features of many materials for the tabular baselines, (num_materials, num_features).
+        descriptor_version: Raised by hand whenever the features change.
         example: A spelling, for messages.
+        settings: What the user chose about the graphs, in plain types.
     """
 
     name: str
     version: int
-    featurize: Callable[[str], Graph]
-    identity: Callable[[str], str]
-    descriptors: Callable[[Sequence[str]], NDArray[np.float64]]
+    featurize: Callable[[Any], Graph]
+    identity: Callable[[Any], str]
+    descriptors: Callable[[Sequence[Any]], NDArray[np.float64]]
+    descriptor_version: int
     example: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """Plain types that name the graphs."""
-        return {"name": self.name, "version": self.version}
+        described: dict[str, Any] = {"name": self.name, "version": self.version}
+        return described | {"settings": dict(self.settings)} if self.settings else described
 
 
-def get_featurizer(name: str) -> Featurizer:
+def get_featurizer(name: str, **settings: Any) -> Featurizer:
     """Look a featurizer up.
 
     Args:
-        name: `repeat_unit` (PSMILES with two `*`) or `molecule` (SMILES).
+        name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `crystal`, or `composition` (a formula).
+        settings: Of a crystal: `cutoff` [angstrom] and `max_neighbors`, see `featurize.crystal.crystal_graph`. The
+            other kinds have none.
 
     Raises:
-        ValueError: If there is none of this name.
+        ValueError: If there is none of this name, or it has no such setting.
     """
-    from gnn_sim2real.featurize import descriptors, identity, repeat_unit
-
-    known = {
-        "repeat_unit": Featurizer(
-            "repeat_unit",
-            repeat_unit.FEATURIZER_VERSION,
-            repeat_unit.featurize_repeat_unit,
-            identity.repeat_unit_identity,
-            descriptors.repeat_unit_descriptors,
-            "*CC(*)c1ccccc1",
-        ),
-        "molecule": Featurizer(
-            "molecule",
-            repeat_unit.FEATURIZER_VERSION,
-            repeat_unit.featurize_molecule,
-            identity.molecule_identity,
-            descriptors.molecule_descriptors,
-            "CCO",
-        ),
+    known: dict[str, Callable[..., Featurizer]] = {
+        "repeat_unit": _repeat_unit,
+        "molecule": _molecule,
+        "crystal": _crystal,
+        "composition": _composition,
     }
     if name not in known:
         raise ValueError(f"`featurizer` must be one of {', '.join(known)}, got {name!r}")
-    return known[name]
+    unknown = sorted(set(settings) - set(signature(known[name]).parameters))
+    if unknown:
+        raise ValueError(f"graphs of the kind {name!r} have no setting {', '.join(unknown)}")
+    return known[name](**settings)
+
+
+def _repeat_unit() -> Featurizer:
+    from gnn_sim2real.featurize import descriptors, identity, repeat_unit
+
+    return Featurizer(
+        "repeat_unit",
+        repeat_unit.FEATURIZER_VERSION,
+        repeat_unit.featurize_repeat_unit,
+        identity.repeat_unit_identity,
+        descriptors.repeat_unit_descriptors,
+        descriptors.DESCRIPTOR_VERSION,
+        "*CC(*)c1ccccc1",
+    )
+
+
+def _molecule() -> Featurizer:
+    from gnn_sim2real.featurize import descriptors, identity, repeat_unit
+
+    return Featurizer(
+        "molecule",
+        repeat_unit.FEATURIZER_VERSION,
+        repeat_unit.featurize_molecule,
+        identity.molecule_identity,
+        descriptors.molecule_descriptors,
+        descriptors.DESCRIPTOR_VERSION,
+        "CCO",
+    )
+
+
+def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featurizer:
+    from gnn_sim2real.featurize import composition, crystal, crystal_files, crystal_table
+
+    if not 0 < cutoff <= MAX_CUTOFF:
+        raise ValueError(f"`cutoff` must be above 0 and at most {MAX_CUTOFF:g} angstrom, got {cutoff}")
+    if max_neighbors is not None and max_neighbors < 1:
+        raise ValueError(f"`max_neighbors` must be at least 1, or null for all within the cutoff, got {max_neighbors}")
+    return Featurizer(
+        "crystal",
+        crystal.FEATURIZER_VERSION,
+        partial(crystal_files.featurize_crystal, cutoff=float(cutoff), max_neighbors=max_neighbors),
+        crystal_files.crystal_formula,
+        crystal_table.crystal_descriptors,
+        composition.DESCRIPTOR_VERSION,
+        "quartz.cif",
+        {"cutoff": float(cutoff), "max_neighbors": max_neighbors},
+    )
+
+
+def _composition() -> Featurizer:
+    from gnn_sim2real.featurize import composition
+
+    return Featurizer(
+        "composition",
+        composition.FEATURIZER_VERSION,
+        composition.composition_graph,
+        composition.reduced_formula,
+        composition.formula_descriptors,
+        composition.DESCRIPTOR_VERSION,
+        "Al2O3",
+    )
 
 
 def load_featurizer(description: dict[str, Any]) -> Featurizer:
@@ -77,7 +142,7 @@ def load_featurizer(description: dict[str, Any]) -> Featurizer:
         CheckpointError: If this version of the package makes other graphs.
     """
     try:
-        featurizer = get_featurizer(description["name"])
+        featurizer = get_featurizer(description["name"], **description.get("settings", {}))
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"the model's featurizer {description} is not known here") from error
     if featurizer.version != description.get("version"):

@@ -1,6 +1,7 @@
 """The cell of a baseline: the simple predictors, on the rows of the curve they stand beside."""
 
 import time
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,26 +10,28 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees
 from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.featurize.descriptors import DESCRIPTOR_VERSION
-from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.records import Cell, Record, provenance, record_key
 from gnn_sim2real.study.grid import Point
+from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert
 
 
-def baseline_key(policy: str, model: str | None, target: dict[str, Any], simulated: str | None) -> str:
+def baseline_key(
+    policy: str, model: str | None, target: dict[str, Any], descriptors: int, simulated: str | None
+) -> str:
     """Key of a baseline.
 
     Args:
         policy: Which baseline.
         model: Key of the pretrained model it uses, if it does.
         target: `key_content` of the target.
+        descriptors: Version of the features of its materials.
         simulated: Fingerprint of the source's table, where the simulated values themselves are the prediction.
     """
-    numerics = {"baseline": BASELINE_VERSION, "descriptors": DESCRIPTOR_VERSION, "model": MODEL_VERSION}
+    numerics = {"baseline": BASELINE_VERSION, "descriptors": descriptors, "model": MODEL_VERSION}
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
     return record_key(content | ({} if simulated is None else {"simulated": simulated}))
 
@@ -103,7 +106,12 @@ def _predict(
 
 
 def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
-    """Simulated value of each target material, NaN where it was not simulated."""
+    """Simulated value of each target material, NaN where it was not simulated.
+
+    The target's own where it has them; else those of the source, in which the test materials still stand.
+    """
+    if target.table.simulated is not None:
+        return target.table.simulated[:, 0]
     spec = target.properties[0]
     names = [each.name for each in source.properties]
     if spec.name not in names:
@@ -115,12 +123,14 @@ def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArra
 
 
 def _features(target: PropertyDataModule) -> NDArray[np.float64]:
-    return _cached_features(target.kind, tuple(target.table.materials))
+    return _cached_features(target.featurizer.descriptors, target.table)
 
 
 @lru_cache(maxsize=1)
-def _cached_features(kind: str, materials: tuple[str, ...]) -> NDArray[np.float64]:
-    return get_featurizer(kind).descriptors(materials)
+def _cached_features(
+    descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table: CleanTable
+) -> NDArray[np.float64]:
+    return descriptors(table.materials)
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:

@@ -32,15 +32,21 @@ class CellRunner:
     """Computes jobs of one study in one process; data and graphs are read once.
 
     Args:
-        config: The study.
+        study: The study.
+        resolver: Of the same study; a new one unless given.
     """
 
-    def __init__(self, config: StudyConfig) -> None:
-        torch.set_num_threads(config.threads)
-        self.study = config
-        self.resolver = Resolver(config)
-        self.claims, self.failures = Claims(config.claims), Failures(config.failures)
+    def __init__(self, study: StudyConfig, resolver: Resolver | None = None) -> None:
+        torch.set_num_threads(study.threads)
+        self.study = study
+        self.resolver = resolver or Resolver(study)
+        self.claims, self.failures = Claims(study.claims), Failures(study.failures)
         quiet_tasks()
+
+    def read_data(self) -> None:
+        """Read tables and graphs, which the first job would do else."""
+        for data in (self.resolver.pretrain.data, self.resolver.finetune.data):
+            _ = data.table, data.store
 
     def run(self, job: Job) -> Outcome:
         """Compute a job, unless its result is there or another process is at it.

@@ -63,7 +63,8 @@ class Resolver:
             key = fine_tuning_key(self._content(stage, point), model, self._target_content(point))
         else:
             simulated = self.source_table if point.policy == "simulated_value" else None
-            key = baseline_key(point.policy, model, self._target_content(point), simulated)
+            descriptors = self.finetune.data.featurizer.descriptor_version
+            key = baseline_key(point.policy, model, self._target_content(point), descriptors, simulated)
         return Job(key, point, model, is_pretraining=False)
 
     def pretraining(self, point: Point) -> Job:

@@ -22,7 +22,7 @@ from gnn_sim2real.study.cells import describe
 from gnn_sim2real.study.config import RunOptions, StudyConfig, keep_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
-from gnn_sim2real.study.plan import Plan, keep_plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, load_plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.schedule import Schedule
 
@@ -42,40 +42,56 @@ def run_study(study: StudyConfig, options: RunOptions = RunOptions()) -> Counter
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
     """
-    plan = plan_study(study)
-    if options.shard is not None:
-        plan = take_shard(plan, options.shard)
-    failures = Failures(study.failures)
-    if options.retry_failed:
-        for job in (*plan.models.values(), *plan.cells):
-            failures.forget(job.key)
-    schedule = Schedule(plan, look(study), failures.keys())
-    if schedule.is_finished:
-        return schedule.outcomes
-    launcher = make_launcher(study)
+    resolver = Resolver(study)
+    # Workers take as long to read the data as planning does: they begin at once, unless the last plan is worked off.
+    launcher = None if _looks_finished(study) else make_launcher(study, resolver)
     try:
-        with _stop_on_sigterm(), Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
-            bar = progress.add_task("Study", total=len(plan.cells), completed=schedule.outcomes.total())
-            for _ in _drive(schedule, launcher, failures):
-                progress.update(bar, completed=schedule.outcomes.total())
+        plan = plan_study(study, resolver)
+        if options.shard is not None:
+            plan = take_shard(plan, options.shard)
+        failures = Failures(study.failures)
+        if options.retry_failed:
+            for job in (*plan.models.values(), *plan.cells):
+                failures.forget(job.key)
+        schedule = Schedule(plan, look(study), failures.keys())
+        if not schedule.is_finished:
+            launcher = launcher or make_launcher(study, resolver)
+            _work_off(schedule, launcher, failures)
     finally:
-        launcher.close()
+        if launcher is not None:
+            launcher.close()
     return schedule.outcomes
 
 
-def plan_study(study: StudyConfig) -> Plan:
+def plan_study(study: StudyConfig, resolver: Resolver) -> Plan:
     """Plan a study, and write plan and configurations into its folder.
 
     Args:
         study: The study.
+        resolver: Of the same study.
     """
-    resolver = Resolver(study)
     plan = make_plan(study, resolver)
     keep_config(study)
     for stage in (resolver.pretrain, resolver.finetune, resolver.scratch):
         stage.keep_config()
     keep_plan(plan, study)
     return plan
+
+
+def _looks_finished(study: StudyConfig) -> bool:
+    """Whether every cell of the plan that is kept has a record."""
+    if not (study.folder / PLAN_FILE).exists():
+        return False
+    return bool(load_plan(study.folder)["key"].isin(look(study).records).all())
+
+
+def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures) -> None:
+    """Compute what is open, with a bar."""
+    total = schedule.num_open + schedule.outcomes.total()
+    with _stop_on_sigterm(), Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("Study", total=total, completed=schedule.outcomes.total())
+        for _ in _drive(schedule, launcher, failures):
+            progress.update(bar, completed=schedule.outcomes.total())
 
 
 _COLUMNS = (

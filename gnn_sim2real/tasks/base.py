@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
-from gnn_sim2real.errors import TrainingDivergedError
+from gnn_sim2real.errors import CheckpointError, TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
@@ -254,7 +254,17 @@ class PropertyRegression(LightningModule, ABC):
         return {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make the network that the checkpoint describes; what it was trained from is not needed again."""
+        """Make the network that the checkpoint describes; what it was trained from is not needed again.
+
+        Raises:
+            CheckpointError: If it was trained on graphs made in another way than those of the data at hand.
+        """
+        trained_on = checkpoint[CHECKPOINT_ENTRY]["featurizer"]
+        if self._trainer is not None and self.data.featurizer.describe() != trained_on:
+            raise CheckpointError(
+                f"the model was trained on graphs made by {trained_on}, those of the data are made by "
+                f"{self.data.featurizer.describe()}; give `data.init_args` the same settings"
+            )
         if not hasattr(self, "network"):
             self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
         if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:

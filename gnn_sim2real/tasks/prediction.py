@@ -44,7 +44,7 @@ class PredictionWriter(BasePredictionWriter):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         columns = [f"{spec.name} [{spec.unit}]" if spec.unit else spec.name for spec in specs]
-        writer.writerow([data.predict_column, *columns, "reason"])
+        writer.writerow([data.predict_heading, *columns, "reason"])
         refused = 0
         for material, reason in data.predict_materials:
             refused += reason is not None

@@ -230,6 +230,13 @@ def test_files_are_pinned_to_a_commit_and_a_content(entry):
     assert all([entry.license, entry.citation, entry.description])
 
 
+@pytest.mark.parametrize("entry", [entry for entry in RECIPES if entry.sha256], ids=lambda entry: entry.name)
+def test_a_recipe_with_a_content_has_all_facts(entry):
+    assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
+    assert entry.size > 0
+    assert all([entry.license, entry.citation])
+
+
 def test_names_and_places_are_unique():
     assert all(name == entry.name for name, entry in ENTRIES.items())
     assert len({entry.relative_path for entry in ENTRIES.values()}) == len(ENTRIES) == len(FILES) + len(RECIPES)
@@ -248,3 +255,6 @@ def test_the_registry_describes_the_real_files(real_data, name, monkeypatch, cap
         assert file.stat().st_size == entry.size
     else:
         assert set(entry.columns) <= set(read_table(file).columns)
+    if entry.sha256:
+        content = file.read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (entry.size, entry.sha256)

@@ -3,13 +3,15 @@
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.launchers.base import JobLostError as JobLostError
 from gnn_sim2real.study.launchers.base import Launcher as Launcher
+from gnn_sim2real.study.resolve import Resolver
 
 
-def make_launcher(study: StudyConfig) -> Launcher:
-    """The launcher that a study asks for.
+def make_launcher(study: StudyConfig, resolver: Resolver) -> Launcher:
+    """The launcher that a study asks for; its workers begin to read the data.
 
     Args:
         study: The study.
+        resolver: Of the same study, for a launcher that computes in this process.
     """
     if study.launcher == "ray":
         from gnn_sim2real.study.launchers.ray_cluster import RayCluster
@@ -21,4 +23,4 @@ def make_launcher(study: StudyConfig) -> Launcher:
         return Processes(study)
     from gnn_sim2real.study.launchers.serial import Serial
 
-    return Serial(study)
+    return Serial(study, resolver)

@@ -52,8 +52,7 @@ class Processes:
     def submit(self, job: Job) -> None:
         """Give a job to an idle process."""
         pool = self._idle.pop()
-        with environment(self._environment):  # a process starts with its first job
-            self._running[pool.submit(_run, job)] = (job, pool)
+        self._running[pool.submit(_run, job)] = (job, pool)
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
         """Wait for a process to end its job."""
@@ -79,7 +78,10 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, self._context, _set_up_worker, (self._study, self._pipe))
+        pool = ProcessPoolExecutor(1, self._context, _set_up_worker, (self._study, self._pipe))
+        with environment(self._environment):  # a process starts with its first task
+            pool.submit(_read_data)
+        return pool
 
 
 _STUDY: StudyConfig | None = None
@@ -107,6 +109,12 @@ def _runner() -> CellRunner:
     if _STUDY is None:
         raise RuntimeError("this worker process was not started by a study")
     return CellRunner(_STUDY)
+
+
+def _read_data() -> None:
+    # What is wrong with the data is said by the study itself, which reads them to plan.
+    with contextlib.suppress(Exception):
+        _runner().read_data()
 
 
 def _run(job: Job) -> Outcome:

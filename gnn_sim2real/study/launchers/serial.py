@@ -4,7 +4,7 @@ from collections import deque
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.resolve import Job
+from gnn_sim2real.study.resolve import Job, Resolver
 
 
 class Serial:
@@ -12,10 +12,11 @@ class Serial:
 
     Args:
         study: The study.
+        resolver: Of the same study.
     """
 
-    def __init__(self, study: StudyConfig) -> None:
-        self._runner = CellRunner(study)
+    def __init__(self, study: StudyConfig, resolver: Resolver) -> None:
+        self._runner = CellRunner(study, resolver)
         self._jobs: deque[Job] = deque()
 
     def has_room(self) -> bool:

@@ -1,0 +1,111 @@
+"""The Materials Project: crystals relaxed by density functional theory, with PBE gaps and formation energies."""
+
+from typing import Any
+
+import numpy as np
+
+from datamodules.registry import find_file
+from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.featurize.crystal_table import CrystalFile
+
+PROPERTIES = {
+    "band_gap": Property("band_gap", "eV", column="band_gap_pbe", lower=-1e-6),
+    "formation_energy": Property("formation_energy", "eV/atom", column="e_form"),
+}
+"""What can be asked for."""
+
+MAX_FORMATION_ENERGY = 1.0
+"""Entries above this [eV/atom] are faulty theoretical ones; no label of theirs is used."""
+
+MAX_VOLUME = 130.0
+"""Cells with more room than this [angstrom^3 an atom] are padded with vacuum; cesium, the loosest element, has 125."""
+
+
+class MaterialsProjectTables(CrystalDataModule):
+    """Tables of the Materials Project: 108,865 structures, PBE band gaps of 102,132 and formation energies of 81,548.
+
+    Jain et al., APL Mater. 1, 011002 (2013), doi 10.1063/1.4812323; data CC BY 4.0. The labels are those of Goodall and
+    Lee, Nat. Commun. 11, 6280 (2020), arXiv 1910.00617. Band gaps are Kohn-Sham gaps of PBE(+U), too small by 1 eV or
+    so; formation energies carry the project's corrections, which were fitted to some measured enthalpies. Every
+    polymorph is a row; a tested formula removes all of its polymorphs.
+
+    ```yaml
+    data:
+      class_path: MaterialsProjectTables
+      init_args: {properties: [band_gap, formation_energy], max_sites: 32, batch_size: 128}
+    ```
+
+    Args:
+        properties: One or both of `band_gap` [eV] and `formation_energy` [eV/atom]; of both, what is missing is masked.
+        structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
+        labels_path: The same for `mp_labels.parquet`.
+        settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
+    """
+
+    def __init__(
+        self,
+        properties: list[str],
+        structures_path: str | None = None,
+        labels_path: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        unknown = [name for name in properties if name not in PROPERTIES]
+        if unknown or not properties:
+            raise ValueError(
+                f"MaterialsProjectTables has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}"
+            )
+        self.asked, self.structures_path, self.labels_path = properties, structures_path, labels_path
+
+    def load_structures(self) -> Structures:
+        """Find the structures; only names, formulas and sizes are read."""
+        return materials_project_structures(self.structures_path)
+
+    def load_table(self) -> CleanTable:
+        """Read the labels; vacuum-padded cells and labels without a structure are put aside."""
+        file = find_file("mp_labels", self.labels_path)
+        frame = read_table(file, ["material_id", *(str(each.column) for each in PROPERTIES.values())])
+        names = frame["material_id"].tolist()
+        reasons = self.refuse(names)
+        energy = frame["e_form"].to_numpy(np.float64)
+        for position in np.flatnonzero(energy > MAX_FORMATION_ENERGY).tolist():
+            reasons.setdefault(position, f"faulty entry: formation energy {energy[position]:.2f} eV/atom")
+        padded = padded_cells(self.structures)
+        for position in [position for position, name in enumerate(names) if name in padded]:
+            reasons.setdefault(position, padded[names[position]])
+        table = clean_table(
+            frame,
+            material_column="material_id",
+            properties=[PROPERTIES[name] for name in self.asked],
+            identity=str,
+            source=file.name,
+            refused_before=reasons,
+        )
+        return self.with_structures(table)
+
+
+def materials_project_structures(path: str | None = None) -> Structures:
+    """Names, formulas and sizes of the structures of the Materials Project; the structures themselves stay unread.
+
+    Args:
+        path: Your own copy of `mp_structures.parquet`.
+    """
+    file = find_file("mp_structures", path)
+    frame = read_table(file, ["material_id", "reduced_formula", "nsites", "volume"])
+    num_sites = frame["nsites"].to_numpy(np.int64)
+    return Structures(
+        crystals=CrystalFile(file),
+        names=frame["material_id"].tolist(),
+        formulas=frame["reduced_formula"].tolist(),
+        num_sites=num_sites,
+        volumes=frame["volume"].to_numpy(np.float64) / num_sites,
+    )
+
+
+def padded_cells(structures: Structures) -> dict[str, str]:
+    """Reason by name of the cells that are padded with vacuum."""
+    rows = np.flatnonzero(structures.volumes > MAX_VOLUME).tolist()
+    return {
+        structures.names[row]: f"cell padded with vacuum: {structures.volumes[row]:.0f} angstrom^3/atom" for row in rows
+    }

@@ -1,0 +1,189 @@
+"""Measured properties of crystals, each tied to a structure of the Materials Project."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from datamodules.materials_project import MAX_FORMATION_ENERGY, materials_project_structures, padded_cells
+from datamodules.registry import find_file, find_table
+from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.featurize.composition import reduced_formula
+from gnn_sim2real.units import convert
+
+if TYPE_CHECKING:
+    import pandas
+
+KNOWN = {
+    "measured_band_gap": Property("band_gap", "eV", column="expt_gap_eV_median", lower=-1e-6),
+    "measured_formation_enthalpy": Property("formation_energy", "eV/atom", column="expt_dHf_eV_atom_median"),
+    "measured_tc": Property("critical_temperature", "K", column="expt_Tc_K_median", lower=-1e-6),
+    "measured_thermal_conductivity": Property(
+        "thermal_conductivity", "W/(m K)", column="expt_kappa_W_mK_median", lower=0
+    ),
+}
+"""Tables of the registry and the property that each holds, by the name that it has in a source."""
+
+FAULTY = {
+    ("measured_formation_enthalpy", "LiNbO3"): "known fault: -5.66 eV/atom in the compilation",
+    ("measured_thermal_conductivity", "BAs"): "known fault: a prediction, not a measurement",
+    ("measured_tc", "CrCuO2"): "known fault: 132 K of a compound with a gap of 1.5 eV",
+}
+
+_SIMULATED = {"band_gap": ("band_gap_pbe", "eV"), "formation_energy": ("e_form", "eV/atom")}
+"""Column and unit of the labels of the Materials Project that simulate a property."""
+
+
+class MeasuredCrystals(CrystalDataModule):
+    """Measurements with the structure they belong to, and the simulated value of the same crystal beside them.
+
+    A row names its crystal by `material_id`; without such a column, by its formula, which stands for the polymorph of
+    lowest energy (`formula_ground`), or for another one where that has no structure (`formula_other`, less sure). The
+    kind of match of each row is in `match_kinds`, and counted in the card. Several rows of one crystal are merged by
+    their median.
+
+    ```yaml
+    data:
+      class_path: MeasuredCrystals
+      init_args: {name: measured_band_gap, test_fraction: 0.2}
+    ```
+
+    Args:
+        name: A table of the registry: measured_band_gap [eV], measured_formation_enthalpy [eV/atom], measured_tc [K] or
+            measured_thermal_conductivity [W/(m K)].
+        path: Your own table in place of it, or your own copy of it.
+        property: Name of the property in your own table, the same word as in the source, e.g. band_gap.
+        column: Column with its values.
+        unit: Unit in which the model answers, e.g. eV.
+        file_unit: Unit in the file, where it is another one.
+        formula: Column with the formulas.
+        structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
+        labels_path: The same for `mp_labels.parquet`.
+        settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        path: str | None = None,
+        property: str | None = None,  # noqa: A002 (the word users know)
+        column: str | None = None,
+        unit: str | None = None,
+        file_unit: str | None = None,
+        formula: str = "reduced_formula",
+        structures_path: str | None = None,
+        labels_path: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if name is not None and name not in KNOWN:
+            raise ValueError(f"`name` must be one of {', '.join(KNOWN)}, got {name!r}")
+        if name is not None:
+            self.property = KNOWN[name]
+        elif path is not None and property is not None and unit is not None:
+            self.property = Property(property, unit, column=column, file_unit=file_unit)
+        else:
+            raise ValueError(
+                "MeasuredCrystals needs `name` (a table of the registry), or `path`, `property` and `unit`"
+            )
+        self.name, self.path, self.formula = name, path, formula
+        self.structures_path, self.labels_path = structures_path, labels_path
+
+    def load_structures(self) -> Structures:
+        """Find the structures of the Materials Project; the graphs are those of `MaterialsProjectTables`."""
+        return materials_project_structures(self.structures_path)
+
+    def load_table(self) -> CleanTable:
+        """Read the measurements, find the crystal of each, and look up its simulated value."""
+        file = find_file(self.name, self.path) if self.name else find_table(str(self.path))
+        frame = read_table(file)
+        formulas = self._formulas(frame, file.name)
+        if "material_id" in frame:
+            names = ["" if isinstance(cell, float) else str(cell) for cell in frame["material_id"]]
+        else:
+            names = [self._polymorphs.get(formula, "") for formula in formulas]
+        table = clean_table(
+            frame.assign(material_id=names),
+            material_column="material_id",
+            properties=[self.property],
+            identity=str,
+            source=file.name,
+            refused_before=self._refuse_rows(frame, names, formulas),
+        )
+        self._kinds = dict(zip(names, self._kinds_of(frame, names), strict=True))
+        return self.with_structures(self._with_simulated(table))
+
+    @cached_property
+    def match_kinds(self) -> list[str]:
+        """How the crystal of each row of the table was found."""
+        return [self._kinds[name] for name in self.table.identities]
+
+    def card(self) -> dict[str, Any]:
+        """What a record or a model says about its data, with the number of matches of each kind."""
+        return super().card() | {"match_kinds": dict(sorted(Counter(self.match_kinds).items()))}
+
+    @cached_property
+    def _labels(self) -> "pandas.DataFrame":
+        """Labels of the crystals that have a structure, by material id."""
+        columns = ["material_id", "reduced_formula", "band_gap_pbe", "e_form", "is_lowest_polymorph"]
+        labels = read_table(find_file("mp_labels", self.labels_path), columns)
+        labels = labels[~(labels["e_form"] > MAX_FORMATION_ENERGY)].set_index("material_id")
+        return labels[labels.index.isin(self.row_of)]
+
+    @cached_property
+    def _polymorphs(self) -> dict[str, str]:
+        """The crystal that a formula stands for: the lowest in energy, or the lowest of those that have a structure."""
+        ordered = self._labels.sort_values(["is_lowest_polymorph", "e_form"], ascending=[False, True], kind="stable")
+        first = ordered.reset_index().drop_duplicates("reduced_formula")
+        return dict(zip(first["reduced_formula"], first["material_id"], strict=True))
+
+    def _formulas(self, frame: "pandas.DataFrame", source: str) -> list[str]:
+        """Reduced formula of each row, empty where it has none."""
+        column = next((name for name in (self.formula, "formula") if name in frame), None)
+        if column is None and "material_id" not in frame:
+            raise ValueError(f"{source} needs a column `material_id`, or `{self.formula}` with the formulas")
+        cells = [""] * len(frame) if column is None else frame[column].tolist()
+        formulas = []
+        for cell in cells:
+            try:
+                formulas.append(reduced_formula(cell) if isinstance(cell, str) else "")
+            except ValueError:
+                formulas.append("")
+        return formulas
+
+    def _refuse_rows(self, frame: "pandas.DataFrame", names: list[str], formulas: list[str]) -> dict[int, str]:
+        reasons = self.refuse(names)
+        padded = padded_cells(self.structures)
+        lowest = frame["is_lowest_polymorph"].tolist() if "is_lowest_polymorph" in frame else [True] * len(frame)
+        for position, (name, formula) in enumerate(zip(names, formulas, strict=True)):
+            if position in reasons:
+                continue
+            own = self.structures.formulas[self.row_of[name]]
+            if name in padded:
+                reasons[position] = padded[name]
+            elif formula and formula != own:
+                reasons[position] = f"formula is not that of the crystal: {formula} against {own} of {name}"
+            elif not lowest[position]:
+                reasons[position] = "another polymorph than the lowest"
+            elif (str(self.name), formula) in FAULTY:
+                reasons[position] = FAULTY[str(self.name), formula]
+        return reasons
+
+    def _kinds_of(self, frame: "pandas.DataFrame", names: list[str]) -> list[str]:
+        if "match_kind" in frame:
+            return [str(kind) for kind in frame["match_kind"]]
+        if "material_id" in frame:
+            return ["mpid"] * len(frame)
+        lowest = set(self._labels.index[self._labels["is_lowest_polymorph"].astype(bool)])
+        return ["formula_ground" if name in lowest else "formula_other" for name in names]
+
+    def _with_simulated(self, table: CleanTable) -> CleanTable:
+        """Add the simulated value of the same crystal, where the Materials Project has this property."""
+        if self.property.name not in _SIMULATED:
+            return table
+        column, unit = _SIMULATED[self.property.name]
+        values = self._labels[column].reindex(table.identities).to_numpy(np.float64)
+        return replace(table, simulated=convert(values, unit, self.property.unit)[:, None])

@@ -1,0 +1,36 @@
+"""When two crystals are the same structure: the finer identity, for the few that share a formula."""
+
+from typing import TYPE_CHECKING
+
+from gnn_sim2real.featurize.crystal import Crystal
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+
+def reduced_structure(crystal: Crystal) -> "Structure":
+    """The crystal as a pymatgen `Structure` in its Niggli-reduced primitive cell."""
+    from pymatgen.core.structure import Structure
+
+    structure = Structure(crystal.lattice, crystal.atomic_number.tolist(), crystal.fractional)
+    return structure.get_primitive_structure().get_reduced_structure(reduction_algo="niggli")
+
+
+def same_structure(first: "Structure", second: "Structure") -> bool:
+    """Whether two crystals are one structure, in whatever cell and at whatever volume.
+
+    By pymatgen's `StructureMatcher` with its default tolerances: scaled to one volume, sites within 0.3 of the mean
+    free length.
+
+    Args:
+        first: A crystal, as `reduced_structure` gives it.
+        second: Another.
+
+    References:
+        S. P. Ong et al., Comput. Mater. Sci. 68, 314 (2013), https://doi.org/10.1016/j.commatsci.2012.10.028
+    """
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    if len(first) != len(second):
+        return False
+    return bool(StructureMatcher().fit(first, second, skip_structure_reduction=True))

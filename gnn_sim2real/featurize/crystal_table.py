@@ -1,0 +1,243 @@
+"""Many crystals without an object for each: flat arrays, and tables of cells in parquet that are read when needed."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.featurize.composition import element_statistics
+from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.graph import NUM_ELEMENTS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CELL_COLUMNS = ("a", "b", "c", "alpha", "beta", "gamma", "species", "frac_e8")
+"""Columns of a table of cells: edges [angstrom], angles [degree], symbols separated by blanks, coordinates x 1e8."""
+
+_CHUNK = 8192
+
+
+class CrystalTable(Sequence[Any]):
+    """Crystals in flat arrays.
+
+    Args:
+        lattice: (num_crystals, 3, 3) [angstrom].
+        atomic_number: (num_sites,) of all crystals; 0 for what is no element.
+        fractional: (num_sites, 3).
+        pointer: (num_crystals + 1,); where the sites of each crystal begin.
+    """
+
+    def __init__(
+        self,
+        lattice: NDArray[np.float64],
+        atomic_number: NDArray[np.uint8],
+        fractional: NDArray[np.float64],
+        pointer: NDArray[np.int64],
+    ) -> None:
+        self.lattice, self.atomic_number, self.fractional, self.pointer = lattice, atomic_number, fractional, pointer
+
+    @classmethod
+    def from_crystals(cls, crystals: Iterable[Crystal]) -> "CrystalTable":
+        """Put crystals behind each other."""
+        crystals = list(crystals)
+        return cls(
+            np.array([each.lattice for each in crystals]).reshape(-1, 3, 3),
+            np.concatenate([np.empty(0, np.uint8), *(each.atomic_number for each in crystals)]),
+            np.concatenate([np.empty((0, 3)), *(each.fractional for each in crystals)]),
+            np.cumsum([0, *(each.num_sites for each in crystals)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.lattice)
+
+    @overload
+    def __getitem__(self, index: int) -> Crystal: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "CrystalTable": ...
+
+    def __getitem__(self, index: int | slice) -> "Crystal | CrystalTable":
+        """One crystal, or several; a `ValueError` says why one that was asked for is none."""
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        row = range(len(self))[index]
+        sites = slice(self.pointer[row], self.pointer[row + 1])
+        return Crystal(self.lattice[row], self.atomic_number[sites], self.fractional[sites])
+
+    def take(self, rows: NDArray[np.int64]) -> "CrystalTable":
+        """The crystals in these rows."""
+        count = np.diff(self.pointer)[rows]
+        pointer = np.concatenate([[0], np.cumsum(count)])
+        sites = np.arange(pointer[-1]) + np.repeat(self.pointer[:-1][rows] - pointer[:-1], count)
+        return CrystalTable(self.lattice[rows], self.atomic_number[sites], self.fractional[sites], pointer)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of all arrays; names the graphs in the cache."""
+        digest = hashlib.sha256()
+        for array in (self.pointer, self.lattice, self.atomic_number, self.fractional):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    @property
+    def element_counts(self) -> NDArray[np.float64]:
+        """(num_crystals, NUM_ELEMENTS); sites of each element."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.pointer))
+        flat = np.bincount(owner * NUM_ELEMENTS + self.atomic_number, minlength=len(self) * NUM_ELEMENTS)
+        return flat.reshape(len(self), NUM_ELEMENTS).astype(np.float64)
+
+
+class CrystalFile(Sequence[Any]):
+    """Crystals of a parquet table with `CELL_COLUMNS`; the structures are read when the first one is asked for.
+
+    Args:
+        path: The table.
+
+    Raises:
+        ValueError: If it is no parquet file, or lacks a column.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._rows = np.arange(_check_columns(self.path))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Crystal: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CrystalTable: ...
+
+    def __getitem__(self, index: int | slice) -> Crystal | CrystalTable:
+        """One crystal, or several in flat arrays."""
+        if isinstance(index, slice):
+            return self.crystals.take(self._rows[index])
+        return self.crystals[int(self._rows[index])]
+
+    def take(self, rows: NDArray[np.int64]) -> "CrystalFile":
+        """The crystals in these rows, still unread."""
+        other = object.__new__(CrystalFile)
+        other.__dict__ = {name: value for name, value in self.__dict__.items() if name not in ("content_hash", "names")}
+        other._rows = self._rows[rows]
+        return other
+
+    @cached_property
+    def crystals(self) -> CrystalTable:
+        """All crystals of the file."""
+        import pyarrow.parquet
+
+        return crystals_of_columns(pyarrow.parquet.read_table(self.path, columns=list(CELL_COLUMNS)))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the column `material_id` says of each crystal, or the number of its row."""
+        import pyarrow.parquet
+
+        if "material_id" not in pyarrow.parquet.read_schema(self.path).names:
+            return [str(row + 1) for row in self._rows.tolist()]
+        named = pyarrow.parquet.read_table(self.path, columns=["material_id"])["material_id"].to_pylist()
+        return [str(named[row]) for row in self._rows.tolist()]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of the file and the rows; names the graphs in the cache without reading a structure."""
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        digest.update(self._rows.astype("<i8").data)
+        return digest.hexdigest()
+
+
+def crystals_of_columns(table: "pyarrow.Table") -> CrystalTable:
+    """Read a table of cells.
+
+    Args:
+        table: With `CELL_COLUMNS`. Where symbols and coordinates do not agree in number, or a symbol is no element, the
+            row becomes a crystal of element 0, which refuses to be made.
+    """
+    import pyarrow.compute
+
+    species = table["species"].combine_chunks().fill_null("")
+    symbols = pyarrow.compute.split_pattern(pyarrow.compute.utf8_trim_whitespace(species), " ")
+    coordinates = table["frac_e8"].combine_chunks()
+    num_symbols = pyarrow.compute.list_value_length(symbols).to_numpy(zero_copy_only=False)
+    num_coordinates = coordinates.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    names = symbols.flatten().dictionary_encode()
+    number = np.array([_atomic_number(name) for name in names.dictionary.to_pylist()], np.uint8)[names.indices]
+    fractional = coordinates.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+    whole = num_coordinates == 3 * num_symbols
+    if not whole.all():  # such a row keeps its symbols, as element 0, at the origin
+        number = np.where(np.repeat(whole, num_symbols), number, np.uint8(0))
+        fractional = fractional[np.repeat(whole, num_coordinates)]
+        filled = np.zeros((num_symbols.sum(), 3))
+        filled[np.repeat(whole, num_symbols)] = fractional.reshape(-1, 3)
+        fractional = filled
+    parameters = np.stack([table[name].to_numpy().astype(np.float64) for name in CELL_COLUMNS[:6]], axis=1)
+    pointer = np.concatenate([[0], np.cumsum(num_symbols)]).astype(np.int64)
+    return CrystalTable(lattices_of_parameters(parameters), number, fractional.reshape(-1, 3) / 1e8, pointer)
+
+
+def lattices_of_parameters(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lattices with the first vector along x and the second in the xy plane.
+
+    Args:
+        parameters: (num, 6); a, b, c [angstrom], alpha, beta, gamma [degree].
+
+    Returns:
+        (num, 3, 3); without volume, or not finite, where the parameters are those of no cell.
+    """
+    a, b, c = parameters[:, :3].T
+    cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(parameters[:, 3:])).T
+    sin_gamma = np.sin(np.radians(parameters[:, 5]))
+    zero = np.zeros_like(a)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slant = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
+        height = np.sqrt(np.maximum(1 - cos_beta**2 - slant**2, 0))
+        rows = [[a, zero, zero], [b * cos_gamma, b * sin_gamma, zero], [c * cos_beta, c * slant, c * height]]
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), -1, 0))
+
+
+def crystal_descriptors(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
+    """Statistics of the elements of crystals, for the tabular baselines; see `composition.element_statistics`.
+
+    Args:
+        crystals: Any number of them.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not len(crystals):
+        raise ValueError("there is no crystal to describe")
+    parts = [crystals[first : first + _CHUNK] for first in range(0, len(crystals), _CHUNK)]
+    tables = (part if isinstance(part, CrystalTable) else CrystalTable.from_crystals(part) for part in parts)
+    return np.concatenate([element_statistics(table.element_counts) for table in tables])
+
+
+def _check_columns(path: Path) -> int:
+    """Number of rows of a table that has the columns wanted."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        names, num_rows = list(file.schema_arrow.names), int(file.metadata.num_rows)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from error
+    lacking = [name for name in CELL_COLUMNS if name not in names]
+    if lacking:
+        raise ValueError(
+            f"{path} is no table of crystals: it lacks {', '.join(lacking)}; wanted are {', '.join(CELL_COLUMNS)}"
+        )
+    return num_rows
+
+
+def _atomic_number(symbol: Any) -> int:
+    from pymatgen.core.periodic_table import Element
+
+    return int(Element(symbol).Z) if isinstance(symbol, str) and Element.is_valid_symbol(symbol) else 0
