@@ -86,19 +86,21 @@ def _looks_finished(study: StudyConfig) -> bool:
 
 
 def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures) -> None:
-    """Compute what is open, with a bar."""
+    """Compute what is open, with bars."""
     total = schedule.num_open + schedule.outcomes.total()
     with _stop_on_sigterm(), Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("Study", total=total, completed=schedule.outcomes.total())
+        models = schedule.num_models_missing
+        model_bar = progress.add_task("Pretrained models", total=models, visible=models > 0)
+        cell_bar = progress.add_task("Cells", total=total, completed=schedule.outcomes.total())
         for _ in _drive(schedule, launcher, failures):
-            progress.update(bar, completed=schedule.outcomes.total())
+            progress.update(model_bar, completed=models - schedule.num_models_missing)
+            progress.update(cell_bar, completed=schedule.outcomes.total())
 
 
 _COLUMNS = (
-    TextColumn("{task.description}"),
+    TextColumn("{task.description:<17}"),
     BarColumn(),
     MofNCompleteColumn(),
-    TextColumn("cells"),
     TimeElapsedColumn(),
     TextColumn("left"),
     TimeRemainingColumn(),

@@ -48,6 +48,11 @@ class Schedule:
         return len(self.plan.cells) - self.outcomes.total()
 
     @property
+    def num_models_missing(self) -> int:
+        """Number of pretrained models for which cells wait."""
+        return len(self._waiting)
+
+    @property
     def is_finished(self) -> bool:
         """Whether every cell has an outcome."""
         return self.num_open == 0
