@@ -15,6 +15,7 @@ from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import load_plan, look
 
 _SAMPLE = 50
@@ -103,7 +104,7 @@ def say_status(study: StudyConfig, console: Console) -> None:
     elif status.seconds_left is None:
         console.print("time left: not known before the first cells are done")
     else:
-        at_once = running or study.workers or 1
+        at_once = running or study.workers or max(1, available_cores() // study.threads)
         console.print(
             f"time left: about {format_time(status.seconds_left / at_once)} with {at_once} at a time "
             f"({format_time(status.seconds_left)} of computing)" + ("" if running else "; nothing runs now")
