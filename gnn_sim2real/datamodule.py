@@ -89,6 +89,11 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         return self.load_table()
 
     @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the table's content."""
+        return self.table.fingerprint()
+
+    @cached_property
     def featurizer(self) -> Featurizer:
         """How this data set's materials become graphs."""
         return get_featurizer(self.kind)
@@ -154,11 +159,13 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
 
     def variant(self, **changes: Any) -> "PropertyDataModule":
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
-        _ = self.table, self.store, self.targets
-        other = copy.copy(self)
+        _ = self.table, self.fingerprint, self.store, self.targets
         outdated = ["parts", "test_groups", "_asked"]
         if changes.keys() & {"exclude", "remove"}:
             outdated += ["removed_groups", "_available"]
+        else:
+            _ = self._available
+        other = copy.copy(self)
         for name in outdated:
             other.__dict__.pop(name, None)
         for name, value in changes.items():
@@ -221,7 +228,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         return {
             "name": type(self).__name__,
             "properties": [spec.name for spec in self.properties],
-            "fingerprint": self.table.fingerprint(),
+            "fingerprint": self.fingerprint,
             "num_materials": len(self.table.identities),
             "size": self.parts.size,
             "size_level": self.size,
@@ -229,7 +236,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "split": self.split,
             "num_test": len(self.parts.test),
             "num_removed": len(self.table.identities) - len(self._available),
-            "removed": None if self.exclude is None else {"what": self.remove, "of": self.exclude.table.fingerprint()},
+            "removed": None if self.exclude is None else {"what": self.remove, "of": self.exclude.fingerprint},
         }
 
     def key_content(self) -> dict[str, Any]:
@@ -243,7 +250,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "batch_size",
         )
         content: dict[str, Any] = {name: getattr(self, name) for name in settings}
-        content |= {"size": self.parts.size, "fingerprint": self.table.fingerprint()}
+        content |= {"size": self.parts.size, "fingerprint": self.fingerprint}
         content |= {
             "featurizer": self.featurizer.describe(),
             "splits": SPLITS_VERSION,

@@ -18,5 +18,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     from rich.progress import track as rich_track
 
     console = Console(stderr=True)
+    if not console.is_terminal:  # rich would count each item all the same, and there may be millions
+        return iter(items)
     count = len(items) if total is None and isinstance(items, Sized) else total
-    return iter(rich_track(items, description, count, console=console, transient=True, disable=not console.is_terminal))
+    return iter(rich_track(items, description, count, console=console, transient=True))

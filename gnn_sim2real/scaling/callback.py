@@ -1,6 +1,7 @@
 """The Lightning callback that turns a test into a record, and records into a law."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.records import (
+    Canonical,
     Cell,
     Record,
     numbers_only,
@@ -74,17 +76,17 @@ def training_content(config: dict[str, Any], threads: int) -> dict[str, Any]:
     return {"config": numbers_only(config), "numerics": _numerics(config, threads)}
 
 
-def pretraining_key(training: dict[str, Any], source: dict[str, Any]) -> str:
+def pretraining_key(training: Mapping[str, Any], source: Mapping[str, Any]) -> str:
     """Key of a pretrained model.
 
     Args:
         training: From `training_content`.
         source: `key_content` of the source, cleaned of the target's test materials.
     """
-    return record_key(training | {"data": source})
+    return record_key({**training, "data": source})
 
 
-def fine_tuning_key(training: dict[str, Any], model: str | None, target: dict[str, Any]) -> str:
+def fine_tuning_key(training: Mapping[str, Any], model: str | None, target: Mapping[str, Any] | Canonical) -> str:
     """Key of a fine-tuning.
 
     Args:
@@ -92,7 +94,7 @@ def fine_tuning_key(training: dict[str, Any], model: str | None, target: dict[st
         model: Key or fingerprint of the pretrained model; None from scratch.
         target: `key_content` of the target.
     """
-    return record_key(training | {"source": model, "target": target})
+    return record_key({**training, "source": model, "target": target})
 
 
 def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.stats import t
@@ -51,7 +52,13 @@ class Estimate:
 def curve_of(record: Record) -> CurveLabel:
     """The curve on which a record lies."""
     cell = record.cell
-    return CurveLabel(cell.target_size, cell.architecture, cell.policy)
+    return _label(cell.target_size, cell.architecture, cell.policy)
+
+
+@cache
+def _label(target_size: int, architecture: str, policy: str) -> CurveLabel:
+    """A label, made once for all records of a curve."""
+    return CurveLabel(target_size, architecture, policy)
 
 
 def group_curves(records: Iterable[Record]) -> dict[CurveLabel, list[Record]]:

@@ -80,14 +80,33 @@ class Record:
 _CELL_FIELDS = attrgetter(*(each.name for each in fields(Cell)))
 
 
+class Canonical(str):
+    """Plain types as the one JSON text they have, made once where many keys share them."""
+
+    __slots__ = ()
+
+
+def canonical(content: Any) -> Canonical:
+    """Spell plain types out.
+
+    Args:
+        content: Plain types, without NaN.
+    """
+    return Canonical(json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False))
+
+
 def record_key(content: Mapping[str, Any]) -> str:
     """Hash plain types: 32 hexadecimal digits.
 
     Args:
         content: Resolved configuration, data fingerprints, numerics versions; whatever changes the numbers, no more.
+            A value may be `Canonical`, which changes no key.
     """
-    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    entries = (
+        f"{canonical(name)}:{value if isinstance(value, Canonical) else canonical(value)}"
+        for name, value in sorted(content.items())
+    )
+    return hashlib.sha256(f"{{{','.join(entries)}}}".encode()).hexdigest()[:32]
 
 
 _NUMERIC_TRAINER_SETTINGS = (
@@ -228,10 +247,7 @@ def read_results(folder: Path) -> list[Record]:
     Raises:
         ValueError: If one of them cannot be read.
     """
-    paths = _record_paths(folder)
-    parts = [paths[start : start + 1000] for start in range(0, len(paths), 1000)]
-    records = [_read(path, _result) for part in track(parts, "Reading records") for path in part]
-    return sorted(records, key=_grid_order)
+    return sorted((_read(path, _result) for path in track(_record_paths(folder), "Reading records")), key=_grid_order)
 
 
 def _read(path: str, make: Callable[[dict[str, Any]], Record]) -> Record:

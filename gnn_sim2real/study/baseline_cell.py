@@ -13,14 +13,14 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.scaling.records import Cell, Record, provenance, record_key
+from gnn_sim2real.scaling.records import Canonical, Cell, Record, provenance, record_key
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert
 
 
 def baseline_key(
-    policy: str, model: str | None, target: dict[str, Any], descriptors: int, simulated: str | None
+    policy: str, model: str | None, target: dict[str, Any] | Canonical, descriptors: int, simulated: str | None
 ) -> str:
     """Key of a baseline.
 

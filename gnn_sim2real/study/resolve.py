@@ -11,7 +11,7 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.lightning_cli import plain
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
-from gnn_sim2real.scaling.records import has_record
+from gnn_sim2real.scaling.records import Canonical, canonical, has_record
 from gnn_sim2real.study.baseline_cell import baseline_key
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import FREEZE_POLICIES, SOURCE_BASELINES, Point
@@ -128,7 +128,7 @@ class Resolver:
     @cached_property
     def source_table(self) -> str:
         """Fingerprint of the source's table."""
-        return self.pretrain.data.table.fingerprint()
+        return self.pretrain.data.fingerprint
 
     def _source_split(self, point: Point) -> int | None:
         """Split of the target that decides what is removed from the source; None if it is the same in every split."""
@@ -142,16 +142,22 @@ class Resolver:
 
     def _content(self, stage: Stage, point: Point) -> dict[str, Any]:
         """What of the configuration counts in a key. The path of a pretrained model does not."""
-        content = self._once(
-            ("content", stage.name, _spelled(point.architecture), point.policy if stage is not self.pretrain else ""),
-            lambda: training_content(plain(self._config(stage, point)), self.study.threads),
-        )
-        return content | {"config": content["config"] | {"seed": point.seed}}
-
-    def _target_content(self, point: Point) -> dict[str, Any]:
+        policy = point.policy if stage is not self.pretrain else ""
+        name = ("content", stage.name, _spelled(point.architecture), policy)
+        content = self._once(name, lambda: training_content(plain(self._config(stage, point)), self.study.threads))
         return self._once(
-            ("target", self.stage(point).name, point.target_size, point.seed, point.split),
-            lambda: self.target(point).key_content(),
+            (*name, point.seed),
+            lambda: {
+                "config": canonical(content["config"] | {"seed": point.seed}),
+                "numerics": canonical(content["numerics"]),
+            },
+        )
+
+    def _target_content(self, point: Point) -> Canonical:
+        own = self.stage(point).data
+        return self._once(
+            ("target", own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
+            lambda: canonical(self.target(point).key_content()),
         )
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:

@@ -1,6 +1,7 @@
 """Records are a contract: what is written is read again, also by later versions."""
 
 import copy
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gnn_sim2real.scaling.records import (
     Cell,
     Record,
+    canonical,
     has_record,
     numbers_only,
     read_errors,
@@ -208,3 +210,13 @@ def test_a_single_callback_counts_as_a_list_of_one():
 def test_defaults_that_are_tuples_are_left_out_as_json_lists():
     given_ = {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3, "betas": [0.9, 0.999], "weight_decay": 0.5}}
     assert without_defaults(given_)["init_args"] == {"weight_decay": 0.5}
+
+
+def test_a_part_spelled_out_beforehand_changes_no_key():
+    content = {"b": {"x": [1, 2.5e-05, "ü"], "a": None}, "a": "text", "c": True}
+    plain_key = record_key(content)
+    assert record_key(content | {"b": canonical(content["b"])}) == plain_key
+    assert record_key({name: canonical(value) for name, value in content.items()}) == plain_key
+    assert record_key(content | {"b": '{"a":null,"x":[1,2.5e-05,"ü"]}'}) != plain_key, "a text is a text"
+    text = '{"a":"text","b":{"a":null,"x":[1,2.5e-05,"ü"]},"c":true}'
+    assert plain_key == hashlib.sha256(text.encode()).hexdigest()[:32]
