@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.materials_project import MAX_FORMATION_ENERGY, materials_project_structures, padded_cells
 from datamodules.registry import find_file, find_table
@@ -60,6 +61,8 @@ class MeasuredCrystals(CrystalDataModule):
         unit: Unit in which the model answers, e.g. eV.
         file_unit: Unit in the file, where it is another one.
         formula: Column with the formulas.
+        require_simulated: Whether crystals without a simulated value of the property are put aside, so that models that
+            correct it, the value itself and all others are compared on the same crystals.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
         settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
@@ -74,6 +77,7 @@ class MeasuredCrystals(CrystalDataModule):
         unit: str | None = None,
         file_unit: str | None = None,
         formula: str = "reduced_formula",
+        require_simulated: bool = False,
         structures_path: str | None = None,
         labels_path: str | None = None,
         **settings: Any,
@@ -90,6 +94,12 @@ class MeasuredCrystals(CrystalDataModule):
                 "MeasuredCrystals needs `name` (a table of the registry), or `path`, `property` and `unit`"
             )
         self.name, self.path, self.formula = name, path, formula
+        if require_simulated and self.property.name not in _SIMULATED:
+            raise ValueError(
+                f"the Materials Project has no simulated {self.property.name!r}, only {', '.join(_SIMULATED)}; leave "
+                "out `require_simulated`"
+            )
+        self.require_simulated = require_simulated
         self.structures_path, self.labels_path = structures_path, labels_path
 
     def load_structures(self) -> Structures:
@@ -157,6 +167,7 @@ class MeasuredCrystals(CrystalDataModule):
     def _refuse_rows(self, frame: "pandas.DataFrame", names: list[str], formulas: list[str]) -> dict[int, str]:
         reasons = self.refuse(names)
         padded = padded_cells(self.structures)
+        simulated = self._simulated(names)
         lowest = frame["is_lowest_polymorph"].tolist() if "is_lowest_polymorph" in frame else [True] * len(frame)
         for position, (name, formula) in enumerate(zip(names, formulas, strict=True)):
             if position in reasons:
@@ -170,6 +181,8 @@ class MeasuredCrystals(CrystalDataModule):
                 reasons[position] = "another polymorph than the lowest"
             elif (str(self.name), formula) in FAULTY:
                 reasons[position] = FAULTY[str(self.name), formula]
+            elif self.require_simulated and np.isnan(simulated[position]):
+                reasons[position] = f"no simulated {self.property.name}"
         return reasons
 
     def _kinds_of(self, frame: "pandas.DataFrame", names: list[str]) -> list[str]:
@@ -184,6 +197,11 @@ class MeasuredCrystals(CrystalDataModule):
         """Add the simulated value of the same crystal, where the Materials Project has this property."""
         if self.property.name not in _SIMULATED:
             return table
+        return replace(table, simulated=self._simulated(table.identities)[:, None])
+
+    def _simulated(self, names: list[str]) -> NDArray[np.float64]:
+        """Simulated value of each crystal, NaN where there is none."""
+        if self.property.name not in _SIMULATED:
+            return np.full(len(names), np.nan)
         column, unit = _SIMULATED[self.property.name]
-        values = self._labels[column].reindex(table.identities).to_numpy(np.float64)
-        return replace(table, simulated=convert(values, unit, self.property.unit)[:, None])
+        return convert(self._labels[column].reindex(names).to_numpy(np.float64), unit, self.property.unit)

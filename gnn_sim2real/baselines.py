@@ -5,8 +5,11 @@ A transferred model has to beat what the same m measurements give without it:
 * ``extra_trees``: trees on fingerprint counts and a few descriptors, the direct learner of a small data set;
 * ``extra_trees_with_source``: the same trees with the source model's prediction as one more column;
 * ``calibrated_source``: the source model's prediction, put on the measured scale by a straight line;
+* ``frozen_ridge``: ridge regression on what the encoder of the source model makes of each material;
 * ``simulated_value``: the simulated property itself. There is nothing to fit and hence no function: the
-  prediction is the column of the simulation, scored on the test materials that have a value there.
+  prediction is the column of the simulation, scored on the test materials that have a value there;
+* ``shifted_simulated_value`` and ``calibrated_simulated_value``: the same plus the mean difference to the measurements,
+  and on a straight line through them.
 """
 
 from __future__ import annotations
@@ -16,7 +19,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BaselineName = Literal["extra_trees", "extra_trees_with_source", "calibrated_source", "simulated_value"]
+BaselineName = Literal[
+    "extra_trees",
+    "extra_trees_with_source",
+    "calibrated_source",
+    "frozen_ridge",
+    "simulated_value",
+    "shifted_simulated_value",
+    "calibrated_simulated_value",
+]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 
 BASELINE_VERSION = 1  # raise it when a change here changes the numbers, so that old records are not mixed with new ones
@@ -111,6 +122,61 @@ def calibrate(source_train: ArrayLike, values_train: ArrayLike, source_test: Arr
     if len(source) >= 3 and not constant:
         slope = float(centered @ (values - values.mean()) / (centered @ centered))
     return np.asarray(values.mean() + slope * (test - source.mean()), dtype=np.float64)
+
+
+def shift(source_train: ArrayLike, values_train: ArrayLike, source_test: ArrayLike) -> NDArray[np.float64]:
+    """Add the mean difference to the measurements: ``value = a + source``.
+
+    Args:
+        source_train: A simulated value for the measured materials, shape ``(m,)``, in the unit of ``values_train``.
+        values_train: Their measured values, shape ``(m,)``.
+        source_test: The simulated value of the test materials, shape ``(num_test,)``.
+
+    Returns:
+        The predictions, shape ``(num_test,)``.
+
+    Raises:
+        ValueError: If a value is missing or infinite, if the lengths differ, or if there is no measurement.
+    """
+    source = _column("source_train", source_train)
+    values = _column("values_train", values_train, "source_train", len(source))
+    _require_measurements(values)
+    return np.asarray(_column("source_test", source_test) + (values - source).mean(), dtype=np.float64)
+
+
+def ridge(features_train: ArrayLike, values_train: ArrayLike, features_test: ArrayLike) -> NDArray[np.float64]:
+    """Predict by ridge regression on standardized features, its strength chosen by leave-one-out on the measurements.
+
+    Args:
+        features_train: Features of the measured materials, shape ``(m, num_features)``.
+        values_train: Their measured values, shape ``(m,)``.
+        features_test: Features of the test materials, shape ``(num_test, num_features)``.
+
+    Returns:
+        The predictions, shape ``(num_test,)``, in the unit of ``values_train``.
+
+    Raises:
+        ValueError: If a value is missing or infinite, if lengths or widths differ, or if there is no measurement.
+
+    References:
+        A. E. Hoerl, R. W. Kennard, Technometrics 12, 55 (1970), https://doi.org/10.1080/00401706.1970.10488634
+    """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train, test = _table("features_train", features_train), _table("features_test", features_test)
+    values = _column("values_train", values_train, "features_train", len(train))
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(
+            f"features_train has {train.shape[1]} columns and features_test has {test.shape[1]}; "
+            "both must come from the same encoder."
+        )
+    _require_measurements(values)
+    if not len(test):
+        return np.empty(0)
+    model: Any = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-3, 5, 17)))
+    return np.asarray(model.fit(train, values).predict(test), dtype=np.float64)
 
 
 def _table(name: str, values: ArrayLike) -> NDArray[np.float64]:

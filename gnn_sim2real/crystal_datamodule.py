@@ -157,23 +157,25 @@ class CrystalDataModule(PropertyDataModule):
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows that stand for a removed crystal of `exclude`: of the same formula, or of the same structure."""
         rows = super().removed_rows()
-        if self.same == "formula" or not isinstance(self.exclude, CrystalDataModule):
+        if self.same == "formula":
             return rows
-        other = self.exclude
-        tested = other.parts.test if self.remove == "test" else np.arange(len(other.table.identities))
         polymorphs = defaultdict(list)
-        for row in tested.tolist():
-            polymorphs[other.table.groups[row]].append(row)
+        for other in self.excluded:
+            tested = other.parts.test if self.remove == "test" else np.arange(len(other.table.identities))
+            for row in tested.tolist():
+                polymorphs[other.table.groups[row]].append((other, row))
         groups = self.table.groups
         matched = [
             row
             for row in track(rows.tolist(), "Matching structures")
-            if any(self._is_same(row, other, candidate) for candidate in polymorphs[groups[row]])
+            if any(self._is_same(row, *candidate) for candidate in polymorphs[groups[row]])
         ]
         return np.array(matched, np.int64)
 
-    def _is_same(self, row: int, other: "CrystalDataModule", candidate: int) -> bool:
+    def _is_same(self, row: int, other: PropertyDataModule, candidate: int) -> bool:
         """Whether two rows are one structure; asked once, also among all variants of this data set."""
+        if not isinstance(other, CrystalDataModule):  # it knows formulas only
+            return True
         ours, theirs = self.structure_rows[row], other.structure_rows[candidate]
         key = (f"{ours}", f"{theirs} {other.structures.crystals.content_hash}")
         if key not in self._found_same:

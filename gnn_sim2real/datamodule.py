@@ -47,8 +47,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
         batch_size: Most materials in one batch.
         exclude: Another data module whose materials are removed here, by their group (the canonical identity; of
-            crystals the formula). Give the target to its source, or the test would be on materials whose simulated
-            value was already seen.
+            crystals the formula), or a list of them. Give the target to its source, or the test would be on materials
+            whose simulated value was already seen; give several targets, and one pretrained model serves them all.
         remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
             split of the target.
         predict_path: Table of materials to predict, for `gnn-sim2real predict`.
@@ -67,7 +67,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         development_fraction: float = 0.0,
         validation_fraction: float = 0.1,
         batch_size: int = 64,
-        exclude: "PropertyDataModule | None" = None,
+        exclude: "PropertyDataModule | list[PropertyDataModule] | None" = None,
         remove: Literal["test", "all"] = "test",
         predict_path: str | None = None,
         predict_column: str = "smiles",
@@ -116,6 +116,11 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         return torch.from_numpy(self.table.values).float()
 
     @cached_property
+    def simulated(self) -> Tensor | None:
+        """Simulated values of the properties of all materials, float32, NaN where missing; None where not known."""
+        return None if self.table.simulated is None else torch.from_numpy(self.table.simulated).float()
+
+    @cached_property
     def properties(self) -> list[PropertySpec]:
         """Name and unit of each property."""
         return [PropertySpec(each.name, each.unit) for each in self.table.properties]
@@ -134,14 +139,18 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             available=self._available,
         )
 
+    @property
+    def excluded(self) -> list["PropertyDataModule"]:
+        """The data modules of `exclude`."""
+        if isinstance(self.exclude, list):
+            return self.exclude
+        return [] if self.exclude is None else [self.exclude]
+
     @cached_property
     def removed_groups(self) -> frozenset[str]:
         """Groups of the materials of `exclude` that may not be used here."""
-        if self.exclude is None:
-            return frozenset()
-        if self.remove == "all":
-            return frozenset(self.exclude.table.groups)
-        return self.exclude.test_groups
+        whole = self.remove == "all"
+        return frozenset().union(*(each.table.groups if whole else each.test_groups for each in self.excluded))
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows that stand for a removed material of `exclude`."""
@@ -176,7 +185,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
 
     def part(self, name: PartName) -> MaterialSet:
         """The materials of one part."""
-        return MaterialSet(self.store, torch.from_numpy(getattr(self.parts, name)), self.targets)
+        return MaterialSet(self.store, torch.from_numpy(getattr(self.parts, name)), self.targets, self.simulated)
 
     def setup(self, stage: str) -> None:
         """Refuse an empty part before anything is trained; without a validation part nothing validates."""
@@ -236,7 +245,9 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "split": self.split,
             "num_test": len(self.parts.test),
             "num_removed": len(self.table.identities) - len(self._available),
-            "removed": None if self.exclude is None else {"what": self.remove, "of": self.exclude.fingerprint},
+            "removed": {"what": self.remove, "of": [each.fingerprint for each in self.excluded]}
+            if self.excluded
+            else None,
         }
 
     def key_content(self) -> dict[str, Any]:
@@ -256,7 +267,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "splits": SPLITS_VERSION,
             "identity": IDENTITY_VERSION,
         }
-        if self.exclude is not None:
+        if self.excluded:
             removed = sorted(map(identity_hash, self.removed_groups))
             content["removed"] = hashlib.sha256(",".join(removed).encode()).hexdigest()[:32]
         return content

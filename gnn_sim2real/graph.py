@@ -86,6 +86,7 @@ class GraphBatch:
         crosses_cell: True where a bond leads to the next repeat unit (bookkeeping, see `Graph`); None without bonds.
         edge_vector: From source to destination of each edge [angstrom]; None without geometry.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
+        simulated: Simulated values of the same properties, for models that correct them; None for all others.
     """
 
     atomic_number: Int[Tensor, " num_nodes"]
@@ -99,6 +100,7 @@ class GraphBatch:
     crosses_cell: Bool[Tensor, " num_edges"] | None = None
     edge_vector: Float[Tensor, "num_edges 3"] | None = None
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
+    simulated: Float[Tensor, "num_graphs num_properties"] | None = None
 
     @property
     def num_graphs(self) -> int:

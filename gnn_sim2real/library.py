@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
 from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.store import GraphStore
 
@@ -83,10 +84,27 @@ class TrainedModel:
         Returns:
             (num_graphs, num_properties), physical units.
         """
+        return self._of_batches(self.network.predict, store, batch_size)
+
+    def encode_graphs(self, store: GraphStore, batch_size: int = 256) -> NDArray[np.float64]:
+        """Encode all graphs of a store.
+
+        Args:
+            store: Graphs made by this model's featurizer.
+            batch_size: Graphs at a time.
+
+        Returns:
+            (num_graphs, output_dim of the encoder).
+        """
+        return self._of_batches(self.network.encoder, store, batch_size)
+
+    def _of_batches(
+        self, function: Callable[[GraphBatch], Tensor], store: GraphStore, batch_size: int
+    ) -> NDArray[np.float64]:
         rows = torch.split(torch.arange(len(store)), batch_size)
         device = next(self.network.parameters()).device
         with torch.inference_mode():
-            values = torch.cat([self.network.predict(store.select(chunk).to(device)).cpu() for chunk in rows])
+            values = torch.cat([function(store.select(chunk).to(device)).cpu() for chunk in rows])
         return values.double().numpy()
 
 

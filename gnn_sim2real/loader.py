@@ -19,10 +19,13 @@ class MaterialSet(Dataset[GraphBatch]):
         store: The graphs.
         rows: int64, (num_materials,); which of them.
         targets: float32, (len(store), num_properties) in physical units, NaN where missing; None in prediction.
+        simulated: The simulated values of the same properties, likewise; None where they are not known.
     """
 
-    def __init__(self, store: GraphStore, rows: Tensor, targets: Tensor | None) -> None:
-        self.store, self.rows, self.targets = store, rows, targets
+    def __init__(
+        self, store: GraphStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None
+    ) -> None:
+        self.store, self.rows, self.targets, self.simulated = store, rows, targets, simulated
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -30,7 +33,8 @@ class MaterialSet(Dataset[GraphBatch]):
     def __getitem__(self, positions: Tensor) -> GraphBatch:
         """Gather the batch at these positions of `rows`."""
         rows = self.rows[positions]
-        return self.store.select(rows, None if self.targets is None else self.targets[rows])
+        targets, simulated = (None if values is None else values[rows] for values in (self.targets, self.simulated))
+        return self.store.select(rows, targets, simulated)
 
     @property
     def present_targets(self) -> Tensor:
@@ -38,6 +42,11 @@ class MaterialSet(Dataset[GraphBatch]):
         if self.targets is None:
             raise ValueError("this set has no targets: it is for prediction only")
         return self.targets[self.rows]
+
+    @property
+    def present_simulated(self) -> Tensor | None:
+        """Simulated values of exactly these rows; None where they are not known."""
+        return None if self.simulated is None else self.simulated[self.rows]
 
 
 class BatchSampler(DistributedSampler[Tensor]):

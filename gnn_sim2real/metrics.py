@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-METRICS = ("mae", "rmse", "r2")
+METRICS = ("mae", "rmse", "r2", "mae_nonzero")
 
 
 def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
@@ -17,7 +17,8 @@ def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str
 
     Returns:
         `mae` and `rmse` in the property's unit, `r2` (coefficient of determination; absent where the true values do
-        not vary), and `num_test`, the number of values compared.
+        not vary), `num_test`, the number of values compared, and where some but not all true values are exactly zero,
+        such as the band gaps of metals, `mae_nonzero` over the others, since the zeros are easy and many.
 
     Raises:
         ValueError: If there is no value to compare with, or a prediction is not finite.
@@ -37,6 +38,9 @@ def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str
         "rmse": float(np.sqrt(np.square(error).mean())),
         "num_test": float(len(error)),
     }
+    nonzero = truth != 0
+    if 0 < nonzero.sum() < len(truth):
+        metrics["mae_nonzero"] = float(np.abs(error[nonzero]).mean())
     spread = float(np.square(truth - truth.mean()).sum())
     if spread > 0:
         metrics["r2"] = 1 - float(np.square(error).sum()) / spread

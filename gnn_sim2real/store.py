@@ -114,12 +114,13 @@ class GraphStore:
         kept = {number: self.refused[row] for number, row in enumerate(rows.tolist()) if row in self.refused}
         return GraphStore(self.tensors, self._rows[rows], kept)
 
-    def select(self, rows: Tensor, targets: Tensor | None = None) -> GraphBatch:
+    def select(self, rows: Tensor, targets: Tensor | None = None, simulated: Tensor | None = None) -> GraphBatch:
         """Gather a batch.
 
         Args:
             rows: int64, (num_graphs,); the materials wanted, in the order wanted, repeats allowed.
             targets: (num_graphs, num_properties) of the same materials, carried along.
+            simulated: Simulated values of the same properties, likewise.
 
         Raises:
             IndexError: If a row is not there, or has no graph.
@@ -146,7 +147,7 @@ class GraphStore:
         np.add(taken["edge_index"].T, first_node, out=edge_index)
         tensors["edge_index"] = torch.from_numpy(edge_index)
         owner = torch.from_numpy(np.repeat(np.arange(len(graph)), node_count))
-        return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets)
+        return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets, simulated=simulated)
 
 
 def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mapping[int, str] | None = None) -> None:

@@ -12,8 +12,24 @@ from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.units import convert
 
-Policy = Literal["none", "encoder", "gradual"]
-"""What is frozen during fine-tuning: nothing, the whole encoder, or the encoder at first and then less and less."""
+Policy = Literal["none", "encoder", "gradual", "l2_start", "difference", "affine"]
+"""How a pretrained model is fine-tuned.
+
+* ``none``: all weights move, nothing holds them;
+* ``encoder``: the encoder is frozen;
+* ``gradual``: the encoder is frozen at first, and gets one layer back after the other;
+* ``l2_start``: all weights move, and those that were pretrained pay for the square of their way from the start. X. Li,
+  Y. Grandvalet, F. Davoine, ICML 2018, arXiv 1802.01483;
+* ``difference``: all weights move, and the model learns the difference between measured and simulated value of the same
+  material, with a fresh head;
+* ``affine``: likewise, of the measured value from a straight line through the simulated one.
+"""
+
+NEED_PRETRAINED: tuple[Policy, ...] = ("encoder", "gradual", "l2_start")
+"""Policies without a meaning from scratch."""
+
+CORRECTIONS: tuple[Policy, ...] = ("difference", "affine")
+"""Policies that take the simulated value of each material as input."""
 
 
 @dataclass(frozen=True)
@@ -39,34 +55,41 @@ class LoadReport:
         )
 
 
-def adapt(pretrained: PropertyModel, target: PropertySpec) -> tuple[PropertyModel, LoadReport]:
+def adapt(
+    pretrained: PropertyModel, target: PropertySpec, corrects_simulation: bool = False
+) -> tuple[PropertyModel, LoadReport]:
     """Make the model that fine-tuning starts from.
 
     The encoder is always taken over. The head and the scaler are taken over where the pretrained model predicts the
-    same property (its output is picked out of several, and its scaler converted to the target's unit), so that
-    before the first step the model answers with the simulated value; else they start fresh.
+    same property in the same form (its output is picked out of several, and its scaler converted to the target's unit),
+    so that before the first step the model answers with the simulated value; else they start fresh.
 
     Args:
         pretrained: The source model; it is not changed.
         target: The measured property.
+        corrects_simulation: Whether the model shall correct simulated values; then head and scaler start fresh.
 
     Returns:
         The model, and the report of what was loaded.
     """
-    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target])
-    names = [spec.name for spec in pretrained.properties]
+    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation)
+    names = [(spec.name, spec.form) for spec in pretrained.properties]
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
-    if target.name not in names:
-        return model, LoadReport(loaded=encoder, adapted=(), initialized=head)
-    output = names.index(target.name)
-    shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[output].unit, target.unit).tolist()
+    fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
+    if corrects_simulation or (target.name, target.form) not in names:
+        return model, fresh
+    column = names.index((target.name, target.form))
+    shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
+    if target.form != "linear" and shift != 0:  # the zero of the one unit is not that of the other
+        return model, fresh
     state = pretrained.state_dict()
-    state["scaler.mean"] = shift + factor * state["scaler.mean"][output : output + 1]
-    state["scaler.std"] = factor * state["scaler.std"][output : output + 1]
+    state["scaler.mean"] = shift + factor * state["scaler.mean"][column : column + 1]
+    state["scaler.std"] = factor * state["scaler.std"][column : column + 1]
+    outputs = pretrained.head.outputs_of(column)
     for name in ("head.mlp.2.weight", "head.mlp.2.bias"):
-        state[name] = state[name][output : output + 1]
+        state[name] = state[name][outputs]
     model.load_state_dict(state, strict=True)
     unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
     return model, LoadReport(
@@ -106,13 +129,13 @@ def frozen_layers(model: PropertyModel, policy: Policy, epoch: int, unfreeze_eve
     """
     layers = model.encoder.layers
     match policy:
-        case "none":
-            return []
         case "encoder":
             return layers
         case "gradual":
             return layers[: max(0, len(layers) - epoch // unfreeze_every)]
-    raise ValueError(f"`policy` must be one of {', '.join(get_args(Policy))}, got {policy!r}")
+    if policy not in get_args(Policy):
+        raise ValueError(f"`policy` must be one of {', '.join(get_args(Policy))}, got {policy!r}")
+    return []
 
 
 def freeze(model: PropertyModel, layers: list[nn.Module]) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
-from gnn_sim2real.baselines import BASELINES, calibrate, extra_trees
+from gnn_sim2real.baselines import calibrate, extra_trees, ridge, shift
 from gnn_sim2real.featurize.descriptors import molecule_descriptors, repeat_unit_descriptors
 
 NAN = float("nan")
@@ -22,8 +22,20 @@ def polymers():
     return features, np.array([contribution[unit].mean() for unit in chosen])
 
 
-def test_names():
-    assert BASELINES == ("extra_trees", "extra_trees_with_source", "calibrated_source", "simulated_value")
+def test_ridge_finds_a_linear_property_among_noise():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(120, 40)) * np.logspace(-3, 3, 40)
+    values = features / np.logspace(-3, 3, 40) @ np.r_[1.0, -2.0, np.zeros(38)] + 5
+    found = ridge(features[:60], values[:60], features[60:])
+    assert np.abs(found - values[60:]).mean() < 0.05
+    noise = rng.normal(size=120)
+    assert ridge(features[:60], noise[:60], features[60:]) == pytest.approx(noise[:60].mean(), abs=0.6)
+
+
+def test_shift_removes_the_mean_difference_alone():
+    simulated, measured = np.array([1.0, 2.0, 3.0]), np.array([3.0, 3.0, 6.0])
+    assert shift(simulated, measured, [10.0, 20.0]).tolist() == [12.0, 22.0]
+    assert shift(simulated, measured, simulated).mean() == measured.mean()
 
 
 def test_trees_beat_the_mean_on_polymers(polymers):

@@ -104,6 +104,15 @@ def test_all_materials_of_the_target_can_be_removed(source, target, size, seed):
     assert other.key_content() == data.key_content()
 
 
+def test_the_test_materials_of_several_targets_are_removed(source, target):
+    other = target.variant(split=1)
+    both = source.variant(exclude=[target, other])
+    assert both.removed_groups == target.test_groups | other.test_groups
+    assert both.card()["num_removed"] == len(target.test_groups) + len(other.test_groups)
+    assert both.key_content() == source.variant(exclude=[other, target]).key_content()
+    assert source.variant(exclude=[target]).key_content() == source.variant(exclude=target).key_content()
+
+
 def test_respelled_materials_are_removed_too(source):
     class Respelled(Polymers):
         def load_table(self):

@@ -18,7 +18,7 @@ def test_agrees_with_scikit_learn(pairs):
     assert metrics["rmse"] == pytest.approx(root_mean_squared_error(truth, prediction))
     assert metrics["r2"] == pytest.approx(r2_score(truth, prediction))
     assert metrics["num_test"] == len(pairs)
-    assert set(metrics) == {*METRICS, "num_test"}
+    assert set(metrics) - {"mae_nonzero"} == {*METRICS, "num_test"} - {"mae_nonzero"}
 
 
 @given(pairs=values, missing=st.integers(1, 5), seed=st.integers(0, 99))
@@ -45,6 +45,14 @@ def test_single_precision_does_not_lose_digits():
 
 def test_values_that_do_not_vary_have_no_r2():
     assert set(whole_set_metrics(np.array([1.0, 2.0]), np.array([3.0, 3.0]))) == {"mae", "rmse", "num_test"}
+
+
+def test_zeros_are_left_out_of_one_of_the_errors():
+    prediction, truth = np.array([0.5, 0.0, 3.0, 1.0]), np.array([0.0, 0.0, 1.0, 2.0])
+    assert whole_set_metrics(prediction, truth)["mae"] == pytest.approx(3.5 / 4)
+    assert whole_set_metrics(prediction, truth)["mae_nonzero"] == pytest.approx(1.5)
+    for every in (np.zeros(4), truth + 1):
+        assert "mae_nonzero" not in whole_set_metrics(prediction, every)
 
 
 def test_nothing_to_compare_with():

@@ -77,7 +77,9 @@ def test_frozen_layers_are_the_first_ones(policy, epoch, num_frozen):
 
 
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(ValueError, match="`policy` must be one of none, encoder, gradual, got 'all'"):
+    with pytest.raises(
+        ValueError, match="`policy` must be one of none, encoder, gradual, l2_start, difference, affine, got 'all'"
+    ):
         frozen_layers(pretrained(("density", "")), "all", 0, 1)
 
 

@@ -1,22 +1,92 @@
 """From a material's vector to its properties."""
 
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
+
+Form = Literal["linear", "softplus", "hurdle"]
+"""What values an output can take.
+
+* ``linear``: any;
+* ``softplus``: above zero;
+* ``hurdle``: zero or above it, for a property with many exact zeros, such as the band gap with its metals. One output
+  tells zero from nonzero (cross entropy), another the value where there is one; the prediction is zero where that is
+  the more likely. J. G. Cragg, Econometrica 39, 829 (1971), doi 10.2307/1909582.
+"""
+
+_WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "hurdle": 2}
 
 
 class PropertyHead(nn.Module):
-    """Two-layer perceptron, one output a property, standardized scale.
+    """Two-layer perceptron, one or two outputs a property.
 
     Args:
         input_dim: Width of the encoder's output.
-        num_properties: Number of properties.
+        forms: What values each property can take; see `Form`.
     """
 
-    def __init__(self, input_dim: int, num_properties: int) -> None:
+    def __init__(self, input_dim: int, forms: Sequence[Form]) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(input_dim, input_dim), nn.ReLU(), nn.Linear(input_dim, num_properties))
+        self.forms = list(forms)
+        self.is_linear = set(forms) <= {"linear"}
+        self.mlp = nn.Sequential(
+            nn.Linear(input_dim, input_dim), nn.ReLU(), nn.Linear(input_dim, sum(_WIDTH[form] for form in forms))
+        )
 
-    def forward(self, features: Float[Tensor, "num_graphs dim"]) -> Float[Tensor, "num_graphs num_properties"]:
-        """Predict standardized properties."""
-        prediction: Tensor = self.mlp(features)
-        return prediction
+    def outputs_of(self, column: int) -> slice:
+        """Which outputs belong to a property.
+
+        Args:
+            column: Number of the property.
+        """
+        start = sum(_WIDTH[form] for form in self.forms[:column])
+        return slice(start, start + _WIDTH[self.forms[column]])
+
+    def forward(self, features: Float[Tensor, "num_graphs dim"]) -> Float[Tensor, "num_graphs num_outputs"]:
+        """Compute the outputs of all properties."""
+        outputs: Tensor = self.mlp(features)
+        return outputs
+
+    def values(self, outputs: Float[Tensor, "num_graphs num_outputs"]) -> Float[Tensor, "num_graphs num_properties"]:
+        """Standardized properties that the outputs stand for."""
+        if self.is_linear:
+            return outputs
+        values = []
+        for column, form in enumerate(self.forms):
+            own = outputs[:, self.outputs_of(column)]
+            if form == "hurdle":
+                values.append(own[:, 0].clamp_min(0) * (own[:, 1] > 0))
+            else:
+                values.append(functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0])
+        return torch.stack(values, dim=1)
+
+    def loss(
+        self,
+        outputs: Float[Tensor, "num_graphs num_outputs"],
+        targets: Float[Tensor, "num_graphs num_properties"],
+        of_error: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "num_graphs num_properties"]:
+        """Loss of each value.
+
+        Args:
+            outputs: From `forward`.
+            targets: Standardized.
+            of_error: Loss of an error, elementwise.
+        """
+        if self.is_linear:
+            return of_error(outputs - targets)
+        losses = []
+        for column, form in enumerate(self.forms):
+            own, target = outputs[:, self.outputs_of(column)], targets[:, column]
+            if form == "hurdle":
+                above = (target > 0).to(own.dtype)
+                zero_or_not = functional.binary_cross_entropy_with_logits(own[:, 1], above, reduction="none")
+                losses.append(zero_or_not + above * of_error(own[:, 0] - target))
+            else:
+                value = functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0]
+                losses.append(of_error(value - target))
+        return torch.stack(losses, dim=1)

@@ -1,7 +1,7 @@
 """Targets in physical units outside, near zero mean and unit variance inside."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -20,8 +20,16 @@ class TargetScaler(nn.Module):
         self.register_buffer("mean", torch.zeros(num_properties))
         self.register_buffer("std", torch.ones(num_properties))
 
-    def fit(self, targets: Float[Tensor, "num_materials num_properties"]) -> None:
+    def fit(
+        self,
+        targets: Float[Tensor, "num_materials num_properties"],
+        from_zero: Bool[Tensor, " num_properties"] | None = None,
+    ) -> None:
         """Take mean and standard deviation from the training part, missing values (NaN) left out.
+
+        Args:
+            targets: Physical units.
+            from_zero: Properties whose zero stays zero: they are divided by their root mean square.
 
         Raises:
             ValueError: If a property has no value at all.
@@ -35,6 +43,8 @@ class TargetScaler(nn.Module):
             )
         values = targets.nan_to_num(0.0).double()
         mean = values.sum(0) / count
+        if from_zero is not None:
+            mean = mean.masked_fill(from_zero, 0.0)
         variance = ((values - mean).square() * present).sum(0) / count
         spread = variance.sqrt().to(self.std.dtype)
         self.mean.copy_(mean)

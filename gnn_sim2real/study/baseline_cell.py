@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees
+from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees, ridge, shift
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
@@ -17,6 +17,9 @@ from gnn_sim2real.scaling.records import Canonical, Cell, Record, provenance, re
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert
+
+SIMULATED_BASELINES = ("simulated_value", "shifted_simulated_value", "calibrated_simulated_value")
+"""Baselines made of the simulated value of each material."""
 
 
 def baseline_key(
@@ -84,13 +87,16 @@ def _predict(
     used = np.concatenate([target.parts.train, target.parts.validation])
     test = target.parts.test
     measured = target.table.values[used, 0]
-    if point.policy == "simulated_value":
-        return _simulated(source, target)[test]
+    if point.policy in SIMULATED_BASELINES:
+        return _from_simulated(point.policy, _simulated(source, target), used, measured, test)
     if point.policy == "extra_trees":
         features = _features(target)
         return extra_trees(features[used], measured, features[test], seed=point.seed)
     if model is None:
         raise ValueError(f"the baseline {point.policy!r} needs a pretrained model; add a source size above 0")
+    if point.policy == "frozen_ridge":
+        encoded = model.encode_graphs(target.store)
+        return ridge(encoded[used], measured, encoded[test])
     answers = _source_answers(model, target)
     if point.policy == "calibrated_source":
         return calibrate(answers[used], measured, answers[test])
@@ -103,6 +109,26 @@ def _predict(
         source_train=answers[used],
         source_test=answers[test],
     )
+
+
+def _from_simulated(
+    policy: str,
+    simulated: NDArray[np.float64],
+    used: NDArray[np.int64],
+    measured: NDArray[np.float64],
+    test: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Predictions from the simulated value alone, NaN where there is none."""
+    if policy == "simulated_value":
+        return simulated[test]
+    known = ~np.isnan(simulated)
+    train, there = known[used], known[test]
+    if not train.any():
+        raise ValueError(f"none of the {len(used)} measured materials has a simulated value; drop `{policy}`")
+    prediction = np.full(len(test), np.nan)
+    correct = shift if policy == "shifted_simulated_value" else calibrate
+    prediction[there] = correct(simulated[used][train], measured[train], simulated[test][there])
+    return prediction
 
 
 def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FREEZE_POLICIES
+from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
 
@@ -103,7 +103,7 @@ class CellRunner:
             )
         if job.is_pretraining:
             self._pretrain(job)
-        elif job.point.policy in FREEZE_POLICIES:
+        elif job.point.policy in FINE_TUNING_POLICIES:
             self._fine_tune(job)
         else:
             source, target = self.resolver.source(job.point), self.resolver.target(job.point)

@@ -15,7 +15,7 @@ from gnn_sim2real.scaling.records import read_records, read_results
 from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FREEZE_POLICIES
+from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
@@ -155,7 +155,7 @@ def _report(config: StudyConfig, console: Console) -> None:
         )
     console.print(table)
     for law in summary["laws"]:
-        if law["policy"] not in FREEZE_POLICIES:  # the baselines' are in summary.json
+        if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
             continue
         console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
@@ -173,7 +173,7 @@ def publish(config: StudyConfig, path: Path) -> None:
     records = read_records(config.records)
     cells = [asdict(record.cell) | {"key": record.key, "metrics": dict(record.metrics)} for record in records]
     versions = sorted({json.dumps(record.provenance["versions"], sort_keys=True) for record in records})
-    study = {"title": config.title, "axes": asdict(config.axes), "threads": config.threads}
+    study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
     write_json(path.with_suffix(".json"), content | summarize(records, config.metric))
     draw_figure(records, path.with_suffix(".png"), config.metric, config.title)

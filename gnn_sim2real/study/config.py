@@ -22,8 +22,11 @@ class StudyConfig:
         pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
         finetune: YAML of the fine-tuning, likewise.
         scratch: YAML of direct learning, which wants more steps than fine-tuning; that of the fine-tuning unless given.
-        axes: What varies.
+        axes: What varies. A list of several has a grid for each, e.g. fewer source sizes for slower encoders; cells
+            that two of them share are computed once.
         output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
+        models: Folder of the pretrained models, which several studies of one source may share; that of `output` unless
+            given.
         metric: Error of the curves.
         title: Heading of the figure.
         launcher: Where cells are computed: in this process (`serial`), in processes of this machine (`processes`), or
@@ -38,9 +41,10 @@ class StudyConfig:
 
     pretrain: str
     finetune: str
-    axes: Axes
+    axes: Axes | list[Axes]
     scratch: str = ""
     output: str = "runs/study"
+    models: str = ""
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
     launcher: Literal["serial", "processes", "ray"] = "processes"
@@ -52,9 +56,19 @@ class StudyConfig:
     overlays: list[str] = field(default_factory=list)
 
     @property
+    def grids(self) -> list[Axes]:
+        """The axes of each grid."""
+        return self.axes if isinstance(self.axes, list) else [self.axes]
+
+    @property
     def folder(self) -> Path:
         """The output folder."""
         return Path(self.output)
+
+    @property
+    def models_folder(self) -> Path:
+        """Folder of the pretrained models."""
+        return Path(self.models) if self.models else self.folder / "models"
 
     @property
     def records(self) -> Path:
@@ -161,6 +175,7 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((study.parent / getattr(config, stage)).resolve()))
     config.output = str(Path(config.output).resolve())  # workers of a cluster start in other folders
+    config.models = str(Path(config.models).resolve()) if config.models else ""
     config.overlays = [str(Path(each).resolve()) for each in [*config.overlays, *map(str, overlays)]]
     shard = Shard.parse(settings.shard) if settings.shard else None
     return config, RunOptions(shard, settings.retry_failed, settings.dry_run)
@@ -193,4 +208,6 @@ def load_kept_config(folder: Path) -> StudyConfig:
     if not path.exists():
         raise ValueError(f"{folder} is not the output folder of a study: it has no {KEPT}")
     content = yaml.safe_load(path.read_text())
-    return StudyConfig(**content | {"axes": Axes(**content["axes"]), "output": str(folder)})
+    axes = content["axes"]
+    grids = [Axes(**each) for each in axes] if isinstance(axes, list) else Axes(**axes)
+    return StudyConfig(**content | {"axes": grids, "output": str(folder)})

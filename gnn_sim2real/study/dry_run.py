@@ -20,7 +20,7 @@ from gnn_sim2real.logs import quiet_lightning, quiet_tasks
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.config import RunOptions, StudyConfig
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FREEZE_POLICIES
+from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver
@@ -122,7 +122,7 @@ class Probe:
         quiet_lightning()
         quiet_tasks()
         self._folder = TemporaryDirectory(prefix="gnn_sim2real_probe_")
-        self._resolver = Resolver(replace(study, output=self._folder.name))
+        self._resolver = Resolver(replace(study, output=self._folder.name, models=""))
         self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
         self._models: dict[str, Path] = {}
 
@@ -145,7 +145,7 @@ class Probe:
 
     def _time(self, job: Job) -> float:
         architecture = str(job.point.architecture)
-        if not job.is_pretraining and job.point.policy not in FREEZE_POLICIES:
+        if not job.is_pretraining and job.point.policy not in FINE_TUNING_POLICIES:
             return self._once(job.point.policy, architecture, lambda: self._baseline(job))[0]
         fixed, step = self._once(self._stage(job).name, architecture, lambda: self._training(job))
         return fixed + step * num_steps(self._stage(job), self._data(job))

@@ -6,11 +6,11 @@ from itertools import product
 from typing import Any, Literal, get_args
 
 from gnn_sim2real.baselines import BaselineName
-from gnn_sim2real.transfer import Policy
+from gnn_sim2real.transfer import NEED_PRETRAINED, Policy
 
-FREEZE_POLICIES: tuple[str, ...] = get_args(Policy)
-SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source")
-"""Baselines that use a pretrained model; the other two need none."""
+FINE_TUNING_POLICIES: tuple[str, ...] = get_args(Policy)
+SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
+"""Baselines that use a pretrained model; the others need none."""
 
 
 @dataclass
@@ -23,8 +23,10 @@ class Axes:
         target_size: Numbers of measured materials used, "all" is every one that is not in the test part.
         seed: Numbers of the nested subsets; a seed also fixes initialization and order.
         split: Numbers of the test part.
-        policy: How the measurements are used: freeze policies (none, encoder, gradual) and baselines (extra_trees,
-            extra_trees_with_source, calibrated_source, simulated_value).
+        policy: How the measurements are used: fine-tuning policies (none, encoder, gradual, l2_start, difference,
+            affine; see `gnn_sim2real.transfer`) and baselines (extra_trees, extra_trees_with_source, calibrated_source,
+            frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
+            `gnn_sim2real.baselines`).
     """
 
     source_size: list[int | Literal["all"]]
@@ -103,7 +105,7 @@ def families(axes: Axes, shared_by_splits: bool) -> list[Family]:
         points = [point for split in splits for point in _points(axes, architecture, source_size, seed, split, first)]
         if points:
             found.append(Family(tuple(points)))
-    needy = [policy for policy in axes.policy if policy in (*FREEZE_POLICIES[1:], *SOURCE_BASELINES)]
+    needy = [policy for policy in axes.policy if policy in (*NEED_PRETRAINED, *SOURCE_BASELINES)]
     if needy and set(axes.source_size) == {0}:
         raise ValueError(f"the policy {needy[0]!r} needs a pretrained model, but `source_size` has only 0; add a size")
     return found
@@ -120,13 +122,13 @@ def _points(
     """Cells of one family: what needs a pretrained model with one, what needs none at source size 0 only."""
     for policy, target_size in product(axes.policy, axes.target_size):
         pretrained = source_size != 0
-        if policy == "none":
-            wanted = True
-        elif policy in FREEZE_POLICIES or policy in SOURCE_BASELINES:
+        if policy in (*NEED_PRETRAINED, *SOURCE_BASELINES):
             wanted = pretrained
-        elif policy == "extra_trees":
+        elif policy in FINE_TUNING_POLICIES:
+            wanted = True
+        elif policy != "simulated_value":
             wanted = not pretrained and first_architecture
-        else:  # the simulated value depends on nothing but the test part
+        else:  # it depends on nothing but the test part
             wanted = (
                 not pretrained and first_architecture and (seed, target_size) == (axes.seed[0], axes.target_size[0])
             )

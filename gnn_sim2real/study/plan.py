@@ -54,7 +54,7 @@ def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
         ValueError: If a point cannot be, e.g. asks for more materials than there are.
     """
     shared = resolver.pretrain.data.remove == "all"
-    points = [point for family in families(study.axes, shared) for point in family.points]
+    points = [point for axes in study.grids for family in families(axes, shared) for point in family.points]
     cells: dict[str, Job] = {}
     models: dict[str, Job] = {}
     for point in track(points, "Planning"):
@@ -90,7 +90,7 @@ def take_shard(plan: Plan, shard: Shard) -> Plan:
 def look(study: StudyConfig) -> Present:
     """What is there, from the names of the files alone."""
     records = frozenset(name[:-5] for name in _names(study.records) if name.endswith(".json") and "." not in name[:-5])
-    folder = study.folder / "models"
+    folder = study.models_folder
     models = frozenset(name for name in _names(folder) if (folder / name / DESCRIPTION_FILE).exists())
     return Present(records, models)
 

@@ -12,9 +12,9 @@ from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.lightning_cli import plain
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.records import Canonical, canonical, has_record
-from gnn_sim2real.study.baseline_cell import baseline_key
+from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import FREEZE_POLICIES, SOURCE_BASELINES, Point
+from gnn_sim2real.study.grid import FINE_TUNING_POLICIES, SOURCE_BASELINES, Point
 from gnn_sim2real.study.stage import Stage
 
 Value = TypeVar("Value")
@@ -58,11 +58,11 @@ class Resolver:
     def job(self, point: Point) -> Job:
         """The cell of a point."""
         model = self.pretraining(point).key if self.needs_model(point) else None
-        if point.policy in FREEZE_POLICIES:
+        if point.policy in FINE_TUNING_POLICIES:
             stage = self.stage(point)
             key = fine_tuning_key(self._content(stage, point), model, self._target_content(point))
         else:
-            simulated = self.source_table if point.policy == "simulated_value" else None
+            simulated = self.source_table if point.policy in SIMULATED_BASELINES else None
             descriptors = self.finetune.data.featurizer.descriptor_version
             key = baseline_key(point.policy, model, self._target_content(point), descriptors, simulated)
         return Job(key, point, model, is_pretraining=False)
@@ -82,11 +82,11 @@ class Resolver:
     @staticmethod
     def needs_model(point: Point) -> bool:
         """Whether a point starts from a pretrained model."""
-        return point.source_size != 0 and point.policy in (*FREEZE_POLICIES, *SOURCE_BASELINES)
+        return point.source_size != 0 and point.policy in (*FINE_TUNING_POLICIES, *SOURCE_BASELINES)
 
     def stage(self, point: Point) -> Stage:
         """Whose YAML a fine-tuning or direct learning follows; a baseline has the data of the fine-tuning."""
-        return self.scratch if point.policy in FREEZE_POLICIES and point.source_size == 0 else self.finetune
+        return self.scratch if point.policy in FINE_TUNING_POLICIES and point.source_size == 0 else self.finetune
 
     def config(self, job: Job) -> Any:
         """The configuration of a pretraining, a fine-tuning or direct learning."""
@@ -98,8 +98,9 @@ class Resolver:
         """The source of a point, without the target's test materials."""
 
         def without_tested() -> PropertyDataModule:
-            tested = self.finetune.data.variant(split=point.split)
-            return self.pretrain.data.variant(exclude=tested)
+            target = self.finetune.data
+            others = [each for each in self.pretrain.data.excluded if each.fingerprint != target.fingerprint]
+            return self.pretrain.data.variant(exclude=[target.variant(split=point.split), *others])
 
         whole = self._once(("source", self._source_split(point)), without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
@@ -117,7 +118,7 @@ class Resolver:
 
     def model_folder(self, key: str) -> Path:
         """Where a pretrained model is, or will be."""
-        return self.study.folder / "models" / key
+        return self.study.models_folder / key
 
     def is_done(self, job: Job) -> bool:
         """Whether the model or the record of a job is there."""

@@ -140,9 +140,7 @@ def _seconds_left(
             times[str(policy)] += _recorded_seconds(study.records / f"{key}.json", "provenance")
     known = sorted(models & models_there)
     for key in chosen.sample(known, min(_SAMPLE, len(known))):
-        times["pretraining"] += _recorded_seconds(
-            study.folder / "models" / key / DESCRIPTION_FILE, "card", "provenance"
-        )
+        times["pretraining"] += _recorded_seconds(study.models_folder / key / DESCRIPTION_FILE, "card", "provenance")
     if not times:
         return None
     missing = Counter({str(policy): int(count) for policy, count in left["policy"].value_counts().items()})

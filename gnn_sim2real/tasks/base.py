@@ -1,6 +1,8 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,7 +21,8 @@ from gnn_sim2real.errors import CheckpointError, TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
-from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks.checks import (
     check_callbacks,
     require_compiler,
@@ -31,8 +34,13 @@ from gnn_sim2real.tasks.resume import begin_next_epoch, decide_after_validation,
 from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
 
-Loss = Literal["mse", "huber"]
+Loss = Literal["mse", "huber", "mae"]
 _HUBER_CORNER = 0.5
+_LOSSES: dict[Loss, Callable[[Tensor], Tensor]] = {
+    "mse": torch.square,
+    "huber": lambda error: functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_HUBER_CORNER),
+    "mae": torch.abs,
+}
 
 NUMERICS_VERSION = 1
 """Raised by hand whenever the same configuration would train to other numbers."""
@@ -47,7 +55,8 @@ class PropertyRegression(LightningModule, ABC):
     """Trains a `PropertyModel` on standardized properties, missing values left out.
 
     Args:
-        loss: Mean squared error, or Huber's with its corner at half a standard deviation.
+        loss: Mean squared error, mean absolute error, or Huber's with its corner at half a standard deviation.
+        forms: What values a property can take, by its name; linear where it is not named.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Makes another schedule from the optimizer.
@@ -59,6 +68,7 @@ class PropertyRegression(LightningModule, ABC):
     def __init__(
         self,
         loss: Loss,
+        forms: dict[str, Form] | None,
         optimizer: OptimizerCallable,
         warmup_fraction: float,
         schedule: LRSchedulerCallable | None,
@@ -69,7 +79,11 @@ class PropertyRegression(LightningModule, ABC):
             raise ValueError(f"`warmup_fraction` must be at least 0 and below 1, got {warmup_fraction}")
         if loss not in get_args(Loss):
             raise ValueError(f"`loss` must be one of {', '.join(get_args(Loss))}, got {loss!r}")
+        for name, form in (forms or {}).items():
+            if form not in get_args(Form):
+                raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(Form))}, got {form!r}")
         self.loss: Loss = loss
+        self.forms: dict[str, Form] = forms or {}
         self.optimizer, self.warmup_fraction = optimizer, warmup_fraction
         self.schedule, self.compiled = schedule, compiled
         self.validation_loss = MeanMetric()
@@ -84,6 +98,19 @@ class PropertyRegression(LightningModule, ABC):
     def data(self) -> Any:
         """The data module at hand."""
         return self.trainer.datamodule  # type: ignore[attr-defined]
+
+    @property
+    def properties(self) -> list[PropertySpec]:
+        """Name, unit and form of each property of the data.
+
+        Raises:
+            ValueError: If a form is given for a property that the data do not have.
+        """
+        names = [spec.name for spec in self.data.properties]
+        unknown = sorted(self.forms.keys() - set(names))
+        if unknown:
+            raise ValueError(f"`forms` names {', '.join(unknown)}, but the data have {', '.join(names)}")
+        return [replace(spec, form=self.forms.get(spec.name, spec.form)) for spec in self.data.properties]
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
         """Refuse what cannot work.
@@ -146,15 +173,9 @@ class PropertyRegression(LightningModule, ABC):
 
     def masked_loss(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         """Mean loss over the values present, and their number."""
-        if batch.targets is None:
-            raise ValueError("training needs measured or computed values; these data are for prediction only")
-        present = ~batch.targets.isnan()
-        scaled = self.network.scaler.scale(batch.targets.nan_to_num(0.0))
-        error = self.network(batch) - scaled
-        if self.loss == "huber":
-            loss = functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_HUBER_CORNER)
-        else:
-            loss = error.square()
+        scaled = self.network.scaled_targets(batch)
+        present = ~scaled.isnan()
+        loss = self.network.head.loss(self.network(batch), scaled.nan_to_num(0.0), _LOSSES[self.loss])
         count = present.sum()
         return (loss * present).sum() / count.clamp_min(1), count
 

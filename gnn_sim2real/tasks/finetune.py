@@ -1,21 +1,27 @@
 """Fine-tuning on measured materials."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY, load_model
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.checks import require_one_process
 from gnn_sim2real.transfer import (
+    CORRECTIONS,
+    NEED_PRETRAINED,
     Policy,
     adapt,
     count_parameters,
@@ -34,12 +40,17 @@ class TargetFineTuning(PropertyRegression):
     Args:
         encoder: The architecture; may be left out where `pretrained` is given.
         pretrained: The source model: a folder of the model library or a Lightning checkpoint. Null trains from scratch.
-        policy: What is frozen: nothing (`none`), the whole encoder (`encoder`), or the encoder at first and one layer
-            less every `unfreeze_every` epochs (`gradual`).
+        policy: All weights move (`none`), the encoder is frozen (`encoder`), frozen at first and one layer less every
+            `unfreeze_every` epochs (`gradual`), or held near its start (`l2_start`); or the model corrects the
+            simulated value of each material, by a `difference` or from a straight line through it (`affine`).
         unfreeze_every: Epochs between two layers of `gradual`.
+        start_penalty: What `l2_start` adds to the loss: this times the squared distance of the pretrained weights from
+            their start.
         encoder_rate: Learning rate of the encoder over that of the head; below 1 keeps what was pretrained longer.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
             that one wrong measurement among a few dozen does not lead the way.
+        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero) or
+            `hurdle` (zero or above it), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
@@ -55,16 +66,20 @@ class TargetFineTuning(PropertyRegression):
         pretrained: str | None = None,
         policy: Policy = "none",
         unfreeze_every: int = 10,
+        start_penalty: float = 0.01,
         encoder_rate: float = 1.0,
         loss: Loss = "huber",
+        forms: dict[str, Form] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
-        super().__init__(loss, optimizer, warmup_fraction, schedule, compile)
-        if pretrained is None and policy != "none":
-            raise ValueError(f"policy {policy!r} freezes pretrained layers, but `pretrained` is not given; use `none`")
+        super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
+        if pretrained is None and policy in NEED_PRETRAINED:
+            raise ValueError(f"policy {policy!r} needs a pretrained model, but `pretrained` is not given; use `none`")
+        if start_penalty < 0:
+            raise ValueError(f"`start_penalty` must be at least 0, got {start_penalty}")
         if unfreeze_every < 1:
             raise ValueError(f"`unfreeze_every` must be at least 1 epoch, got {unfreeze_every}")
         self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
@@ -73,7 +88,8 @@ class TargetFineTuning(PropertyRegression):
             raise ValueError(f"`encoder_rate` must be above 0 and at most 1, got {encoder_rate}")
         self.policy: Policy = policy
         self.encoder_rate = encoder_rate
-        self.unfreeze_every = unfreeze_every
+        self.unfreeze_every, self.start_penalty = unfreeze_every, start_penalty
+        self._start: dict[str, Tensor] = {}
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
 
@@ -84,12 +100,12 @@ class TargetFineTuning(PropertyRegression):
 
     def make_network(self) -> PropertyModel:
         """The pretrained model adapted to the target, or a fresh one."""
-        (target,), (encoder,) = self.data.properties, self.given_encoder
+        (encoder,) = self.given_encoder
         if self.pretrained is None:
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
-            network = PropertyModel(encoder, [target])
-            network.scaler.fit(self.data.train_targets)
+            network = PropertyModel(encoder, [self.target()], self.policy in CORRECTIONS)
+            self.fit_scales(network)
             return network
         source = load_model(Path(self.pretrained))
         if source.featurizer.describe() != self.data.featurizer.describe():
@@ -100,11 +116,42 @@ class TargetFineTuning(PropertyRegression):
         if encoder is not None:
             require_same_encoder(encoder, source.network.encoder)
         self.source_card = source.card | {"fingerprint": source.fingerprint}
-        network, report = adapt(source.network, target)
+        network, report = adapt(source.network, self.target(source.network), self.policy in CORRECTIONS)
         if report.initialized:
-            network.scaler.fit(self.data.train_targets)
+            self.fit_scales(network)
         logger.info("%s", report.describe())
         return network
+
+    def target(self, source: PropertyModel | None = None) -> PropertySpec:
+        """The measured property, in the form asked for; else in that of the source, which keeps its head.
+
+        Args:
+            source: The pretrained model.
+        """
+        (target,) = self.properties
+        if self.policy in CORRECTIONS:  # a correction goes both ways
+            return replace(target, form="linear")
+        if source is not None and target.name not in self.forms:
+            forms = {spec.name: spec.form for spec in source.properties}
+            return replace(target, form=forms.get(target.name, target.form))
+        return target
+
+    def fit_scales(self, network: PropertyModel) -> None:
+        """Take line and scale from the training part.
+
+        Args:
+            network: The model.
+
+        Raises:
+            ValueError: If it corrects simulated values and the data have none.
+        """
+        simulated = self.data.part("train").present_simulated
+        if self.policy in CORRECTIONS and simulated is None:
+            raise ValueError(
+                f"policy {self.policy!r} corrects the simulated value of each material, but {type(self.data).__name__} "
+                "knows none; choose another policy"
+            )
+        network.fit_scales(self.data.train_targets, simulated, slope=self.policy == "affine")
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder and head, the encoder at its own share of the learning rate."""
@@ -112,6 +159,15 @@ class TargetFineTuning(PropertyRegression):
             {"params": list(self.network.encoder.parameters()), "share": self.encoder_rate},
             {"params": list(self.network.head.parameters()), "share": 1.0},
         ]
+
+    def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
+        """One step on a batch, with the price of leaving the start where that is asked for."""
+        loss = super().training_step(batch, batch_number)
+        if not self._start:
+            return loss
+        weights = dict(self.network.named_parameters())
+        way = torch.stack([(weights[name] - start).square().sum() for name, start in self._start.items()]).sum()
+        return loss + self.start_penalty * way
 
     def train(self, mode: bool = True) -> "TargetFineTuning":
         """Switch the mode.
@@ -133,12 +189,22 @@ class TargetFineTuning(PropertyRegression):
     def on_fit_start(self) -> None:
         """Say what moves, and how wrong the model is before its first step."""
         self.train()
+        self._start = self._start_weights() if self.policy == "l2_start" else {}
         free, frozen = count_parameters(self.network)
         if self.start_error is None:
             self.start_error = self.error_at_start()
         logger.info("%d parameters trained, %d frozen; MAE before the first step %.4g", free, frozen, self.start_error)
         if self.logger is not None:
             self.logger.log_metrics({"start/mae": self.start_error}, step=0)
+
+    def _start_weights(self) -> dict[str, Tensor]:
+        """The pretrained weights as they were, also where the training is resumed."""
+        network, report = adapt(load_model(Path(str(self.pretrained))).network, self.network.properties[0])
+        return {
+            name: start.detach().to(self.device)
+            for name, start in network.named_parameters()
+            if name not in report.initialized
+        }
 
     @torch.no_grad()
     def error_at_start(self) -> float:

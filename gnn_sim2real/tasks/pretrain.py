@@ -3,6 +3,7 @@
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.head import Form
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
 
@@ -13,6 +14,8 @@ class SourcePretraining(PropertyRegression):
     Args:
         encoder: The architecture.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation.
+        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero) or
+            `hurdle` (zero or above it), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
@@ -26,16 +29,17 @@ class SourcePretraining(PropertyRegression):
         self,
         encoder: Encoder,
         loss: Loss = "mse",
+        forms: dict[str, Form] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
-        super().__init__(loss, optimizer, warmup_fraction, schedule, compile)
+        super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
         self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
 
     def make_network(self) -> PropertyModel:
         """A model with fresh weights, scaled to the training part of the source."""
-        network = PropertyModel(self.given_encoder[0], self.data.properties)
-        network.scaler.fit(self.data.train_targets)
+        network = PropertyModel(self.given_encoder[0], self.properties)
+        network.fit_scales(self.data.train_targets)
         return network

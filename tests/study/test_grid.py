@@ -12,6 +12,10 @@ ALL_POLICIES = [
     "extra_trees_with_source",
     "extra_trees",
     "simulated_value",
+    "l2_start",
+    "affine",
+    "frozen_ridge",
+    "calibrated_simulated_value",
 ]
 
 
@@ -43,6 +47,10 @@ def test_each_policy_stands_where_it_has_a_meaning():
         "extra_trees_with_source": 4,
         "extra_trees": 4,
         "simulated_value": 1,
+        "l2_start": 4,
+        "affine": 8,
+        "frozen_ridge": 4,
+        "calibrated_simulated_value": 4,
     }
     assert all(point.source_size == 0 for point in found if point.policy in ("extra_trees", "simulated_value"))
 

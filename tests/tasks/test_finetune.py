@@ -168,11 +168,12 @@ def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"policy": "encoder"}, "policy 'encoder' freezes pretrained layers, but `pretrained` is not given"),
+        ({"policy": "encoder"}, "policy 'encoder' needs a pretrained model, but `pretrained` is not given"),
         ({"unfreeze_every": 0}, "`unfreeze_every` must be at least 1 epoch, got 0"),
         ({"encoder_rate": 0.0}, "`encoder_rate` must be above 0 and at most 1, got 0.0"),
         ({"encoder_rate": 1.5}, "`encoder_rate` must be above 0 and at most 1, got 1.5"),
-        ({"loss": "mae"}, "`loss` must be one of"),
+        ({"loss": "mape"}, "`loss` must be one of mse, huber, mae, got 'mape'"),
+        ({"start_penalty": -1.0}, "`start_penalty` must be at least 0, got -1.0"),
     ],
 )
 def test_wrong_settings_are_refused(settings, sentence):

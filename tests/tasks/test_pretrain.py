@@ -142,7 +142,10 @@ def test_an_untrained_model_can_be_tested():
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
-    [({"loss": "mae"}, "`loss` must be one of mse, huber, got 'mae'"), ({"warmup_fraction": 1.0}, "`warmup_fraction`")],
+    [
+        ({"loss": "mape"}, "`loss` must be one of mse, huber, mae, got 'mape'"),
+        ({"warmup_fraction": 1.0}, "`warmup_fraction`"),
+    ],
 )
 def test_wrong_settings_are_refused(settings, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -1,0 +1,60 @@
+"""A straight line through simulated values, from which a model predicts what is missing."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class SimulatedLine(nn.Module):
+    """Offset and slope of each property against its simulated value; 0 and 1 until fitted.
+
+    Args:
+        num_properties: Number of properties.
+    """
+
+    offset: Tensor
+    slope: Tensor
+
+    def __init__(self, num_properties: int) -> None:
+        super().__init__()
+        self.register_buffer("offset", torch.zeros(num_properties))
+        self.register_buffer("slope", torch.ones(num_properties))
+
+    def fit(
+        self,
+        simulated: Float[Tensor, "num_materials num_properties"],
+        targets: Float[Tensor, "num_materials num_properties"],
+    ) -> None:
+        """Least squares over the materials that have both values; without a spread the slope is 1.
+
+        Args:
+            simulated: Physical units, NaN where missing.
+            targets: The same of the measured values.
+
+        Raises:
+            ValueError: If no material has both.
+        """
+        for column in range(targets.shape[1]):
+            both = ~(simulated[:, column].isnan() | targets[:, column].isnan())
+            if not bool(both.any()):
+                raise ValueError("no material of the training part has a simulated value beside its measured one")
+            x, y = simulated[both, column].double(), targets[both, column].double()
+            spread = (x - x.mean()).square().sum()
+            slope = ((x - x.mean()) * (y - y.mean())).sum() / spread if float(spread) > 0 and len(x) > 2 else 1.0
+            self.slope[column] = slope
+            self.offset[column] = y.mean() - slope * x.mean()
+
+    def forward(
+        self, simulated: Float[Tensor, "num_graphs num_properties"] | None
+    ) -> Float[Tensor, "num_graphs num_properties"]:
+        """The line at simulated values, physical units.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if simulated is None or bool(simulated.isnan().any()):
+            raise ValueError(
+                "this model corrects simulated values, and some of the materials have none; give a data set that has "
+                "them (`require_simulated: true` puts the others aside)"
+            )
+        return simulated * self.slope + self.offset

@@ -1,0 +1,92 @@
+"""Fine-tunings that correct a simulated value, and the one that pays for leaving its start."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from killed import whole_and_resumed
+from tiny import CHAINS, TinyPolymers, copied, fit, gine, same, trained_model
+
+from gnn_sim2real.library import load_model, save_model
+from gnn_sim2real.tasks import TargetFineTuning
+
+
+class Simulated(TinyPolymers):
+    """Measured densities, each beside a simulated one that is too low and too steep."""
+
+    def load_table(self):
+        table = super().load_table()
+        return dataclasses.replace(table, simulated=1.3 * table.values - 0.5)
+
+
+def started(policy, data, **settings):
+    _, module = fit(lambda: TargetFineTuning(policy=policy, **settings), data, epochs=0)
+    return module.network.eval()
+
+
+def test_an_affine_correction_starts_on_the_line_through_the_simulated_values():
+    data = Simulated()
+    line = started("affine", data, encoder=gine()).line
+    assert float(line.slope) == pytest.approx(1 / 1.3, rel=1e-4)
+    assert float(line.offset) == pytest.approx(0.5 / 1.3, rel=1e-4)
+    line = started("difference", data, encoder=gine()).line
+    assert (float(line.slope), float(line.offset)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("policy", ["difference", "affine"])
+def test_the_simulated_value_enters_the_answer(policy, source_folder):
+    network = started(policy, Simulated(), pretrained=str(source_folder))
+    data = Simulated()
+    rows, simulated = torch.arange(4), data.simulated[:4]
+    low, high = (network.predict(data.store.select(rows, simulated=each)) for each in (simulated, simulated + 1))
+    torch.testing.assert_close(high - low, network.line.slope.expand(4, 1))
+    assert same(copied(network.encoder), copied(load_model(source_folder).network.encoder))
+
+
+@pytest.mark.parametrize("policy", ["difference", "affine"])
+def test_learns_what_is_missing(policy, source_folder, tmp_path):
+    data = Simulated(test_fraction=0.2)
+    trainer, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy=policy), data, epochs=40)
+    trainer.test(module, datamodule=data, verbose=False)
+    _, prediction, truth = module.test_result()
+    raw = np.abs(data.table.simulated[data.parts.test, 0] - truth).mean()
+    assert np.abs(prediction - truth).mean() < 0.5 * raw
+    save_model(trained_model(module, data), tmp_path / "tuned")
+    with pytest.raises(ValueError, match="this model corrects simulated values, and some of the materials have none"):
+        load_model(tmp_path / "tuned").predict(CHAINS[:2])
+
+
+def test_data_without_simulated_values_are_refused(source_folder):
+    sentence = "policy 'affine' corrects the simulated value of each material, but TinyPolymers knows none"
+    with pytest.raises(ValueError, match=sentence):
+        fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="affine"), TinyPolymers())
+
+
+@torch.no_grad()
+def way(module, source_folder):
+    start = dict(load_model(source_folder).network.encoder.named_parameters())
+    return sum(float((each - start[name]).square().sum()) for name, each in module.network.encoder.named_parameters())
+
+
+def test_the_price_of_leaving_the_start_keeps_the_weights_near(source_folder):
+    ways = []
+    for penalty in (0.0, 1.0, 100.0):
+        make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_start", start_penalty=penalty)  # noqa: B023, E731
+        ways.append(way(fit(make, TinyPolymers(), epochs=5)[1], source_folder))
+    assert ways[0] > 1.5 * ways[1] > 1.5 * ways[2] > 0
+    _, free = fit(lambda: TargetFineTuning(pretrained=str(source_folder)), TinyPolymers(), epochs=5)
+    assert ways[0] == pytest.approx(way(free, source_folder), rel=1e-4)
+
+
+def test_a_resumed_training_pays_for_the_way_from_the_same_start(source_folder, tmp_path):
+    make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_start", start_penalty=1.0)  # noqa: E731
+    whole, resumed = whole_and_resumed(tmp_path, [1, 3], make, TinyPolymers())
+    assert same(whole[0], resumed[0])
+
+
+def test_simulated_values_reach_the_batches():
+    data = Simulated()
+    batch = data.part("train")[torch.arange(8)]
+    assert torch.equal(batch.simulated, data.simulated[batch.row])
+    torch.testing.assert_close(batch.simulated, 1.3 * batch.targets - 0.5)
