@@ -150,18 +150,18 @@ def log_law(folder: Path, record: Record, target: Logger) -> None:
         record: The newest of them.
         target: Where to log.
     """
-    from gnn_sim2real.scaling.curves import curve_of, fit_curves, group_curves
+    from gnn_sim2real.scaling.curves import Results, curve_of
     from gnn_sim2real.scaling.report import draw_figure
 
     records = [other for other in read_results(folder) if other.property == record.property]
-    laws = fit_curves(group_curves(records))
-    law = laws.get(curve_of(record))
+    results = Results(records)
+    law = results.laws.get(curve_of(record))
     if law is None:
         return
     for name in ("decay_rate", "transfer_gap", "prefactor"):
         interval = getattr(law, f"{name}_interval")
         values = {"": getattr(law, name), "_low": interval.low, "_high": interval.high}
         target.log_metrics({f"scaling_law/{name}{end}": value for end, value in values.items()})
-    figure = draw_figure(records, folder / "scaling_law.png")
+    figure = draw_figure(results, folder / "scaling_law.png")
     if isinstance(target, WandbLogger):
         target.log_image("scaling_law/figure", [str(figure)])

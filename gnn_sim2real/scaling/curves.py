@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.stats import t
@@ -68,6 +68,36 @@ def group_curves(records: Iterable[Record]) -> dict[CurveLabel, list[Record]]:
         if record.cell.source_size > 0:
             curves.setdefault(curve_of(record), []).append(record)
     return dict(sorted(curves.items()))
+
+
+class Results:
+    """The records of a study, grouped and fitted once for all that shows them.
+
+    Args:
+        records: Records of one property.
+        metric: Error of the curves.
+    """
+
+    def __init__(self, records: list[Record], metric: str = "mae") -> None:
+        self.records, self.metric = records, metric
+
+    @cached_property
+    def points(self) -> dict[tuple[CurveLabel, str], list[Record]]:
+        """Records of each grid point, by curve and level of the source size."""
+        points: dict[tuple[CurveLabel, str], list[Record]] = {}
+        for record in self.records:
+            points.setdefault((curve_of(record), record.cell.source_level), []).append(record)
+        return points
+
+    @cached_property
+    def curves(self) -> dict[CurveLabel, list[Record]]:
+        """See `group_curves`."""
+        return group_curves(self.records)
+
+    @cached_property
+    def laws(self) -> dict[CurveLabel, ScalingLaw]:
+        """See `fit_curves`."""
+        return fit_curves(self.curves, self.metric)
 
 
 def level_sizes(records: Iterable[Record]) -> dict[str, int]:

@@ -252,14 +252,22 @@ def read_results(folder: Path) -> list[Record]:
 
 def _read(path: str, make: Callable[[dict[str, Any]], Record]) -> Record:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a million times, and a Path takes as long again)
-            content = orjson.loads(file.read())
+        content = orjson.loads(_contents(path))
         number = content.pop("format")
         if number == RECORD_FORMAT:
             return make(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
     raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
+
+
+def _contents(path: str) -> bytes:
+    """A whole file; a million of them in half the time that a file object for each would take."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(number, os.fstat(number).st_size)
+    finally:
+        os.close(number)
 
 
 def _result(content: dict[str, Any]) -> Record:

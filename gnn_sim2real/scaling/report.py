@@ -1,6 +1,5 @@
 """What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,31 +8,28 @@ import numpy as np
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.files import write_json
+from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.scaling.curves import (
     CONFIDENCE,
     CurveLabel,
     Estimate,
+    Results,
     by_repeat,
-    curve_of,
     estimate,
-    fit_curves,
-    group_curves,
     independent_curves,
     level_sizes,
     paired_gain,
 )
-from gnn_sim2real.scaling.records import Record
 
 MIN_TEST_FOR_R2 = 20
 """Mean number of test materials below which no R2 is stated."""
 
 
-def summarize(records: list[Record], metric: str = "mae") -> dict[str, Any]:
+def summarize(results: Results) -> dict[str, Any]:
     """All numbers of a study, in plain types.
 
     Args:
-        records: The records of one property.
-        metric: Error of the curves.
+        results: The records of one property.
 
     Returns:
         `rows` (one a grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`.
@@ -41,35 +37,26 @@ def summarize(records: list[Record], metric: str = "mae") -> dict[str, Any]:
     Raises:
         ValueError: If there is no record, or they are of several properties.
     """
-    properties = {(record.property, record.unit) for record in records}
+    properties = {(record.property, record.unit) for record in results.records}
     if len(properties) != 1:
         found = ", ".join(sorted(name for name, _ in properties)) or "none at all"
         raise ValueError(f"a report needs records of one measured property, found {found}")
     ((name, unit),) = properties
-    curves = group_curves(records)
-    laws = fit_curves(curves, metric)
     return {
         "property": name,
         "unit": unit,
-        "metric": metric,
+        "metric": results.metric,
         "confidence": CONFIDENCE,
-        "num_records": len(records),
-        "rows": _rows(records),
-        "laws": [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in laws.items()],
-        "gains": _gains(records, metric),
+        "num_records": len(results.records),
+        "rows": _rows(results),
+        "laws": [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()],
+        "gains": _gains(results),
     }
 
 
-def _grid_points(records: Iterable[Record]) -> dict[tuple[CurveLabel, str], list[Record]]:
-    points: dict[tuple[CurveLabel, str], list[Record]] = {}
-    for record in records:
-        points.setdefault((curve_of(record), record.cell.source_level), []).append(record)
-    return points
-
-
-def _rows(records: list[Record]) -> list[dict[str, Any]]:
+def _rows(results: Results) -> list[dict[str, Any]]:
     rows = []
-    for (label, level), found in _grid_points(records).items():
+    for (label, level), found in results.points.items():
         row: dict[str, Any] = asdict(label) | {
             "source_level": level,
             "source_size": level_sizes(found)[level],
@@ -77,7 +64,7 @@ def _rows(records: list[Record]) -> list[dict[str, Any]]:
         row["num_test"] = float(np.mean([record.metrics["num_test"] for record in found]))
         row["num_splits"] = len({record.cell.split for record in found})
         row["num_seeds"] = len({record.cell.seed for record in found})
-        for metric in ("mae", "rmse", "r2"):
+        for metric in METRICS:
             # The R2 of a handful of test materials says nothing.
             enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
             if enough and all(metric in record.metrics for record in found):
@@ -93,11 +80,10 @@ def _plain(value: Estimate) -> dict[str, Any]:
     }
 
 
-def _gains(records: list[Record], metric: str) -> list[dict[str, Any]]:
+def _gains(results: Results) -> list[dict[str, Any]]:
     """Gain of the largest source over each alternative with as many measurements, paired by split and seed."""
-    points = _grid_points(records)
-    gains = []
-    for label, found in group_curves(records).items():
+    points, gains = results.points, []
+    for label, found in results.curves.items():
         if label.policy in BASELINES:
             continue
         largest = max(level_sizes(found).items(), key=lambda item: item[1])[0]
@@ -108,7 +94,7 @@ def _gains(records: list[Record], metric: str) -> list[dict[str, Any]]:
                 continue
             if other.policy == "simulated_value":
                 continue
-            gain = paired_gain(best, alternative, metric)
+            gain = paired_gain(best, alternative, results.metric)
             if gain is not None:
                 gains.append(
                     asdict(label)
@@ -129,13 +115,12 @@ _WORDS = {
 }
 
 
-def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: str = "") -> Path:
+def draw_figure(results: Results, path: Path, title: str = "") -> Path:
     """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
 
     Args:
-        records: The records of one property.
+        results: The records of one property.
         path: The picture.
-        metric: Error of the curves.
         title: Heading.
 
     Returns:
@@ -143,8 +128,7 @@ def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: s
     """
     from gnn_sim2real.scaling.plot import Curve, Panel, Reference, plot_scaling_curves
 
-    grouped = group_curves(records)
-    laws = fit_curves({label: found for label, found in grouped.items() if label.policy not in BASELINES}, metric)
+    grouped, metric = results.curves, results.metric
     curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
     references: dict[int, dict[str, Reference]] = {size: {} for size in curves}
     for label in sorted(grouped, key=_rank):
@@ -153,10 +137,10 @@ def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: s
             source_sizes=np.array([sizes[record.cell.source_level] for record in found], float),
             errors=np.array([record.metrics[metric] for record in found]),
             repeats=np.array(independent_curves(found)),
-            law=laws.get(label),
+            law=None if label.policy in BASELINES else results.laws.get(label),
             is_baseline=label.policy in BASELINES,
         )
-    for (label, level), found in sorted(_grid_points(records).items(), key=lambda item: _rank(item[0][0])):
+    for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
         if level == "0" and label.policy != "simulated_value" and label.target_size in curves:
             name = f"{label.architecture} from scratch".strip() if label.policy == "none" else _name(label)
             # the geometric mean, as for the points of the curves
@@ -164,8 +148,8 @@ def draw_figure(records: list[Record], path: Path, metric: str = "mae", title: s
             references[label.target_size][name] = Reference(error, like=_name(label))
     return plot_scaling_curves(
         [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
-        quantity=f"test {metric.upper()} of {records[0].property.replace('_', ' ')}",
-        unit=records[0].unit,
+        quantity=f"test {metric.upper()} of {results.records[0].property.replace('_', ' ')}",
+        unit=results.records[0].unit,
         title=title,
         path=path,
     )
@@ -180,20 +164,19 @@ def _name(label: CurveLabel) -> str:
     return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}".strip()
 
 
-def write_report(records: list[Record], folder: Path, metric: str = "mae", title: str = "") -> dict[str, Any]:
+def write_report(results: Results, folder: Path, title: str = "") -> dict[str, Any]:
     """Write `summary.json` and `scaling_law.png`.
 
     Args:
-        records: The records of one property.
+        results: The records of one property.
         folder: Where to.
-        metric: Error of the curves.
         title: Heading of the figure.
 
     Returns:
         The summary.
     """
-    summary = summarize(records, metric)
+    summary = summarize(results)
     write_json(folder / "summary.json", summary)
-    if group_curves(records):
-        draw_figure(records, folder / "scaling_law.png", metric, title)
+    if results.curves:
+        draw_figure(results, folder / "scaling_law.png", title)
     return summary

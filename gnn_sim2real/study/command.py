@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.files import write_json
-from gnn_sim2real.scaling.records import read_records, read_results
+from gnn_sim2real.scaling.curves import Results
+from gnn_sim2real.scaling.records import Record, read_records, read_results
 from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
@@ -128,13 +129,10 @@ def _report_again(words: list[str], console: Console) -> int:
 
 def _report(config: StudyConfig, console: Console) -> None:
     """Print the table and the law, write the files."""
-    from gnn_sim2real.study.stage import Stage
-    from gnn_sim2real.study.tracking import log_report
-
     records = read_results(config.records)
-    summary = write_report(records, config.folder, config.metric, config.title)
-    if config.overlays and (project := Stage("finetune", config).wandb_project):
-        log_report(project, config.folder, records, summary["laws"])
+    summary = write_report(Results(records, config.metric), config.folder, config.title)
+    if config.overlays:
+        _track(config, records, summary["laws"])
     unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
     name = summary["property"].replace("_", " ")
     # Escaped, or rich takes the unit for one of its style tags.
@@ -163,6 +161,15 @@ def _report(config: StudyConfig, console: Console) -> None:
     console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
 
 
+def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]]) -> None:
+    """Give the report to W&B, where an overlay asks for it."""
+    from gnn_sim2real.study.stage import Stage
+    from gnn_sim2real.study.tracking import log_report
+
+    if project := Stage("finetune", config).wandb_project:
+        log_report(project, config.folder, records, laws)
+
+
 def publish(config: StudyConfig, path: Path) -> None:
     """Write a study's result as two files that can be committed or sent: summary with every cell, and the figure.
 
@@ -175,8 +182,9 @@ def publish(config: StudyConfig, path: Path) -> None:
     versions = sorted({json.dumps(record.provenance["versions"], sort_keys=True) for record in records})
     study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
-    write_json(path.with_suffix(".json"), content | summarize(records, config.metric))
-    draw_figure(records, path.with_suffix(".png"), config.metric, config.title)
+    results = Results(records, config.metric)
+    write_json(path.with_suffix(".json"), content | summarize(results))
+    draw_figure(results, path.with_suffix(".png"), config.title)
 
 
 def _source(row: dict[str, Any]) -> str:

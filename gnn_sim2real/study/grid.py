@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, Literal, get_args
 
 from gnn_sim2real.baselines import BaselineName
-from gnn_sim2real.transfer import NEED_PRETRAINED, Policy
+from gnn_sim2real.policies import NEED_PRETRAINED, Policy
 
 FINE_TUNING_POLICIES: tuple[str, ...] = get_args(Policy)
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
@@ -24,7 +24,7 @@ class Axes:
         seed: Numbers of the nested subsets; a seed also fixes initialization and order.
         split: Numbers of the test part.
         policy: How the measurements are used: fine-tuning policies (none, encoder, gradual, l2_start, difference,
-            affine; see `gnn_sim2real.transfer`) and baselines (extra_trees, extra_trees_with_source, calibrated_source,
+            affine; see `gnn_sim2real.policies`) and baselines (extra_trees, extra_trees_with_source, calibrated_source,
             frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
             `gnn_sim2real.baselines`).
     """

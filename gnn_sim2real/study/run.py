@@ -22,7 +22,7 @@ from gnn_sim2real.study.cells import describe
 from gnn_sim2real.study.config import RunOptions, StudyConfig, keep_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
-from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, load_plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.schedule import Schedule
 
@@ -70,11 +70,13 @@ def plan_study(study: StudyConfig, resolver: Resolver) -> Plan:
         study: The study.
         resolver: Of the same study.
     """
-    plan = make_plan(study, resolver)
+    plan = kept_plan(study, resolver)
+    if plan is None:
+        plan = make_plan(study, resolver)
+        keep_plan(plan, study)
     keep_config(study)
     for stage in (resolver.pretrain, resolver.finetune, resolver.scratch):
         stage.keep_config()
-    keep_plan(plan, study)
     return plan
 
 

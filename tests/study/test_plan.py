@@ -1,0 +1,86 @@
+"""A plan that is kept, and when it may be taken again."""
+
+import pytest
+import yaml
+
+from gnn_sim2real.study.config import load_kept_config, read_study
+from gnn_sim2real.study.plan import keep_plan, kept_plan, load_plan, make_plan
+from gnn_sim2real.study.resolve import Resolver
+from gnn_sim2real.study.run import plan_study
+
+
+def read(folder):
+    study, _ = read_study([str(folder / "study.yaml")], [])
+    return study, Resolver(study)
+
+
+def edit(path, change):
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def plain(plan):
+    """Keys and points; the points' architectures are other objects in another reading."""
+    return [(job.key, repr(job.point), job.model) for job in plan.cells], {
+        key: (repr(job.point), job.is_pretraining) for key, job in plan.models.items()
+    }
+
+
+def several_grids(content):
+    wide, narrow = (
+        {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": dim, "num_layers": 2}} for dim in (16, 8)
+    )
+    content["axes"] = [
+        content["axes"],
+        {"source_size": [0, 10], "target_size": [12], "seed": [0], "split": [0, 1], "architecture": [wide, narrow]},
+    ]
+
+
+def test_a_kept_plan_is_the_one_that_would_be_made(study_files):
+    edit(study_files / "study.yaml", several_grids)
+    study, resolver = read(study_files)
+    made = plan_study(study, resolver)
+    study, resolver = read(study_files)
+    kept = kept_plan(study, resolver)
+    assert kept is not None
+    assert plain(kept) == plain(made) == plain(make_plan(study, resolver))
+    assert load_kept_config(study.folder).grids == study.grids
+    assert len(load_plan(study.folder)) == len(made.cells) == 21 + 8
+
+
+def other_axis(folder):
+    edit(folder / "study.yaml", lambda content: content["axes"]["seed"].append(2))
+
+
+def other_setting(folder):
+    edit(folder / "finetune.yaml", lambda content: content["trainer"].update(max_epochs=5))
+
+
+def other_source(folder):
+    table = folder / "source.csv"
+    table.write_text(table.read_text() + "*CCCCCCCCCCCCCCCO*,1.0\n")
+
+
+def other_threads(folder):
+    edit(folder / "study.yaml", lambda content: content.update(threads=2))
+
+
+@pytest.mark.parametrize("change", [other_axis, other_setting, other_source, other_threads])
+def test_what_changes_a_key_makes_a_new_plan(study_files, change):
+    study, resolver = read(study_files)
+    keep_plan(make_plan(study, resolver), study)
+    assert kept_plan(study, resolver) is not None
+    change(study_files)
+    study, resolver = read(study_files)
+    assert kept_plan(study, resolver) is None
+    assert plain(plan_study(study, resolver)) == plain(make_plan(study, resolver))
+
+
+def test_what_changes_no_key_is_kept_beside_the_old_plan(study_files):
+    study, resolver = read(study_files)
+    plan_study(study, resolver)
+    edit(study_files / "study.yaml", lambda content: content.update(title="Another title"))
+    study, resolver = read(study_files)
+    plan_study(study, resolver)
+    assert load_kept_config(study.folder).title == "Another title"
