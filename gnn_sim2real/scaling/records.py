@@ -199,18 +199,20 @@ def provenance(seconds: float) -> dict[str, Any]:
     }
 
 
-def write_record(folder: Path, record: Record, errors: Mapping[str, float]) -> Path:
+def write_record(folder: Path, record: Record, errors: Mapping[str, float] | None) -> Path:
     """Write a record and its sidecar, each whole or not at all; the record comes last.
 
     Args:
         folder: Where the study's records are.
         record: The record.
-        errors: Absolute error of each test material by hashed identity: no spelling, no measured value.
+        errors: Absolute error of each test material by hashed identity: no spelling, no measured value. None where
+            they are not known: then there is no sidecar.
 
     Returns:
         The record's file.
     """
-    write_json(folder / f"{record.key}.errors.json", dict(errors))
+    if errors is not None:
+        write_json(folder / f"{record.key}.errors.json", dict(errors))
     path = folder / f"{record.key}.json"
     write_json(path, {"format": RECORD_FORMAT} | asdict(record))
     return path

@@ -1,7 +1,5 @@
 """`gnn-sim2real study run | status | report`."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.curves import Results
-from gnn_sim2real.scaling.records import Record, read_records, read_results
-from gnn_sim2real.scaling.report import draw_figure, summarize, write_report
+from gnn_sim2real.scaling.records import Record, read_results
+from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
@@ -28,6 +25,7 @@ run     computes all cells of the study that have no record yet, then reports; t
           --shard i/N                           one of N parts, e.g. as one job of a SLURM array
           --dry-run                             says what would be computed and how long it would take
           --retry-failed                        tries cells again that failed before
+          --known FILE.json                     takes over the cells of a published result
 status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
 report  table, scaling law in words, scaling_law.png and summary.json from the records that are there
 
@@ -68,6 +66,10 @@ def _run(words: list[str], console: Console) -> int:
 
         say_plan(study, options, console)
         return 0
+    if options.known is not None:
+        from gnn_sim2real.study.published import take_over
+
+        console.print(f"{take_over(options.known, study.records)} records taken over from {options.known}")
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(study.records.glob("*.json")):
@@ -123,6 +125,8 @@ def _report_again(words: list[str], console: Console) -> int:
     config = load_kept_config(arguments.folder)
     _report(config, console)
     if arguments.publish:
+        from gnn_sim2real.study.published import publish
+
         publish(config, arguments.publish)
     return 0
 
@@ -168,23 +172,6 @@ def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]
 
     if project := Stage("finetune", config).wandb_project:
         log_report(project, config.folder, records, laws)
-
-
-def publish(config: StudyConfig, path: Path) -> None:
-    """Write a study's result as two files that can be committed or sent: summary with every cell, and the figure.
-
-    Args:
-        config: The study.
-        path: The files, without their endings.
-    """
-    records = read_records(config.records)
-    cells = [asdict(record.cell) | {"key": record.key, "metrics": dict(record.metrics)} for record in records]
-    versions = sorted({json.dumps(record.provenance["versions"], sort_keys=True) for record in records})
-    study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
-    content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
-    results = Results(records, config.metric)
-    write_json(path.with_suffix(".json"), content | summarize(results))
-    draw_figure(results, path.with_suffix(".png"), config.title)
 
 
 def _source(row: dict[str, Any]) -> str:

@@ -119,11 +119,13 @@ class RunOptions:
         shard: The part that this run computes; all unless given.
         retry_failed: Whether jobs that failed before are tried again.
         dry_run: Whether to say what would be computed, and how long it would take, instead.
+        known: A published result, whose cells are not computed again.
     """
 
     shard: Shard | None = None
     retry_failed: bool = False
     dry_run: bool = False
+    known: Path | None = None
 
 
 def study_parser() -> ArgumentParser:
@@ -141,6 +143,13 @@ def study_parser() -> ArgumentParser:
     parser.add_argument("--retry-failed", action="store_true", help="try cells again that failed before")
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be computed and how long it would take, and stop"
+    )
+    parser.add_argument(
+        "--known",
+        type=str | None,
+        default=None,
+        metavar="FILE",
+        help="a published result of this study (the JSON of `study report --publish`): its cells are taken over",
     )
     return parser
 
@@ -178,7 +187,8 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     config.models = str(Path(config.models).resolve()) if config.models else ""
     config.overlays = [str(Path(each).resolve()) for each in [*config.overlays, *map(str, overlays)]]
     shard = Shard.parse(settings.shard) if settings.shard else None
-    return config, RunOptions(shard, settings.retry_failed, settings.dry_run)
+    known = Path(settings.known) if settings.known else None
+    return config, RunOptions(shard, settings.retry_failed, settings.dry_run, known)
 
 
 def _check_numbers(config: StudyConfig) -> None:

@@ -1,0 +1,76 @@
+"""A study's result as two files that can be committed or sent, and taken over by whoever goes on with the study."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from gnn_sim2real.files import write_json
+from gnn_sim2real.scaling.curves import Results
+from gnn_sim2real.scaling.records import Cell, Record, has_record, read_records, write_record
+from gnn_sim2real.scaling.report import draw_figure, summarize
+from gnn_sim2real.study.config import StudyConfig
+
+
+def publish(config: StudyConfig, path: Path) -> None:
+    """Write summary, every cell and the figure: PATH.json and PATH.png.
+
+    Args:
+        config: The study.
+        path: The files, without their endings.
+    """
+    records = read_records(config.records)
+    cells = [
+        asdict(record.cell)
+        | {"key": record.key, "metrics": dict(record.metrics), "seconds": record.provenance.get("seconds")}
+        for record in records
+    ]
+    versions = sorted({json.dumps(record.provenance.get("versions"), sort_keys=True) for record in records})
+    study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
+    content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
+    results = Results(records, config.metric)
+    write_json(path.with_suffix(".json"), content | summarize(results))
+    draw_figure(results, path.with_suffix(".png"), config.title)
+
+
+def take_over(path: Path, folder: Path) -> int:
+    """Write the cells of a published result as records, without the errors on each test material, which it lacks.
+
+    Their keys say whether they belong to a study: a cell of another configuration, other data or another version of
+    the code is never asked for.
+
+    Args:
+        path: The JSON of `publish`.
+        folder: Folder of the records; those that are there stay.
+
+    Returns:
+        Number of records written.
+
+    Raises:
+        ValueError: If the file is not there or is something else.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
+    try:
+        content = json.loads(path.read_text())
+        versions = content["versions"][0] if len(content["versions"]) == 1 else None
+        names = Cell.__dataclass_fields__
+        records = [
+            Record(
+                key=each["key"],
+                cell=Cell(**{name: each[name] for name in names}),
+                property=content["property"],
+                unit=content["unit"],
+                metrics=each["metrics"],
+                data={},
+                provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
+            )
+            for each in content["cells"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
+        ) from error
+    missing = [record for record in records if not has_record(folder, record.key)]
+    for record in missing:
+        write_record(folder, record, None)
+    return len(missing)

@@ -1,0 +1,68 @@
+"""Results that are published, and taken over by whoever goes on."""
+
+import json
+import shutil
+
+import pytest
+from studies import NUM_CELLS, results
+
+from gnn_sim2real.cli import main
+
+
+@pytest.fixture
+def published(undisturbed, tmp_path):
+    path = tmp_path / "published"
+    assert main(["study", "report", str(undisturbed), "--publish", str(path)]) == 0
+    return path.with_suffix(".json")
+
+
+def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_path, capfd):
+    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "again")]
+    content = json.loads(published.read_text())
+    left_out = [cell["key"] for cell in content["cells"] if cell["policy"] == "extra_trees"]
+    content["cells"] = [cell for cell in content["cells"] if cell["key"] not in left_out]
+    published.write_text(json.dumps(content))
+    assert main([*words, "--known", str(published)]) == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    assert f"{NUM_CELLS - 2} records taken over" in printed
+    assert f"2 cells computed, {NUM_CELLS - 2} were there, 0 failed" in printed
+    first, second = (
+        {
+            path.stem: json.loads(path.read_text())
+            for path in (folder / "records").glob("*.json")
+            if "." not in path.stem
+        }
+        for folder in (undisturbed, tmp_path / "again")
+    )
+    assert first.keys() == second.keys()
+    for key in first:
+        for entry in ("cell", "metrics", "property", "unit"):
+            assert first[key][entry] == second[key][entry]
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (undisturbed, tmp_path / "again")]
+    assert summaries[0] == summaries[1]
+    again = tmp_path / "published_again"
+    assert main(["study", "report", str(tmp_path / "again"), "--publish", str(again)]) == 0
+    cells = {cell["key"]: cell["metrics"] for cell in json.loads(again.with_suffix(".json").read_text())["cells"]}
+    assert cells == {key: content["metrics"] for key, content in first.items()}
+
+
+def test_records_that_are_there_stay(undisturbed, published, tmp_path, capfd):
+    shutil.copytree(undisturbed, tmp_path / "copy")
+    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "copy")]
+    assert main([*words, "--known", str(published)]) == 0
+    assert "0 records taken over" in capfd.readouterr().out
+    assert results(tmp_path / "copy") == results(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "there is no published result"), ("{}", "is no published result of a study"), ("[1", "is no published")],
+)
+def test_something_else_is_refused(undisturbed, tmp_path, capfd, content, sentence):
+    path = tmp_path / "other.json"
+    if content is not None:
+        path.write_text(content)
+    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "new")]
+    assert main([*words, "--known", str(path)]) == 2
+    assert sentence in " ".join(capfd.readouterr().err.split())
+    assert not (tmp_path / "new" / "records").exists()
