@@ -40,7 +40,8 @@ class CellRunner:
         torch.set_num_threads(study.threads)
         self.study = study
         self.resolver = resolver or Resolver(study)
-        self.claims, self.failures = Claims(study.claims), Failures(study.failures)
+        self.claims, self.model_claims = Claims(study.claims), Claims(study.model_claims)
+        self.failures = Failures(study.failures)
         quiet_tasks()
 
     def read_data(self) -> None:
@@ -61,7 +62,8 @@ class CellRunner:
         """
         if self.resolver.is_done(job):
             return "cached"
-        with self.claims.hold(job.key) as held:
+        claims = self.model_claims if job.is_pretraining else self.claims
+        with claims.hold(job.key) as held:
             if not held:
                 return "elsewhere"
             if self.resolver.is_done(job):  # the other process ended between the look and the claim

@@ -85,6 +85,11 @@ class StudyConfig:
         """Folder of what is in work."""
         return self.folder / "claims"
 
+    @property
+    def model_claims(self) -> Path:
+        """Folder of the pretrainings that are in work, in whichever of the studies that share the models."""
+        return Path(self.models) / "claims" if self.models else self.claims
+
 
 @dataclass(frozen=True)
 class Shard:

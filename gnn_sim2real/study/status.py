@@ -61,6 +61,9 @@ def get_status(study: StudyConfig) -> Status:
     done = plan["key"].isin(present.records)
     failed = ~done & (plan["key"].isin(failures) | plan["model"].isin(failures))
     claims = Claims(study.claims).running()
+    if study.models:
+        needed = set(plan["model"].dropna())
+        claims += [claim for claim in Claims(study.model_claims).running() if claim.key in needed]
     in_work = plan["key"].isin({claim.key for claim in claims})
     models = set(plan["model"].dropna().unique())
     policies = plan["policy"].groupby(plan["policy"]).size()

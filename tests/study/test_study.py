@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from studies import NUM_CELLS, results
+from studies import NUM_CELLS, results, start_study
 
 from gnn_sim2real.cli import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
@@ -96,3 +96,16 @@ def test_a_stage_on_several_devices_is_refused(study_files, capfd):
 def test_status_of_a_folder_without_study(tmp_path, capfd):
     assert main(["study", "status", str(tmp_path)]) == 2
     assert "is not the output folder of a study" in capfd.readouterr().err
+
+
+def test_two_studies_share_their_pretrained_models_even_at_a_time(undisturbed, study_files):
+    models = study_files / "models"
+    running = [start_study(study_files, "--output", str(study_files / name), "--models", str(models)) for name in "ab"]
+    for process in running:
+        process.communicate(timeout=300)
+    assert [process.returncode for process in running] == [0, 0]
+    assert len(list(models.glob("*/model.json"))) == 8
+    assert not list((models / "claims").glob("*.json"))
+    for name in "ab":
+        assert results(study_files / name) == results(undisturbed)
+        assert not (study_files / name / "models").exists()
