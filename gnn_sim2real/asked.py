@@ -1,5 +1,6 @@
 """Materials that a user asks a prediction for: read, and turned into graphs or into a reason why not."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.featurize.featurizer import Featurizer
@@ -40,6 +42,7 @@ class AskedMaterials(ABC):
 
     predict_path: str | None
     predict_column: str
+    predict_simulated: str | None
 
     @property
     @abstractmethod
@@ -48,8 +51,13 @@ class AskedMaterials(ABC):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
-        store = GraphStore.from_graphs(each.graph for each in self._asked if each.graph is not None)
-        return make_loader(MaterialSet(store, torch.arange(len(store)), None), 256)
+        readable = [each for each in self._asked if each.graph is not None]
+        store = GraphStore.from_graphs(each.graph for each in readable if each.graph is not None)
+        simulated = None
+        if self.predict_simulated is not None:
+            names = [each.name for each in readable]
+            simulated = read_simulated(Path(self.predict_simulated), self.predict_heading, names)
+        return make_loader(MaterialSet(store, torch.arange(len(store)), None, simulated), 256)
 
     @property
     def predict_heading(self) -> str:
@@ -90,6 +98,35 @@ def read_column(path: Path, column: str) -> list[Material]:
         )
     cells = [cell if isinstance(cell, str) else "" for cell in frame[column]]
     return [Material(cell, cell) for cell in cells]
+
+
+def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
+    """Read the simulated value of each material, for a model that corrects it.
+
+    Args:
+        path: A table with the columns `heading` and `simulated`, in the unit in which the model answers.
+        heading: Column of the names.
+        names: The materials.
+
+    Returns:
+        float32, (num_materials, 1).
+
+    Raises:
+        ValueError: If there is no such column, or a material has no value.
+    """
+    frame = read_table(path)
+    for column in (heading, "simulated"):
+        if column not in frame:
+            raise ValueError(
+                f"{path} has no column {column!r}, only {', '.join(map(str, frame.columns))}; "
+                f"`predict_simulated` takes a table with the columns {heading!r} and 'simulated'"
+            )
+    values = dict(zip(frame[heading], frame["simulated"], strict=True))
+    found = [values.get(name) for name in names]
+    for name, value in zip(names, found, strict=True):
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{path} has no simulated value of {name!r}: it has {value!r}; add the number")
+    return torch.tensor(found, dtype=torch.float32).unsqueeze(1)
 
 
 def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: str) -> list[Asked]:

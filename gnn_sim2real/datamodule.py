@@ -53,6 +53,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             split of the target.
         predict_path: Table of materials to predict, for `gnn-sim2real predict`.
         predict_column: Its column with the materials.
+        predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
+            `difference` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
     """
 
     kind: ClassVar[str] = "repeat_unit"
@@ -71,6 +73,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         remove: Literal["test", "all"] = "test",
         predict_path: str | None = None,
         predict_column: str = "smiles",
+        predict_simulated: str | None = None,
     ) -> None:
         super().__init__()
         self.size, self.seed, self.split = size, seed, split
@@ -78,6 +81,7 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         self.validation_fraction, self.batch_size = validation_fraction, batch_size
         self.exclude, self.remove = exclude, remove
         self.predict_path, self.predict_column = predict_path, predict_column
+        self.predict_simulated = predict_simulated
 
     @abstractmethod
     def load_table(self) -> CleanTable:

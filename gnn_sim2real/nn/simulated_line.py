@@ -54,7 +54,7 @@ class SimulatedLine(nn.Module):
         """
         if simulated is None or bool(simulated.isnan().any()):
             raise ValueError(
-                "this model corrects simulated values, and some of the materials have none; give a data set that has "
-                "them (`require_simulated: true` puts the others aside)"
+                "this model corrects simulated values, and some of the materials have none; give them to a prediction "
+                "as `--data.predict_simulated TABLE`, and put crystals without one aside by `require_simulated: true`"
             )
         return simulated * self.slope + self.offset

@@ -90,3 +90,25 @@ def test_simulated_values_reach_the_batches():
     batch = data.part("train")[torch.arange(8)]
     assert torch.equal(batch.simulated, data.simulated[batch.row])
     torch.testing.assert_close(batch.simulated, 1.3 * batch.targets - 0.5)
+
+
+def test_predicts_from_a_table_of_simulated_values(source_folder, tmp_path):
+    data = Simulated()
+    trainer, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="affine"), data)
+    asked, table = tmp_path / "asked.csv", tmp_path / "simulated.csv"
+    asked.write_text("smiles\n*CCO*\n*C(\n*CCS*\n")
+    table.write_text("smiles,simulated\n*CCS*,1.5\n*CCO*,1.0\n")
+    wanted = Simulated(predict_path=str(asked), predict_simulated=str(table))
+    (found,) = trainer.predict(module, datamodule=wanted)
+    line = module.network.line
+    table.write_text("smiles,simulated\n*CCS*,2.5\n*CCO*,2.0\n")
+    (more,) = trainer.predict(module, datamodule=Simulated(predict_path=str(asked), predict_simulated=str(table)))
+    torch.testing.assert_close(more - found, line.slope.expand(2, 1))
+    for content, sentence in (
+        ("smiles,simulated\n*CCO*,1.0\n", r"has no simulated value of '\*CCS\*'"),
+        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", "has no simulated value of"),
+        ("smiles,value\n*CCO*,1.0\n", "has no column 'simulated', only smiles, value; `predict_simulated` takes"),
+    ):
+        table.write_text(content)
+        with pytest.raises(ValueError, match=sentence):
+            trainer.predict(module, datamodule=Simulated(predict_path=str(asked), predict_simulated=str(table)))
