@@ -1,6 +1,8 @@
 """The Materials Project: crystals relaxed by density functional theory, with PBE gaps and formation energies."""
 
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +10,9 @@ from datamodules.registry import find_file
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_table import CrystalFile
+
+if TYPE_CHECKING:
+    import pandas
 
 PROPERTIES = {
     "band_gap": Property("band_gap", "eV", column="band_gap_pbe", lower=-1e-6),
@@ -64,8 +69,7 @@ class MaterialsProjectTables(CrystalDataModule):
 
     def load_table(self) -> CleanTable:
         """Read the labels; vacuum-padded cells and labels without a structure are put aside."""
-        file = find_file("mp_labels", self.labels_path)
-        frame = read_table(file, ["material_id", *(str(each.column) for each in PROPERTIES.values())])
+        frame = materials_project_labels(self.labels_path)
         names = frame["material_id"].tolist()
         reasons = self.refuse(names)
         energy = frame["e_form"].to_numpy(np.float64)
@@ -79,7 +83,7 @@ class MaterialsProjectTables(CrystalDataModule):
             material_column="material_id",
             properties=[PROPERTIES[name] for name in self.asked],
             identity=str,
-            source=file.name,
+            source=find_file("mp_labels", self.labels_path).name,
             refused_before=reasons,
         )
         return self.with_structures(table)
@@ -92,6 +96,27 @@ def materials_project_structures(path: str | None = None) -> Structures:
         path: Your own copy of `mp_structures.parquet`.
     """
     file = find_file("mp_structures", path)
+    return _read_structures(file, _state(file))
+
+
+def materials_project_labels(path: str | None = None) -> "pandas.DataFrame":
+    """Labels of the Materials Project, one row a crystal; shared, so not to be changed.
+
+    Args:
+        path: Your own copy of `mp_labels.parquet`.
+    """
+    file = find_file("mp_labels", path)
+    return _read_labels(file, _state(file))
+
+
+def _state(file: Path) -> tuple[int, int]:
+    return file.stat().st_size, file.stat().st_mtime_ns
+
+
+# A source, its target and what else is excluded from it are modules of their own, all on the same two files: each is
+# read once, unless it changed meanwhile.
+@lru_cache(maxsize=1)
+def _read_structures(file: Path, state: tuple[int, int]) -> Structures:
     frame = read_table(file, ["material_id", "reduced_formula", "nsites", "volume"])
     num_sites = frame["nsites"].to_numpy(np.int64)
     return Structures(
@@ -101,6 +126,11 @@ def materials_project_structures(path: str | None = None) -> Structures:
         num_sites=num_sites,
         volumes=frame["volume"].to_numpy(np.float64) / num_sites,
     )
+
+
+@lru_cache(maxsize=1)
+def _read_labels(file: Path, state: tuple[int, int]) -> "pandas.DataFrame":
+    return read_table(file, ["material_id", "reduced_formula", "band_gap_pbe", "e_form", "is_lowest_polymorph"])
 
 
 def padded_cells(structures: Structures) -> dict[str, str]:

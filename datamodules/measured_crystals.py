@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.materials_project import MAX_FORMATION_ENERGY, materials_project_structures, padded_cells
+from datamodules.materials_project import (
+    MAX_FORMATION_ENERGY,
+    materials_project_labels,
+    materials_project_structures,
+    padded_cells,
+)
 from datamodules.registry import find_file, find_table
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
@@ -138,8 +143,7 @@ class MeasuredCrystals(CrystalDataModule):
     @cached_property
     def _labels(self) -> "pandas.DataFrame":
         """Labels of the crystals that have a structure, by material id."""
-        columns = ["material_id", "reduced_formula", "band_gap_pbe", "e_form", "is_lowest_polymorph"]
-        labels = read_table(find_file("mp_labels", self.labels_path), columns)
+        labels = materials_project_labels(self.labels_path)
         labels = labels[~(labels["e_form"] > MAX_FORMATION_ENERGY)].set_index("material_id")
         return labels[labels.index.isin(self.row_of)]
 

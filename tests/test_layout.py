@@ -14,7 +14,7 @@ PACKAGES = ("gnn_sim2real", "datamodules")
 MAX_LINES = 300
 
 LEVELS = (
-    ("errors", "units", "progress", "files", "logs", "metrics", "baselines"),
+    ("errors", "units", "progress", "files", "logs", "metrics", "baselines", "policies"),
     ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
     ("graph", "tables"),
     ("store", "cleaning", "splits", "featurize", "nn"),

@@ -1,5 +1,6 @@
 """What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -164,18 +165,21 @@ def _name(label: CurveLabel) -> str:
     return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}".strip()
 
 
-def write_report(results: Results, folder: Path, title: str = "") -> dict[str, Any]:
+def write_report(
+    results: Results, folder: Path, title: str = "", data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write `summary.json` and `scaling_law.png`.
 
     Args:
         results: The records of one property.
         folder: Where to.
         title: Heading of the figure.
+        data: Cards of source and target, to stand in the summary.
 
     Returns:
         The summary.
     """
-    summary = summarize(results)
+    summary = summarize(results) | ({"data": data} if data else {})
     write_json(folder / "summary.json", summary)
     if results.curves:
         draw_figure(results, folder / "scaling_law.png", title)

@@ -1,20 +1,13 @@
 """`gnn-sim2real study run | status | report`."""
 
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentParser
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from gnn_sim2real.scaling.curves import Results
-from gnn_sim2real.scaling.records import Record, read_results
-from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
-from gnn_sim2real.units import format_unit
+from gnn_sim2real.study.report import say_report
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
        gnn-sim2real study status DIR
@@ -73,7 +66,7 @@ def _run(words: list[str], console: Console) -> int:
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(study.records.glob("*.json")):
-        _report(study, console)
+        say_report(study, console)
     if outcomes["failed"]:
         _say_failures(study, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)
@@ -123,68 +116,9 @@ def _report_again(words: list[str], console: Console) -> int:
     parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
     arguments = parser.parse_args(words)
     config = load_kept_config(arguments.folder)
-    _report(config, console)
+    say_report(config, console)
     if arguments.publish:
         from gnn_sim2real.study.published import publish
 
         publish(config, arguments.publish)
     return 0
-
-
-def _report(config: StudyConfig, console: Console) -> None:
-    """Print the table and the law, write the files."""
-    records = read_results(config.records)
-    summary = write_report(Results(records, config.metric), config.folder, config.title)
-    if config.overlays:
-        _track(config, records, summary["laws"])
-    unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
-    name = summary["property"].replace("_", " ")
-    # Escaped, or rich takes the unit for one of its style tags.
-    title = escape(f"Test {config.metric.upper()} of {name}{unit}, mean and 90 % interval over splits and seeds")
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
-    for heading in ("m", "model", "source n", config.metric.upper(), "R2", "runs"):
-        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
-    for row in summary["rows"]:
-        error, r2 = row[config.metric], row.get("r2")
-        interval = "" if error["low"] is None else f" [{error['low']:.4f}, {error['high']:.4f}]"
-        table.add_row(
-            str(row["target_size"]),
-            model_name(row),
-            _source(row),
-            f"{error['mean']:.4f}{interval}",
-            f"{r2['mean']:.3f}" if r2 else "",
-            f"{row[config.metric]['num_repeats']}",
-        )
-    console.print(table)
-    for law in summary["laws"]:
-        if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
-            continue
-        console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
-    if not summary["laws"]:
-        console.print("no scaling law yet: it needs at least four source sizes")
-    console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
-
-
-def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]]) -> None:
-    """Give the report to W&B, where an overlay asks for it."""
-    from gnn_sim2real.study.stage import Stage
-    from gnn_sim2real.study.tracking import log_report
-
-    if project := Stage("finetune", config).wandb_project:
-        log_report(project, config.folder, records, laws)
-
-
-def _source(row: dict[str, Any]) -> str:
-    """Source size, or what a row has in place of one."""
-    if row["source_size"]:
-        return f"{row['source_size']:,}"
-    return "from scratch" if row["policy"] == "none" else "-"
-
-
-def model_name(row: dict[str, Any]) -> str:
-    """What a row of the table is about, in words."""
-    policy, architecture = str(row["policy"]), str(row["architecture"])
-    if policy == "none":
-        return f"{architecture}, fine-tuned" if row.get("source_size", 1) else architecture
-    name = policy.replace("_", " ")
-    return f"{architecture}, {name}" if architecture else name

@@ -1,6 +1,7 @@
 """The grid of a study: its axes, and the cells they make."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
@@ -85,30 +86,37 @@ class Family:
         return self.points[0].source_size != 0
 
 
-def families(axes: Axes, shared_by_splits: bool) -> list[Family]:
-    """All cells, grouped by the pretrained model they share; whole curves come first.
+def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
+    """All cells, grouped by the pretrained model they share, of all grids together; whole curves come first.
 
     Args:
-        axes: The axes.
+        grids: The axes of each grid.
         shared_by_splits: Whether the source is the same in every split.
 
     Raises:
         ValueError: If a policy needs a pretrained model and there is none.
     """
-    architectures: list[dict[str, Any] | None] = [*axes.architecture] or [None]
-    groups = [axes.split] if shared_by_splits else [[split] for split in axes.split]
-    found = []
-    for seed, splits, architecture, source_size in product(
-        axes.seed, groups, architectures, sorted(axes.source_size, key=_order)
-    ):
-        first = architecture is architectures[0]
-        points = [point for split in splits for point in _points(axes, architecture, source_size, seed, split, first)]
-        if points:
-            found.append(Family(tuple(points)))
+    found: dict[tuple[Any, ...], list[Point]] = {}
+    for axes in grids:
+        _require_sources(axes)
+        architectures: list[dict[str, Any] | None] = [*axes.architecture] or [None]
+        groups = [axes.split] if shared_by_splits else [[split] for split in axes.split]
+        for seed, splits, architecture, source_size in product(
+            axes.seed, groups, architectures, sorted(axes.source_size, key=_order)
+        ):
+            first = architecture is architectures[0]
+            spelled = json.dumps(architecture, sort_keys=True)
+            family = found.setdefault((spelled, source_size, seed, None if shared_by_splits else splits[0]), [])
+            family += [
+                point for split in splits for point in _points(axes, architecture, source_size, seed, split, first)
+            ]
+    return [Family(tuple(points)) for points in found.values() if points]
+
+
+def _require_sources(axes: Axes) -> None:
     needy = [policy for policy in axes.policy if policy in (*NEED_PRETRAINED, *SOURCE_BASELINES)]
     if needy and set(axes.source_size) == {0}:
         raise ValueError(f"the policy {needy[0]!r} needs a pretrained model, but `source_size` has only 0; add a size")
-    return found
 
 
 def _points(

@@ -111,7 +111,7 @@ def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
 
 def _points(study: StudyConfig, resolver: Resolver) -> list[Point]:
     shared = resolver.pretrain.data.remove == "all"
-    return [point for axes in study.grids for family in families(axes, shared) for point in family.points]
+    return [point for family in families(study.grids, shared) for point in family.points]
 
 
 def _grid(study: StudyConfig) -> str:

@@ -138,6 +138,7 @@ def test_graphs_are_those_of_the_structures():
 def test_structures_are_not_read_once_the_graphs_are_cached():
     data = MaterialsProjectTables(["band_gap"])
     _ = data.store
+    materials_project._read_structures.cache_clear()  # as in another process
     again = MaterialsProjectTables(["band_gap", "formation_energy"], max_sites=3, validation_fraction=0)
     _ = again.store, again.parts, again.key_content(), again.card()
     assert "crystals" not in again.structures.crystals.__dict__

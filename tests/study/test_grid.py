@@ -20,7 +20,7 @@ ALL_POLICIES = [
 
 
 def points(axes, shared=False):
-    return [point for family in families(axes, shared) for point in family.points]
+    return [point for family in families([axes], shared) for point in family.points]
 
 
 @given(
@@ -63,7 +63,7 @@ def test_baselines_without_a_network_are_not_repeated_for_each_architecture():
 
 
 def test_a_family_shares_one_pretrained_model():
-    for family in families(Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["none", "encoder"]), False):
+    for family in families([Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["none", "encoder"])], False):
         assert len({(point.source_size, point.seed, point.split) for point in family.points}) == 1
 
 
@@ -84,3 +84,15 @@ def test_axes_that_make_no_grid_are_refused(axes, sentence):
 def test_a_policy_that_needs_a_source_says_so():
     with pytest.raises(ValueError, match="'encoder' needs a pretrained model"):
         families(Axes([0], [10], policy=["encoder"]), False)
+
+
+def test_grids_that_share_a_model_use_it_up_together():
+    whole = Axes([0, 50, "all"], [10, 20], [0, 1], policy=["none", "encoder"])
+    more = Axes([0, "all"], [10], [0, 1], policy=["affine"])
+    other = Axes([50], [10], [0, 1], architecture=[{"class_path": "other"}])
+    found = families([whole, more, other], False)
+    assert len(found) == 2 * 3 + 2
+    shared = {(family.points[0].source_size, family.points[0].seed): family for family in found[:6]}
+    assert [point.policy for point in shared["all", 1].points] == ["none", "none", "encoder", "encoder", "affine"]
+    assert [point.policy for point in shared[50, 1].points] == ["none", "none", "encoder", "encoder"]
+    assert all(family.points[0].architecture_name == "other" for family in found[6:])
