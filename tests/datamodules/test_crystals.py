@@ -20,7 +20,7 @@ from crystals import (
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
-from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals
+from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals, materials_project
 from gnn_sim2real.featurize.crystal import crystal_graph
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.study import baseline_cell

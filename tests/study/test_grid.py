@@ -83,7 +83,7 @@ def test_axes_that_make_no_grid_are_refused(axes, sentence):
 
 def test_a_policy_that_needs_a_source_says_so():
     with pytest.raises(ValueError, match="'encoder' needs a pretrained model"):
-        families(Axes([0], [10], policy=["encoder"]), False)
+        families([Axes([0], [10], policy=["encoder"])], False)
 
 
 def test_grids_that_share_a_model_use_it_up_together():
