@@ -4,6 +4,7 @@ import errno
 import logging
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -115,7 +116,7 @@ class CellRunner:
 
     def _pretrain(self, job: Job) -> None:
         source, stage = self.resolver.source(job.point), self.resolver.pretrain
-        checkpoint = self._checkpoint(job.key)
+        checkpoint = self._checkpoint(job)
         trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint])
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
@@ -126,7 +127,7 @@ class CellRunner:
     def _fine_tune(self, job: Job) -> None:
         target, stage = self.resolver.target(job.point), self.resolver.stage(job.point)
         config = self.resolver.config(job)
-        checkpoint = self._checkpoint(job.key)
+        checkpoint = self._checkpoint(job)
         recorder = ScalingLawCallback(str(self.study.records))
         recorder.key, recorder.config = job.key, plain(config)
         trainer, module = stage.make(config, job.key, [checkpoint, recorder])
@@ -134,8 +135,10 @@ class CellRunner:
         trainer.test(module, datamodule=target, verbose=False)
         checkpoint.discard()
 
-    def _checkpoint(self, key: str) -> EpochCheckpoint:
-        return EpochCheckpoint(self.study.folder / "unfinished" / f"{key}.ckpt", self.study.checkpoint_interval)
+    def _checkpoint(self, job: Job) -> EpochCheckpoint:
+        # Beside the model it becomes, so that another study that shares the models can go on with it.
+        shared = Path(self.study.models) if self.study.models and job.is_pretraining else self.study.folder
+        return EpochCheckpoint(shared / "unfinished" / f"{job.key}.ckpt", self.study.checkpoint_interval)
 
     def _close_loggers(self) -> None:
         for stage in (self.resolver.pretrain, self.resolver.finetune, self.resolver.scratch):
