@@ -1,16 +1,14 @@
 """Graph attention network, second version."""
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import GATv2Conv
 
-from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.bond_encoder import BondEncoder, check_heads
+from gnn_sim2real.nn.bond_encoder import check_heads
 from gnn_sim2real.nn.readout import ReadoutKind
-from gnn_sim2real.nn.residual import ResidualConvolution
+from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
 
 
-class GATv2(BondEncoder):
+class GATv2(ResidualEncoder):
     r"""Graph attention network with dynamic attention, for repeat units and molecules.
 
     .. math:: h_i \leftarrow h_i + \sum_j \alpha_{ij} W_2 h_j, \quad
@@ -54,16 +52,3 @@ class GATv2(BondEncoder):
             )
             for _ in range(num_layers)
         )
-
-    @property
-    def layers(self) -> list[nn.Module]:
-        """Embeddings, then the convolutions."""
-        return [self.embeddings, *self.convolutions]
-
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
-        """Encode repeat units or molecules."""
-        atoms, bonds = self.embed(batch)
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, batch.edge_index, bonds)
-        encoded: Tensor = self.readout(atoms, batch)
-        return encoded

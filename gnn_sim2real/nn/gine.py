@@ -1,16 +1,13 @@
 """Graph isomorphism network with edge features."""
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import GINEConv
 
-from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.bond_encoder import BondEncoder
 from gnn_sim2real.nn.readout import ReadoutKind
-from gnn_sim2real.nn.residual import ResidualConvolution
+from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
 
 
-class GINE(BondEncoder):
+class GINE(ResidualEncoder):
     r"""Graph isomorphism network with edge features, for repeat units and molecules.
 
     .. math:: h_i \leftarrow h_i + \mathrm{MLP}\big((1 + \epsilon) h_i + \sum_j \mathrm{ReLU}(h_j + e_{ij})\big)
@@ -33,19 +30,6 @@ class GINE(BondEncoder):
             ResidualConvolution(GINEConv(_mlp(hidden_dim), train_eps=True), hidden_dim, dropout)
             for _ in range(num_layers)
         )
-
-    @property
-    def layers(self) -> list[nn.Module]:
-        """Embeddings, then the convolutions."""
-        return [self.embeddings, *self.convolutions]
-
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
-        """Encode repeat units or molecules."""
-        atoms, bonds = self.embed(batch)
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, batch.edge_index, bonds)
-        encoded: Tensor = self.readout(atoms, batch)
-        return encoded
 
 
 def _mlp(dim: int) -> nn.Sequential:
