@@ -6,7 +6,6 @@ perturbed rock salt cells of random elements with 2 to 72 atoms, 28 on average a
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -18,12 +17,11 @@ from typing import Any
 import numpy as np
 import pymatgen.core
 import torch
-import torch_geometric
+from machine import processor, publish, versions
 from pymatgen.core import Lattice, Structure
 from torch import Tensor, nn
 from torch_geometric.nn import CGConv
 
-from gnn_sim2real import __version__
 from gnn_sim2real.graph import NUM_ELEMENTS, Graph, GraphBatch
 from gnn_sim2real.nn import ALIGNN, CGCNN, Encoder, MEGNet, PaiNN, Roost, SchNet
 from gnn_sim2real.nn.basis import gaussian_basis
@@ -76,19 +74,11 @@ def main() -> None:
     large, small = make_batch(arguments.batch_size), make_batch(arguments.encoder_batch_size)
     result = compare(large, arguments.rounds) | {
         "encoders": measure_encoders(small, arguments.rounds),
-        "machine": {"processor": _processor(), "system": platform.system(), "threads": torch.get_num_threads()},
-        "versions": {
-            "gnn_sim2real": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torch_geometric": torch_geometric.__version__,
-            "pymatgen": pymatgen.core.__version__,
-        },
+        "machine": {"processor": processor(), "system": platform.system(), "threads": torch.get_num_threads()},
+        "versions": versions("torch", "torch_geometric") | {"pymatgen": pymatgen.core.__version__},
         "date": datetime.now(UTC).date().isoformat(),
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     if result["ratio"] < WANTED_RATIO:
         raise SystemExit(f"CGCNN is only {result['ratio']:.2f} times as fast, at least {WANTED_RATIO:g} is wanted")
 
@@ -207,13 +197,6 @@ def _sizes(batch: GraphBatch) -> dict[str, int]:
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

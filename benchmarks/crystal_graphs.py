@@ -25,14 +25,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
-import torch_geometric
+from machine import processor, publish, seconds_of, versions
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 
 from datamodules.registry import find_file
-from gnn_sim2real import __version__
 from gnn_sim2real.featurize.crystal import SHELL_TOLERANCE, Crystal
 from gnn_sim2real.featurize.crystal_table import CrystalFile
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
@@ -80,9 +79,7 @@ def main() -> None:
         print(json.dumps(_memory(arguments.memory_of)))
         return
     result = measure(arguments.structures, arguments.rounds, arguments.batches)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     missed = [name for name, wanted in WANTED.items() if result[name] < wanted]
     missed += [name for name, allowed in ALLOWED.items() if result[name] > allowed]
     if missed:
@@ -93,7 +90,7 @@ def measure(num_structures: int, num_rounds: int, num_batches: int) -> dict[str,
     """All comparisons; seconds unless the name says otherwise."""
     crystals = CrystalFile(find_file("mp_structures"))
     featurizer = get_featurizer("crystal", cutoff=CUTOFF, max_neighbors=MAX_NEIGHBORS)
-    result: dict[str, Any] = {"read_table": _seconds(lambda: crystals.crystals)}
+    result: dict[str, Any] = {"read_table": seconds_of(lambda: crystals.crystals)}
     rows = np.random.default_rng(0).choice(len(crystals), num_structures, replace=False)
     result |= compare_graphs(crystals, featurizer, rows.tolist(), num_rounds)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,14 +103,8 @@ def measure(num_structures: int, num_rounds: int, num_batches: int) -> dict[str,
         "rounds": num_rounds,
         "num_structures": num_structures,
         "load_average": os.getloadavg()[0],
-        "machine": {"processor": _processor(), "system": platform.system(), "cores": os.cpu_count()},
-        "versions": {
-            "gnn_sim2real": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torch_geometric": torch_geometric.__version__,
-            "numpy": np.__version__,
-        },
+        "machine": {"processor": processor(), "system": platform.system(), "cores": os.cpu_count()},
+        "versions": versions("torch", "torch_geometric", "numpy"),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -133,7 +124,7 @@ def compare_graphs(crystals: CrystalFile, featurizer: Featurizer, rows: list[int
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, work in variants.items():
-            seconds[name].append(_processor_seconds(work) / (_REPEATS if name in ("graphs", "cif") else 1))
+            seconds[name].append(seconds_of(work, time.process_time) / (_REPEATS if name in ("graphs", "cif") else 1))
     ratios = {
         "graphs_ratio": _ratio(seconds["get_all_neighbors"], seconds["graphs"]),
         "cif_ratio": _ratio(seconds["pymatgen_cif"], seconds["cif"]),
@@ -154,14 +145,14 @@ def build_all(crystals: CrystalFile, featurizer: Featurizer, folder: Path) -> di
     seconds = time.perf_counter() - start
     size = sum(file.stat().st_size for file in folder.iterdir())
     time.sleep(2.5)  # a file that was only just written is checked whole once more
-    checked = _seconds(build)
+    checked = seconds_of(build)
     return {
         "all_graphs_seconds": seconds,
         "num_graphs": len(store),
         "num_edges": len(store.tensors["edge_vector"]),
         "file_bytes": size,
         "open_checked_seconds": checked,
-        "open_seconds": statistics.median(_seconds(build) for _ in range(5)),
+        "open_seconds": statistics.median(seconds_of(build) for _ in range(5)),
     }
 
 
@@ -246,25 +237,6 @@ def _each(work: Callable[[Any], object], items: list[Any]) -> None:
 
 def _ratio(slow: list[float], fast: list[float]) -> float:
     return statistics.median(theirs / ours for theirs, ours in zip(slow, fast, strict=True))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _processor_seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

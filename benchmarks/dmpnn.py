@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import processor
+from machine import processor, publish
 
 from datamodules.demo_polymers import generate_repeat_units
 from gnn_sim2real.files import default_cache_folder
@@ -76,9 +76,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
     result = measure(chemprop_python(arguments.environment), arguments.molecules, arguments.rounds)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     ratios = {threads: result["threads"][threads]["ratio"] for threads in WANTED_RATIO}
     if any(ratios[threads] < wanted for threads, wanted in WANTED_RATIO.items()):
         raise SystemExit(f"the ratios by number of threads are {ratios}, at least {WANTED_RATIO} is wanted")

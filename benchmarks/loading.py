@@ -5,25 +5,20 @@ what else runs on the machine slows both, and the ratio stays.
 """
 
 import argparse
-import json
 import platform
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch_geometric
-from machine import processor
+from machine import processor, publish, seconds_of, versions
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 
 from datamodules.demo_polymers import generate_repeat_units
-from gnn_sim2real import __version__
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.graph import to_pyg
 from gnn_sim2real.loader import MaterialSet, make_loader
@@ -50,9 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result = measure(arguments.units, arguments.batch_size, arguments.rounds)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     if result["ratio"] < WANTED_RATIO:
         raise SystemExit(f"the store is only {result['ratio']:.1f} times as fast, at least {WANTED_RATIO:g} is wanted")
 
@@ -68,7 +61,7 @@ def measure(num_units: int, batch_size: int, num_rounds: int) -> dict[str, Any]:
         path = Path(folder) / "graphs.safetensors"
         GraphStore.from_graphs(graphs).save(path)
         size = path.stat().st_size
-        open_time = min(_seconds(lambda: GraphStore.open(path)) for _ in range(5))
+        open_time = min(seconds_of(lambda: GraphStore.open(path)) for _ in range(5))
         store = GraphStore.open(path)
         ours = make_loader(MaterialSet(store, torch.arange(num_units), labels), batch_size, seed=0)
         items = [to_pyg(graph) for graph in graphs]
@@ -79,7 +72,7 @@ def measure(num_units: int, batch_size: int, num_rounds: int) -> dict[str, Any]:
         rounds = []
         for number in range(num_rounds):
             ours.sampler.set_epoch(number)
-            rounds.append((_seconds(lambda: _drain(ours)), _seconds(lambda: _drain(theirs))))
+            rounds.append((seconds_of(lambda: _drain(ours)), seconds_of(lambda: _drain(theirs))))
     return {
         "ratio": statistics.median(theirs_time / ours_time for ours_time, theirs_time in rounds),
         "store_epoch": statistics.median(ours_time for ours_time, _ in rounds),
@@ -91,13 +84,7 @@ def measure(num_units: int, batch_size: int, num_rounds: int) -> dict[str, Any]:
         "file_bytes": size,
         "open": open_time,
         "machine": {"processor": processor(), "system": platform.system(), "threads": torch.get_num_threads()},
-        "versions": {
-            "gnn_sim2real": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torch_geometric": torch_geometric.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions("torch", "torch_geometric", "numpy"),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -119,12 +106,6 @@ def _check_same_content(ours: Iterable[Any], theirs: Iterable[Any]) -> None:
 def _drain(batches: Iterable[Any]) -> None:
     for batch in batches:
         _ = batch.edge_index
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from machine import publish
 from rich.console import Console
 
 from gnn_sim2real import __version__
@@ -43,9 +44,7 @@ def main() -> None:
         result = measure(folder, math.ceil(arguments.cells / CELLS_A_SEED))
     finally:
         shutil.rmtree(folder)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     for name in ("status", "resume", "report"):
         step = result["steps"][name]
         if step["seconds"] > WANTED_SECONDS or step["gib"] > WANTED_GIB:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from machine import publish
 
 from gnn_sim2real import __version__
 
@@ -52,9 +53,7 @@ def main() -> None:
         print(json.dumps(engine_overhead(arguments.overhead)))
         return
     result = measure(arguments.rounds)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    publish(result, arguments.output)
     short = [name for name, least in WANTED.items() if result["ratio"][name] < least]
     if short or result["overhead_per_cell"] > WANTED_OVERHEAD:
         raise SystemExit(f"less than wanted: {', '.join(short) or 'the overhead of a cell'}")

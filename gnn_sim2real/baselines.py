@@ -72,11 +72,7 @@ def extra_trees(
     train = _table("features_train", features_train)
     test = _table("features_test", features_test)
     values = _column("values_train", values_train, "features_train", len(train))
-    if train.shape[1] != test.shape[1]:
-        raise ValueError(
-            f"features_train has {train.shape[1]} columns and features_test has {test.shape[1]}; "
-            "both must come from the same descriptors."
-        )
+    _require_same_columns(train, test, "descriptors")
     _require_measurements(values)
     if (source_train is None) != (source_test is None):
         given, missing = ("source_train", "source_test")[:: 1 if source_test is None else -1]
@@ -167,11 +163,7 @@ def ridge(features_train: ArrayLike, values_train: ArrayLike, features_test: Arr
 
     train, test = _table("features_train", features_train), _table("features_test", features_test)
     values = _column("values_train", values_train, "features_train", len(train))
-    if train.shape[1] != test.shape[1]:
-        raise ValueError(
-            f"features_train has {train.shape[1]} columns and features_test has {test.shape[1]}; "
-            "both must come from the same encoder."
-        )
+    _require_same_columns(train, test, "encoder")
     _require_measurements(values)
     if not len(test):
         return np.empty(0)
@@ -205,6 +197,14 @@ def _require_finite(name: str, values: NDArray[np.float64]) -> None:
         raise ValueError(
             f"{name} has a missing or infinite number in row {rows[0]} (rows of this kind: {len(rows)}); "
             "drop these materials or fill in their values first."
+        )
+
+
+def _require_same_columns(train: NDArray[np.float64], test: NDArray[np.float64], origin: str) -> None:
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(
+            f"features_train has {train.shape[1]} columns and features_test has {test.shape[1]}; "
+            f"both must come from the same {origin}."
         )
 
 

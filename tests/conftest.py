@@ -13,6 +13,8 @@ from rdkit import Chem
 
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, NUM_ELEMENTS, Graph
 
+pytest.register_assert_rewrite("conformance")
+
 # A shared machine is slow at times; that is no finding.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")

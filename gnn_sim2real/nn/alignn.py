@@ -7,7 +7,7 @@ from torch_geometric.nn.models.schnet import GaussianSmearing
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import gaussian_basis
-from gnn_sim2real.nn.edges import EdgeLinear, mean_at_destination, pair_up, sum_at_destination
+from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination, pair_up, sum_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -94,11 +94,10 @@ class ALIGNN(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
-        vectors = batch.need("edge_vector")
-        length = torch.linalg.vector_norm(vectors, dim=1)
+        length = edge_length(batch)
         line_graph = self.make_line_graph(batch.edge_index, length, len(batch.atomic_number))
         atoms, bonds = self.embedding(batch.atomic_number), self.bond_embedding(length)
-        angles = self.angle_embedding(cosine_of_angles(vectors, line_graph))
+        angles = self.angle_embedding(cosine_of_angles(batch.need("edge_vector"), line_graph))
         for number, on_bonds in enumerate(self.on_bonds):
             if number < len(self.on_angles):
                 bonds, angles = self.on_angles[number](bonds, angles, line_graph)

@@ -10,15 +10,13 @@ from torch_geometric.nn import GATConv
 from torch_geometric.nn.models.attentive_fp import GATEConv
 
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
-from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.readout import Readout
+from gnn_sim2real.nn.bond_encoder import BondEncoder
 
 _SLOPE = 0.01
 """Of the leaky ReLUs, as in the paper."""
 
 
-class AttentiveFP(Encoder):
+class AttentiveFP(BondEncoder):
     r"""Attentive fingerprint, for repeat units and molecules.
 
     Atoms attend to their neighbors (in the first step with bond vectors), and a gated recurrent unit takes what they
@@ -51,10 +49,7 @@ class AttentiveFP(Encoder):
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_timesteps=num_timesteps, dropout=dropout, readout=readout
         )
-        self.output_dim, self.num_timesteps = hidden_dim, num_timesteps
-        self.readout = Readout(readout, hidden_dim)
-        self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
-        self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
+        self.num_timesteps = num_timesteps
 
         def attention() -> nn.Module:
             # A self loop would be one atom more to attend to, and cost the bond of `*C*` to its own next copy.
@@ -71,12 +66,12 @@ class AttentiveFP(Encoder):
     @property
     def layers(self) -> list[nn.Module]:
         """Embeddings, the steps of the atoms, the step of the material, which is repeated."""
-        return [nn.ModuleList([self.atom_embedding, self.bond_embedding]), *self.steps, self.material_step]
+        return [self.embeddings, *self.steps, self.material_step]
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        atoms = leaky_relu(self.atom_embedding(atom_table(batch)), _SLOPE)
-        bonds = self.bond_embedding(batch.need("bond_codes"))
+        atoms, bonds = self.embed(batch)
+        atoms = leaky_relu(atoms, _SLOPE)
         for number, step in enumerate(self.steps):
             atoms = step(atoms, atoms, batch.edge_index, *([bonds] if number == 0 else []))
         membership = torch.stack([torch.arange(len(atoms), device=atoms.device), batch.batch_index])

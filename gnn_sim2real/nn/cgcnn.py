@@ -1,13 +1,12 @@
 """Crystal graph convolutional neural network."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import cosine_cutoff, gaussian_basis
-from gnn_sim2real.nn.edges import EdgeLinear, sum_at_destination
+from gnn_sim2real.nn.edges import EdgeLinear, edge_length, sum_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -59,7 +58,7 @@ class CGCNN(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
-        length = torch.linalg.vector_norm(batch.need("edge_vector"), dim=1)
+        length = edge_length(batch)
         atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
         envelope = cosine_cutoff(length, self.cutoff) if self.smooth else None
         for convolution in self.convolutions:

@@ -1,10 +1,11 @@
 """Directed message passing network."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.edges import sum_at_destination
 from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import Readout, ReadoutKind
@@ -57,7 +58,8 @@ class DMPNN(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        table, (tail, head) = atom_table(batch), batch.edge_index
+        table, edge_index = atom_table(batch), batch.edge_index
+        tail, head = edge_index
         sources, kinds = self.source_embedding(table), self.bond_embedding(batch.need("bond_codes"))
         num_bonds = torch.bincount(head, minlength=len(table))
         bonds = (sources.index_select(0, tail) + kinds).relu()
@@ -66,18 +68,13 @@ class DMPNN(Encoder):
             # is then at hand without a search for reverse edges. Nothing else leads to w at the end of a chain: a
             # seventh of all bonds, for which the product is left out.
             heard = (num_bonds.index_select(0, head) > 1).nonzero().squeeze(1)
-            incoming = _sum_at(head, bonds, len(table)).index_select(0, head.index_select(0, heard))
+            arriving = sum_at_destination(bonds, edge_index, len(table))
+            incoming = arriving.index_select(0, head.index_select(0, heard))
             message = self.step(incoming - bonds.index_select(0, heard))
-            tail, head = head, tail
+            edge_index = edge_index.flip(0)
+            tail, head = edge_index
             start = sources.index_select(0, tail) + kinds
             bonds = self.dropout(start.index_add(0, heard, message.to(start.dtype)).relu())
-        atoms = self.atom_embedding(table) + self.collect(_sum_at(head, bonds, len(table)))
+        atoms = self.atom_embedding(table) + self.collect(sum_at_destination(bonds, edge_index, len(table)))
         encoded: Tensor = self.readout(self.dropout(atoms.relu()), batch)
         return encoded
-
-
-def _sum_at(
-    destination: Int[Tensor, " num_edges"], bonds: Float[Tensor, "num_edges dim"], num_atoms: int
-) -> Float[Tensor, "num_atoms dim"]:
-    """Sum of the bonds that lead to each atom."""
-    return bonds.new_zeros((num_atoms, bonds.shape[1])).index_add_(0, destination, bonds)

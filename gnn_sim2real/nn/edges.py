@@ -1,9 +1,11 @@
-"""What happens along edges: a linear map of both ends, sums at the destination, pairs of items that share something."""
+"""What happens along edges: lengths, linear maps of both ends, sums at the destination, pairs that share something."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gnn_sim2real.graph import GraphBatch
 
 
 class EdgeLinear(nn.Module):
@@ -40,6 +42,12 @@ class EdgeLinear(nn.Module):
         mapped += functional.linear(source, to_source).index_select(0, edge_index[0])
         mapped += functional.linear(destination, to_destination).index_select(0, edge_index[1])
         return mapped
+
+
+def edge_length(batch: GraphBatch) -> Float[Tensor, " num_edges"]:
+    """Distance of each atom from its neighbor [angstrom]; raises like `GraphBatch.need`."""
+    length: Tensor = torch.linalg.vector_norm(batch.need("edge_vector"), dim=1)
+    return length
 
 
 def sum_at_destination(

@@ -1,17 +1,14 @@
 """Graph attention network, second version."""
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import GATv2Conv
 
-from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
-from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.readout import Readout, ReadoutKind
-from gnn_sim2real.nn.residual import ResidualConvolution
+from gnn_sim2real.nn.bond_encoder import check_heads
+from gnn_sim2real.nn.readout import ReadoutKind
+from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
 
 
-class GATv2(Encoder):
+class GATv2(ResidualEncoder):
     r"""Graph attention network with dynamic attention, for repeat units and molecules.
 
     .. math:: h_i \leftarrow h_i + \sum_j \alpha_{ij} W_2 h_j, \quad
@@ -42,15 +39,10 @@ class GATv2(Encoder):
         dropout: float = 0.0,
         readout: ReadoutKind = "mean",
     ) -> None:
+        check_heads(hidden_dim, num_heads)
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_heads=num_heads, dropout=dropout, readout=readout
         )
-        if hidden_dim % num_heads:
-            raise ValueError(f"`hidden_dim` must be a multiple of `num_heads`, got {hidden_dim} and {num_heads}")
-        self.readout = Readout(readout, hidden_dim)
-        self.output_dim = self.readout.output_dim
-        self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
-        self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
         head_dim = hidden_dim // num_heads
         self.convolutions = nn.ModuleList(
             ResidualConvolution(
@@ -60,17 +52,3 @@ class GATv2(Encoder):
             )
             for _ in range(num_layers)
         )
-
-    @property
-    def layers(self) -> list[nn.Module]:
-        """Embeddings, then the convolutions."""
-        return [nn.ModuleList([self.atom_embedding, self.bond_embedding]), *self.convolutions]
-
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
-        """Encode repeat units or molecules."""
-        atoms = self.atom_embedding(atom_table(batch))
-        bonds = self.bond_embedding(batch.need("bond_codes"))
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, batch.edge_index, bonds)
-        encoded: Tensor = self.readout(atoms, batch)
-        return encoded

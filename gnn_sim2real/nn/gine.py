@@ -1,17 +1,13 @@
 """Graph isomorphism network with edge features."""
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import GINEConv
 
-from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
-from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.readout import Readout, ReadoutKind
-from gnn_sim2real.nn.residual import ResidualConvolution
+from gnn_sim2real.nn.readout import ReadoutKind
+from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
 
 
-class GINE(Encoder):
+class GINE(ResidualEncoder):
     r"""Graph isomorphism network with edge features, for repeat units and molecules.
 
     .. math:: h_i \leftarrow h_i + \mathrm{MLP}\big((1 + \epsilon) h_i + \sum_j \mathrm{ReLU}(h_j + e_{ij})\big)
@@ -30,28 +26,10 @@ class GINE(Encoder):
         self, hidden_dim: int = 128, num_layers: int = 4, dropout: float = 0.0, readout: ReadoutKind = "mean"
     ) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout, readout=readout)
-        self.readout = Readout(readout, hidden_dim)
-        self.output_dim = self.readout.output_dim
-        self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
-        self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
         self.convolutions = nn.ModuleList(
             ResidualConvolution(GINEConv(_mlp(hidden_dim), train_eps=True), hidden_dim, dropout)
             for _ in range(num_layers)
         )
-
-    @property
-    def layers(self) -> list[nn.Module]:
-        """Embeddings, then the convolutions."""
-        return [nn.ModuleList([self.atom_embedding, self.bond_embedding]), *self.convolutions]
-
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
-        """Encode repeat units or molecules."""
-        atoms = self.atom_embedding(atom_table(batch))
-        bonds = self.bond_embedding(batch.need("bond_codes"))
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, batch.edge_index, bonds)
-        encoded: Tensor = self.readout(atoms, batch)
-        return encoded
 
 
 def _mlp(dim: int) -> nn.Sequential:

@@ -5,12 +5,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GINEConv, GPSConv
 
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
-from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.readout import Readout, ReadoutKind
+from gnn_sim2real.nn.bond_encoder import BondEncoder, check_heads
+from gnn_sim2real.nn.readout import ReadoutKind
 
 
-class GPS(Encoder):
+class GPS(BondEncoder):
     r"""General, powerful, scalable graph transformer, for repeat units and molecules.
 
     .. math:: h \leftarrow \mathrm{MLP}\big(\mathrm{GINE}(h, e) + \mathrm{Attention}(h)\big)
@@ -43,15 +42,10 @@ class GPS(Encoder):
         dropout: float = 0.0,
         readout: ReadoutKind = "mean",
     ) -> None:
+        check_heads(hidden_dim, num_heads)
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_heads=num_heads, dropout=dropout, readout=readout
         )
-        if hidden_dim % num_heads:
-            raise ValueError(f"`hidden_dim` must be a multiple of `num_heads`, got {hidden_dim} and {num_heads}")
-        self.readout = Readout(readout, hidden_dim)
-        self.output_dim = self.readout.output_dim
-        self.atom_embedding = CodeEmbedding(ATOM_SIZES, hidden_dim)
-        self.bond_embedding = CodeEmbedding(BOND_SIZES, hidden_dim)
         self.blocks = nn.ModuleList(
             GPSConv(
                 hidden_dim, GINEConv(_mlp(hidden_dim)), num_heads, dropout=dropout, attn_kwargs={"dropout": dropout}
@@ -62,12 +56,11 @@ class GPS(Encoder):
     @property
     def layers(self) -> list[nn.Module]:
         """Embeddings, then the blocks."""
-        return [nn.ModuleList([self.atom_embedding, self.bond_embedding]), *self.blocks]
+        return [self.embeddings, *self.blocks]
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        atoms = self.atom_embedding(atom_table(batch))
-        bonds = self.bond_embedding(batch.need("bond_codes"))
+        atoms, bonds = self.embed(batch)
         for block in self.blocks:
             atoms = block(atoms, batch.edge_index, batch.batch_index, edge_attr=bonds)
         encoded: Tensor = self.readout(atoms, batch)

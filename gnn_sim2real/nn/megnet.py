@@ -9,7 +9,7 @@ from torch_geometric.nn.models.schnet import ShiftedSoftplus
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import gaussian_basis
-from gnn_sim2real.nn.edges import EdgeLinear, mean_at_destination
+from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -56,7 +56,7 @@ class MEGNet(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
-        length = torch.linalg.vector_norm(batch.need("edge_vector"), dim=1)
+        length = edge_length(batch)
         atoms, edges = self.embedding(batch.atomic_number), self.edge_embedding(self.basis(length))
         state = self.state_embedding.weight.expand(batch.num_graphs, -1)
         for block in self.blocks:

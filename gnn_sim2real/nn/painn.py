@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import BesselBasis, cosine_cutoff
-from gnn_sim2real.nn.edges import sum_at_destination
+from gnn_sim2real.nn.edges import edge_length, sum_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -64,9 +64,8 @@ class PaiNN(Encoder):
         self, batch: GraphBatch
     ) -> tuple[Float[Tensor, "num_nodes output_dim"], Float[Tensor, "num_nodes 3 output_dim"]]:
         """Scalars and vectors of each atom."""
-        edge_vector = batch.need("edge_vector")
-        length = torch.linalg.vector_norm(edge_vector, dim=1)
-        direction = edge_vector / length.unsqueeze(1)
+        length = edge_length(batch)
+        direction = batch.need("edge_vector") / length.unsqueeze(1)
         # W e f + b f as one map of [e f, f]: the same filters, with the envelope on the narrow side.
         radial = torch.cat([self.basis(length), torch.ones_like(length).unsqueeze(1)], dim=1)
         radial = radial * cosine_cutoff(length, self.cutoff).unsqueeze(1)

@@ -1,7 +1,10 @@
-"""The step that convolutional encoders of materials with bonds share."""
+"""Convolutional encoders of materials with bonds: the step, and one step after the other."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.bond_encoder import BondEncoder
 
 
 class ResidualConvolution(nn.Module):
@@ -29,3 +32,22 @@ class ResidualConvolution(nn.Module):
         update = self.norm(self.convolution(atoms, edge_index, bonds))
         updated: Tensor = atoms + self.dropout(update.relu())
         return updated
+
+
+class ResidualEncoder(BondEncoder):
+    """Encoder of one `ResidualConvolution` after the other, which a subclass sets as `convolutions`."""
+
+    convolutions: nn.ModuleList
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Embeddings, then the convolutions."""
+        return [self.embeddings, *self.convolutions]
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
+        """Encode repeat units or molecules."""
+        atoms, bonds = self.embed(batch)
+        for convolution in self.convolutions:
+            atoms = convolution(atoms, batch.edge_index, bonds)
+        encoded: Tensor = self.readout(atoms, batch)
+        return encoded

@@ -1,12 +1,12 @@
 """SchNet: continuous-filter convolutions."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.nn.models.schnet import InteractionBlock
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import gaussian_basis
+from gnn_sim2real.nn.edges import edge_length
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -48,7 +48,7 @@ class SchNet(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
-        length = torch.linalg.vector_norm(batch.need("edge_vector"), dim=1)
+        length = edge_length(batch)
         atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
         # torch-geometric's envelope rises again beyond the cutoff.
         length = length.clamp(max=self.cutoff)

@@ -12,7 +12,7 @@ from gnn_sim2real.files import write_atomically
 from gnn_sim2real.lightning_cli import plain, read_stage
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.tracking import training_logger
+from gnn_sim2real.study.tracking import end_run, training_logger
 from gnn_sim2real.tasks.base import PropertyRegression
 
 _QUIET: dict[str, Any] = {
@@ -111,5 +111,5 @@ class Stage:
     def close_logger(self) -> None:
         """End the W&B run of a cell, so that the next one gets its own."""
         if self.logger is not None:
-            self.logger.experiment.finish()
+            end_run(self.logger)
             self.logger = None

@@ -23,6 +23,20 @@ def training_logger(project: str, folder: Path, job: str, key: str) -> WandbLogg
     )
 
 
+def end_run(logger: WandbLogger) -> None:
+    """End the run of a logger, and wait until all of it is in its file.
+
+    Args:
+        logger: From `training_logger`.
+    """
+    import wandb
+
+    logger.experiment.finish()
+    # The end is only announced to W&B's service, which writes the last 32 KiB later, and not at all once this process
+    # is gone, as workers of a study are.
+    wandb.teardown()
+
+
 def log_report(project: str, folder: Path, records: list[Record], laws: list[dict[str, object]]) -> None:
     """Log all records as a table, the laws and the figure.
 
@@ -43,4 +57,4 @@ def log_report(project: str, folder: Path, records: list[Record], laws: list[dic
     figure = folder / "scaling_law.png"
     if figure.exists():
         logger.log_image("scaling_law/figure", [str(figure)])
-    logger.experiment.finish()
+    end_run(logger)

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from functools import cache
 
@@ -6,17 +5,16 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from batches import units
+from conformance import EncoderConformance
 from pymatgen.core import Lattice, Structure
 from scipy.stats import ortho_group
 from torch_geometric.nn import CGConv
 
-from gnn_sim2real.featurize.repeat_unit import featurize_repeat_unit
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn import ALIGNN, CGCNN, GINE, Encoder, MEGNet, PaiNN, Roost, SchNet
 from gnn_sim2real.nn.alignn import cosine_of_angles
 from gnn_sim2real.nn.cgcnn import CGCNNLayer
-from gnn_sim2real.nn.encoder import build_encoder
-from gnn_sim2real.store import GraphStore
 
 CUTOFF = 4.0
 
@@ -95,12 +93,6 @@ def batch_of(*crystals: Structure, nearest: int | None = None) -> GraphBatch:
     )
 
 
-def units(*spellings: str) -> GraphBatch:
-    return GraphStore.from_graphs([featurize_repeat_unit(each) for each in spellings]).select(
-        torch.arange(len(spellings))
-    )
-
-
 def single(batch: GraphBatch) -> GraphBatch:
     return replace(batch, node_weight=batch.node_weight.float(), edge_vector=batch.edge_vector.float())
 
@@ -134,8 +126,12 @@ def encoder(name) -> Encoder:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-class TestEncodersOfCrystals:
+class TestEncodersOfCrystals(EncoderConformance):
     """What every encoder that takes crystals must hold to."""
+
+    @pytest.fixture
+    def batch(self) -> GraphBatch:
+        return batch_of(*CRYSTALS)
 
     def test_other_crystals_have_other_vectors(self, encoder):
         output = encoder(batch_of(*CRYSTALS))
@@ -210,34 +206,6 @@ class TestEncodersOfCrystals:
         output.float().square().sum().backward()
         assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())
         assert ((output.float() - expected).norm(dim=1) < 0.05 * expected.norm(dim=1)).all()
-
-    def test_rebuilt_from_its_description(self, encoder):
-        rebuilt = build_encoder(json.loads(json.dumps(encoder.describe()))).double()
-        rebuilt.load_state_dict(encoder.state_dict(), strict=True)
-        assert type(rebuilt) is type(encoder)
-        assert rebuilt.describe() == encoder.describe()
-        assert rebuilt.output_dim == encoder.output_dim
-        batch = batch_of(*CRYSTALS)
-        assert torch.equal(rebuilt.eval()(batch), encoder(batch))
-
-    def test_every_parameter_learns(self, encoder):
-        """In eval mode: in front of a batch normalization in training mode a bias has no effect by construction."""
-        output = encoder(batch_of(*CRYSTALS))
-        (output * torch.rand_like(output)).sum().backward()
-        still = [each for each, parameter in encoder.named_parameters() if parameter.grad is None]
-        still += [each for each, parameter in encoder.named_parameters() if not parameter.grad.any()]
-        assert not still
-
-    def test_layers_hold_every_parameter_once(self, encoder):
-        held = [id(parameter) for layer in encoder.layers for parameter in layer.parameters()]
-        assert len(set(held)) == len(held)
-        assert set(held) == {id(parameter) for parameter in encoder.parameters()}
-        held_buffers = {id(buffer) for layer in encoder.layers for buffer in layer.buffers()}
-        assert held_buffers == {id(buffer) for buffer in encoder.buffers()}
-
-    def test_nothing_random_in_prediction(self, encoder):
-        batch = batch_of(*CRYSTALS)
-        assert torch.equal(encoder(batch), encoder(batch))
 
 
 @pytest.mark.parametrize("name", GEOMETRIC)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of, molecules, units
+from conformance import EncoderConformance
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
-from gnn_sim2real.graph import Graph
+from gnn_sim2real.graph import Graph, GraphBatch
 from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
 
@@ -88,8 +89,12 @@ def relabel(graph: Graph, seed: int) -> Graph:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-class TestEncoders:
-    """What every encoder must hold to."""
+class TestEncoders(EncoderConformance):
+    """What every encoder of materials with bonds must hold to."""
+
+    @pytest.fixture
+    def batch(self) -> GraphBatch:
+        return units(*UNITS)
 
     @pytest.fixture
     def fresh(self, name) -> Encoder:
@@ -178,31 +183,6 @@ class TestEncoders:
         assert single.dtype == torch.float32
         torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
 
-    def test_rebuilt_from_its_description(self, encoder):
-        description = json.loads(json.dumps(encoder.describe()))
-        rebuilt = build_encoder(description).double()
-        rebuilt.load_state_dict(encoder.state_dict(), strict=True)
-        assert type(rebuilt) is type(encoder)
-        assert rebuilt.describe() == encoder.describe()
-        assert rebuilt.output_dim == encoder.output_dim
-        batch = units(*UNITS)
-        assert torch.equal(rebuilt.eval()(batch), encoder(batch))
-
-    def test_every_parameter_learns(self, encoder):
-        """In eval mode: in front of a batch normalization in training mode a bias has no effect by construction."""
-        output = encoder(units(*UNITS))
-        (output * torch.rand_like(output)).sum().backward()
-        still = [each for each, parameter in encoder.named_parameters() if parameter.grad is None]
-        still += [each for each, parameter in encoder.named_parameters() if not parameter.grad.any()]
-        assert not still
-
-    def test_layers_hold_every_parameter_once(self, encoder):
-        held = [id(parameter) for layer in encoder.layers for parameter in layer.parameters()]
-        assert len(set(held)) == len(held)
-        assert set(held) == {id(parameter) for parameter in encoder.parameters()}
-        held_buffers = {id(buffer) for layer in encoder.layers for buffer in layer.buffers()}
-        assert held_buffers == {id(buffer) for buffer in encoder.buffers()}
-
     def test_order_of_materials(self, encoder):
         order = torch.randperm(len(UNITS))
         torch.testing.assert_close(encoder(units(*(UNITS[each] for each in order))), encoder(units(*UNITS))[order])
@@ -244,10 +224,6 @@ class TestEncoders:
         assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())
         assert (half.float() - whole).norm() < 0.1 * whole.norm()
         torch.testing.assert_close(half[-1].float(), half[1].float(), rtol=0.05, atol=0.02)
-
-    def test_nothing_random_in_prediction(self, encoder):
-        batch = units(*UNITS)
-        assert torch.equal(encoder(batch), encoder(batch))
 
     def test_shapes_are_checked(self, encoder):
         batch = units(*UNITS)

@@ -1,18 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from batches import batch_of
 
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
-from gnn_sim2real.graph import Graph, GraphBatch
+from gnn_sim2real.graph import Graph
 from gnn_sim2real.nn import Roost
 from gnn_sim2real.nn.roost import composition_of
-from gnn_sim2real.store import GraphStore
 
 POLYMERS = ("*C*", "*CC*", "*NCCCCCC(=O)*", "*O[Si](*)(C)C", "*CC(*)c1ccccc1", "*S(=O)(=O)CC*")
-
-
-def batch_of(*graphs: Graph) -> GraphBatch:
-    return GraphStore.from_graphs(graphs).select(torch.arange(len(graphs)))
 
 
 def compound(*atomic_numbers: int, weight: float = 1.0) -> Graph:

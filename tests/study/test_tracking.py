@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from gnn_sim2real.cli import main
+from gnn_sim2real.study.tracking import end_run, training_logger
 
 OVERLAY = Path(__file__).parents[2] / "configs" / "wandb.yaml"
 
@@ -67,6 +68,18 @@ def test_every_training_and_the_report_are_runs_of_one_group(tracked):
     assert {run.run_group for run, _, _ in tracked} == {"out"}
     jobs = sorted(run.job_type for run, _, _ in tracked)
     assert jobs == ["finetune"] * 4 + ["pretrain"] * 4 + ["report"] + ["scratch"]
+
+
+def test_a_run_that_has_ended_is_whole_in_its_file(tmp_path, monkeypatch):
+    """Several runs: of W&B's own `finish` about every second file is still empty when it returns."""
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for number in range(4):
+        logger = training_logger("project", tmp_path, "finetune", str(number))
+        logger.log_metrics({"train/loss": 1.0})
+        end_run(logger)
+        ended = runs(tmp_path)
+        assert len(ended) == number + 1
+        assert all(run is not None and "train/loss" in keys for run, keys, _ in ended)
 
 
 def test_metrics_configuration_records_laws_and_figure_are_logged(tracked):

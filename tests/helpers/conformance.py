@@ -1,0 +1,41 @@
+"""What encoders of all kinds of materials must hold to alike."""
+
+import json
+
+import torch
+
+from gnn_sim2real.nn.encoder import build_encoder
+
+
+class EncoderConformance:
+    """A test class of encoders inherits these tests.
+
+    It has the fixtures `encoder`, ready to predict and in double precision, and `batch`, materials it takes.
+    """
+
+    def test_rebuilt_from_its_description(self, encoder, batch):
+        description = json.loads(json.dumps(encoder.describe()))
+        rebuilt = build_encoder(description).double()
+        rebuilt.load_state_dict(encoder.state_dict(), strict=True)
+        assert type(rebuilt) is type(encoder)
+        assert rebuilt.describe() == encoder.describe()
+        assert rebuilt.output_dim == encoder.output_dim
+        assert torch.equal(rebuilt.eval()(batch), encoder(batch))
+
+    def test_every_parameter_learns(self, encoder, batch):
+        """In eval mode: in front of a batch normalization in training mode a bias has no effect by construction."""
+        output = encoder(batch)
+        (output * torch.rand_like(output)).sum().backward()
+        still = [each for each, parameter in encoder.named_parameters() if parameter.grad is None]
+        still += [each for each, parameter in encoder.named_parameters() if not parameter.grad.any()]
+        assert not still
+
+    def test_layers_hold_every_parameter_once(self, encoder):
+        held = [id(parameter) for layer in encoder.layers for parameter in layer.parameters()]
+        assert len(set(held)) == len(held)
+        assert set(held) == {id(parameter) for parameter in encoder.parameters()}
+        held_buffers = {id(buffer) for layer in encoder.layers for buffer in layer.buffers()}
+        assert held_buffers == {id(buffer) for buffer in encoder.buffers()}
+
+    def test_nothing_random_in_prediction(self, encoder, batch):
+        assert torch.equal(encoder(batch), encoder(batch))
