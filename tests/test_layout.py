@@ -22,7 +22,7 @@ LEVELS = (
     ("datamodule",),
     ("crystal_datamodule",),
     ("datasets", "tasks"),
-    ("scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
+    ("scaling.keys", "scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
     ("lightning_cli",),
     ("study",),
     ("cli",),

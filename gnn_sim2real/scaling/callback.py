@@ -13,16 +13,8 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.scaling.records import (
-    Canonical,
-    Cell,
-    Record,
-    numbers_only,
-    provenance,
-    read_results,
-    record_key,
-    write_record,
-)
+from gnn_sim2real.scaling.keys import Canonical, numbers_only, record_key
+from gnn_sim2real.scaling.records import Cell, Record, provenance, read_results, write_record
 from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 

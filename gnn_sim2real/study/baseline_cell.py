@@ -13,7 +13,8 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.scaling.records import Canonical, Cell, Record, provenance, record_key
+from gnn_sim2real.scaling.keys import Canonical, record_key
+from gnn_sim2real.scaling.records import Cell, Record, provenance
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert

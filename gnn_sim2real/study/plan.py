@@ -10,7 +10,7 @@ from typing import Any
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.progress import track
-from gnn_sim2real.scaling.records import canonical
+from gnn_sim2real.scaling.keys import canonical
 from gnn_sim2real.study.config import Shard, StudyConfig
 from gnn_sim2real.study.grid import Point, families
 from gnn_sim2real.study.resolve import Job, Resolver

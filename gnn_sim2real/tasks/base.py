@@ -1,9 +1,8 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
@@ -30,17 +28,10 @@ from gnn_sim2real.tasks.checks import (
     require_single_precision,
     require_validation,
 )
+from gnn_sim2real.tasks.losses import LOSSES, Loss
 from gnn_sim2real.tasks.resume import begin_next_epoch, decide_after_validation, stay_stopped
 from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
-
-Loss = Literal["mse", "huber", "mae"]
-_HUBER_CORNER = 0.5
-_LOSSES: dict[Loss, Callable[[Tensor], Tensor]] = {
-    "mse": torch.square,
-    "huber": lambda error: functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_HUBER_CORNER),
-    "mae": torch.abs,
-}
 
 NUMERICS_VERSION = 1
 """Raised by hand whenever the same configuration would train to other numbers."""
@@ -175,7 +166,7 @@ class PropertyRegression(LightningModule, ABC):
         """Mean loss over the values present, and their number."""
         scaled = self.network.scaled_targets(batch)
         present = ~scaled.isnan()
-        loss = self.network.head.loss(self.network(batch), scaled.nan_to_num(0.0), _LOSSES[self.loss])
+        loss = self.network.head.loss(self.network(batch), scaled.nan_to_num(0.0), LOSSES[self.loss])
         count = present.sum()
         return (loss * present).sum() / count.clamp_min(1), count
 

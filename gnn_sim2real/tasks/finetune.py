@@ -18,8 +18,9 @@ from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import Form
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.policies import CORRECTIONS, NEED_PRETRAINED, Policy
-from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
+from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.checks import require_one_process
+from gnn_sim2real.tasks.losses import Loss
 from gnn_sim2real.transfer import (
     adapt,
     count_parameters,

@@ -5,7 +5,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import Form
 from gnn_sim2real.nn.model import PropertyModel
-from gnn_sim2real.tasks.base import Loss, PropertyRegression, default_optimizer
+from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
+from gnn_sim2real.tasks.losses import Loss
 
 
 class SourcePretraining(PropertyRegression):

@@ -10,19 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnn_sim2real.scaling.records import (
-    Cell,
-    Record,
-    canonical,
-    has_record,
-    numbers_only,
-    read_errors,
-    read_record,
-    read_records,
-    record_key,
-    without_defaults,
-    write_record,
-)
+from gnn_sim2real.scaling.keys import canonical, numbers_only, record_key, without_defaults
+from gnn_sim2real.scaling.records import Cell, Record, has_record, read_errors, read_record, read_records, write_record
 
 OLD = Path(__file__).parent / "fixtures" / "record_v1.json"
 CELL = Cell("GINE", "none", 100, "100", 40, 0, 0)
