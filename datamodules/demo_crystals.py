@@ -8,7 +8,7 @@ repulsion that knows of an ion only its number of electrons.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,8 @@ def madelung_energy(lattice: NDArray[np.float64], fractional: NDArray[np.float64
 
     # The element does not matter to the sum, only the charge does.
     structure = Structure(lattice, [Species("H", charge) for charge in charges.tolist()], fractional)
-    return float(EwaldSummation(structure).total_energy) / len(structure)
+    ewald: Any = EwaldSummation
+    return float(ewald(structure).total_energy) / len(structure)
 
 
 def born_exponent(formula: Sequence[int], ions: Sequence[Ion]) -> float:
@@ -165,8 +166,9 @@ def shannon_radius(ion: Ion, coordination: int) -> float:
     if not known or (ion.charge > 0 and coordination not in known):
         raise ValueError(f"Shannon's table has no radius of {_spell(ion)} with {coordination} neighbors")
     roman = _ROMAN[min(known, key=lambda number: (abs(number - coordination), -number))]
-    spins = radii[roman]
-    spin = "High Spin" if "High Spin" in spins else next(iter(spins))
+    spin: Literal["", "Low Spin", "High Spin"] = "High Spin"
+    if spin not in radii[roman]:
+        spin = "" if "" in radii[roman] else "Low Spin"
     return float(Species(ion.symbol, ion.charge).get_shannon_radius(roman, spin))
 
 
