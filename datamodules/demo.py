@@ -90,8 +90,8 @@ class DemoCrystals(CrystalDataModule):
             refused_before=self.refuse(self.frame["name"].tolist()),
         )
         if "simulated" in self.frame:
-            simulated = self.frame.set_index("name")["simulated"].loc[table.identities].to_numpy(np.float64)
-            table = replace(table, simulated=simulated[:, None])
+            simulated = self.frame.set_index("name")["simulated"].loc[table.identities]
+            table = replace(table, simulated=np.array(simulated, np.float64)[:, None])
         return self.with_structures(table)
 
 

@@ -18,8 +18,10 @@ from gnn_sim2real.featurize.crystal import Crystal
 
 _ROMAN = {2: "II", 3: "III", 4: "IV", 6: "VI", 8: "VIII", 12: "XII"}
 _LAST_CATION = 92
-_CATION_CHARGES = (1, 2, 3, 4)
-_MISFIT = 0.1
+_HIGHEST_CHARGE = {-1: 3, -2: 2}
+"""Highest charge of the cations beside an anion of this charge; higher ones are ions in name only."""
+
+_MISFIT = 0.05
 """Two cations fit one structure if the lattice constants that they ask for differ by no more than this share."""
 
 _BORN_EXPONENTS = ((2, 5), (10, 7), (28, 9), (46, 10), (92, 12))
@@ -34,8 +36,7 @@ class Ion(NamedTuple):
 
 
 ANIONS = (
-    Ion("F", -1), Ion("Cl", -1), Ion("Br", -1), Ion("I", -1), Ion("O", -2), Ion("S", -2), Ion("Se", -2),
-    Ion("Te", -2), Ion("N", -3),
+    Ion("F", -1), Ion("Cl", -1), Ion("Br", -1), Ion("I", -1), Ion("O", -2), Ion("S", -2), Ion("Se", -2), Ion("Te", -2),
 )  # fmt: skip
 
 
@@ -174,13 +175,15 @@ def shannon_radius(ion: Ion, coordination: int) -> float:
 
 def _decorations(prototype: Prototype) -> Iterator[list[Ion]]:
     """All neutral choices of ions, no element twice."""
-    *cations, anions = prototype.formula
-    for charges in product(_CATION_CHARGES, repeat=len(cations)):
-        positive = sum(number * charge for number, charge in zip(cations, charges, strict=True))
-        known = [_cations(*site) for site in zip(charges, prototype.coordination[:-1], strict=True)]
-        for ions in product(*known, (ion for ion in ANIONS if positive + anions * ion.charge == 0)):
-            if len({ion.symbol for ion in ions}) == len(ions):
-                yield list(ions)
+    *cations, number = prototype.formula
+    for anion in ANIONS:
+        for charges in product(range(1, _HIGHEST_CHARGE[anion.charge] + 1), repeat=len(cations)):
+            if sum(count * charge for count, charge in zip(cations, charges, strict=True)) + number * anion.charge:
+                continue
+            sites = zip(charges, prototype.coordination[:-1], strict=True)
+            for ions in product(*(_cations(*site) for site in sites), [anion]):
+                if len({ion.symbol for ion in ions}) == len(ions):
+                    yield list(ions)
 
 
 @lru_cache(maxsize=64)

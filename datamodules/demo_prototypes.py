@@ -1,6 +1,7 @@
 """Prototypes of the crystal demo: structures of simple ionic crystals, with their ions still open.
 
-None has a free parameter: close packed anions are packed ideally, and rutile has the shape of the mineral.
+None has a free parameter: close packed anions are packed ideally, the two octahedra of an elpasolite are alike, and
+rutile has the shape of the mineral.
 """
 
 from dataclasses import dataclass
@@ -101,29 +102,25 @@ CADMIUM_CHLORIDE = Prototype(
 RHENIUM_TRIOXIDE = Prototype(
     "rhenium trioxide", 221, (6, 2), _CUBIC, 2, (((0, 0, 0),), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 )  # fmt: skip
-_PACKED_ANIONS = ((11, 7, 3), (7, 3, 3), (3, 11, 3), (9, 1, 9), (1, 5, 9), (5, 9, 9))
 BISMUTH_TRIIODIDE = Prototype(
     "bismuth triiodide", 148, (6, 2), _rhombohedral(_PACKED / sqrt(3)), 12,
-    (((10, 10, 6), (2, 2, 6)), _PACKED_ANIONS),
-)  # fmt: skip
-CORUNDUM = Prototype(
-    "corundum", 167, (6, 4), _rhombohedral(_PACKED / sqrt(3)), 12,
-    (((10, 10, 6), (2, 2, 6), (4, 4, 0), (8, 8, 0)), _PACKED_ANIONS),
+    (((10, 10, 6), (2, 2, 6)), ((11, 7, 3), (7, 3, 3), (3, 11, 3), (9, 1, 9), (1, 5, 9), (5, 9, 9))),
 )  # fmt: skip
 PEROVSKITE = Prototype(
     "perovskite", 221, (12, 6, 6), _CUBIC, 2, (((1, 1, 1),), ((0, 0, 0),), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 )  # fmt: skip
-SPINEL = Prototype(
-    "spinel", 227, (4, 6, 4), _FACE_CENTERED, 8,
+ELPASOLITE = Prototype(
+    "elpasolite", 225, (12, 6, 6, 6), _FACE_CENTERED, 4,
     (
-        ((0, 0, 0), (6, 6, 6)),
-        ((3, 7, 3), (3, 3, 7), (7, 3, 3), (3, 3, 3)),
-        ((5, 1, 5), (1, 1, 5), (1, 5, 5), (1, 5, 1), (5, 5, 5), (1, 1, 1), (5, 5, 1), (5, 1, 1)),
+        ((1, 1, 1), (3, 3, 3)),
+        ((0, 0, 0),),
+        ((2, 2, 2),),
+        ((1, 1, 3), (1, 3, 1), (3, 1, 1), (3, 3, 1), (3, 1, 3), (1, 3, 3)),
     ),
 )  # fmt: skip
 
 PROTOTYPES = (
     ROCK_SALT, CESIUM_CHLORIDE, ZINC_BLENDE, WURTZITE, NICKEL_ARSENIDE, FLUORITE, ANTIFLUORITE, RUTILE, CRISTOBALITE,
-    CADMIUM_IODIDE, CADMIUM_CHLORIDE, RHENIUM_TRIOXIDE, BISMUTH_TRIIODIDE, CORUNDUM, PEROVSKITE, SPINEL,
+    CADMIUM_IODIDE, CADMIUM_CHLORIDE, RHENIUM_TRIOXIDE, BISMUTH_TRIIODIDE, PEROVSKITE, ELPASOLITE,
 )  # fmt: skip
 """All prototypes."""
