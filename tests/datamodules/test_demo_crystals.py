@@ -39,6 +39,7 @@ def structure_of(prototype, scale=4.0):
     return Structure(scale * np.array(prototype.lattice), elements[prototype.role], prototype.fractional)
 
 
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")  # of spglib, in pymatgen
 @BY_NAME
 def test_prototype_is_the_primitive_cell_of_its_space_group(prototype):
     structure = structure_of(prototype)
