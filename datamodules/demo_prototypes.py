@@ -99,6 +99,9 @@ CADMIUM_IODIDE = Prototype("cadmium iodide", 164, (6, 3), _HEXAGONAL, 12, (((0, 
 CADMIUM_CHLORIDE = Prototype(
     "cadmium chloride", 166, (6, 3), _rhombohedral(_PACKED), 4, (((0, 0, 0),), ((1, 1, 1), (3, 3, 3)))
 )  # fmt: skip
+ORDERED_ROCK_SALT = Prototype(
+    "ordered rock salt", 166, (6, 6, 6), _rhombohedral(_PACKED), 4, (((0, 0, 0),), ((2, 2, 2),), ((1, 1, 1), (3, 3, 3)))
+)  # fmt: skip
 RHENIUM_TRIOXIDE = Prototype(
     "rhenium trioxide", 221, (6, 2), _CUBIC, 2, (((0, 0, 0),), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 )  # fmt: skip
@@ -121,6 +124,6 @@ ELPASOLITE = Prototype(
 
 PROTOTYPES = (
     ROCK_SALT, CESIUM_CHLORIDE, ZINC_BLENDE, WURTZITE, NICKEL_ARSENIDE, FLUORITE, ANTIFLUORITE, RUTILE, CRISTOBALITE,
-    CADMIUM_IODIDE, CADMIUM_CHLORIDE, RHENIUM_TRIOXIDE, BISMUTH_TRIIODIDE, PEROVSKITE, ELPASOLITE,
+    CADMIUM_IODIDE, CADMIUM_CHLORIDE, ORDERED_ROCK_SALT, RHENIUM_TRIOXIDE, BISMUTH_TRIIODIDE, PEROVSKITE, ELPASOLITE,
 )  # fmt: skip
 """All prototypes."""
