@@ -21,9 +21,6 @@ _LAST_CATION = 92
 _HIGHEST_CHARGE = {-1: 3, -2: 2}
 """Highest charge of the cations beside an anion of this charge; higher ones are ions in name only."""
 
-_MISFIT = 0.05
-"""Two cations fit one structure if the lattice constants that they ask for differ by no more than this share."""
-
 _BORN_EXPONENTS = ((2, 5), (10, 7), (28, 9), (46, 10), (92, 12))
 """Most electrons of an ion and its Born exponent: shells of He, Ne, Ar and Cu+, Kr and Ag+, Xe and all beyond."""
 
@@ -107,7 +104,7 @@ def demo_crystals() -> list[SimulatedCrystal]:
     for prototype in PROTOTYPES:
         for ions in _decorations(prototype):
             wanted = _lattice_constants(prototype, ions)
-            if max(wanted) <= (1 + _MISFIT) * min(wanted):
+            if max(wanted) <= (1 + prototype.misfit) * min(wanted):
                 # Where two choices of charges make one formula, the first stands: the least charged first cation.
                 crystal = simulate(prototype, ions)
                 unique.setdefault(crystal.name, crystal)

@@ -38,6 +38,7 @@ class Prototype:
         lattice: Vectors of the primitive cell in units of its first lattice constant.
         parts: The coordinates of the sites are counted in this part of the lattice vectors.
         sites: Sites of each ion.
+        misfit: Its cations fit if the lattice constants that they ask for differ by no more than this share.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Prototype:
     lattice: tuple[tuple[float, float, float], ...]
     parts: int
     sites: tuple[Sites, ...]
+    misfit: float = 0.05
 
     @cached_property
     def formula(self) -> tuple[int, ...]:
@@ -100,7 +102,9 @@ CADMIUM_CHLORIDE = Prototype(
     "cadmium chloride", 166, (6, 3), _rhombohedral(_PACKED), 4, (((0, 0, 0),), ((1, 1, 1), (3, 3, 3)))
 )  # fmt: skip
 ORDERED_ROCK_SALT = Prototype(
-    "ordered rock salt", 166, (6, 6, 6), _rhombohedral(_PACKED), 4, (((0, 0, 0),), ((2, 2, 2),), ((1, 1, 1), (3, 3, 3)))
+    "ordered rock salt", 166, (6, 6, 6), _rhombohedral(_PACKED), 4,
+    (((0, 0, 0),), ((2, 2, 2),), ((1, 1, 1), (3, 3, 3))),
+    misfit=0.15,  # as in mixed crystals
 )  # fmt: skip
 RHENIUM_TRIOXIDE = Prototype(
     "rhenium trioxide", 221, (6, 2), _CUBIC, 2, (((0, 0, 0),), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
