@@ -3,7 +3,9 @@
 from datamodules.aflow import AflowAGL as AflowAGL
 from datamodules.crystal_folder import CrystalFolder as CrystalFolder
 from datamodules.demo import DemoMeasured as DemoMeasured
+from datamodules.demo import DemoMeasuredCrystals as DemoMeasuredCrystals
 from datamodules.demo import DemoSimulated as DemoSimulated
+from datamodules.demo import DemoSimulatedCrystals as DemoSimulatedCrystals
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.polymer_table import PolymerTable as PolymerTable
