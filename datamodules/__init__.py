@@ -8,3 +8,5 @@ from datamodules.materials_project import MaterialsProjectTables as MaterialsPro
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
+from datamodules.solvation import CosmoSolvation as CosmoSolvation
+from datamodules.solvation import MeasuredSolvation as MeasuredSolvation
