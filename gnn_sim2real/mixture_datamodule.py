@@ -1,10 +1,11 @@
 """The base of data modules of mixtures: pairs with roles, blends and copolymers."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -90,7 +91,7 @@ class MixtureDataModule(PropertyDataModule):
     """What each component is; empty for blends."""
     asked_columns: MixtureColumns
     """Where the mixtures stand in a table to predict."""
-    condition_units: ClassVar[dict[str, str]] = {}
+    condition_units: Mapping[str, str] = MappingProxyType({})
     """Unit of each condition, by name."""
     predictable: ClassVar[str] = "a table with a column for each component, and one for each condition"
 
