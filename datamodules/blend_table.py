@@ -4,7 +4,8 @@ from typing import Any
 
 from datamodules.registry import find_table
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
-from gnn_sim2real.mixture_datamodule import MixtureColumns, MixtureDataModule
+from gnn_sim2real.mixture_columns import MixtureColumns
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
 
 
 class BlendTable(MixtureDataModule):

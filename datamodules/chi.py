@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.registry import find_file
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
-from gnn_sim2real.mixture_datamodule import MixtureColumns, MixtureDataModule
+from gnn_sim2real.mixture_columns import MixtureColumns
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
 
 if TYPE_CHECKING:
     import pandas

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,9 @@ from gnn_sim2real.featurize.mixture import (
     set_identity,
 )
 from gnn_sim2real.graph_cache import open_or_build
+from gnn_sim2real.group_parts import take_groups
 from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.mixture_store import MixtureStore, store_of
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.progress import track
@@ -36,37 +38,6 @@ from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
-
-
-@dataclass(frozen=True)
-class MixtureColumns:
-    """Where the mixtures stand in a table.
-
-    Attributes:
-        components: Columns with the spellings of the components; an empty field is no component.
-        weights: Columns with their weights, in the same order; None where all weigh alike.
-        conditions: Column and unit in the file of each condition, by its name.
-    """
-
-    components: Sequence[str]
-    weights: Sequence[str] | None = None
-    conditions: dict[str, tuple[str, str]] | None = None
-
-
-@dataclass(frozen=True)
-class GroupParts(Parts):
-    """Parts whose size is a number of groups.
-
-    Attributes:
-        num_groups: Number of groups used, validation included.
-    """
-
-    num_groups: int
-
-    @property
-    def size(self) -> int:
-        """Number of groups used."""
-        return self.num_groups
 
 
 class MixtureDataModule(PropertyDataModule):
@@ -162,7 +133,7 @@ class MixtureDataModule(PropertyDataModule):
         identity: dict[str, str] = {}
         unusable: dict[str, str] = {}
         texts, refused = [], dict(refused_before or {})
-        for position, each in enumerate(track(list(self.read_mixtures(frame, columns, source)), "Reading mixtures")):
+        for position, each in enumerate(track(list(self._read(frame, columns, source)), "Reading mixtures")):
             text = each.spell(ordered)
             texts.append(text)
             if position in refused:
@@ -193,33 +164,8 @@ class MixtureDataModule(PropertyDataModule):
             return table
         return replace(table, simulated=np.array([[values.get(each, np.nan)] for each in table.identities]))
 
-    def read_mixtures(self, frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> Iterator[Mixture]:
-        """The mixture of each row, as written down.
-
-        Args:
-            frame: The table.
-            columns: Where they stand.
-            source: Name of the file, for messages.
-
-        Raises:
-            ValueError: If a column is missing.
-        """
-        conditions = columns.conditions or {}
-        wanted = [*columns.components, *(columns.weights or ()), *(column for column, _ in conditions.values())]
-        if lacking := [name for name in wanted if name not in frame]:
-            raise ValueError(f"{source} has no column {lacking[0]!r}: its columns are {', '.join(map(str, frame))}")
-        spellings = [_texts(frame[name]) for name in columns.components]
-        weights = [_numbers(frame[name]) for name in columns.weights or ()]
-        values = {
-            name: convert(np.array(_numbers(frame[column])), unit, self.condition_units[name]).tolist()
-            for name, (column, unit) in conditions.items()
-        }
-        for row in range(len(frame)):
-            cells = [column[row] for column in spellings]
-            there = [place for place, cell in enumerate(cells) if cell or self.roles]
-            shares = tuple(weights[place][row] for place in there) if weights else None
-            at = {name: column[row] for name, column in values.items()}
-            yield Mixture(tuple(cells[place] for place in there), shares, at)
+    def _read(self, frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> Iterator[Mixture]:
+        return read_mixtures(frame, columns, self.condition_units, bool(self.roles), source)
 
     def _group(self, mixture: Mixture, group_by: str) -> str:
         if group_by == "mixture":
@@ -266,20 +212,8 @@ class MixtureDataModule(PropertyDataModule):
                 **self._split_settings,
             )
         whole = split_rows(self.table.groups, size=None, validation_fraction=0.0, **self._split_settings)
-        groups = [self.table.groups[row] for row in whole.train.tolist()]
-        number = {name: place for place, name in enumerate(dict.fromkeys(groups))}
-        size = len(number) if self.size == "all" else self.size
-        if not 2 <= size <= len(number):
-            raise ValueError(
-                f"`size` must be from 2 to {len(number)} (groups left for training and validation), got {size}"
-            )
-        place = np.array([number[group] for group in groups], np.int64)
-        used, place = whole.train[place < size], place[place < size]
-        every = max(2, round(1 / self.validation_fraction)) if self.validation_fraction else 0
-        validates = (place % every == every - 1) if every else np.zeros(len(place), np.bool_)
-        if every and not validates.any():
-            raise ValueError(f"with {size} groups the validation part is empty; use {every} groups at least, or 0")
-        return GroupParts(used[~validates], used[validates], whole.test, size)
+        size = None if self.size == "all" else self.size
+        return take_groups(whole, self.table.groups, size, self.validation_fraction)
 
     @property
     def _split_settings(self) -> dict[str, Any]:
@@ -317,7 +251,7 @@ class MixtureDataModule(PropertyDataModule):
     def read_asked(self, path: Path) -> list[Material]:
         """Read the mixtures to predict, in the columns of the data set."""
         materials = []
-        for mixture in self.read_mixtures(read_table(path), self.asked_columns, path.name):
+        for mixture in self._read(read_table(path), self.asked_columns, path.name):
             name = mixture.spell(bool(self.roles))
             try:
                 materials.append(Material(name, normalize(mixture, self.roles, tuple(self.condition_units))))
@@ -346,17 +280,6 @@ class MixtureDataModule(PropertyDataModule):
 
 
 _TEXT = "mixture (as written)"
-
-
-def _texts(cells: "pandas.Series[Any]") -> list[str]:
-    missing = cells.isna().tolist()
-    return ["" if gone else str(cell).strip() for cell, gone in zip(cells.tolist(), missing, strict=True)]
-
-
-def _numbers(cells: "pandas.Series[Any]") -> list[float]:
-    import pandas
-
-    return [float(value) for value in pandas.to_numeric(cells, errors="coerce").tolist()]
 
 
 def _values_by_identity(simulated: CleanTable, unit: str) -> dict[str, float]:

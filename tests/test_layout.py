@@ -18,7 +18,7 @@ LEVELS = (
     ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
     ("graph", "tables"),
     ("store", "mixture_store", "cleaning", "splits", "featurize", "nn"),
-    ("loader", "library", "transfer", "graph_cache", "asked"),
+    ("loader", "library", "transfer", "graph_cache", "asked", "group_parts", "mixture_columns"),
     ("datamodule",),
     ("crystal_datamodule", "mixture_datamodule"),
     ("datasets", "tasks"),

@@ -9,7 +9,8 @@ from tiny import fit, gine, quiet_trainer
 from gnn_sim2real.cleaning import Property
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel, load_model, save_model
-from gnn_sim2real.mixture_datamodule import MixtureColumns, MixtureDataModule
+from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.nn import Pair
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
@@ -128,7 +129,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match=r"row 2 \(O | C @ temperature -26\.85\).*above 0 K, got -26\.85 K"):
         WHOLE["solute"].clean_mixtures(frame, COLUMNS, [Property("energy", "eV")], "wrong")
     with pytest.raises(ValueError, match="tiny has no column 't': its columns are solute, solvent"):
-        next(WHOLE["solute"].read_mixtures(frame[["solute", "solvent"]], COLUMNS, "tiny"))
+        next(read_mixtures(frame[["solute", "solvent"]], COLUMNS, {"temperature": "K"}, True, "tiny"))
 
 
 def test_keys_know_groups():
