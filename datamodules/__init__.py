@@ -1,12 +1,19 @@
 """Data sets as Lightning data modules: one data sheet a file. A leaf: `gnn_sim2real` never imports it."""
 
 from datamodules.aflow import AflowAGL as AflowAGL
+from datamodules.blend_table import BlendTable as BlendTable
+from datamodules.chi import CosmoChi as CosmoChi
+from datamodules.chi import MeasuredChi as MeasuredChi
 from datamodules.crystal_folder import CrystalFolder as CrystalFolder
 from datamodules.demo import DemoMeasured as DemoMeasured
 from datamodules.demo import DemoMeasuredCrystals as DemoMeasuredCrystals
 from datamodules.demo import DemoSimulated as DemoSimulated
 from datamodules.demo import DemoSimulatedCrystals as DemoSimulatedCrystals
+from datamodules.liquids import MeasuredLiquids as MeasuredLiquids
+from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
+from datamodules.solvation import CosmoSolvation as CosmoSolvation
+from datamodules.solvation import MeasuredSolvation as MeasuredSolvation

@@ -19,6 +19,7 @@ from gnn_sim2real.featurize.crystal_match import reduced_structure, same_structu
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph_cache import open_or_build
+from gnn_sim2real.mixture_store import AnyStore
 from gnn_sim2real.progress import track
 from gnn_sim2real.store import GraphStore
 
@@ -114,7 +115,7 @@ class CrystalDataModule(PropertyDataModule):
         return open_or_build(self.structures.crystals, self.featurizer.featurize, self.featurizer.describe())
 
     @cached_property
-    def store(self) -> GraphStore:
+    def store(self) -> AnyStore:
         """The graphs of the materials of the table."""
         if self.representation == "composition":
             return self.open_store()

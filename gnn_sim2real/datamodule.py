@@ -21,10 +21,11 @@ from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
 from gnn_sim2real.graph_cache import open_or_build
 from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.mixture_store import AnyStore
+from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
 from gnn_sim2real.splits import Parts, split_rows
-from gnn_sim2real.store import GraphStore
 
 logger = logging.getLogger(__name__)
 
@@ -103,11 +104,11 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         return get_featurizer(self.kind)
 
     @cached_property
-    def store(self) -> GraphStore:
+    def store(self) -> AnyStore:
         """The graphs of all materials of the table."""
         return self.open_store()
 
-    def open_store(self) -> GraphStore:
+    def open_store(self) -> AnyStore:
         """Open the graphs of the materials of the table, or make them."""
         store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
         for row, reason in store.refused.items():
@@ -128,6 +129,11 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
     def properties(self) -> list[PropertySpec]:
         """Name and unit of each property."""
         return [PropertySpec(each.name, each.unit) for each in self.table.properties]
+
+    @property
+    def conditions(self) -> list[ConditionSpec]:
+        """Name and unit of each condition; pure materials have none."""
+        return []
 
     @cached_property
     def parts(self) -> Parts:

@@ -2,12 +2,13 @@
 
 Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every edge stands
 twice, once in each direction, with the same codes. Molecules and repeat units have bonds, i.e. codes and no geometry;
-crystals have the vectors between neighbors and no codes; a bare composition has neither. A field that a kind of
-material does not have is None. Categorical features are small integer codes; what a code means is the featurizer's
+crystals have the vectors between neighbors and no codes; a bare composition has neither. In a batch of mixtures every
+distinct component is one graph, and `members` says which of them a mixture has. A field that a kind of material does
+not have is None. Categorical features are small integer codes; what a code means is the featurizer's
 business, how many codes there are is fixed here, because both featurizers and encoders need to know it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class GraphBatch:
         edge_index: Source and destination atom of each directed edge, numbered through the whole batch.
         node_weight: Share of an atom in its material.
         component: Component of a mixture to which an atom belongs, 0 in a pure material.
-        batch_index: Material to which an atom belongs.
+        batch_index: Material to which an atom belongs; of mixtures the component.
         row: Row of each material in the set that the batch was taken from.
         atom_codes: Categorical atom features (`ATOM_CODES`); None without bonds.
         bond_codes: Categorical bond features (`BOND_CODES`); None without bonds.
@@ -87,6 +88,10 @@ class GraphBatch:
         edge_vector: From source to destination of each edge [angstrom]; None without geometry.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
         simulated: Simulated values of the same properties, for models that correct them; None for all others.
+        component_row: Of mixtures: row of each distinct component in the store of components.
+        members: Of mixtures: which of the components of the batch each one has, -1 for none.
+        weights: Of mixtures: weight of each member, 0 for none.
+        conditions: Temperature and the like, in physical units; None where there are none.
     """
 
     atomic_number: Int[Tensor, " num_nodes"]
@@ -101,11 +106,54 @@ class GraphBatch:
     edge_vector: Float[Tensor, "num_edges 3"] | None = None
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
     simulated: Float[Tensor, "num_graphs num_properties"] | None = None
+    component_row: Int[Tensor, " num_components"] | None = None
+    members: Int[Tensor, "num_graphs max_components"] | None = None
+    weights: Float[Tensor, "num_graphs max_components"] | None = None
+    conditions: Float[Tensor, "num_graphs num_conditions"] | None = None
 
     @property
     def num_graphs(self) -> int:
         """Number of materials."""
         return len(self.row)
+
+    def components(self, which: Int[Tensor, " num_wanted"] | None = None) -> "GraphBatch":
+        """The distinct components of mixtures as materials of their own, for an encoder of pure materials.
+
+        Args:
+            which: Numbers of the components wanted, ascending; all unless given.
+
+        Raises:
+            ValueError: If these are no mixtures.
+        """
+        if self.component_row is None:
+            raise ValueError("this encoder reads mixtures, and these materials are pure ones; choose another encoder")
+        without: dict[str, Any] = dict.fromkeys(
+            ("component_row", "members", "weights", "conditions", "targets", "simulated")
+        )
+        pure = replace(self, row=self.component_row, **without)
+        return pure if which is None else pure.take(which)
+
+    def take(self, which: Int[Tensor, " num_wanted"]) -> "GraphBatch":
+        """Some of the pure materials of a batch.
+
+        Args:
+            which: Their numbers in the batch, ascending.
+        """
+        number = torch.full_like(self.row, -1)
+        number[which] = torch.arange(len(which), device=which.device)
+        owner = number[self.batch_index]
+        node, edge = owner >= 0, owner[self.edge_index[1]] >= 0
+        place = node.long().cumsum(0) - 1
+        columns = {"row": which, "edge_index": edge, "bond_codes": edge, "crosses_cell": edge, "edge_vector": edge}
+        columns |= dict.fromkeys(("atomic_number", "node_weight", "component", "atom_codes"), node)
+        columns |= dict.fromkeys(("targets", "simulated", "conditions"), which)
+        taken = {
+            name: value[:, wanted] if name == "edge_index" else value[wanted]
+            for name, wanted in columns.items()
+            if (value := getattr(self, name)) is not None
+        }
+        taken["edge_index"] = place[taken["edge_index"]]
+        return replace(self, **taken, batch_index=owner[node])
 
     def need(self, field: str) -> Tensor:
         """A field that not every kind of material has.

@@ -16,8 +16,8 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.model import PropertyModel
-from gnn_sim2real.store import GraphStore
 
 MODEL_FORMAT = 1
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
@@ -60,8 +60,8 @@ class TrainedModel:
         """Predict in physical units.
 
         Args:
-            materials: PSMILES, SMILES, formulas, or crystals (see `featurize.crystal_files.as_crystal`), as the model
-                was trained on.
+            materials: PSMILES, SMILES, formulas, crystals (see `featurize.crystal_files.as_crystal`), or mixtures (see
+                `featurize.mixture.Mixture`), as the model was trained on.
             batch_size: Materials at a time.
 
         Raises:
@@ -71,10 +71,10 @@ class TrainedModel:
         names, units = tuple(spec.name for spec in specs), tuple(spec.unit for spec in specs)
         if not len(materials):
             return Prediction(np.empty((0, len(specs))), names, units)
-        store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in materials])
+        store = store_of(materials, self.featurizer)
         return Prediction(self.predict_graphs(store, batch_size), names, units)
 
-    def predict_graphs(self, store: GraphStore, batch_size: int = 256) -> NDArray[np.float64]:
+    def predict_graphs(self, store: AnyStore, batch_size: int = 256) -> NDArray[np.float64]:
         """Predict all graphs of a store.
 
         Args:
@@ -86,7 +86,7 @@ class TrainedModel:
         """
         return self._of_batches(self.network.predict, store, batch_size)
 
-    def encode_graphs(self, store: GraphStore, batch_size: int = 256) -> NDArray[np.float64]:
+    def encode_graphs(self, store: AnyStore, batch_size: int = 256) -> NDArray[np.float64]:
         """Encode all graphs of a store.
 
         Args:
@@ -99,7 +99,7 @@ class TrainedModel:
         return self._of_batches(self.network.encoder, store, batch_size)
 
     def _of_batches(
-        self, function: Callable[[GraphBatch], Tensor], store: GraphStore, batch_size: int
+        self, function: Callable[[GraphBatch], Tensor], store: AnyStore, batch_size: int
     ) -> NDArray[np.float64]:
         rows = torch.split(torch.arange(len(store)), batch_size)
         device = next(self.network.parameters()).device

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.mixture_store import AnyStore
 
 
 class MaterialSet(Dataset[GraphBatch]):
@@ -22,9 +22,7 @@ class MaterialSet(Dataset[GraphBatch]):
         simulated: The simulated values of the same properties, likewise; None where they are not known.
     """
 
-    def __init__(
-        self, store: GraphStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None
-    ) -> None:
+    def __init__(self, store: AnyStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None) -> None:
         self.store, self.rows, self.targets, self.simulated = store, rows, targets, simulated
 
     def __len__(self) -> int:
@@ -42,6 +40,11 @@ class MaterialSet(Dataset[GraphBatch]):
         if self.targets is None:
             raise ValueError("this set has no targets: it is for prediction only")
         return self.targets[self.rows]
+
+    @property
+    def present_conditions(self) -> Tensor | None:
+        """Conditions of exactly these rows; None where there are none."""
+        return self.store.conditions_of(self.rows)
 
     @property
     def present_simulated(self) -> Tensor | None:

@@ -114,6 +114,10 @@ class GraphStore:
         kept = {number: self.refused[row] for number, row in enumerate(rows.tolist()) if row in self.refused}
         return GraphStore(self.tensors, self._rows[rows], kept)
 
+    def conditions_of(self, rows: Tensor) -> Tensor | None:
+        """Conditions of some of the materials: pure ones have none."""
+        return None
+
     def select(self, rows: Tensor, targets: Tensor | None = None, simulated: Tensor | None = None) -> GraphBatch:
         """Gather a batch.
 

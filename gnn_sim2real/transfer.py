@@ -9,6 +9,7 @@ from torch import nn
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.head import FROM_ZERO
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.policies import Policy
 from gnn_sim2real.units import convert
@@ -54,7 +55,8 @@ def adapt(
     Returns:
         The model, and the report of what was loaded.
     """
-    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation)
+    conditions = pretrained.condition_specs
+    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation, conditions)
     names = [(spec.name, spec.form) for spec in pretrained.properties]
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
@@ -64,7 +66,7 @@ def adapt(
     column = names.index((target.name, target.form))
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
-    if target.form != "linear" and shift != 0:  # the zero of the one unit is not that of the other
+    if target.form in FROM_ZERO and shift != 0:  # the zero of the one unit is not that of the other
         return model, fresh
     state = pretrained.state_dict()
     state["scaler.mean"] = shift + factor * state["scaler.mean"][column : column + 1]

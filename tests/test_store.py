@@ -14,7 +14,7 @@ from torch_geometric.data import Batch
 
 from gnn_sim2real import store as store_module
 from gnn_sim2real.errors import CacheDamagedError
-from gnn_sim2real.graph import GraphBatch, to_pyg
+from gnn_sim2real.graph import Graph, GraphBatch, to_pyg
 from gnn_sim2real.store import GraphStore, checked_file, write_joined
 
 SHAPES = [(1, 0), (3, 4), (2, 2), (7, 0), (1, 3), (5, 12), (4, 1), (2, 0)]
@@ -38,7 +38,7 @@ def assert_same(first: GraphBatch, second: GraphBatch) -> None:
 def collate(graphs, rows) -> GraphBatch:
     """The same batch by torch-geometric, graph by graph."""
     batch = Batch.from_data_list([to_pyg(graphs[row]) for row in rows])
-    names = [field.name for field in fields(GraphBatch) if field.name not in ("batch_index", "row", "targets")]
+    names = [field.name for field in fields(Graph)]
     return GraphBatch(**{name: batch[name] for name in names}, batch_index=batch.batch, row=torch.tensor(rows))
 
 

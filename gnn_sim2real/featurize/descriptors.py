@@ -67,6 +67,21 @@ def molecule_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
     return _rows(smiles, _molecule_row)
 
 
+def per_atom_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
+    """Describe polymers and molecules side by side, all by what `repeat_unit_descriptors` has: means over the atoms.
+
+    Args:
+        smiles: Repeat-unit SMILES with two `*`, or SMILES without.
+
+    Returns:
+        One row each, shape `(num, num_features)`.
+
+    Raises:
+        ValueError: If there is none, or one cannot be read.
+    """
+    return _rows(smiles, lambda text: _repeat_unit_row(text) if "*" in text else _molecule_per_atom_row(text))
+
+
 def atom_contributions(mol: Mol, atoms: range) -> NDArray[np.float64]:
     """Split common molecular descriptors into what each atom adds, its hydrogens included.
 
@@ -127,6 +142,13 @@ def _molecule_row(smiles: str) -> NDArray[np.float64]:
     atoms = range(mol.GetNumAtoms())
     sums = atom_contributions(mol, atoms).sum(axis=0)
     return np.concatenate([_environment_counts(mol, atoms), sums, sums / len(atoms), [len(atoms)]])
+
+
+def _molecule_per_atom_row(smiles: str) -> NDArray[np.float64]:
+    mol = read_molecule(smiles)
+    atoms = range(mol.GetNumAtoms())
+    sums = atom_contributions(mol, atoms).sum(axis=0)
+    return np.concatenate([_environment_counts(mol, atoms), sums]) / len(atoms)
 
 
 def _environment_counts(mol: Mol, atoms: range) -> NDArray[np.float64]:

@@ -21,7 +21,8 @@ class Featurizer:
     """How one kind of material becomes a graph, and when two materials are the same.
 
     A material is a text for the kinds that have a spelling (PSMILES, SMILES, a formula), and for crystals a `Crystal`
-    or what `featurize.crystal_files.as_crystal` takes.
+    or what `featurize.crystal_files.as_crystal` takes. A `Mixture` has a graph for each of its components, and it is
+    these that `featurize` and `identity` take.
 
     Attributes:
         name: Name of the kind.
@@ -53,9 +54,11 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     """Look a featurizer up.
 
     Args:
-        name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `crystal`, or `composition` (a formula).
-        settings: Of a crystal: `cutoff` [angstrom] and `max_neighbors`, see `featurize.crystal.crystal_graph`. The
-            other kinds have none.
+        name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `mixture` (of these two), `crystal`, or
+            `composition` (a formula).
+        settings: Of a crystal: `cutoff` [angstrom] and `max_neighbors`, see `featurize.crystal.crystal_graph`. Of a
+            mixture: `roles` of the components, none for a blend, and names of the `conditions`. The other kinds have
+            none.
 
     Raises:
         ValueError: If there is none of this name, or it has no such setting.
@@ -63,6 +66,7 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     known: dict[str, Callable[..., Featurizer]] = {
         "repeat_unit": _repeat_unit,
         "molecule": _molecule,
+        "mixture": _mixture,
         "crystal": _crystal,
         "composition": _composition,
     }
@@ -99,6 +103,21 @@ def _molecule() -> Featurizer:
         descriptors.molecule_descriptors,
         descriptors.DESCRIPTOR_VERSION,
         "CCO",
+    )
+
+
+def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = ()) -> Featurizer:
+    from gnn_sim2real.featurize import descriptors, mixture, repeat_unit
+
+    return Featurizer(
+        "mixture",
+        repeat_unit.FEATURIZER_VERSION,
+        mixture.component_graph,
+        mixture.component_identity,
+        mixture.mixture_descriptors,
+        descriptors.DESCRIPTOR_VERSION,
+        "*CCO*",
+        {"roles": list(roles), "conditions": list(conditions)},
     )
 
 

@@ -2,7 +2,9 @@
 
 from gnn_sim2real.nn.alignn import ALIGNN as ALIGNN
 from gnn_sim2real.nn.attentive_fp import AttentiveFP as AttentiveFP
+from gnn_sim2real.nn.blend import Blend as Blend
 from gnn_sim2real.nn.cgcnn import CGCNN as CGCNN
+from gnn_sim2real.nn.conditions import ConditionSpec as ConditionSpec
 from gnn_sim2real.nn.dmpnn import DMPNN as DMPNN
 from gnn_sim2real.nn.encoder import Encoder as Encoder
 from gnn_sim2real.nn.fingerprint import FingerprintMLP as FingerprintMLP
@@ -13,6 +15,7 @@ from gnn_sim2real.nn.head import PropertyHead as PropertyHead
 from gnn_sim2real.nn.megnet import MEGNet as MEGNet
 from gnn_sim2real.nn.model import PropertyModel as PropertyModel
 from gnn_sim2real.nn.painn import PaiNN as PaiNN
+from gnn_sim2real.nn.pair import Pair as Pair
 from gnn_sim2real.nn.roost import Roost as Roost
 from gnn_sim2real.nn.scaler import TargetScaler as TargetScaler
 from gnn_sim2real.nn.schnet import SchNet as SchNet

@@ -15,15 +15,19 @@ from gnn_sim2real.graph import GraphBatch
 class Encoder(nn.Module, ABC):
     """Turns each material of a batch into a vector.
 
-    The atoms of one `batch_index` are one material, and `component` is not read: who reads mixtures encodes every
-    component as a material of its own.
+    The atoms of one `batch_index` are one material, and `component` is not read: who reads mixtures
+    (`reads_mixtures`) encodes every component as a material of its own, with an encoder of pure materials.
 
-    A subclass takes plain types only, hands them all to `super().__init__`, sets `output_dim`, and names in
+    A subclass takes plain types only, and for inner encoders encoders, whose `describe()` stands for them. It hands all
+    of them to `super().__init__`, sets `output_dim`, and names in
     `layers` the submodules from input to output, which is the order in which `gradual` unfreezing goes back.
     """
 
     numerics_version: ClassVar[int] = 1
     """Raised by hand whenever the same weights would give other numbers; part of every record's key."""
+
+    reads_mixtures: ClassVar[bool] = False
+    """Whether it reads batches with `members`."""
 
     output_dim: int
 
@@ -74,9 +78,15 @@ def build_encoder(description: dict[str, Any]) -> Encoder:
     """
     found = encoder_class(str(description.get("class_path")))
     try:
-        return found(**description["init_args"])
-    except (KeyError, TypeError) as error:
+        settings = {name: _build_inner(value) for name, value in description["init_args"].items()}
+        return found(**settings)
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{found.__name__} does not take the settings {description.get('init_args')} ({error}); was the file made "
             "by another version of gnn_sim2real?"
         ) from error
+
+
+def _build_inner(value: Any) -> Any:
+    """An inner encoder where a setting describes one, else the setting."""
+    return build_encoder(value) if isinstance(value, dict) and "class_path" in value else value

@@ -8,17 +8,26 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-Form = Literal["linear", "softplus", "hurdle"]
+Form = Literal["linear", "softplus", "hurdle", "inverse_temperature"]
 """What values an output can take.
 
 * ``linear``: any;
 * ``softplus``: above zero;
 * ``hurdle``: zero or above it, for a property with many exact zeros, such as the band gap with its metals. One output
   tells zero from nonzero (cross entropy), another the value where there is one; the prediction is zero where that is
-  the more likely. J. G. Cragg, Econometrica 39, 829 (1971), doi 10.2307/1909582.
+  the more likely. J. G. Cragg, Econometrica 39, 829 (1971), doi 10.2307/1909582;
+* ``inverse_temperature``: A + B / T, as the Flory-Huggins parameter is most often written, with the temperature T [K]
+  from the conditions. Two outputs stand for A and B, which then depend on the material alone. P. J. Flory, J. Chem.
+  Phys. 10, 51 (1942), doi 10.1063/1.1723621.
 """
 
-_WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "hurdle": 2}
+FROM_ZERO: tuple[Form, ...] = ("softplus", "hurdle")
+"""Forms whose zero has a meaning."""
+
+REFERENCE_TEMPERATURE = 298.15
+"""Temperature [K] at which the first output of `inverse_temperature` is the value itself."""
+
+_WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "hurdle": 2, "inverse_temperature": 2}
 
 
 class PropertyHead(nn.Module):
@@ -51,8 +60,15 @@ class PropertyHead(nn.Module):
         outputs: Tensor = self.mlp(features)
         return outputs
 
-    def values(self, outputs: Float[Tensor, "num_graphs num_outputs"]) -> Float[Tensor, "num_graphs num_properties"]:
-        """Standardized properties that the outputs stand for."""
+    def values(
+        self, outputs: Float[Tensor, "num_graphs num_outputs"], temperature: Float[Tensor, " num_graphs"] | None = None
+    ) -> Float[Tensor, "num_graphs num_properties"]:
+        """Standardized properties that the outputs stand for.
+
+        Args:
+            outputs: From `forward`.
+            temperature: For `inverse_temperature` [K].
+        """
         if self.is_linear:
             return outputs
         values = []
@@ -61,7 +77,7 @@ class PropertyHead(nn.Module):
             if form == "hurdle":
                 values.append(own[:, 0].clamp_min(0) * (own[:, 1] > 0))
             else:
-                values.append(functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0])
+                values.append(_value(form, own, temperature))
         return torch.stack(values, dim=1)
 
     def loss(
@@ -69,6 +85,7 @@ class PropertyHead(nn.Module):
         outputs: Float[Tensor, "num_graphs num_outputs"],
         targets: Float[Tensor, "num_graphs num_properties"],
         of_error: Callable[[Tensor], Tensor],
+        temperature: Float[Tensor, " num_graphs"] | None = None,
     ) -> Float[Tensor, "num_graphs num_properties"]:
         """Loss of each value.
 
@@ -76,6 +93,7 @@ class PropertyHead(nn.Module):
             outputs: From `forward`.
             targets: Standardized.
             of_error: Loss of an error, elementwise.
+            temperature: For `inverse_temperature` [K].
         """
         if self.is_linear:
             return of_error(outputs - targets)
@@ -87,6 +105,14 @@ class PropertyHead(nn.Module):
                 zero_or_not = functional.binary_cross_entropy_with_logits(own[:, 1], above, reduction="none")
                 losses.append(zero_or_not + above * of_error(own[:, 0] - target))
             else:
-                value = functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0]
-                losses.append(of_error(value - target))
+                losses.append(of_error(_value(form, own, temperature) - target))
         return torch.stack(losses, dim=1)
+
+
+def _value(form: Form, own: Tensor, temperature: Tensor | None) -> Tensor:
+    """What the outputs of a property stand for, of all forms but the hurdle."""
+    if form == "inverse_temperature":
+        if temperature is None:
+            raise ValueError("the form `inverse_temperature` needs the temperature of each material, and there is none")
+        return own[:, 0] + own[:, 1] * (REFERENCE_TEMPERATURE / temperature - 1)
+    return functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0]

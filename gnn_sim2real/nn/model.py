@@ -1,16 +1,18 @@
 """Encoder, head and scaler as one network that answers in physical units."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.conditions import TEMPERATURE, Conditions, ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder, build_encoder
-from gnn_sim2real.nn.head import Form, PropertyHead
+from gnn_sim2real.nn.head import FROM_ZERO, Form, PropertyHead
 from gnn_sim2real.nn.scaler import TargetScaler
 from gnn_sim2real.nn.simulated_line import SimulatedLine
 
@@ -41,24 +43,52 @@ class PropertyModel(nn.Module):
         properties: Name, unit and form of each output, in order.
         corrects_simulation: Whether it predicts what is missing from a straight line through the simulated value, which
             then stands in every batch, rather than the property itself.
+        conditions: Temperature and the like, in the order of the batches. The head reads them beside the vector of the
+            material; not so the temperature where a property has the form `inverse_temperature`.
+
+    Raises:
+        ValueError: If a form needs a temperature and there is none.
     """
 
-    def __init__(self, encoder: Encoder, properties: list[PropertySpec], corrects_simulation: bool = False) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        properties: list[PropertySpec],
+        corrects_simulation: bool = False,
+        conditions: Sequence[ConditionSpec] = (),
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.properties = properties
-        self.head = PropertyHead(encoder.output_dim, [each.form for each in properties])
+        forms = [each.form for each in properties]
+        self.has_temperature_form = "inverse_temperature" in forms
+        hidden = frozenset({TEMPERATURE}) if self.has_temperature_form else frozenset()
+        self.condition_specs = list(conditions)
+        self.conditions = Conditions(conditions, hidden) if conditions or hidden else None
+        self.head = PropertyHead(encoder.output_dim + (self.conditions.num_shown if self.conditions else 0), forms)
         self.scaler = TargetScaler(len(properties))
         self.line = SimulatedLine(len(properties)) if corrects_simulation else None
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_outputs"]:
         """Compute the outputs of the head, on the standardized scale, where losses are computed."""
-        outputs: Tensor = self.head(self.encoder(batch))
+        if batch.members is not None and not self.encoder.reads_mixtures:
+            raise ValueError(
+                f"{type(self.encoder).__name__} reads pure materials, and these are mixtures; put it into "
+                "gnn_sim2real.nn.Pair or gnn_sim2real.nn.Blend"
+            )
+        encoded: Tensor = self.encoder(batch)
+        if self.conditions is not None:
+            encoded = torch.cat([encoded, self.conditions(batch)], dim=1)
+        outputs: Tensor = self.head(encoded)
         return outputs
+
+    def temperature(self, batch: GraphBatch) -> Float[Tensor, " num_graphs"] | None:
+        """Temperature of each material [K], for the forms that need it; else None."""
+        return self.conditions.temperature(batch) if self.conditions and self.has_temperature_form else None
 
     def predict(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
         """Predict in physical units."""
-        values = self.scaler.unscale(self.head.values(self(batch)))
+        values = self.scaler.unscale(self.head.values(self(batch), self.temperature(batch)))
         return values if self.line is None else values + self.line(batch.simulated)
 
     def scaled_targets(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
@@ -72,28 +102,54 @@ class PropertyModel(nn.Module):
         targets = batch.targets if self.line is None else batch.targets - self.line(batch.simulated)
         return self.scaler.scale(targets)
 
-    def fit_scales(self, targets: Tensor, simulated: Tensor | None = None, slope: bool = True) -> None:
-        """Take line and scale from the training part.
+    def losses(
+        self, batch: GraphBatch, of_error: Callable[[Tensor], Tensor]
+    ) -> tuple[Float[Tensor, "num_graphs num_properties"], Bool[Tensor, "num_graphs num_properties"]]:
+        """Loss of each value, 0 where it is missing, and which are there.
+
+        Args:
+            batch: With targets.
+            of_error: Loss of a standardized error, elementwise.
+        """
+        scaled = self.scaled_targets(batch)
+        present = ~scaled.isnan()
+        loss = self.head.loss(self(batch), scaled.nan_to_num(0.0), of_error, self.temperature(batch))
+        return loss * present, present
+
+    def fit_scales(
+        self,
+        targets: Tensor,
+        simulated: Tensor | None = None,
+        slope: bool = True,
+        conditions: Tensor | None = None,
+    ) -> None:
+        """Take line and scales from the training part.
 
         Args:
             targets: (num_materials, num_properties), physical units, NaN where missing.
             simulated: The simulated values, likewise, for a model that corrects them.
             slope: Whether the line has a slope of its own and an offset; else it is the simulated value itself.
+            conditions: (num_materials, num_conditions), physical units.
         """
+        if self.conditions is not None:
+            self.conditions.fit(conditions)
         if self.line is not None:
             if slope and simulated is not None:
                 self.line.fit(simulated, targets)
             targets = targets - self.line(simulated)
-        from_zero = torch.tensor([each.form != "linear" for each in self.properties])
+        from_zero = torch.tensor([each.form in FROM_ZERO for each in self.properties])
         self.scaler.fit(targets, from_zero)
 
     def describe(self) -> dict[str, Any]:
         """Plain types from which `from_description` makes the same network."""
-        return {
+        described: dict[str, Any] = {
             "encoder": self.encoder.describe(),
             "properties": [asdict(spec) for spec in self.properties],
             "corrects_simulation": self.line is not None,
         }
+        if self.condition_specs:
+            described["conditions"] = [asdict(spec) for spec in self.condition_specs]
+        return described
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "PropertyModel":
@@ -105,6 +161,8 @@ class PropertyModel(nn.Module):
         try:
             properties = [PropertySpec(**spec) for spec in description["properties"]]
             encoder = description["encoder"]
+            conditions = [ConditionSpec(**spec) for spec in description.get("conditions", [])]
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"the model's description lacks what it should have ({error})") from error
-        return cls(build_encoder(encoder), properties, bool(description.get("corrects_simulation", False)))
+        corrects = bool(description.get("corrects_simulation", False))
+        return cls(build_encoder(encoder), properties, corrects, conditions)

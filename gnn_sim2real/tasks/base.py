@@ -75,9 +75,8 @@ class PropertyRegression(LightningModule, ABC):
                 raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(Form))}, got {form!r}")
         self.loss: Loss = loss
         self.forms: dict[str, Form] = forms or {}
-        self.optimizer, self.warmup_fraction = optimizer, warmup_fraction
-        self.schedule, self.compiled = schedule, compiled
-        self.validation_loss = MeanMetric()
+        self.optimizer, self.warmup_fraction, self.schedule = optimizer, warmup_fraction, schedule
+        self.compiled, self.validation_loss = compiled, MeanMetric()
         self.tested: list[tuple[Tensor, Tensor]] = []
         self._random_state = torch.get_rng_state()
 
@@ -164,11 +163,9 @@ class PropertyRegression(LightningModule, ABC):
 
     def masked_loss(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         """Mean loss over the values present, and their number."""
-        scaled = self.network.scaled_targets(batch)
-        present = ~scaled.isnan()
-        loss = self.network.head.loss(self.network(batch), scaled.nan_to_num(0.0), LOSSES[self.loss])
+        losses, present = self.network.losses(batch, LOSSES[self.loss])
         count = present.sum()
-        return (loss * present).sum() / count.clamp_min(1), count
+        return losses.sum() / count.clamp_min(1), count
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
         """One step on a batch."""

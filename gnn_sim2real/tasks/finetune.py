@@ -15,7 +15,7 @@ from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY, load_model
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.head import FROM_ZERO, Form
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.policies import CORRECTIONS, NEED_PRETRAINED, Policy
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -48,8 +48,8 @@ class TargetFineTuning(PropertyRegression):
         encoder_rate: Learning rate of the encoder over that of the head; below 1 keeps what was pretrained longer.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
             that one wrong measurement among a few dozen does not lead the way.
-        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero) or
-            `hurdle` (zero or above it), see `gnn_sim2real.nn.head`.
+        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
+            `hurdle` (zero or above it) or `inverse_temperature` (A + B / T), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
@@ -103,7 +103,8 @@ class TargetFineTuning(PropertyRegression):
         if self.pretrained is None:
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
-            network = PropertyModel(encoder, [self.target()], self.policy in CORRECTIONS)
+            corrects = self.policy in CORRECTIONS
+            network = PropertyModel(encoder, [self.target()], corrects, self.data.conditions)
             self.fit_scales(network)
             return network
         source = load_model(Path(self.pretrained))
@@ -128,9 +129,9 @@ class TargetFineTuning(PropertyRegression):
             source: The pretrained model.
         """
         (target,) = self.properties
-        if self.policy in CORRECTIONS:  # a correction goes both ways
+        if self.policy in CORRECTIONS and target.form in FROM_ZERO:  # a correction goes both ways
             return replace(target, form="linear")
-        if source is not None and target.name not in self.forms:
+        if source is not None and self.policy not in CORRECTIONS and target.name not in self.forms:
             forms = {spec.name: spec.form for spec in source.properties}
             return replace(target, form=forms.get(target.name, target.form))
         return target
@@ -150,7 +151,8 @@ class TargetFineTuning(PropertyRegression):
                 f"policy {self.policy!r} corrects the simulated value of each material, but {type(self.data).__name__} "
                 "knows none; choose another policy"
             )
-        network.fit_scales(self.data.train_targets, simulated, slope=self.policy == "affine")
+        conditions = self.data.part("train").present_conditions
+        network.fit_scales(self.data.train_targets, simulated, self.policy == "affine", conditions)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder and head, the encoder at its own share of the learning rate."""

@@ -15,8 +15,8 @@ class SourcePretraining(PropertyRegression):
     Args:
         encoder: The architecture.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation.
-        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero) or
-            `hurdle` (zero or above it), see `gnn_sim2real.nn.head`.
+        forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
+            `hurdle` (zero or above it) or `inverse_temperature` (A + B / T), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
@@ -41,6 +41,6 @@ class SourcePretraining(PropertyRegression):
 
     def make_network(self) -> PropertyModel:
         """A model with fresh weights, scaled to the training part of the source."""
-        network = PropertyModel(self.given_encoder[0], self.properties)
-        network.fit_scales(self.data.train_targets)
+        network = PropertyModel(self.given_encoder[0], self.properties, conditions=self.data.conditions)
+        network.fit_scales(self.data.train_targets, conditions=self.data.part("train").present_conditions)
         return network

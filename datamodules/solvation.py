@@ -1,0 +1,74 @@
+"""Solvation free energies of (solute, solvent) pairs at 298 K: by COSMO-RS, and measured."""
+
+from typing import Any
+
+from datamodules.registry import find_file
+from gnn_sim2real.cleaning import CleanTable, Property, read_table
+from gnn_sim2real.mixture_columns import MixtureColumns
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
+
+_ENERGY = Property("solvation_free_energy", "kcal/mol", column="dg_solv_kcal_mol")
+_COLUMNS = MixtureColumns(["solute", "solvent"])
+
+
+class CosmoSolvation(MixtureDataModule):
+    """270,933 pairs of 10,929 solutes and 284 solvents by COSMO-RS, a part of CombiSolv-QM.
+
+    Vermeire and Green, Chem. Eng. J. 418, 129307 (2021), doi 10.1016/j.cej.2021.129307.
+
+    Args:
+        path: Your own copy of `cosmo_rs.csv`; else it is looked for below GNN_SIM2REAL_DATA.
+        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+    """
+
+    roles = ("solute", "solvent")
+    asked_columns = _COLUMNS
+
+    def __init__(self, path: str | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.path = path
+
+    def load_table(self) -> CleanTable:
+        """Read the computed pairs."""
+        file = find_file("cosmo_solvation", self.path)
+        return self.clean_mixtures(read_table(file), _COLUMNS, [_ENERGY], file.name)
+
+
+class MeasuredSolvation(MixtureDataModule):
+    """8,691 measured pairs, CombiSolv-Exp, with the value of COSMO-RS beside those that have one.
+
+    Vermeire and Green, Chem. Eng. J. 418, 129307 (2021), doi 10.1016/j.cej.2021.129307.
+
+    Args:
+        path: Your own copy of `measured.csv`; else it is looked for below GNN_SIM2REAL_DATA.
+        simulated_path: The same for `cosmo_rs.csv`.
+        require_simulated: Whether the simulated value of each pair is looked up, and pairs without one are put aside,
+            for models that correct it.
+        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+    """
+
+    roles = ("solute", "solvent")
+    asked_columns = _COLUMNS
+
+    def __init__(
+        self,
+        path: str | None = None,
+        simulated_path: str | None = None,
+        require_simulated: bool = False,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.path, self.simulated_path, self.require_simulated = path, simulated_path, require_simulated
+
+    def load_table(self) -> CleanTable:
+        """Read the measured pairs, and look up their simulated values."""
+        file = find_file("measured_solvation", self.path)
+        simulated = CosmoSolvation(self.simulated_path).table if self.require_simulated else None
+        return self.clean_mixtures(
+            read_table(file),
+            _COLUMNS,
+            [_ENERGY],
+            file.name,
+            simulated=simulated,
+            require_simulated=self.require_simulated,
+        )

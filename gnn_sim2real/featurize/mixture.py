@@ -1,0 +1,253 @@
+"""Mixtures: pairs such as (polymer, solvent), blends, copolymers; each component is a repeat unit or a molecule."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.featurize.descriptors import molecule_descriptors, per_atom_descriptors, repeat_unit_descriptors
+from gnn_sim2real.featurize.identity import molecule_identity, repeat_unit_identity
+from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
+from gnn_sim2real.graph import Graph
+
+TEMPERATURE = "temperature"
+"""Name of the condition that is a temperature [K]."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture at some conditions.
+
+    Attributes:
+        components: Spelling of each: a repeat unit (SMILES with two `*`) or a molecule (SMILES without).
+        weights: Share of each component, in any unit that all of them have; only their ratios count. All alike unless
+            given. A component of weight 0 is absent.
+        conditions: Value of each condition by name, e.g. `{"temperature": 298.15}` [K].
+    """
+
+    components: tuple[str, ...]
+    weights: tuple[int | float, ...] | None = None
+    conditions: Mapping[str, int | float] = field(default_factory=dict)
+
+    def spell(self, ordered: bool) -> str:
+        """Write the mixture down for a person.
+
+        Args:
+            ordered: Whether the components have roles, as in a pair.
+        """
+        if ordered or len(self.components) < 2:
+            text = " | ".join(self.components)
+        else:
+            weights = self.weights or (1.0,) * len(self.components)
+            text = " + ".join(f"{weight:.6g} {each}" for weight, each in zip(weights, self.components, strict=True))
+        return text + "".join(f" @ {name} {value:.6g}" for name, value in sorted(self.conditions.items()))
+
+
+def is_repeat_unit(spelling: str) -> bool:
+    """Whether a component is a polymer, which the `*` of its repeat unit tell."""
+    return "*" in spelling
+
+
+def component_graph(spelling: str) -> Graph:
+    """Turn a component into its graph.
+
+    Args:
+        spelling: Repeat-unit SMILES with two `*`, or SMILES without.
+
+    Raises:
+        ValueError: If it can be read as neither.
+    """
+    return featurize_repeat_unit(spelling) if is_repeat_unit(spelling) else featurize_molecule(spelling)
+
+
+@lru_cache(maxsize=2**16)
+def component_identity(spelling: str) -> str:
+    """Canonical identity of a component: that of the pure polymer or molecule.
+
+    Args:
+        spelling: Repeat-unit SMILES with two `*`, or SMILES without.
+
+    Raises:
+        ValueError: If it can be read as neither.
+    """
+    return repeat_unit_identity(spelling) if is_repeat_unit(spelling) else molecule_identity(spelling)
+
+
+def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[str] = ()) -> Mixture:
+    """Bring a mixture into the form in which equal ones are equal but for the spelling of their components.
+
+    A pair keeps its order. In a blend, components of weight 0 go, one that stands there twice becomes one, the weights
+    sum to 1, and the order is that of the identities.
+
+    Args:
+        mixture: The mixture.
+        roles: What each component is, e.g. `("polymer", "solvent")`; empty for a blend.
+        conditions: Names of the conditions that must be given; others are left out.
+
+    Raises:
+        ValueError: If a component cannot be read, a weight is negative, a condition is missing, a temperature is not
+            above 0 K, or the number of components is wrong.
+    """
+    given = {name: _condition(mixture, name) for name in conditions}
+    if roles:
+        if len(mixture.components) != len(roles) or mixture.weights is not None:
+            raise ValueError(f"a mixture of this kind is one {' and one '.join(roles)} without weights, got {mixture}")
+        for spelling in mixture.components:
+            component_identity(spelling)
+        return Mixture(mixture.components, None, given)
+    weights = mixture.weights or (1.0,) * len(mixture.components)
+    if len(weights) != len(mixture.components):
+        raise ValueError(f"a blend needs one weight a component, got {len(weights)} for {len(mixture.components)}")
+    if any(not (isfinite(weight) and weight >= 0) for weight in weights):
+        raise ValueError(f"weights must be numbers from 0 up, got {', '.join(map(str, weights))}")
+    total = sum(weights)
+    if total <= 0:
+        raise ValueError("a blend needs a component with a weight above 0, got none")
+    merged: dict[str, tuple[str, float]] = {}
+    for spelling, weight in zip(mixture.components, weights, strict=True):
+        if weight > 0:
+            name = component_identity(spelling)
+            first, sum_so_far = merged.get(name, (spelling, 0.0))
+            merged[name] = (first, sum_so_far + weight / total)
+    ordered = [merged[name] for name in sorted(merged)]
+    return Mixture(tuple(each for each, _ in ordered), tuple(weight for _, weight in ordered), given)
+
+
+def _condition(mixture: Mixture, name: str) -> float:
+    value = float(mixture.conditions.get(name, float("nan")))
+    if not isfinite(value):
+        raise ValueError(f"no {name}: this kind of mixture needs one, as a number")
+    if name == TEMPERATURE and value <= 0:
+        raise ValueError(f"the temperature must be above 0 K, got {value:g} K")
+    return value
+
+
+def mixture_identity(mixture: Mixture, ordered: bool) -> str:
+    """Name a mixture at its conditions; a blend of one component at none is named as the pure material.
+
+    Args:
+        mixture: From `normalize`.
+        ordered: Whether its components have roles.
+    """
+    names = tuple(map(component_identity, mixture.components))
+    return Mixture(names, mixture.weights, mixture.conditions).spell(ordered)
+
+
+def set_identity(mixture: Mixture, ordered: bool) -> str:
+    """Name what is mixed, at whatever weights and conditions.
+
+    Args:
+        mixture: From `normalize`.
+        ordered: Whether its components have roles.
+    """
+    return (" | " if ordered else " + ").join(map(component_identity, mixture.components))
+
+
+class MixtureTable(Sequence[Mixture]):
+    """Many mixtures without repetition: their distinct components, and which of them each mixture has.
+
+    Args:
+        components: Distinct spellings.
+        members: int32, (num_mixtures, max_components); numbers of the components, -1 where there is none.
+        weights: float32, likewise; 0 where there is none, 1 for components with roles.
+        conditions: float64, (num_mixtures, num_conditions).
+        condition_names: Name of each condition.
+        roles: What each component is; empty for blends.
+    """
+
+    def __init__(
+        self,
+        components: list[str],
+        members: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        conditions: NDArray[np.float64],
+        condition_names: tuple[str, ...] = (),
+        roles: tuple[str, ...] = (),
+    ) -> None:
+        self.components, self.members, self.weights = components, members, weights
+        self.conditions, self.condition_names, self.roles = conditions, condition_names, roles
+
+    @classmethod
+    def from_mixtures(
+        cls, mixtures: Sequence[Mixture], roles: Sequence[str] = (), conditions: Sequence[str] = ()
+    ) -> "MixtureTable":
+        """Number the components of mixtures.
+
+        Args:
+            mixtures: From `normalize`, with the same roles and conditions.
+            roles: See `normalize`.
+            conditions: Names of the conditions, in order.
+        """
+        number: dict[str, int] = {}
+        width = max((len(each.components) for each in mixtures), default=1)
+        members = np.full((len(mixtures), width), -1, np.int32)
+        weights = np.zeros((len(mixtures), width), np.float32)
+        for row, mixture in enumerate(mixtures):
+            size = len(mixture.components)
+            members[row, :size] = [number.setdefault(each, len(number)) for each in mixture.components]
+            weights[row, :size] = 1.0 if mixture.weights is None else mixture.weights
+        values = [[mixture.conditions[name] for name in conditions] for mixture in mixtures]
+        table = np.array(values, np.float64).reshape(len(mixtures), len(conditions))
+        return cls(list(number), members, weights, table, tuple(conditions), tuple(roles))
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return self.take(np.arange(len(self))[row])
+        there = self.members[row] >= 0
+        conditions = dict(zip(self.condition_names, self.conditions[row].tolist(), strict=True))
+        components = tuple(self.components[number] for number in self.members[row][there].tolist())
+        return Mixture(components, None if self.roles else tuple(self.weights[row][there].tolist()), conditions)
+
+    def __iter__(self) -> Iterator[Mixture]:
+        return (self[row] for row in range(len(self)))
+
+    def take(self, rows: NDArray[np.int64]) -> "MixtureTable":
+        """Some of the mixtures; the list of components is shared."""
+        index = self.members[rows], self.weights[rows], self.conditions[rows]
+        return MixtureTable(self.components, *index, self.condition_names, self.roles)
+
+
+def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
+    """Describe mixtures by the descriptors of their components, and their conditions.
+
+    Components with roles stand beside each other, each described as the polymer or molecule that it is. A blend is the
+    mean of its components by weight, all of them described per atom.
+
+    Args:
+        materials: A `MixtureTable`.
+
+    Returns:
+        (num_mixtures, num_features).
+
+    Raises:
+        ValueError: If they are no `MixtureTable`, or one role holds polymers and molecules.
+    """
+    if not isinstance(materials, MixtureTable):
+        raise ValueError("descriptors are made of a MixtureTable; see MixtureTable.from_mixtures")
+    if not materials.roles:
+        described = per_atom_descriptors(materials.components)
+        shares = materials.weights / materials.weights.sum(axis=1, keepdims=True)
+        blocks = [sum(shares[:, [place]] * described[materials.members[:, place]] for place in range(shares.shape[1]))]
+    else:
+        columns = range(len(materials.roles))
+        blocks = [_describe_role(materials, place) for place in columns]
+    return np.column_stack([*blocks, materials.conditions])
+
+
+def _describe_role(materials: MixtureTable, place: int) -> NDArray[np.float64]:
+    used, number = np.unique(materials.members[:, place], return_inverse=True)
+    spellings = [materials.components[each] for each in used.tolist()]
+    kinds = set(map(is_repeat_unit, spellings))
+    if len(kinds) > 1:
+        raise ValueError(
+            f"some of the {materials.roles[place]}s are polymers and some are molecules; keep them in separate tables"
+        )
+    describe = repeat_unit_descriptors if kinds == {True} else molecule_descriptors
+    return describe(spellings)[number]

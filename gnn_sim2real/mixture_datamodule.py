@@ -1,0 +1,288 @@
+"""The base of data modules of mixtures: pairs with roles, blends and copolymers."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import arange
+from torch.utils.data import DataLoader
+
+from gnn_sim2real.asked import Material
+from gnn_sim2real.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.mixture import (
+    Mixture,
+    MixtureTable,
+    component_identity,
+    mixture_identity,
+    normalize,
+    set_identity,
+)
+from gnn_sim2real.graph_cache import open_or_build
+from gnn_sim2real.group_parts import take_groups
+from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
+from gnn_sim2real.mixture_store import MixtureStore, store_of
+from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.progress import track
+from gnn_sim2real.splits import Parts, split_rows
+from gnn_sim2real.tables import read_table
+from gnn_sim2real.units import convert
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class MixtureDataModule(PropertyDataModule):
+    """Mixtures with properties, as source or as target.
+
+    A data set is a subclass that names the roles of its components and says in `load_table` where its rows come from.
+    Each component is kept once. The rows of one group never stand on two sides of a split, and leave a source together;
+    a source goes by the groups of the target, whatever its own are.
+
+    Args:
+        group_by: What a group is: the same components at whatever conditions and weights (`mixture`), or the same
+            component in one role, e.g. all pairs of one `solute`.
+        size_by: What `size` counts: mixtures (`rows`), or groups with all their mixtures (`groups`).
+        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+
+    Raises:
+        ValueError: If `group_by` is no role.
+    """
+
+    kind = "mixture"
+    roles: ClassVar[tuple[str, ...]] = ()
+    """What each component is; empty for blends."""
+    asked_columns: MixtureColumns
+    """Where the mixtures stand in a table to predict."""
+    condition_units: Mapping[str, str] = MappingProxyType({})
+    """Unit of each condition, by name."""
+    predictable: ClassVar[str] = "a table with a column for each component, and one for each condition"
+
+    def __init__(self, group_by: str = "mixture", size_by: str = "rows", **settings: Any) -> None:
+        super().__init__(**settings)
+        if group_by not in (accepted := ("mixture", *self.roles)):
+            raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {group_by!r}")
+        if size_by not in ("rows", "groups"):
+            raise ValueError(f"`size_by` must be rows or groups, got {size_by!r}")
+        self.group_by, self.size_by = group_by, size_by
+
+    @abstractmethod
+    def load_table(self) -> CleanTable:
+        """Read and clean the data set, whole, by `clean_mixtures`; called once."""
+
+    @property
+    def conditions(self) -> list[ConditionSpec]:
+        """Name and unit of each condition."""
+        return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
+
+    @cached_property
+    def featurizer(self) -> Featurizer:
+        """Makes graphs of components; names the roles and conditions that a model was made for."""
+        return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.condition_units))
+
+    def open_store(self) -> MixtureStore:
+        """Open the graphs of the distinct components, or make them."""
+        table = self.mixtures
+        described = get_featurizer("mixture").describe()
+        graphs = open_or_build(table.components, self.featurizer.featurize, described)
+        for row, reason in graphs.refused.items():
+            raise ValueError(f"{table.components[row]} passed the cleaning and cannot become a graph: {reason}")
+        return MixtureStore.of_table(table, graphs)
+
+    @property
+    def mixtures(self) -> MixtureTable:
+        """The mixtures of the table."""
+        materials = self.table.materials
+        if not isinstance(materials, MixtureTable):
+            raise ValueError(f"{type(self).__name__}.load_table must read its mixtures by `clean_mixtures`")
+        return materials
+
+    def clean_mixtures(
+        self,
+        frame: "pandas.DataFrame",
+        columns: MixtureColumns,
+        properties: Sequence[Property],
+        source: str,
+        refused_before: dict[int, str] | None = None,
+        simulated: CleanTable | None = None,
+        require_simulated: bool = False,
+    ) -> CleanTable:
+        """Clean a table of mixtures: the road of `cleaning.clean_table`, with mixtures in place of texts.
+
+        Args:
+            frame: The table, as `read_table` gives it.
+            columns: Where the mixtures stand.
+            properties: What to read.
+            source: Name of the file, for messages.
+            refused_before: Reason by position of rows that the data set itself refuses.
+            simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
+                conditions.
+            require_simulated: Whether mixtures without a simulated value are put aside.
+        """
+        ordered = bool(self.roles)
+        values = {} if simulated is None else _values_by_identity(simulated, properties[0].unit)
+        known: dict[str, Mixture] = {}
+        identity: dict[str, str] = {}
+        unusable: dict[str, str] = {}
+        texts, refused = [], dict(refused_before or {})
+        for position, each in enumerate(track(list(self._read(frame, columns, source)), "Reading mixtures")):
+            text = each.spell(ordered)
+            texts.append(text)
+            if position in refused:
+                continue
+            if text not in known and text not in unusable:
+                try:
+                    known[text] = normalize(each, self.roles, tuple(self.condition_units))
+                    identity[text] = mixture_identity(known[text], ordered)
+                    if require_simulated and identity[text] not in values:
+                        unusable[text] = f"no simulated {properties[0].name}"
+                except ValueError as error:
+                    unusable[text] = f"unreadable mixture: {' '.join(str(error).split())}"
+            if text in unusable:
+                refused[position] = unusable[text]
+        table = clean_table(
+            frame.assign(**{_TEXT: texts}),
+            material_column=_TEXT,
+            properties=properties,
+            identity=identity.__getitem__,
+            source=source,
+            refused_before=refused,
+        )
+        kept = [known[text] for text in table.materials]
+        mixtures = MixtureTable.from_mixtures(kept, self.roles, tuple(self.condition_units))
+        groups = [self._group(each, self.group_by) for each in kept]
+        table = replace(table, materials=mixtures, own_groups=groups)
+        if simulated is None:
+            return table
+        return replace(table, simulated=np.array([[values.get(each, np.nan)] for each in table.identities]))
+
+    def _read(self, frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> Iterator[Mixture]:
+        return read_mixtures(frame, columns, self.condition_units, bool(self.roles), source)
+
+    def _group(self, mixture: Mixture, group_by: str) -> str:
+        if group_by == "mixture":
+            return set_identity(mixture, bool(self.roles))
+        return component_identity(mixture.components[self.roles.index(group_by)])
+
+    def groups_by(self, group_by: str) -> list[str]:
+        """Group of each mixture of the table in another sense than its own.
+
+        Args:
+            group_by: `mixture`, or a role of this data set.
+        """
+        if group_by == self.group_by:
+            return self.table.groups
+        table = self.mixtures
+        if group_by == "mixture":
+            return [self._group(mixture, group_by) for mixture in table]
+        names = list(map(component_identity, table.components))
+        return [names[number] for number in table.members[:, self.roles.index(group_by)].tolist()]
+
+    def removed_rows(self) -> NDArray[np.int64]:
+        """Rows of a removed group of `exclude`, by what each of these calls a group."""
+        removed: set[int] = set()
+        for other in self.excluded:
+            names = frozenset(other.table.groups) if self.remove == "all" else other.test_groups
+            wanted = other.group_by if isinstance(other, MixtureDataModule) else self.group_by
+            if isinstance(other, MixtureDataModule) and other.roles != self.roles:
+                raise ValueError(
+                    f"{type(other).__name__} has the roles {', '.join(other.roles) or 'of a blend'}, "
+                    f"{type(self).__name__} has {', '.join(self.roles) or 'those of a blend'}: what is tested there "
+                    "cannot be found here; give both the same"
+                )
+            removed.update(np.flatnonzero([name in names for name in self.groups_by(wanted)]).tolist())
+        return np.array(sorted(removed), np.int64)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Which rows of the table do what; of `size` groups where that is what it counts."""
+        if self.size_by == "rows":
+            return split_rows(
+                self.table.groups,
+                size=None if self.size == "all" else self.size,
+                validation_fraction=self.validation_fraction,
+                **self._split_settings,
+            )
+        whole = split_rows(self.table.groups, size=None, validation_fraction=0.0, **self._split_settings)
+        size = None if self.size == "all" else self.size
+        return take_groups(whole, self.table.groups, size, self.validation_fraction)
+
+    @property
+    def _split_settings(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "split": self.split,
+            "test_fraction": self.test_fraction,
+            "development_fraction": self.development_fraction,
+            "available": self._available,
+        }
+
+    def variant(self, **changes: Any) -> "PropertyDataModule":
+        """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
+        if "group_by" in changes:
+            raise ValueError("a variant shares its table: make a new data module to change group_by")
+        return super().variant(**changes)
+
+    def card(self) -> dict[str, Any]:
+        """What a record or a model says about its data."""
+        counts = {"num_components": len(self.mixtures.components)}
+        return super().card() | {"group_by": self.group_by, "size_by": self.size_by} | counts
+
+    def key_content(self) -> dict[str, Any]:
+        """What determines which mixtures train and test, and their values."""
+        content = super().key_content() | {"size_by": self.size_by}
+        if self.excluded:
+            content["removed_by"] = [getattr(each, "group_by", "") for each in self.excluded]
+        return content
+
+    @property
+    def predict_heading(self) -> str:
+        """Heading of the mixtures in a table of predictions."""
+        return " | ".join(self.roles) or "mixture"
+
+    def read_asked(self, path: Path) -> list[Material]:
+        """Read the mixtures to predict, in the columns of the data set."""
+        materials = []
+        for mixture in self._read(read_table(path), self.asked_columns, path.name):
+            name = mixture.spell(bool(self.roles))
+            try:
+                materials.append(Material(name, normalize(mixture, self.roles, tuple(self.condition_units))))
+            except ValueError as error:
+                materials.append(Material(name, None, str(error)))
+        return materials
+
+    @cached_property
+    def _asked_mixtures(self) -> list[Material]:
+        if self.predict_path is None:
+            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.predictable})")
+        asked = self.read_asked(Path(self.predict_path))
+        if all(each.reason for each in asked):
+            raise ValueError(f"none of the {len(asked)} mixtures in {self.predict_path} can be read: {asked[0].reason}")
+        return asked
+
+    @property
+    def predict_materials(self) -> list[tuple[str, str | None]]:
+        """Name of each mixture of `predict_path`, with the reason why it cannot be read, if so."""
+        return [(each.name, each.reason) for each in self._asked_mixtures]
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches of the mixtures in `predict_path`, in its order; unreadable ones are left to the writer."""
+        store = store_of([each.content for each in self._asked_mixtures if each.reason is None], self.featurizer)
+        return make_loader(MaterialSet(store, arange(len(store)), None), 256)
+
+
+_TEXT = "mixture (as written)"
+
+
+def _values_by_identity(simulated: CleanTable, unit: str) -> dict[str, float]:
+    """Values of the first property of simulations, in another unit."""
+    values = convert(simulated.values[:, 0], simulated.properties[0].unit, unit).tolist()
+    return {name: value for name, value in zip(simulated.identities, values, strict=True) if np.isfinite(value)}

@@ -1,0 +1,103 @@
+"""Data sheets of pairs, blends and liquids: what they read of the real files, and of a small file of one's own."""
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules import (
+    BlendTable,
+    CosmoChi,
+    CosmoSolvation,
+    MeasuredChi,
+    MeasuredLiquids,
+    MeasuredSolvation,
+    SimulatedLiquids,
+)
+from gnn_sim2real.nn import GINE, Blend
+
+
+@pytest.fixture
+def blends(tmp_path):
+    path = tmp_path / "blends.csv"
+    path.write_text(
+        "first,second,w1,w2,temp,density\n"
+        "*CCO*,*CC*,0.5,0.5,20,1.0\n"
+        "*CC*,*OCC*,1,1,20,1.2\n"
+        "*CCO*,,1,,20,1.1\n"
+        "*CCO*,*CC*,1,0,20,1.3\n"
+        "*CCO*,*CC*,0.2,0.8,20,0.9\n"
+        "*CCO*,*CC*,0.2,0.8,40,0.8\n"
+        "*CCO*,*CC*,-1,2,20,1.0\n"
+        "*CCO*,*CC*,1,1,,1.0\n"
+    )
+    return BlendTable(
+        path=str(path),
+        components=["first", "second"],
+        weights=["w1", "w2"],
+        property="density",
+        column="density",
+        unit="g/cm3",
+        temperature="temp",
+        temperature_unit="degC",
+    )
+
+
+def test_a_table_of_blends(blends):
+    table = blends.table
+    assert sorted(table.values[:, 0].tolist()) == pytest.approx([0.8, 0.9, 1.1, 1.2])
+    assert sorted(table.num_merged.tolist()) == [1, 1, 2, 2]
+    assert table.quarantine["row"].tolist() == [8, 9]
+    assert "weights must be numbers from 0 up" in table.quarantine["reason"][0]
+    assert "no temperature" in table.quarantine["reason"][1]
+    assert len(set(table.groups)) == 2
+    assert blends.conditions[0].name == "temperature"
+    np.testing.assert_allclose(np.unique(blends.mixtures.conditions), [293.15, 313.15])
+    encoded = Blend(GINE(hidden_dim=8, num_layers=1)).eval()(blends.store.select(torch.arange(4)))
+    assert encoded.shape == (4, 8)
+    assert blends.featurizer.descriptors(table.materials).shape[0] == 4
+
+
+def test_columns_that_do_not_fit():
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        BlendTable(path="x", components=["a", "b"], weights=["w"], property="density", column="d", unit="g/cm3")
+
+
+@pytest.mark.realdata
+class TestRealData:
+    def test_chi(self, real_data):
+        simulated, measured = CosmoChi(), MeasuredChi(group_by="polymer", test_fraction=0.2)
+        assert len(simulated.table.identities) == 1206
+        assert len(measured.table.identities) == 1190
+        assert int(np.isfinite(measured.table.simulated).sum()) == 1178
+        assert len(set(measured.table.groups)) == 45
+        kelvin = measured.mixtures.conditions
+        assert (kelvin.min(), kelvin.max()) == pytest.approx((273.15, 502.15))
+        source = simulated.variant(exclude=measured)
+        polymers = source.groups_by("polymer")
+        assert not {polymers[row] for row in source.parts.train.tolist()} & measured.test_groups
+        assert len(MeasuredChi(require_simulated=True).table.identities) == 1178
+        tested = [set(measured.variant(split=split).test_groups) for split in range(5)]
+        assert set.union(*tested) == set(measured.table.groups)
+        assert sum(map(len, tested)) == 45
+
+    def test_measured_solvation(self, real_data):
+        measured = MeasuredSolvation(group_by="solute", size_by="groups", size=100, test_fraction=0.2)
+        assert len(measured.table.identities) == 8691
+        assert len(set(measured.table.groups)) == 1305
+        assert len(measured.mixtures.components) == 1382
+        assert measured.parts.size == 100
+
+    @pytest.mark.slow
+    def test_cosmo_solvation(self, real_data):
+        simulated = CosmoSolvation()
+        assert len(simulated.table.identities) == 270_933
+        assert len(simulated.mixtures.components) == 10_930
+        assert len(simulated.store.components) == 10_930
+
+    def test_liquids(self, real_data):
+        assert len(SimulatedLiquids(["density", "cohesive_energy"]).table.identities) == 6284
+        assert len(SimulatedLiquids(["density"], max_extrapolation=50).table.identities) == 3823
+        liquids = MeasuredLiquids("density")
+        assert len(liquids.table.identities) == 888
+        assert set(liquids.table.quarantine["reason"].str.partition(":")[0]) == {"solid at 298 K"}
+        assert len(MeasuredLiquids("boiling_point").table.identities) == 1114
