@@ -34,7 +34,7 @@ def _known_random_numbers() -> None:
 def _own_logging() -> Iterator[None]:
     """A study run in this process quiets some loggers; the next test hears them again."""
     yield
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule", "gnn_sim2real.split_materials"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from rdkit import Chem
-from rdkit.Chem.Scaffolds.MurckoScaffold import GetScaffoldForMol
+from rdkit.Chem.rdmolops import MurckoDecompose
 
 from gnn_sim2real.featurize.chain import Chain, build_chain, read_smiles, sanitize
 from gnn_sim2real.featurize.identity import repeat_unit_identity
@@ -42,8 +42,8 @@ POLYMER_CLASSES = (
     ("polyvinyls", "[c:2]"),
     ("polyolefins", "[CX4:1]"),
 )
-"""Classes and their patterns (SMARTS), the first that matches counts. An atom numbered 1 must lie in the main chain, one
-numbered 2 beside it; others may lie anywhere. What links the main chain goes before what hangs on it."""
+"""Classes and their patterns (SMARTS); the first that matches counts. Atoms numbered 1 must lie in the main chain,
+those numbered 2 beside it, others anywhere. What links the main chain goes before what hangs on it."""
 
 _MAX_MATCHES = 100_000  # rdkit's default stops at 1000
 
@@ -92,12 +92,12 @@ def repeat_unit_scaffold(psmiles: str) -> str:
     build_chain(psmiles)  # one sentence for what is no repeat unit
     unit = Chem.RWMol(read_smiles(psmiles))
     sanitize(unit, psmiles)
-    stars = [atom.GetIdx() for atom in unit.GetAtoms() if not atom.GetAtomicNum()]
+    first, last = _stars(unit)
     # Closed to a ring, the main chain is no dead end that would be cut off.
-    unit.AddBond(*stars, Chem.BondType.SINGLE)
+    unit.AddBond(first, last, Chem.BondType.SINGLE)
     Chem.FastFindRings(unit)
-    scaffold = Chem.RWMol(GetScaffoldForMol(unit))
-    scaffold.RemoveBond(*(atom.GetIdx() for atom in scaffold.GetAtoms() if not atom.GetAtomicNum()))
+    scaffold = Chem.RWMol(MurckoDecompose(unit))
+    scaffold.RemoveBond(*_stars(scaffold))
     return repeat_unit_identity(Chem.MolToSmiles(scaffold))
 
 
@@ -116,7 +116,7 @@ def molecule_scaffold(smiles: str) -> str:
     References:
         G. W. Bemis, M. A. Murcko, J. Med. Chem. 39, 2887 (1996), https://doi.org/10.1021/jm9602928
     """
-    return str(Chem.MolToSmiles(GetScaffoldForMol(read_molecule(smiles)))) or ACYCLIC
+    return str(Chem.MolToSmiles(MurckoDecompose(read_molecule(smiles)))) or ACYCLIC
 
 
 FAMILIES: dict[tuple[str, str], Callable[[str], str]] = {
@@ -140,9 +140,13 @@ def _patterns() -> tuple[tuple[str, Chem.Mol, dict[int, list[int]]], ...]:
     return tuple(found)
 
 
+def _stars(mol: Chem.Mol) -> list[int]:
+    return [atom.GetIdx() for atom in mol.GetAtoms() if not atom.GetAtomicNum()]
+
+
 def _main_chain(chain: Chain) -> frozenset[int]:
     """Atoms of the oligomer on a shortest way from end to end."""
-    first, last = (atom.GetIdx() for atom in chain.mol.GetAtoms() if not atom.GetAtomicNum())
+    first, last = _stars(chain.mol)
     distance = Chem.GetDistanceMatrix(chain.mol)
     return frozenset(
         index
