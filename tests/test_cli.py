@@ -1,7 +1,6 @@
 """The command line from end to end, and what it answers to mistakes: one sentence and exit code 2."""
 
 import csv
-import logging
 import re
 import subprocess
 import sys
@@ -20,17 +19,6 @@ TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "de
 
 TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
 NO_VALIDATION = ["--data.validation_fraction", "0"]
-
-
-@pytest.fixture(autouse=True)
-def _own_logging():
-    """The handlers that `main` sets write to this test's stderr, which is closed after it."""
-    names = ("gnn_sim2real", "datamodules")
-    kept = {name: (logging.getLogger(name).handlers, logging.getLogger(name).level) for name in names}
-    yield
-    for name, (handlers, level) in kept.items():
-        logging.getLogger(name).handlers = handlers
-        logging.getLogger(name).setLevel(level)
 
 
 def run(*words):
@@ -130,7 +118,7 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "content"),
     [
-        ([], ["fit", "validate", "test", "predict", "study"]),
+        ([], ["fit", "validate", "test", "predict", "calibrate", "study"]),
         (["--help"], ["fit", "validate", "test", "predict", "study"]),
         (["--version"], ["gnn-sim2real 0."]),
         (["study", "--help"], ["STUDY.yaml", "status", "report"]),

@@ -19,12 +19,13 @@ LEVELS = (
     ("graph", "tables"),
     ("store", "cleaning", "splits", "family_splits", "featurize", "nn"),
     ("loader", "library", "transfer", "graph_cache", "asked", "split_file", "split_materials"),
+    ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
     ("datamodule",),
     ("crystal_datamodule",),
     ("datasets", "tasks"),
     ("scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
     ("lightning_cli",),
-    ("study",),
+    ("study", "uncertainty.command"),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

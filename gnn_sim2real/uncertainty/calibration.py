@@ -62,7 +62,7 @@ def assess(mean: Floats, std: Floats, truth: Floats, coverages: Sequence[float] 
     return Quality(
         coverage={share: count / len(truth) for share, count in held.items()},
         coverage_interval={share: (float(each.low), float(each.high)) for share, each in intervals.items()},
-        nll=float(-norm.logpdf(error[spread], scale=std[spread]).mean()),
+        nll=float(np.mean(-norm.logpdf(error[spread], scale=std[spread]))),
         rmse=float(np.sqrt(np.square(error).mean())),
         mean_std=float(np.sqrt(np.square(std).mean())),
         num=len(truth),

@@ -61,7 +61,9 @@ class Ensemble:
             _require_alike(self.models[0], model, number)
         stored = [model.fingerprint for model in self.models if model.fingerprint]
         if len(set(stored)) < len(stored):
-            raise ValueError("the same model stands twice in the ensemble: its spread would be too small; give each once")
+            raise ValueError(
+                "the same model stands twice in the ensemble: its spread would be too small; give each once"
+            )
 
     @property
     def properties(self) -> list[PropertySpec]:
