@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.family_splits import Tail, join_families, split_families, split_tail
+from gnn_sim2real.progress import track
 from gnn_sim2real.split_file import read_split, write_split
 from gnn_sim2real.splits import Parts, split_rows
 from gnn_sim2real.tables import CleanTable
@@ -163,7 +164,7 @@ class SplitMaterials(ABC):
                 f"`split_by: {self.split_by}` is for {kinds}, but {type(self).__name__} holds materials of the kind "
                 f"{self.kind!r}; use random, column or a range"
             )
-        return [find(material) for material in self.table.materials]
+        return [find(material) for material in track(self.table.materials, "Finding families")]
 
     def _require_one_tail(self) -> None:
         if self.split or self.development_fraction:

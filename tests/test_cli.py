@@ -1,6 +1,7 @@
 """The command line from end to end, and what it answers to mistakes: one sentence and exit code 2."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_test_writes_a_record_and_needs_no_source(folder, capfd):
     assert (record.cell.source_size, record.cell.target_size, record.unit) == (len(CHAINS), 20, "g/cm3")
     assert record.cell.policy == "none"
     assert record.details["config"]["trainer"]["max_epochs"] == 2
+
+
+def test_fit_keeps_the_split_and_takes_it_again(folder, tmp_path):
+    assert not list((folder / "pretrain").rglob("split.json"))
+    (kept,) = (folder / "finetune").rglob("split.json")
+    words = ["--model.pretrained", folder / "pretrained.ckpt", "--data.split_file", kept, "--data.test_fraction", 0.5]
+    words += ["--data.split_by", "scaffold", "--data.size", "all", "--trainer.default_root_dir", tmp_path]
+    assert run("fit", "-c", folder / "finetune.yaml", *words) == 0
+    (again,) = tmp_path.rglob("split.json")
+    first, second = (json.loads(path.read_text()) for path in (kept, again))
+    assert (len(first["train"]), len(first["test"])) == (20, 9)
+    assert all(first[name] == second[name] for name in ("train", "validation", "test", "materials"))
 
 
 def test_predict_answers_every_row(folder, tmp_path):
