@@ -31,7 +31,8 @@ How far the standard deviation of an ensemble can be trusted, on the test part: 
 50 and 90 % intervals, the negative log-likelihood, and a picture. The spread of the models alone is too small, since
 it knows nothing of the scatter of the measurements, nor of what all models get wrong alike; so one factor on it is
 found on the validation part, which the models must have in common and not have been trained on. The test part has no
-say.
+say. With few models the spread is itself a guess for each material, and one factor cannot put both intervals right:
+take five or more.
 
 train the models with one split and one `data.seed`, and each with another `--seed_everything`:
   gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
@@ -233,25 +234,25 @@ def _plain(quality: Quality) -> dict[str, Any]:
 
 
 def _say(name: str, result: dict[str, Any], console: Console) -> None:
-    """Print the quality before and after."""
+    """Print the quality before and after, within 80 columns."""
     unit = f" {result['unit']}" if result["unit"] else ""
     spread = result["spread"]
-    title = (
-        f"Uncertainty of {name.replace('_', ' ')} on {spread['num']} test materials, RMSE {spread['rmse']:.4g}{unit}"
-    )
+    error = f"RMSE {spread['rmse']:.4g}{unit}"
+    title = f"Uncertainty of {name.replace('_', ' ')} on {spread['num']} test materials, {error}"
     table = Table(title=escape(title), box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
-    for column in ("standard deviation", "mean", "50 % interval holds", "90 % interval holds", "NLL"):
-        table.add_column(column, justify="left" if column == "standard deviation" else "right", no_wrap=True)
-    for label, quality in (("spread", spread), (f"times {result['factor']:.3g}", result["recalibrated"])):
+    for column in ("spread", "std", "held by 50 %", "held by 90 %", "NLL"):
+        table.add_column(column, justify="left" if column == "spread" else "right", no_wrap=True)
+    for label, quality in (("as it is", spread), (f"times {result['factor']:.3g}", result["recalibrated"])):
         held = [
             "{:.0%} [{:.0%}, {:.0%}]".format(quality["coverage"][share], *quality["coverage_interval"][share])
             for share in ("0.5", "0.9")
         ]
-        row = [label, f"{quality['mean_std']:.4g}{unit}", *held, f"{quality['nll']:.3f}"]
+        row = [label, f"{quality['mean_std']:.4g}", *held, f"{quality['nll']:.3f}"]
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     console.print(
-        f"the factor was found on {result['num_validation']} validation materials; brackets are 90 % intervals of what "
-        "so few test materials can tell",
+        "std: root mean square, in the same unit; held: share of the measured values in the interval, in brackets what "
+        f"so few materials can tell; the factor was found on {result['num_validation']} validation materials",
+        markup=False,
         highlight=False,
     )

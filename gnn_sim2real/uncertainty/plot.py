@@ -29,8 +29,8 @@ def plot_calibration(
 
     Left, the share of true values in the central interval against the share promised, with the band in which 90 % of
     such shares would lie if the promise were kept. Right, the error against the standard deviation, both as root mean
-    squares over bins of materials of like standard deviation. The diagonal is what should be. The same inputs give the
-    same file.
+    squares over bins of materials of like standard deviation, as in D. Levi et al., Sensors 22, 5540 (2022), doi
+    10.3390/s22155540. The diagonal is what should be. The same inputs give the same file.
 
     Args:
         mean: (num_materials,); predictions.
@@ -84,7 +84,7 @@ def _draw_band(axes: Axes, num: int) -> None:
     from scipy.stats import binom
 
     low, high = (binom.ppf(quantile, num, _SHARES) / num for quantile in (0.05, 0.95))
-    axes.fill_between(_SHARES, low, high, color=_GRAY, alpha=0.16, linewidth=0, label="90 % of kept promises")
+    axes.fill_between(_SHARES, low, high, color=_GRAY, alpha=0.16, linewidth=0, label="90 % band of kept promises")
     axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", linewidth=1.8)
 
 
