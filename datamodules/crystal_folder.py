@@ -96,6 +96,7 @@ class CrystalFolder(CrystalDataModule):
             identity=str,
             source=file.name,
             refused_before=reasons,
+            label_columns=self.label_columns,
         )
         return self.with_structures(table)
 

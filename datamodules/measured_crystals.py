@@ -127,6 +127,7 @@ class MeasuredCrystals(CrystalDataModule):
             identity=str,
             source=file.name,
             refused_before=self._refuse_rows(frame, names, formulas),
+            label_columns=self.label_columns,
         )
         self._kinds = dict(zip(names, self._kinds_of(frame, names), strict=True))
         return self.with_structures(self._with_simulated(table))

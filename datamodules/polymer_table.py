@@ -53,4 +53,5 @@ class PolymerTable(PropertyDataModule):
             properties=[self.property],
             identity=self.featurizer.identity,
             source=file.name,
+            label_columns=self.label_columns,
         )

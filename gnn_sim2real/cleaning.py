@@ -7,6 +7,7 @@ Nothing is dropped without a line in the quarantine that says where it stood and
 import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ def clean_table(
     source: str,
     max_spread: float | None = None,
     refused_before: Mapping[int, str] | None = None,
+    label_columns: Sequence[str] = (),
 ) -> CleanTable:
     """Clean a table of labels.
 
@@ -46,14 +48,16 @@ def clean_table(
         source: Name of the file, for messages.
         max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
         refused_before: Reason by position of rows that the data set itself refuses.
+        label_columns: Columns to keep as `CleanTable.labels`.
 
     Raises:
-        ValueError: If a column is missing, a unit does not fit, or no material is left.
+        ValueError: If a column is missing, a unit does not fit, a material has two labels in one column, or no material
+            is left.
     """
     import pandas
 
     properties = tuple(properties)
-    _check_request(frame, material_column, properties, source, max_spread)
+    _check_request(frame, material_column, properties, source, max_spread, label_columns)
     columns = [_read_column(frame[prop.column or prop.name], prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
@@ -73,7 +77,22 @@ def clean_table(
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
     table = _merge(codes, values, materials, identities, properties, quarantine)
     _report(table, source)
-    return table
+    kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
+    names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
+    labels = {column: _labels(_to_texts(frame[column]), names, column, source) for column in label_columns}
+    return replace(table, labels={column: [of[name] for name in table.identities] for column, of in labels.items()})
+
+
+def _labels(texts: list[str], names: list[str | None], column: str, source: str) -> dict[str, str]:
+    """Label of each material by its identity."""
+    labels: dict[str, str] = {}
+    for name, text in zip(names, texts, strict=True):
+        if name is not None and labels.setdefault(name, text) != text:
+            raise ValueError(
+                f'{source}: the rows of {name} have both "{labels[name]}" and "{text}" in column "{column}"; give a '
+                "material one label, or split by another column"
+            )
+    return labels
 
 
 class _Column(NamedTuple):
@@ -203,12 +222,13 @@ def _check_request(
     properties: tuple[Property, ...],
     source: str,
     max_spread: float | None,
+    label_columns: Sequence[str],
 ) -> None:
     names = [prop.name for prop in properties]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"properties to read from {source} are {names}: name at least one, and each only once")
     columns = [str(column) for column in frame.columns]
-    for wanted in [material_column, *(prop.column or prop.name for prop in properties)]:
+    for wanted in [material_column, *(prop.column or prop.name for prop in properties), *label_columns]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)
             more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""

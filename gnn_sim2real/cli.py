@@ -1,4 +1,4 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict` and `gnn-sim2real study ...`."""
+"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate` and `gnn-sim2real study ...`."""
 
 import importlib.util
 import os
@@ -16,6 +16,10 @@ one model
   validate  error on the validation part
   test      error on the fixed test part; ScalingLawCallback writes a record
   predict   a table of materials in, a table of predictions with units out
+
+several models, trained alike with other seeds
+  predict MODEL MODEL ...    mean and standard deviation of their predictions
+  calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
 
 many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
@@ -74,6 +78,10 @@ def _run(words: list[str]) -> int:
         from gnn_sim2real.study.command import study_command
 
         return study_command(words[1:])
+    if words[0] == "calibrate" or (words[0] == "predict" and words[1:] and not words[1].startswith("-")):
+        from gnn_sim2real.uncertainty.command import calibrate_command, predict_command
+
+        return calibrate_command(words[1:]) if words[0] == "calibrate" else predict_command(words[1:])
     if words[0] not in ("fit", "validate", "test", "predict"):
         raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
     from gnn_sim2real.lightning_cli import Sim2RealCLI

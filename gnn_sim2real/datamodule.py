@@ -24,15 +24,15 @@ from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.mixture_store import AnyStore
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.split_materials import SplitBy, SplitMaterials
 from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
-from gnn_sim2real.splits import Parts, split_rows
 
 logger = logging.getLogger(__name__)
 
 PartName = Literal["train", "validation", "test"]
 
 
-class PropertyDataModule(AskedMaterials, LightningDataModule):
+class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
     """Materials with properties, as source or as target.
 
     A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
@@ -46,6 +46,12 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
             settings can be chosen on them.
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
+        split_by: What the test part is unlike the training part in: nothing (`random`), families that only it has, by a
+            `column` of the table, by `polymer_class` or by Murcko `scaffold`, or values of the first property that lie
+            above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
+        split_column: Column with the families of `split_by: column`.
+        split_file: A split as `fit` writes it beside its configuration (`split.json`): exactly these materials train,
+            validate and test again, whatever the settings above say; `size` and `split` must fit.
         batch_size: Most materials in one batch.
         exclude: Another data module whose materials are removed here, by their group (the canonical identity; of
             crystals the formula), or a list of them. Give the target to its source, or the test would be on materials
@@ -75,6 +81,9 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         predict_path: str | None = None,
         predict_column: str = "smiles",
         predict_simulated: str | None = None,
+        split_by: SplitBy = "random",
+        split_column: str | None = None,
+        split_file: str | None = None,
     ) -> None:
         super().__init__()
         self.size, self.seed, self.split = size, seed, split
@@ -83,6 +92,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         self.exclude, self.remove = exclude, remove
         self.predict_path, self.predict_column = predict_path, predict_column
         self.predict_simulated = predict_simulated
+        self.split_by, self.split_column, self.split_file = split_by, split_column, split_file
+        self.check_split()
 
     @abstractmethod
     def load_table(self) -> CleanTable:
@@ -135,20 +146,6 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         """Name and unit of each condition; pure materials have none."""
         return []
 
-    @cached_property
-    def parts(self) -> Parts:
-        """Which rows of the table do what."""
-        return split_rows(
-            self.table.groups,
-            size=None if self.size == "all" else self.size,
-            seed=self.seed,
-            split=self.split,
-            test_fraction=self.test_fraction,
-            development_fraction=self.development_fraction,
-            validation_fraction=self.validation_fraction,
-            available=self._available,
-        )
-
     @property
     def excluded(self) -> list["PropertyDataModule"]:
         """The data modules of `exclude`."""
@@ -166,20 +163,14 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         """Rows that stand for a removed material of `exclude`."""
         return np.flatnonzero([group in self.removed_groups for group in self.table.groups])
 
-    @cached_property
-    def _available(self) -> NDArray[np.int64]:
-        """Rows that are not removed."""
-        return np.setdiff1d(np.arange(len(self.table.identities)), self.removed_rows())
-
-    @cached_property
-    def test_groups(self) -> frozenset[str]:
-        """Groups of the test materials."""
-        return frozenset(self.table.groups[row] for row in self.parts.test)
-
     def variant(self, **changes: Any) -> "PropertyDataModule":
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         _ = self.table, self.fingerprint, self.store, self.targets
         outdated = ["parts", "test_groups", "_asked"]
+        if changes.keys() & {"split_by", "split_column", "split_file"}:
+            outdated.append("families")
+        else:
+            _ = self.families
         if changes.keys() & {"exclude", "remove"}:
             outdated += ["removed_groups", "_available"]
         else:
@@ -201,6 +192,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
         """Refuse an empty part before anything is trained; without a validation part nothing validates."""
         if stage == "fit" and self.trainer is not None and self.trainer.is_global_zero:
             self.keep_quarantine(Path(self.trainer.default_root_dir))
+        if stage == "fit":
+            self.say_split()
         if stage == "fit" and not len(self.parts.validation) and self.trainer is not None:
             self.trainer.limit_val_batches = 0
         if stage == "fit" and len(self._available) < len(self.table.identities):
@@ -253,6 +246,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "size_level": self.size,
             "seed": self.seed,
             "split": self.split,
+            "split_by": self.split_by,
+            "parts": self.parts_hash,
             "num_test": len(self.parts.test),
             "num_removed": len(self.table.identities) - len(self._available),
             "removed": {"what": self.remove, "of": [each.fingerprint for each in self.excluded]}
@@ -271,6 +266,8 @@ class PropertyDataModule(AskedMaterials, LightningDataModule):
             "batch_size",
         )
         content: dict[str, Any] = {name: getattr(self, name) for name in settings}
+        if self.split_by != "random" or self.split_file is not None:
+            content = {"seed": self.seed, "batch_size": self.batch_size, "parts": self.parts_hash}
         content |= {"size": self.parts.size, "fingerprint": self.fingerprint}
         content |= {
             "featurizer": self.featurizer.describe(),

@@ -24,9 +24,12 @@ class LogConfig(SaveConfigCallback):
     """Saves the resolved configuration beside the run, and gives it to the logger (e.g. W&B) as well."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the configuration to the logger."""
+        """Give the configuration to the logger, and keep the split beside it."""
         if isinstance(trainer.logger, Logger):
             trainer.logger.log_hyperparams(plain(self.config))
+        data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        if stage == "fit" and trainer.log_dir and len(data.parts.test):
+            data.keep_split(Path(trainer.log_dir) / "split.json")
 
 
 class Sim2RealCLI(LightningCLI):

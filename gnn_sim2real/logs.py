@@ -35,5 +35,5 @@ def quiet_lightning() -> None:
 
 def quiet_tasks() -> None:
     """Silence the line that each training says of itself: of hundreds of trainings nobody reads it."""
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule", "gnn_sim2real.split_materials"):
         logging.getLogger(name).setLevel(logging.WARNING)

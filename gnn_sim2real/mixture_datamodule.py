@@ -32,7 +32,7 @@ from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.mixture_store import MixtureStore, store_of
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.progress import track
-from gnn_sim2real.splits import Parts, split_rows
+from gnn_sim2real.splits import Parts
 from gnn_sim2real.tables import read_table
 from gnn_sim2real.units import convert
 
@@ -205,25 +205,12 @@ class MixtureDataModule(PropertyDataModule):
     def parts(self) -> Parts:
         """Which rows of the table do what; of `size` groups where that is what it counts."""
         if self.size_by == "rows":
-            return split_rows(
-                self.table.groups,
-                size=None if self.size == "all" else self.size,
-                validation_fraction=self.validation_fraction,
-                **self._split_settings,
-            )
-        whole = split_rows(self.table.groups, size=None, validation_fraction=0.0, **self._split_settings)
+            return super().parts
+        if self.split_file is not None:
+            raise ValueError("`split_file` holds a number of rows: set `size_by: rows`, or leave `split_file` out")
+        whole = self.make_parts(None, 0.0)
         size = None if self.size == "all" else self.size
         return take_groups(whole, self.table.groups, size, self.validation_fraction)
-
-    @property
-    def _split_settings(self) -> dict[str, Any]:
-        return {
-            "seed": self.seed,
-            "split": self.split,
-            "test_fraction": self.test_fraction,
-            "development_fraction": self.development_fraction,
-            "available": self._available,
-        }
 
     def variant(self, **changes: Any) -> "PropertyDataModule":
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""

@@ -83,35 +83,89 @@ def split_rows(
     Raises:
         ValueError: If a part would be empty, `size` is more than there is, or a number is out of its range.
     """
+    check_numbers(seed, split, validation_fraction)
+    names, group_of_row = number_groups(groups)
+    tested = _test_groups(names, split, test_fraction, development_fraction)
+    test = np.flatnonzero(np.isin(group_of_row, tested))
+    pool = np.setdiff1d(np.arange(len(groups)) if available is None else available, test)
+    used = draw(pool, size, len(groups), [split, seed])
+    validates = every_kth_group(group_of_row[used], validation_fraction)
+    return Parts(used[~validates], used[validates], test)
+
+
+def check_numbers(seed: int, split: int, validation_fraction: float) -> None:
+    """Refuse what cannot be split by.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
     for name, number in (("seed", seed), ("split", split)):
         if number < 0:
             raise ValueError(f"`{name}` must be 0 or more, got {number}")
     if not 0 <= validation_fraction <= 0.5:
         raise ValueError(f"`validation_fraction` must be at least 0 and at most 0.5, got {validation_fraction}")
-    num_materials = len(groups)
+
+
+def check_fractions(test_fraction: float, development_fraction: float) -> None:
+    """Refuse shares that are none.
+
+    Raises:
+        ValueError: If one is out of its range.
+    """
+    for name, value in (("test_fraction", test_fraction), ("development_fraction", development_fraction)):
+        if not 0 <= value < 1:
+            raise ValueError(f"`{name}` must be at least 0 and below 1, got {value}")
+
+
+def number_groups(groups: Sequence[str]) -> tuple[list[str], Rows]:
+    """Names of the groups in the order in which they are met, and the number of each row's group."""
     names = list(dict.fromkeys(groups))
     code = {name: position for position, name in enumerate(names)}
-    group_of_row = np.array([code[group] for group in groups], np.int64)
-    tested = _test_groups(names, split, test_fraction, development_fraction)
-    test = np.flatnonzero(np.isin(group_of_row, tested))
-    pool = np.setdiff1d(np.arange(num_materials) if available is None else available, test)
+    return names, np.array([code[group] for group in groups], np.int64)
+
+
+def draw(pool: Rows, size: int | None, num_materials: int, seeds: Sequence[int]) -> Rows:
+    """The first `size` rows of a pool in a random order, so that a larger subset holds every smaller one.
+
+    Args:
+        pool: Rows that may be used.
+        size: How many; None for all.
+        num_materials: Rows of the table, for the message.
+        seeds: Of the order.
+
+    Raises:
+        ValueError: If `size` is more than there is, or below 2.
+    """
     size = len(pool) if size is None else size
     if not 2 <= size <= len(pool):
         raise ValueError(
             f"`size` must be from 2 to {len(pool)} (materials left for training and validation of {num_materials}), "
             f"got {size}"
         )
-    used = np.random.default_rng([split, seed]).permutation(pool)[:size]
+    return np.random.default_rng(seeds).permutation(pool)[:size]
+
+
+def every_kth_group(group_of_used: Rows, validation_fraction: float) -> NDArray[np.bool_]:
+    """Which of the rows used validate: every k-th group of them, in the order in which they are met.
+
+    Args:
+        group_of_used: Number of the group of each row used.
+        validation_fraction: Share of the groups.
+
+    Raises:
+        ValueError: If none does, although some should.
+    """
+    size = len(group_of_used)
     if validation_fraction == 0:
-        return Parts(used, used[:0], test)
+        return np.zeros(size, np.bool_)
     every = max(2, round(1 / validation_fraction))
-    validates = _order_met(group_of_row[used]) % every == every - 1
+    validates: NDArray[np.bool_] = _order_met(group_of_used) % every == every - 1
     if not validates.any():
         raise ValueError(
             f"with {size} materials and `validation_fraction` {validation_fraction} the validation part is empty; use "
             f"at least {every} materials, or 0 for no validation"
         )
-    return Parts(used[~validates], used[validates], test)
+    return validates
 
 
 def _order_met(numbers: Rows) -> Rows:
@@ -121,9 +175,7 @@ def _order_met(numbers: Rows) -> Rows:
 
 
 def _test_groups(names: Sequence[str], split: int, fraction: float, development_fraction: float) -> Rows:
-    for name, value in (("test_fraction", fraction), ("development_fraction", development_fraction)):
-        if not 0 <= value < 1:
-            raise ValueError(f"`{name}` must be at least 0 and below 1, got {value}")
+    check_fractions(fraction, development_fraction)
     if fraction == 0:
         return np.empty(0, np.int64)
     candidates = np.setdiff1d(np.arange(len(names)), development_rows(names, development_fraction))

@@ -4,8 +4,8 @@ import hashlib
 import json
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class CleanTable:
             all polymorphs share. See `groups`.
         simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
             where there is none. None where the data set does not know it.
+        labels: Text of each row in columns by which a split can go, e.g. the class of a polymer, by name; empty where
+            there is none.
     """
 
     materials: Sequence[Any]
@@ -72,6 +74,7 @@ class CleanTable:
     num_rows_read: int
     own_groups: list[str] | None = None
     simulated: NDArray[np.float64] | None = None
+    labels: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[str]:

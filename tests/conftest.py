@@ -34,9 +34,14 @@ def _known_random_numbers() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_logging() -> Iterator[None]:
-    """A study run in this process quiets some loggers; the next test hears them again."""
+    """The command line sets levels, and handlers that write to this test's stderr; the next test has its own."""
+    loggers = [logging.getLogger(name) for name in ("gnn_sim2real", "datamodules")]
+    kept = [(logger.handlers, logger.level) for logger in loggers]
     yield
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+    for logger, (handlers, level) in zip(loggers, kept, strict=True):
+        logger.handlers = handlers
+        logger.setLevel(level)
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule", "gnn_sim2real.split_materials"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

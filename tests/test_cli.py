@@ -1,7 +1,7 @@
 """The command line from end to end, and what it answers to mistakes: one sentence and exit code 2."""
 
 import csv
-import logging
+import json
 import re
 import subprocess
 import sys
@@ -20,17 +20,6 @@ TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "de
 
 TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
 NO_VALIDATION = ["--data.validation_fraction", "0"]
-
-
-@pytest.fixture(autouse=True)
-def _own_logging():
-    """The handlers that `main` sets write to this test's stderr, which is closed after it."""
-    names = ("gnn_sim2real", "datamodules")
-    kept = {name: (logging.getLogger(name).handlers, logging.getLogger(name).level) for name in names}
-    yield
-    for name, (handlers, level) in kept.items():
-        logging.getLogger(name).handlers = handlers
-        logging.getLogger(name).setLevel(level)
 
 
 def run(*words):
@@ -98,6 +87,18 @@ def test_test_writes_a_record_and_needs_no_source(folder, capfd):
     assert record.details["config"]["trainer"]["max_epochs"] == 2
 
 
+def test_fit_keeps_the_split_and_takes_it_again(folder, tmp_path):
+    assert not list((folder / "pretrain").rglob("split.json"))
+    (kept,) = (folder / "finetune").rglob("split.json")
+    words = ["--model.pretrained", folder / "pretrained.ckpt", "--data.split_file", kept, "--data.test_fraction", 0.5]
+    words += ["--data.split_by", "scaffold", "--data.size", "all", "--trainer.default_root_dir", tmp_path]
+    assert run("fit", "-c", folder / "finetune.yaml", *words) == 0
+    (again,) = tmp_path.rglob("split.json")
+    first, second = (json.loads(path.read_text()) for path in (kept, again))
+    assert (len(first["train"]), len(first["test"])) == (20, 9)
+    assert all(first[name] == second[name] for name in ("train", "validation", "test", "materials"))
+
+
 def test_predict_answers_every_row(folder, tmp_path):
     asked = ["*CCO*", "nonsense(", "*CCN*", "*CC"]
     (tmp_path / "asked.csv").write_text("polymer\n" + "\n".join(asked) + "\n")
@@ -130,7 +131,7 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "content"),
     [
-        ([], ["fit", "validate", "test", "predict", "study"]),
+        ([], ["fit", "validate", "test", "predict", "calibrate", "study"]),
         (["--help"], ["fit", "validate", "test", "predict", "study"]),
         (["--version"], ["gnn-sim2real 0."]),
         (["study", "--help"], ["STUDY.yaml", "status", "report"]),

@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from gnn_sim2real.asked import AskedMaterials
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
 
@@ -38,22 +39,35 @@ class PredictionWriter(BasePredictionWriter):
         """Write the table; a material that could not be read has an empty value and the reason beside it."""
         if not isinstance(pl_module, PropertyRegression):
             raise TypeError("PredictionWriter writes the predictions of a PropertyRegression")
-        specs = pl_module.network.properties
+        columns = [heading(spec.name, spec.unit) for spec in pl_module.network.properties]
         data = trainer.datamodule  # type: ignore[attr-defined]
-        values = iter(torch.cat(list(predictions)).tolist())
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        columns = [f"{spec.name} [{spec.unit}]" if spec.unit else spec.name for spec in specs]
-        writer.writerow([data.predict_heading, *columns, "reason"])
-        refused = 0
-        for material, reason in data.predict_materials:
-            refused += reason is not None
-            row = [f"{value:.8g}" for value in next(values)] if reason is None else [""] * len(specs)
-            writer.writerow([material, *row, reason or ""])
-        write_atomically(self.output, text.getvalue().encode())
-        logger.info(
-            "%s: %d predictions, %d materials refused",
-            self.output,
-            len(data.predict_materials) - refused,
-            refused,
-        )
+        write_predictions(self.output, data, columns, torch.cat(list(predictions)).tolist())
+
+
+def heading(name: str, unit: str) -> str:
+    """Heading of a column with its unit."""
+    return f"{name} [{unit}]" if unit else name
+
+
+def write_predictions(
+    output: Path, data: AskedMaterials, columns: Sequence[str], values: Iterable[Sequence[float]]
+) -> None:
+    """Write a table of predictions with one row a material that was asked about.
+
+    Args:
+        output: The CSV.
+        data: Whose `predict_path` was asked about.
+        columns: Headings of the values.
+        values: Those of each material that could be read, in order.
+    """
+    found = iter(values)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([data.predict_heading, *columns, "reason"])
+    refused = 0
+    for material, reason in data.predict_materials:
+        refused += reason is not None
+        row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
+        writer.writerow([material, *row, reason or ""])
+    write_atomically(output, text.getvalue().encode())
+    logger.info("%s: %d predictions, %d materials refused", output, len(data.predict_materials) - refused, refused)

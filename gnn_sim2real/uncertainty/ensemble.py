@@ -1,0 +1,140 @@
+"""Several trained models as one that says how far they disagree."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.featurizer import Featurizer
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.library import TrainedModel, load_model
+from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.store import GraphStore
+
+
+@dataclass(frozen=True)
+class UncertainPrediction:
+    """Predicted properties with their uncertainty.
+
+    Attributes:
+        mean: (num_materials, num_properties), physical units; mean over the models.
+        std: The same shape and units; standard deviation over the models, times the factor of a recalibration.
+        names: Name of each property.
+        units: Unit of each property.
+    """
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models of the same properties, trained alike but for their random numbers.
+
+    Their spread alone is too small an uncertainty: it knows nothing of the scatter of the measurements, nor of what all
+    models get wrong alike. `uncertainty.calibration.calibrate` finds a factor for it.
+
+    B. Lakshminarayanan, A. Pritzel, C. Blundell, Simple and scalable predictive uncertainty estimation using deep
+    ensembles, Advances in Neural Information Processing Systems 30 (2017). Theirs also predict a variance each; ours
+    predict a value each.
+
+    Attributes:
+        models: At least two.
+        factors: What the spread of a property is multiplied by, by the property's name; 1 where it is not named.
+    """
+
+    models: tuple[TrainedModel, ...]
+    factors: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.models) < 2:
+            raise ValueError(f"an ensemble needs at least two models, got {len(self.models)}; train more seeds")
+        for number, model in enumerate(self.models[1:], start=2):
+            _require_alike(self.models[0], model, number)
+        stored = [model.fingerprint for model in self.models if model.fingerprint]
+        if len(set(stored)) < len(stored):
+            raise ValueError(
+                "the same model stands twice in the ensemble: its spread would be too small; give each once"
+            )
+
+    @property
+    def properties(self) -> list[PropertySpec]:
+        """Name and unit of each property."""
+        return self.models[0].network.properties
+
+    @property
+    def featurizer(self) -> Featurizer:
+        """Makes graphs of materials."""
+        return self.models[0].featurizer
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Hashes of the weights, sorted."""
+        return sorted(model.fingerprint for model in self.models)
+
+    def predict(self, materials: Sequence[Any], batch_size: int = 256) -> UncertainPrediction:
+        """Predict in physical units.
+
+        Args:
+            materials: As for `library.TrainedModel.predict`.
+            batch_size: Materials at a time.
+
+        Raises:
+            ValueError: If a spelling cannot be read; the sentence says which.
+        """
+        store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in materials])
+        return self.predict_batches(make_loader(MaterialSet(store, torch.arange(len(store)), None), batch_size))
+
+    def predict_batches(self, batches: Iterable[GraphBatch]) -> UncertainPrediction:
+        """Predict batches of graphs.
+
+        Args:
+            batches: Graphs made by these models' featurizer; at least one.
+        """
+        members: list[list[torch.Tensor]] = [[] for _ in self.models]
+        with torch.inference_mode():
+            for batch in batches:
+                for own, model in zip(members, self.models, strict=True):
+                    device = next(model.network.parameters()).device
+                    own.append(model.network.predict(batch.to(device)).cpu().double())
+        values = torch.stack([torch.cat(own) for own in members]).numpy()
+        names = tuple(spec.name for spec in self.properties)
+        factors = np.array([self.factors.get(name, 1.0) for name in names])
+        units = tuple(spec.unit for spec in self.properties)
+        return UncertainPrediction(values.mean(axis=0), factors * values.std(axis=0, ddof=1), names, units)
+
+
+def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:
+    """Load several models as one.
+
+    Args:
+        paths: Folders of the model library or Lightning checkpoints, at least two.
+
+    Raises:
+        CheckpointError: If one is missing or damaged, or two predict something else.
+        ValueError: If there are too few.
+    """
+    return Ensemble(tuple(load_model(path) for path in paths))
+
+
+def _require_alike(first: TrainedModel, other: TrainedModel, number: int) -> None:
+    for what, mine, theirs in (
+        ("properties", _spelled(first), _spelled(other)),
+        ("graphs", first.featurizer.describe(), other.featurizer.describe()),
+    ):
+        if mine != theirs:
+            raise CheckpointError(
+                f"the models do not belong together: model 1 has the {what} {mine}, model {number} has {theirs}"
+            )
+
+
+def _spelled(model: TrainedModel) -> list[str]:
+    return [f"{spec.name} [{spec.unit}]" if spec.unit else spec.name for spec in model.network.properties]

@@ -1,0 +1,106 @@
+"""The calibration picture: what the intervals promise and what they hold, and errors against uncertainties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gnn_sim2real.uncertainty.calibration import Floats, within
+from gnn_sim2real.units import format_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLORS = ("#D55E00", "#0072B2", "#009E73")
+MARKERS = ("s", "o", "^")
+_GRAY = "#555555"
+_SHARES = np.linspace(0.02, 0.98, 49)
+_TEXT = 10.0
+_PER_BIN = 20
+
+
+def plot_calibration(
+    mean: Floats, stds: Mapping[str, Floats], truth: Floats, *, quantity: str, unit: str, title: str, path: Path
+) -> Path:
+    """Draw how well uncertainties describe the errors of a test part.
+
+    Left, the share of true values in the central interval against the share promised, with the band in which 90 % of
+    such shares would lie if the promise were kept. Right, the error against the standard deviation, both as root mean
+    squares over bins of materials of like standard deviation, as in D. Levi et al., Sensors 22, 5540 (2022), doi
+    10.3390/s22155540. The diagonal is what should be. The same inputs give the same file.
+
+    Args:
+        mean: (num_materials,); predictions.
+        stds: Standard deviations, each (num_materials,), by their name in the legend; at most three.
+        truth: (num_materials,); true values, NaN where missing.
+        quantity: What is predicted, for the axes.
+        unit: Its unit, as in `gnn_sim2real.units.check_unit`.
+        title: Heading.
+        path: File to write; its suffix sets the format. Missing folders are made.
+
+    Returns:
+        `path`.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    present = ~np.isnan(truth)
+    figure = Figure(figsize=(10.0, 5.2), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    _draw_band(left, int(present.sum()))
+    for name, std, color, marker in zip(stds, stds.values(), COLORS, MARKERS, strict=False):
+        held = [within(mean[present], std[present], truth[present], share).mean() for share in _SHARES]
+        left.plot(_SHARES, held, color=color, linewidth=1.8, label=name)
+        spread, error = _bins(std[present], (truth - mean)[present])
+        right.plot(spread, error, color=color, marker=marker, markersize=6.0, linewidth=0.9, label=name)
+    left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    left.set_xlabel("share promised", fontsize=_TEXT + 1)
+    left.set_ylabel(f"share of {int(present.sum())} measured values held", fontsize=_TEXT + 1)
+    suffix = f" [{format_unit(unit)}]" if unit else ""
+    right.set(xscale="log", yscale="log")
+    right.set_xlabel(f"standard deviation of {quantity}{suffix}", fontsize=_TEXT + 1)
+    right.set_ylabel(f"root mean square error{suffix}", fontsize=_TEXT + 1)
+    _draw_diagonal(right)
+    for axes in (left, right):
+        axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=_TEXT)
+    left.legend(loc="upper left", fontsize=_TEXT, frameon=False)
+    figure.suptitle(title, fontsize=_TEXT + 4, wrap=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
+        figure.savefig(path, metadata=undated.get(path.suffix))
+    return path
+
+
+def _draw_band(axes: Axes, num: int) -> None:
+    from scipy.stats import binom
+
+    low, high = (binom.ppf(quantile, num, _SHARES) / num for quantile in (0.05, 0.95))
+    axes.fill_between(_SHARES, low, high, color=_GRAY, alpha=0.16, linewidth=0, label="90 % band of kept promises")
+    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", linewidth=1.8)
+
+
+def _bins(std: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Root mean squares of standard deviation and error over bins of materials of like standard deviation."""
+    order = np.argsort(std[std > 0], kind="stable")
+    bins = np.array_split(order, min(10, max(1, len(order) // _PER_BIN)))
+    squares = (np.square(values[std > 0]) for values in (std, error))
+    spread, errors = (np.array([np.sqrt(each[rows].mean()) for rows in bins]) for each in squares)
+    return spread, errors
+
+
+def _draw_diagonal(axes: Axes) -> None:
+    """The line on which error and standard deviation agree, within limits that hold all points."""
+    ends = np.concatenate([axes.dataLim.intervalx, axes.dataLim.intervaly])
+    ends = ends[np.isfinite(ends) & (ends > 0)]
+    low, high = float(ends.min()) / 1.2, float(ends.max()) * 1.2
+    axes.plot([low, high], [low, high], color=_GRAY, linestyle=":", linewidth=1.8, zorder=1)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")

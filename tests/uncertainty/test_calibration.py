@@ -1,0 +1,105 @@
+"""Coverage, likelihood and recalibration of normal distributions whose truth is known."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnn_sim2real.uncertainty.calibration import assess, find_factor, within
+from gnn_sim2real.uncertainty.plot import plot_calibration
+
+NUM = 20_000
+
+
+def drawn(seed, factor=1.0, num=NUM):
+    """Means, standard deviations, and true values that scatter `factor` times as much."""
+    rng = np.random.default_rng(seed)
+    mean, std = rng.normal(1.2, 0.3, num), rng.uniform(0.02, 0.2, num)
+    return mean, std, rng.normal(mean, factor * std)
+
+
+@given(seed=st.integers(0, 20))
+def test_kept_promises(seed):
+    quality = assess(*drawn(seed))
+    assert quality.coverage[0.5] == pytest.approx(0.5, abs=0.02)
+    assert quality.coverage[0.9] == pytest.approx(0.9, abs=0.015)
+    assert all(low < quality.coverage[share] < high for share, (low, high) in quality.coverage_interval.items())
+    assert quality.rmse == pytest.approx(quality.mean_std, rel=0.05)
+
+
+def test_numbers_worked_by_hand():
+    quality = assess(np.zeros(4), np.array([1.0, 1.0, 2.0, 0.0]), np.array([0.5, -1.0, 4.0, 0.0]))
+    # Half of a normal distribution lies within 0.6745 standard deviations, 90 % within 1.6449.
+    assert quality.coverage == {0.5: 0.5, 0.9: 0.75}
+    halves = np.array([0.25, 1.0, 4.0]) / 2
+    assert quality.nll == pytest.approx((halves + np.log([1, 1, 2])).mean() + np.log(2 * np.pi) / 2)
+    assert (quality.num, quality.num_certain) == (4, 1)
+    assert quality.rmse == pytest.approx(np.sqrt((0.25 + 1 + 16) / 4))
+    assert find_factor(np.zeros(5), np.full(5, 2.0), np.array([2.0, -2, 2, 6, 0])) == pytest.approx(np.sqrt(12 / 5))
+
+
+@given(seed=st.integers(0, 20), factor=st.floats(0.3, 6))
+def test_the_factor_is_found_and_mends_the_intervals(seed, factor):
+    mean, std, truth = drawn(seed, factor)
+    found = find_factor(mean, std, truth)
+    assert found == pytest.approx(factor, rel=0.03)
+    mended = assess(mean, found * std, truth)
+    assert mended.coverage[0.9] == pytest.approx(0.9, abs=0.015)
+    # No other factor makes the values on which it was found more likely.
+    assert all(assess(mean, found * change * std, truth).nll > mended.nll for change in (0.9, 0.99, 1.01, 1.1))
+
+
+@given(seed=st.integers(0, 20), scale=st.floats(1e-3, 1e3), shift=st.floats(-10, 10))
+def test_units_do_not_matter(seed, scale, shift):
+    mean, std, truth = drawn(seed, 2.0, 100)
+    other = (scale * mean + shift, scale * std, scale * truth + shift)
+    assert find_factor(*other) == pytest.approx(find_factor(mean, std, truth), rel=1e-6)
+    assert assess(*other).nll == pytest.approx(assess(mean, std, truth).nll + np.log(scale), rel=1e-6)
+
+
+def test_wider_promises_hold_more():
+    values = drawn(0, 2.0, 100)
+    shares = [within(*values, share) for share in (0.1, 0.5, 0.9, 0.99)]
+    assert all((small <= large).all() for small, large in pairwise(shares))
+
+
+def test_missing_values_are_left_out():
+    mean, std, truth = drawn(3, num=50)
+    gap = np.where(np.arange(50) % 3, truth, np.nan)
+    kept = np.isfinite(gap)
+    assert assess(mean, std, gap) == assess(mean[kept], std[kept], truth[kept])
+    assert find_factor(mean, std, gap) == find_factor(mean[kept], std[kept], truth[kept])
+
+
+@pytest.mark.parametrize(
+    ("judge", "std", "truth", "sentence"),
+    [
+        (assess, 1.0, np.nan, "there is no true value"),
+        (assess, 0.0, 1.0, "all models say the same of all materials"),
+        (find_factor, 1.0, np.nan, "there is no true value"),
+        (find_factor, 0.0, 1.0, r"needs at least 5 materials in the validation part .*, got 0"),
+        (find_factor, 1.0, 0.0, "without any error"),
+    ],
+)
+def test_what_cannot_be_judged(judge, std, truth, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        judge(np.zeros(8), np.full(8, std), np.full(8, truth))
+
+
+def test_the_picture_is_the_same_every_time(tmp_path):
+    mean, std, truth = drawn(1, 2.0, 300)
+    truth[::7] = np.nan
+    std[::11] = 0.0
+    stds = {"spread": std, "recalibrated": 2 * std}
+    options = {"quantity": "density", "unit": "g/cm3", "title": "Test"}
+    first, second = (
+        plot_calibration(mean, stds, truth, path=tmp_path / name / "picture.png", **options).read_bytes()
+        for name in ("first", "second")
+    )
+    assert first == second
+    assert first.startswith(b"\x89PNG")
+    assert len(first) > 20_000
+    few = plot_calibration(mean[:6], {"spread": std[:6]}, truth[:6], path=tmp_path / "few.svg", **options)
+    assert few.read_text().startswith("<?xml")
