@@ -31,8 +31,8 @@ How far the standard deviation of an ensemble can be trusted, on the test part: 
 50 and 90 % intervals, the negative log-likelihood, and a picture. The spread of the models alone is too small, since
 it knows nothing of the scatter of the measurements, nor of what all models get wrong alike; so one factor on it is
 found on the validation part, which the models must have in common and not have been trained on. The test part has no
-say. With few models the spread is itself a guess for each material, and one factor cannot put both intervals right:
-take five or more.
+say. With few models the spread is itself a guess for each material, and one factor may not put both intervals right:
+the table and the picture show it.
 
 train the models with one split and one `data.seed`, and each with another `--seed_everything`:
   gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
