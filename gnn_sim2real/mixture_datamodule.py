@@ -216,7 +216,9 @@ class MixtureDataModule(PropertyDataModule):
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         if "group_by" in changes:
             raise ValueError("a variant shares its table: make a new data module to change group_by")
-        return super().variant(**changes)
+        other = super().variant(**changes)
+        other.__dict__.pop("_asked_mixtures", None)
+        return other
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data."""

@@ -280,7 +280,7 @@ def test_a_slip_in_a_configuration_is_named(folder, tmp_path, capfd, old, new):
         (["--data.size", "9999"], r"`size` must be from 2 to 42 .*, got 9999"),
         (["--data.test_fraction", "1.5"], r"`test_fraction` must be at least 0 and below 1, got 1.5"),
         (["--model.warmup_fraction", "2"], r"`warmup_fraction` must be at least 0 and below 1, got 2"),
-        (["--model.loss", "mae"], r"loss.*mse.*huber.*mae"),
+        (["--model.loss", "mape"], r"loss.*mse.*huber.*mae"),
         (["--trainer.callbacks", "gnn_sim2real.tasks.BestWeights", *NO_VALIDATION], "BestWeights watches the loss of"),
         (["--trainer.precision", "bf16-true"], "`trainer.precision` must be 32-true, bf16-mixed or 16-mixed, got bf16"),
         (["--trainer.max_epochs", "many"], r"max_epochs.*, got many$"),

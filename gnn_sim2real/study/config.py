@@ -22,8 +22,9 @@ class StudyConfig:
         pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
         finetune: YAML of the fine-tuning, likewise.
         scratch: YAML of direct learning, which wants more steps than fine-tuning; that of the fine-tuning unless given.
-        axes: What varies. A list of several has a grid for each, e.g. fewer source sizes for slower encoders; cells
-            that two of them share are computed once.
+        axes: What varies.
+        more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells that two grids share are
+            computed once.
         output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
         models: Folder of the pretrained models, which several studies of one source may share; that of `output` unless
             given.
@@ -41,7 +42,8 @@ class StudyConfig:
 
     pretrain: str
     finetune: str
-    axes: Axes | list[Axes]
+    axes: Axes
+    more_axes: list[Axes] = field(default_factory=list)
     scratch: str = ""
     output: str = "runs/study"
     models: str = ""
@@ -58,7 +60,7 @@ class StudyConfig:
     @property
     def grids(self) -> list[Axes]:
         """The axes of each grid."""
-        return self.axes if isinstance(self.axes, list) else [self.axes]
+        return [self.axes, *self.more_axes]
 
     @property
     def folder(self) -> Path:
@@ -223,6 +225,5 @@ def load_kept_config(folder: Path) -> StudyConfig:
     if not path.exists():
         raise ValueError(f"{folder} is not the output folder of a study: it has no {KEPT}")
     content = yaml.safe_load(path.read_text())
-    axes = content["axes"]
-    grids = [Axes(**each) for each in axes] if isinstance(axes, list) else Axes(**axes)
-    return StudyConfig(**content | {"axes": grids, "output": str(folder)})
+    grids = {"axes": Axes(**content["axes"]), "more_axes": [Axes(**each) for each in content.get("more_axes", [])]}
+    return StudyConfig(**content | grids | {"output": str(folder)})

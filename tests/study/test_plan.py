@@ -31,8 +31,7 @@ def several_grids(content):
     wide, narrow = (
         {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": dim, "num_layers": 2}} for dim in (16, 8)
     )
-    content["axes"] = [
-        content["axes"],
+    content["more_axes"] = [
         {"source_size": [0, 10], "target_size": [12], "seed": [0], "split": [0, 1], "architecture": [wide, narrow]},
     ]
 
