@@ -301,7 +301,7 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
     ("words", "sentence"),
     [
         (["fit"], "fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither"),
-        (["fit", "--model.policy", "encoder"], "policy 'encoder' freezes pretrained layers"),
+        (["fit", "--model.policy", "encoder"], "policy 'encoder' needs a pretrained model"),
         (["fit", "--model.pretrained", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
         (["test"], "fine-tuning needs `pretrained`, or an `encoder`"),
         (["test", "--ckpt_path", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),

@@ -4,12 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gnn_sim2real.family_splits import join_families, split_families, split_tail
 
-few = settings(max_examples=40)
+# Large families often leave a part empty, which is refused: those tables are of no use here.
+few = settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 seeds = st.integers(0, 20)
 fractions = st.sampled_from([0.1, 0.2, 1 / 3])
 tables = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 15)), min_size=30, max_size=70)

@@ -62,7 +62,7 @@ def test_labels_that_disagree(table, tmp_path):
     with (tmp_path / "table.csv").open("a") as file:
         file.write("*COC*,1,another\n*OCC*,1,one\n")
     with pytest.raises(
-        ValueError, match=r'table.csv: the rows of .* have both "\w+" and "\w+" in column "class"; give'
+        ValueError, match=r'table.csv: the rows of .* have both "[^"]+" and "[^"]+" in column "class"; give'
     ):
         _ = table.table
 

@@ -70,13 +70,13 @@ def plan_study(study: StudyConfig, resolver: Resolver) -> Plan:
         study: The study.
         resolver: Of the same study.
     """
-    plan = kept_plan(study, resolver)
-    if plan is None:
-        plan = make_plan(study, resolver)
-        keep_plan(plan, study)
+    kept = kept_plan(study, resolver)
+    plan = make_plan(study, resolver) if kept is None else kept
     keep_config(study)
     for stage in (resolver.pretrain, resolver.finetune, resolver.scratch):
         stage.keep_config()
+    if kept is None:  # last, since it is what `status` looks for
+        keep_plan(plan, study)
     return plan
 
 
