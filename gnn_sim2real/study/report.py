@@ -26,7 +26,9 @@ def say_report(config: StudyConfig, console: Console) -> None:
     summary = write_report(Results(records, config.metric), config.folder, config.title, data)
     if config.overlays:
         _track(config, records, summary["laws"])
-    console.print(_table(config.metric, summary))
+    table = _table(config.metric, summary)
+    # A line that is longer than the terminal is better than a number cut short.
+    console.print(table, width=max(console.width, console.measure(table).maximum), crop=False, soft_wrap=True)
     for sentence in _say_data(data):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     for law in summary["laws"]:

@@ -249,3 +249,11 @@ def test_nothing_drawn_lies_outside_the_axes(tmp_path, drawn):
         drawn_errors += [part.vertices[:, 1] for each in axes.collections for part in each.get_paths()]
         assert bottom < min(map(np.min, drawn_errors))
         assert top > max(map(np.max, drawn_errors))
+
+
+def test_a_single_point_beside_the_curves_is_not_missed_a_law(tmp_path, drawn):
+    few, point = (curve(num_repeats=1, sizes=np.array(sizes)) for sizes in ([100.0, 1000.0], [1000.0]))
+    draw(tmp_path / "a.png", Panel("", {"few": few, "point": point}, {}), unit="dimensionless", title="")
+    (axes,) = drawn[0].axes
+    assert [text.get_text() for text in axes.texts] == ["no law: it takes 4 source sizes"]
+    assert len(axes.containers) == 2
