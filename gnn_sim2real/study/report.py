@@ -28,8 +28,10 @@ def say_report(config: StudyConfig, console: Console) -> None:
         _track(config, records, summary["laws"])
     table = _table(config.metric, summary)
     # A line that is longer than the terminal is better than a number cut short.
-    wanted = console.measure(table, options=console.options.update(width=200)).maximum
-    console.print(table, width=max(console.width, wanted), crop=False, soft_wrap=True)
+    width = console.width
+    console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
+    console.print(table)
+    console.width = width
     for sentence in _say_data(data):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     for law in summary["laws"]:
