@@ -35,7 +35,7 @@ def test_a_lost_node_costs_no_record(undisturbed, study_files, cluster):
     _, said = process.communicate(timeout=240)
     assert process.returncode == 0, said
     assert results(other) == results(undisturbed)
-    assert len(list((other / "records").iterdir())) == 2 * NUM_CELLS
+    assert len(list((other / "records").glob("*.json"))) == 2 * NUM_CELLS  # a killed writer may leave a part
     assert len({record.provenance["process"] for record in read_records(other / "records")}) >= 2
     assert not list((other / "failures").glob("*.json"))
     assert "room for 1 cells at a time" in said
