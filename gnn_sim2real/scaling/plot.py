@@ -207,10 +207,9 @@ def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
     """Lines of text on the laws of a panel, each with the name of its curve."""
     lines = []
     for name, law in ((name, curve.law) for name, curve in panel.curves.items() if not curve.is_baseline):
-        if law is None and len(np.unique(panel.curves[name].source_sizes)) == 1:
-            continue  # a point beside the curves, of which nobody expects a law
         if law is None:
-            lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
+            if len(np.unique(panel.curves[name].source_sizes)) > 1:  # of a single point nobody expects a law
+                lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
         else:
             rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
             gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
