@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from statistics import fmean
 
 import numpy as np
 from scipy.stats import t
@@ -105,7 +106,7 @@ def level_sizes(records: Iterable[Record]) -> dict[str, int]:
     sizes: dict[str, list[int]] = {}
     for record in records:
         sizes.setdefault(record.cell.source_level, []).append(record.cell.source_size)
-    return {level: round(float(np.mean(found))) for level, found in sizes.items()}
+    return {level: round(fmean(found)) for level, found in sizes.items()}
 
 
 def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
@@ -146,11 +147,11 @@ def estimate(values: Mapping[tuple[int, int], float]) -> Estimate:
     Args:
         values: By split and seed.
     """
-    mean = float(np.mean(list(values.values())))
-    splits = sorted({split for split, _ in values})
-    units = [float(np.mean([value for (own, _), value in values.items() if own == split])) for split in splits]
-    if len(splits) == 1:
-        units = list(values.values())
+    mean = fmean(values.values())
+    splits: dict[int, list[float]] = {}
+    for (split, _), value in values.items():
+        splits.setdefault(split, []).append(value)
+    units = [fmean(found) for found in splits.values()] if len(splits) > 1 else list(values.values())
     if len(units) < 2:
         return Estimate(mean, float("nan"), float("nan"), len(values))
     half = float(t.ppf(0.5 + CONFIDENCE / 2, len(units) - 1) * np.std(units, ddof=1) / np.sqrt(len(units)))

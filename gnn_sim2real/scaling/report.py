@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
             "source_level": level,
             "source_size": level_sizes(found)[level],
         }
-        row["num_test"] = float(np.mean([record.metrics["num_test"] for record in found]))
+        row["num_test"] = fmean(record.metrics["num_test"] for record in found)
         row["num_splits"] = len({record.cell.split for record in found})
         row["num_seeds"] = len({record.cell.seed for record in found})
         for metric in METRICS:
