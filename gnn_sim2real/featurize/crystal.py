@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -208,13 +208,20 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
 
     Pairs are compared by whole numbers, so that the rounding of distances cannot part the two directions.
     """
-    base = 2 * int(np.abs(pairs.image).max(initial=0)) + 1
-    num_cells, middle = base**3, (base**3 - 1) // 2
+    base = 2 * int(max(pairs.image.max(initial=0), -pairs.image.min(initial=0))) + 1
+    num_cells = base**3
     cell = (pairs.image @ np.array([base**2, base, 1.0])).astype(np.int64)
-    center = np.concatenate([pairs.center, pairs.neighbor])
-    neighbor = np.concatenate([pairs.neighbor, pairs.center])
-    key = (center * num_sites + neighbor) * num_cells + np.concatenate([middle + cell, middle - cell])
-    order = np.argsort(key)
-    key = key[order]
-    order = order[np.concatenate([key[:1] >= 0, key[1:] != key[:-1]])]
-    return _Pairs(center[order], neighbor[order], np.concatenate([pairs.image, -pairs.image]).take(order, 0))
+    forth = (pairs.center * num_sites + pairs.neighbor) * num_cells + cell
+    back = (pairs.neighbor * num_sites + pairs.center) * num_cells - cell
+    key = np.concatenate([forth, back])
+    key.sort()
+    key = key[np.concatenate([key[:1] == key[:1], key[1:] != key[:-1]])] + num_cells // 2
+    sites, cell = np.divmod(key, num_cells)
+    center, neighbor = np.divmod(sites, num_sites)
+    return _Pairs(center, neighbor, _cells(base).take(cell, 0))
+
+
+@lru_cache
+def _cells(base: int) -> NDArray[np.float64]:
+    """(base^3, 3); the cells around the first one, by their number."""
+    return np.ascontiguousarray(np.indices((base, base, base), np.float64).reshape(3, -1).T) - base // 2

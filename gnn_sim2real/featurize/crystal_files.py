@@ -143,17 +143,15 @@ def _from_block(block: Any) -> Crystal:
         if small.spacegroup is None and named:
             raise ValueError(f"its space group {named!r} is not known, and it lists no symmetry operations")
         small.setup_cell_images()
-    numbers, fractional = [], []
-    for site in small.get_all_unit_cell_sites():
-        number = site.element.atomic_number
+    for site in small.sites:
         if site.occ < _FULL:
             raise ValueError(f"it is disordered: site {site.label} has the occupancy {site.occ:g}; {_ORDERED_ONLY}")
-        if not number:
+        if not site.element.atomic_number:
             raise ValueError(f"site {site.label} is of no known element ({site.type_symbol or site.label})")
-        numbers.append(number)
-        fractional.append(site.fract.tolist())
-    lattice = np.array(small.cell.orth.mat.tolist()).T
-    return Crystal(lattice, np.array(numbers, np.uint8), np.array(fractional, np.float64).reshape(-1, 3))
+    sites = small.get_all_unit_cell_sites()
+    numbers = np.array([site.element.atomic_number for site in sites], np.uint8)
+    fractional = np.array([site.fract.tolist() for site in sites], np.float64).reshape(-1, 3)
+    return Crystal(np.array(small.cell.orth.mat.tolist()).T, numbers, fractional)
 
 
 _ORDERED_ONLY = "only ordered crystals are accepted, so make an ordered approximant first"
