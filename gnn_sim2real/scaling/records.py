@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -76,6 +77,9 @@ class Record:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
+_READERS, _PORTION, _AHEAD = 4, 250, 20_000
+"""Threads that read records, files that a thread takes at once, and files that are read before one is parsed."""
+
 _CELL_FIELDS = attrgetter(*(each.name for each in fields(Cell)))
 
 
@@ -125,7 +129,9 @@ def read_record(path: Path) -> Record:
     Raises:
         ValueError: If the file is no record, or one of a later format.
     """
-    return _read(str(path), lambda content: Record(**content | {"cell": Cell(**content["cell"])}))
+    return _parse(
+        str(path), _contents(str(path)), lambda content: Record(**content | {"cell": Cell(**content["cell"])})
+    )
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -145,8 +151,10 @@ def read_results(folder: Path) -> list[Record]:
     Raises:
         ValueError: If one of them cannot be read.
     """
+    paths = _record_paths(folder)
     with _no_collection():
-        found = [_read(path, _result) for path in track(_record_paths(folder), "Reading records")]
+        contents = zip(paths, _all_contents(paths), strict=True)
+        found = [_parse(*each, _result) for each in track(contents, "Reading records", total=len(paths))]
         return sorted(found, key=_grid_order)
 
 
@@ -162,15 +170,24 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _read(path: str, make: Callable[[dict[str, Any]], Record]) -> Record:
+def _parse(path: str, text: bytes, make: Callable[[dict[str, Any]], Record]) -> Record:
     try:
-        content = orjson.loads(_contents(path))
+        content = orjson.loads(text)
         number = content.pop("format")
         if number == RECORD_FORMAT:
             return make(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
     raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
+
+
+def _all_contents(paths: list[str]) -> Iterator[bytes]:
+    """The files one after the other; the next ones are fetched meanwhile, since a disk answers several at once."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        for first in range(0, len(paths), _AHEAD):
+            portions = [paths[start : start + _PORTION] for start in range(first, first + _AHEAD, _PORTION)]
+            for contents in pool.map(lambda portion: [_contents(path) for path in portion], portions):
+                yield from contents
 
 
 def _contents(path: str) -> bytes:
@@ -180,6 +197,10 @@ def _contents(path: str) -> bytes:
         return os.read(number, os.fstat(number).st_size)
     finally:
         os.close(number)
+
+
+def _whole(content: dict[str, Any]) -> Record:
+    return Record(**content | {"cell": Cell(**content["cell"])})
 
 
 def _result(content: dict[str, Any]) -> Record:
