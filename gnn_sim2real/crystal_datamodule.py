@@ -77,6 +77,8 @@ class CrystalDataModule(PropertyDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(predict_column=predict_column, **settings)
+        if self.atom_descriptors:
+            raise ValueError("`atom_descriptors` are of materials with bonds, crystals have none; leave it out")
         if max_sites is not None and max_sites < 1:
             raise ValueError(f"`max_sites` must be at least 1, or null for no limit, got {max_sites}")
         self.cutoff, self.max_neighbors, self.representation = cutoff, max_neighbors, representation

@@ -62,6 +62,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         predict_column: Its column with the materials.
         predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
             `difference` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
+        atom_descriptors: Whether atoms carry descriptors, for encoders that read them; needs bonds.
     """
 
     kind: ClassVar[str] = "repeat_unit"
@@ -81,6 +82,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         predict_path: str | None = None,
         predict_column: str = "smiles",
         predict_simulated: str | None = None,
+        atom_descriptors: bool = False,
         split_by: SplitBy = "random",
         split_column: str | None = None,
         split_file: str | None = None,
@@ -91,7 +93,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         self.validation_fraction, self.batch_size = validation_fraction, batch_size
         self.exclude, self.remove = exclude, remove
         self.predict_path, self.predict_column = predict_path, predict_column
-        self.predict_simulated = predict_simulated
+        self.predict_simulated, self.atom_descriptors = predict_simulated, atom_descriptors
         self.split_by, self.split_column, self.split_file = split_by, split_column, split_file
         self.check_split()
 
@@ -112,7 +114,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
     @cached_property
     def featurizer(self) -> Featurizer:
         """How this data set's materials become graphs."""
-        return get_featurizer(self.kind)
+        return get_featurizer(self.kind, **({"atom_descriptors": True} if self.atom_descriptors else {}))
 
     @cached_property
     def store(self) -> AnyStore:
@@ -257,14 +259,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
 
     def key_content(self) -> dict[str, Any]:
         """What determines which materials train and test, and their values: part of every key."""
-        settings = (
-            "seed",
-            "split",
-            "test_fraction",
-            "development_fraction",
-            "validation_fraction",
-            "batch_size",
-        )
+        settings = ("seed", "split", "test_fraction", "development_fraction", "validation_fraction", "batch_size")
         content: dict[str, Any] = {name: getattr(self, name) for name in settings}
         if self.split_by != "random" or self.split_file is not None:
             content = {"seed": self.seed, "batch_size": self.batch_size, "parts": self.parts_hash}

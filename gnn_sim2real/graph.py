@@ -33,6 +33,24 @@ ATOM_CODES: dict[str, int] = {
 BOND_CODES: dict[str, int] = {"order": 6, "conjugated": 2, "in_ring": 2}
 """Categorical bond features, in column order, with the number of codes of each."""
 
+ATOM_DESCRIPTORS = (
+    "mass",
+    "hydrogens",
+    "aromatic",
+    "sp3",
+    "in_ring",
+    "halogen",
+    "heteroatom",
+    "hydrogen_bond_donor",
+    "hydrogen_bond_acceptor",
+    "rotatable_bonds",
+    "polar_surface",
+    "log_p",
+    "molar_refractivity",
+    "labute_surface",
+)
+"""What an atom adds to common molecular descriptors, in column order, see `featurize.descriptors`."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -49,6 +67,7 @@ class Graph:
             Bookkeeping: no encoder reads it, since where the chain is cut is a matter of spelling.
         edge_vector: float32, (num_edges, 3); of crystals: from the source to the destination, in the periodic image
             that is meant [angstrom].
+        atom_descriptors: float32, (num_nodes, len(ATOM_DESCRIPTORS)); of materials with bonds, where asked for.
     """
 
     atomic_number: NDArray[np.uint8]
@@ -59,6 +78,7 @@ class Graph:
     bond_codes: NDArray[np.uint8] | None = None
     crosses_cell: NDArray[np.bool_] | None = None
     edge_vector: NDArray[np.float32] | None = None
+    atom_descriptors: NDArray[np.float32] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -86,6 +106,7 @@ class GraphBatch:
         bond_codes: Categorical bond features (`BOND_CODES`); None without bonds.
         crosses_cell: True where a bond leads to the next repeat unit (bookkeeping, see `Graph`); None without bonds.
         edge_vector: From source to destination of each edge [angstrom]; None without geometry.
+        atom_descriptors: What each atom adds to molecular descriptors (`ATOM_DESCRIPTORS`); None unless asked for.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
         simulated: Simulated values of the same properties, for models that correct them; None for all others.
         component_row: Of mixtures: row of each distinct component in the store of components.
@@ -104,6 +125,7 @@ class GraphBatch:
     bond_codes: Int[Tensor, "num_edges num_bond_codes"] | None = None
     crosses_cell: Bool[Tensor, " num_edges"] | None = None
     edge_vector: Float[Tensor, "num_edges 3"] | None = None
+    atom_descriptors: Float[Tensor, "num_nodes num_atom_descriptors"] | None = None
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
     simulated: Float[Tensor, "num_graphs num_properties"] | None = None
     component_row: Int[Tensor, " num_components"] | None = None
@@ -145,7 +167,8 @@ class GraphBatch:
         node, edge = owner >= 0, owner[self.edge_index[1]] >= 0
         place = node.long().cumsum(0) - 1
         columns = {"row": which, "edge_index": edge, "bond_codes": edge, "crosses_cell": edge, "edge_vector": edge}
-        columns |= dict.fromkeys(("atomic_number", "node_weight", "component", "atom_codes"), node)
+        node_fields = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors")
+        columns |= dict.fromkeys(node_fields, node)
         columns |= dict.fromkeys(("targets", "simulated", "conditions"), which)
         taken = {
             name: value[:, wanted] if name == "edge_index" else value[wanted]
@@ -159,13 +182,18 @@ class GraphBatch:
         """A field that not every kind of material has.
 
         Args:
-            field: `atom_codes`, `bond_codes`, `crosses_cell` or `edge_vector`.
+            field: `atom_codes`, `bond_codes`, `crosses_cell`, `edge_vector` or `atom_descriptors`.
 
         Raises:
             ValueError: If these materials do not have it.
         """
         value: Tensor | None = getattr(self, field)
         if value is None:
+            if field == "atom_descriptors" and self.atom_codes is not None:
+                raise ValueError(
+                    "this encoder reads the descriptors of atoms, and these graphs were made without them; set "
+                    "`data.init_args.atom_descriptors: true`, for source and target"
+                )
             has, lacks = ("bonds", "geometry") if field == "edge_vector" else ("geometry", "bonds")
             raise ValueError(
                 f"this encoder reads `{field}`, which these materials do not have: it is for materials with {lacks}, "
@@ -235,4 +263,5 @@ def from_pyg(data: Any) -> Graph:
         bond_codes=field("bond_codes", np.uint8),
         crosses_cell=field("crosses_cell", np.bool_),
         edge_vector=field("edge_vector", np.float32),
+        atom_descriptors=field("atom_descriptors", np.float32),
     )

@@ -86,12 +86,13 @@ class MixtureDataModule(PropertyDataModule):
     @cached_property
     def featurizer(self) -> Featurizer:
         """Makes graphs of components; names the roles and conditions that a model was made for."""
-        return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.condition_units))
+        described = {"atom_descriptors": self.atom_descriptors}
+        return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.condition_units), **described)
 
     def open_store(self) -> MixtureStore:
         """Open the graphs of the distinct components, or make them."""
         table = self.mixtures
-        described = get_featurizer("mixture").describe()
+        described = get_featurizer("mixture", atom_descriptors=self.atom_descriptors).describe()
         graphs = open_or_build(table.components, self.featurizer.featurize, described)
         for row, reason in graphs.refused.items():
             raise ValueError(f"{table.components[row]} passed the cleaning and cannot become a graph: {reason}")

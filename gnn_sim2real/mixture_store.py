@@ -102,6 +102,7 @@ _GRAPH_FIELDS = (
     "bond_codes",
     "crosses_cell",
     "edge_vector",
+    "atom_descriptors",
 )
 
 AnyStore = GraphStore | MixtureStore

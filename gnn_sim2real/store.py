@@ -20,7 +20,7 @@ from gnn_sim2real.files import write_atomically, write_pieces_atomically
 from gnn_sim2real.graph import Graph, GraphBatch
 
 STORE_FORMAT = "4"
-_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes")
+_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors")
 _EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
 _POINTERS = ("node_pointer", "edge_pointer")
 _CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes"})

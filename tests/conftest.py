@@ -11,7 +11,7 @@ import torch
 from hypothesis import settings
 from rdkit import Chem
 
-from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, NUM_ELEMENTS, Graph
+from gnn_sim2real.graph import ATOM_CODES, ATOM_DESCRIPTORS, BOND_CODES, NUM_ELEMENTS, Graph
 
 pytest.register_assert_rewrite("conformance")
 
@@ -87,6 +87,7 @@ def random_graph() -> Callable[[int, int, int], Graph]:
             node_weight=rng.random(num_nodes, dtype=np.float32),
             component=rng.integers(0, 3, num_nodes, dtype=np.uint8),
             edge_vector=rng.standard_normal((num_edges, 3), dtype=np.float32),
+            atom_descriptors=rng.standard_normal((num_nodes, len(ATOM_DESCRIPTORS)), dtype=np.float32),
         )
 
     return make

@@ -48,7 +48,7 @@ def test_changing_the_data_leaves_the_graph_alone(random_graph):
 
 def test_fields_that_are_not_given_get_defaults():
     graph = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
-    for name in ("atom_codes", "bond_codes", "crosses_cell", "edge_vector"):
+    for name in ("atom_codes", "bond_codes", "crosses_cell", "edge_vector", "atom_descriptors"):
         assert getattr(graph, name) is None
     assert not graph.component.any()
     np.testing.assert_array_equal(graph.node_weight, np.ones(2, np.float32))

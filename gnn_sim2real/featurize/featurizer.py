@@ -57,8 +57,8 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
         name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `mixture` (of these two), `crystal`, or
             `composition` (a formula).
         settings: Of a crystal: `cutoff` [angstrom] and `max_neighbors`, see `featurize.crystal.crystal_graph`. Of a
-            mixture: `roles` of the components, none for a blend, and names of the `conditions`. The other kinds have
-            none.
+            mixture: `roles` of the components, none for a blend, and names of the `conditions`. Of repeat units,
+            molecules and mixtures: `atom_descriptors`, whether the graphs have them.
 
     Raises:
         ValueError: If there is none of this name, or it has no such setting.
@@ -78,47 +78,57 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     return known[name](**settings)
 
 
-def _repeat_unit() -> Featurizer:
+def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:
+    from gnn_sim2real.featurize import atom_descriptors as described
     from gnn_sim2real.featurize import descriptors, identity, repeat_unit
 
     return Featurizer(
         "repeat_unit",
         repeat_unit.FEATURIZER_VERSION,
-        repeat_unit.featurize_repeat_unit,
+        described.describe_repeat_unit if atom_descriptors else repeat_unit.featurize_repeat_unit,
         identity.repeat_unit_identity,
         descriptors.repeat_unit_descriptors,
         descriptors.DESCRIPTOR_VERSION,
         "*CC(*)c1ccccc1",
+        _described(atom_descriptors),
     )
 
 
-def _molecule() -> Featurizer:
+def _molecule(atom_descriptors: bool = False) -> Featurizer:
+    from gnn_sim2real.featurize import atom_descriptors as described
     from gnn_sim2real.featurize import descriptors, identity, repeat_unit
 
     return Featurizer(
         "molecule",
         repeat_unit.FEATURIZER_VERSION,
-        repeat_unit.featurize_molecule,
+        described.describe_molecule if atom_descriptors else repeat_unit.featurize_molecule,
         identity.molecule_identity,
         descriptors.molecule_descriptors,
         descriptors.DESCRIPTOR_VERSION,
         "CCO",
+        _described(atom_descriptors),
     )
 
 
-def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = ()) -> Featurizer:
+def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = (), atom_descriptors: bool = False) -> Featurizer:
+    from gnn_sim2real.featurize import atom_descriptors as described
     from gnn_sim2real.featurize import descriptors, mixture, repeat_unit
 
     return Featurizer(
         "mixture",
         repeat_unit.FEATURIZER_VERSION,
-        mixture.component_graph,
+        described.describe_component if atom_descriptors else mixture.component_graph,
         mixture.component_identity,
         mixture.mixture_descriptors,
         descriptors.DESCRIPTOR_VERSION,
         "*CCO*",
-        {"roles": list(roles), "conditions": list(conditions)},
+        {"roles": list(roles), "conditions": list(conditions)} | _described(atom_descriptors),
     )
+
+
+def _described(atom_descriptors: bool) -> dict[str, Any]:
+    """The setting as it is written down: not at all without descriptors, as before there were any."""
+    return {"atom_descriptors": True} if atom_descriptors else {}
 
 
 def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featurizer:

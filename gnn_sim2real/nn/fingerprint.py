@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, GraphBatch
+from gnn_sim2real.graph import ATOM_CODES, ATOM_DESCRIPTORS, BOND_CODES, GraphBatch
 from gnn_sim2real.nn.embedding import ATOM_SIZES, atom_table
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.readout import Readout, ReadoutKind
+from gnn_sim2real.nn.readout import Readout, ReadoutKind, weighted_sum
 
 _COLUMN = {name: number for number, name in enumerate(ATOM_CODES)}
 _IDENTITY = ("degree", "num_hydrogens", "formal_charge")
@@ -24,8 +24,9 @@ class FingerprintMLP(Encoder):
     Every atom has a number for itself and one for each of its neighborhoods up to `radius` bonds, made by Morgan's
     algorithm: the number of the next radius is a hash of the atom's own and of the (bond order, number) of its
     neighbors, in any order. The material is described by how often each number occurs (modulo `num_bits`) and by how
-    often each code of each atom feature does, both per atom; so a repeat unit may be cut or doubled at will. These
-    fixed features go into the layers, which alone are learned.
+    often each code of each atom feature does, both per atom; so a repeat unit may be cut or doubled at will. With
+    `descriptors`, RDKit's descriptors (mass, polar surface, logP, molar refractivity, hydrogen bonds ...) stand beside
+    them, likewise per atom and standardized. These fixed features go into the layers, which alone are learned.
 
     Morgan, The Generation of a Unique Machine Description for Chemical Structures, J. Chem. Doc. 1965, 5, 107
     (doi 10.1021/c160017a018); Rogers and Hahn, Extended-Connectivity Fingerprints, J. Chem. Inf. Model. 2010, 50, 742
@@ -38,6 +39,7 @@ class FingerprintMLP(Encoder):
         num_bits: Number of different neighborhoods that are told apart at most.
         dropout: Share of features set to zero after each layer during training.
         readout: Counts per atom (`mean`) for repeat units, see `Readout`.
+        descriptors: Whether to read `ATOM_DESCRIPTORS`; the data module then takes `atom_descriptors: true`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class FingerprintMLP(Encoder):
         num_bits: int = 2048,
         dropout: float = 0.0,
         readout: ReadoutKind = "mean",
+        descriptors: bool = False,
     ) -> None:
         super().__init__(
             hidden_dim=hidden_dim,
@@ -56,9 +59,13 @@ class FingerprintMLP(Encoder):
             num_bits=num_bits,
             dropout=dropout,
             readout=readout,
+            **({"descriptors": True} if descriptors else {}),
         )
         self.output_dim, self.radius, self.num_bits = hidden_dim, radius, num_bits
-        self.readout = Readout(readout, num_bits + sum(ATOM_SIZES))
+        num_counts = num_bits + sum(ATOM_SIZES)
+        self.described = slice(num_counts, num_counts + len(ATOM_DESCRIPTORS) * descriptors)
+        self.standardize = nn.BatchNorm1d(len(ATOM_DESCRIPTORS), affine=False) if descriptors else None
+        self.readout = Readout(readout, self.described.stop)
         widths = [self.readout.output_dim, *[hidden_dim] * num_layers]
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout))
@@ -67,12 +74,20 @@ class FingerprintMLP(Encoder):
 
     @property
     def layers(self) -> list[nn.Module]:
-        """The layers of the perceptron."""
-        return list(self.blocks)
+        """The layers of the perceptron; what standardizes goes with the first."""
+        first, *others = self.blocks
+        return [first if self.standardize is None else nn.ModuleList([self.standardize, first]), *others]
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        features: Tensor = self.readout.from_sums(self.count(batch), batch)
+        sums = self.count(batch)
+        if self.standardize is not None:
+            descriptors = weighted_sum(batch.need("atom_descriptors").to(sums.dtype), batch)
+            sums = torch.cat([sums, descriptors], dim=1)
+        features: Tensor = self.readout.from_sums(sums, batch)
+        if self.standardize is not None:
+            before, own, behind = features.tensor_split([self.described.start, self.described.stop], dim=1)
+            features = torch.cat([before, self.standardize(own), behind], dim=1)
         for block in self.blocks:
             features = block(features)
         return features

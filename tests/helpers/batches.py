@@ -2,7 +2,7 @@
 
 import torch
 
-from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
+from gnn_sim2real.featurize.atom_descriptors import describe_molecule, describe_repeat_unit
 from gnn_sim2real.graph import Graph, GraphBatch
 from gnn_sim2real.store import GraphStore
 
@@ -12,8 +12,8 @@ def batch_of(*graphs: Graph) -> GraphBatch:
 
 
 def units(*spellings: str) -> GraphBatch:
-    return batch_of(*(featurize_repeat_unit(each) for each in spellings))
+    return batch_of(*(describe_repeat_unit(each) for each in spellings))
 
 
 def molecules(*spellings: str) -> GraphBatch:
-    return batch_of(*(featurize_molecule(each) for each in spellings))
+    return batch_of(*(describe_molecule(each) for each in spellings))

@@ -9,7 +9,7 @@ from batches import batch_of, molecules, units
 from conformance import EncoderConformance
 
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
+from gnn_sim2real.featurize.atom_descriptors import describe_molecule, describe_repeat_unit
 from gnn_sim2real.graph import Graph, GraphBatch
 from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
@@ -22,6 +22,7 @@ ENCODERS = {
     "AttentiveFP": lambda: AttentiveFP(hidden_dim=12, num_layers=3),
     "GPS": lambda: GPS(hidden_dim=12, num_layers=2, num_heads=3),
     "fingerprint": lambda: FingerprintMLP(hidden_dim=12, num_bits=64),
+    "fingerprint and descriptors": lambda: FingerprintMLP(hidden_dim=12, num_bits=64, descriptors=True),
 }
 """Every encoder of the package, small. A new one needs a line here and nothing else."""
 
@@ -32,6 +33,7 @@ SIZE_AWARE = {
     "AttentiveFP": lambda readout: AttentiveFP(hidden_dim=8, num_layers=2, readout=readout),
     "GPS": lambda readout: GPS(hidden_dim=8, num_layers=1, readout=readout),
     "fingerprint": lambda readout: FingerprintMLP(hidden_dim=8, num_bits=32, readout=readout),
+    "fingerprint and descriptors": lambda readout: FingerprintMLP(8, num_bits=32, readout=readout, descriptors=True),
 }
 """Encoders of molecules, whose size has a meaning."""
 
@@ -85,6 +87,7 @@ def relabel(graph: Graph, seed: int) -> Graph:
         crosses_cell=graph.crosses_cell[edges],
         node_weight=graph.node_weight[order],
         component=graph.component[order],
+        atom_descriptors=graph.atom_descriptors[order],
     )
 
 
@@ -122,7 +125,7 @@ class TestEncoders(EncoderConformance):
 
     @pytest.mark.parametrize("seed", range(3))
     def test_numbering_of_atoms_and_edges(self, encoder, seed):
-        graphs = [featurize_repeat_unit(each) for each in UNITS]
+        graphs = [describe_repeat_unit(each) for each in UNITS]
         torch.testing.assert_close(
             encoder(batch_of(*(relabel(graph, seed) for graph in graphs))), encoder(batch_of(*graphs))
         )
@@ -169,11 +172,11 @@ class TestEncoders(EncoderConformance):
 
     @pytest.mark.parametrize("smiles", ["C", "[Na+]", "[Na+].[Cl-]"])
     def test_atoms_without_bonds(self, fresh, encoder, smiles):
-        lone = featurize_molecule(smiles)
+        lone = describe_molecule(smiles)
         assert lone.num_edges == 0
         alone = encoder(batch_of(lone))
         assert alone.isfinite().all()
-        together = encoder(batch_of(lone, *(featurize_repeat_unit(each) for each in UNITS)))
+        together = encoder(batch_of(lone, *(describe_repeat_unit(each) for each in UNITS)))
         torch.testing.assert_close(together[:1], alone)
 
     def test_single_precision(self, encoder):
@@ -252,7 +255,7 @@ class TestSizes:
         assert (one - two).norm() > 1e-3
 
     def test_numbering_and_company(self, encoder, readout):
-        graphs = [featurize_molecule(each) for each in MOLECULES]
+        graphs = [describe_molecule(each) for each in MOLECULES]
         alone = torch.cat([encoder(batch_of(relabel(graph, seed=1))) for graph in graphs])
         torch.testing.assert_close(encoder(batch_of(*graphs)), alone)
 
