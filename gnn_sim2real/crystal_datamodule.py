@@ -123,6 +123,16 @@ class CrystalDataModule(PropertyDataModule):
             return self.open_store()
         return self.all_graphs.take(self.structure_rows)
 
+    @property
+    def num_atoms(self) -> NDArray[np.int64]:
+        """(num_materials,); sites of each cell."""
+        return self.structures.num_sites[self.structure_rows]
+
+    @property
+    def spellings(self) -> Sequence[str]:
+        """Formula of each material."""
+        return self.table.groups
+
     @cached_property
     def structure_rows(self) -> NDArray[np.int64]:
         """(num_materials,); row of each material of the table among all structures."""

@@ -20,6 +20,7 @@ from gnn_sim2real.cleaning import CleanTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
 from gnn_sim2real.graph_cache import open_or_build
+from gnn_sim2real.growth import GrowBy
 from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.mixture_store import AnyStore
 from gnn_sim2real.nn.conditions import ConditionSpec
@@ -50,6 +51,10 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
             `column` of the table, by `polymer_class` or by Murcko `scaffold`, or values of the first property that lie
             above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
         split_column: Column with the families of `split_by: column`.
+        grow_by: Which materials are there at a `size`: any (`random`), those farthest apart (`diversity`), one chemical
+            family after the other (`family`), or the `cheapest`; see `gnn_sim2real.growth`.
+        cost: Of `cheapest`: a column, or a formula of columns and `num_atoms`, such as num_atoms^3.
+        diversity_model: Model whose frozen features say how far apart; null for the descriptors of extra trees.
         split_file: A split as `fit` writes it beside its configuration (`split.json`): exactly these materials train,
             validate and test again, whatever the settings above say; `size` and `split` must fit.
         batch_size: Most materials in one batch.
@@ -86,6 +91,9 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         split_by: SplitBy = "random",
         split_column: str | None = None,
         split_file: str | None = None,
+        grow_by: GrowBy = "random",
+        cost: str | None = None,
+        diversity_model: str | None = None,
     ) -> None:
         super().__init__()
         self.size, self.seed, self.split = size, seed, split
@@ -95,7 +103,9 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         self.predict_path, self.predict_column = predict_path, predict_column
         self.predict_simulated, self.atom_descriptors = predict_simulated, atom_descriptors
         self.split_by, self.split_column, self.split_file = split_by, split_column, split_file
+        self.grow_by, self.cost, self.diversity_model = grow_by, cost, diversity_model
         self.check_split()
+        self.check_growth()
 
     @abstractmethod
     def load_table(self) -> CleanTable:
@@ -173,6 +183,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
             outdated.append("families")
         else:
             _ = self.families
+        self.prepare_growth()
         if changes.keys() & {"exclude", "remove"}:
             outdated += ["removed_groups", "_available"]
         else:
@@ -193,7 +204,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
     def setup(self, stage: str) -> None:
         """Refuse an empty part before anything is trained; without a validation part nothing validates."""
         if stage == "fit" and self.trainer is not None and self.trainer.is_global_zero:
-            self.keep_quarantine(Path(self.trainer.default_root_dir))
+            self.table.keep_quarantine(Path(self.trainer.default_root_dir), type(self).__name__)
         if stage == "fit":
             self.say_split()
         if stage == "fit" and not len(self.parts.validation) and self.trainer is not None:
@@ -210,22 +221,6 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
     def train_targets(self) -> Tensor:
         """Properties of the training part, to which scalers are fitted."""
         return self.part("train").present_targets
-
-    def keep_quarantine(self, folder: Path) -> Path | None:
-        """Write the rows that were refused, with their reasons.
-
-        Args:
-            folder: Where to.
-
-        Returns:
-            The CSV; None if no row was refused.
-        """
-        if self.table.quarantine.empty:
-            return None
-        path = folder / f"quarantine_{type(self).__name__}.csv"
-        self.table.write_quarantine(path)
-        logger.info("%d refusals are listed in %s", len(self.table.quarantine), path)
-        return path
 
     def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
         """Absolute error of predictions of the first property by hashed identity: no spelling, no measured value.
@@ -249,6 +244,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
             "seed": self.seed,
             "split": self.split,
             "split_by": self.split_by,
+            "grow_by": self.grow_by,
             "parts": self.parts_hash,
             "num_test": len(self.parts.test),
             "num_removed": len(self.table.identities) - len(self._available),
@@ -268,6 +264,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
             "featurizer": self.featurizer.describe(),
             "splits": SPLITS_VERSION,
             "identity": IDENTITY_VERSION,
+            **self.growth_content(),
         }
         if self.excluded:
             removed = sorted(map(identity_hash, self.removed_groups))

@@ -68,6 +68,8 @@ class MixtureDataModule(PropertyDataModule):
 
     def __init__(self, group_by: str = "mixture", size_by: str = "rows", **settings: Any) -> None:
         super().__init__(**settings)
+        if self.grow_by != "random":
+            raise ValueError(f"mixtures are drawn at random, `grow_by` {self.grow_by!r} is for pure materials")
         if group_by not in (accepted := ("mixture", *self.roles)):
             raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {group_by!r}")
         if size_by not in ("rows", "groups"):

@@ -2,21 +2,21 @@
 
 import hashlib
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.family_splits import Tail, join_families, split_families, split_tail
+from gnn_sim2real.grow_materials import GrowMaterials
 from gnn_sim2real.progress import track
 from gnn_sim2real.split_file import read_split, write_split
-from gnn_sim2real.splits import Parts, split_rows
-from gnn_sim2real.tables import CleanTable
+from gnn_sim2real.splits import Parts, check_size, every_kth_group, number_groups, split_rows
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +26,10 @@ _SETTINGS = ("split_by", "split_column", "seed", "split", "test_fraction", "deve
 _MANY = 30  # families; more are counted rather than listed
 
 
-class SplitMaterials(ABC):
+class SplitMaterials(GrowMaterials):
     """What a data module does to split its materials."""
 
-    kind: ClassVar[str]
     size: int | Literal["all"]
-    seed: int
     split: int
     test_fraction: float
     development_fraction: float
@@ -39,11 +37,6 @@ class SplitMaterials(ABC):
     split_by: SplitBy
     split_column: str | None
     split_file: str | None
-
-    @property
-    @abstractmethod
-    def table(self) -> CleanTable:
-        """The cleaned data set, one row a material."""
 
     @property
     @abstractmethod
@@ -73,6 +66,18 @@ class SplitMaterials(ABC):
             size: Number of materials used for training and validation; None uses all.
             validation_fraction: Share of them that validates.
         """
+        if self.grow_by != "random":
+            return self._grown_parts(size, validation_fraction)
+        return self._random_parts(size, validation_fraction)
+
+    def _grown_parts(self, size: int | None, validation_fraction: float) -> Parts:
+        """The test part as ever; what is left in the order in which the database grows."""
+        whole = self._random_parts(None, 0.0)
+        used = self.first_materials(np.sort(whole.train), check_size(size, len(whole.train), len(self.table.groups)))
+        validates = every_kth_group(number_groups(self.table.groups)[1][used], validation_fraction)
+        return Parts(used[~validates], used[validates], whole.test)
+
+    def _random_parts(self, size: int | None, validation_fraction: float) -> Parts:
         settings: dict[str, Any] = {
             "size": size,
             "seed": self.seed,
@@ -100,7 +105,7 @@ class SplitMaterials(ABC):
     @property
     def label_columns(self) -> list[str]:
         """Columns of the file that the table has to keep for the split."""
-        return [] if self.split_column is None else [self.split_column]
+        return [*([] if self.split_column is None else [self.split_column]), *self.cost_columns]
 
     @cached_property
     def test_groups(self) -> frozenset[str]:

@@ -136,13 +136,28 @@ def draw(pool: Rows, size: int | None, num_materials: int, seeds: Sequence[int])
     Raises:
         ValueError: If `size` is more than there is, or below 2.
     """
-    size = len(pool) if size is None else size
-    if not 2 <= size <= len(pool):
-        raise ValueError(
-            f"`size` must be from 2 to {len(pool)} (materials left for training and validation of {num_materials}), "
-            f"got {size}"
-        )
+    size = check_size(size, len(pool), num_materials)
     return np.random.default_rng(seeds).permutation(pool)[:size]
+
+
+def check_size(size: int | None, num_available: int, num_materials: int) -> int:
+    """Number of materials to use.
+
+    Args:
+        size: As asked for; None for all.
+        num_available: How many may be used.
+        num_materials: Rows of the table, for the message.
+
+    Raises:
+        ValueError: If it is more than there is, or below 2.
+    """
+    size = num_available if size is None else size
+    if not 2 <= size <= num_available:
+        raise ValueError(
+            f"`size` must be from 2 to {num_available} (materials left for training and validation of "
+            f"{num_materials}), got {size}"
+        )
+    return size
 
 
 def every_kth_group(group_of_used: Rows, validation_fraction: float) -> NDArray[np.bool_]:

@@ -109,6 +109,12 @@ class GraphStore:
         """Write the graphs to one safetensors file, atomically, with a checksum of the content."""
         write_joined(path, [self.tensors], self.refused)
 
+    @property
+    def num_nodes(self) -> NDArray[np.int64]:
+        """(num_materials,); atoms of each graph, 0 where there is none."""
+        counts = np.append(np.diff(self._columns["node_pointer"]), 0)
+        return counts[self._rows]
+
     def take(self, rows: NDArray[np.int64]) -> "GraphStore":
         """The store of some of the materials; the tensors are shared."""
         kept = {number: self.refused[row] for number, row in enumerate(rows.tolist()) if row in self.refused}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from gnn_sim2real.units import check_unit
 
 if TYPE_CHECKING:
     import pandas
+
+logger = logging.getLogger(__name__)
 
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
 
@@ -97,6 +100,18 @@ class CleanTable:
     def write_quarantine(self, path: Path) -> None:
         """Write the quarantine as CSV."""
         write_atomically(path, self.quarantine.to_csv(index=False).encode())
+
+    def keep_quarantine(self, folder: Path, name: str) -> None:
+        """Write the rows that were refused, with their reasons, where there are any, and say so.
+
+        Args:
+            folder: Where to.
+            name: Of the data set, for the file.
+        """
+        if not self.quarantine.empty:
+            path = folder / f"quarantine_{name}.csv"
+            self.write_quarantine(path)
+            logger.info("%d refusals are listed in %s", len(self.quarantine), path)
 
     def fingerprint(self) -> str:
         """SHA-256 of identities, values, property names and units; the order of the rows does not count.

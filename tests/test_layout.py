@@ -17,7 +17,7 @@ LEVELS = (
     ("errors", "units", "progress", "files", "logs", "metrics", "baselines", "policies"),
     ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
     ("graph", "tables"),
-    ("store", "mixture_store", "cleaning", "splits", "family_splits", "featurize", "nn"),
+    ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn"),
     (
         "loader",
         "library",
@@ -27,6 +27,7 @@ LEVELS = (
         "group_parts",
         "mixture_columns",
         "split_file",
+        "grow_materials",
         "split_materials",
     ),
     ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),

@@ -1,4 +1,7 @@
-"""Families of materials, by which a split can keep whole families for the test: polymer classes and scaffolds."""
+"""Families of materials: polymer classes, scaffolds, and what the anions of a crystal are.
+
+A split can keep whole families for the test, and a database can grow family after family.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -125,6 +128,71 @@ FAMILIES: dict[tuple[str, str], Callable[[str], str]] = {
     ("molecule", "scaffold"): molecule_scaffold,
 }
 """Family of a material's spelling, by the kind of material and the name of the families."""
+
+
+ANION_CLASSES: dict[str, tuple[str, ...]] = {
+    "oxides": ("O",),
+    "halides": ("F", "Cl", "Br", "I", "At"),
+    "chalcogenides": ("S", "Se", "Te", "Po"),
+    "pnictides": ("N", "P", "As", "Sb", "Bi"),
+    "tetrelides and borides": ("C", "Si", "Ge", "Sn", "Pb", "B"),
+    "hydrides": ("H",),
+}
+"""Classes of crystals, by their most electronegative element."""
+
+INTERMETALLICS = "intermetallics"
+"""Class of a crystal whose most electronegative element is in no other."""
+
+
+def anion_class(formula: str) -> str:
+    """Class of a crystal by its most electronegative element (Pauling's scale); an oxyfluoride is a halide.
+
+    Args:
+        formula: E.g. Al2O3.
+
+    Raises:
+        ValueError: If the text is no formula.
+    """
+    from gnn_sim2real.featurize.composition import read_formula
+
+    return _anion_classes()[max(read_formula(formula), key=lambda number: (_electronegativities()[number], number))]
+
+
+def family_of(kind: str) -> Callable[[str], str]:
+    """What tells the chemical family of a material by which a database grows.
+
+    Args:
+        kind: Of material.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    known = {
+        "repeat_unit": polymer_class,
+        "molecule": molecule_scaffold,
+        "crystal": anion_class,
+        "composition": anion_class,
+    }
+    if kind not in known:
+        raise ValueError(f"`grow_by: family` is for {', '.join(known)}, not for materials of the kind {kind!r}")
+    return known[kind]
+
+
+@lru_cache(maxsize=1)
+def _electronegativities() -> list[float]:
+    """By atomic number."""
+    from gnn_sim2real.featurize.composition import ELEMENT_PROPERTIES, element_table
+
+    column: list[float] = element_table()[:, list(ELEMENT_PROPERTIES).index("X")].tolist()
+    return column
+
+
+@lru_cache(maxsize=1)
+def _anion_classes() -> list[str]:
+    """Class by atomic number."""
+    named = {symbol: name for name, symbols in ANION_CLASSES.items() for symbol in symbols}
+    table = Chem.GetPeriodicTable()
+    return ["", *(named.get(table.GetElementSymbol(number), INTERMETALLICS) for number in range(1, 119))]
 
 
 @lru_cache(maxsize=1)
