@@ -20,6 +20,7 @@ from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
+from gnn_sim2real.study.memory import ReleaseMemory
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
 
@@ -117,7 +118,7 @@ class CellRunner:
     def _pretrain(self, job: Job) -> None:
         source, stage = self.resolver.source(job.point), self.resolver.pretrain
         checkpoint = self._checkpoint(job)
-        trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint])
+        trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint, ReleaseMemory()])
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
         card = module.card() | {"key": job.key, "provenance": provenance(time.monotonic() - started)}
@@ -130,7 +131,7 @@ class CellRunner:
         checkpoint = self._checkpoint(job)
         recorder = ScalingLawCallback(str(self.study.records))
         recorder.key, recorder.config = job.key, plain(config)
-        trainer, module = stage.make(config, job.key, [checkpoint, recorder])
+        trainer, module = stage.make(config, job.key, [checkpoint, recorder, ReleaseMemory()])
         checkpoint.fit(trainer, module, target)
         trainer.test(module, datamodule=target, verbose=False)
         checkpoint.discard()
