@@ -64,18 +64,13 @@ class GrowMaterials(ABC):
         return self.table.materials
 
     def check_growth(self) -> None:
-        """Refuse settings that do not go together.
+        """Refuse settings that do not go together; a cost that is not used may stand there for a study.
 
         Raises:
-            ValueError: If a cost is given and not used, or used and not given; likewise the model.
+            ValueError: If a cost is needed and not given, or no formula.
         """
-        if (self.grow_by == "cheapest") != (self.cost is not None):
-            raise ValueError(
-                "`grow_by: cheapest` and `cost` (a column, or a formula such as num_atoms^3) go together, got "
-                f"{self.grow_by!r} and {self.cost!r}"
-            )
-        if self.diversity_model is not None and self.grow_by != "diversity":
-            raise ValueError(f"`diversity_model` goes with `grow_by: diversity`, got {self.grow_by!r}")
+        if self.grow_by == "cheapest" and self.cost is None:
+            raise ValueError("`grow_by: cheapest` needs a `cost`: a column, or a formula such as num_atoms^3")
         if self.cost is not None:
             names_in(self.cost)
 
@@ -98,6 +93,7 @@ class GrowMaterials(ABC):
             rows: Rows that may be used, ascending.
             size: How many.
         """
+        self.check_growth()  # a variant was not
         if self.grow_by == "diversity":
             order = grow_by_diversity(self._diversity_features[rows], size, self.seed)
         elif self.grow_by == "family":
@@ -111,9 +107,9 @@ class GrowMaterials(ABC):
         if self.grow_by == "random":
             return {}
         content: dict[str, Any] = {"by": self.grow_by, "version": NUMERICS_VERSION}
-        if self.cost is not None:
+        if self.grow_by == "cheapest":
             content["cost"] = self.cost
-        if self._frozen is not None:
+        if self.grow_by == "diversity" and self._frozen is not None:
             content["model"] = self._frozen.fingerprint
         return {"growth": content}
 

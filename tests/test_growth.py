@@ -134,9 +134,7 @@ class TestDataModules:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"grow_by": "cheapest"}, "go together"),
-            ({"cost": "num_atoms"}, "go together"),
-            ({"grow_by": "family", "diversity_model": "x"}, "goes with `grow_by: diversity`"),
+            ({"grow_by": "cheapest"}, "needs a `cost`"),
             ({"grow_by": "cheapest", "cost": "a b"}, "formula of columns"),
         ],
     )

@@ -120,6 +120,7 @@ def fine_tuning_record(
         target_size=data.parts.size,
         seed=data.seed,
         split=data.split,
+        growth=source.get("grow_by", "random") if source else "random",
     )
     _, prediction, measured = module.test_result()
     return Record(

@@ -22,11 +22,13 @@ class CurveLabel:
         target_size: Measured materials used.
         architecture: Name of the encoder.
         policy: How the measurements are used.
+        growth: How the source grew.
     """
 
     target_size: int
     architecture: str
     policy: str
+    growth: str = "random"
 
     def __str__(self) -> str:
         name = self.policy if self.policy != "none" else "fine-tuned"
@@ -53,13 +55,13 @@ class Estimate:
 def curve_of(record: Record) -> CurveLabel:
     """The curve on which a record lies."""
     cell = record.cell
-    return _label(cell.target_size, cell.architecture, cell.policy)
+    return _label(cell.target_size, cell.architecture, cell.policy, cell.growth)
 
 
 @cache
-def _label(target_size: int, architecture: str, policy: str) -> CurveLabel:
+def _label(target_size: int, architecture: str, policy: str, growth: str) -> CurveLabel:
     """A label, made once for all records of a curve."""
-    return CurveLabel(target_size, architecture, policy)
+    return CurveLabel(target_size, architecture, policy, growth)
 
 
 def group_curves(records: Iterable[Record]) -> dict[CurveLabel, list[Record]]:

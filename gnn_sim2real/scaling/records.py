@@ -41,6 +41,7 @@ class Cell:
         target_size: Measured materials used, validation included.
         seed: Number of the nested subsets, the initialization and the order of batches.
         split: Number of the test part.
+        growth: How the source grew, see `gnn_sim2real.growth`.
     """
 
     architecture: str
@@ -50,6 +51,7 @@ class Cell:
     target_size: int
     seed: int
     split: int
+    growth: str = "random"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -72,7 +73,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
             if enough and all(metric in record.metrics for record in found):
                 row[metric] = _plain(estimate(by_repeat(found, metric)))
         rows.append(row)
-    return sorted(rows, key=lambda row: (row["target_size"], row["architecture"], row["policy"], row["source_size"]))
+    return sorted(rows, key=itemgetter("target_size", "architecture", "policy", "growth", "source_size"))
 
 
 def _plain(value: Estimate) -> dict[str, Any]:
@@ -163,7 +164,8 @@ def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
 
 
 def _name(label: CurveLabel) -> str:
-    return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}".strip()
+    growth = f", grown by {label.growth}" if label.growth != "random" else ""
+    return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}{growth}".strip()
 
 
 def write_report(

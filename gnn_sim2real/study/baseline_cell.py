@@ -71,6 +71,7 @@ def run_baseline(
             target_size=target.parts.size,
             seed=point.seed,
             split=point.split,
+            growth=card["data"].get("grow_by", "random") if card else "random",
         ),
         property=spec.name,
         unit=spec.unit,

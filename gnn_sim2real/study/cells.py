@@ -160,6 +160,7 @@ def describe(job: Job) -> str:
     """
     point = job.point
     architecture = f"{point.architecture_name}, " if point.architecture else ""
+    architecture += f"growth by {point.growth}, " if point.growth != "random" else ""
     if job.is_pretraining:
         return f"pretraining ({architecture}source size {point.source_size}, seed {point.seed}, split {point.split})"
     return (

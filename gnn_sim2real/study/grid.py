@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal, get_args
 
 from gnn_sim2real.baselines import BaselineName
+from gnn_sim2real.growth import GrowBy
 from gnn_sim2real.policies import NEED_PRETRAINED, Policy
 
 FINE_TUNING_POLICIES: tuple[str, ...] = get_args(Policy)
@@ -28,6 +29,8 @@ class Axes:
             affine; see `gnn_sim2real.policies`) and baselines (extra_trees, extra_trees_with_source, calibrated_source,
             frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
             `gnn_sim2real.baselines`).
+        growth: How the source grows (random, diversity, family, cheapest; see `gnn_sim2real.growth`). The pretraining
+            YAML says what `cheapest` costs. Its order has no meaning for 0, nor for "all": leave them to one of them.
     """
 
     source_size: list[int | Literal["all"]]
@@ -36,9 +39,10 @@ class Axes:
     split: list[int] = field(default_factory=lambda: [0])
     policy: list[Policy | BaselineName] = field(default_factory=lambda: ["none"])
     architecture: list[dict[str, Any]] = field(default_factory=list)
+    growth: list[GrowBy] = field(default_factory=lambda: ["random"])
 
     def __post_init__(self) -> None:
-        for name in ("source_size", "target_size", "seed", "split", "policy"):
+        for name in ("source_size", "target_size", "seed", "split", "policy", "growth"):
             values = getattr(self, name)
             if not values:
                 raise ValueError(f"the axis `{name}` is empty; give at least one value")
@@ -59,6 +63,7 @@ class Point:
         source_size: Size asked for; 0 where no pretrained model is used.
         target_size: Size asked for.
         policy: How the measurements are used.
+        growth: How the source grew.
     """
 
     architecture: dict[str, Any] | None
@@ -67,6 +72,7 @@ class Point:
     seed: int
     split: int
     policy: str
+    growth: GrowBy = "random"
 
     @property
     def architecture_name(self) -> str:
@@ -101,14 +107,19 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
         _require_sources(axes)
         architectures: list[dict[str, Any] | None] = [*axes.architecture] or [None]
         groups = [axes.split] if shared_by_splits else [[split] for split in axes.split]
-        for seed, splits, architecture, source_size in product(
-            axes.seed, groups, architectures, sorted(axes.source_size, key=_order)
+        for seed, splits, architecture, growth, source_size in product(
+            axes.seed, groups, architectures, axes.growth, sorted(axes.source_size, key=_order)
         ):
+            if source_size == 0 and growth != axes.growth[0]:  # nothing grows
+                continue
             first = architecture is architectures[0]
             spelled = json.dumps(architecture, sort_keys=True)
-            family = found.setdefault((spelled, source_size, seed, None if shared_by_splits else splits[0]), [])
+            own = growth if source_size else "random"
+            family = found.setdefault((spelled, own, source_size, seed, None if shared_by_splits else splits[0]), [])
             family += [
-                point for split in splits for point in _points(axes, architecture, source_size, seed, split, first)
+                replace(point, growth=own)
+                for split in splits
+                for point in _points(axes, architecture, source_size, seed, split, first)
             ]
     return [Family(tuple(points)) for points in found.values() if points]
 

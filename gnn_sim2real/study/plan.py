@@ -74,8 +74,9 @@ def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
 def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
     """The plan in the study's folder, in a fraction of the time that a large one takes to make again.
 
-    It is taken if the grid is the same, and if one point of every kind (architecture, policy, split, with a source or
-    without) still has its key: configuration, data and versions of the code enter the keys of all points of a kind.
+    It is taken if the grid is the same, and if one point of every kind (architecture, growth, policy, split, with a
+    source or without) still has its key: configuration, data and versions of the code enter the keys of all points of a
+    kind.
 
     Args:
         study: The study.
@@ -96,7 +97,8 @@ def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
     keys, kept_models = table["key"].to_pylist(), table["model"].to_pylist()
     kinds: dict[tuple[Any, ...], int] = {}
     for position, point in enumerate(points):
-        kinds.setdefault((id(point.architecture), point.policy, point.split, point.source_size == 0), position)
+        kind = (id(point.architecture), point.growth, point.policy, point.split, point.source_size == 0)
+        kinds.setdefault(kind, position)
     for position in kinds.values():
         job = resolver.job(points[position])
         if (job.key, job.model) != (keys[position], kept_models[position]):
@@ -161,6 +163,7 @@ def keep_plan(plan: Plan, study: StudyConfig) -> None:
         "seed": [job.point.seed for job in plan.cells],
         "split": [job.point.split for job in plan.cells],
         "policy": [job.point.policy for job in plan.cells],
+        "growth": [job.point.growth for job in plan.cells],
     }
     table = pyarrow.table(columns).replace_schema_metadata({"grid": _grid(study)})
     content = io.BytesIO()

@@ -58,7 +58,7 @@ def take_over(path: Path, folder: Path) -> int:
         records = [
             Record(
                 key=each["key"],
-                cell=Cell(**{name: each[name] for name in names}),
+                cell=Cell(**{name: each[name] for name in names if name in each}),
                 property=content["property"],
                 unit=content["unit"],
                 metrics=each["metrics"],

@@ -108,10 +108,11 @@ def model_name(row: dict[str, Any]) -> str:
         row: Of the summary.
     """
     policy, architecture = str(row["policy"]), str(row["architecture"])
+    growth = f", grown by {row['growth']}" if row["growth"] != "random" else ""
     if policy == "none":
-        return f"{architecture}, fine-tuned" if row.get("source_size", 1) else architecture
+        return f"{architecture}, fine-tuned{growth}" if row.get("source_size", 1) else architecture
     name = policy.replace("_", " ")
-    return f"{architecture}, {name}" if architecture else name
+    return (f"{architecture}, {name}" if architecture else name) + growth
 
 
 def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]]) -> None:

@@ -71,7 +71,14 @@ class Resolver:
     def pretraining(self, point: Point) -> Job:
         """The pretraining that a point needs."""
         return self._once(
-            ("pretraining", _spelled(point.architecture), point.source_size, point.seed, self._source_split(point)),
+            (
+                "pretraining",
+                _spelled(point.architecture),
+                point.growth,
+                point.source_size,
+                point.seed,
+                self._source_split(point),
+            ),
             lambda: Job(
                 pretraining_key(self._content(self.pretrain, point), self.source(point).key_content()),
                 point,
@@ -101,9 +108,10 @@ class Resolver:
         def without_tested() -> PropertyDataModule:
             target = self.finetune.data
             others = [each for each in self.pretrain.data.excluded if each.fingerprint != target.fingerprint]
-            return self.pretrain.data.variant(exclude=[target.variant(split=point.split), *others])
+            excluded = [target.variant(split=point.split), *others]
+            return self.pretrain.data.variant(exclude=excluded, grow_by=point.growth)
 
-        whole = self._once(("source", self._source_split(point)), without_tested)
+        whole = self._once(("source", point.growth, self._source_split(point)), without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
     def target(self, point: Point) -> PropertyDataModule:

@@ -96,3 +96,14 @@ def test_grids_that_share_a_model_use_it_up_together():
     assert [point.policy for point in shared["all", 1].points] == ["none", "none", "encoder", "encoder", "affine"]
     assert [point.policy for point in shared[50, 1].points] == ["none", "none", "encoder", "encoder"]
     assert all(family.points[0].architecture_name == "other" for family in found[6:])
+
+
+def test_growth_concerns_sources_alone():
+    found = points(Axes([0, 50], [10], [0], [0], ["none", "extra_trees"], growth=["random", "family", "cheapest"]))
+    assert [(point.source_size, point.policy, point.growth) for point in found] == [
+        (0, "none", "random"),
+        (0, "extra_trees", "random"),
+        (50, "none", "random"),
+        (50, "none", "family"),
+        (50, "none", "cheapest"),
+    ]

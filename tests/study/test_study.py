@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from studies import NUM_CELLS, results, start_study
 
 from gnn_sim2real.cli import main
@@ -109,3 +110,21 @@ def test_two_studies_share_their_pretrained_models_even_at_a_time(undisturbed, s
     for name in "ab":
         assert results(study_files / name) == results(undisturbed)
         assert not (study_files / name / "models").exists()
+
+
+def test_a_study_of_how_the_source_grows(study_files, capfd):
+    path, pretrain = study_files / "study.yaml", study_files / "pretrain.yaml"
+    pretrain.write_text(pretrain.read_text().replace("    batch_size", "    cost: num_atoms^2\n    batch_size"))
+    study = yaml.safe_load(path.read_text())
+    study["axes"] = {"source_size": [0, 30], "target_size": [10], "growth": ["random", "diversity", "cheapest"]}
+    path.write_text(yaml.safe_dump(study))
+    assert main(["study", "run", "-c", str(path)]) == 0
+    records = read_records(study_files / "out" / "records")
+    assert [(each.cell.source_size, each.cell.growth) for each in records] == [
+        (0, "random"),
+        (30, "cheapest"),
+        (30, "diversity"),
+        (30, "random"),
+    ]
+    assert len({each.data["source"]["parts"] for each in records if each.data["source"]}) == 3
+    assert "grown by diversity" in capfd.readouterr().out
