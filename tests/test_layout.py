@@ -15,7 +15,18 @@ MAX_LINES = 300
 
 LEVELS = (
     ("errors", "units", "progress", "files", "logs", "metrics", "baselines", "policies"),
-    ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
+    (
+        "scaling.forms",
+        "scaling.least_squares",
+        "scaling.table",
+        "scaling.bootstrap",
+        "scaling.choose",
+        "scaling.law",
+        "scaling.identify",
+        "scaling.profile",
+        "scaling.fit",
+        "scaling",
+    ),
     ("graph", "tables"),
     ("store", "mixture_store", "cleaning", "splits", "family_splits", "featurize", "nn"),
     (

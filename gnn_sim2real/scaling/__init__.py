@@ -4,6 +4,6 @@ The law itself needs numpy alone; figures, records and the Lightning callback ar
 where they are used.
 """
 
+from gnn_sim2real.scaling.fit import fit_scaling_law as fit_scaling_law
 from gnn_sim2real.scaling.law import Interval as Interval
 from gnn_sim2real.scaling.law import ScalingLaw as ScalingLaw
-from gnn_sim2real.scaling.law import fit_scaling_law as fit_scaling_law

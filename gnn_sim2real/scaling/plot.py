@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.scaling.bootstrap import Floats
-from gnn_sim2real.scaling.law import MIN_SIZES, Interval, ScalingLaw
+from gnn_sim2real.scaling.fit import MIN_SIZES
+from gnn_sim2real.scaling.forms import Floats
+from gnn_sim2real.scaling.law import Interval, ScalingLaw
 from gnn_sim2real.scaling.table import tabulate
 from gnn_sim2real.units import format_unit
 
@@ -167,8 +168,8 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]])
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
     color, marker = style
-    sizes, table = tabulate(curve.source_sizes, curve.errors, curve.repeats.tolist())
-    mean, half = _mean_and_half_width(table)
+    table = tabulate(curve.source_sizes[None], curve.errors, curve.repeats.tolist())
+    sizes, (mean, half) = table.sizes[0], _mean_and_half_width(table.log_errors)
     errors = np.exp(mean)
     law = None if curve.is_baseline else curve.law
     axes.errorbar(
