@@ -152,8 +152,10 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
     scale = np.sqrt(means.freedom / random.chisquare(means.freedom, (num_draws, 1)))
     if factors is None:
         # a thousand curves take no more factors than points: the covariance is all that counts
-        root = means.moves if len(means.moves) <= means.moves.shape[1] else np.linalg.qr(means.moves, "r")
-        root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None] if root is not means.moves else root
+        root = means.moves
+        if len(root) > root.shape[1]:
+            root = np.asarray(np.linalg.qr(root, "r"))
+            root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
         moves = random.standard_normal((num_draws, len(root))) @ root
     else:
         moves = factors @ means.moves

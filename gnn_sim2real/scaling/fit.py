@@ -113,7 +113,9 @@ def fit_table(
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]
     # the line through log error against log n may as well be level or rise
     flat = bool(np.quantile(pure, tails(confidence)[0]) < RATE_BOUNDS[0])
-    values = _parameters(fit, draws[: 1 + len(gapless)], confidence) | _profiles(fit, means, table.sizes, confidence)
+    values = _fields(*intervals_of(fit, draws[: 1 + len(gapless)], confidence)) | _profiles(
+        fit, means, table.sizes, confidence
+    )
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], values["decay_rate_profile"]), flat, means.repeated)
     gaps = values["transfer_gap_interval"], values["transfer_gap_profile"]
     gap_doubts = [] if flat else doubts_of_gap(table.sizes, fit, float(np.median(pure)), gaps)
@@ -183,18 +185,25 @@ def _without_gap(
     return [fit_rows(form, sizes, rows, weights, hold=(-1, np.zeros(len(rows))))]
 
 
-def _parameters(fit: Fits, draws: tuple[Fits, ...], confidence: float) -> dict[str, Any]:
-    """Return all parameters with their intervals, as fields of the law."""
-    ends = [
-        {name: np.quantile(values, tails(confidence)) for name, values in drawn.natural().items()} for drawn in draws
-    ]
+def intervals_of(fit: Fits, draws: tuple[Fits, ...], confidence: float) -> tuple[dict[str, float], dict[str, Interval]]:
+    """Return all parameters of a law by name, and their intervals, which span those of all draws.
+
+    Args:
+        fit: The law.
+        draws: Laws of the draws, of the same form.
+        confidence: Nominal coverage.
+    """
     values = {name: float(value[0]) for name, value in fit.natural().items()}
-    intervals = {
-        name: Interval(
-            float(min(value, *(each[name][0] for each in ends))), float(max(value, *(each[name][1] for each in ends)))
-        )
-        for name, value in values.items()
-    }
+    ends = [drawn.natural() for drawn in draws]
+    intervals = {}
+    for name, value in values.items():
+        found = [value, *np.ravel([np.quantile(each[name], tails(confidence)) for each in ends])]
+        intervals[name] = Interval(float(min(found)), float(max(found)))
+    return values, intervals
+
+
+def _fields(values: dict[str, float], intervals: dict[str, Interval]) -> dict[str, Any]:
+    """The parameters as fields of the law."""
     own = ("decay_rate", "transfer_gap", "prefactor")
     return {
         **{name: values[name] for name in own},

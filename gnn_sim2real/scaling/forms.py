@@ -96,8 +96,7 @@ def _rates(count: int) -> Floats:
 
 
 def _power_fall(position: Floats, parameters: Floats) -> tuple[Floats, Floats]:
-    slopes = np.broadcast_to(position[0], (len(parameters), 1, position.shape[1]))
-    return parameters[:, :1] * position[0], slopes
+    return parameters[:, :1] * position[0], (np.ones_like(parameters) * position[0])[:, None]
 
 
 def _power_natural(parameters: Floats, first: Floats, smallest: Floats) -> dict[str, Floats]:
@@ -247,7 +246,7 @@ BROKEN = Form(
 )
 SURFACE = Form(
     "product",
-    "delta (gamma + n^-alpha) m^-beta",
+    "(D n^-alpha + G) m^-beta",
     4,
     2,
     False,
@@ -257,7 +256,7 @@ SURFACE = Form(
 )
 SURFACE_LIMIT = Form(
     "product_limit",
-    "delta (gamma + n^-alpha) m^-beta + L",
+    "(D n^-alpha + G) m^-beta + L",
     5,
     2,
     True,

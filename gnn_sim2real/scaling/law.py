@@ -103,7 +103,7 @@ class ScalingLaw:
             ValueError: If a size is below 1 or not finite.
         """
         sizes = check_sizes(source_sizes)
-        return self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape)
+        return np.asarray(self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape))
 
     def predict_interval(self, source_sizes: ArrayLike) -> tuple[Floats, Floats]:
         """Return the interval of the fitted E(n) at each size, not of a single model's error there.

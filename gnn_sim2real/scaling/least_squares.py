@@ -7,14 +7,13 @@ follows from the sizes, and polished from the best points of the grid by bounded
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnn_sim2real.scaling.forms import Floats, Form, log_position
 
-_NUM_STEPS = 200
+_NUM_STEPS = 100
+_NOTHING = -600.0  # a log error below this is that of a law without limit at an endless size
 _HEAVY = 1e6  # weight of an anchor, in units of all points together
 _ROWS_AT_ONCE = 256  # bounds the memory of the grid search
 
@@ -49,15 +48,25 @@ class Fits:
 
     def predict(self, sizes: Floats) -> Floats:
         """Return E of every row, shape ``(num_rows, num_points)``; see `predict_log`."""
-        return np.asarray(np.exp(self.predict_log(sizes)))
+        return _errors(self.predict_log(sizes))
+
+    def predict_each(self, sizes: Floats) -> Floats:
+        """Return E of every row at sizes of its own, shape ``(num_rows,)``.
+
+        Args:
+            sizes: Shape ``(num_variables, num_rows)``.
+        """
+        position = log_position(sizes, self.smallest)[..., None]
+        return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0])
 
     def natural(self) -> dict[str, Floats]:
         """Return the parameters of the papers by name, each of shape ``(num_rows,)``."""
         return self.form.natural(self.parameters, np.exp(self.log_first), self.smallest)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Self:
-        """Return some of the rows."""
-        return type(self)(self.form, self.smallest, self.parameters[rows], self.log_first[rows], self.loss[rows])
+
+def _errors(log_errors: Floats) -> Floats:
+    """Undo the logarithm; what is left of nothing at an endless size is nothing."""
+    return np.where(log_errors < _NOTHING, 0.0, np.exp(log_errors))
 
 
 def fit_rows(
@@ -162,7 +171,7 @@ def _polish(
         better = trial_loss < losses[active]
         moved = np.abs(trial - current).max(axis=1)
         arrived = (moved < 1e-12) | (damping[active] > 1e10)
-        arrived |= better & (losses[active] - trial_loss < 1e-10 * losses[active])
+        arrived |= better & (losses[active] - trial_loss < 1e-9 * losses[active])
         parameters[active] = np.where(better[:, None], trial, current)
         losses[active] = np.where(better, trial_loss, losses[active])
         damping[active] = np.clip(np.where(better, damping[active] * 0.2, damping[active] * 5.0), 1e-12, 1e12)

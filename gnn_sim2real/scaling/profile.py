@@ -17,7 +17,7 @@ from gnn_sim2real.scaling.bootstrap import Means
 from gnn_sim2real.scaling.forms import Floats, log_position
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 
-_REACH = 3.0  # of the values close by, in expected half widths
+_REACH = 2.4  # of the values close by, in expected half widths
 
 
 def profile_rate(fits: Fits, means: Means, sizes: Floats, confidence: float) -> tuple[float, float]:
@@ -97,8 +97,8 @@ def _inflation(fits: Fits, means: Means, sizes: Floats, direction: Floats) -> tu
 
 def _candidates(center: float, half: float, low: float, high: float) -> Floats:
     """Values to hold a parameter at: close by in steps of the expected half width, and over the whole range."""
-    near = center + half * np.linspace(-_REACH, _REACH, 25)
-    return np.unique(np.clip(np.concatenate([near, np.linspace(low, high, 33)]), low, high))
+    near = center + half * np.linspace(-_REACH, _REACH, 13)
+    return np.unique(np.clip(np.concatenate([near, np.linspace(low, high, 9)]), low, high))
 
 
 def _ends(values: Floats, center: float, cost: Floats, limit: float) -> tuple[float, float]:

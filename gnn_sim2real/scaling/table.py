@@ -180,3 +180,19 @@ def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
     mean /= np.bincount(table.points)[:, None]
     moves = mean.T / np.sqrt(num_materials * (num_materials - 1.0))
     return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
+
+
+def mean_and_half_width(table: Table, confidence: float) -> tuple[Floats, Floats]:
+    """Return mean log error of each point, and half of Student's interval; zero where there is a single repeat.
+
+    Args:
+        table: From `tabulate`.
+        confidence: Nominal coverage.
+    """
+    from scipy.special import stdtrit  # here, so that the law can be imported in a moment
+
+    counts = np.isfinite(table.log_errors).sum(axis=0)
+    mean = np.nanmean(table.log_errors, axis=0)
+    freedom = np.maximum(counts - 1, 1)
+    deviation = np.sqrt(np.nansum((table.log_errors - mean) ** 2, axis=0) / freedom)
+    return mean, np.asarray(stdtrit(freedom, 0.5 + confidence / 2) * deviation / np.sqrt(counts))
