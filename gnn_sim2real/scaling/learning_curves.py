@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,7 +188,6 @@ def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
                 f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}"
             )
         records, weights, repeats = [], [], dict[tuple[str, ...], int]()
-        seeds: dict[str, int] = {}
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             size = _number(row, "source_size", where, least=0.0)
@@ -201,7 +201,7 @@ def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
                 source_size=round(size),
                 source_level=point[1],
                 target_size=round(target),
-                seed=seeds.setdefault(seed, _as_number(seed, len(seeds))) if seed else repeats[point],
+                seed=_as_number(seed) if seed else repeats[point],
                 split=0,
             )
             error = _number(row, "error", where)
@@ -212,8 +212,9 @@ def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
     return records, weights if "weight" in names else None
 
 
-def _as_number(seed: str, otherwise: int) -> int:
-    return int(seed) if seed.lstrip("-").isdecimal() else -1 - otherwise
+def _as_number(seed: str) -> int:
+    """A seed as it is, or a number for its name, the same in every file."""
+    return int(seed) if seed.lstrip("-").isdecimal() else 2**32 + zlib.crc32(seed.encode())
 
 
 def _number(row: dict[str, str], name: str, where: str, least: float = math.nextafter(0.0, 1.0)) -> float:

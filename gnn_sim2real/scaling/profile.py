@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnn_sim2real.scaling.bootstrap import Means
-from gnn_sim2real.scaling.forms import Floats, log_position
+from gnn_sim2real.scaling.forms import POWER, Floats, log_position
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 
 _REACH = 2.4  # of the values close by, in expected half widths
@@ -37,7 +37,7 @@ def profile_rate(fits: Fits, means: Means, sizes: Floats, confidence: float) -> 
     values = _candidates(center, limit * spread, float(axis[0]), float(axis[-1]))
     held = fit_rows(fits.form, sizes, _repeat(means, len(values)), means.weights, num_starts=2, hold=(0, values))
     low, high = _ends(values, center, _cost(held, fits, means, sizes) / ratio, limit)
-    return (float(np.exp(low)), float(np.exp(high))) if fits.form.has_limit else (low, high)
+    return (low, high) if fits.form is POWER else (float(np.exp(low)), float(np.exp(high)))
 
 
 def profile_gap(fits: Fits, means: Means, sizes: Floats, confidence: float) -> tuple[float, float]:
