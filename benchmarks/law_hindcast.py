@@ -39,6 +39,7 @@ def main() -> None:
         f"up to {fraction:g} of the largest size": {
             "forecasts": len(found),
             "hits": sum(row["hit"] for row in found),
+            "too_low": sum(row["forecast"] < row["measured"] for row in found),
             "median_log_error": round(float(np.median([row["log_error"] for row in found])), 4) if found else None,
             "refused": sum("refused" in row for row in rows if row["up_to"] == fraction),
         }

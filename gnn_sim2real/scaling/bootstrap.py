@@ -149,7 +149,6 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
         https://doi.org/10.1162/rest.90.3.414.
     """
     random = np.random.default_rng(seed)
-    scale = np.sqrt(means.freedom / random.chisquare(means.freedom, (num_draws, 1)))
     if factors is None:
         # a thousand curves take no more factors than points: the covariance is all that counts
         root = means.moves
@@ -160,6 +159,6 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
     else:
         moves = factors @ means.moves
     moves += random.standard_normal((num_draws, len(means.values))) * means.lone_spread
-    moves *= scale
+    moves *= np.sqrt(means.freedom / random.chisquare(means.freedom, (num_draws, 1)))
     moves += random.standard_normal((num_draws, len(means.material_moves))) @ means.material_moves
     return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
