@@ -94,9 +94,8 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     axes.clabel(lines, fontsize=_TEXT - 2)
     measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
     axes.plot(*measured.T, ".", color="#555555", label="measured")
-    axes.plot(
-        plan.target_size, plan.source_size, marker="*", markersize=13, color=COLORS[1], linestyle="none", label="now"
-    )
+    here = plan.target_size or law.target_sizes[-1]
+    axes.plot(here, plan.source_size, marker="*", markersize=13, color=COLORS[1], linestyle="none", label="now")
     if plan.split is not None:
         source, target = _after(plan)
         axes.plot(target, source, marker="D", color=COLORS[0], linestyle="none", label="after the budget")
