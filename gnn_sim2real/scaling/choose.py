@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.scaling.bootstrap import robust_means
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER_LIMIT, SURFACE, SURFACE_FORMS, Floats, Form
@@ -60,27 +61,30 @@ def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
     num_held_out = max(1, len(sources) // _HELD_OUT)
     held_out = table.sizes[0] > sources[-num_held_out - 1] if len(sources) > num_held_out else table.sizes[0] > 0
     num_fitted = int((~held_out).sum())
-    known = held_out & np.isfinite(table.log_errors).any(axis=0)
-    means, noise = _means(table.log_errors[:, known])
-    enough = {
+    candidates = {
         name: form
         for name, form in forms.items()
         if num_fitted >= form.num_parameters + SPARE_SIZES and len(sources) - num_held_out > 2
     }
-    errors: dict[str, float] = {}
-    if len(enough) > 1:
-        for name, form in enough.items():
-            fitted = table.log_errors[:, ~held_out]
-            weights = None if table.weights is None else table.weights[:, ~held_out]
-            rows = np.isfinite(fitted).any(axis=1)
-            law = robust_means(
-                form, table.sizes[:, ~held_out], fitted[rows], weights if weights is None else weights[rows]
-            )[1]
-            missed = law.predict_log(table.sizes[:, known])[0] - means
-            # a forecast that is closer than the held-out means are known is as good as perfect
-            errors[name] = max(float(np.sqrt(np.mean(missed**2))), noise)
+    errors = {}
+    if len(candidates) > 1:
+        errors = {name: _extrapolation_error(form, table, held_out) for name, form in candidates.items()}
     chosen = _best(errors) if errors else (POWER_LIMIT if len(table.sizes) == 1 else SURFACE).name
     return forms[chosen], _trials(forms, errors, chosen, num_fitted, num_held_out)
+
+
+def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:
+    """Root mean square of the log of (forecast / mean error) at the held-out points, at least their standard error.
+
+    A forecast that is closer than the held-out means are known is as good as perfect.
+    """
+    fitted = table.log_errors[:, ~held_out]
+    rows = np.isfinite(fitted).any(axis=1)
+    weights = None if table.weights is None else table.weights[rows][:, ~held_out]
+    _, law = robust_means(form, table.sizes[:, ~held_out], fitted[rows], weights)
+    means, noise = _means(table.log_errors[:, held_out])
+    missed = law.predict_log(table.sizes[:, held_out])[0] - means
+    return max(float(np.sqrt(np.mean(missed**2))), noise)
 
 
 def _means(log_errors: Floats) -> tuple[Floats, float]:

@@ -10,9 +10,10 @@ that follow from the range of the sizes. `natural` turns them into the parameter
 
 References:
     power law with limit, and in two variables: H. Mikami et al. (2021), https://arxiv.org/abs/2108.11018;
-    saturating: M4 of I. Alabdulmohsin, B. Neyshabur, X. Zhai (2022), https://arxiv.org/abs/2209.06640;
+    saturating: M4 of I. Alabdulmohsin, B. Neyshabur, X. Zhai (2022), https://arxiv.org/abs/2209.06640, with its
+    exponent of (E0 - E) at 1, which leaves four parameters and E as a function of n;
     broken: E. Caballero et al. (2023), https://arxiv.org/abs/2210.14891;
-    transfer gap: M. Barnett (2024), https://arxiv.org/abs/2408.16947.
+    transfer gap: M. Barnett (2024), https://arxiv.org/abs/2408.16947; the product with limit is this form.
 """
 
 from __future__ import annotations
