@@ -77,3 +77,13 @@ def test_the_hindcast_told_is_the_one_measured():
     assert f"was too low in {quarter['too_low']} and off by {100 * quarter['median_log_error']:.1f} %" in told
     assert f"the {quarter['refused']} curves of polymer density have too few sizes" in told
     assert f"From sizes up to half, {half['hits']} of {half['forecasts']} of these lie in it" in told
+
+
+def test_the_forecasts_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/law_forecast.json").read_text())
+    ours, by_hand, line = (result["pooled"]["median_log_error"][name] for name in ("ours", "curve_fit", "line"))
+    told = " ".join(TEXT.split())
+    assert f"off by {100 * ours:.1f} % in the median; scipy's bounded `curve_fit` by {100 * by_hand:.1f} %" in told
+    assert f"the straight line on log-log by {100 * line:.1f} %" in told
+    assert f"only {100 * result['families']['broken']['covered_by_90_percent_interval']:.0f} % of the 90 %" in told
+    assert f"On {3 * result['curves_a_family']} made-up curves" in told
