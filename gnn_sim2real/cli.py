@@ -1,4 +1,4 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate` and `gnn-sim2real study ...`."""
+"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `study ...` and `law ...`."""
 
 import importlib.util
 import os
@@ -23,6 +23,7 @@ several models, trained alike with other seeds
 
 many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
+  law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
 
 Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
 
@@ -78,6 +79,10 @@ def _run(words: list[str]) -> int:
         from gnn_sim2real.study.command import study_command
 
         return study_command(words[1:])
+    if words[0] == "law":
+        from gnn_sim2real.scaling.command import law_command
+
+        return law_command(words[1:])
     if words[0] == "calibrate" or (words[0] == "predict" and words[1:] and not words[1].startswith("-")):
         from gnn_sim2real.uncertainty.command import calibrate_command, predict_command
 

@@ -15,7 +15,23 @@ MAX_LINES = 300
 
 LEVELS = (
     ("errors", "units", "progress", "files", "logs", "metrics", "baselines", "policies"),
-    ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
+    (
+        "scaling.forms",
+        "scaling.least_squares",
+        "scaling.table",
+        "scaling.bootstrap",
+        "scaling.choose",
+        "scaling.law",
+        "scaling.identify",
+        "scaling.profile",
+        "scaling.fit",
+        "scaling.surface",
+        "scaling.inversion",
+        "scaling.effective_data",
+        "scaling.planning",
+        "scaling.compare",
+        "scaling",
+    ),
     ("graph", "tables"),
     ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn"),
     (
@@ -34,9 +50,18 @@ LEVELS = (
     ("datamodule",),
     ("crystal_datamodule", "mixture_datamodule"),
     ("datasets", "tasks"),
-    ("scaling.keys", "scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
+    (
+        "scaling.keys",
+        "scaling.records",
+        "scaling.curves",
+        "scaling.plot",
+        "scaling.law_figure",
+        "scaling.say",
+        "scaling.report",
+        "scaling.callback",
+    ),
     ("lightning_cli",),
-    ("study", "uncertainty.command"),
+    ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command"),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

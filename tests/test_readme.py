@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gnn_sim2real.cli import main
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 
@@ -57,3 +59,31 @@ def test_the_numbers_of_the_density_study_are_those_of_its_result():
             if (row["target_size"], row["policy"], row["source_level"]) == (int(size), policies[name], level)
         ]
         assert (mae, r2) == (f"{row['mae']['mean']:.4f}", f"{row['r2']['mean']:.3f}")
+
+
+def test_the_plan_shown_is_what_the_command_prints(capsys, monkeypatch):
+    (command,) = [block for block in blocks("console") if "law plan" in block]
+    (shown,) = [block for block in blocks("text") if "with 90 % intervals" in block]
+    monkeypatch.chdir(ROOT)
+    assert main(command.replace("\\\n", " ").split()[1:]) == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_the_hindcast_told_is_the_one_measured():
+    summary = json.loads((ROOT / "benchmarks/results/law_hindcast.json").read_text())["summary"]
+    quarter, half = summary["up to 0.25 of the largest size"], summary["up to 0.5 of the largest size"]
+    told = " ".join(TEXT.split())
+    assert f"of {quarter['forecasts']} curves of band gaps and formation energies, {quarter['hits']} measured" in told
+    assert f"was too low in {quarter['too_low']} and off by {100 * quarter['median_log_error']:.1f} %" in told
+    assert f"the {quarter['refused']} curves of polymer density have too few sizes" in told
+    assert f"From sizes up to half, {half['hits']} of {half['forecasts']} of these lie in it" in told
+
+
+def test_the_forecasts_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/law_forecast.json").read_text())
+    ours, by_hand, line = (result["pooled"]["median_log_error"][name] for name in ("ours", "curve_fit", "line"))
+    told = " ".join(TEXT.split())
+    assert f"off by {100 * ours:.1f} % in the median; scipy's bounded `curve_fit` by {100 * by_hand:.1f} %" in told
+    assert f"the straight line on log-log by {100 * line:.1f} %" in told
+    assert f"only {100 * result['families']['broken']['covered_by_90_percent_interval']:.0f} % of the 90 %" in told
+    assert f"On {3 * result['curves_a_family']} made-up curves" in told

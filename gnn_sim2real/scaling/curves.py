@@ -8,7 +8,8 @@ from statistics import fmean
 import numpy as np
 from scipy.stats import t
 
-from gnn_sim2real.scaling.law import ScalingLaw, fit_scaling_law
+from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
+from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.records import Record
 
 CONFIDENCE = 0.90
@@ -121,7 +122,7 @@ def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -
     laws = {}
     for label, records in curves.items():
         sizes = level_sizes(records)
-        if len(set(sizes.values())) < 4:
+        if len(set(sizes.values())) < MIN_SIZES:
             continue
         laws[label] = fit_scaling_law(
             [sizes[record.cell.source_level] for record in records],

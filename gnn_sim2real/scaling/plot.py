@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.scaling.bootstrap import Floats
-from gnn_sim2real.scaling.law import MIN_SIZES, Interval, ScalingLaw
-from gnn_sim2real.scaling.table import tabulate
+from gnn_sim2real.scaling.fit import MIN_SIZES
+from gnn_sim2real.scaling.forms import Floats
+from gnn_sim2real.scaling.law import Interval, ScalingLaw
+from gnn_sim2real.scaling.table import mean_and_half_width, tabulate
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
@@ -167,8 +168,8 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]])
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
     color, marker = style
-    sizes, table = tabulate(curve.source_sizes, curve.errors, curve.repeats.tolist())
-    mean, half = _mean_and_half_width(table)
+    table = tabulate(curve.source_sizes[None], curve.errors, curve.repeats.tolist())
+    sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, CONFIDENCE)
     errors = np.exp(mean)
     law = None if curve.is_baseline else curve.law
     axes.errorbar(
@@ -190,17 +191,6 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
         grid = np.geomspace(sizes[0], sizes[-1], 100)
         axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=1.8, zorder=3)
         axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0, zorder=1.5)
-
-
-def _mean_and_half_width(table: Floats) -> tuple[Floats, Floats]:
-    """Return mean and half of Student's interval of each column; zero where there is a single repeat."""
-    from scipy.stats import t
-
-    counts = np.isfinite(table).sum(axis=0)
-    mean = np.nanmean(table, axis=0)
-    freedom = np.maximum(counts - 1, 1)
-    deviation = np.sqrt(np.nansum((table - mean) ** 2, axis=0) / freedom)
-    return mean, np.asarray(t.ppf(0.5 + CONFIDENCE / 2, freedom) * deviation / np.sqrt(counts))
 
 
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:

@@ -33,6 +33,39 @@ def publish(config: StudyConfig, path: Path) -> None:
     draw_figure(results, path.with_suffix(".png"), config.title)
 
 
+def read_published(path: Path) -> list[Record]:
+    """Read the cells of a published result as records, without data and details.
+
+    Args:
+        path: The JSON of `publish`.
+
+    Raises:
+        ValueError: If the file is not there or is something else.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
+    try:
+        content = json.loads(path.read_text())
+        versions = content["versions"][0] if len(content["versions"]) == 1 else None
+        names = Cell.__dataclass_fields__
+        return [
+            Record(
+                key=each["key"],
+                cell=Cell(**{name: each[name] for name in names if name in each}),
+                property=content["property"],
+                unit=content["unit"],
+                metrics=each["metrics"],
+                data={},
+                provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
+            )
+            for each in content["cells"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
+        ) from error
+
+
 def take_over(path: Path, folder: Path) -> int:
     """Write the cells of a published result as records, without the errors on each test material, which it lacks.
 
@@ -49,29 +82,7 @@ def take_over(path: Path, folder: Path) -> int:
     Raises:
         ValueError: If the file is not there or is something else.
     """
-    if not path.exists():
-        raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
-    try:
-        content = json.loads(path.read_text())
-        versions = content["versions"][0] if len(content["versions"]) == 1 else None
-        names = Cell.__dataclass_fields__
-        records = [
-            Record(
-                key=each["key"],
-                cell=Cell(**{name: each[name] for name in names if name in each}),
-                property=content["property"],
-                unit=content["unit"],
-                metrics=each["metrics"],
-                data={},
-                provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
-            )
-            for each in content["cells"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} is no published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
-        ) from error
-    missing = [record for record in records if not has_record(folder, record.key)]
+    missing = [record for record in read_published(path) if not has_record(folder, record.key)]
     for record in missing:
         write_record(folder, record, None)
     return len(missing)

@@ -1,0 +1,165 @@
+"""How well does the law forecast the error at four times the largest size?
+
+Learning curves of three families with known truth: power laws with and without limit; saturating ones after M4 of
+Alabdulmohsin et al. (2022), with any exponent, of which the fitted form knows only one; smoothly broken ones after
+Caballero et al. (2023). Against it stand what people do by hand: scipy's `curve_fit` of the power law with limit, with
+bounds and a start from the data, and the straight line through log error against log size.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import processor, publish, versions
+from scipy.optimize import brentq, curve_fit
+
+from gnn_sim2real.scaling import fit_scaling_law
+from gnn_sim2real.scaling.bootstrap import robust_means
+from gnn_sim2real.scaling.choose import choose_form
+from gnn_sim2real.scaling.table import tabulate
+
+FACTOR = 4.0
+MOST_ABOVE = 1.05
+METHODS = ("ours", "curve_fit", "line")
+_RESULT = Path(__file__).parent / "results" / "law_forecast.json"
+Errors = Callable[[np.ndarray], np.ndarray]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--curves", type=int, default=300, help="curves of each family")
+    parser.add_argument("--intervals", type=int, default=60, help="of them, those whose interval is looked at")
+    parser.add_argument("--seed", type=int, default=2026, help="of the curves; the rules were chosen on others")
+    parser.add_argument("--output", type=Path, default=_RESULT)
+    arguments = parser.parse_args()
+    start = time.process_time()
+    found = {
+        family: [
+            judge(FAMILIES[family], (arguments.seed, number, curve), with_interval=curve < arguments.intervals)
+            for curve in range(arguments.curves)
+        ]
+        for number, family in enumerate(FAMILIES)
+    }
+    families = {family: summarize(rows) for family, rows in found.items()}
+    pooled = summarize([row for rows in found.values() for row in rows])
+    result = {
+        "forecast_at": f"{FACTOR:g} times the largest size",
+        "curves_a_family": arguments.curves,
+        "seed": arguments.seed,
+        "pooled": pooled,
+        "families": families,
+        "wanted": {"pooled": "below both", "in a family": f"at most {MOST_ABOVE:g} times the better of both"},
+        "processor_seconds": round(time.process_time() - start, 1),
+        "processor": processor(),
+        "versions": versions("numpy", "scipy"),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    publish(result, arguments.output)
+    errors = pooled["median_log_error"]
+    bad = [] if errors["ours"] < min(errors["curve_fit"], errors["line"]) else ["pooled"]
+    for family, each in families.items():
+        errors = each["median_log_error"]
+        bad += [family] if errors["ours"] > MOST_ABOVE * min(errors["curve_fit"], errors["line"]) else []
+    if bad:
+        raise SystemExit(f"worse than wanted: {', '.join(bad)}")
+
+
+def power(random: np.random.Generator, share: float, decades: float) -> Errors:
+    rate = random.uniform(0.1, 0.8)
+    return lambda ratio: (1 - share) * ratio**-rate + share
+
+
+def saturating(random: np.random.Generator, share: float, decades: float) -> Errors:
+    """(E - share) / (E0 - E)^exponent = b ratio^-rate, with E = 1 at the smallest size."""
+    rate, exponent, start = random.uniform(0.2, 1.0), random.uniform(0.5, 1.5), random.uniform(1.05, 3.0)
+    log_b = np.log(1 - share) - exponent * np.log(start - 1)
+
+    def solve(ratio: float) -> float:
+        def excess(error: float) -> float:
+            return np.log(error - share) - exponent * np.log(start - error) - log_b + rate * np.log(ratio)
+
+        return brentq(excess, share + 1e-14, start - 1e-14, xtol=1e-15)
+
+    return lambda ratio: np.array([solve(each) for each in ratio])
+
+
+def broken(random: np.random.Generator, share: float, decades: float) -> Errors:
+    early, late, width = random.uniform(0.02, 0.3), random.uniform(0.1, 0.9), random.uniform(0.1, 0.6)
+    turn = 10 ** (decades * random.uniform(0.2, 0.8))
+
+    def fall(ratio: np.ndarray) -> np.ndarray:
+        return ratio**-early * (1 + (ratio / turn) ** (1 / width)) ** (-(late - early) * width)
+
+    return lambda ratio: (1 - share) * fall(ratio) / fall(np.ones(1)) + share
+
+
+FAMILIES = {"power": power, "saturating": saturating, "broken": broken}
+
+
+def judge(family: Callable[..., Errors], seed: tuple[int, ...], with_interval: bool) -> dict[str, Any]:
+    """Log error of each method's forecast of one curve, and whether our interval holds the truth.
+
+    Choice and fit are those of `fit_scaling_law`, whose draws, which the forecast does not need, take most of its time.
+    """
+    random = np.random.default_rng(seed)
+    share = 0.0 if random.random() < 0.25 else random.uniform(0.0, 0.6)
+    decades = random.uniform(1.5, 3.0)
+    truth = family(random, share, decades)
+    num_sizes, num_seeds, noise = random.integers(6, 11), random.integers(3, 11), random.uniform(0.02, 0.1)
+    ratio, smallest, scale = np.geomspace(1, 10**decades, num_sizes), random.uniform(50, 500), random.uniform(0.05, 5)
+    log_factor = random.standard_normal((num_seeds, num_sizes)) + random.standard_normal((num_seeds, 1))
+    errors = scale * truth(ratio) * np.exp(noise * log_factor / np.sqrt(2))
+    sizes, at = smallest * ratio, FACTOR * smallest * ratio[-1]
+    wanted = float(scale * truth(np.array([FACTOR * ratio[-1]]))[0])
+    labels = np.repeat(np.arange(num_seeds), num_sizes)
+    models = np.tile(sizes, num_seeds), errors.ravel()
+    table = tabulate(models[0][None], models[1], labels.tolist())
+    form, _ = choose_form(table)
+    ours = float(robust_means(form, table.sizes, table.log_errors)[1].predict(np.array([[at]]))[0, 0])
+    covered = None
+    if with_interval:
+        law = fit_scaling_law(*models, curves=labels, form="auto", num_resamples=200)
+        low, high = law.predict_interval(at)
+        covered = bool(low <= wanted <= high)
+    means = errors.mean(axis=0)
+    forecasts = {"ours": ours, "curve_fit": by_hand(sizes, means, at), "line": line(sizes, means, at)}
+    return {
+        "form": form.name,
+        "covered": covered,
+        "log_errors": {name: abs(float(np.log(forecast / wanted))) for name, forecast in forecasts.items()},
+    }
+
+
+def by_hand(sizes: np.ndarray, means: np.ndarray, at: float) -> float:
+    start = [max(means[0] - means[-1] / 2, means[0] / 10) * sizes[0] ** 0.5, 0.5, means[-1] / 2]
+    bounds = ([0.0, 0.0, 0.0], [np.inf, 3.0, np.inf])
+    found, _ = curve_fit(_power_with_limit, sizes, means, p0=start, bounds=bounds, max_nfev=20_000)
+    return float(_power_with_limit(at, *found))
+
+
+def _power_with_limit(sizes: Any, prefactor: float, rate: float, limit: float) -> Any:
+    return prefactor * sizes**-rate + limit
+
+
+def line(sizes: np.ndarray, means: np.ndarray, at: float) -> float:
+    return float(np.exp(np.polyval(np.polyfit(np.log(sizes), np.log(means), 1), np.log(at))))
+
+
+def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    errors = {name: np.array([row["log_errors"][name] for row in rows]) for name in METHODS}
+    covered = [row["covered"] for row in rows if row["covered"] is not None]
+    return {
+        "median_log_error": {name: round(float(np.median(values)), 5) for name, values in errors.items()},
+        "mean_log_error": {name: round(float(np.mean(values)), 5) for name, values in errors.items()},
+        "covered_by_90_percent_interval": round(float(np.mean(covered)), 4) if covered else None,
+        "intervals_looked_at": len(covered),
+        "forms": {form: sum(row["form"] == form for row in rows) for form in sorted({row["form"] for row in rows})},
+    }
+
+
+if __name__ == "__main__":
+    main()

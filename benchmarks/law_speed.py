@@ -1,0 +1,84 @@
+"""How long do a fit, a fit with 1,000 draws, and a surface with 500 draws take, on one core?
+
+Processor time says what the work costs on a busy machine too; the time on the wall is what a user of an idle one waits.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded
+
+import numpy as np
+from machine import processor, publish, seconds_of, versions
+
+from gnn_sim2real.scaling import fit_scaling_law, fit_scaling_surface
+from gnn_sim2real.scaling.bootstrap import robust_means
+from gnn_sim2real.scaling.forms import CURVE_FORMS
+from gnn_sim2real.scaling.table import tabulate
+
+WANTED = {"fit": 0.050, "fit with 1,000 draws": 2.0, "surface of 12 x 8 sizes with 500 draws": 10.0}
+_RESULT = Path(__file__).parent / "results" / "law_speed.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=_RESULT)
+    arguments = parser.parse_args()
+    random = np.random.default_rng(0)
+    sizes = np.tile(np.geomspace(100, 10_000, 10), 5)
+    labels = np.repeat(np.arange(5), 10)
+    errors = (sizes**-0.35 + 0.05) * np.exp(0.05 * random.standard_normal(50))
+    source, target = (axis.ravel() for axis in np.meshgrid(np.geomspace(100, 100_000, 12), np.geomspace(50, 5000, 8)))
+    pairs = np.tile(source, 5), np.tile(target, 5)
+    surface_errors = 3 * (0.1 + pairs[0] ** -0.3) * pairs[1] ** -0.2 * np.exp(0.05 * random.standard_normal(480))
+    surface_labels = np.repeat(np.arange(5), 96)
+    table = tabulate(sizes[None], errors, labels.tolist())
+    work: dict[str, dict[str, Any]] = {name: {} for name in WANTED}
+    for name, form in CURVE_FORMS.items():
+        work["fit"][name] = lambda form=form: robust_means(form, table.sizes, table.log_errors)
+    for name in ("auto", *CURVE_FORMS):
+        work["fit with 1,000 draws"][name] = lambda name=name: fit_scaling_law(
+            sizes, errors, curves=labels, form=name, num_resamples=1000
+        )
+    for name in ("auto", "product", "product_limit"):
+        work["surface of 12 x 8 sizes with 500 draws"][name] = lambda name=name: fit_scaling_surface(
+            *pairs, surface_errors, curves=surface_labels, form=name, num_resamples=500
+        )
+    seconds = {what: {name: clock(each, arguments.rounds) for name, each in of.items()} for what, of in work.items()}
+    result = {
+        "seconds": seconds,
+        "wanted_at_most": WANTED,
+        "rounds": arguments.rounds,
+        "load_at_the_end": round(os.getloadavg()[0], 2),
+        "processor": processor(),
+        "versions": versions("numpy", "scipy"),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    publish(result, arguments.output)
+    slow = [
+        f"{what} ({name})"
+        for what, of in seconds.items()
+        for name, each in of.items()
+        if each["processor"] > WANTED[what]
+    ]
+    if slow:
+        raise SystemExit(f"slower than wanted: {', '.join(slow)}")
+
+
+def clock(work: Any, rounds: int) -> dict[str, float]:
+    """Medians over rounds, after one that warms up."""
+    work()
+    return {
+        "processor": round(statistics.median(seconds_of(work, time.process_time) for _ in range(rounds)), 5),
+        "wall": round(statistics.median(seconds_of(work) for _ in range(rounds)), 5),
+    }
+
+
+if __name__ == "__main__":
+    main()

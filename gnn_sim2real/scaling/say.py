@@ -1,0 +1,235 @@
+"""Laws, plans and comparisons in words, for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gnn_sim2real.scaling.choose import Trial
+from gnn_sim2real.scaling.compare import Comparison, Pair
+from gnn_sim2real.scaling.inversion import Quantity
+from gnn_sim2real.scaling.law import Interval, ScalingLaw
+from gnn_sim2real.scaling.planning import Plan, Wanted
+from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.units import format_unit
+
+_FORECASTS = (2.0, 4.0, 10.0)
+
+
+def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
+    """Print a law: form, parameters, fit, forecasts, doubts.
+
+    Args:
+        name: Of the curve.
+        law: The law.
+        unit: Unit of the errors; empty if not known.
+        console: Where to print.
+    """
+    unit = format_unit(unit)
+    sizes = f"{law.num_sizes} sizes from {law.smallest_size:,.0f} to {law.largest_size:,.0f}"
+    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
+    console.print(f"E(n) = {law.formula}   (form {law.form!r})", markup=False)
+    table = _parameter_table(law.confidence)
+    table.add_column("by profile", justify="right")
+    rows = [
+        ("alpha", law.decay_rate, law.decay_rate_interval, law.decay_rate_profile, law.decay_rate_identified),
+        ("C", law.transfer_gap, law.transfer_gap_interval, law.transfer_gap_profile, law.transfer_gap_identified),
+    ]
+    for symbol, value, interval, profile, identified in rows:
+        label = symbol + _unit(unit if symbol == "C" else "")
+        verdict = "" if identified else "  not identified"
+        table.add_row(escape(label), _number(value), escape(_ends(interval)), escape(_ends(profile) + verdict))
+    table.add_row(escape(f"D{_unit(unit)}"), _number(law.prefactor), escape(_ends(law.prefactor_interval)), "")
+    for symbol, value in law.further.items():
+        interval = law.further_intervals[symbol]
+        table.add_row(symbol.replace("_", " "), _number(value), escape(_ends(interval)), "")
+    for factor in _FORECASTS:
+        low, high = law.predict_interval(factor * law.largest_size)
+        value = float(law.predict(factor * law.largest_size))
+        label = f"E at n = {factor * law.largest_size:,.0f}"
+        table.add_row(label, _number(value), escape(_ends(Interval(float(low), float(high)))), "")
+    _print_table(table, console)
+    _say_fit(law.residual_log_rmse, law.chance_of_misfit, law.notes, console)
+    _say_trials(law.trials, console)
+
+
+def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> None:
+    """Print a law in source and target size.
+
+    Args:
+        name: Of the models.
+        law: The law.
+        unit: Unit of the errors; empty if not known.
+        console: Where to print.
+    """
+    unit = format_unit(unit)
+    sizes = f"{len(law.source_sizes)} source and {len(law.target_sizes)} target sizes"
+    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
+    console.print(f"E(n, m) = {law.formula}   (form {law.form!r})", markup=False)
+    table = _parameter_table(law.confidence)
+    rows = [
+        ("alpha", law.decay_rate, law.decay_rate_interval),
+        ("beta", law.target_rate, law.target_rate_interval),
+        (f"G{_unit(unit)}", law.transfer_gap, law.transfer_gap_interval),
+        (f"D{_unit(unit)}", law.prefactor, law.prefactor_interval),
+    ]
+    if law.form == "product_limit":
+        rows.append((f"L{_unit(unit)}", law.limit, law.limit_interval))
+    for label, value, interval in rows:
+        table.add_row(escape(label), _number(value), escape(_ends(interval)))
+    _print_table(table, console)
+    _say_fit(law.residual_log_rmse, law.chance_of_misfit, law.notes, console)
+    _say_trials(law.trials, console)
+
+
+def say_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None:
+    """Print a plan.
+
+    Args:
+        plan: The plan.
+        unit: Unit of the errors; empty if not known.
+        confidence: Nominal coverage of its intervals.
+        console: Where to print.
+    """
+    tail = f" {format_unit(unit)}".rstrip()
+    place = f"n = {plan.source_size:,.0f}" + (f", m = {plan.target_size:,.0f}" if plan.target_size else "")
+    lines = [f"at {place}, with {100 * confidence:g} % intervals:"]
+    lines.append(f"  predicted error: {_say(plan.error)}{tail}")
+    lines.append(f"  gain from doubling the source: {_say(plan.gain_of_doubling)}{tail}")
+    if plan.worth_of_measurement is not None:
+        lines.append(f"  one more measurement is worth {_say(plan.worth_of_measurement, whole=True)} calculations")
+    if plan.effective_data is not None:
+        lines.append(
+            "  effective data transferred: to a model without it, the source is worth "
+            f"{_say(plan.effective_data, whole=True, none='more measurements than any had')} measurements"
+        )
+    if plan.wanted is not None:
+        lines.append(f"for an error of {plan.wanted.error:g}{tail}:")
+        lines.append(f"  {_say_wanted(plan.wanted, plan.target_size, tail)}")
+    if plan.split is not None:
+        split = plan.split
+        lines += [
+            "the budget lowers the error most as",
+            f"  {split.num_source:,} calculations and {split.num_target:,} measurements, "
+            f"{_say(split.source_share)} of it for calculations: error {_say(split.error)}{tail}",
+            f"  all for calculations: {_say(split.error_all_source)}{tail}; "
+            f"all for measurements: {_say(split.error_all_target)}{tail}",
+        ]
+    for line in plan.iso_errors:
+        pairs = (
+            f"m = {target:,.0f}: {'-' if source is None else format(source, ',.0f')}"
+            for target, source in zip(line.target_sizes, line.source_sizes, strict=True)
+        )
+        lines.append(f"source sizes for an error of {line.error:.4g}{tail}: {', '.join(pairs)}")
+    console.print("\n" + "\n".join([*lines, *plan.notes]), markup=False)
+
+
+def say_comparison(comparison: Comparison, unit: str, console: Console) -> None:
+    """Print laws side by side, and each two against each other.
+
+    Args:
+        comparison: The comparison.
+        unit: Unit of the errors; empty if not known.
+        console: Where to print.
+    """
+    tail = _unit(format_unit(unit))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
+        table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
+    for name, law in comparison.laws.items():
+        rate = f"{_number(law.decay_rate)} {_ends(law.decay_rate_interval)}{'' if law.decay_rate_identified else ' ?'}"
+        gap = f"{_number(law.transfer_gap)} {_ends(law.transfer_gap_interval)}"
+        gap += "" if law.transfer_gap_identified else " ?"
+        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", _say(comparison.gains[name]))
+        table.add_row(*map(escape, cells))
+    _print_table(table, console)
+    console.print("?: not identified")
+    for pair in comparison.pairs:
+        console.print("\n" + "\n".join(_pair_lines(pair)), markup=False)
+
+
+def _pair_lines(pair: Pair) -> list[str]:
+    paired = f"paired over {pair.num_shared} shared repeats" if pair.num_shared else "not paired: no repeat is shared"
+    crossing = (
+        ", ".join(f"n = {size:,.0f}" for size in pair.crossings) or "none up to a thousand times the largest size"
+    )
+    chances = ", ".join(
+        f"{100 * chance:.0f} % at n = {size:,.0f}" for size, chance in zip(pair.sizes, pair.chances, strict=True)
+    )
+    return [
+        f"{pair.first} against {pair.second} ({paired})",
+        f"  differences: alpha {_say(pair.decay_rate)}, C {_say(pair.transfer_gap)}, gain of the next doubling "
+        f"{_say(pair.next_doubling)}",
+        f"  the fitted laws cross at: {crossing}",
+        f"  probability that {pair.first} has the lower error: {chances}",
+    ]
+
+
+def _say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
+    where = f" at {target_size:,.0f} measurements" if target_size else ""
+    if wanted.source_size.value is None:
+        return (
+            f"out of reach{where}: the limit is {_say(wanted.limit)}{tail} "
+            f"(it can be reached in {100 * wanted.chance:.0f} % of the draws)"
+        )
+    text = f"source size n = {_say(wanted.source_size, whole=True)}{where}"
+    if wanted.chance < 0.995:
+        text += f"; out of reach in {100 * (1 - wanted.chance):.0f} % of the draws (limit {_say(wanted.limit)}{tail})"
+    return text
+
+
+def _say_fit(residual: float, chance: float, notes: Iterable[str], console: Console) -> None:
+    console.print(
+        f"fit: the law misses the mean errors by {100 * residual:.2g} % (root mean square); chance would do so or "
+        f"worse in {100 * chance:.0f} % of the draws"
+    )
+    for note in notes:
+        console.print(note, markup=False)
+
+
+def _say_trials(trials: Iterable[Trial], console: Console) -> None:
+    for trial in trials:
+        error = (
+            "" if trial.extrapolation_error is None else f"forecast off by {100 * trial.extrapolation_error:.2g} %, "
+        )
+        console.print(f"  {trial.form} ({trial.num_parameters} parameters): {error}{trial.reason}", markup=False)
+
+
+def _print_table(table: Table, console: Console) -> None:
+    """A line that is longer than the terminal is better than a number cut short."""
+    width = console.width
+    console.width = max(width, console.measure(table, options=console.options.update(width=300)).maximum)
+    console.print(table)
+    console.width = width
+
+
+def _parameter_table(confidence: float) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column(f"{100 * confidence:g} % interval", justify="right", no_wrap=True)
+    return table
+
+
+def _say(quantity: Quantity, *, whole: bool = False, none: str = "endlessly many") -> str:
+    value = none if quantity.value is None else _number(quantity.value, whole)
+    low, high = (_number(end, whole) for end in quantity.interval)
+    return f"{value} [{low}, {high}]"
+
+
+def _ends(interval: Interval) -> str:
+    return f"[{_number(interval.low)}, {_number(interval.high)}]"
+
+
+def _number(value: float, whole: bool = False) -> str:
+    if math.isinf(value):
+        return "no end"
+    return f"{value:,.0f}" if abs(value) >= 1000 or (whole and abs(value) >= 10) else f"{value:.3g}"
+
+
+def _unit(unit: str) -> str:
+    return f" [{unit}]" if unit else ""
