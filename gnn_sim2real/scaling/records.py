@@ -116,7 +116,10 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
     if errors is not None:
         write_json(folder / f"{record.key}.errors.json", dict(errors))
     path = folder / f"{record.key}.json"
-    write_json(path, {"format": RECORD_FORMAT} | asdict(record))
+    content = {"format": RECORD_FORMAT} | asdict(record)
+    if record.cell.growth == "random":  # as records were before there was another growth
+        del content["cell"]["growth"]
+    write_json(path, content)
     return path
 
 
