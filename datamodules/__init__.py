@@ -13,6 +13,7 @@ from datamodules.liquids import MeasuredLiquids as MeasuredLiquids
 from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
+from datamodules.optimade import Optimade as Optimade
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
 from datamodules.solvation import CosmoSolvation as CosmoSolvation

@@ -77,6 +77,34 @@ def convert(values: NDArray[np.float64], from_unit: str, to_unit: str) -> NDArra
     return np.asarray(quantity.to(target).magnitude, dtype=np.float64)
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit as in `check_unit`.
+
+    Args:
+        text: Any.
+    """
+    try:
+        _parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def same_quantity(first: str, second: str, but_for_atoms: bool = False) -> bool:
+    """Whether two units measure the same quantity.
+
+    Args:
+        first: A unit.
+        second: Another.
+        but_for_atoms: Whether an energy may pass for an energy per atom.
+
+    Raises:
+        ValueError: If one of them is not known.
+    """
+    ratio = _parse(first).dimensionality / _parse(second).dimensionality
+    return not ratio or (but_for_atoms and set(ratio) == {"[number_of_atoms]"})
+
+
 def format_unit(unit: str) -> str:
     """Spell a unit for a plot: `g/cm3` becomes `g/cm³`, `degC` becomes `°C`, `dimensionless` nothing.
 

@@ -17,7 +17,7 @@ LEVELS = (
     ("errors", "units", "progress", "files", "logs", "metrics", "baselines", "policies"),
     ("scaling.law", "scaling.bootstrap", "scaling.table", "scaling"),
     ("graph", "tables"),
-    ("store", "mixture_store", "cleaning", "splits", "family_splits", "featurize", "nn"),
+    ("store", "mixture_store", "cleaning", "splits", "family_splits", "featurize", "nn", "databases"),
     (
         "loader",
         "library",
@@ -31,7 +31,7 @@ LEVELS = (
     ),
     ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
     ("datamodule",),
-    ("crystal_datamodule", "mixture_datamodule"),
+    ("crystal_datamodule", "mixture_datamodule", "snapshot_datamodule"),
     ("datasets", "tasks"),
     ("scaling.keys", "scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
     ("lightning_cli",),
