@@ -14,7 +14,10 @@ from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.optimade import Optimade as Optimade
+from datamodules.polyinfo import PoLyInfo as PoLyInfo
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
 from datamodules.solvation import CosmoSolvation as CosmoSolvation
 from datamodules.solvation import MeasuredSolvation as MeasuredSolvation
+from datamodules.table import MaterialTable as MaterialTable
+from datamodules.table import Table as Table

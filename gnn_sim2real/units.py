@@ -34,6 +34,38 @@ _QUANTITIES = {
     "time": ("ps", "s"),
     "ratio": ("dimensionless", "percent"),
 }
+# What a property of this name is measured in, wherever it comes from: the first unit of each gives the dimension.
+_PROPERTIES = {
+    "density": ("g/cm^3",),
+    "temperature": ("K",),
+    "band_gap": ("eV",),
+    "formation_energy": ("eV/atom", "kJ/mol"),
+    "formation_enthalpy": ("eV/atom", "kJ/mol"),
+    "energy_above_hull": ("eV/atom",),
+    "lattice_energy": ("eV/atom", "kJ/mol"),
+    "cohesive_energy": ("eV/atom", "kJ/mol"),
+    "thermal_conductivity": ("W/(m K)",),
+    "thermal_diffusivity": ("m^2/s",),
+    "thermal_expansion": ("1/K",),
+    "heat_capacity": ("J/(kg K)", "J/(mol K)"),
+    "modulus": ("GPa",),
+    "refractive_index": ("dimensionless",),
+    "dielectric_constant": ("dimensionless",),
+    "viscosity": ("Pa s",),
+    "solvation_free_energy": ("kcal/mol",),
+}
+_ALSO_CALLED = {
+    "tg": "temperature",
+    "tm": "temperature",
+    "glass_transition": "temperature",
+    "melting_point": "temperature",
+    "boiling_point": "temperature",
+    "gap": "band_gap",
+    "cp": "heat_capacity",
+    "cv": "heat_capacity",
+    "volume_expansion": "thermal_expansion",
+    "linear_expansion": "thermal_expansion",
+}
 _POWER = re.compile(r"(?<=[A-Za-zµÅ])(?:\^|\*\*)?(-?\d+)(?![A-Za-z0-9_.])")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -103,6 +135,25 @@ def same_quantity(first: str, second: str, but_for_atoms: bool = False) -> bool:
     """
     ratio = _parse(first).dimensionality / _parse(second).dimensionality
     return not ratio or (but_for_atoms and set(ratio) == {"[number_of_atoms]"})
+
+
+def check_property_unit(name: str, unit: str) -> None:
+    """Refuse a unit that a property of a known name cannot have, such as eV for a density or for an energy per atom.
+
+    Args:
+        name: For example `density`, `band_gap`, `bulk_modulus`, `debye_temperature`; other names have any unit.
+        unit: Its unit.
+
+    Raises:
+        ValueError: If the unit is not known, or measures another quantity.
+    """
+    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    called = _ALSO_CALLED.get(plain) or next((end for end in ("temperature", "modulus") if plain.endswith(end)), plain)
+    accepted = _PROPERTIES.get(called)
+    check_unit(unit)
+    if accepted is not None and not any(same_quantity(unit, each) for each in accepted):
+        units = "; or ".join(_accepted(each) for each in accepted)
+        raise ValueError(f'the property "{name}" is not measured in "{unit}": accepted are {units}')
 
 
 def format_unit(unit: str) -> str:

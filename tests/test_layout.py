@@ -28,6 +28,7 @@ LEVELS = (
         "mixture_columns",
         "split_file",
         "split_materials",
+        "headings",
     ),
     ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
     ("datamodule",),

@@ -95,7 +95,7 @@ class Client:
         if asked is not None and asked > _LONGEST_WAIT:
             raise DownloadError(f"{url}: the server asks to wait {asked:.0f} s; run the same command again after that")
         backed_off = min(self.first_wait * 2**attempt, 60.0) * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
-        return max(backed_off, asked or 0.0)
+        return float(max(backed_off, asked or 0.0))
 
     def _ask(self, url: str) -> dict[str, Any]:
         """One attempt."""
