@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gnn_sim2real.databases.client import Client
 from gnn_sim2real.databases.optimade import OptimadeSource, Query
 from gnn_sim2real.databases.snapshot import Source
+from gnn_sim2real.datasets import DataSheet
 from gnn_sim2real.snapshot_datamodule import SnapshotDataModule
 
 
@@ -17,10 +18,16 @@ class Provider:
     Attributes:
         base_url: Its address.
         fields: Field and its unit by property. Other fields can be asked for by their names.
+        num_rows: Number of entries, roughly, or 0 where it was not found.
+        license: License of the data.
+        citation: What to cite.
         pause: Shortest time between two requests [s].
     """
 
     base_url: str
+    num_rows: int = 0
+    license: str = ""
+    citation: str = ""
     fields: dict[str, tuple[str, str]] = field(default_factory=dict)
     pause: float = 0.5
 
@@ -28,6 +35,9 @@ class Provider:
 PROVIDERS = {
     "mp": Provider(
         "https://optimade.materialsproject.org",
+        0,
+        "CC BY 4.0",
+        "Jain et al., APL Mater. 1, 011002 (2013), doi 10.1063/1.4812323",
         {
             "formation_energy": ("_mp_stability.gga_gga+u.formation_energy_per_atom", "eV/atom"),
             "energy_above_hull": ("_mp_stability.gga_gga+u.energy_above_hull", "eV/atom"),
@@ -35,6 +45,9 @@ PROVIDERS = {
     ),
     "oqmd": Provider(
         "https://oqmd.org/optimade",
+        0,
+        "CC BY 4.0",
+        "Saal et al., JOM 65, 1501 (2013); Kirklin et al., npj Comput. Mater. 1, 15010 (2015)",
         {
             "band_gap": ("_oqmd_band_gap", "eV"),
             "formation_energy": ("_oqmd_delta_e", "eV/atom"),
@@ -44,6 +57,9 @@ PROVIDERS = {
     ),
     "aflow": Provider(
         "https://aflow.org/API/optimade",
+        0,
+        "free for academic use, cite",
+        "Curtarolo et al., Comput. Mater. Sci. 58, 218 (2012)",
         {
             "band_gap": ("_aflow_Egap", "eV"),
             "formation_energy": ("_aflow_enthalpy_formation_atom", "eV/atom"),
@@ -52,6 +68,9 @@ PROVIDERS = {
     ),
     "alexandria": Provider(
         "https://alexandria.icams.rub.de/pbe",
+        4_500_000,
+        "CC BY 4.0",
+        "Schmidt et al., Mater. Today Phys. 48, 101560 (2024)",
         {
             "band_gap": ("_alexandria_band_gap", "eV"),
             "formation_energy": ("_alexandria_formation_energy_per_atom", "eV/atom"),
@@ -60,6 +79,9 @@ PROVIDERS = {
     ),
     "gnome": Provider(
         "https://optimade-gnome.odbx.science",
+        384_938,
+        "CC BY-NC 4.0",
+        "Merchant et al., Nature 624, 80 (2023), doi 10.1038/s41586-023-06735-9; a copy by a third party",
         {
             "band_gap": ("_gnome_bandgap", "eV"),
             "formation_energy": ("_gnome_formation_energy_per_atom", "eV/atom"),
@@ -89,6 +111,20 @@ class Optimade(SnapshotDataModule):
         page_limit: Entries asked for at a time; a server may give fewer.
         settings: See `gnn_sim2real.snapshot_datamodule.SnapshotDataModule`.
     """
+
+    sheets = tuple(
+        DataSheet(
+            name,
+            "crystal",
+            each.num_rows,
+            {prop: unit for prop, (_, unit) in each.fields.items()},
+            each.license,
+            each.citation,
+            f"OPTIMADE, {each.base_url}",
+            {"provider": name, "properties": {prop: unit for prop, (_, unit) in each.fields.items()}},
+        )
+        for name, each in PROVIDERS.items()
+    )
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from datamodules.registry import sheet
 from datamodules.table import MaterialTable
 
 
@@ -21,6 +22,21 @@ class PolymerTable(MaterialTable):
         upper: Values at or above this are put aside as impossible.
         settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
     """
+
+    sheets = tuple(
+        sheet(
+            name,
+            "repeat_unit",
+            rows,
+            {prop: unit},
+            {"name": name, "property": prop, "column": column, "unit": unit},
+        )
+        for name, rows, prop, column, unit in (
+            ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
+            ("measured_tg", 7170, "tg", "tg_K", "K"),
+            ("md_tg", 661, "tg", "tg_K", "K"),
+        )
+    )
 
     def __init__(
         self,

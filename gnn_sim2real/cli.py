@@ -1,4 +1,4 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate` and `gnn-sim2real study ...`."""
+"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate | data ... | study ...`."""
 
 import importlib.util
 import os
@@ -20,6 +20,9 @@ one model
 several models, trained alike with other seeds
   predict MODEL MODEL ...    mean and standard deviation of their predictions
   calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
+
+data
+  data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
 
 many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
@@ -74,6 +77,10 @@ def _run(words: list[str]) -> int:
         sys.stdout.write(f"gnn-sim2real {__version__}\n")
         return 0
     require_own_datamodules()
+    if words[0] == "data":
+        from gnn_sim2real.data.command import data_command
+
+        return data_command(words[1:])
     if words[0] == "study":
         from gnn_sim2real.study.command import study_command
 

@@ -166,6 +166,30 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
     return frame
 
 
+def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
+    """Read the tables of one name in all folders below one, behind each other; rows are counted over all of them.
+
+    Args:
+        folder: Where to look.
+        name: Name of the files, e.g. `results.csv`.
+
+    Returns:
+        With the column `folder`, which says where each row comes from.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    import pandas
+
+    files = sorted(folder.rglob(name))
+    if not files:
+        raise ValueError(f"there is no {name} in {folder} or below it: check the path")
+    frames = [read_table(file).assign(folder=str(file.parent.relative_to(folder))) for file in files]
+    joined = pandas.concat(frames, ignore_index=True)
+    joined.index = pandas.RangeIndex(1, len(joined) + 1, name="row")
+    return joined
+
+
 def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.DataFrame":
     import pandas
 

@@ -184,6 +184,8 @@ def _registry() -> "UnitRegistry[Any]":
 @lru_cache(maxsize=256)
 def _parse(unit: str) -> "Unit":
     try:
+        if "//" in unit:  # pint would divide and round off
+            raise ValueError(unit)
         return _registry().Unit(unit)
     except Exception as error:  # pint lets many types through: AssertionError, TokenError, TypeError ...
         raise ValueError(

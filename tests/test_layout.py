@@ -29,6 +29,7 @@ LEVELS = (
         "split_file",
         "split_materials",
         "headings",
+        "joined",
     ),
     ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
     ("datamodule",),
@@ -36,7 +37,7 @@ LEVELS = (
     ("datasets", "tasks"),
     ("scaling.keys", "scaling.records", "scaling.curves", "scaling.plot", "scaling.report", "scaling.callback"),
     ("lightning_cli",),
-    ("study", "uncertainty.command"),
+    ("study", "uncertainty.command", "data"),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

@@ -1,7 +1,7 @@
 """Entries of OPTIMADE servers as rows of a table of cells."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.composition import formula_of_counts
+from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 
 CELL_FIELDS = (
@@ -50,6 +51,34 @@ def to_rows(entries: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> 
     return rows
 
 
+def structure_row(name: str, read: Callable[[], Crystal], values: Mapping[str, float | None]) -> dict[str, Any]:
+    """The row of a crystal that another library has read.
+
+    Args:
+        name: Identifier of the entry.
+        read: Gives the crystal, or a ValueError that says why there is none.
+        values: Value of each column of a property.
+    """
+    row: dict[str, Any] = _empty_row(name) | dict(values)
+    try:
+        crystal = read()
+    except ValueError as error:
+        return row | {"problem": str(error)}
+    from pymatgen.core.periodic_table import Element
+
+    symbols = [str(Element.from_Z(int(number))) for number in crystal.atomic_number]
+    row |= {"lattice": crystal.lattice, "positions": crystal.fractional @ crystal.lattice, "nsites": len(symbols)}
+    row |= {"species": " ".join(symbols), "reduced_formula": _formula(symbols)}
+    _fill_cells([row])
+    del row["lattice"], row["positions"]
+    return row
+
+
+def _empty_row(name: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"material_id": name, "reduced_formula": "", "nsites": 0, "volume": float("nan")}
+    return row | _NO_CELL | {"species": "", "frac_e8": [], "problem": None}
+
+
 def name_of(entry: Mapping[str, Any]) -> str:
     """Identifier of an entry; the hash of its content where the server gives none, although the standard demands it.
 
@@ -63,8 +92,7 @@ def name_of(entry: Mapping[str, Any]) -> str:
 
 def _read(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
     attributes = entry["attributes"]
-    row: dict[str, Any] = {"material_id": name_of(entry), "reduced_formula": "", "nsites": 0, "volume": float("nan")}
-    row |= _NO_CELL | {"species": "", "frac_e8": [], "problem": None}
+    row = _empty_row(name_of(entry))
     try:
         lattice, positions, symbols = _read_sites(attributes)
         row |= {"lattice": lattice, "positions": positions, "nsites": len(symbols), "species": " ".join(symbols)}
@@ -79,7 +107,8 @@ def _read(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]
 
 def _read_sites(attributes: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Lattice, positions [angstrom] and symbols of an ordered crystal."""
-    features = [each for each in attributes.get("structure_features") or [] if each != "site_attachments"]
+    features = attributes.get("structure_features") or []
+    features = [each for each in features if each != "site_attachments"] if isinstance(features, list) else [features]
     if features:
         raise ValueError(f"no ordered crystal: it has {', '.join(map(str, features))}")
     dimensions = attributes.get("dimension_types")

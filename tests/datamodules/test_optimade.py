@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,9 +68,7 @@ def test_the_unit_is_that_of_the_server(server):
 
 def test_an_energy_that_is_declared_without_its_atoms_is_told(server, monkeypatch, caplog):
     monkeypatch.setitem(PROVIDERS["oqmd"].fields, "formation_energy", ("_test_band_gap", "eV/atom"))
-    monkeypatch.setattr(
-        "datamodules.optimade.PROVIDERS", {"oqmd": type(PROVIDERS["oqmd"])(server.url, PROVIDERS["oqmd"].fields)}
-    )
+    monkeypatch.setattr("datamodules.optimade.PROVIDERS", {"oqmd": replace(PROVIDERS["oqmd"], base_url=server.url)})
     data = Optimade("oqmd", {"formation_energy": "eV/atom"})
     with caplog.at_level(logging.WARNING):
         assert data.table.values.max() == 59

@@ -130,7 +130,7 @@ def test_each_row_has_a_unit_of_its_own(tmp_path):
         ("*CCO*", 1120, "kg/m^3"),
         ("*CS*", 1.2, "eV"),
         ("*CN*", 1.1, ""),
-        ("*CF*", 1, "x"),
+        ("*CCS*", 1, "x"),
     ]
     save(tmp_path / "mine.csv", [dict(zip(("smiles", "density", "unit"), row, strict=True)) for row in rows])
     table = Table(str(tmp_path / "mine.csv"), "density", "g/cm3", unit_column="unit").table
