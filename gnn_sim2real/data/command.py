@@ -1,5 +1,6 @@
 """`gnn-sim2real data list | get | check`."""
 
+import copy
 import logging
 from pathlib import Path
 from typing import Any
@@ -176,9 +177,9 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         from gnn_sim2real.lightning_cli import read_stage
 
         parser, config = read_stage(Path(name))
-        config.pop("model", None)
-        config.pop("trainer", None)
-        data = parser.instantiate(config).data
+        data_only = copy.deepcopy(config)
+        data_only.model = None
+        data: PropertyDataModule = parser.instantiate(data_only).data
         return [data, *data.excluded]
     if _is_file(name):
         missing = [each for each in ("property", "unit") if each not in settings]
