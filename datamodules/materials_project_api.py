@@ -30,6 +30,9 @@ FIELDS = MappingProxyType(
 BATCH = 500
 """Materials asked for at a time."""
 
+_MANY = 10_000
+"""Chunks of a thousand identifiers; no limit in fact."""
+
 
 class SummarySource:
     """Summary documents that match some criteria: first their identifiers, then all of them batch by batch.
@@ -51,12 +54,13 @@ class SummarySource:
     def facts(self) -> dict[str, Any]:
         """The version of the database."""
         with self._rester() as rester:
-            return {"database_version": str(rester.get_database_version()), "field_units": {}}
+            return {"database_version": str(rester.db_version), "field_units": {}}
 
     def read(self, bookmark: dict[str, Any] | None) -> Iterator[Batch]:
         """Read batch after batch; the identifiers are asked for again when a download goes on, and must be the same."""
         with self._rester() as rester:
-            found = self._search(rester, fields=["material_id"], **self.criteria)
+            # Without `num_chunks`, a search for all materials would fetch the whole collection from another place.
+            found = self._search(rester, fields=["material_id"], num_chunks=_MANY, **self.criteria)
             names = sorted(str(each["material_id"]) for each in found)[: self.max_entries]
             digest = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
             done = 0 if bookmark is None else int(bookmark["num_done"])
@@ -94,10 +98,10 @@ class SummarySource:
             )
         from mp_api.client import MPRester
 
-        settings: dict[str, Any] = {"use_document_model": False, "mute_progress_bars": True}
-        if endpoint := os.environ.get("MP_API_ENDPOINT"):
-            settings["endpoint"] = endpoint
-        return MPRester(os.environ["MP_API_KEY"], **settings)
+        try:
+            return MPRester(os.environ["MP_API_KEY"], use_document_model=False, mute_progress_bars=True)
+        except Exception as error:  # it asks the server for its version, with whatever that may raise
+            raise DownloadError(f"the Materials Project cannot be asked: {' '.join(str(error).split())}") from error
 
 
 def _number(value: Any) -> float | None:

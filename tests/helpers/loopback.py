@@ -48,7 +48,7 @@ def entry(number, **attributes):
     }
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
@@ -68,7 +68,7 @@ class _Quiet(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-class _Entries(_Quiet):
+class _Entries(Quiet):
     """What an OPTIMADE server does with `page_limit` and `page_offset`; filters are not read."""
 
     def do_GET(self):
@@ -118,7 +118,7 @@ def small_optimade(entries, most=1000, counted=None):
 FAULTS = ("busy", "limit", "broken", "cut", "cut_text", "short", "again", "slow", "html", "no_link")
 
 
-class _Misbehaving(_Quiet):
+class _Misbehaving(Quiet):
     """Forwards requests for pages, and spoils some: each address at most `patience` times."""
 
     def do_GET(self):
