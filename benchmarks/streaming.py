@@ -27,7 +27,7 @@ WANTED_MEMORY = 1.5
 """Peak memory wanted at most [GiB]."""
 
 PAGE = 1000
-KINDS = 2000
+KINDS = 10_000
 """Distinct structures; the entries repeat them in turn under names and values of their own."""
 
 ELEMENTS = ("Li", "Na", "K", "Mg", "Ca", "Al", "Si", "Ti", "Fe", "Ni", "Cu", "Zn", "O", "S", "N", "F", "Cl", "Br")

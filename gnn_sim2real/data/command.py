@@ -125,7 +125,7 @@ def _check(words: list[str], console: Console) -> int:
     parser.add_argument("--json", type=Path, help="where the report goes, as numbers")
     words, settings = _split_settings(words)
     given = parser.parse_args(words)
-    if "property" not in settings and _is_file(given.name):
+    if "property" not in settings and not _is_config(given.name) and _is_file(given.name):
         for line in describe_columns(given.name):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(
@@ -173,7 +173,7 @@ def _split_settings(words: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]:
     """The data modules that a word means: one, or those of a YAML with what they exclude."""
-    if Path(name).suffix in (".yaml", ".yml"):
+    if _is_config(name):
         from gnn_sim2real.lightning_cli import read_stage
 
         parser, config = read_stage(Path(name))
@@ -188,6 +188,10 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         return [find_table_reader()(name, **settings)]
     sheet, module = _sheet(name)
     return [module(**dict(sheet.settings))]
+
+
+def _is_config(name: str) -> bool:
+    return Path(name).suffix in (".yaml", ".yml")
 
 
 def _is_file(name: str) -> bool:

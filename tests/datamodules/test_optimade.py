@@ -52,7 +52,7 @@ def test_a_database_becomes_a_table_with_its_refusals(server):
 def test_the_unit_is_that_of_the_server(server):
     in_mev = gaps(server.url, properties={"band_gap": "meV"}).table
     assert in_mev.values[0, 0] == pytest.approx(1000 * gaps(server.url).table.values[0, 0])
-    with pytest.raises(ValueError, match=r'"eV" does not convert to "K": accepted are units of temperature'):
+    with pytest.raises(ValueError, match='the property "band_gap" is not measured in "K"'):
         _ = gaps(server.url, properties={"band_gap": "K"}).table
     server.units["_test_band_gap"] = "meV"
     again = gaps(server.url, max_entries=50)
