@@ -75,7 +75,7 @@ class MaterialTable(PropertyDataModule):
         frame = read_table(file)
         if self.material_column is None:
             names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
-            column = find_column(list(frame), names, "the materials", file.name, "material_column").column
+            column = find_column(list(map(str, frame)), names, "the materials", file.name, "material_column").column
         else:
             column = self.material_column
         if column not in frame:
@@ -95,7 +95,7 @@ class MaterialTable(PropertyDataModule):
         column = self.material_column
         if column is None:
             column = find_column(
-                list(frame), MATERIAL_HEADINGS[self.kind], "the materials", file.name, "material_column"
+                list(map(str, frame)), MATERIAL_HEADINGS[self.kind], "the materials", file.name, "material_column"
             ).column
         return clean_table(
             frame,

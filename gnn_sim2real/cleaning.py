@@ -132,7 +132,8 @@ def _convert_by_row(
     numbers: NDArray[np.float64], labeled: NDArray[np.bool_], units: list[str], wanted: str
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Convert values of which each has a unit of its own; those of none, or of another quantity, are refused."""
-    values, refused = np.full(len(numbers), np.nan), {}
+    values = np.full(len(numbers), np.nan)
+    refused: dict[int, str] = {}
     for unit in sorted(set(units)):
         rows = np.array([each == unit for each in units], dtype=bool)
         try:

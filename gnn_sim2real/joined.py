@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.tables import CleanTable
 
@@ -65,7 +66,8 @@ def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTab
 
     num_columns = [len(table.properties) for table in tables]
     start, total = np.cumsum([0, *num_columns]), sum(num_columns)
-    values, spread = [], []
+    values: list[NDArray[np.float64]] = []
+    spread: list[NDArray[np.float64]] = []
     for number, table in enumerate(tables):
         for kept, given in ((values, table.values), (spread, table.spread)):
             whole = np.full((len(given), total), np.nan)

@@ -108,15 +108,15 @@ def read_pages(client: Client, query: Query, place: Place) -> Iterator[Page]:
     Raises:
         DownloadError: If the server refuses the query, repeats itself, or what it gives is no OPTIMADE.
     """
-    seen: set[str] = set()
+    seen: set[int] = set()  # hashes: there may be a million pages
     full = query.page_limit if query.max_entries is None else min(query.page_limit, query.max_entries)
     most = 0
     while place.url is not None:
-        seen.add(place.url)
+        seen.add(hash(place.url))
         page = _read_page(client, place, most or full)
         client.pause = max(client.pause, page.pause)
         most = max(most, len(page.entries))
-        if page.next_url in seen:
+        if hash(page.next_url) in seen:
             raise DownloadError(f"{place.url}: the page that is said to come next, {page.next_url}, was read before")
         yield page
         place = Place(page.next_url, page.last_id or place.last_id, place.num_read + len(page.entries))

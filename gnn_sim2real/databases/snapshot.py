@@ -205,6 +205,7 @@ def _finish(folder: Path, parts: Parts, source: Source, accept_incomplete: bool)
             + "; run the same command again to read all pages anew, or set `accept_incomplete: true` to take these"
         )
     if not num_entries:
+        parts.note(incomplete=True)
         raise DownloadError("no entry matches the query; check `filter`")
     taken = datetime.now(UTC)
     whole = folder / "unfinished" / "whole.parquet"
