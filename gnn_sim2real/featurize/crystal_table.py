@@ -20,8 +20,9 @@ CELL_COLUMNS = ("a", "b", "c", "alpha", "beta", "gamma", "species", "frac_e8")
 """Columns of a table of cells: edges [angstrom], angles [degree], symbols separated by blanks, coordinates x 1e8."""
 
 _CHUNK = 8192
-_FEW_GROUPS = 3
-"""Rows from more row groups than this are taken out of the whole table, which then stays in memory."""
+_FEW_ROWS = 16384
+"""Row groups with more rows than this, and than 8 times those wanted, are not read for these alone: the whole table is
+read, and stays in memory."""
 
 
 class CrystalTable(Sequence[Any]):
@@ -122,17 +123,16 @@ class CrystalFile(Sequence[Any]):
         if not isinstance(index, slice):
             return self.crystals[int(self._rows[index])]
         rows = self._rows[index]
-        groups = np.unique(np.searchsorted(self._group_ends, rows, side="right"))
-        if "crystals" in self.__dict__ or len(groups) > _FEW_GROUPS or not len(rows):
+        group = np.searchsorted(self._group_ends, rows, side="right")
+        size, groups = np.diff(self._group_ends, prepend=0), np.unique(group)
+        if "crystals" in self.__dict__ or int(size[groups].sum()) > max(_FEW_ROWS, 8 * len(rows)) or not len(rows):
             return self.crystals.take(rows)
         import pyarrow.parquet
 
         with pyarrow.parquet.ParquetFile(self.path) as file:
             some = crystals_of_columns(file.read_row_groups(groups.tolist(), columns=list(CELL_COLUMNS)))
-        size = np.diff(self._group_ends, prepend=0)
         first = np.zeros(len(size), np.int64)
         first[groups] = np.cumsum(size[groups]) - size[groups]
-        group = np.searchsorted(self._group_ends, rows, side="right")
         return some.take(rows - (self._group_ends - size)[group] + first[group])
 
     @cached_property
