@@ -11,9 +11,15 @@ from datamodules.demo import DemoSimulated as DemoSimulated
 from datamodules.demo import DemoSimulatedCrystals as DemoSimulatedCrystals
 from datamodules.liquids import MeasuredLiquids as MeasuredLiquids
 from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
+from datamodules.many_sources import ManySources as ManySources
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
+from datamodules.materials_project_api import MaterialsProject as MaterialsProject
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
+from datamodules.optimade import Optimade as Optimade
+from datamodules.polyinfo import PoLyInfo as PoLyInfo
 from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
 from datamodules.solvation import CosmoSolvation as CosmoSolvation
 from datamodules.solvation import MeasuredSolvation as MeasuredSolvation
+from datamodules.table import MaterialTable as MaterialTable
+from datamodules.table import Table as Table

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.registry import find_file
+from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_table import CrystalFile
@@ -44,6 +44,8 @@ class AflowAGL(CrystalDataModule):
         path: Your own copy of `aflow_agl_ael.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
     """
+
+    sheets = (sheet("aflow_agl_ael", "crystal", 4905, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from datamodules.registry import find_file
+from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.mixture_columns import MixtureColumns
 from gnn_sim2real.mixture_datamodule import MixtureDataModule
@@ -48,6 +48,8 @@ class CosmoChi(_ChiPairs):
             temperatures), polymer or solvent.
     """
 
+    sheets = (sheet("chi_cosmo", "polymer and solvent", 1206, {"chi": ""}, {}),)
+
     def __init__(self, path: str | None = None, measured_path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self.path, self.measured_path = path, measured_path
@@ -73,6 +75,8 @@ class MeasuredChi(_ChiPairs):
         settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
+
+    sheets = (sheet("chi_measured", "polymer and solvent", 1190, {"chi": ""}, {}),)
 
     def __init__(
         self,

@@ -2,23 +2,35 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from datamodules.registry import find_table
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
-from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, read_crystals
+from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path, read_crystals
 from gnn_sim2real.featurize.crystal_table import CrystalTable
+from gnn_sim2real.headings import find_column, in_table
+from gnn_sim2real.tables import TABLE_SUFFIXES
+from gnn_sim2real.units import check_property_unit
+
+if TYPE_CHECKING:
+    import pandas
+
+_NAME_HEADINGS = ("material_id", "file", "filename", "name", "id", "structure", "crystal", "cif")
 
 
 class CrystalFolder(CrystalDataModule):
     """One property of crystals that lie in files: CIF, POSCAR, extxyz, an ASE database, JSON or parquet.
 
-    The table names the crystal of each row by its file (`NaCl.cif`, or `NaCl`), and where a file holds several, by the
-    name or number within it as well (`all.json#mp-22862`), or by this alone where it is unique.
+    The values are those that the file of the crystals holds (`info` of extxyz, key-value pairs of an ASE database, keys
+    beside `structure` in JSON, columns of parquet), or those of a table. It names the crystal of each row by its file
+    (`NaCl.cif`, or `NaCl`), and where a file holds several, by the name or number within it as well
+    (`all.json#mp-22862`), or by this alone where it is unique. In a folder its only table is taken; `id_prop.csv` has
+    no header but a name and a value in each row.
 
     ```yaml
     data:
@@ -28,12 +40,12 @@ class CrystalFolder(CrystalDataModule):
 
     Args:
         structures: A folder of files, or one file.
-        table: CSV, TSV, JSONL or parquet with the values; the file of structures itself where that is a parquet table.
+        table: CSV, TSV, XLSX, JSONL or parquet with the values; what lies with the crystals unless given.
         property: Name of the property, the same word as in the source, e.g. band_gap.
-        column: Column with its values.
+        column: Column with its values; the one whose heading is the name of the property unless given.
         unit: Unit in which the model answers, e.g. eV.
         file_unit: Unit in the file, where it is another one.
-        name_column: Column that names the crystal.
+        name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
         lower: Values at or below this are put aside as impossible.
         upper: Values at or above this are put aside as impossible.
         settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
@@ -43,27 +55,37 @@ class CrystalFolder(CrystalDataModule):
         self,
         structures: str,
         property: str,  # noqa: A002 (the word users know)
-        column: str,
+        column: str | None,
         unit: str,
         table: str | None = None,
         file_unit: str | None = None,
-        name_column: str = "material_id",
+        name_column: str | None = None,
         lower: float | None = None,
         upper: float | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
-        self.structures_path, self.table_path, self.name_column = structures, table or structures, name_column
+        check_property_unit(property, unit)
+        self.structures_path, self.table_path, self.name_column = structures, table, name_column
+
+    @cached_property
+    def path(self) -> Path:
+        """The file or folder of the crystals."""
+        path = Path(self.structures_path).expanduser()
+        return path if path.exists() else find_table(self.structures_path)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """All that the files hold."""
+        return read_crystals(self.path)
 
     def load_structures(self) -> Structures:
         """Read all files; what cannot be read is refused with its reason when its row is met."""
-        path = Path(self.structures_path).expanduser()
-        entries = read_crystals(path if path.exists() else find_table(self.structures_path))
-        self._unread = {entry.name: str(entry.reason) for entry in entries if entry.crystal is None}
-        read = [entry for entry in entries if entry.crystal is not None]
+        self._unread = {entry.name: str(entry.reason) for entry in self.entries if entry.crystal is None}
+        read = [entry for entry in self.entries if entry.crystal is not None]
         if not read:
-            raise ValueError(f"no crystal of {path} can be read: {entries[0].reason}")
+            raise ValueError(f"no crystal of {self.path} can be read: {self.entries[0].reason}")
         crystals = CrystalTable.from_crystals([each.crystal for each in read if each.crystal is not None])
         num_sites = np.diff(crystals.pointer)
         return Structures(
@@ -76,29 +98,58 @@ class CrystalFolder(CrystalDataModule):
 
     def load_table(self) -> CleanTable:
         """Read the values and find the crystal of each row."""
-        file = find_table(self.table_path)
-        frame = read_table(file)
-        if self.name_column not in frame:
+        frame, source, name_column = self._read_values()
+        columns = [str(column) for column in frame]
+        if name_column is None:
+            setting = "data.init_args.name_column"
+            name_column = find_column(columns, _NAME_HEADINGS, "the names of the crystals", source, setting).column
+        if name_column not in frame:
             raise ValueError(
-                f"{file} has no column {self.name_column!r} that names the crystals, only "
-                f"{', '.join(map(str, frame.columns))}; set `data.init_args.name_column`"
+                f"{source} has no column {name_column!r} that names the crystals, only {', '.join(columns)}; set "
+                "`data.init_args.name_column`"
             )
         spelled = _unique_spellings(self.structures.names)
-        given = [str(cell) for cell in frame[self.name_column]]
+        given = [str(cell) for cell in frame[name_column]]
         names = [spelled.get(name, name) for name in given]
         unread = {key: reason for name, reason in self._unread.items() for key in _spellings(name)}
         reasons = self.refuse(names)
         reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
         table = clean_table(
-            frame.assign(**{self.name_column: names}),
-            material_column=self.name_column,
-            properties=[self.property],
+            frame.assign(**{name_column: names}),
+            material_column=name_column,
+            properties=[in_table(self.property, columns, source)],
             identity=str,
-            source=file.name,
+            source=source,
             refused_before=reasons,
             label_columns=self.label_columns,
         )
         return self.with_structures(table)
+
+    def _read_values(self) -> tuple["pandas.DataFrame", str, str | None]:
+        """The table of values, its name, and its column of names, where it is known."""
+        import pandas
+
+        if self.table_path is not None or self.path.suffix.lower() == ".parquet":
+            file = self.path if self.table_path is None else find_table(self.table_path)
+            return read_table(file), file.name, self.name_column
+        if self.path.is_dir():
+            if (file := self.path / "id_prop.csv").exists():
+                values = pandas.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""])
+                columns = ["name", self.property.column or self.property.name]
+                return values.iloc[:, :2].set_axis(columns, axis=1), file.name, "name"
+            tables = [file for file in sorted(self.path.iterdir()) if file.suffix.lower() in TABLE_SUFFIXES]
+            if len(tables) == 1 and not is_crystal_path(tables[0]):
+                return read_table(tables[0]), tables[0].name, self.name_column
+        read = [entry for entry in self.entries if entry.crystal is not None]
+        name_of = {entry.name: name for entry, name in zip(read, _names(read), strict=True)}
+        rows = [dict(entry.values) | {"name": name_of.get(entry.name, entry.name)} for entry in self.entries]
+        if not any(len(row) > 1 for row in rows):
+            raise ValueError(
+                f"{self.path} holds crystals and no values: give a table with a column of their names as "
+                "`data.init_args.table`"
+            )
+        index = pandas.RangeIndex(1, len(rows) + 1, name="row")
+        return pandas.DataFrame(rows, index=index), self.path.name, "name"
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

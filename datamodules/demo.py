@@ -14,17 +14,21 @@ from datamodules.demo_polymers import demo_source
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import DataSheet
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFRACTIVE_INDEX = Property("refractive_index", "", lower=1)
+_DEMO = ("MIT", "this package", "in the package")
 LATTICE_ENERGY = Property("lattice_energy", "eV/atom", upper=0)
 
 
 class DemoSimulated(PropertyDataModule):
     """Refractive index of generated repeat units by an additive calculation; see `datamodules.demo_polymers`."""
+
+    sheets = (DataSheet("demo_simulated", "repeat_unit", 4202, {"refractive_index": ""}, *_DEMO),)
 
     kind = "repeat_unit"
 
@@ -41,6 +45,8 @@ class DemoSimulated(PropertyDataModule):
 
 class DemoMeasured(PropertyDataModule):
     """Measured refractive index of common polymers with a reference each; see `datamodules.demo_measured`."""
+
+    sheets = (DataSheet("demo_measured", "repeat_unit", 21, {"refractive_index": ""}, *_DEMO),)
 
     kind = "repeat_unit"
 
@@ -98,6 +104,8 @@ class DemoCrystals(CrystalDataModule):
 class DemoSimulatedCrystals(DemoCrystals):
     """Lattice energy of decorated prototypes after Born and Lande; see `datamodules.demo_crystals`."""
 
+    sheets = (DataSheet("demo_simulated_crystals", "crystal", 3282, {"lattice_energy": "eV/atom"}, *_DEMO),)
+
     def load_frame(self) -> "pd.DataFrame":
         """Decorate the prototypes and compute them."""
         import pandas as pd
@@ -107,6 +115,8 @@ class DemoSimulatedCrystals(DemoCrystals):
 
 class DemoMeasuredCrystals(DemoCrystals):
     """Lattice energy of halides from measured heats, with the simulated one; see `datamodules.demo_born_haber`."""
+
+    sheets = (DataSheet("demo_measured_crystals", "crystal", 62, {"lattice_energy": "eV/atom"}, *_DEMO),)
 
     def load_frame(self) -> "pd.DataFrame":
         """Close the Born-Haber cycles."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from datamodules.registry import find_file
+from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.datamodule import PropertyDataModule
 
@@ -33,6 +33,7 @@ class SimulatedLiquids(PropertyDataModule):
         settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
     """
 
+    sheets = (sheet("md_liquids", "molecule", 6284, {name: each.unit for name, each in _SIMULATED.items()}),)
     kind = "molecule"
 
     def __init__(
@@ -78,6 +79,10 @@ class MeasuredLiquids(PropertyDataModule):
     """
 
     kind = "molecule"
+    sheets = tuple(
+        sheet(name, "molecule", rows, {each.name: each.unit}, {"property": each.name})
+        for (name, each), rows in zip(_MEASURED.values(), (1124, 1114), strict=True)
+    )
 
     def __init__(
         self,

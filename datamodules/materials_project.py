@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datamodules.registry import find_file
+from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_table import CrystalFile
@@ -47,6 +47,8 @@ class MaterialsProjectTables(CrystalDataModule):
         labels_path: The same for `mp_labels.parquet`.
         settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
     """
+
+    sheets = (sheet("mp_labels", "crystal", 108_865, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(
         self,

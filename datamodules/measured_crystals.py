@@ -14,7 +14,7 @@ from datamodules.materials_project import (
     materials_project_structures,
     padded_cells,
 )
-from datamodules.registry import find_file, find_table
+from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.featurize.composition import reduced_formula
@@ -72,6 +72,11 @@ class MeasuredCrystals(CrystalDataModule):
         labels_path: The same for `mp_labels.parquet`.
         settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
     """
+
+    sheets = tuple(
+        sheet(name, "crystal", rows, {each.name: each.unit}, {"name": name})
+        for (name, each), rows in zip(KNOWN.items(), (3876, 2321, 4181, 176), strict=True)
+    )
 
     def __init__(
         self,

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from datamodules.registry import find_file, find_table
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.datamodule import PropertyDataModule
+from datamodules.registry import sheet
+from datamodules.table import MaterialTable
 
 
-class PolymerTable(PropertyDataModule):
+class PolymerTable(MaterialTable):
     """One property of polymers from a table with a column of repeat units (PSMILES with two `*`).
 
     Args:
@@ -15,7 +14,8 @@ class PolymerTable(PropertyDataModule):
         column: Column with its values.
         unit: Unit in which the model answers, e.g. g/cm3.
         file_unit: Unit in the file, where it is another one.
-        path: The file: CSV, TSV, JSONL or parquet; absolute, or relative to the working folder or GNN_SIM2REAL_DATA.
+        path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
+            GNN_SIM2REAL_DATA.
         name: A table of the registry, in place of `path`; `measured_density`, `measured_tg`, `md_tg`.
         smiles: Column with the repeat units.
         lower: Values at or below this are put aside as impossible.
@@ -23,7 +23,20 @@ class PolymerTable(PropertyDataModule):
         settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
     """
 
-    kind = "repeat_unit"
+    sheets = tuple(
+        sheet(
+            name,
+            "repeat_unit",
+            rows,
+            {prop: unit},
+            {"name": name, "property": prop, "column": column, "unit": unit},
+        )
+        for name, rows, prop, column, unit in (
+            ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
+            ("measured_tg", 7170, "tg", "tg_K", "K"),
+            ("md_tg", 661, "tg", "tg_K", "K"),
+        )
+    )
 
     def __init__(
         self,
@@ -38,20 +51,16 @@ class PolymerTable(PropertyDataModule):
         upper: float | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(**settings)
-        if path is None and name is None:
-            raise ValueError("a PolymerTable needs `path` (a file) or `name` (a table of the registry); got neither")
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
-        self.path, self.name, self.smiles = path, name, smiles
-
-    def load_table(self) -> CleanTable:
-        """Read and clean the file."""
-        file = find_file(self.name, self.path) if self.name else find_table(str(self.path))
-        return clean_table(
-            read_table(file),
-            material_column=self.smiles,
-            properties=[self.property],
-            identity=self.featurizer.identity,
-            source=file.name,
-            label_columns=self.label_columns,
+        super().__init__(
+            path,
+            property,
+            unit,
+            column,
+            file_unit,
+            material="repeat_unit",
+            material_column=smiles,
+            name=name,
+            lower=lower,
+            upper=upper,
+            **settings,
         )

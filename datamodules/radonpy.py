@@ -1,10 +1,17 @@
-"""RadonPy's PI1070: amorphous homopolymers by all-atom molecular dynamics."""
+"""RadonPy: polymers by all-atom molecular dynamics; PI1070, the tables of PolyOmics, and your own calculations."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from datamodules.registry import find_file
+import numpy as np
+
+from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.tables import read_folder
+
+if TYPE_CHECKING:
+    import pandas
 
 PROPERTIES = {
     each.name: each
@@ -28,36 +35,67 @@ PROPERTIES = {
 """What can be asked for. The two dielectric columns are left out: a static dielectric constant from classical molecular
 dynamics is heavy-tailed, and often below the square of the refractive index."""
 
+FAILED_FITS = (100.0, 900.0)
+"""Glass transitions of PolyOmics outside these temperatures [K] come from fits that failed."""
+
+_ALSO = {"tg": Property("tg", "K", column="Tg", lower=FAILED_FITS[0], upper=FAILED_FITS[1])}
+"""What PolyOmics has beside the columns of PI1070."""
+
+_SPELLINGS = ("smiles", "smiles_list")
+
 
 class RadonPy(PropertyDataModule):
-    """1,077 amorphous homopolymers at 300 K and 1 atm, GAFF2 force field; upstream file `PI1070.csv`, BSD-3-Clause.
+    """Amorphous polymers at 300 K and 1 atm, GAFF2 force field.
 
-    Hayashi, Shiomi, Morikawa, Yoshida, npj Comput. Mater. 8, 222 (2022), doi 10.1038/s41524-022-00906-4.
+    Without `path`, the 1,077 homopolymers of `PI1070.csv`, BSD-3-Clause: Hayashi, Shiomi, Morikawa, Yoshida, npj
+    Comput. Mater. 8, 222 (2022), doi 10.1038/s41524-022-00906-4. PolyOmics, CC BY 4.0: Yoshida et al., arXiv
+    2511.11626, data doi 10.57967/hf/7475; conductivities whose check failed (`check_tc`) are put aside. Of your own
+    calculations, the `results.csv` in every folder below `path`; several runs of one polymer become their median.
 
     Args:
         properties: One or several of density, Cp, Cv, thermal_conductivity, thermal_diffusivity, refractive_index,
             bulk_modulus, compressibility, isentropic_bulk_modulus, isentropic_compressibility, volume_expansion,
-            linear_expansion, self_diffusion, radius_of_gyration.
-        path: Your own copy of `PI1070.csv`; else it is looked for below GNN_SIM2REAL_DATA, else downloaded.
+            linear_expansion, self_diffusion, radius_of_gyration; of PolyOmics also tg.
+        path: Your own copy of `PI1070.csv`, a table of PolyOmics (such as
+            `general_polymers_with_sp_abbe_dynamic-dielectric.csv`), or a folder of calculations; else PI1070 is looked
+            for below GNN_SIM2REAL_DATA, or downloaded.
         settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
     """
 
     kind = "repeat_unit"
+    sheets = (sheet("radonpy_pi1070", "repeat_unit", 1077, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
-        unknown = [name for name in properties if name not in PROPERTIES]
+        known = PROPERTIES if path is None else PROPERTIES | _ALSO
+        unknown = [name for name in properties if name not in known]
         if unknown or not properties:
-            raise ValueError(f"RadonPy has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}")
-        self.asked, self.path = properties, path
+            raise ValueError(f"RadonPy has the properties {', '.join(known)}; got {unknown or 'none'}")
+        self.asked, self.path = [known[name] for name in properties], path
 
     def load_table(self) -> CleanTable:
-        """Read PI1070.csv; the value of a polymer is the mean over its molecular dynamics runs."""
-        file = find_file("radonpy_pi1070", self.path)
+        """Read the table; the value of a polymer of PI1070 is the mean over its molecular dynamics runs."""
+        frame, source = self._read()
+        spelled = [name for name in _SPELLINGS if name in frame]
+        refused = {}
+        if "check_tc" in frame and any(each.name == "thermal_conductivity" for each in self.asked):
+            failed = frame["check_tc"].astype(str).str.lower().isin(("false", "0", "0.0")).to_numpy()
+            frame = frame.assign(thermal_conductivity=frame["thermal_conductivity"].where(~failed))
+            if len(self.asked) == 1:
+                refused = dict.fromkeys(np.flatnonzero(failed).tolist(), "the check of the conductivity failed")
         return clean_table(
-            read_table(file),
-            material_column="smiles",
-            properties=[PROPERTIES[name] for name in self.asked],
+            frame,
+            material_column=spelled[0] if spelled else _SPELLINGS[0],
+            properties=self.asked,
             identity=self.featurizer.identity,
-            source=file.name,
+            source=source,
+            refused_before=refused,
         )
+
+    def _read(self) -> tuple["pandas.DataFrame", str]:
+        folder = None if self.path is None else Path(self.path).expanduser()
+        if folder is not None and folder.is_dir():
+            return read_folder(folder, "results.csv"), folder.name
+        registered = self.path is None or Path(self.path).name == "PI1070.csv"
+        file = find_file("radonpy_pi1070", self.path) if registered else find_table(str(self.path))
+        return read_table(file), file.name

@@ -5,13 +5,16 @@ import importlib.util
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from datamodules.catalog import ENTRIES, DataFile, Recipe
+from gnn_sim2real.datasets import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
 
-__all__ = ["ENTRIES", "DataFile", "Recipe", "find_file", "find_table"]
+__all__ = ["ENTRIES", "DataFile", "Recipe", "find_file", "find_table", "sheet"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,25 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
     if path is None and isinstance(entry, DataFile):
         return _download(entry, places)
     raise DatasetNotFoundError(f'no file for "{name}": {_say_places(places)}; {_advise(entry)}')
+
+
+def sheet(
+    name: str, kind: str, num_rows: int, units: Mapping[str, str], settings: Mapping[str, Any] | None = None
+) -> DataSheet:
+    """The data sheet of a registered file; license, citation and origin are those of its entry.
+
+    Args:
+        name: A data set of the registry.
+        kind: Kind of the materials.
+        num_rows: Number of rows.
+        units: Unit of each property.
+        settings: Settings of the data module that read it with all its properties.
+    """
+    entry = ENTRIES[name]
+    origin = "downloaded where it is absent" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
+    settings = {"properties": list(units)} if settings is None else settings
+    license_ = entry.license or "none stated"
+    return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
 
 
 def find_table(path: str | Path) -> Path:

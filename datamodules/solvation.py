@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from datamodules.registry import find_file
+from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.mixture_columns import MixtureColumns
 from gnn_sim2real.mixture_datamodule import MixtureDataModule
@@ -23,6 +23,8 @@ class CosmoSolvation(MixtureDataModule):
 
     roles = ("solute", "solvent")
     asked_columns = _COLUMNS
+
+    sheets = (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
 
     def __init__(self, path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -49,6 +51,8 @@ class MeasuredSolvation(MixtureDataModule):
 
     roles = ("solute", "solvent")
     asked_columns = _COLUMNS
+
+    sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.progress import track
 from gnn_sim2real.tables import CleanTable, Property, count_reasons, read_table
-from gnn_sim2real.units import check_unit, convert
+from gnn_sim2real.units import check_property_unit, check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +58,7 @@ def clean_table(
 
     properties = tuple(properties)
     _check_request(frame, material_column, properties, source, max_spread, label_columns)
-    columns = [_read_column(frame[prop.column or prop.name], prop, source) for prop in properties]
+    columns = [_read_column(frame, prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
     materials = _to_texts(frame[material_column])
@@ -101,25 +101,48 @@ class _Column(NamedTuple):
     refused: dict[int, str]  # position -> reason
 
 
-def _read_column(cells: "pandas.Series[Any]", prop: Property, source: str) -> _Column:
+def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Column:
     """Parse, convert and validate the values of one property."""
+    cells = frame[prop.column or prop.name]
     numbers = np.array([_to_number(cell) for cell in cells.tolist()], dtype=np.float64)
     labeled = np.array([text.lower() not in _MISSING for text in _to_texts(cells)], dtype=bool)
+    refused: dict[int, str] = {}
     try:
-        values = convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)
+        if prop.unit_column is None:
+            values = convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)
+        else:
+            values, refused = _convert_by_row(numbers, labeled, _to_texts(frame[prop.unit_column]), prop.unit)
     except ValueError as error:
         raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
     lower = -np.inf if prop.lower is None else prop.lower
     upper = np.inf if prop.upper is None else prop.upper
     interval = f"({lower:g}, {upper:g}) {prop.unit}".strip()
-    refused = {}
     for position in np.flatnonzero(labeled & ~((values > lower) & (values < upper))).tolist():
+        if position in refused:
+            continue
         if np.isfinite(values[position]):
             refused[position] = f"outside {interval}: {values[position]:g}"
         else:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
     return _Column(values, labeled, refused)
+
+
+def _convert_by_row(
+    numbers: NDArray[np.float64], labeled: NDArray[np.bool_], units: list[str], wanted: str
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Convert values of which each has a unit of its own; those of none, or of another quantity, are refused."""
+    values = np.full(len(numbers), np.nan)
+    refused: dict[int, str] = {}
+    for unit in sorted(set(units)):
+        rows = np.array([each == unit for each in units], dtype=bool)
+        try:
+            if not unit and not same_quantity("", wanted):
+                raise ValueError(f"no unit: accepted are those of {wanted}")
+            values[rows] = convert(numbers[rows], unit, wanted)
+        except ValueError as error:
+            refused |= dict.fromkeys(np.flatnonzero(rows & labeled).tolist(), f"unusable unit: {error}")
+    return values, refused
 
 
 def _to_number(cell: object) -> float:
@@ -228,12 +251,17 @@ def _check_request(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"properties to read from {source} are {names}: name at least one, and each only once")
     columns = [str(column) for column in frame.columns]
-    for wanted in [material_column, *(prop.column or prop.name for prop in properties), *label_columns]:
+    given = [prop.column or prop.name for prop in properties] + [
+        each.unit_column for each in properties if each.unit_column
+    ]
+    for wanted in [material_column, *given, *label_columns]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)
             more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
             raise ValueError(f'{source} has no column "{wanted}": its columns are {", ".join(nearest)}{more}')
     units = sorted({check_unit(prop.unit) for prop in properties})
+    for prop in properties:
+        check_property_unit(prop.name, prop.unit)
     if max_spread is not None and len(units) > 1:
         raise ValueError(
             f"max_spread {max_spread:g} is in one unit, but the properties of {source} are in "

@@ -1,5 +1,6 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `study ...` and `law ...`."""
+"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `data`, `study` and `law`."""
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -20,6 +21,9 @@ one model
 several models, trained alike with other seeds
   predict MODEL MODEL ...    mean and standard deviation of their predictions
   calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
+
+data
+  data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
 
 many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
@@ -65,6 +69,16 @@ def main(words: list[str] | None = None) -> int:
         return 130
 
 
+_COMMANDS = {
+    "data": ("gnn_sim2real.data.command", "data_command"),
+    "study": ("gnn_sim2real.study.command", "study_command"),
+    "law": ("gnn_sim2real.scaling.command", "law_command"),
+    "calibrate": ("gnn_sim2real.uncertainty.command", "calibrate_command"),
+    "predict MODEL": ("gnn_sim2real.uncertainty.command", "predict_command"),
+}
+"""Where a command is; only its own module is imported. All others are Lightning's."""
+
+
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         sys.stdout.write(_HELP + "\n")
@@ -75,18 +89,12 @@ def _run(words: list[str]) -> int:
         sys.stdout.write(f"gnn-sim2real {__version__}\n")
         return 0
     require_own_datamodules()
-    if words[0] == "study":
-        from gnn_sim2real.study.command import study_command
-
-        return study_command(words[1:])
-    if words[0] == "law":
-        from gnn_sim2real.scaling.command import law_command
-
-        return law_command(words[1:])
-    if words[0] == "calibrate" or (words[0] == "predict" and words[1:] and not words[1].startswith("-")):
-        from gnn_sim2real.uncertainty.command import calibrate_command, predict_command
-
-        return calibrate_command(words[1:]) if words[0] == "calibrate" else predict_command(words[1:])
+    name = words[0]
+    if name == "predict" and words[1:] and not words[1].startswith("-"):
+        name = "predict MODEL"
+    if name in _COMMANDS:
+        module, function = _COMMANDS[name]
+        return int(getattr(importlib.import_module(module), function)(words[1:]))
     if words[0] not in ("fit", "validate", "test", "predict"):
         raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
     from gnn_sim2real.lightning_cli import Sim2RealCLI

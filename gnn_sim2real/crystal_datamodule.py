@@ -233,6 +233,6 @@ class CrystalDataModule(PropertyDataModule):
             return super().read_asked(path)
         entries = read_crystals(path)
         if self.representation == "structure":
-            return [Material(*entry) for entry in entries]
+            return [Material(each.name, each.crystal, each.reason) for each in entries]
         formula = get_featurizer("crystal").identity
         return [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]

@@ -15,3 +15,7 @@ class CacheDamagedError(ValueError):
 
 class TrainingDivergedError(ValueError):
     """A training whose loss is no longer a finite number."""
+
+
+class DownloadError(ConnectionError):
+    """A database cannot be reached, refuses, or gives something else than it should."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gnn_sim2real.errors import CacheDamagedError
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.graph import Graph
@@ -86,6 +88,32 @@ def open_or_build(
         whole = Path(parts) / "whole.safetensors"
         _build(materials, featurize, whole, Path(parts))
         return GraphStore.open(whole)
+
+
+def open_or_join(stores: Sequence[GraphStore], folder: Path | None = None) -> GraphStore:
+    """The graphs of several stores in one, from the cache, or joined and kept there.
+
+    Args:
+        stores: With the same kind of graphs.
+        folder: Where stores are kept; the user's cache folder unless given.
+
+    Returns:
+        The graphs of all, behind each other.
+    """
+    folder = folder or default_cache_folder() / "graphs"
+    digest = hashlib.sha256(STORE_FORMAT.encode())
+    for store in stores:
+        digest.update(store.content_hash.encode())
+    path = folder / f"{digest.hexdigest()[:32]}.safetensors"
+    first = np.cumsum([0, *(store.num_graphs for store in stores)])
+    rows = np.concatenate([store.graph_rows + start for store, start in zip(stores, first, strict=False)])
+    if path.exists():
+        try:
+            return GraphStore(GraphStore.open(path).tensors, rows)
+        except CacheDamagedError as error:
+            logger.warning("%s; it is built again", error)
+    write_joined(path, [store.tensors for store in stores])
+    return GraphStore(GraphStore.open(path).tensors, rows)
 
 
 def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Path) -> None:

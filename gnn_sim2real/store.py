@@ -61,6 +61,21 @@ class GraphStore:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def num_graphs(self) -> int:
+        """Number of graphs in the tensors, whichever of them are used here."""
+        return len(self._columns["node_pointer"]) - 1
+
+    @property
+    def graph_rows(self) -> NDArray[np.int64]:
+        """(num_materials,); where the graph of each material stands in the tensors, -1 where it has none."""
+        return self._rows
+
+    @property
+    def content_hash(self) -> str:
+        """Checksum of all tensors."""
+        return _checksum({name: [column] for name, column in self._columns.items()}, "")
+
     @classmethod
     def from_graphs(cls, graphs: Iterable[Graph]) -> "GraphStore":
         """Put graphs into memory, in their order."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".xlsx", ".parquet"})
+"""Kinds of tables that can be read."""
+
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
 
 
@@ -35,6 +38,7 @@ class Property:
         file_unit: The unit in the file; `unit` when None.
         lower: Values at or below are refused, in `unit`.
         upper: Values at or above are refused, in `unit`.
+        unit_column: Column with the unit of each row, where the rows have several; `file_unit` is then not read.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Property:
     file_unit: str | None = None
     lower: int | float | None = None
     upper: int | float | None = None
+    unit_column: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +147,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
     Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
 
     Args:
-        path: CSV or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz, .zip); or parquet.
+        path: CSV (with commas, or semicolons) or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz,
+            .zip); the first sheet of an .xlsx; or parquet.
         columns: Columns wanted; of a parquet file only these are read. All unless given.
 
     Raises:
@@ -156,10 +162,10 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
         raise FileNotFoundError(f"there is no file {path}: check the path")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSIONS]
     kind = suffixes[-1] if suffixes else "none"
-    if kind not in {".csv", ".tsv", ".jsonl", ".parquet"}:
+    if kind not in TABLE_SUFFIXES:
         raise ValueError(
             f"the suffix of {path} is {kind}: accepted are .csv, .tsv and .jsonl (each also with .gz, .bz2, "
-            ".xz or .zip) and .parquet; save a spreadsheet as CSV UTF-8"
+            ".xz or .zip), .xlsx and .parquet; save another spreadsheet as CSV UTF-8"
         )
     try:
         frame = _read_kind(path, kind, columns)
@@ -167,12 +173,36 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
         unicode = isinstance(error, UnicodeDecodeError)
         cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as {kind}: {cause}; mend it or save it anew") from error
-    first = 2 if kind in {".csv", ".tsv"} else 1
+    first = 2 if kind in {".csv", ".tsv", ".xlsx"} else 1
     frame.index = pandas.RangeIndex(first, first + len(frame), name="row")
     frame = frame.dropna(how="all")
     if frame.empty:
         raise ValueError(f"{path} holds no rows: a header and at least one row are needed")
     return frame
+
+
+def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
+    """Read the tables of one name in all folders below one, behind each other; rows are counted over all of them.
+
+    Args:
+        folder: Where to look.
+        name: Name of the files, e.g. `results.csv`.
+
+    Returns:
+        With the column `folder`, which says where each row comes from.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    import pandas
+
+    files = sorted(folder.rglob(name))
+    if not files:
+        raise ValueError(f"there is no {name} in {folder} or below it: check the path")
+    frames = [read_table(file).assign(folder=str(file.parent.relative_to(folder))) for file in files]
+    joined = pandas.concat(frames, ignore_index=True)
+    joined.index = pandas.RangeIndex(1, len(joined) + 1, name="row")
+    return joined
 
 
 def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.DataFrame":
@@ -182,11 +212,13 @@ def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.
         return pandas.read_parquet(path, columns=None if columns is None else list(columns))
     if kind == ".jsonl":
         return pandas.read_json(path, lines=True, dtype=False, precise_float=True, encoding="utf-8-sig")
+    if kind == ".xlsx":
+        return pandas.read_excel(path, keep_default_na=False, na_values=[""], engine="openpyxl")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)  # a row longer than the header
         return pandas.read_csv(
             path,
-            sep="," if kind == ".csv" else "\t",
+            sep=_separator(path) if kind == ".csv" else "\t",
             keep_default_na=False,
             na_values=[""],
             encoding="utf-8-sig",
@@ -194,6 +226,14 @@ def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.
             skip_blank_lines=False,  # they count in the row numbers
             low_memory=False,
         )
+
+
+def _separator(path: Path) -> str:
+    """A semicolon where the header has some and no comma: spreadsheets write such files where the comma is decimal."""
+    import pandas
+
+    columns = pandas.read_csv(path, nrows=0, encoding="utf-8-sig").columns
+    return ";" if len(columns) == 1 and ";" in str(columns[0]) else ","
 
 
 def count_reasons(quarantine: "pandas.DataFrame") -> str:

@@ -34,6 +34,38 @@ _QUANTITIES = {
     "time": ("ps", "s"),
     "ratio": ("dimensionless", "percent"),
 }
+# What a property of this name is measured in, wherever it comes from: the first unit of each gives the dimension.
+_PROPERTIES = {
+    "density": ("g/cm^3",),
+    "temperature": ("K",),
+    "band_gap": ("eV",),
+    "formation_energy": ("eV/atom", "kJ/mol"),
+    "formation_enthalpy": ("eV/atom", "kJ/mol"),
+    "energy_above_hull": ("eV/atom",),
+    "lattice_energy": ("eV/atom", "kJ/mol"),
+    "cohesive_energy": ("eV/atom", "kJ/mol"),
+    "thermal_conductivity": ("W/(m K)",),
+    "thermal_diffusivity": ("m^2/s",),
+    "thermal_expansion": ("1/K",),
+    "heat_capacity": ("J/(kg K)", "J/(mol K)"),
+    "modulus": ("GPa",),
+    "refractive_index": ("dimensionless",),
+    "dielectric_constant": ("dimensionless",),
+    "viscosity": ("Pa s",),
+    "solvation_free_energy": ("kcal/mol",),
+}
+_ALSO_CALLED = {
+    "tg": "temperature",
+    "tm": "temperature",
+    "glass_transition": "temperature",
+    "melting_point": "temperature",
+    "boiling_point": "temperature",
+    "gap": "band_gap",
+    "cp": "heat_capacity",
+    "cv": "heat_capacity",
+    "volume_expansion": "thermal_expansion",
+    "linear_expansion": "thermal_expansion",
+}
 _POWER = re.compile(r"(?<=[A-Za-zµÅ])(?:\^|\*\*)?(-?\d+)(?![A-Za-z0-9_.])")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -77,6 +109,53 @@ def convert(values: NDArray[np.float64], from_unit: str, to_unit: str) -> NDArra
     return np.asarray(quantity.to(target).magnitude, dtype=np.float64)
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit as in `check_unit`.
+
+    Args:
+        text: Any.
+    """
+    try:
+        _parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def same_quantity(first: str, second: str, but_for_atoms: bool = False) -> bool:
+    """Whether two units measure the same quantity.
+
+    Args:
+        first: A unit.
+        second: Another.
+        but_for_atoms: Whether an energy may pass for an energy per atom.
+
+    Raises:
+        ValueError: If one of them is not known.
+    """
+    ratio = _parse(first).dimensionality / _parse(second).dimensionality
+    return not ratio or (but_for_atoms and set(ratio) == {"[number_of_atoms]"})
+
+
+def check_property_unit(name: str, unit: str) -> None:
+    """Refuse a unit that a property of a known name cannot have, such as eV for a density or for an energy per atom.
+
+    Args:
+        name: For example `density`, `band_gap`, `bulk_modulus`, `debye_temperature`; other names have any unit.
+        unit: Its unit.
+
+    Raises:
+        ValueError: If the unit is not known, or measures another quantity.
+    """
+    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    called = _ALSO_CALLED.get(plain) or next((end for end in ("temperature", "modulus") if plain.endswith(end)), plain)
+    accepted = _PROPERTIES.get(called)
+    check_unit(unit)
+    if accepted is not None and not any(same_quantity(unit, each) for each in accepted):
+        units = "; or ".join(_accepted(each) for each in accepted)
+        raise ValueError(f'the property "{name}" is not measured in "{unit}": accepted are {units}')
+
+
 def format_unit(unit: str) -> str:
     """Spell a unit for a plot: `g/cm3` becomes `g/cm³`, `degC` becomes `°C`, `dimensionless` nothing.
 
@@ -105,6 +184,8 @@ def _registry() -> "UnitRegistry[Any]":
 @lru_cache(maxsize=256)
 def _parse(unit: str) -> "Unit":
     try:
+        if "//" in unit:  # pint would divide and round off
+            raise ValueError(unit)
         return _registry().Unit(unit)
     except Exception as error:  # pint lets many types through: AssertionError, TokenError, TypeError ...
         raise ValueError(

@@ -119,8 +119,8 @@ def test_columns_and_units_of_the_file_are_converted_before_the_bounds():
 
 
 def test_a_number_without_unit_is_refused_without_a_gap_in_the_sentence():
-    table = clean(frame_of(("a", 1.5), ("b", 0.5)), Property("density", "", lower=1.0))
-    assert reasons(table) == [(3, "b", "density", "outside (1, inf): 0.5")]
+    table = clean(frame_of(("a", 1.5), ("b", 0.5)), Property("swelling", "", column="density", lower=1.0))
+    assert reasons(table) == [(3, "b", "swelling", "outside (1, inf): 0.5")]
     assert "refused: 1 outside (1, inf)\n" in table.summary()
 
 
@@ -153,8 +153,8 @@ def test_max_spread_needs_one_unit():
         ([], r"properties to read from data.csv are \[\]: name at least one"),
         ([DENSITY, DENSITY], "and each only once"),
         (
-            [Property("density", "K", file_unit="g/cm3")],
-            'property "density" of data.csv: "g/cm3" does not convert to',
+            [Property("softening", "K", column="density", file_unit="g/cm3")],
+            'property "softening" of data.csv: "g/cm3" does not convert to',
         ),
         ([Property("density", "gcm")], 'unit "gcm" is not known'),
     ],
@@ -304,7 +304,8 @@ def test_row_numbers_stay_those_of_the_file(tmp_path):
         ("t.csv.xz", b"nonsense", "cannot be read as .csv"),
         ("t.csv.gz", gzip.compress(b"m,density\na,1\n" * 9000, mtime=0)[:60], "end-of-stream"),
         ("t.parquet", b"nonsense", "cannot be read as .parquet"),
-        ("t.xlsx", b"PK", "the suffix of .*t.xlsx is .xlsx: accepted are .csv"),
+        ("t.xls", b"PK", "the suffix of .*t.xls is .xls: accepted are .csv"),
+        ("t.xlsx", b"PK", "t.xlsx cannot be read as .xlsx: File is not a zip file"),
         ("table", b"m", "the suffix of .*table is none: accepted are"),
     ],
 )

@@ -33,7 +33,7 @@ LEVELS = (
         "scaling",
     ),
     ("graph", "tables"),
-    ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn"),
+    ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn", "databases"),
     (
         "loader",
         "library",
@@ -45,10 +45,12 @@ LEVELS = (
         "split_file",
         "grow_materials",
         "split_materials",
+        "headings",
+        "joined",
     ),
     ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
     ("datamodule",),
-    ("crystal_datamodule", "mixture_datamodule"),
+    ("crystal_datamodule", "mixture_datamodule", "snapshot_datamodule"),
     ("datasets", "tasks"),
     (
         "scaling.keys",
@@ -61,7 +63,7 @@ LEVELS = (
         "scaling.callback",
     ),
     ("lightning_cli",),
-    ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command"),
+    ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

@@ -6,37 +6,33 @@ Every reader either gives a crystal or says in one sentence why not; nothing is 
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
+from gnn_sim2real.featurize.crystal_objects import from_ase, from_block, from_dictionary, from_pymatgen
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.progress import track
-
-if TYPE_CHECKING:
-    from ase import Atoms
-    from pymatgen.core.structure import Structure
 
 ACCEPTED = (
     "a CIF, a POSCAR or CONTCAR, .extxyz or .xyz, an ASE .db, a .json of pymatgen structures, a .parquet with "
     f"{', '.join(CELL_COLUMNS)}, or a folder of such files"
 )
 
-_FULL = 1 - 1e-3
-"""Occupancies from here on are those of a site that is always there."""
-
 
 class Entry(NamedTuple):
-    """A crystal as read, or the reason why it cannot be."""
+    """A crystal as read, or the reason why it cannot be; with the values that the file holds of it."""
 
     name: str
     crystal: Crystal | None
     reason: str | None = None
+    values: Mapping[str, Any] = MappingProxyType({})
 
 
 def as_crystal(material: Any) -> Crystal:
@@ -53,11 +49,11 @@ def as_crystal(material: Any) -> Crystal:
     if isinstance(material, str):
         return _sole_crystal(read_cif(material))
     if isinstance(material, dict):
-        return _from_dictionary(material)
+        return from_dictionary(material)
     if hasattr(material, "is_ordered") and hasattr(material, "lattice"):
-        return _from_pymatgen(material)
+        return from_pymatgen(material)
     if hasattr(material, "get_scaled_positions"):
-        return _from_ase(material)
+        return from_ase(material)
     raise ValueError(
         f"a {type(material).__name__} is no crystal: accepted are a Crystal, a pymatgen Structure or its dictionary, "
         "an ASE Atoms and the text of a CIF"
@@ -128,80 +124,7 @@ def read_cif(text: str) -> list[Entry]:
     blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it holds no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    return [_attempt(block.name, lambda block=block: _from_block(block)) for block in blocks]  # type: ignore[misc]
-
-
-def _from_block(block: Any) -> Crystal:
-    import gemmi
-
-    small = gemmi.make_small_structure_from_block(block)
-    if not small.cell.is_crystal():
-        raise ValueError("it has no unit cell (_cell_length_a and so on)")
-    if small.spacegroup is None and not small.symops:
-        small.determine_and_set_spacegroup("S.H2N")
-        named = small.spacegroup_hm or small.spacegroup_hall or small.spacegroup_number
-        if small.spacegroup is None and named:
-            raise ValueError(f"its space group {named!r} is not known, and it lists no symmetry operations")
-        small.setup_cell_images()
-    for site in small.sites:
-        if site.occ < _FULL:
-            raise ValueError(f"it is disordered: site {site.label} has the occupancy {site.occ:g}; {_ORDERED_ONLY}")
-        if not site.element.atomic_number:
-            raise ValueError(f"site {site.label} is of no known element ({site.type_symbol or site.label})")
-    sites = small.get_all_unit_cell_sites()
-    numbers = np.array([site.element.atomic_number for site in sites], np.uint8)
-    fractional = np.array([site.fract.tolist() for site in sites], np.float64).reshape(-1, 3)
-    return Crystal(np.array(small.cell.orth.mat.tolist()).T, numbers, fractional)
-
-
-_ORDERED_ONLY = "only ordered crystals are accepted, so make an ordered approximant first"
-
-
-def _from_pymatgen(structure: "Structure") -> Crystal:
-    if not structure.is_ordered:
-        sites = [site.species_string for site in structure if not site.is_ordered]
-        raise ValueError(f"it is disordered: a site holds {sites[0]}; {_ORDERED_ONLY}")
-    return Crystal(
-        np.array(structure.lattice.matrix, np.float64),
-        _numbers([site.specie.symbol for site in structure]),
-        np.array(structure.frac_coords, np.float64).reshape(-1, 3),
-    )
-
-
-def _from_dictionary(content: dict[str, Any]) -> Crystal:
-    """From a pymatgen `Structure.as_dict`, without making the Structure."""
-    try:
-        lattice = np.array(content["lattice"]["matrix"], np.float64)
-        sites = content["sites"]
-        fractional = np.array([site["abc"] for site in sites], np.float64).reshape(-1, 3)
-        species = [site["species"] for site in sites]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"it is no pymatgen structure: {type(error).__name__} {error}") from error
-    for each in species:
-        if len(each) != 1 or each[0].get("occu", 1) < _FULL:
-            held = ", ".join(f"{part.get('element')} {part.get('occu', 1):g}" for part in each)
-            raise ValueError(f"it is disordered: a site holds {held or 'nothing'}; {_ORDERED_ONLY}")
-    return Crystal(lattice, _numbers([each[0]["element"] for each in species]), fractional)
-
-
-def _from_ase(atoms: "Atoms") -> Crystal:
-    if not atoms.pbc.all():
-        raise ValueError(f"it is periodic in {int(atoms.pbc.sum())} of 3 directions; a crystal is in all")
-    if not atoms.cell.rank == 3:
-        raise ValueError("it has no unit cell")
-    if any(len(parts) > 1 for parts in (atoms.info.get("occupancy") or {}).values()):
-        raise ValueError(f"it is disordered: its `occupancy` names several elements for a site; {_ORDERED_ONLY}")
-    return Crystal(
-        np.array(atoms.cell.array), atoms.numbers.astype(np.uint8), np.array(atoms.get_scaled_positions(wrap=False))
-    )
-
-
-def _numbers(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Atomic numbers; 0 for what is no element, such as pymatgen's dummy species."""
-    from pymatgen.core.periodic_table import Element
-
-    known = {symbol: Element(symbol).Z if Element.is_valid_symbol(symbol) else 0 for symbol in set(symbols)}
-    return np.array([known[symbol] for symbol in symbols], np.uint8)
+    return [_attempt(block.name, lambda block=block: from_block(block)) for block in blocks]  # type: ignore[misc]
 
 
 def _read_file(path: Path) -> list[Entry]:
@@ -245,7 +168,7 @@ def _read_cif_file(path: Path) -> Iterator[Entry]:
 def _read_poscar(path: Path) -> Iterator[Entry]:
     from pymatgen.io.vasp.inputs import Poscar
 
-    yield _attempt(path.name, lambda: _from_pymatgen(Poscar.from_str(path.read_text()).structure))
+    yield _attempt(path.name, lambda: from_pymatgen(Poscar.from_str(path.read_text()).structure))
 
 
 def _read_json(path: Path) -> Iterator[Entry]:
@@ -256,14 +179,18 @@ def _read_json(path: Path) -> Iterator[Entry]:
     for name, each in named:
         inner = each.get("structure", each) if isinstance(each, dict) else each
         text = str(each.get("material_id", name)) if isinstance(each, dict) else str(name)
-        yield _attempt(text, lambda inner=inner: as_crystal(inner))  # type: ignore[misc]
+        values = (
+            {} if inner is each or not isinstance(each, dict) else {k: v for k, v in each.items() if k != "structure"}
+        )
+        yield _attempt(text, lambda inner=inner: as_crystal(inner), values)  # type: ignore[misc]
 
 
 def _read_ase(path: Path) -> Iterator[Entry]:
     from ase.io import iread
 
     for number, atoms in enumerate(iread(path, index=":", format="extxyz"), start=1):
-        yield _attempt(str(number), lambda atoms=atoms: _from_ase(atoms))  # type: ignore[misc]
+        values = atoms.info | (atoms.calc.results if atoms.calc else {})
+        yield _attempt(str(number), lambda atoms=atoms: from_ase(atoms), values)  # type: ignore[misc]
 
 
 def _read_ase_database(path: Path) -> Iterator[Entry]:
@@ -271,7 +198,8 @@ def _read_ase_database(path: Path) -> Iterator[Entry]:
 
     with connect(path) as database:
         for row in database.select():
-            yield _attempt(str(row.id), lambda row=row: _from_ase(row.toatoms()))  # type: ignore[misc]
+            values = {key: row[key] for key in ("energy",) if key in row} | dict(row.data) | row.key_value_pairs
+            yield _attempt(str(row.id), lambda row=row: from_ase(row.toatoms()), values)  # type: ignore[misc]
 
 
 def _read_parquet(path: Path) -> Iterator[Entry]:
@@ -280,11 +208,11 @@ def _read_parquet(path: Path) -> Iterator[Entry]:
         yield _attempt(name, lambda row=row: crystals[row])  # type: ignore[misc]
 
 
-def _attempt(name: str, read: Callable[[], Crystal]) -> Entry:
+def _attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None) -> Entry:
     try:
-        return Entry(name, read())
+        return Entry(name, read(), None, values or {})
     except ValueError as error:
-        return Entry(name, None, str(error))
+        return Entry(name, None, str(error), values or {})
 
 
 def _sole_crystal(entries: list[Entry]) -> Crystal:

@@ -20,6 +20,9 @@ CELL_COLUMNS = ("a", "b", "c", "alpha", "beta", "gamma", "species", "frac_e8")
 """Columns of a table of cells: edges [angstrom], angles [degree], symbols separated by blanks, coordinates x 1e8."""
 
 _CHUNK = 8192
+_FEW_ROWS = 16384
+"""Row groups with more rows than this, and than 8 times those wanted, are not read for these alone: the whole table is
+read, and stays in memory."""
 
 
 class CrystalTable(Sequence[Any]):
@@ -116,10 +119,29 @@ class CrystalFile(Sequence[Any]):
     def __getitem__(self, index: slice) -> CrystalTable: ...
 
     def __getitem__(self, index: int | slice) -> Crystal | CrystalTable:
-        """One crystal, or several in flat arrays."""
-        if isinstance(index, slice):
-            return self.crystals.take(self._rows[index])
-        return self.crystals[int(self._rows[index])]
+        """One crystal, or several in flat arrays; of neighboring rows only their part of the file is read."""
+        if not isinstance(index, slice):
+            return self.crystals[int(self._rows[index])]
+        rows = self._rows[index]
+        group = np.searchsorted(self._group_ends, rows, side="right")
+        size, groups = np.diff(self._group_ends, prepend=0), np.unique(group)
+        if "crystals" in self.__dict__ or int(size[groups].sum()) > max(_FEW_ROWS, 8 * len(rows)) or not len(rows):
+            return self.crystals.take(rows)
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(self.path) as file:
+            some = crystals_of_columns(file.read_row_groups(groups.tolist(), columns=list(CELL_COLUMNS)))
+        first = np.zeros(len(size), np.int64)
+        first[groups] = np.cumsum(size[groups]) - size[groups]
+        return some.take(rows - (self._group_ends - size)[group] + first[group])
+
+    @cached_property
+    def _group_ends(self) -> NDArray[np.int64]:
+        """Row behind the last one of each row group of the file."""
+        import pyarrow.parquet
+
+        metadata = pyarrow.parquet.read_metadata(self.path)
+        return np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
 
     def take(self, rows: NDArray[np.int64]) -> "CrystalFile":
         """The crystals in these rows, still unread."""

@@ -1,0 +1,1 @@
+"""What data sets there are, getting them, and looking at one before it is used."""

@@ -1,0 +1,155 @@
+"""The parts of an unfinished download: small parquet files, and a state that says where to go on."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.databases.entries import TABLE_COLUMNS
+from gnn_sim2real.files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    import pyarrow
+
+PART_ROWS = 5000
+"""Rows that are kept in memory at most before a part is written."""
+
+PART_SECONDS = 60.0
+"""Seconds after which a part is written however few rows it has: a killed download loses no more."""
+
+
+class Parts:
+    """Rows that are written as they come.
+
+    The state is written after the part that it counts; a part that is not counted is written over.
+
+    Args:
+        folder: Where to; what is there is gone on with.
+        schema: Columns of the rows.
+    """
+
+    def __init__(self, folder: Path, schema: "pyarrow.Schema") -> None:
+        self.folder, self.schema = folder, schema
+        self._rows: list[dict[str, Any]] = []
+        self.state: dict[str, Any] = {}
+        if (file := folder / "state.json").exists():
+            try:
+                self.state = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError:
+                self.clear()
+            if any(not path.exists() for path in self.paths()):
+                self.clear()
+        self.state.setdefault("started", datetime.now(UTC).isoformat(timespec="seconds"))
+        self._written = time.monotonic()
+
+    def paths(self) -> list[Path]:
+        """The parts that are written, in order."""
+        return [self.folder / f"part-{number:06d}.parquet" for number in range(self.state.get("num_parts", 0))]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.state = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    def add(self, rows: list[dict[str, Any]], bookmark: dict[str, Any], num_matching: int | None) -> None:
+        """Take rows in; they are on disk once a part is full.
+
+        Args:
+            rows: The rows.
+            bookmark: Where to go on after them.
+            num_matching: How many the database counts in all.
+        """
+        self._rows += rows
+        self.state["bookmark"] = bookmark
+        if num_matching is not None:
+            self.state.setdefault("first_num_matching", num_matching)
+            self.state["num_matching"] = num_matching
+        if len(self._rows) >= PART_ROWS or time.monotonic() - self._written > PART_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in memory."""
+        if not self._rows:
+            return
+        import pyarrow
+        import pyarrow.parquet
+
+        table = pyarrow.Table.from_pylist(self._rows, schema=self.schema)
+        sink = pyarrow.BufferOutputStream()
+        pyarrow.parquet.write_table(table, sink, compression="zstd")
+        number = self.state.get("num_parts", 0)
+        write_atomically(self.folder / f"part-{number:06d}.parquet", sink.getvalue().to_pybytes())
+        self.state |= {"num_parts": number + 1, "num_rows": self.state.get("num_rows", 0) + len(self._rows)}
+        write_json(self.folder / "state.json", self.state)
+        self._rows, self._written = [], time.monotonic()
+
+    def finish(self) -> None:
+        """Note that there is nothing more to read."""
+        self.flush()
+        self.note(finished=True)
+
+    def note(self, **facts: Any) -> None:
+        """Keep something in the state.
+
+        Args:
+            facts: By name.
+        """
+        self.state |= facts
+        write_json(self.folder / "state.json", self.state)
+
+    def progress(self) -> str:
+        """Say how far the download is."""
+        count = self.state.get("num_rows", 0) + len(self._rows)
+        total = self.state.get("num_matching")
+        return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({count / total:.0%})"
+
+    def read_ids(self) -> Iterator["pyarrow.ChunkedArray"]:
+        """Names of the entries, part by part."""
+        import pyarrow.parquet
+
+        for path in self.paths():
+            yield pyarrow.parquet.read_table(path, columns=["material_id"])["material_id"]
+
+
+def row_schema(columns: tuple[str, ...]) -> "pyarrow.Schema":
+    """Types of the columns of a snapshot.
+
+    Args:
+        columns: Columns of the properties.
+    """
+    import pyarrow
+
+    types: dict[str, Any] = dict.fromkeys(TABLE_COLUMNS, pyarrow.float64())
+    types |= dict.fromkeys(("material_id", "reduced_formula", "species", "problem"), pyarrow.string())
+    types |= {"nsites": pyarrow.int32(), "frac_e8": pyarrow.list_(pyarrow.int32())}
+    return pyarrow.schema(types | dict.fromkeys(columns, pyarrow.float64()))
+
+
+def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
+    """Write all parts as one file, one at a time.
+
+    Args:
+        parts: The parts.
+        kept: Which of their rows are kept.
+        path: The file.
+
+    Returns:
+        Number of rows with a problem.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    start = num_problems = 0
+    with pyarrow.parquet.ParquetWriter(path, parts.schema, compression="zstd") as writer:
+        for part in parts.paths():
+            table = pyarrow.parquet.read_table(part)
+            table = table.filter(pyarrow.array(kept[start : (start := start + len(table))]))
+            num_problems += len(table) - table["problem"].null_count
+            writer.write_table(table)
+    return num_problems

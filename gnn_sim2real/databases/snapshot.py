@@ -1,0 +1,250 @@
+"""Snapshots: what a database gave to one query on one day, whole, as one parquet file that does not change any more.
+
+A download goes part by part into the folder `unfinished`, with a bookmark, so that it can be interrupted at any moment;
+one process downloads while others wait for it. The snapshot appears under its name once it is complete.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.databases.parts import Parts, join_parts, row_schema
+from gnn_sim2real.errors import DownloadError
+from gnn_sim2real.files import default_cache_folder, write_json
+
+if TYPE_CHECKING:
+    import pyarrow
+
+logger = logging.getLogger(__name__)
+
+_SAY_EVERY = 30.0
+"""Seconds between two lines on how far a download is."""
+
+
+class Batch(NamedTuple):
+    """Rows of a database, and where to go on.
+
+    Attributes:
+        rows: With `entries.TABLE_COLUMNS` and the columns of the properties.
+        bookmark: Plain types from which the source goes on after these rows; after the last, it reads nothing.
+        num_matching: How many rows there are in all, if the database says so.
+    """
+
+    rows: list[dict[str, Any]]
+    bookmark: dict[str, Any]
+    num_matching: int | None
+
+
+class Source(Protocol):
+    """A query to a database."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the database says of itself and of the fields wanted, in plain types; asked once, before all else."""
+
+    def describe(self) -> dict[str, Any]:
+        """What is asked, in plain types; names the snapshot."""
+
+    def read(self, bookmark: dict[str, Any] | None) -> Iterator[Batch]:
+        """Read batch after batch, from the beginning or from a bookmark."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A complete download.
+
+    Attributes:
+        path: Parquet file with `entries.TABLE_COLUMNS` and one column a property.
+        info: What was asked (`query`), what the database says of itself (`facts`), `date`, `num_entries`,
+            `num_matching` (what the database counted), `num_repeated`, `num_problems`, `sha256` and `size` of the file.
+    """
+
+    path: Path
+    info: dict[str, Any]
+
+    def describe(self) -> str:
+        """Say in a line what it is."""
+        counted = self.info["num_matching"]
+        count = "not counted by the database" if counted is None else f"{counted:,} counted by the database"
+        return (
+            f"snapshot of {self.info['date']}: {self.info['num_entries']:,} entries ({count}), "
+            f"SHA-256 {self.info['sha256'][:12]}, {self.path}"
+        )
+
+
+def snapshot_folder(name: str, source: Source) -> Path:
+    """Where the snapshots of a query are kept.
+
+    Args:
+        name: Of the database, for people.
+        source: The query.
+    """
+    key = hashlib.sha256(json.dumps(source.describe(), sort_keys=True).encode()).hexdigest()[:12]
+    plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)[:60]
+    return default_cache_folder() / "databases" / f"{plain}-{key}"
+
+
+def find_snapshots(folder: Path) -> list[Snapshot]:
+    """Complete snapshots of a query, the oldest first.
+
+    Args:
+        folder: From `snapshot_folder`.
+    """
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            info = json.loads(file.read_text(encoding="utf-8"))
+            if file.with_suffix(".parquet").stat().st_size == info["size"]:
+                found.append(Snapshot(file.with_suffix(".parquet"), info))
+                continue
+        except (OSError, ValueError, KeyError):
+            pass
+        logger.warning("%s is damaged and is left out; delete it and its parquet file", file)
+    return sorted(found, key=lambda each: str(each.info["taken"]))
+
+
+def get_snapshot(
+    folder: Path,
+    source: Source,
+    columns: tuple[str, ...],
+    date: str | None = None,
+    new: bool = False,
+    accept_incomplete: bool = False,
+) -> Snapshot:
+    """Take the newest snapshot of a query, or download one if there is none; an interrupted download goes on.
+
+    Args:
+        folder: From `snapshot_folder`.
+        source: The query.
+        columns: Columns of the properties.
+        date: Day of the snapshot wanted, e.g. 2026-11-21; it is never downloaded.
+        new: Whether to download although there is one.
+        accept_incomplete: Whether to take what the database gave although it counts more.
+
+    Raises:
+        DownloadError: If the database refuses, cannot be reached, or gave less than it counts.
+        ValueError: If there is no snapshot of this day.
+    """
+    present = find_snapshots(folder)
+    if date is not None:
+        wanted = [each for each in present if str(each.info["date"]).startswith(date)]
+        if not wanted:
+            days = ", ".join(str(each.info["date"]) for each in present) or "none"
+            raise ValueError(f"there is no snapshot of {date} in {folder}, but of these days: {days}")
+        return wanted[-1]
+    if present and not new:
+        return present[-1]
+    return _download(folder, source, columns, accept_incomplete, known=len(present))
+
+
+def _download(folder: Path, source: Source, columns: tuple[str, ...], accept_incomplete: bool, known: int) -> Snapshot:
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("another process downloads to %s; waiting for it", folder)
+        lock.acquire()
+    try:
+        present = find_snapshots(folder)
+        if len(present) > known:  # the other process has made it meanwhile
+            return present[-1]
+        parts = Parts(folder / "unfinished", row_schema(columns))
+        if parts.state.get("incomplete") and not accept_incomplete:
+            parts.clear()
+        if not parts.state.get("finished"):
+            _fill(parts, source)
+        return _finish(folder, parts, source, accept_incomplete)
+    finally:
+        lock.release()
+
+
+def _fill(parts: Parts, source: Source) -> None:
+    """Read what is still missing."""
+    state, said = parts.state, time.monotonic()
+    if "facts" not in state:
+        parts.note(facts=source.facts())
+    if state.get("num_rows"):
+        logger.info("going on after %s entries", f"{state['num_rows']:,}")
+    try:
+        for batch in source.read(state.get("bookmark")):
+            parts.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
+            if time.monotonic() - said > _SAY_EVERY:
+                said = time.monotonic()
+                logger.info("%s", parts.progress())
+    finally:
+        parts.flush()
+    parts.finish()
+
+
+def _finish(folder: Path, parts: Parts, source: Source, accept_incomplete: bool) -> Snapshot:
+    """Check the count and join the parts."""
+    state = parts.state
+    kept = first_of_each(parts.read_ids())
+    num_entries, matching = int(kept.sum()), state.get("num_matching")
+    wanted = matching
+    if (most := source.describe().get("max_entries")) is not None and matching is not None:
+        wanted = min(int(most), int(matching))
+    if wanted is not None and num_entries != wanted and not accept_incomplete:
+        changed = state.get("first_num_matching") != matching
+        parts.note(incomplete=True)
+        raise DownloadError(
+            f"the database counts {wanted:,} entries and gave {num_entries:,}"
+            + (f" (at first it counted {state['first_num_matching']:,}: it changed meanwhile)" if changed else "")
+            + "; run the same command again to read all pages anew, or set `accept_incomplete: true` to take these"
+        )
+    if not num_entries:
+        parts.note(incomplete=True)
+        raise DownloadError("no entry matches the query; check `filter`")
+    taken = datetime.now(UTC)
+    whole = folder / "unfinished" / "whole.parquet"
+    num_problems = join_parts(parts, kept, whole)
+    with whole.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    path = folder / f"{taken:%Y-%m-%d}-{sha256[:8]}.parquet"
+    info = {
+        "query": source.describe(),
+        "facts": state["facts"],
+        "date": f"{taken:%Y-%m-%d}",
+        "taken": taken.isoformat(),
+        "started": state["started"],
+        "num_entries": num_entries,
+        "num_matching": matching,
+        "num_repeated": int(len(kept) - num_entries),
+        "num_problems": num_problems,
+        "sha256": sha256,
+        "size": whole.stat().st_size,
+    }
+    whole.replace(path)
+    write_json(path.with_suffix(".json"), info)
+    shutil.rmtree(folder / "unfinished", ignore_errors=True)
+    snapshot = Snapshot(path, info)
+    logger.info("%s", snapshot.describe())
+    return snapshot
+
+
+def first_of_each(names: Iterator["pyarrow.ChunkedArray"]) -> NDArray[np.bool_]:
+    """Whether each name stands there for the first time; 8 bytes a name are kept in memory.
+
+    Args:
+        names: Names, column by column.
+    """
+    hashes = [
+        np.frombuffer(b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in each), "<u8")
+        for each in (column.to_pylist() for column in names)
+    ]
+    joined = np.concatenate([np.empty(0, np.uint64), *hashes])
+    first = np.zeros(len(joined), np.bool_)
+    first[np.unique(joined, return_index=True)[1]] = True
+    return first

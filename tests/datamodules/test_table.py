@@ -1,0 +1,296 @@
+"""A user's own table, in every form in which people keep one."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.db import connect
+from ase.io import write
+from crystals import CESIUM_CHLORIDE, COPPER, ROCK_SALT, SILICON, cell_row
+from pymatgen.core.structure import Structure
+
+from datamodules import CrystalFolder, PoLyInfo, PolymerTable, Table
+from datamodules.table import MaterialTable
+from gnn_sim2real.lightning_cli import Sim2RealCLI
+
+ROWS = [
+    {"PSMILES": "*CC(*)c1ccccc1", "Density [kg/m3]": 1050.0},
+    {"PSMILES": "*CCO*", "Density [kg/m3]": 1120.0},
+    {"PSMILES": "*COC*", "Density [kg/m3]": 1140.0},
+    {"PSMILES": "*CC*", "Density [kg/m3]": 950.0},
+    {"PSMILES": "nonsense", "Density [kg/m3]": 1.0},
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.delenv("GNN_SIM2REAL_DATA", raising=False)
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+
+
+def save(path, rows=ROWS):
+    frame = pd.DataFrame(rows)
+    match path.suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".tsv":
+            frame.to_csv(path, index=False, sep="\t")
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".jsonl":
+            frame.to_json(path, orient="records", lines=True)
+        case ".parquet":
+            frame.to_parquet(path)
+    return str(path)
+
+
+def values_of(data):
+    return dict(zip(data.table.materials, data.table.values[:, 0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".jsonl", ".parquet"])
+def test_polymers_in_every_kind_of_table(tmp_path, suffix):
+    data = Table(save(tmp_path / f"mine{suffix}"), "density", "g/cm3")
+    assert isinstance(data, MaterialTable)
+    assert data.kind == "repeat_unit"
+    assert values_of(data) == pytest.approx({"*CC(*)c1ccccc1": 1.05, "*CCO*": 1.13, "*CC*": 0.95})
+    row = data.table.materials.index("*CCO*")
+    assert (data.table.num_merged[row], data.table.spread[row, 0]) == (2, pytest.approx(0.01))
+    (refused,) = data.table.quarantine.itertuples()
+    assert refused.row == (5 if suffix in (".jsonl", ".parquet") else 6)
+    assert refused.reason.startswith("unreadable material")
+
+
+def test_semicolons_of_spreadsheets(tmp_path):
+    (tmp_path / "mine.csv").write_text("smiles;density\n*CC*;0.95\n*CCO*;1.12\n*CS*;1,2\n")
+    table = Table(str(tmp_path / "mine.csv"), "density", "g/cm3").table
+    assert table.values[:, 0].tolist() == pytest.approx([0.95, 1.12])
+    assert table.quarantine["reason"].tolist() == ["not a finite number: '1,2'"]
+
+
+def test_molecules_and_formulas_are_told_by_column_and_spelling(tmp_path):
+    save(tmp_path / "m.csv", [{"smiles": "CCO", "boiling_point": 351.0}, {"smiles": "OCC", "boiling_point": 352.0}])
+    molecules = Table(str(tmp_path / "m.csv"), "boiling_point", "K")
+    assert (molecules.kind, values_of(molecules)) == ("molecule", {"CCO": 351.5})
+    save(
+        tmp_path / "f.csv",
+        [{"formula": "Al2O3", "gap": 8.8}, {"formula": "Al4O6", "gap": 8.6}, {"formula": "Xx", "gap": 1}],
+    )
+    formulas = Table(str(tmp_path / "f.csv"), "band_gap", "eV", column="gap")
+    assert formulas.kind == "composition"
+    assert values_of(formulas) == pytest.approx({"Al2O3": 8.7})
+    assert len(formulas.store) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"unit": "eV"}, 'the property "density" is not measured in "eV": accepted are units of density such as g/cm'),
+        ({"unit": "gcc"}, 'unit "gcc" is not known'),
+        ({"property": "band_gap", "unit": "eV/atom"}, 'the property "band_gap" is not measured in "eV/atom"'),
+        (
+            {"property": "formation_energy", "unit": "eV"},
+            "accepted are units of energy per atom .* amount of substance",
+        ),
+        ({"property": "bulk_modulus", "unit": "g/cm3"}, "units of pressure or elastic modulus"),
+    ],
+)
+def test_a_unit_that_a_known_property_cannot_have(tmp_path, settings, said):
+    with pytest.raises(ValueError, match=said):
+        Table(**{"path": save(tmp_path / "mine.csv"), "property": "density", "unit": "g/cm3"} | settings)
+
+
+def test_headings_that_contradict(tmp_path):
+    path = save(tmp_path / "mine.csv")
+    with pytest.raises(ValueError, match=r"says kg/m3, `file_unit` is g/cm3: leave `file_unit` out"):
+        _ = Table(path, "density", "g/cm3", file_unit="g/cm3").table
+    save(tmp_path / "eV.csv", [{"smiles": "*CC*", "density (eV)": 1.0}])
+    with pytest.raises(ValueError, match=r"column 'density .eV.' of eV.csv: \"eV\" does not convert"):
+        _ = Table(str(tmp_path / "eV.csv"), "density", "g/cm3").table
+    with pytest.raises(
+        ValueError, match=r"no column for the property 'tg' .tg.: set `column` to one of PSMILES, Density"
+    ):
+        _ = Table(path, "tg", "K").table
+    save(tmp_path / "two.csv", [{"smiles": "*CC*", "density [g/cm3]": 1.0, "density (kg/m3)": 1000}])
+    with pytest.raises(ValueError, match=r"several columns for the property 'density'.*choose one by `column`"):
+        _ = Table(str(tmp_path / "two.csv"), "density", "g/cm3").table
+    save(tmp_path / "none.csv", [{"polymer": "*CC*", "density [g/cm3]": 1.0}])
+    with pytest.raises(
+        ValueError, match=r"no column for the materials .*: set `material_column` to one of polymer, density"
+    ):
+        _ = Table(str(tmp_path / "none.csv"), "density", "g/cm3").table
+
+
+def test_each_row_has_a_unit_of_its_own(tmp_path):
+    rows = [
+        ("*CC*", 0.95, "g/cm3"),
+        ("*CCO*", 1120, "kg/m^3"),
+        ("*CS*", 1.2, "eV"),
+        ("*CN*", 1.1, ""),
+        ("*CCS*", 1, "x"),
+    ]
+    save(tmp_path / "mine.csv", [dict(zip(("smiles", "density", "unit"), row, strict=True)) for row in rows])
+    table = Table(str(tmp_path / "mine.csv"), "density", "g/cm3", unit_column="unit").table
+    assert table.values[:, 0].tolist() == pytest.approx([0.95, 1.12])
+    reasons = dict(zip(table.quarantine["material"], table.quarantine["reason"], strict=True))
+    assert reasons["*CS*"].startswith('unusable unit: "eV" does not convert to "g/cm3"')
+    assert reasons["*CN*"] == "unusable unit: no unit: accepted are those of g/cm3"
+    assert reasons["*CCS*"].startswith('unusable unit: unit "x" is not known')
+
+
+CRYSTALS = {"NaCl": (ROCK_SALT, 8.5), "CsCl": (CESIUM_CHLORIDE, 8.3), "Si": (SILICON, 1.1), "Cu": (COPPER, 0.0)}
+
+
+def atoms_of(made):
+    return Atoms(numbers=made.atomic_number, cell=made.lattice, scaled_positions=made.fractional, pbc=True)
+
+
+def structure_of(made):
+    return Structure(made.lattice, made.atomic_number.tolist(), made.fractional)
+
+
+def crystal_values(data):
+    assert isinstance(data, CrystalFolder)
+    groups = data.table.groups
+    return dict(zip(groups, data.table.values[:, 0].tolist(), strict=True))
+
+
+WANTED = {name: gap for name, (_, gap) in CRYSTALS.items()}
+
+
+def test_extxyz_with_values_inside(tmp_path):
+    frames = []
+    for made, gap in CRYSTALS.values():
+        atoms = atoms_of(made)
+        atoms.info["band_gap"] = gap
+        atoms.calc = SinglePointCalculator(atoms, energy=-gap)
+        frames.append(atoms)
+    slab = atoms_of(COPPER)
+    slab.pbc, slab.info["band_gap"] = (True, True, False), 1.0
+    write(tmp_path / "all.extxyz", [*frames, slab])
+    data = Table(str(tmp_path / "all.extxyz"), "band_gap", "eV", validation_fraction=0)
+    assert crystal_values(data) == WANTED
+    (refused,) = data.table.quarantine.itertuples()
+    assert (refused.row, "periodic in 2 of 3 directions" in refused.reason) == (5, True)
+    energies = Table(str(tmp_path / "all.extxyz"), "energy", "eV")
+    assert crystal_values(energies) == {name: -gap for name, gap in WANTED.items()}
+    assert len(data.store) == 4
+
+
+def test_ase_database_with_values_inside(tmp_path):
+    with connect(tmp_path / "all.db") as database:
+        for made, gap in CRYSTALS.values():
+            database.write(atoms_of(made), band_gap=gap, data={"gap_meV": 1000 * gap})
+    assert crystal_values(Table(str(tmp_path / "all.db"), "band_gap", "eV")) == WANTED
+    data = Table(str(tmp_path / "all.db"), "band_gap", "eV", column="gap_meV", file_unit="meV")
+    assert crystal_values(data) == pytest.approx(WANTED)
+
+
+def test_json_and_parquet_with_values_inside(tmp_path):
+    records = [
+        {"material_id": name, "structure": structure_of(made).as_dict(), "band_gap": gap}
+        for name, (made, gap) in CRYSTALS.items()
+    ]
+    (tmp_path / "all.json").write_text(json.dumps(records))
+    assert crystal_values(Table(str(tmp_path / "all.json"), "band_gap", "eV")) == WANTED
+    rows = [cell_row(made, name) | {"band_gap": gap} for name, (made, gap) in CRYSTALS.items()]
+    pd.DataFrame(rows).to_parquet(tmp_path / "all.parquet")
+    assert crystal_values(Table(str(tmp_path / "all.parquet"), "band_gap", "eV")) == WANTED
+
+
+@pytest.mark.parametrize("table", ["id_prop.csv", "gaps.xlsx", "gaps.csv"])
+def test_a_folder_of_cifs_with_a_table(tmp_path, table):
+    for name, (made, _) in CRYSTALS.items():
+        structure_of(made).to(str(tmp_path / f"{name}.cif"))
+    (tmp_path / "broken.cif").write_text("data_broken\n")
+    rows = [*WANTED.items(), ("broken", 1.0), ("absent", 2.0)]
+    if table == "id_prop.csv":
+        (tmp_path / table).write_text("".join(f"{name},{gap}\n" for name, gap in rows))
+    else:
+        save(tmp_path / table, [{"file": f"{name}.cif", "Band gap (eV)": gap} for name, gap in rows])
+    data = Table(str(tmp_path), "band_gap", "eV", max_sites=10)
+    assert crystal_values(data) == WANTED
+    reasons = {row.material.split(".")[0]: row.reason for row in data.table.quarantine.itertuples()}
+    assert reasons["broken"].startswith("unreadable crystal: ")
+    assert reasons["absent"] == "no structure"
+
+
+def test_crystals_without_values(tmp_path):
+    structure_of(SILICON).to(str(tmp_path / "Si.cif"))
+    with pytest.raises(ValueError, match="holds crystals and no values: give a table"):
+        _ = Table(str(tmp_path), "band_gap", "eV").table
+
+
+@pytest.mark.parametrize("crystals", [False, True])
+def test_the_command_line_takes_settings_of_both(tmp_path, crystals):
+    path = save(tmp_path / "mine.csv")
+    if crystals:
+        write(tmp_path / "one.extxyz", atoms_of(SILICON))
+        path = str(tmp_path / "one.extxyz")
+    own = ["--data.cutoff", "5"] if crystals else ["--data.material", "repeat_unit"]
+    words = ["--data", "datamodules.Table", "--data.path", path, "--data.property", "density", "--data.unit", "g/cm3"]
+    encoder = ["--model", "gnn_sim2real.tasks.SourcePretraining", "--model.encoder", "gnn_sim2real.nn.GINE"]
+    cli = Sim2RealCLI([*words, *own, *encoder], run=False)
+    made = cli.parser.instantiate(cli.config).data
+    assert isinstance(made, CrystalFolder if crystals else MaterialTable)
+
+
+LONG = [
+    ("P010", "*CC*", "Density", "0.95", "g/cm3"),
+    ("P010", "*C*", "Density", "920", "kg/m3"),
+    ("P010", "*CCCC*", "Density", "0.93", "g/cm3"),
+    ("P010", "*CC*", "Glass transition temp.", "-110", "°C"),
+    ("P020", "*CC(*)c1ccccc1", "Density", "1.05", "g/cm3"),
+    ("P020", "*CC(*)c1ccccc1", "Glass transition temp.", "373", "K"),
+    ("P020", "*CC(*)c1ccccc1", "Density", "1.05-1.07", "g/cm3"),
+    ("P030", "*CC(*)C", "Density", "0.9", "S/cm"),
+]
+
+
+def test_polyinfo_one_row_a_measurement(tmp_path):
+    names = ("PID", "SMILES", "Property", "Value", "Unit")
+    path = save(tmp_path / "export.csv", [dict(zip(names, row, strict=True)) for row in LONG])
+    table = PoLyInfo(path, "density", "g/cm3").table
+    values = dict(zip(table.materials, table.values[:, 0], strict=True))
+    assert values == pytest.approx({"*CC*": 0.93, "*CC(*)c1ccccc1": 1.05})
+    row = table.materials.index("*CC*")
+    assert (table.num_merged[row], table.spread[row, 0]) == (3, pytest.approx(0.015))
+    reasons = {row.row: row.reason for row in table.quarantine.itertuples()}
+    assert reasons[8] == "not a finite number: '1.05-1.07'"
+    assert reasons[9].startswith('unusable unit: "S/cm" does not convert')
+    assert table.num_rows_read == 6
+    tg = PoLyInfo(path, "tg", "K").table
+    assert dict(zip(tg.materials, tg.values[:, 0], strict=True)) == pytest.approx(
+        {"*CC*": 163.15, "*CC(*)c1ccccc1": 373}
+    )
+    far = PoLyInfo(path, "density", "g/cm3", max_spread=0.01).table
+    assert far.materials == ["*CC(*)c1ccccc1"]
+    with pytest.raises(ValueError, match=r"no row of viscosity in column 'Property', but of Density, Glass transition"):
+        _ = PoLyInfo(path, "viscosity", "Pa s").table
+
+
+def test_polyinfo_one_column_a_property(tmp_path):
+    rows = [{"SMILES": "*CC*", "Glass transition temp. (°C)": -110, "Density": 0.95}]
+    path = save(tmp_path / "export.csv", rows)
+    assert PoLyInfo(path, "tg", "K").table.values[0, 0] == pytest.approx(163.15)
+    with pytest.raises(
+        ValueError, match="does not say the unit of column 'Density': set `file_unit`, or `unit_column`"
+    ):
+        _ = PoLyInfo(path, "density", "g/cm3").table
+    assert PoLyInfo(path, "density", "g/cm3", file_unit="g/cm3").table.values[0, 0] == 0.95
+
+
+@pytest.mark.realdata
+def test_polyinfo_as_table_and_as_polymer_table(real_data, monkeypatch):
+    monkeypatch.setenv("GNN_SIM2REAL_DATA", str(real_data))
+    file = real_data / "polymer/measured/density.csv"
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    given = PolymerTable("density", "density_g_cm3", "g/cm3", name="measured_density").table
+    found = Table(str(file), "density", "g/cm3", column="density_g_cm3").table
+    export = PoLyInfo(str(file), "density", "g/cm3", value="density_g_cm3", file_unit="g/cm3").table
+    assert given.fingerprint() == found.fingerprint() == export.fingerprint()
+    assert np.isfinite(given.values).all()
