@@ -103,10 +103,7 @@ def say_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None
     if plan.worth_of_measurement is not None:
         lines.append(f"  one more measurement is worth {_say(plan.worth_of_measurement, whole=True)} calculations")
     if plan.effective_data is not None:
-        lines.append(
-            "  effective data transferred: to a model without it, the source is worth "
-            f"{_say(plan.effective_data, whole=True, none='more measurements than any had')} measurements"
-        )
+        lines.append(f"  effective data transferred: {_say_effective(plan.effective_data)}")
     if plan.wanted is not None:
         lines.append(f"for an error of {plan.wanted.error:g}{tail}:")
         lines.append(f"  {_say_wanted(plan.wanted, plan.target_size, tail)}")
@@ -169,6 +166,14 @@ def _pair_lines(pair: Pair) -> list[str]:
     ]
 
 
+def _say_effective(worth: Quantity) -> str:
+    if worth.value is not None:
+        return f"the source is worth {_say(worth, whole=True)} measurements"
+    low = worth.interval.low
+    least = f"; the source is worth {low:,.0f} measurements at least" if math.isfinite(low) else ""
+    return f"no model from scratch was as good{least}"
+
+
 def _say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
     where = f" at {target_size:,.0f} measurements" if target_size else ""
     if wanted.source_size.value is None:
@@ -215,8 +220,8 @@ def _parameter_table(confidence: float) -> Table:
     return table
 
 
-def _say(quantity: Quantity, *, whole: bool = False, none: str = "endlessly many") -> str:
-    value = none if quantity.value is None else _number(quantity.value, whole)
+def _say(quantity: Quantity, *, whole: bool = False) -> str:
+    value = "endlessly many" if quantity.value is None else _number(quantity.value, whole)
     low, high = (_number(end, whole) for end in quantity.interval)
     return f"{value} [{low}, {high}]"
 
