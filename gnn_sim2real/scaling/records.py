@@ -12,7 +12,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -79,8 +78,8 @@ class Record:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-_READERS, _PORTION, _AHEAD = 4, 250, 20_000
-"""Threads that read records, files that a thread takes at once, and files that are read before one is parsed."""
+_USUAL_SIZE = 2**16
+"""Most records are shorter than this [bytes]."""
 
 _CELL_FIELDS = attrgetter(*(each.name for each in fields(Cell)))
 
@@ -134,9 +133,7 @@ def read_record(path: Path) -> Record:
     Raises:
         ValueError: If the file is no record, or one of a later format.
     """
-    return _parse(
-        str(path), _contents(str(path)), lambda content: Record(**content | {"cell": Cell(**content["cell"])})
-    )
+    return _read(str(path), _whole)
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -156,10 +153,8 @@ def read_results(folder: Path) -> list[Record]:
     Raises:
         ValueError: If one of them cannot be read.
     """
-    paths = _record_paths(folder)
     with _no_collection():
-        contents = zip(paths, _all_contents(paths), strict=True)
-        found = [_parse(*each, _result) for each in track(contents, "Reading records", total=len(paths))]
+        found = [_read(path, _result) for path in track(_record_paths(folder), "Reading records")]
         return sorted(found, key=_grid_order)
 
 
@@ -175,9 +170,9 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(path: str, text: bytes, make: Callable[[dict[str, Any]], Record]) -> Record:
+def _read(path: str, make: Callable[[dict[str, Any]], Record]) -> Record:
     try:
-        content = orjson.loads(text)
+        content = orjson.loads(_contents(path))
         number = content.pop("format")
         if number == RECORD_FORMAT:
             return make(content)
@@ -186,20 +181,12 @@ def _parse(path: str, text: bytes, make: Callable[[dict[str, Any]], Record]) -> 
     raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
 
 
-def _all_contents(paths: list[str]) -> Iterator[bytes]:
-    """The files one after the other; the next ones are fetched meanwhile, since a disk answers several at once."""
-    with ThreadPoolExecutor(_READERS) as pool:
-        for first in range(0, len(paths), _AHEAD):
-            portions = [paths[start : start + _PORTION] for start in range(first, first + _AHEAD, _PORTION)]
-            for contents in pool.map(lambda portion: [_contents(path) for path in portion], portions):
-                yield from contents
-
-
 def _contents(path: str) -> bytes:
     """A whole file; a million of them in half the time that a file object for each would take."""
     number = os.open(path, os.O_RDONLY)
     try:
-        return os.read(number, os.fstat(number).st_size)
+        text = os.read(number, _USUAL_SIZE)
+        return text if len(text) < _USUAL_SIZE else text + os.read(number, os.fstat(number).st_size)
     finally:
         os.close(number)
 
@@ -210,11 +197,18 @@ def _whole(content: dict[str, Any]) -> Record:
 
 def _result(content: dict[str, Any]) -> Record:
     # Words that a million records share are kept once.
-    cell: dict[str, Any] = {
-        name: sys.intern(value) if isinstance(value, str) else value for name, value in content["cell"].items()
-    }
-    name, unit = sys.intern(content["property"]), sys.intern(content["unit"])
-    return Record(content["key"], Cell(**cell), name, unit, content["metrics"], {})
+    word, cell = sys.intern, content["cell"]
+    made = Cell(
+        architecture=word(cell["architecture"]),
+        policy=word(cell["policy"]),
+        source_size=cell["source_size"],
+        source_level=word(cell["source_level"]),
+        target_size=cell["target_size"],
+        seed=cell["seed"],
+        split=cell["split"],
+        growth=word(cell.get("growth", "random")),
+    )
+    return Record(content["key"], made, word(content["property"]), word(content["unit"]), content["metrics"], {})
 
 
 def _record_paths(folder: Path) -> list[str]:
