@@ -3,8 +3,9 @@ from dataclasses import replace
 import jaxtyping
 import pytest
 import torch
-from batches import molecules, units
+from batches import batch_of, molecules, units
 
+from gnn_sim2real.featurize.repeat_unit import featurize_repeat_unit
 from gnn_sim2real.nn.readout import Readout, weighted_mean
 
 
@@ -39,7 +40,7 @@ def test_kinds(dtype):
 
 
 def test_half_precision_counts_beyond_256():
-    batch = units("*" + 1000 * "C" + "*")
+    batch = batch_of(featurize_repeat_unit("*" + 1000 * "C" + "*"))
     features = torch.full((1000, 2), 0.5, dtype=torch.bfloat16)
     for kind, expected in (("mean", 0.5), ("sum", 500.0)):
         output = Readout(kind, 2)(features, batch)
