@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.mixture_columns import MixtureColumns
@@ -61,7 +62,7 @@ class CosmoChi(_ChiPairs):
         return self.clean_mixtures(frame, _IN_FILE, [_CHI], file.name)
 
 
-class MeasuredChi(_ChiPairs):
+class MeasuredChi(_ChiPairs, MeasuredPairs):
     """1,190 measured chi, with the value of COSMO-RS at the same temperature beside them; `data_Chi.csv`, MIT.
 
     Orwoll and Arnold, Physical Properties of Polymers Handbook, 2nd ed. (2007), as collected by Aoki et al.,
@@ -77,16 +78,6 @@ class MeasuredChi(_ChiPairs):
     """
 
     sheets = (sheet("chi_measured", "polymer and solvent", 1190, {"chi": ""}, {}),)
-
-    def __init__(
-        self,
-        path: str | None = None,
-        simulated_path: str | None = None,
-        require_simulated: bool = False,
-        **settings: Any,
-    ) -> None:
-        super().__init__(**settings)
-        self.path, self.simulated_path, self.require_simulated = path, simulated_path, require_simulated
 
     def load_table(self) -> CleanTable:
         """Read the measured pairs, and look up their simulated values."""

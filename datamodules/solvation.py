@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.mixture_columns import MixtureColumns
@@ -11,7 +12,14 @@ _ENERGY = Property("solvation_free_energy", "kcal/mol", column="dg_solv_kcal_mol
 _COLUMNS = MixtureColumns(["solute", "solvent"])
 
 
-class CosmoSolvation(MixtureDataModule):
+class _SolvationPairs(MixtureDataModule):
+    """What both data sets share: the roles, and the columns that spell a pair."""
+
+    roles = ("solute", "solvent")
+    asked_columns = _COLUMNS
+
+
+class CosmoSolvation(_SolvationPairs):
     """270,933 pairs of 10,929 solutes and 284 solvents by COSMO-RS, a part of CombiSolv-QM.
 
     Vermeire and Green, Chem. Eng. J. 418, 129307 (2021), doi 10.1016/j.cej.2021.129307.
@@ -20,9 +28,6 @@ class CosmoSolvation(MixtureDataModule):
         path: Your own copy of `cosmo_rs.csv`; else it is looked for below GNN_SIM2REAL_DATA.
         settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
     """
-
-    roles = ("solute", "solvent")
-    asked_columns = _COLUMNS
 
     sheets = (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
 
@@ -36,7 +41,7 @@ class CosmoSolvation(MixtureDataModule):
         return self.clean_mixtures(read_table(file), _COLUMNS, [_ENERGY], file.name)
 
 
-class MeasuredSolvation(MixtureDataModule):
+class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
     """8,691 measured pairs, CombiSolv-Exp, with the value of COSMO-RS beside those that have one.
 
     Vermeire and Green, Chem. Eng. J. 418, 129307 (2021), doi 10.1016/j.cej.2021.129307.
@@ -49,20 +54,7 @@ class MeasuredSolvation(MixtureDataModule):
         settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
     """
 
-    roles = ("solute", "solvent")
-    asked_columns = _COLUMNS
-
     sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)
-
-    def __init__(
-        self,
-        path: str | None = None,
-        simulated_path: str | None = None,
-        require_simulated: bool = False,
-        **settings: Any,
-    ) -> None:
-        super().__init__(**settings)
-        self.path, self.simulated_path, self.require_simulated = path, simulated_path, require_simulated
 
     def load_table(self) -> CleanTable:
         """Read the measured pairs, and look up their simulated values."""

@@ -1,6 +1,6 @@
 """Names of the ways in which measurements are used; light, since whoever only reads records imports it too."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 Policy = Literal["none", "encoder", "gradual", "l2_start", "difference", "affine"]
 """How a pretrained model is fine-tuned.
@@ -14,6 +14,8 @@ Policy = Literal["none", "encoder", "gradual", "l2_start", "difference", "affine
   material, with a fresh head;
 * ``affine``: likewise, of the measured value from a straight line through the simulated one.
 """
+
+FINE_TUNING_POLICIES: tuple[str, ...] = get_args(Policy)
 
 NEED_PRETRAINED: tuple[Policy, ...] = ("encoder", "gradual", "l2_start")
 """Policies without a meaning from scratch."""

@@ -11,7 +11,7 @@ import numpy as np
 from gnn_sim2real.featurize.chain import build_chain
 from gnn_sim2real.featurize.descriptors import atom_contributions
 from gnn_sim2real.featurize.mixture import is_repeat_unit
-from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit, read_molecule
+from gnn_sim2real.featurize.repeat_unit import chain_graph, molecule_graph, read_molecule
 from gnn_sim2real.graph import Graph
 
 
@@ -26,7 +26,7 @@ def describe_repeat_unit(psmiles: str) -> Graph:
     """
     chain = build_chain(psmiles)
     shares = atom_contributions(chain.mol, chain.atoms)
-    return replace(featurize_repeat_unit(psmiles), atom_descriptors=shares.astype(np.float32))
+    return replace(chain_graph(chain), atom_descriptors=shares.astype(np.float32))
 
 
 def describe_molecule(smiles: str) -> Graph:
@@ -40,7 +40,7 @@ def describe_molecule(smiles: str) -> Graph:
     """
     mol = read_molecule(smiles)
     shares = atom_contributions(mol, range(mol.GetNumAtoms()))
-    return replace(featurize_molecule(smiles), atom_descriptors=shares.astype(np.float32))
+    return replace(molecule_graph(mol), atom_descriptors=shares.astype(np.float32))
 
 
 def describe_component(spelling: str) -> Graph:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from rdkit import Chem
 
-from gnn_sim2real.featurize.chain import build_chain, read_smiles, sanitize
+from gnn_sim2real.featurize.chain import Chain, build_chain, read_smiles, sanitize
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
 
 FEATURIZER_VERSION = 1
@@ -51,7 +51,15 @@ def featurize_repeat_unit(psmiles: str) -> Graph:
     Raises:
         ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
     """
-    chain = build_chain(psmiles)
+    return chain_graph(build_chain(psmiles))
+
+
+def chain_graph(chain: Chain) -> Graph:
+    """The graph of an endless chain, see `featurize_repeat_unit`.
+
+    Args:
+        chain: From `build_chain`.
+    """
     first, last = chain.backbone[0], chain.backbone[-1]
     pairs, codes = _read_bonds(chain.mol, chain.bonds)
     _, crossing_codes = _read_bonds(chain.mol, [chain.crossing])
@@ -70,7 +78,15 @@ def featurize_molecule(smiles: str) -> Graph:
     Raises:
         ValueError: If the text is empty, no SMILES, or has a `*`.
     """
-    mol = read_molecule(smiles)
+    return molecule_graph(read_molecule(smiles))
+
+
+def molecule_graph(mol: Chem.Mol) -> Graph:
+    """The graph of a molecule, see `featurize_molecule`.
+
+    Args:
+        mol: From `read_molecule`.
+    """
     pairs, codes = _read_bonds(mol, range(mol.GetNumBonds()))
     return _build_graph(mol, range(mol.GetNumAtoms()), pairs, codes, crosses_cell=False)
 

@@ -10,11 +10,11 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.compare import Models, compare_laws
 from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.learning_curves import (
-    FINE_TUNING,
     Grid,
     LearningCurves,
     curve_name,
@@ -92,7 +92,7 @@ def _options(command: str, words: list[str]) -> Namespace:
     parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
     policies = "policies of a study, separated by commas; all ways of fine-tuning unless given"
-    parser.add_argument("--policy", type=str, default=",".join(FINE_TUNING), help=policies)
+    parser.add_argument("--policy", type=str, default=",".join(FINE_TUNING_POLICIES), help=policies)
     parser.add_argument("--architecture", type=str | None, default=None, help="the only architecture to take")
     parser.add_argument("--target-size", type=int | None, default=None, help="the only target size to take")
     parser.add_argument("--draws", type=int, default=1000, help="number of draws of the bootstrap")

@@ -53,6 +53,15 @@ class Estimate:
     num_repeats: int
 
 
+def say_growth(growth: str) -> str:
+    """What a name of a model ends in where its source did not grow at random.
+
+    Args:
+        growth: How it grew.
+    """
+    return f", grown by {growth}" if growth != "random" else ""
+
+
 def curve_of(record: Record) -> CurveLabel:
     """The curve on which a record lies."""
     cell = record.cell

@@ -120,10 +120,7 @@ class ScalingLaw:
             ValueError: If a size is below 1 or not finite.
         """
         sizes = check_sizes(source_sizes)
-        row = sizes.reshape(1, -1)
-        ends = np.stack([np.quantile(drawn.predict(row), tails(self.confidence), axis=0) for drawn in self.draws])
-        center = self.fit.predict(row)[0]
-        low, high = np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
+        low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
         return low.reshape(sizes.shape), high.reshape(sizes.shape)
 
     def describe(self, unit: str = "") -> str:
@@ -172,6 +169,23 @@ class ScalingLaw:
 def tails(confidence: float) -> tuple[float, float]:
     """The quantiles that leave out half of what is left on each side."""
     return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
+
+
+def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Interval of a law at each point, over the draws of all forms; it holds the law itself.
+
+    Args:
+        fit: The law.
+        draws: Laws of the draws, a set for each form.
+        points: Sizes, shape ``(num_variables, num_points)``.
+        confidence: Nominal coverage.
+
+    Returns:
+        Lower and upper ends, shape ``(num_points,)``.
+    """
+    ends = np.stack([np.quantile(drawn.predict(points), tails(confidence), axis=0) for drawn in draws])
+    center = fit.predict(points)[0]
+    return np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
 
 
 def quote(value: float, interval: Interval) -> str:

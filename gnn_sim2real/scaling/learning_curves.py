@@ -8,20 +8,18 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.policies import Policy
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.compare import Models
-from gnn_sim2real.scaling.curves import CurveLabel, group_curves, independent_curves, level_sizes
+from gnn_sim2real.scaling.curves import CurveLabel, group_curves, independent_curves, level_sizes, say_growth
 from gnn_sim2real.scaling.effective_data import FromScratch
 from gnn_sim2real.scaling.forms import Floats
 from gnn_sim2real.scaling.records import Record, read_errors, read_results
 from gnn_sim2real.study.published import read_published
 
-FINE_TUNING: tuple[str, ...] = get_args(Policy)
 _NEEDED = ("source_size", "error")
 _COLUMNS = (*_NEEDED, "target_size", "seed", "architecture", "weight")
 
@@ -66,7 +64,7 @@ def read_learning_curves(
     path: Path,
     *,
     metric: str = "mae",
-    policies: Collection[str] = FINE_TUNING,
+    policies: Collection[str] = FINE_TUNING_POLICIES,
     architecture: str | None = None,
     target_size: int | None = None,
 ) -> LearningCurves:
@@ -259,4 +257,4 @@ def model_name(architecture: str, policy: str, growth: str = "random") -> str:
         growth: How the source grew.
     """
     words = "fine-tuned" if policy == "none" else policy.replace("_", " ")
-    return f"{architecture} {words}".strip() + (f", grown by {growth}" if growth != "random" else "")
+    return f"{architecture} {words}".strip() + say_growth(growth)

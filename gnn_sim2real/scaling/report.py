@@ -22,6 +22,7 @@ from gnn_sim2real.scaling.curves import (
     independent_curves,
     level_sizes,
     paired_gain,
+    say_growth,
 )
 
 MIN_TEST_FOR_R2 = 20
@@ -164,8 +165,8 @@ def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
 
 
 def _name(label: CurveLabel) -> str:
-    growth = f", grown by {label.growth}" if label.growth != "random" else ""
-    return f"{label.architecture} {_WORDS.get(label.policy, label.policy.replace('_', ' '))}{growth}".strip()
+    words = _WORDS.get(label.policy, label.policy.replace("_", " "))
+    return f"{label.architecture} {words}".strip() + say_growth(label.growth)
 
 
 def write_report(

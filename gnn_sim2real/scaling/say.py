@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.scaling.choose import Trial
 from gnn_sim2real.scaling.compare import Comparison, Pair
 from gnn_sim2real.scaling.inversion import Quantity
 from gnn_sim2real.scaling.law import Interval, ScalingLaw
@@ -31,9 +29,7 @@ def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
     """
     unit = format_unit(unit)
     sizes = f"{law.num_sizes} sizes from {law.smallest_size:,.0f} to {law.largest_size:,.0f}"
-    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
-    console.print(f"E(n) = {law.formula}   (form {law.form!r})", markup=False)
-    table = _parameter_table(law.confidence)
+    table = _begin_law(name, law, "E(n)", sizes, console)
     table.add_column("by profile", justify="right")
     rows = [
         ("alpha", law.decay_rate, law.decay_rate_interval, law.decay_rate_profile, law.decay_rate_identified),
@@ -52,9 +48,7 @@ def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
         value = float(law.predict(factor * law.largest_size))
         label = f"E at n = {factor * law.largest_size:,.0f}"
         table.add_row(label, _number(value), escape(_ends(Interval(float(low), float(high)))), "")
-    _print_table(table, console)
-    _say_fit(law.residual_log_rmse, law.chance_of_misfit, law.notes, console)
-    _say_trials(law.trials, console)
+    _end_law(table, law, console)
 
 
 def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> None:
@@ -68,9 +62,7 @@ def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> 
     """
     unit = format_unit(unit)
     sizes = f"{len(law.source_sizes)} source and {len(law.target_sizes)} target sizes"
-    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
-    console.print(f"E(n, m) = {law.formula}   (form {law.form!r})", markup=False)
-    table = _parameter_table(law.confidence)
+    table = _begin_law(name, law, "E(n, m)", sizes, console)
     rows = [
         ("alpha", law.decay_rate, law.decay_rate_interval),
         ("beta", law.target_rate, law.target_rate_interval),
@@ -81,9 +73,7 @@ def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> 
         rows.append((f"L{_unit(unit)}", law.limit, law.limit_interval))
     for label, value, interval in rows:
         table.add_row(escape(label), _number(value), escape(_ends(interval)))
-    _print_table(table, console)
-    _say_fit(law.residual_log_rmse, law.chance_of_misfit, law.notes, console)
-    _say_trials(law.trials, console)
+    _end_law(table, law, console)
 
 
 def say_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None:
@@ -187,17 +177,27 @@ def _say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
     return text
 
 
-def _say_fit(residual: float, chance: float, notes: Iterable[str], console: Console) -> None:
+def _begin_law(name: str, law: ScalingLaw | ScalingSurface, errors: str, sizes: str, console: Console) -> Table:
+    """Print name and form; make the table of the parameters."""
+    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
+    console.print(f"{errors} = {law.formula}   (form {law.form!r})", markup=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column(f"{100 * law.confidence:g} % interval", justify="right", no_wrap=True)
+    return table
+
+
+def _end_law(table: Table, law: ScalingLaw | ScalingSurface, console: Console) -> None:
+    """Print the parameters, how well the law fits, and how each form did in the choice."""
+    _print_table(table, console)
     console.print(
-        f"fit: the law misses the mean errors by {100 * residual:.2g} % (root mean square); chance would do so or "
-        f"worse in {100 * chance:.0f} % of the draws"
+        f"fit: the law misses the mean errors by {100 * law.residual_log_rmse:.2g} % (root mean square); chance would "
+        f"do so or worse in {100 * law.chance_of_misfit:.0f} % of the draws"
     )
-    for note in notes:
+    for note in law.notes:
         console.print(note, markup=False)
-
-
-def _say_trials(trials: Iterable[Trial], console: Console) -> None:
-    for trial in trials:
+    for trial in law.trials:
         error = (
             "" if trial.extrapolation_error is None else f"forecast off by {100 * trial.extrapolation_error:.2g} %, "
         )
@@ -210,14 +210,6 @@ def _print_table(table: Table, console: Console) -> None:
     console.width = max(width, console.measure(table, options=console.options.update(width=300)).maximum)
     console.print(table)
     console.width = width
-
-
-def _parameter_table(confidence: float) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column(f"{100 * confidence:g} % interval", justify="right", no_wrap=True)
-    return table
 
 
 def _say(quantity: Quantity, *, whole: bool = False) -> str:

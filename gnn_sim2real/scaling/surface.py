@@ -18,7 +18,7 @@ from gnn_sim2real.scaling.choose import SPARE_SIZES, Trial, choose_form
 from gnn_sim2real.scaling.fit import MIN_SIZES, check_draws, find_form, intervals_of
 from gnn_sim2real.scaling.forms import POWER_LIMIT, RATE_BOUNDS, SURFACE_FORMS, Floats
 from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_form, doubts_of_rate
-from gnn_sim2real.scaling.law import Interval, quote, tails
+from gnn_sim2real.scaling.law import Interval, quote, span, tails
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 from gnn_sim2real.scaling.profile import profile_rate
 from gnn_sim2real.scaling.table import check_sizes, material_moves, tabulate
@@ -108,9 +108,7 @@ class ScalingSurface:
             ValueError: If a size is below 1 or not finite.
         """
         points, shape = _points(source_sizes, target_sizes)
-        ends = np.stack([np.quantile(drawn.predict(points), tails(self.confidence), axis=0) for drawn in self.draws])
-        center = self.fit.predict(points)[0]
-        low, high = np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
+        low, high = span(self.fit, self.draws, points, self.confidence)
         return low.reshape(shape), high.reshape(shape)
 
     def at_target_size(self, target_size: float) -> tuple[Fits, tuple[Fits, ...]]:

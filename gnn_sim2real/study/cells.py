@@ -13,13 +13,13 @@ from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.lightning_cli import plain
 from gnn_sim2real.logs import quiet_tasks
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.scaling.records import provenance, write_record
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.study.memory import ReleaseMemory
 from gnn_sim2real.study.resolve import Job, Resolver
 from gnn_sim2real.study.resume import EpochCheckpoint

@@ -17,10 +17,10 @@ from rich.table import Table
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.logs import quiet_lightning, quiet_tasks
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.config import RunOptions, StudyConfig
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
 from gnn_sim2real.study.resolve import Job, Resolver

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gnn_sim2real.baselines import BaselineName
 from gnn_sim2real.growth import GrowBy
-from gnn_sim2real.policies import NEED_PRETRAINED, Policy
+from gnn_sim2real.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
 
-FINE_TUNING_POLICIES: tuple[str, ...] = get_args(Policy)
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
 """Baselines that use a pretrained model; the others need none."""
 

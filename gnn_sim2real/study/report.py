@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.scaling.curves import Results
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.scaling.curves import Results, say_growth
 from gnn_sim2real.scaling.records import Record, read_record, read_results
 from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 
@@ -108,7 +108,7 @@ def model_name(row: dict[str, Any]) -> str:
         row: Of the summary.
     """
     policy, architecture = str(row["policy"]), str(row["architecture"])
-    growth = f", grown by {row['growth']}" if row["growth"] != "random" else ""
+    growth = say_growth(str(row["growth"]))
     if policy == "none":
         return f"{architecture}, fine-tuned{growth}" if row.get("source_size", 1) else architecture
     name = policy.replace("_", " ")

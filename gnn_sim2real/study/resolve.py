@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.keys import Canonical, canonical
 from gnn_sim2real.scaling.records import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import FINE_TUNING_POLICIES, SOURCE_BASELINES, Point
+from gnn_sim2real.study.grid import SOURCE_BASELINES, Point
 from gnn_sim2real.study.stage import Stage
 
 Value = TypeVar("Value")

@@ -1,0 +1,26 @@
+"""What measured pairs that were simulated as well have in common."""
+
+from typing import Any
+
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
+
+
+class MeasuredPairs(MixtureDataModule):
+    """Measured pairs, with the table of the simulated ones.
+
+    Args:
+        path: Your own copy of the measured table; else it is looked for below GNN_SIM2REAL_DATA.
+        simulated_path: The same for the simulated one.
+        require_simulated: Whether pairs without a simulated value are put aside.
+        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        simulated_path: str | None = None,
+        require_simulated: bool = False,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.path, self.simulated_path, self.require_simulated = path, simulated_path, require_simulated
