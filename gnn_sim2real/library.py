@@ -112,7 +112,11 @@ def save_model(model: TrainedModel, folder: Path) -> None:
     """Write a model as a folder; a half-written one is never taken for whole, since its JSON comes last."""
     from safetensors.torch import save
 
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
+    # Cloned, as safetensors refuses two names of one tensor, which SchNet's layers have.
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.network.state_dict().items()
+    }
     write_atomically(folder / WEIGHTS_FILE, save(weights))
     description = {
         "format": MODEL_FORMAT,

@@ -8,8 +8,10 @@ import pytest
 import torch
 from tiny import CHAINS, TinyPolymers, density, fit, gine, trained_model
 
+from gnn_sim2real import nn
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.library import load_model, save_model
+from gnn_sim2real.library import TrainedModel, load_model, save_model
+from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.tasks import SourcePretraining
 
 
@@ -43,6 +45,21 @@ def test_a_stored_model_gives_the_same_answers(trained, folder):
     assert (found.names, found.units) == (("density", "mass"), ("g/cm3", "g/mol"))
     assert loaded.card == model.card
     assert found.values.shape == (len(CHAINS), 2)
+
+
+ENCODERS = [each for each in vars(nn).values() if isinstance(each, type) and issubclass(each, nn.Encoder)]
+
+
+@pytest.mark.parametrize(
+    "encoder", [each for each in ENCODERS if each is not nn.Encoder], ids=lambda each: each.__name__
+)
+def test_every_architecture_can_be_stored(trained, tmp_path, encoder):
+    inner = [gine()] if encoder in (nn.Blend, nn.Pair) else []
+    network = nn.PropertyModel(encoder(*inner), [PropertySpec("density", "g/cm3")]).eval()
+    save_model(TrainedModel(network, trained[1].featurizer, {}), tmp_path / "model")
+    found = load_model(tmp_path / "model").network
+    assert found.describe() == network.describe()
+    torch.testing.assert_close(found.state_dict(), network.state_dict(), rtol=0, atol=0)
 
 
 def test_a_lightning_checkpoint_is_the_same_model(trained, folder, tmp_path):
