@@ -55,6 +55,7 @@ LEVELS = (
     (
         "scaling.keys",
         "scaling.records",
+        "scaling.results",
         "scaling.curves",
         "scaling.plot",
         "scaling.law_figure",

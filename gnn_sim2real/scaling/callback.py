@@ -14,7 +14,7 @@ from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.keys import Canonical, numbers_only, record_key
-from gnn_sim2real.scaling.records import Cell, Record, provenance, read_results, write_record
+from gnn_sim2real.scaling.records import Cell, Record, provenance, write_record
 from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 
@@ -145,9 +145,10 @@ def log_law(folder: Path, record: Record, target: Logger) -> None:
     """
     from gnn_sim2real.scaling.curves import Results, curve_of
     from gnn_sim2real.scaling.report import draw_figure
+    from gnn_sim2real.scaling.results import read_results
 
-    records = [other for other in read_results(folder) if other.property == record.property]
-    results = Results(records)
+    table = read_results(folder)
+    results = Results(table[table["property"] == record.property])
     law = results.laws.get(curve_of(record))
     if law is None:
         return

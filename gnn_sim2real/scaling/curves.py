@@ -1,11 +1,16 @@
-"""From records to curves: means over repeats, fitted laws, and gains paired over the same test sets."""
+"""From results to curves: means over repeats, fitted laws, and gains paired over the same test sets."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import t
 
 from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
@@ -34,6 +39,9 @@ class CurveLabel:
     def __str__(self) -> str:
         name = self.policy if self.policy != "none" else "fine-tuned"
         return f"{self.architecture} {name}, m = {self.target_size}".strip()
+
+
+_CURVE = [each.name for each in fields(CurveLabel)]
 
 
 @dataclass(frozen=True)
@@ -65,47 +73,52 @@ def say_growth(growth: str) -> str:
 def curve_of(record: Record) -> CurveLabel:
     """The curve on which a record lies."""
     cell = record.cell
-    return _label(cell.target_size, cell.architecture, cell.policy, cell.growth)
+    return CurveLabel(cell.target_size, cell.architecture, cell.policy, cell.growth)
 
 
-@cache
-def _label(target_size: int, architecture: str, policy: str, growth: str) -> CurveLabel:
-    """A label, made once for all records of a curve."""
-    return CurveLabel(target_size, architecture, policy, growth)
+def group_curves(results: pd.DataFrame) -> dict[CurveLabel, pd.DataFrame]:
+    """Results with a source, by curve; from scratch (source size 0) is a reference, never a point of a curve.
+
+    Args:
+        results: From `gnn_sim2real.scaling.results`.
+    """
+    return {CurveLabel(*names): found for names, found in _groups(results[results["source_size"] > 0], _CURVE)}
 
 
-def group_curves(records: Iterable[Record]) -> dict[CurveLabel, list[Record]]:
-    """Records with a source, by curve; from scratch (source size 0) is a reference, never a point of a curve."""
-    curves: dict[CurveLabel, list[Record]] = {}
-    for record in records:
-        if record.cell.source_size > 0:
-            curves.setdefault(curve_of(record), []).append(record)
-    return dict(sorted(curves.items()))
+def group_points(results: pd.DataFrame) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
+    """Results of each grid point, by curve and level of the source size.
+
+    Args:
+        results: From `gnn_sim2real.scaling.results`.
+    """
+    grouped = _groups(results, [*_CURVE, "source_level"])
+    return {(CurveLabel(*names[:-1]), names[-1]): found for names, found in grouped}
+
+
+def _groups(results: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    return iter(results.groupby(names, observed=True))
 
 
 class Results:
-    """The records of a study, grouped and fitted once for all that shows them.
+    """The results of a study, grouped and fitted once for all that shows them.
 
     Args:
-        records: Records of one property.
+        table: Results of one property, from `gnn_sim2real.scaling.results`.
         metric: Error of the curves.
     """
 
-    def __init__(self, records: list[Record], metric: str = "mae") -> None:
-        self.records, self.metric = records, metric
+    def __init__(self, table: pd.DataFrame, metric: str = "mae") -> None:
+        self.table, self.metric = table, metric
 
     @cached_property
-    def points(self) -> dict[tuple[CurveLabel, str], list[Record]]:
-        """Records of each grid point, by curve and level of the source size."""
-        points: dict[tuple[CurveLabel, str], list[Record]] = {}
-        for record in self.records:
-            points.setdefault((curve_of(record), record.cell.source_level), []).append(record)
-        return points
+    def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
+        """See `group_points`."""
+        return group_points(self.table)
 
     @cached_property
-    def curves(self) -> dict[CurveLabel, list[Record]]:
+    def curves(self) -> dict[CurveLabel, pd.DataFrame]:
         """See `group_curves`."""
-        return group_curves(self.records)
+        return group_curves(self.table)
 
     @cached_property
     def laws(self) -> dict[CurveLabel, ScalingLaw]:
@@ -113,79 +126,93 @@ class Results:
         return fit_curves(self.curves, self.metric)
 
 
-def level_sizes(records: Iterable[Record]) -> dict[str, int]:
-    """Number of source materials of each level; "all" is the mean over splits, which differ by a few."""
-    sizes: dict[str, list[int]] = {}
-    for record in records:
-        sizes.setdefault(record.cell.source_level, []).append(record.cell.source_size)
-    return {level: round(fmean(found)) for level, found in sizes.items()}
+def level_sizes(results: pd.DataFrame) -> dict[str, int]:
+    """Number of source materials of each level; "all" is the mean over splits, which differ by a few.
+
+    Args:
+        results: Of one curve or one grid point.
+    """
+    means = results.groupby("source_level", observed=True)["source_size"].mean()
+    return {str(level): round(mean) for level, mean in means.items()}
 
 
-def fit_curves(curves: Mapping[CurveLabel, list[Record]], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
+def source_sizes(results: pd.DataFrame) -> NDArray[np.float64]:
+    """Source size of each model of a curve, where "all" is one size, see `level_sizes`.
+
+    Args:
+        results: Of one curve.
+    """
+    sizes = level_sizes(results)
+    return np.array([sizes[level] for level in results["source_level"]], dtype=float)
+
+
+def fit_curves(curves: Mapping[CurveLabel, pd.DataFrame], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
     """Fit a law to each curve that has enough sizes; the others are left out.
 
     Args:
         curves: From `group_curves`.
         metric: Error to fit.
     """
-    laws = {}
-    for label, records in curves.items():
-        sizes = level_sizes(records)
-        if len(set(sizes.values())) < MIN_SIZES:
-            continue
-        laws[label] = fit_scaling_law(
-            [sizes[record.cell.source_level] for record in records],
-            [record.metrics[metric] for record in records],
-            curves=independent_curves(records),
-            confidence=CONFIDENCE,
+    return {
+        label: fit_scaling_law(
+            source_sizes(found), found[metric], curves=independent_curves(found), confidence=CONFIDENCE
         )
-    return laws
+        for label, found in curves.items()
+        if len(set(level_sizes(found).values())) >= MIN_SIZES
+    }
 
 
-def independent_curves(records: list[Record]) -> list[str]:
-    """The curve of each record, as far as curves are independent.
+def independent_curves(results: pd.DataFrame) -> list[str]:
+    """The curve of each model, as far as curves are independent.
 
     Seeds of one split share its test part and are averaged into one curve; where there is a single split, each seed is
     a curve, and the intervals say nothing of another test part.
+
+    Args:
+        results: Of one curve.
     """
-    if len({record.cell.split for record in records}) > 1:
-        return [f"split {record.cell.split}" for record in records]
-    return [f"seed {record.cell.seed}" for record in records]
+    kind = "split" if results["split"].nunique() > 1 else "seed"
+    numbers, which = np.unique(results[kind], return_inverse=True)
+    names = np.array([f"{kind} {number}" for number in numbers], dtype=object)
+    return list(names[which])
 
 
-def estimate(values: Mapping[tuple[int, int], float]) -> Estimate:
+def estimate(values: pd.Series[float]) -> Estimate:
     """Mean over repeats; its interval is Student's over the means of the splits, or over seeds if there is one split.
 
     Args:
         values: By split and seed.
     """
-    mean = fmean(values.values())
-    splits: dict[int, list[float]] = {}
-    for (split, _), value in values.items():
-        splits.setdefault(split, []).append(value)
-    units = [fmean(found) for found in splits.values()] if len(splits) > 1 else list(values.values())
+    mean = fmean(values)
+    of_splits = values.groupby(level="split")
+    units = of_splits.mean() if of_splits.ngroups > 1 else values
     if len(units) < 2:
         return Estimate(mean, float("nan"), float("nan"), len(values))
     half = float(t.ppf(0.5 + CONFIDENCE / 2, len(units) - 1) * np.std(units, ddof=1) / np.sqrt(len(units)))
     return Estimate(mean, mean - half, mean + half, len(values))
 
 
-def by_repeat(records: Iterable[Record], metric: str) -> dict[tuple[int, int], float]:
-    """Metric of records of one grid point, by split and seed."""
-    return {(record.cell.split, record.cell.seed): record.metrics[metric] for record in records}
+def by_repeat(results: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """Metric of one grid point, by split and seed.
+
+    Args:
+        results: Of the grid point.
+        metric: Its column.
+    """
+    values = results.set_index(["split", "seed"])[metric]
+    return values[~values.index.duplicated(keep="last")]
 
 
-def paired_gain(better: Iterable[Record], baseline: Iterable[Record], metric: str) -> Estimate | None:
+def paired_gain(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Estimate | None:
     """How much lower the error of one is than another's, on the same splits and seeds.
 
     Args:
-        better: Records of one grid point.
-        baseline: Records of the other.
+        better: Results of one grid point.
+        baseline: Results of the other.
         metric: The error.
 
     Returns:
         The mean difference baseline - better, or None where they share no repeat.
     """
-    first, second = by_repeat(better, metric), by_repeat(baseline, metric)
-    shared = first.keys() & second.keys()
-    return estimate({repeat: second[repeat] - first[repeat] for repeat in shared}) if shared else None
+    both = pd.concat([by_repeat(better, metric), by_repeat(baseline, metric)], axis=1, join="inner", keys=["a", "b"])
+    return estimate(both["b"] - both["a"]) if len(both) else None

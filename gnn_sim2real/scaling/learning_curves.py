@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import math
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.compare import Models
-from gnn_sim2real.scaling.curves import CurveLabel, group_curves, independent_curves, level_sizes, say_growth
+from gnn_sim2real.scaling.curves import CurveLabel, group_curves, independent_curves, say_growth, source_sizes
 from gnn_sim2real.scaling.effective_data import FromScratch
 from gnn_sim2real.scaling.forms import Floats
-from gnn_sim2real.scaling.records import Record, read_errors, read_results
+from gnn_sim2real.scaling.records import Cell, Record, read_errors
+from gnn_sim2real.scaling.results import read_results, tabulate_records
 from gnn_sim2real.study.published import read_published
 
 _NEEDED = ("source_size", "error")
@@ -82,82 +85,69 @@ def read_learning_curves(
         ValueError: If there is nothing there, or it is something else.
     """
     if path.suffix == ".csv":
-        records, weights, quantity, unit = *_read_csv(path), "error", ""
+        results, quantity, unit = _read_csv(path), "error", ""
         metric, policies = "error", ("",)
     else:
-        records, weights = _read_study(path), None
+        results = _read_study(path)
         if metric not in METRICS or metric == "r2":
             raise ValueError(f"metric must be an error that falls to zero: mae, rmse or mae_nonzero; got {metric!r}")
-        quantity, unit = f"{metric.upper()} of {records[0].property.replace('_', ' ')}", records[0].unit
-        found = {record.cell.policy for record in records}
+        first = results.iloc[0]
+        quantity, unit = f"{metric.upper()} of {first['property'].replace('_', ' ')}", first["unit"]
+        found = {*results["policy"]}
         if not found & {*policies}:
             raise ValueError(f"{path} has no policy {', '.join(policies)}; it has {', '.join(sorted(found))}")
-    kept = [
-        (record, weight)
-        for record, weight in zip(records, weights or [1.0] * len(records), strict=True)
-        if (record.cell.policy in policies or _is_scratch(record))
-        and architecture in (None, record.cell.architecture)
-        and target_size in (None, record.cell.target_size)
-        and metric in record.metrics
-    ]
-    if not kept:
+    kept = results["policy"].isin([*policies]) | _is_scratch(results)
+    for name, wanted in (("architecture", architecture), ("target_size", target_size)):
+        if wanted is not None:
+            kept &= results[name] == wanted
+    chosen = results[kept].dropna(subset=[metric]) if metric in results else results[:0]
+    if not len(chosen):
         raise ValueError(f"{path} has no {metric} of this architecture and target size")
-    weight_of = {record.key: weight for record, weight in kept} if weights else None
     folder = _records_folder(path) if path.is_dir() else None
-    chosen = [record for record, _ in kept]
-    curves = {label: _models(found, metric, weight_of, folder) for label, found in group_curves(chosen).items()}
-    return LearningCurves(path.stem, quantity, unit, curves, _grids(chosen, metric, weight_of, folder))
+    curves = {label: _models(found, metric, folder) for label, found in group_curves(chosen).items()}
+    return LearningCurves(path.stem, quantity, unit, curves, _grids(chosen, metric, folder))
 
 
-def _grids(
-    records: Sequence[Record], metric: str, weights: dict[str, float] | None, folder: Path | None
-) -> dict[tuple[str, str, str], Grid]:
-    groups: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:
-        if record.cell.source_size > 0:
-            name = (record.cell.architecture, record.cell.policy, record.cell.growth)
-            groups.setdefault(name, []).append(record)
-    grids = {}
-    for name, found in sorted(groups.items()):
-        rest = [record for record in records if _is_scratch(record) and record.cell.architecture == name[0]]
-        scratch = FromScratch(
-            [record.cell.target_size for record in rest],
-            [record.metrics[metric] for record in rest],
-            independent_curves(rest),
-        )
-        models = _models(found, metric, weights, folder)
-        targets = np.array([record.cell.target_size for record in found], dtype=float)
-        has_curve = len({record.cell.target_size for record in rest}) > 1
+def _grids(results: pd.DataFrame, metric: str, folder: Path | None) -> dict[tuple[str, str, str], Grid]:
+    grids: dict[tuple[str, str, str], Grid] = {}
+    all_scratch = results[_is_scratch(results)]
+    with_source = results[results["source_size"] > 0]
+    name: Any  # of the columns' words
+    for name, found in with_source.groupby(["architecture", "policy", "growth"], observed=True):
+        rest = all_scratch[all_scratch["architecture"] == name[0]]
+        scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
+        models = _models(found, metric, folder)
         grids[name] = Grid(
-            np.asarray(models.source_sizes, dtype=float), targets, models, scratch if has_curve else None
+            np.asarray(models.source_sizes, dtype=float),
+            found["target_size"].to_numpy(dtype=float),
+            models,
+            scratch if rest["target_size"].nunique() > 1 else None,
         )
     return grids
 
 
-def _is_scratch(record: Record) -> bool:
-    """Whether a record is of direct learning, the reference of every policy; that of a CSV file has no policy."""
-    return record.cell.source_size == 0 and record.cell.policy in ("none", "")
+def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
+    """Which results are of direct learning, the reference of every policy; that of a CSV file has no policy."""
+    return (results["source_size"] == 0) & results["policy"].isin(["none", ""])
 
 
-def _models(records: Sequence[Record], metric: str, weights: dict[str, float] | None, folder: Path | None) -> Models:
-    found = list(records)
-    sizes = level_sizes(found)
+def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
     return Models(
-        [sizes[record.cell.source_level] for record in found],
-        [record.metrics[metric] for record in found],
-        independent_curves(found),
-        None if weights is None else [weights[record.key] for record in found],
-        _material_errors(found, folder) if folder and metric in ("mae", "rmse") else None,
+        source_sizes(results),
+        results[metric].to_numpy(),
+        independent_curves(results),
+        results["weight"].to_numpy() if "weight" in results else None,
+        _material_errors(results, folder) if folder and metric in ("mae", "rmse") else None,
     )
 
 
-def _material_errors(records: Sequence[Record], folder: Path) -> Floats | None:
+def _material_errors(results: pd.DataFrame, folder: Path) -> Floats | None:
     """Errors on each test material, where all models were tested on the same ones; None where they were not."""
-    if len({record.cell.split for record in records}) > 1:
+    if results["split"].nunique() > 1:
         return None
-    if not all((folder / f"{record.key}.errors.json").exists() for record in records):
+    if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
         return None
-    errors = [read_errors(folder, record.key) for record in records]
+    errors = [read_errors(folder, key) for key in results["key"]]
     if not errors or any(each.keys() != errors[0].keys() for each in errors):
         return None
     return np.array([[each[material] for material in errors[0]] for each in errors])
@@ -167,21 +157,19 @@ def _records_folder(path: Path) -> Path:
     return path / "records" if (path / "records").is_dir() else path
 
 
-def _read_study(path: Path) -> list[Record]:
+def _read_study(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise ValueError(f"there is no {path}; give a CSV file, the folder of a study or its published JSON")
-    records = read_results(_records_folder(path)) if path.is_dir() else read_published(path)
-    if not records:
+    results = read_results(_records_folder(path)) if path.is_dir() else tabulate_records(read_published(path))
+    if not len(results):
         raise ValueError(f"{path} has no records yet; `gnn-sim2real study run` writes them")
-    if len({(record.property, record.unit) for record in records}) > 1:
+    if len(results[["property", "unit"]].drop_duplicates()) > 1:
         raise ValueError(f"{path} has records of several properties; a law is of one")
-    return records
+    return results
 
 
-def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
-    """Rows as records without a file, and their weights."""
-    from gnn_sim2real.scaling.records import Cell
-
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Rows as results, and their weights, if it has any."""
     if not path.exists():
         raise ValueError(f"there is no file {path}")
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -194,7 +182,7 @@ def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
                 f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
                 f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}"
             )
-        records, weights, repeats = [], [], dict[tuple[str, ...], int]()
+        records, weights, repeats = [], dict[str, float](), dict[tuple[str, ...], int]()
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             size = _number(row, "source_size", where, least=0.0)
@@ -212,11 +200,13 @@ def _read_csv(path: Path) -> tuple[list[Record], list[float] | None]:
                 split=0,
             )
             error = _number(row, "error", where)
-            records.append(Record(f"{reader.line_num}", cell, "error", "", {"error": error}, {}))
-            weights.append(_number(row, "weight", where) if row.get("weight") else 1.0)
+            key = f"{reader.line_num}"
+            records.append(Record(key, cell, "error", "", {"error": error}, {}))
+            weights[key] = _number(row, "weight", where) if row.get("weight") else 1.0
     if not records:
         raise ValueError(f"{path} has no rows")
-    return records, weights if "weight" in names else None
+    results = tabulate_records(records)
+    return results.assign(weight=results["key"].map(weights)) if "weight" in names else results
 
 
 def _as_number(seed: str) -> int:

@@ -4,25 +4,20 @@ This is a contract. A record's file name is the hash of what determines its numb
 counted twice, and runs started separately meet in one folder. Later versions of the package read old records.
 """
 
-import gc
 import json
 import os
 import platform
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from gnn_sim2real.files import write_json
-from gnn_sim2real.progress import track
 
 RECORD_FORMAT = 1
 _PACKAGES = ("gnn-sim2real", "torch", "torch-geometric", "lightning", "rdkit", "scikit-learn", "numpy")
@@ -81,7 +76,7 @@ class Record:
 _USUAL_SIZE = 2**16
 """Most records are shorter than this [bytes]."""
 
-_CELL_FIELDS = attrgetter(*(each.name for each in fields(Cell)))
+Made = TypeVar("Made")
 
 
 def provenance(seconds: float) -> dict[str, Any]:
@@ -133,44 +128,28 @@ def read_record(path: Path) -> Record:
     Raises:
         ValueError: If the file is no record, or one of a later format.
     """
-    return _read(str(path), _whole)
+    return read_content(str(path), _whole)
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Read all records of a folder, sorted by grid point.
+    """Read all records of a folder, sorted by grid point; `results.read_results` is for many of them.
 
     Raises:
         ValueError: If one of them cannot be read.
     """
-    return sorted((read_record(Path(path)) for path in _record_paths(folder)), key=_grid_order)
+    return sorted((read_record(Path(path)) for path in record_paths(folder)), key=_grid_order)
 
 
-def read_results(folder: Path) -> list[Record]:
-    """Read all records of a folder without `data`, `details` and `provenance`: what curves and laws are made of.
+def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
+    """Read one record as plain types.
 
-    A million of them take a fraction of the memory that whole ones would.
+    Args:
+        path: Its file.
+        make: What to make of them.
 
     Raises:
-        ValueError: If one of them cannot be read.
+        ValueError: If the file is no record, or one of a later format.
     """
-    with _no_collection():
-        found = [_read(path, _result) for path in track(_record_paths(folder), "Reading records")]
-        return sorted(found, key=_grid_order)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Spares the garbage collector from walking again and again through a growing list: a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _read(path: str, make: Callable[[dict[str, Any]], Record]) -> Record:
     try:
         content = orjson.loads(_contents(path))
         number = content.pop("format")
@@ -195,23 +174,8 @@ def _whole(content: dict[str, Any]) -> Record:
     return Record(**content | {"cell": Cell(**content["cell"])})
 
 
-def _result(content: dict[str, Any]) -> Record:
-    # Words that a million records share are kept once.
-    word, cell = sys.intern, content["cell"]
-    made = Cell(
-        architecture=word(cell["architecture"]),
-        policy=word(cell["policy"]),
-        source_size=cell["source_size"],
-        source_level=word(cell["source_level"]),
-        target_size=cell["target_size"],
-        seed=cell["seed"],
-        split=cell["split"],
-        growth=word(cell.get("growth", "random")),
-    )
-    return Record(content["key"], made, word(content["property"]), word(content["unit"]), content["metrics"], {})
-
-
-def _record_paths(folder: Path) -> list[str]:
+def record_paths(folder: Path) -> list[str]:
+    """Files of the records of a folder, in no order; none if there is no folder."""
     try:
         with os.scandir(folder) as entries:
             return [entry.path for entry in entries if entry.name.endswith(".json") and entry.name.count(".") == 1]
@@ -220,7 +184,7 @@ def _record_paths(folder: Path) -> list[str]:
 
 
 def _grid_order(record: Record) -> tuple[Any, ...]:
-    return *_CELL_FIELDS(record.cell), record.key
+    return *astuple(record.cell), record.key
 
 
 def read_errors(folder: Path, key: str) -> dict[str, float]:

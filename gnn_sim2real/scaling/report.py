@@ -23,6 +23,7 @@ from gnn_sim2real.scaling.curves import (
     level_sizes,
     paired_gain,
     say_growth,
+    source_sizes,
 )
 
 MIN_TEST_FOR_R2 = 20
@@ -33,7 +34,7 @@ def summarize(results: Results) -> dict[str, Any]:
     """All numbers of a study, in plain types.
 
     Args:
-        results: The records of one property.
+        results: The results of one property.
 
     Returns:
         `rows` (one a grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`.
@@ -41,17 +42,17 @@ def summarize(results: Results) -> dict[str, Any]:
     Raises:
         ValueError: If there is no record, or they are of several properties.
     """
-    properties = {(record.property, record.unit) for record in results.records}
+    properties = results.table[["property", "unit"]].drop_duplicates()
     if len(properties) != 1:
-        found = ", ".join(sorted(name for name, _ in properties)) or "none at all"
+        found = ", ".join(sorted(properties["property"])) or "none at all"
         raise ValueError(f"a report needs records of one measured property, found {found}")
-    ((name, unit),) = properties
+    name, unit = properties.iloc[0]
     return {
         "property": name,
         "unit": unit,
         "metric": results.metric,
         "confidence": CONFIDENCE,
-        "num_records": len(results.records),
+        "num_records": len(results.table),
         "rows": _rows(results),
         "laws": [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()],
         "gains": _gains(results),
@@ -65,13 +66,13 @@ def _rows(results: Results) -> list[dict[str, Any]]:
             "source_level": level,
             "source_size": level_sizes(found)[level],
         }
-        row["num_test"] = fmean(record.metrics["num_test"] for record in found)
-        row["num_splits"] = len({record.cell.split for record in found})
-        row["num_seeds"] = len({record.cell.seed for record in found})
+        row["num_test"] = fmean(found["num_test"])
+        row["num_splits"] = found["split"].nunique()
+        row["num_seeds"] = found["seed"].nunique()
         for metric in METRICS:
             # The R2 of a handful of test materials says nothing.
             enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
-            if enough and all(metric in record.metrics for record in found):
+            if enough and metric in found and found[metric].notna().all():
                 row[metric] = _plain(estimate(by_repeat(found, metric)))
         rows.append(row)
     return sorted(rows, key=itemgetter("target_size", "architecture", "policy", "growth", "source_size"))
@@ -123,7 +124,7 @@ def draw_figure(results: Results, path: Path, title: str = "") -> Path:
     """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
 
     Args:
-        results: The records of one property.
+        results: The results of one property.
         path: The picture.
         title: Heading.
 
@@ -136,10 +137,10 @@ def draw_figure(results: Results, path: Path, title: str = "") -> Path:
     curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
     references: dict[int, dict[str, Reference]] = {size: {} for size in curves}
     for label in sorted(grouped, key=_rank):
-        found, sizes = grouped[label], level_sizes(grouped[label])
+        found = grouped[label]
         curves[label.target_size][_name(label)] = Curve(
-            source_sizes=np.array([sizes[record.cell.source_level] for record in found], float),
-            errors=np.array([record.metrics[metric] for record in found]),
+            source_sizes=source_sizes(found),
+            errors=found[metric].to_numpy(),
             repeats=np.array(independent_curves(found)),
             law=None if label.policy in BASELINES else results.laws.get(label),
             is_baseline=label.policy in BASELINES,
@@ -148,12 +149,13 @@ def draw_figure(results: Results, path: Path, title: str = "") -> Path:
         if level == "0" and label.policy != "simulated_value" and label.target_size in curves:
             name = f"{label.architecture} from scratch".strip() if label.policy == "none" else _name(label)
             # the geometric mean, as for the points of the curves
-            error = float(np.exp(np.mean(np.log([record.metrics[metric] for record in found]))))
+            error = float(np.exp(np.log(found[metric]).mean()))
             references[label.target_size][name] = Reference(error, like=_name(label))
+    first = results.table.iloc[0]
     return plot_scaling_curves(
         [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
-        quantity=f"test {metric.upper()} of {results.records[0].property.replace('_', ' ')}",
-        unit=results.records[0].unit,
+        quantity=f"test {metric.upper()} of {first['property'].replace('_', ' ')}",
+        unit=first["unit"],
         title=title,
         path=path,
     )
@@ -175,7 +177,7 @@ def write_report(
     """Write `summary.json` and `scaling_law.png`.
 
     Args:
-        results: The records of one property.
+        results: The results of one property.
         folder: Where to.
         title: Heading of the figure.
         data: Cards of source and target, to stand in the summary.

@@ -8,6 +8,7 @@ from gnn_sim2real.files import write_json
 from gnn_sim2real.scaling.curves import Results
 from gnn_sim2real.scaling.records import Cell, Record, has_record, read_records, write_record
 from gnn_sim2real.scaling.report import draw_figure, summarize
+from gnn_sim2real.scaling.results import tabulate_records
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.report import data_cards
 
@@ -28,8 +29,8 @@ def publish(config: StudyConfig, path: Path) -> None:
     versions = sorted({json.dumps(record.provenance.get("versions"), sort_keys=True) for record in records})
     study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
-    results = Results(records, config.metric)
-    write_json(path.with_suffix(".json"), content | {"data": data_cards(config, records)} | summarize(results))
+    results = Results(tabulate_records(records), config.metric)
+    write_json(path.with_suffix(".json"), content | {"data": data_cards(config, results.table)} | summarize(results))
     draw_figure(results, path.with_suffix(".png"), config.title)
 
 

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.curves import Results, say_growth
-from gnn_sim2real.scaling.records import Record, read_record, read_results
+from gnn_sim2real.scaling.records import read_record
 from gnn_sim2real.scaling.report import write_report
+from gnn_sim2real.scaling.results import read_results
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.units import format_unit
 
@@ -21,11 +23,11 @@ def say_report(config: StudyConfig, console: Console) -> None:
         config: The study.
         console: Where to print.
     """
-    records = read_results(config.records)
-    data = data_cards(config, records)
-    summary = write_report(Results(records, config.metric), config.folder, config.title, data)
+    results = Results(read_results(config.records), config.metric)
+    data = data_cards(config, results.table)
+    summary = write_report(results, config.folder, config.title, data)
     if config.overlays:
-        _track(config, records, summary["laws"])
+        _track(config, results.table, summary["laws"])
     table = _table(config.metric, summary)
     # A line that is longer than the terminal is better than a number cut short.
     width = console.width
@@ -43,15 +45,15 @@ def say_report(config: StudyConfig, console: Console) -> None:
     console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
 
 
-def data_cards(config: StudyConfig, records: list[Record]) -> dict[str, Any]:
+def data_cards(config: StudyConfig, results: pd.DataFrame) -> dict[str, Any]:
     """Cards of source and target of the cell with the largest source; empty where no record has them.
 
     Args:
         config: The study.
-        records: Its records.
+        results: Its results.
     """
-    largest = max(records, key=lambda record: (record.cell.source_size, record.cell.target_size, record.key))
-    return dict(read_record(config.records / f"{largest.key}.json").data)
+    largest = results.sort_values(["source_size", "target_size", "key"])["key"].iloc[-1]
+    return dict(read_record(config.records / f"{largest}.json").data)
 
 
 def _say_data(data: dict[str, Any]) -> list[str]:
@@ -115,10 +117,10 @@ def model_name(row: dict[str, Any]) -> str:
     return (f"{architecture}, {name}" if architecture else name) + growth
 
 
-def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]]) -> None:
+def _track(config: StudyConfig, results: pd.DataFrame, laws: list[dict[str, Any]]) -> None:
     """Give the report to W&B, where an overlay asks for it."""
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 
     if project := Stage("finetune", config).wandb_project:
-        log_report(project, config.folder, records, laws)
+        log_report(project, config.folder, results, laws)

@@ -1,11 +1,9 @@
 """Weights & Biases for a study: one run a training, and one with the table of records and the figure."""
 
-from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
-
-from gnn_sim2real.scaling.records import Record
 
 
 def training_logger(project: str, folder: Path, job: str, key: str) -> WandbLogger:
@@ -37,19 +35,19 @@ def end_run(logger: WandbLogger) -> None:
     wandb.teardown()
 
 
-def log_report(project: str, folder: Path, records: list[Record], laws: list[dict[str, object]]) -> None:
+def log_report(project: str, folder: Path, results: pd.DataFrame, laws: list[dict[str, object]]) -> None:
     """Log all records as a table, the laws and the figure.
 
     Args:
         project: W&B project.
         folder: The study's folder.
-        records: Its records.
+        results: Its results.
         laws: Its laws as in `summary.json`.
     """
     logger = training_logger(project, folder, "report", folder.name)
-    rows = [asdict(record.cell) | dict(record.metrics) | {"unit": record.unit, "key": record.key} for record in records]
-    columns = sorted({name for row in rows for name in row})
-    logger.log_table("records", columns=columns, data=[[row.get(name) for name in columns] for row in rows])
+    rows = results.drop(columns="property").sort_index(axis=1).astype(object)
+    rows = rows.where(rows.notna(), None)
+    logger.log_table("records", columns=[str(name) for name in rows], data=rows.to_numpy().tolist())
     for law in laws:
         curve = f"m={law['target_size']} {law['architecture']} {law['policy']}"
         names = ("decay_rate", "transfer_gap", "prefactor")

@@ -7,6 +7,7 @@ from gnn_sim2real.scaling import plot
 from gnn_sim2real.scaling.curves import Results
 from gnn_sim2real.scaling.records import Cell, Record
 from gnn_sim2real.scaling.report import draw_figure
+from gnn_sim2real.scaling.results import tabulate_records
 
 CURVES = ("none", "encoder", "calibrated_source", "extra_trees_with_source")
 
@@ -45,7 +46,7 @@ def panels(monkeypatch):
 
 
 def test_a_panel_a_target_size_with_all_policies(tmp_path, panels):
-    path = draw_figure(Results(study()), tmp_path / "a.png", title="Polymers")
+    path = draw_figure(Results(tabulate_records(study())), tmp_path / "a.png", title="Polymers")
     assert path.stat().st_size > 10_000
     assert [each.title for each in panels] == [f"m = {m} measured materials" for m in (50, 100, 300)]
     for panel in panels:
@@ -64,20 +65,20 @@ def test_a_panel_a_target_size_with_all_policies(tmp_path, panels):
 
 def test_the_file_does_not_depend_on_the_order_of_records(tmp_path):
     records = study(target_sizes=(50, 100))
-    first = draw_figure(Results(records), tmp_path / "a.png").read_bytes()
-    assert draw_figure(Results(records[::-1]), tmp_path / "b.png").read_bytes() == first
+    first = draw_figure(Results(tabulate_records(records)), tmp_path / "a.png").read_bytes()
+    assert draw_figure(Results(tabulate_records(records[::-1])), tmp_path / "b.png").read_bytes() == first
 
 
 @pytest.mark.parametrize("target_sizes", [(50,), (10, 20, 50, 100)])
 def test_one_target_size_and_several_architectures(tmp_path, panels, target_sizes):
-    draw_figure(Results(study(target_sizes, architectures=("GINE", "CGCNN"))), tmp_path / "a.png")
+    draw_figure(Results(tabulate_records(study(target_sizes, architectures=("GINE", "CGCNN")))), tmp_path / "a.png")
     assert len(panels) == len(target_sizes)
     assert list(panels[0].curves)[:2] == ["CGCNN fine-tuned", "GINE fine-tuned"]
     assert list(panels[0].references) == ["CGCNN from scratch", "GINE from scratch", "extra trees"]
 
 
 def test_few_sizes_make_no_law(tmp_path, panels):
-    draw_figure(Results(study(sizes=(50, 950))), tmp_path / "a.png")
+    draw_figure(Results(tabulate_records(study(sizes=(50, 950)))), tmp_path / "a.png")
     assert all(curve.law is None for panel in panels for curve in panel.curves.values())
 
 
@@ -86,7 +87,7 @@ def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, pane
     records += [record("none", 0, 20, mae=0.1), record("none", 0, 20, split=1, mae=0.4)]
     records += [record("none", 0, 50, mae=0.3), record("none", 0, 999, mae=7.0)]
     records += [record("simulated_value", 0, 20, architecture="", mae=5.0)]
-    draw_figure(Results(records), tmp_path / "a.png")
+    draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     first, second = ({name: reference.error for name, reference in panel.references.items()} for panel in panels)
     assert first == {"GINE from scratch": pytest.approx(0.2)}
     assert second == {"GINE from scratch": pytest.approx(0.3)}
@@ -94,7 +95,7 @@ def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, pane
 
 def test_points_are_those_of_the_records(tmp_path, panels):
     records = [record("none", size, 50, split) for size in (50, 100, 200) for split in (0, 1)]
-    draw_figure(Results(records), tmp_path / "a.png")
+    draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     (curve,) = panels[0].curves.values()
     np.testing.assert_array_equal(curve.source_sizes, [50, 50, 100, 100, 200, 200])
     np.testing.assert_array_equal(curve.errors, [each.metrics["mae"] for each in records])
