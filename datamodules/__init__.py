@@ -12,6 +12,7 @@ from datamodules.demo import DemoSimulatedCrystals as DemoSimulatedCrystals
 from datamodules.liquids import MeasuredLiquids as MeasuredLiquids
 from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
 from datamodules.many_sources import ManySources as ManySources
+from datamodules.matbench import Matbench as Matbench
 from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
 from datamodules.materials_project_api import MaterialsProject as MaterialsProject
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals

@@ -1,0 +1,115 @@
+"""Matbench's measured sets, by matminer's loader."""
+
+import contextlib
+import importlib.util
+import io
+import os
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+
+from gnn_sim2real.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import DataSheet
+from gnn_sim2real.errors import DatasetNotFoundError
+from gnn_sim2real.files import default_cache_folder
+
+
+class _Set(NamedTuple):
+    """A measured set: its property, column and unit, the number of its rows, and who measured."""
+
+    property: str
+    column: str
+    unit: str
+    num_rows: int
+    citation: str
+
+
+SETS = {
+    "matbench_expt_gap": _Set(
+        "band_gap", "gap expt", "eV", 4604, "Zhuo, Mansouri Tehrani, Brgoch, J. Phys. Chem. Lett. 9, 1668 (2018)"
+    ),
+    "matbench_steels": _Set(
+        "yield_strength", "yield strength", "MPa", 312, "Citrine Informatics, https://citrination.com/datasets/153092"
+    ),
+}
+"""The measured quantities of Matbench; its other measured sets are of classes, its remaining ones computed."""
+
+
+class Matbench(PropertyDataModule):
+    """Measured properties of formulas as Matbench has them: 4,604 band gaps, or the yield strength of 312 steels.
+
+    They have no structures, so the model is one of compositions (`gnn_sim2real.nn.Roost`). The file is fetched at first
+    use into `$GNN_SIM2REAL_CACHE/matminer` and kept. Matbench's own folds are not ours: here one split has one test
+    part. Dunn et al., npj Comput. Mater. 6, 138 (2020), doi 10.1038/s41524-020-00406-3.
+
+    ```yaml
+    data:
+      class_path: datamodules.Matbench
+      init_args: {dataset: matbench_expt_gap}
+    ```
+
+    Args:
+        dataset: `matbench_expt_gap` or `matbench_steels`.
+        folder: Folder of matminer's files; MATMINER_DATA or the cache unless given.
+        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+    """
+
+    kind = "composition"
+    sheets = tuple(
+        DataSheet(
+            name,
+            "composition",
+            each.num_rows,
+            {each.property: each.unit},
+            "MIT (Matbench)",
+            f"{each.citation}; Dunn et al., npj Comput. Mater. 6, 138 (2020)",
+            "matminer's loader (pip install 'gnn-sim2real[matbench]')",
+            {"dataset": name},
+        )
+        for name, each in SETS.items()
+    )
+
+    def __init__(
+        self,
+        dataset: Literal["matbench_expt_gap", "matbench_steels"] = "matbench_expt_gap",
+        folder: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if dataset not in SETS:
+            raise ValueError(f"Matbench has no measured quantity {dataset!r}; accepted are {', '.join(SETS)}")
+        self.dataset, self.folder = dataset, folder
+
+    def load_table(self) -> CleanTable:
+        """Read and clean the set."""
+        chosen = SETS[self.dataset]
+        return clean_table(
+            self._load(),
+            material_column="composition",
+            properties=[Property(chosen.property, chosen.unit, column=chosen.column)],
+            identity=self.featurizer.identity,
+            source=self.dataset,
+            label_columns=self.label_columns,
+        )
+
+    def _load(self) -> pd.DataFrame:
+        if importlib.util.find_spec("matminer") is None:
+            raise ValueError("the package matminer is not installed: pip install 'gnn-sim2real[matbench]'")
+        from matminer.datasets import load_dataset
+
+        folder = self.folder or os.environ.get("MATMINER_DATA") or default_cache_folder() / "matminer"
+        said = io.StringIO()  # matminer speaks to the standard output
+        try:
+            with contextlib.redirect_stdout(said):
+                frame: pd.DataFrame = load_dataset(self.dataset, data_home=str(folder), pbar=False)
+        except (OSError, UserWarning) as error:  # of the network; of a file that is not the registered one
+            raise DatasetNotFoundError(
+                f"{self.dataset} is not in {Path(folder).absolute()} and could not be fetched "
+                f"({type(error).__name__}); go online once, or put matminer's file there"
+            ) from error
+        except ValueError as error:  # of a file that is cut off
+            file = Path(folder) / f"{self.dataset}.json.gz"
+            raise DatasetNotFoundError(f"{file} is damaged ({error}); delete it to fetch it again") from error
+        return frame
