@@ -7,6 +7,7 @@ graphs. It appears under its name only when it is whole.
 import hashlib
 import json
 import logging
+import multiprocessing
 import shutil
 import tempfile
 import time
@@ -126,6 +127,7 @@ def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Pa
         refused = _build_part(materials, featurize, parts / "0", watched=True)
     else:
         from joblib import Parallel, cpu_count, delayed
+        from joblib.externals.loky import get_reusable_executor
 
         work = (
             delayed(_build_part)(materials[start : start + PART_SIZE], featurize, parts / str(start))
@@ -134,6 +136,8 @@ def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Pa
         done = Parallel(n_jobs=min(cpu_count(), len(starts)), return_as="generator")(work)
         for start, some in zip(starts, track(done, "Making graphs", len(starts)), strict=True):
             refused |= {start + row: reason for row, reason in some.items()}
+        if multiprocessing.parent_process() is not None:
+            get_reusable_executor().shutdown()  # or this process, a worker itself, ends only minutes after its work
     made = [GraphStore.open(part).tensors for start in starts if (part := parts / str(start)).exists()]
     if not made:
         raise ValueError(f"none of the {len(materials)} materials can become a graph: {refused[0]}")

@@ -1,6 +1,7 @@
 """Graphs are made once, by one or several processes, and never read half."""
 
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -155,6 +156,22 @@ def test_several_processes_make_the_same_file(crystals, featurizer, tmp_path, mo
     (one,), (several,) = ((tmp_path / name).glob("*.safetensors") for name in ("one", "several"))
     assert one.read_bytes() == several.read_bytes()
     assert one.name == several.name
+
+
+def build_in_parts(folder):
+    graph_cache.PART_SIZE = 1
+    materials = CrystalTable.from_crystals([COPPER, ROCK_SALT])
+    open_or_build(materials, get_featurizer("crystal").featurize, FEATURIZER, folder)
+
+
+def test_a_worker_that_makes_graphs_in_several_processes_ends(tmp_path):
+    worker = multiprocessing.get_context("spawn").Process(target=build_in_parts, args=(tmp_path,))
+    worker.start()
+    worker.join(200)  # idle processes of joblib live for 300 s
+    ended = worker.exitcode
+    worker.kill()
+    assert ended == 0
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
 
 
 def test_settings_have_stores_of_their_own(crystals, featurizer, tmp_path):
