@@ -1,7 +1,7 @@
 """Memory of a study of solvation: 270,933 computed pairs, read, cleaned, trained on and described for the baselines.
 
-The study is the shipped one with one seed, no source and the largest, few and all measurements, and few steps. Of every process, twice a
-second, the anonymous memory is taken: what it holds for itself, without the files that all processes share.
+The study is the shipped one with one seed, no source and the largest, few and all measurements, and few steps. Of every
+process, twice a second, the anonymous memory is taken: what it holds for itself, without the files that all share.
 """
 
 import argparse

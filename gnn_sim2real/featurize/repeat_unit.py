@@ -136,7 +136,8 @@ def _build_graph(
 def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[tuple[int, ...]]]:
     """Atomic numbers, and codes of atoms before they are cut at both ends."""
     ring_size = mol.GetRingInfo().MinAtomRingSize
-    numbers, codes = [], []
+    numbers: list[int] = []
+    codes: list[tuple[int, ...]] = []
     for index in indices:
         atom = mol.GetAtomWithIdx(index)
         numbers.append(atom.GetAtomicNum())
@@ -155,7 +156,8 @@ def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[
 
 def _read_bonds(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[tuple[int, int]], list[tuple[int, ...]]]:
     """Atom pairs and codes of bonds."""
-    pairs, codes = [], []
+    pairs: list[tuple[int, int]] = []
+    codes: list[tuple[int, ...]] = []
     for index in indices:
         bond = mol.GetBondWithIdx(index)
         pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
