@@ -163,6 +163,7 @@ def test_a_pair_is_pretrained_stored_fine_tuned_and_predicted(tmp_path):
     asked = target.variant(predict_path=str(table))
     predictions = torch.cat(quiet_trainer(1).predict(tuned, datamodule=asked))
     assert predictions.shape == (2, 3)
+    assert tuned.network.terms == [("energy A", "eV"), ("energy B", "eV K")]
     value, a, b = predictions.T
     torch.testing.assert_close(value, a + b / torch.tensor([298.15, 323.15]), rtol=1e-5, atol=1e-5)
     writer = PredictionWriter(str(tmp_path / "answers.csv"))
