@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.mixture import Mixture
+from gnn_sim2real.featurize.mixture import Mixture, MixtureTable
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -43,22 +44,60 @@ def read_mixtures(
     Raises:
         ValueError: If a column is missing.
     """
-    conditions = columns.conditions or {}
-    wanted = [*columns.components, *(columns.weights or ()), *(column for column, _ in conditions.values())]
-    if lacking := [name for name in wanted if name not in frame]:
-        raise ValueError(f"{source} has no column {lacking[0]!r}: its columns are {', '.join(map(str, frame))}")
+    _require_columns(frame, columns, source)
     spellings = [_texts(frame[name]) for name in columns.components]
     weights = [_numbers(frame[name]) for name in columns.weights or ()]
-    values = {
-        name: convert(np.array(_numbers(frame[column])), unit, units[name]).tolist()
-        for name, (column, unit) in conditions.items()
-    }
+    values = {name: column.tolist() for name, column in _read_conditions(frame, columns, units).items()}
     for row in range(len(frame)):
         cells = [column[row] for column in spellings]
         there = [place for place, cell in enumerate(cells) if cell or keep_empty]
         shares = tuple(weights[place][row] for place in there) if weights else None
         at = {name: column[row] for name, column in values.items()}
         yield Mixture(tuple(cells[place] for place in there), shares, at)
+
+
+def read_pairs(
+    frame: "pandas.DataFrame", columns: MixtureColumns, units: Mapping[str, str], roles: Sequence[str], source: str
+) -> MixtureTable:
+    """The mixtures of all rows at once, for components with roles; as written down, with empty fields as components.
+
+    Args:
+        frame: The table.
+        columns: Where they stand.
+        units: Unit wanted of each condition, by name; one without a column is not a number.
+        roles: What each component is.
+        source: Name of the file, for messages.
+
+    Raises:
+        ValueError: If a column is missing.
+    """
+    import pandas
+
+    _require_columns(frame, columns, source)
+    texts = [text for name in columns.components for text in _texts(frame[name])]
+    numbers, components = pandas.factorize(np.array(texts, object))
+    members = numbers.reshape(len(columns.components), len(frame)).T.astype(np.int32)
+    given = _read_conditions(frame, columns, units)
+    nowhere = np.full(len(frame), np.nan)
+    conditions = np.array([given.get(name, nowhere) for name in units], np.float64).reshape(len(units), len(frame)).T
+    weights = np.ones(members.shape, np.float32)
+    return MixtureTable(components.tolist(), members, weights, conditions, tuple(units), tuple(roles))
+
+
+def _require_columns(frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> None:
+    conditions = (column for column, _ in (columns.conditions or {}).values())
+    wanted = [*columns.components, *(columns.weights or ()), *conditions]
+    if lacking := [name for name in wanted if name not in frame]:
+        raise ValueError(f"{source} has no column {lacking[0]!r}: its columns are {', '.join(map(str, frame))}")
+
+
+def _read_conditions(
+    frame: "pandas.DataFrame", columns: MixtureColumns, units: Mapping[str, str]
+) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: convert(np.array(_numbers(frame[column])), unit, units[name])
+        for name, (column, unit) in (columns.conditions or {}).items()
+    }
 
 
 def _texts(cells: "pandas.Series[Any]") -> list[str]:

@@ -14,27 +14,24 @@ from torch import arange
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.asked import Material
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.cleaning import CleanTable, Property
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.mixture import (
     Mixture,
     MixtureTable,
     component_identity,
-    mixture_identity,
     normalize,
-    set_identity,
 )
 from gnn_sim2real.graph_cache import open_or_build
 from gnn_sim2real.group_parts import take_groups
 from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.mixture_cleaning import clean_mixture_table
 from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.mixture_store import MixtureStore, store_of
 from gnn_sim2real.nn.conditions import ConditionSpec
-from gnn_sim2real.progress import track
 from gnn_sim2real.splits import Parts
 from gnn_sim2real.tables import read_table
-from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
@@ -118,7 +115,7 @@ class MixtureDataModule(PropertyDataModule):
         simulated: CleanTable | None = None,
         require_simulated: bool = False,
     ) -> CleanTable:
-        """Clean a table of mixtures: the road of `cleaning.clean_table`, with mixtures in place of texts.
+        """Clean a table of mixtures, and group them.
 
         Args:
             frame: The table, as `read_table` gives it.
@@ -130,50 +127,21 @@ class MixtureDataModule(PropertyDataModule):
                 conditions.
             require_simulated: Whether mixtures without a simulated value are put aside.
         """
-        ordered = bool(self.roles)
-        values = {} if simulated is None else _values_by_identity(simulated, properties[0].unit)
-        known: dict[str, Mixture] = {}
-        identity: dict[str, str] = {}
-        unusable: dict[str, str] = {}
-        texts, refused = [], dict(refused_before or {})
-        for position, each in enumerate(track(list(self._read(frame, columns, source)), "Reading mixtures")):
-            text = each.spell(ordered)
-            texts.append(text)
-            if position in refused:
-                continue
-            if text not in known and text not in unusable:
-                try:
-                    known[text] = normalize(each, self.roles, tuple(self.condition_units))
-                    identity[text] = mixture_identity(known[text], ordered)
-                    if require_simulated and identity[text] not in values:
-                        unusable[text] = f"no simulated {properties[0].name}"
-                except ValueError as error:
-                    unusable[text] = f"unreadable mixture: {' '.join(str(error).split())}"
-            if text in unusable:
-                refused[position] = unusable[text]
-        table = clean_table(
-            frame.assign(**{_TEXT: texts}),
-            material_column=_TEXT,
-            properties=properties,
-            identity=identity.__getitem__,
-            source=source,
-            refused_before=refused,
+        table, mixtures = clean_mixture_table(
+            frame,
+            columns,
+            properties,
+            source,
+            roles=self.roles,
+            condition_units=self.condition_units,
+            refused_before=refused_before,
+            simulated=simulated,
+            require_simulated=require_simulated,
         )
-        kept = [known[text] for text in table.materials]
-        mixtures = MixtureTable.from_mixtures(kept, self.roles, tuple(self.condition_units))
-        groups = [self._group(each, self.group_by) for each in kept]
-        table = replace(table, materials=mixtures, own_groups=groups)
-        if simulated is None:
-            return table
-        return replace(table, simulated=np.array([[values.get(each, np.nan)] for each in table.identities]))
+        return replace(table, own_groups=_groups(mixtures, self.group_by))
 
     def _read(self, frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> Iterator[Mixture]:
         return read_mixtures(frame, columns, self.condition_units, bool(self.roles), source)
-
-    def _group(self, mixture: Mixture, group_by: str) -> str:
-        if group_by == "mixture":
-            return set_identity(mixture, bool(self.roles))
-        return component_identity(mixture.components[self.roles.index(group_by)])
 
     def groups_by(self, group_by: str) -> list[str]:
         """Group of each mixture of the table in another sense than its own.
@@ -183,11 +151,7 @@ class MixtureDataModule(PropertyDataModule):
         """
         if group_by == self.group_by:
             return self.table.groups
-        table = self.mixtures
-        if group_by == "mixture":
-            return [self._group(mixture, group_by) for mixture in table]
-        names = list(map(component_identity, table.components))
-        return [names[number] for number in table.members[:, self.roles.index(group_by)].tolist()]
+        return _groups(self.mixtures, group_by)
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed group of `exclude`, by what each of these calls a group."""
@@ -271,10 +235,10 @@ class MixtureDataModule(PropertyDataModule):
         return make_loader(MaterialSet(store, arange(len(store)), None), 256)
 
 
-_TEXT = "mixture (as written)"
-
-
-def _values_by_identity(simulated: CleanTable, unit: str) -> dict[str, float]:
-    """Values of the first property of simulations, in another unit."""
-    values = convert(simulated.values[:, 0], simulated.properties[0].unit, unit).tolist()
-    return {name: value for name, value in zip(simulated.identities, values, strict=True) if np.isfinite(value)}
+def _groups(table: MixtureTable, group_by: str) -> list[str]:
+    """Group of each mixture: what is mixed at whatever weights and conditions, or the component in a role."""
+    names = list(map(component_identity, table.components))
+    if group_by != "mixture":
+        return [names[number] for number in table.members[:, table.roles.index(group_by)].tolist()]
+    between = " | " if table.roles else " + "
+    return [between.join(names[number] for number in row if number >= 0) for row in table.members.tolist()]

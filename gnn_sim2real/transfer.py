@@ -1,6 +1,7 @@
 """Bringing pretrained weights into a new model, and deciding which of them may move."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -8,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn.blend import Blend
+from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
@@ -38,30 +41,52 @@ class LoadReport:
         )
 
 
+def as_blend(pretrained: PropertyModel) -> PropertyModel:
+    """A model of pure materials as one of blends and copolymers: its encoder takes each component by itself.
+
+    Args:
+        pretrained: The model of pure materials; it is not changed. Its answers for them stay the same.
+    """
+    model = PropertyModel(
+        Blend(copy.deepcopy(pretrained.encoder)),
+        pretrained.properties,
+        pretrained.line is not None,
+        pretrained.condition_specs,
+    )
+    state = {name: value for name, value in pretrained.state_dict().items() if not name.startswith("encoder.")}
+    model.load_state_dict({**model.state_dict(), **state}, strict=True)
+    return model
+
+
 def adapt(
-    pretrained: PropertyModel, target: PropertySpec, corrects_simulation: bool = False
+    pretrained: PropertyModel,
+    target: PropertySpec,
+    corrects_simulation: bool = False,
+    conditions: Sequence[ConditionSpec] | None = None,
 ) -> tuple[PropertyModel, LoadReport]:
     """Make the model that fine-tuning starts from.
 
     The encoder is always taken over. The head and the scaler are taken over where the pretrained model predicts the
-    same property in the same form (its output is picked out of several, and its scaler converted to the target's unit),
-    so that before the first step the model answers with the simulated value; else they start fresh.
+    same property in the same form under the same conditions (its output is picked out of several, and its scaler
+    converted to the target's unit), so that before the first step the model answers with the simulated value; else they
+    start fresh.
 
     Args:
         pretrained: The source model; it is not changed.
         target: The measured property.
         corrects_simulation: Whether the model shall correct simulated values; then head and scaler start fresh.
+        conditions: Those of the target's data; as in the pretrained model unless given.
 
     Returns:
         The model, and the report of what was loaded.
     """
-    conditions = pretrained.condition_specs
+    conditions = pretrained.condition_specs if conditions is None else list(conditions)
     model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation, conditions)
     names = [(spec.name, spec.form) for spec in pretrained.properties]
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
     fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
-    if corrects_simulation or (target.name, target.form) not in names:
+    if corrects_simulation or (target.name, target.form) not in names or conditions != pretrained.condition_specs:
         return model, fresh
     column = names.index((target.name, target.form))
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()

@@ -42,6 +42,7 @@ LEVELS = (
         "asked",
         "group_parts",
         "mixture_columns",
+        "mixture_cleaning",
         "split_file",
         "grow_materials",
         "split_materials",

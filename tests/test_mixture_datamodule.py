@@ -13,6 +13,7 @@ from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.nn import Pair
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
+from gnn_sim2real.tasks.prediction import PredictionWriter
 
 SOLUTES = [f"{'C' * length}{end}" for length in range(1, 8) for end in ("O", "N")]
 SOLVENTS = ["O", "CC#N", "CCCCCC", "c1ccccc1"]
@@ -161,7 +162,15 @@ def test_a_pair_is_pretrained_stored_fine_tuned_and_predicted(tmp_path):
     table.write_text("solute,solvent,t\nCCO,O,25\nCCO,O,-280\nno,O,25\nCCN,O,50\n")
     asked = target.variant(predict_path=str(table))
     predictions = torch.cat(quiet_trainer(1).predict(tuned, datamodule=asked))
-    assert predictions.shape == (2, 1)
+    assert predictions.shape == (2, 3)
+    assert tuned.network.terms == [("energy A", "eV"), ("energy B", "eV K")]
+    value, a, b = predictions.T
+    torch.testing.assert_close(value, a + b / torch.tensor([298.15, 323.15]), rtol=1e-5, atol=1e-5)
+    writer = PredictionWriter(str(tmp_path / "answers.csv"))
+    quiet_trainer(1, callbacks=[writer]).predict(tuned, datamodule=asked, return_predictions=False)
+    rows = pd.read_csv(tmp_path / "answers.csv")
+    assert list(rows) == ["solute | solvent", "energy [eV]", "energy A [eV]", "energy B [eV K]", "reason"]
+    np.testing.assert_allclose(rows["energy B [eV K]"].dropna(), b, rtol=1e-6)
     reasons = [reason for _, reason in asked.predict_materials]
     assert [reason is None for reason in reasons] == [True, False, False, True]
     assert "above 0 K" in reasons[1]

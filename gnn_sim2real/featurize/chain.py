@@ -14,6 +14,9 @@ MIN_BACKBONE = 4
 depends on atoms at most three bonds away, what it calls aromatic on a ring system, which no cut can split."""
 
 
+_STAR = Chem.MolFromSmarts("[#0]")
+
+
 @dataclass(frozen=True)
 class Chain:
     """A sanitized oligomer and where its middle copy lies.
@@ -81,6 +84,16 @@ def sanitize(mol: Chem.Mol, smiles: str) -> None:
         raise ValueError(f"cannot read {smiles!r}: an atom has more bonds than its valence allows") from error
 
 
+def find_stars(mol: Chem.Mol) -> list[int]:
+    """Indices of the `*` of a molecule, in order.
+
+    Args:
+        mol: An rdkit `Mol`, sanitized or not.
+    """
+    # A query, since to look at each atom from Python takes ten times as long.
+    return sorted(index for (index,) in mol.GetSubstructMatches(_STAR, maxMatches=mol.GetNumAtoms() + 1))
+
+
 def build_chain(psmiles: str) -> Chain:
     """Build the oligomer in whose middle a repeat unit looks as it does in the endless chain.
 
@@ -96,7 +109,7 @@ def build_chain(psmiles: str) -> Chain:
     if "." in psmiles:
         raise ValueError(f"{psmiles!r} has several parts; one connected repeat unit is accepted, without counterions")
     unit = Chem.RWMol(read_smiles(psmiles))
-    stars = [atom.GetIdx() for atom in unit.GetAtoms() if not atom.GetAtomicNum()]
+    stars = find_stars(unit)
     head, tail, order = _open_ends(unit, stars, psmiles)
     path = [head] if head == tail else list(Chem.GetShortestPath(unit, head, tail))
     unit.BeginBatchEdit()
@@ -104,7 +117,8 @@ def build_chain(psmiles: str) -> Chain:
         unit.RemoveAtom(star)
     unit.CommitBatchEdit()
     # Removal of the two `*` shifts the atoms behind them.
-    path = [index - sum(star < index for star in stars) for index in path]
+    one, other = stars
+    path = [index - (index > one) - (index > other) for index in path]
 
     sides = -(-MIN_BACKBONE // len(path))
     num_copies, num_atoms, num_bonds = 2 * sides + 1, unit.GetNumAtoms(), unit.GetNumBonds()

@@ -126,6 +126,19 @@ def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = (), atom_des
     )
 
 
+def makes_components(pure: Featurizer, blends: Featurizer) -> bool:
+    """Whether a featurizer of pure materials makes the graphs of the components of blends, or of copolymers.
+
+    Args:
+        pure: Of a model of pure materials.
+        blends: Of other data.
+    """
+    if blends.name != "mixture" or blends.settings["roles"] or pure.name not in ("repeat_unit", "molecule"):
+        return False
+    described = [each.settings.get("atom_descriptors", False) for each in (pure, blends)]
+    return pure.version == blends.version and described[0] == described[1]
+
+
 def _described(atom_descriptors: bool) -> dict[str, Any]:
     """The setting as it is written down: not at all without descriptors, as before there were any."""
     return {"atom_descriptors": True} if atom_descriptors else {}

@@ -9,14 +9,16 @@ import hashlib
 from itertools import pairwise
 
 from rdkit import Chem
+from rdkit.Chem import rdqueries
 
-from gnn_sim2real.featurize.chain import Chain, build_chain
+from gnn_sim2real.featurize.chain import Chain, build_chain, find_stars
 from gnn_sim2real.featurize.repeat_unit import read_molecule
 
 IDENTITY_VERSION = 1
 """Raised by hand whenever the strings of this module change."""
 
 _ENTRY, _EXIT = 1, 2
+_NUMBERED = rdqueries.HasPropQueryAtom("molAtomMapNumber")
 
 
 def repeat_unit_identity(psmiles: str) -> str:
@@ -108,13 +110,13 @@ def _star(mark: int) -> Chem.Atom:
 
 
 def _swap_ends(fragment: Chem.Mol) -> None:
-    for atom in fragment.GetAtoms():
-        if not atom.GetAtomicNum():
-            atom.SetIsotope(_ENTRY + _EXIT - atom.GetIsotope())
+    for star in find_stars(fragment):
+        atom = fragment.GetAtomWithIdx(star)
+        atom.SetIsotope(_ENTRY + _EXIT - atom.GetIsotope())
 
 
 def _label(mol: Chem.Mol) -> str:
-    for atom in mol.GetAtoms():
+    for atom in mol.GetAtomsMatchingQuery(_NUMBERED):
         atom.SetAtomMapNum(0)
     return str(Chem.MolToSmiles(mol))
 

@@ -137,16 +137,6 @@ def mixture_identity(mixture: Mixture, ordered: bool) -> str:
     return Mixture(names, mixture.weights, mixture.conditions).spell(ordered)
 
 
-def set_identity(mixture: Mixture, ordered: bool) -> str:
-    """Name what is mixed, at whatever weights and conditions.
-
-    Args:
-        mixture: From `normalize`.
-        ordered: Whether its components have roles.
-    """
-    return (" | " if ordered else " + ").join(map(component_identity, mixture.components))
-
-
 class MixtureTable(Sequence[Mixture]):
     """Many mixtures without repetition: their distinct components, and which of them each mixture has.
 
@@ -212,6 +202,30 @@ class MixtureTable(Sequence[Mixture]):
         """Some of the mixtures; the list of components is shared."""
         index = self.members[rows], self.weights[rows], self.conditions[rows]
         return MixtureTable(self.components, *index, self.condition_names, self.roles)
+
+    def without_unused(self) -> "MixtureTable":
+        """The same mixtures, with the components that they have, in the order in which they are met."""
+        there = self.members >= 0
+        used, first, number = np.unique(self.members[there], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        members = np.full_like(self.members, -1)
+        members[there] = np.argsort(order)[number]
+        width = max(1, int(there.sum(axis=1).max(initial=1)))
+        components = [self.components[each] for each in used[order].tolist()]
+        columns = members[:, :width], self.weights[:, :width], self.conditions
+        return MixtureTable(components, *columns, self.condition_names, self.roles)
+
+    def spell(self, names: Sequence[str]) -> list[str]:
+        """Write mixtures of components with roles down, as `Mixture.spell` does one of them.
+
+        Args:
+            names: What to call each component.
+        """
+        columns = [[names[number] for number in column] for column in self.members.T.tolist()]
+        texts = list(map(" | ".join, zip(*columns, strict=True)))
+        for name, values in sorted(zip(self.condition_names, self.conditions.T.tolist(), strict=True)):
+            texts = [f"{text} @ {name} {value:.6g}" for text, value in zip(texts, values, strict=True)]
+        return texts
 
 
 def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:

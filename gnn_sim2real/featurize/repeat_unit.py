@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from rdkit import Chem
 
-from gnn_sim2real.featurize.chain import Chain, build_chain, read_smiles, sanitize
+from gnn_sim2real.featurize.chain import Chain, build_chain, find_stars, read_smiles, sanitize
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
 
 FEATURIZER_VERSION = 1
@@ -32,6 +32,8 @@ _BOND_ORDERS = {
 """Codes of the bond orders, 0 for any other."""
 
 _MAX_CHARGE = 3
+
+_MAX_CODES = np.array(list(ATOM_CODES.values())) - 1
 
 
 def featurize_repeat_unit(psmiles: str) -> Graph:
@@ -104,38 +106,24 @@ def read_molecule(smiles: str) -> Chem.Mol:
         ValueError: If the text is empty, no SMILES, or has a `*`.
     """
     mol = read_smiles(smiles)
-    if any(not atom.GetAtomicNum() for atom in mol.GetAtoms()):
+    if find_stars(mol):
         raise ValueError(f"a molecule has no `*`, got {smiles!r}; read a repeat unit as a polymer instead")
     sanitize(mol, smiles)
     return mol
 
 
 def _build_graph(
-    mol: Chem.Mol, atoms: range, pairs: list[tuple[int, int]], codes: list[list[int]], *, crosses_cell: bool
+    mol: Chem.Mol, atoms: range, pairs: list[tuple[int, int]], codes: list[tuple[int, ...]], *, crosses_cell: bool
 ) -> Graph:
     num_atoms, num_bonds = len(atoms), len(pairs)
-    ring_info = mol.GetRingInfo()
-    numbers, atom_codes = [], []
-    for index in atoms:
-        atom = mol.GetAtomWithIdx(index)
-        numbers.append(atom.GetAtomicNum())
-        atom_codes.append(
-            [
-                min(atom.GetDegree(), ATOM_CODES["degree"] - 1),
-                min(atom.GetTotalNumHs(), ATOM_CODES["num_hydrogens"] - 1),
-                min(max(atom.GetFormalCharge(), -_MAX_CHARGE), _MAX_CHARGE) + _MAX_CHARGE,
-                _HYBRIDIZATIONS.get(atom.GetHybridization(), 0),
-                atom.GetIsAromatic(),
-                min(ring_info.MinAtomRingSize(index), ATOM_CODES["ring_size"] - 1),
-            ]
-        )
+    numbers, atom_codes = _read_atoms(mol, atoms)
     forward = np.array(pairs, np.int32).reshape(num_bonds, 2) - atoms.start
     crosses = np.zeros(2 * num_bonds, np.bool_)
     if crosses_cell:
         crosses[-2:] = True
     return Graph(
         atomic_number=np.array(numbers, np.uint8),
-        atom_codes=np.array(atom_codes, np.uint8).reshape(num_atoms, len(ATOM_CODES)),
+        atom_codes=np.array(atom_codes).clip(0, _MAX_CODES).astype(np.uint8),
         # Both directions of a bond follow each other.
         edge_index=np.ascontiguousarray(np.stack([forward, forward[:, ::-1]], axis=1).reshape(-1, 2).T),
         bond_codes=np.repeat(np.array(codes, np.uint8).reshape(num_bonds, len(BOND_CODES)), 2, axis=0),
@@ -145,11 +133,33 @@ def _build_graph(
     )
 
 
-def _read_bonds(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[tuple[int, int]], list[list[int]]]:
+def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Atomic numbers, and codes of atoms before they are cut at both ends."""
+    ring_size = mol.GetRingInfo().MinAtomRingSize
+    numbers: list[int] = []
+    codes: list[tuple[int, ...]] = []
+    for index in indices:
+        atom = mol.GetAtomWithIdx(index)
+        numbers.append(atom.GetAtomicNum())
+        codes.append(
+            (
+                atom.GetDegree(),
+                atom.GetTotalNumHs(),
+                atom.GetFormalCharge() + _MAX_CHARGE,
+                _HYBRIDIZATIONS.get(atom.GetHybridization(), 0),
+                atom.GetIsAromatic(),
+                ring_size(index),
+            )
+        )
+    return numbers, codes
+
+
+def _read_bonds(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[tuple[int, int]], list[tuple[int, ...]]]:
     """Atom pairs and codes of bonds."""
-    pairs, codes = [], []
+    pairs: list[tuple[int, int]] = []
+    codes: list[tuple[int, ...]] = []
     for index in indices:
         bond = mol.GetBondWithIdx(index)
         pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
-        codes.append([_BOND_ORDERS.get(bond.GetBondType(), 0), bond.GetIsConjugated(), bond.IsInRing()])
+        codes.append((_BOND_ORDERS.get(bond.GetBondType(), 0), bond.GetIsConjugated(), bond.IsInRing()))
     return pairs, codes

@@ -80,6 +80,18 @@ class PropertyHead(nn.Module):
                 values.append(_value(form, own, temperature))
         return torch.stack(values, dim=1)
 
+    def temperature_terms(
+        self, outputs: Float[Tensor, "num_graphs num_outputs"], column: int
+    ) -> Float[Tensor, "num_graphs 2"]:
+        """A and B [K] of a standardized property A + B / T.
+
+        Args:
+            outputs: From `forward`.
+            column: Number of the property, of the form `inverse_temperature`.
+        """
+        at_reference, slope = outputs[:, self.outputs_of(column)].unbind(1)
+        return torch.stack([at_reference - slope, REFERENCE_TEMPERATURE * slope], dim=1)
+
     def loss(
         self,
         outputs: Float[Tensor, "num_graphs num_outputs"],

@@ -88,7 +88,36 @@ class PropertyModel(nn.Module):
 
     def predict(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
         """Predict in physical units."""
-        values = self.scaler.unscale(self.head.values(self(batch), self.temperature(batch)))
+        return self._values(self(batch), batch)
+
+    def predict_with_terms(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_columns"]:
+        """Predict in physical units, and behind the properties give what `terms` names."""
+        outputs: Tensor = self(batch)
+        columns = [self._values(outputs, batch)]
+        for column, spec in enumerate(self.properties):
+            if spec in self._inverse_temperature:
+                scale, shift = self.scaler.std[column], self.scaler.mean[column]
+                columns.append(self.head.temperature_terms(outputs, column) * scale)
+                columns[-1][:, 0] += shift
+        return torch.cat(columns, dim=1)
+
+    @property
+    def terms(self) -> list[tuple[str, str]]:
+        """Name and unit of A and B of each property of the form A + B / T, such as `chi A` and `chi B`.
+
+        None where the model corrects simulated values, since what it adds to them is not the property.
+        """
+        terms = []
+        for spec in self._inverse_temperature:
+            terms += [(f"{spec.name} A", spec.unit), (f"{spec.name} B", f"{spec.unit} K".strip())]
+        return terms
+
+    @property
+    def _inverse_temperature(self) -> list[PropertySpec]:
+        return [spec for spec in self.properties if spec.form == "inverse_temperature" and self.line is None]
+
+    def _values(self, outputs: Tensor, batch: GraphBatch) -> Tensor:
+        values = self.scaler.unscale(self.head.values(outputs, self.temperature(batch)))
         return values if self.line is None else values + self.line(batch.simulated)
 
     def scaled_targets(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:

@@ -230,8 +230,8 @@ class PropertyRegression(LightningModule, ABC):
         return rows, prediction, self.data.table.values[rows, column]
 
     def predict_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
-        """Predict in physical units."""
-        return self.network.predict(batch)
+        """Predict in physical units; of the form A + B / T, A and B stand behind all properties."""
+        return self.network.predict_with_terms(batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameters with their `share` of the learning rate."""

@@ -11,8 +11,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.library import CHECKPOINT_ENTRY, load_model
+from gnn_sim2real.library import CHECKPOINT_ENTRY, TrainedModel, load_model
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, Form
@@ -23,6 +24,7 @@ from gnn_sim2real.tasks.checks import require_one_process
 from gnn_sim2real.tasks.losses import Loss
 from gnn_sim2real.transfer import (
     adapt,
+    as_blend,
     count_parameters,
     freeze,
     frozen_layers,
@@ -107,20 +109,33 @@ class TargetFineTuning(PropertyRegression):
             network = PropertyModel(encoder, [self.target()], corrects, self.data.conditions)
             self.fit_scales(network)
             return network
-        source = load_model(Path(self.pretrained))
-        if source.featurizer.describe() != self.data.featurizer.describe():
-            raise CheckpointError(
-                f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, the target's are "
-                f"made by {self.data.featurizer.describe()}; pretrain again or choose another source"
-            )
+        source = self.source()
         if encoder is not None:
             require_same_encoder(encoder, source.network.encoder)
         self.source_card = source.card | {"fingerprint": source.fingerprint}
-        network, report = adapt(source.network, self.target(source.network), self.policy in CORRECTIONS)
+        network, report = adapt(
+            source.network, self.target(source.network), self.policy in CORRECTIONS, self.data.conditions
+        )
         if report.initialized:
             self.fit_scales(network)
         logger.info("%s", report.describe())
         return network
+
+    def source(self) -> TrainedModel:
+        """The pretrained model; one of pure materials becomes one of blends where the target has blends.
+
+        Raises:
+            CheckpointError: If it reads other graphs than those of the target.
+        """
+        source = load_model(Path(str(self.pretrained)))
+        if source.featurizer.describe() == self.data.featurizer.describe():
+            return source
+        if makes_components(source.featurizer, self.data.featurizer):
+            return replace(source, network=as_blend(source.network), featurizer=self.data.featurizer)
+        raise CheckpointError(
+            f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, the target's are "
+            f"made by {self.data.featurizer.describe()}; pretrain again or choose another source"
+        )
 
     def target(self, source: PropertyModel | None = None) -> PropertySpec:
         """The measured property, in the form asked for; else in that of the source, which keeps its head.
@@ -200,7 +215,8 @@ class TargetFineTuning(PropertyRegression):
 
     def _start_weights(self) -> dict[str, Tensor]:
         """The pretrained weights as they were, also where the training is resumed."""
-        network, report = adapt(load_model(Path(str(self.pretrained))).network, self.network.properties[0])
+        conditions = self.network.condition_specs
+        network, report = adapt(self.source().network, self.network.properties[0], conditions=conditions)
         return {
             name: start.detach().to(self.device)
             for name, start in network.named_parameters()

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 class PredictionWriter(BasePredictionWriter):
     """Writes a CSV with one row a material of `data.predict_path`, in its order, units in the header.
 
+    A property of the form A + B / T has its A and B in two more columns.
+
     Args:
         output: The CSV.
     """
@@ -39,7 +41,9 @@ class PredictionWriter(BasePredictionWriter):
         """Write the table; a material that could not be read has an empty value and the reason beside it."""
         if not isinstance(pl_module, PropertyRegression):
             raise TypeError("PredictionWriter writes the predictions of a PropertyRegression")
-        columns = [heading(spec.name, spec.unit) for spec in pl_module.network.properties]
+        network = pl_module.network
+        columns = [heading(spec.name, spec.unit) for spec in network.properties]
+        columns += [heading(name, unit) for name, unit in network.terms]
         data = trainer.datamodule  # type: ignore[attr-defined]
         write_predictions(self.output, data, columns, torch.cat(list(predictions)).tolist())
 

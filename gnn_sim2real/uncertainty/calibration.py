@@ -1,4 +1,4 @@
-"""Whether intervals hold what they promise, and the factor that makes them do so.
+"""Whether intervals hold what they promise, and the recalibration that makes them do so.
 
 Predictions are taken as normal distributions with the mean and the standard deviation that an ensemble gives.
 """
@@ -13,7 +13,32 @@ Floats = NDArray[np.float64]
 COVERAGES = (0.5, 0.9)
 """Shares of the true values that the central intervals reported shall hold."""
 MIN_VALIDATION = 5
-"""Materials that a factor can be found on, at least; with n of them it is uncertain by a share of about 1/sqrt(2n)."""
+"""Materials that a recalibration can be found on, at least; with n of them a standard deviation is uncertain by a share
+of about 1/sqrt(2n)."""
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """How the spread of an ensemble becomes a standard deviation: sqrt(floor^2 + (factor spread)^2).
+
+    The floor is the error that no model of the ensemble knows of. With few models it is also the larger part: the
+    spread of two or three is nearly zero for some materials by chance alone, and a factor on it would not help these.
+
+    Attributes:
+        factor: On the spread.
+        floor: In the property's unit.
+    """
+
+    factor: float
+    floor: float
+
+    def apply(self, spread: Floats) -> Floats:
+        """Standard deviations.
+
+        Args:
+            spread: (num_materials,); standard deviation over the models.
+        """
+        return np.hypot(self.floor, self.factor * spread)
 
 
 @dataclass(frozen=True)
@@ -87,31 +112,54 @@ def within(mean: Floats, std: Floats, truth: Floats, coverage: float) -> NDArray
     return np.asarray(np.abs(truth - mean) <= norm.ppf(0.5 + coverage / 2) * std)
 
 
-def find_factor(mean: Floats, std: Floats, truth: Floats) -> float:
-    """The factor on the standard deviation under which the true values are the most likely.
+def find_recalibration(mean: Floats, std: Floats, truth: Floats) -> Recalibration:
+    """The recalibration under which the true values are the most likely.
 
-    It is the root mean square of error over standard deviation. D. Levi, L. Gispan, N. Giladi, E. Fetaya, Evaluating
-    and calibrating uncertainty prediction in regression tasks, Sensors 22, 5540 (2022), doi 10.3390/s22155540.
+    J. P. Janet, C. Duan, T. Yang, A. Nandy, H. J. Kulik, A quantitative uncertainty metric controls error in neural
+    network-driven chemical discovery, Chem. Sci. 10, 7913 (2019), doi 10.1039/c9sc02298h, find a constant and a factor
+    of the variance like this, for a distance in place of the spread.
 
     Args:
         mean: (num_materials,); predictions of materials that are neither trained on nor tested.
-        std: (num_materials,); their standard deviations.
+        std: (num_materials,); standard deviation over the models.
         truth: (num_materials,); true values, NaN where missing.
 
     Raises:
         ValueError: If there are fewer than `MIN_VALIDATION` true values with a spread, or all errors are zero.
     """
+    from scipy.optimize import minimize
+
     mean, std, truth = _present(mean, std, truth)
-    spread = std > 0
-    if spread.sum() < MIN_VALIDATION:
+    there = std > 0
+    if there.sum() < MIN_VALIDATION:
         raise ValueError(
             f"a recalibration needs at least {MIN_VALIDATION} materials in the validation part on which the models "
-            f"differ, got {int(spread.sum())}; train with a larger `data.init_args.validation_fraction`"
+            f"differ, got {int(there.sum())}; train with a larger `data.init_args.validation_fraction`"
         )
-    factor = float(np.sqrt(np.square((truth - mean)[spread] / std[spread]).mean()))
-    if factor == 0:
+    errors, spreads = np.square((truth - mean)[there]), np.square(std[there])
+    error, spread = errors.mean(), spreads.mean()
+    if error == 0:
         raise ValueError("the models predict the validation part without any error; is it part of the training?")
-    return factor
+    errors, spreads = errors / error, spreads / spread
+
+    def loss(logarithms: Floats) -> tuple[float, Floats]:
+        """Negative log-likelihood, and its slope, by the logarithms of both shares of the variance."""
+        shares = np.exp(logarithms)
+        variance = shares[0] + shares[1] * spreads
+        slope = (1 / variance - errors / variance**2) / 2
+        return float((np.log(variance) + errors / variance).mean() / 2), shares * [
+            slope.mean(),
+            (slope * spreads).mean(),
+        ]
+
+    starts = np.log([[0.9, 0.1], [0.5, 0.5], [0.01, (errors / spreads).mean()]])
+    found = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=_BOUNDS, tol=1e-12) for start in starts]
+    floor, factor = np.exp(min(found, key=lambda each: float(each.fun)).x / 2)
+    return Recalibration(float(factor * np.sqrt(error / spread)), float(floor * np.sqrt(error)))
+
+
+_BOUNDS = [(-18.0, 9.0)] * 2
+"""Of the logarithms of both shares: as small as that they are nothing."""
 
 
 def _present(mean: Floats, std: Floats, truth: Floats) -> tuple[Floats, Floats, Floats]:

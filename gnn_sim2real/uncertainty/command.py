@@ -19,7 +19,7 @@ from gnn_sim2real.files import write_json
 from gnn_sim2real.lightning_cli import Sim2RealCLI
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.tasks.prediction import heading, write_predictions
-from gnn_sim2real.uncertainty.calibration import Floats, Quality, assess, find_factor
+from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
 from gnn_sim2real.uncertainty.plot import plot_calibration
 
@@ -29,14 +29,14 @@ _HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] -c FINETUNE.yam
 
 How far the standard deviation of an ensemble can be trusted, on the test part: the share of measured values in its
 50 and 90 % intervals, the negative log-likelihood, and a picture. The spread of the models alone is too small, since
-it knows nothing of the scatter of the measurements, nor of what all models get wrong alike; so one factor on it is
-found on the validation part, which the models must have in common and not have been trained on. The test part has no
-say. With few models the spread is itself a guess for each material, and one factor may not put both intervals right:
-the table and the picture show it.
+it knows nothing of the scatter of the measurements, nor of what all models get wrong alike; so a factor on it and a
+floor below it are found on the validation part, which the models must have in common and not have been trained on.
+The test part has no say. With few models the spread is itself a guess for each material, and the floor is most of the
+standard deviation.
 
 train the models with one split and one `data.seed`, and each with another `--seed_everything`:
   gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
-then calibrate, and predict with the factor:
+then calibrate, and predict with what was found:
   gnn-sim2real calibrate A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.validation_fraction 0.2
   gnn-sim2real predict A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.predict_path FILE --calibration DIR/calibration.json
 
@@ -55,11 +55,9 @@ def predict_command(words: list[str]) -> int:
     data, config = _read_data(words)
     ensemble = _load(paths, data)
     if calibration is None:
-        logger.warning(
-            "the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` finds a factor for it"
-        )
+        logger.warning("the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` mends it")
     else:
-        ensemble = replace(ensemble, factors=_read_factors(Path(calibration), ensemble))
+        ensemble = replace(ensemble, recalibrations=_read_recalibrations(Path(calibration), ensemble))
     found = ensemble.predict_batches(data.predict_dataloader())
     columns = [
         heading(f"{name}{what}", unit)
@@ -72,7 +70,7 @@ def predict_command(words: list[str]) -> int:
 
 
 def calibrate_command(words: list[str]) -> int:
-    """Say how far an ensemble's standard deviation can be trusted, and find the factor for it.
+    """Say how far an ensemble's standard deviation can be trusted, and find the recalibration.
 
     Args:
         words: What follows `gnn-sim2real calibrate`: models, then options.
@@ -102,7 +100,7 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
 
     Returns:
         Content of `calibration.json`: `models`, `parts` (a hash), and for each property `unit`, `factor`,
-        `num_validation`, and the quality of `spread` and `recalibrated` on the test part.
+        `floor`, `num_validation`, and the quality of `spread` and `recalibrated` on the test part.
 
     Raises:
         ValueError: If a model was trained on other parts, or there is no test or validation part.
@@ -110,7 +108,7 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
     _require_same_parts(ensemble, data)
     if not len(data.parts.validation):
         raise ValueError(
-            "there is no validation part to find the factor on; train the models again with "
+            "there is no validation part to find the recalibration on; train the models again with "
             "`data.init_args.validation_fraction`, e.g. 0.2"
         )
     data.test_dataloader()  # says what is missing where there is no test part
@@ -118,19 +116,19 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
     properties = {}
     for column, spec in enumerate(ensemble.properties):
         mean, std, truth = (values[:, column] for values in validation)
-        factor = find_factor(mean, std, truth)
+        recalibration = find_recalibration(mean, std, truth)
         num_validation = int((np.isfinite(truth) & (std > 0)).sum())
         mean, std, truth = (values[:, column] for values in test)
         properties[spec.name] = {
             "unit": spec.unit,
-            "factor": factor,
+            **asdict(recalibration),
             "num_validation": num_validation,
             "spread": _plain(assess(mean, std, truth)),
-            "recalibrated": _plain(assess(mean, factor * std, truth)),
+            "recalibrated": _plain(assess(mean, recalibration.apply(std), truth)),
         }
         plot_calibration(
             mean,
-            {"spread of the models": std, f"recalibrated (times {factor:.3g})": factor * std},
+            {"spread of the models": std, "recalibrated": recalibration.apply(std)},
             truth,
             quantity=spec.name.replace("_", " "),
             unit=spec.unit,
@@ -167,17 +165,17 @@ def _require_same_parts(ensemble: Ensemble, data: PropertyDataModule) -> None:
             )
 
 
-def _read_factors(path: Path, ensemble: Ensemble) -> dict[str, float]:
-    """The factors that `calibrate` found for this ensemble."""
+def _read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibration]:
+    """What `calibrate` found for this ensemble."""
     try:
         content = json.loads(path.read_text())
         models, properties = content["models"], content["properties"]
-        factors = {name: float(each["factor"]) for name, each in properties.items()}
+        found = {name: Recalibration(float(each["factor"]), float(each["floor"])) for name, each in properties.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no calibration: {error}; `gnn-sim2real calibrate` writes one") from error
     if models != ensemble.fingerprints:
         raise ValueError(f"{path} is the calibration of other models; calibrate these with `gnn-sim2real calibrate`")
-    return factors
+    return found
 
 
 def _load(paths: list[str], data: PropertyDataModule) -> Ensemble:
@@ -242,7 +240,7 @@ def _say(name: str, result: dict[str, Any], console: Console) -> None:
     table = Table(title=escape(title), box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
     for column in ("spread", "std", "held by 50 %", "held by 90 %", "NLL"):
         table.add_column(column, justify="left" if column == "spread" else "right", no_wrap=True)
-    for label, quality in (("as it is", spread), (f"times {result['factor']:.3g}", result["recalibrated"])):
+    for label, quality in (("as it is", spread), ("recalibrated", result["recalibrated"])):
         held = [
             "{:.0%} [{:.0%}, {:.0%}]".format(quality["coverage"][share], *quality["coverage_interval"][share])
             for share in ("0.5", "0.9")
@@ -252,7 +250,8 @@ def _say(name: str, result: dict[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         "std: root mean square, in the same unit; held: share of the measured values in the interval, in brackets what "
-        f"so few materials can tell; the factor was found on {result['num_validation']} validation materials",
+        f"so few materials can tell; found on {result['num_validation']} validation materials: the spread times "
+        f"{result['factor']:.3g}, and a floor of {result['floor']:.3g}{unit}, added in quadrature",
         markup=False,
         highlight=False,
     )

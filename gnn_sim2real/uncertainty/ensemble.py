@@ -16,6 +16,7 @@ from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.store import GraphStore
+from gnn_sim2real.uncertainty.calibration import Recalibration
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class UncertainPrediction:
 
     Attributes:
         mean: (num_materials, num_properties), physical units; mean over the models.
-        std: The same shape and units; standard deviation over the models, times the factor of a recalibration.
+        std: The same shape and units; standard deviation over the models, or what a recalibration makes of it.
         names: Name of each property.
         units: Unit of each property.
     """
@@ -40,7 +41,7 @@ class Ensemble:
     """Models of the same properties, trained alike but for their random numbers.
 
     Their spread alone is too small an uncertainty: it knows nothing of the scatter of the measurements, nor of what all
-    models get wrong alike. `uncertainty.calibration.calibrate` finds a factor for it.
+    models get wrong alike. `gnn-sim2real calibrate` finds what to make of it.
 
     B. Lakshminarayanan, A. Pritzel, C. Blundell, Simple and scalable predictive uncertainty estimation using deep
     ensembles, Advances in Neural Information Processing Systems 30 (2017). Theirs also predict a variance each; ours
@@ -48,11 +49,11 @@ class Ensemble:
 
     Attributes:
         models: At least two.
-        factors: What the spread of a property is multiplied by, by the property's name; 1 where it is not named.
+        recalibrations: What becomes of the spread of a property, by its name; it stays where it is not named.
     """
 
     models: tuple[TrainedModel, ...]
-    factors: Mapping[str, float] = field(default_factory=dict)
+    recalibrations: Mapping[str, Recalibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.models) < 2:
@@ -107,9 +108,12 @@ class Ensemble:
                     own.append(model.network.predict(batch.to(device)).cpu().double())
         values = torch.stack([torch.cat(own) for own in members]).numpy()
         names = tuple(spec.name for spec in self.properties)
-        factors = np.array([self.factors.get(name, 1.0) for name in names])
+        std = values.std(axis=0, ddof=1)
+        for column, name in enumerate(names):
+            if name in self.recalibrations:
+                std[:, column] = self.recalibrations[name].apply(std[:, column])
         units = tuple(spec.unit for spec in self.properties)
-        return UncertainPrediction(values.mean(axis=0), factors * values.std(axis=0, ddof=1), names, units)
+        return UncertainPrediction(values.mean(axis=0), std, names, units)
 
 
 def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:

@@ -80,6 +80,15 @@ class TestRealData:
         assert set.union(*tested) == set(measured.table.groups)
         assert sum(map(len, tested)) == 45
 
+    def test_new_pairs_of_chi_have_known_polymers(self, real_data):
+        measured = MeasuredChi(require_simulated=True, test_fraction=0.2)
+        source = CosmoChi(exclude=measured)
+        pairs, polymers = source.groups_by("mixture"), source.groups_by("polymer")
+        used = source.parts.train.tolist() + source.parts.validation.tolist()
+        assert not {pairs[row] for row in used} & measured.test_groups
+        tested = {measured.groups_by("polymer")[row] for row in measured.parts.test.tolist()}
+        assert len(tested & {polymers[row] for row in used}) > 0.8 * len(tested)
+
     def test_measured_solvation(self, real_data):
         measured = MeasuredSolvation(group_by="solute", size_by="groups", size=100, test_fraction=0.2)
         assert len(measured.table.identities) == 8691

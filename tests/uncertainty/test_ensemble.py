@@ -14,6 +14,7 @@ from gnn_sim2real.cli import main
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import load_model, save_model
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
+from gnn_sim2real.uncertainty.calibration import Recalibration, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
 
 DATA = {"property": "density", "column": "density", "unit": "g/cm3", "test_fraction": 0.3, "validation_fraction": 0.25}
@@ -62,8 +63,8 @@ def test_mean_and_spread_of_the_members(paths):
     assert found.std.shape == (7, 1)
     assert (found.std > 0).all()
     assert (found.names, found.units) == (("density",), ("g/cm3",))
-    wider = Ensemble(load_ensemble(paths).models, {"density": 3.0}).predict(asked)
-    np.testing.assert_allclose(wider.std, 3 * found.std, rtol=1e-5)
+    wider = Ensemble(load_ensemble(paths).models, {"density": Recalibration(3.0, 0.1)}).predict(asked)
+    np.testing.assert_allclose(wider.std, np.hypot(0.1, 3 * found.std), rtol=1e-5)
     np.testing.assert_allclose(wider.mean, found.mean, rtol=1e-6)
     # The order of the models does not count.
     np.testing.assert_allclose(load_ensemble(paths[::-1]).predict(asked).std, found.std, rtol=1e-4)
@@ -80,11 +81,13 @@ def test_calibration_uses_the_validation_part_alone(folder, paths, tmp_path, cap
         found = ensemble.predict([data.table.materials[row] for row in rows])
         parts[part] = (found.mean[:, 0], found.std[:, 0], data.table.values[rows, 0])
     mean, std, truth = parts["validation"]
-    assert result["factor"] == pytest.approx(np.sqrt(np.mean(((truth - mean) / std) ** 2)), rel=1e-4)
+    recalibration = find_recalibration(mean, std, truth)
+    assert result["factor"] == pytest.approx(recalibration.factor, rel=1e-2)
+    assert result["floor"] == pytest.approx(recalibration.floor, rel=1e-2)
     assert result["num_validation"] == len(data.parts.validation)
     mean, std, truth = parts["test"]
-    for name, factor in (("spread", 1.0), ("recalibrated", result["factor"])):
-        held = np.abs(truth - mean) < 1.6449 * factor * std
+    for name, own in (("spread", std), ("recalibrated", recalibration.apply(std))):
+        held = np.abs(truth - mean) < 1.6449 * own
         assert result[name]["coverage"]["0.9"] == pytest.approx(held.mean(), abs=1e-9)
         assert f"{held.mean():.0%}" in printed
     # The test is noisy, the spread is not.
@@ -113,9 +116,9 @@ def test_predict_writes_mean_and_standard_deviation(folder, paths, tmp_path, cap
     np.testing.assert_allclose(numbers[:, 0], found.mean[:, 0], rtol=1e-4)
     np.testing.assert_allclose(numbers[:, 1], found.std[:, 0], rtol=1e-3)
     content = calibrated(folder, paths, tmp_path)
-    factor = content["properties"]["density"]["factor"]
+    result = content["properties"]["density"]
     (_, *wider) = table("--calibration", tmp_path / "calibration.json")
-    assert float(wider[0][2]) == pytest.approx(factor * numbers[0, 1], rel=1e-5)
+    assert float(wider[0][2]) == pytest.approx(np.hypot(result["floor"], result["factor"] * numbers[0, 1]), rel=1e-5)
     assert wider[0][1] == rows[0][1]
 
 
@@ -163,7 +166,7 @@ def test_without_a_validation_part(folder, tmp_path, capfd):
         _, module = fit(lambda: TargetFineTuning(gine()), data, epochs=1, seed=seed)
         save_model(trained_model(module, data), tmp_path / f"{seed}")
     words = [tmp_path / "1", tmp_path / "2", "-c", folder / "finetune.yaml", "--data.validation_fraction", 0]
-    assert "there is no validation part to find the factor on; train the models again" in answer(
+    assert "there is no validation part to find the recalibration on; train the models again" in answer(
         capfd, "calibrate", *words
     )
 
