@@ -9,7 +9,7 @@ from gnn_sim2real.scaling.curves import Results
 from gnn_sim2real.scaling.records import Cell, Record, has_record, read_records, write_record
 from gnn_sim2real.scaling.report import draw_figure, summarize
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.report import data_cards
+from gnn_sim2real.study.report import largest_record
 
 
 def publish(config: StudyConfig, path: Path) -> None:
@@ -29,7 +29,9 @@ def publish(config: StudyConfig, path: Path) -> None:
     study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
     results = Results(records, config.metric)
-    write_json(path.with_suffix(".json"), content | {"data": data_cards(config, records)} | summarize(results))
+    write_json(
+        path.with_suffix(".json"), content | {"data": dict(largest_record(config, records).data)} | summarize(results)
+    )
     draw_figure(results, path.with_suffix(".png"), config.title)
 
 
