@@ -135,7 +135,8 @@ def say_comparison(comparison: Comparison, unit: str, console: Console) -> None:
     for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
         table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
     for name, law in comparison.laws.items():
-        rate = f"{say_number(law.decay_rate)} {say_interval(law.decay_rate_interval)}{'' if law.decay_rate_identified else ' ?'}"
+        rate = f"{say_number(law.decay_rate)} {say_interval(law.decay_rate_interval)}"
+        rate += "" if law.decay_rate_identified else " ?"
         gap = f"{say_number(law.transfer_gap)} {say_interval(law.transfer_gap_interval)}"
         gap += "" if law.transfer_gap_identified else " ?"
         cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", say_quantity(comparison.gains[name]))
@@ -156,8 +157,8 @@ def _pair_lines(pair: Pair) -> list[str]:
     )
     return [
         f"{pair.first} against {pair.second} ({paired})",
-        f"  differences: alpha {say_quantity(pair.decay_rate)}, C {say_quantity(pair.transfer_gap)}, gain of the next doubling "
-        f"{say_quantity(pair.next_doubling)}",
+        f"  differences: alpha {say_quantity(pair.decay_rate)}, C {say_quantity(pair.transfer_gap)}, gain of the next "
+        f"doubling {say_quantity(pair.next_doubling)}",
         f"  the fitted laws cross at: {crossing}",
         f"  probability that {pair.first} has the lower error: {chances}",
     ]
@@ -192,7 +193,8 @@ def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
         )
     text = f"source size n = {say_quantity(wanted.source_size, whole=True)}{where}"
     if wanted.chance < 0.995:
-        text += f"; out of reach in {100 * (1 - wanted.chance):.0f} % of the draws (limit {say_quantity(wanted.limit)}{tail})"
+        chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"
+        text += f"; out of reach in {chance} (limit {say_quantity(wanted.limit)}{tail})"
     return text
 
 

@@ -137,8 +137,8 @@ def _in_short(
         verdict = " and ".join(part for part in known if part)
         here = plan(law)
         text = (
-            f"at n = {law.largest_size:,.0f} the law gives {say_quantity(here.error)}{tail}; doubling the source lowers "
-            f"it by {say_quantity(here.gain_of_doubling)}{tail}. "
+            f"at n = {law.largest_size:,.0f} the law gives {say_quantity(here.error)}{tail}; doubling the source "
+            f"lowers it by {say_quantity(here.gain_of_doubling)}{tail}. "
             + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
         )
         found = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -30,12 +30,12 @@ class Table(NamedTuple):
     Attributes:
         headings: Of the columns.
         rows: The rows.
-        num_words: So many columns from the left hold words; numbers stand to the right.
+        words: Columns that hold words; those of numbers stand to the right.
     """
 
     headings: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    num_words: int = 1
+    rows: Sequence[tuple[str, ...]]
+    words: tuple[int, ...] = (0,)
 
 
 def results_table(summary: Mapping[str, Any]) -> Table:
@@ -77,7 +77,7 @@ def gains_table(summary: Mapping[str, Any]) -> Table:
             other = f"{other} from scratch".strip()
         rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = _in(summary["unit"])
-    return Table(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, 2)
+    return Table(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
 
 
 def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
@@ -90,20 +90,21 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
     rows = [
         (
             model_name(asdict(label)),
-            law.form.replace("_", " "),
             f"{label.target_size:,}",
-            _parameter(law.decay_rate, law.decay_rate_interval, law.decay_rate_profile, law.decay_rate_identified),
-            _parameter(
-                law.transfer_gap, law.transfer_gap_interval, law.transfer_gap_profile, law.transfer_gap_identified
-            ),
-            f"{say_number(law.prefactor)} {say_interval(law.prefactor_interval)}",
+            _parameter(law.decay_rate, law.decay_rate_interval),
+            say_interval(law.decay_rate_profile),
+            _parameter(law.transfer_gap, law.transfer_gap_interval),
+            say_interval(law.transfer_gap_profile),
+            _parameter(law.prefactor, law.prefactor_interval),
+            _identified({"α": law.decay_rate_identified, "C": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for label, law in laws.items()
     ]
     tail = _in(unit)
-    return Table(("model", "form", "m", "α", f"C{tail}", f"D{tail}", "missed by", "chance of it"), rows, 2)
+    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "missed by", "chance of it")
+    return Table(("model", "m", *headings), rows)
 
 
 def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
@@ -163,7 +164,7 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
         for label, found in wanted.items()
         for how, each in found.items()
     ]
-    return Table(("model", "m", "wanted", f"error{_in(unit)}", "what it takes"), rows, 5)
+    return Table(("model", "m", "wanted", f"error{_in(unit)}", "what it takes"), rows, (0, 2, 4))
 
 
 def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
@@ -177,17 +178,19 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
         (
             model_name(kind._asdict()),
             law.formula,
-            _parameter(law.decay_rate, law.decay_rate_interval, None, law.decay_rate_identified),
-            _parameter(law.target_rate, law.target_rate_interval, None, True),
-            _parameter(law.transfer_gap, law.transfer_gap_interval, None, law.transfer_gap_identified),
-            _parameter(law.limit, law.limit_interval, None, True) if law.form == "product_limit" else "",
+            _parameter(law.decay_rate, law.decay_rate_interval),
+            _parameter(law.target_rate, law.target_rate_interval),
+            _parameter(law.transfer_gap, law.transfer_gap_interval),
+            _parameter(law.limit, law.limit_interval) if law.form == "product_limit" else "-",
+            _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for kind, law in surfaces.items()
     ]
     tail = _in(unit)
-    return Table(("model", "E(n, m)", "α", "β", f"G{tail}", f"L{tail}", "missed by", "chance of it"), rows, 2)
+    headings = ("α", "β", f"G{tail}", f"L{tail}", "identified", "missed by", "chance of it")
+    return Table(("model", "E(n, m)", *headings), rows, (0, 1))
 
 
 def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
@@ -207,7 +210,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
         for kind, plan in plans
     ]
     headings = ("model", "m", "n", "calculations that one more measurement is worth", "effective data transferred")
-    return Table(headings, rows)
+    return Table(headings, rows, (0, 4))
 
 
 def cards_table(data: Mapping[str, Any]) -> Table:
@@ -234,7 +237,7 @@ def cards_table(data: Mapping[str, Any]) -> Table:
     for name, words in wanted.items():
         if any(data[side].get(name) not in (None, "", 0) for side in sides):
             rows.append((words, *(_card_entry(data[side].get(name)) for side in sides)))
-    return Table(("", *sides), rows, 1 + len(sides))
+    return Table(("", *sides), rows, (0, 1, 2))
 
 
 def versions_table(provenance: Mapping[str, Any]) -> Table:
@@ -244,7 +247,7 @@ def versions_table(provenance: Mapping[str, Any]) -> Table:
         provenance: Of the record.
     """
     versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
-    return Table(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], 2)
+    return Table(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
 
 
 def _card_entry(value: Any) -> str:
@@ -257,11 +260,12 @@ def _card_entry(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
 
 
-def _parameter(value: float, interval: Interval, profile: Interval | None, identified: bool) -> str:
-    text = f"{say_number(value)} {say_interval(interval)}"
-    if profile is not None:
-        text += f", by profile {say_interval(profile)}"
-    return text if identified else f"{text}, not identified"
+def _parameter(value: float, interval: Interval) -> str:
+    return f"{say_number(value)} {say_interval(interval)}"
+
+
+def _identified(parameters: Mapping[str, bool]) -> str:
+    return ", ".join(name for name, identified in parameters.items() if identified) or "none"
 
 
 def _estimate(estimate: Mapping[str, Any] | None) -> str:
