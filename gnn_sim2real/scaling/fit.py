@@ -107,7 +107,8 @@ def fit_table(
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
-    gapless = _without_gap(chosen, table.sizes, rows, means.weights, drawn, confidence)
+    given = (table.sizes, rows, means.weights)
+    gapless = without_share(chosen, *given, drawn, confidence) if chosen.has_limit else []
     draws = (drawn, *gapless, *others)
 
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]
@@ -173,16 +174,25 @@ def check_draws(confidence: float, num_resamples: int) -> None:
         raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
 
 
-def _without_gap(
-    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float
+def without_share(
+    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float, which: int = -1
 ) -> list[Fits]:
-    """The draws again with C = 0, where that is one of the possible values.
+    """Return the draws again without what no size removes, where none of it is one of the possible values.
 
-    With C held at 0 or above, the draws lie on one side of the law without limit, and alone are too narrow.
+    A share held at 0 or above has draws on one side of the law without it only, and they alone are too narrow.
+
+    Args:
+        form: Of the law.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        rows: The drawn means, shape ``(num_draws, num_points)``.
+        weights: Weight of each point.
+        drawn: The laws of the draws.
+        confidence: Nominal coverage of the intervals.
+        which: Number of the parameter that is the share.
     """
-    if not form.has_limit or np.quantile(drawn.parameters[:, -1], tails(confidence)[0]) > 0:
+    if np.quantile(drawn.parameters[:, which], tails(confidence)[0]) > 0:
         return []
-    return [fit_rows(form, sizes, rows, weights, hold=(-1, np.zeros(len(rows))))]
+    return [fit_rows(form, sizes, rows, weights, hold=(which, np.zeros(len(rows))))]
 
 
 def intervals_of(fit: Fits, draws: tuple[Fits, ...], confidence: float) -> tuple[dict[str, float], dict[str, Interval]]:
