@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.scaling.bootstrap import Means, draw_moves, robust_means
-from gnn_sim2real.scaling.choose import Trial, choose_form
+from gnn_sim2real.scaling.choose import Trial, choose_form, forecast_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER, POWER_LIMIT, RATE_BOUNDS, Floats, Form
-from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_form, doubts_of_gap, doubts_of_rate
+from gnn_sim2real.scaling.identify import (
+    chance_of_misfit,
+    doubts_of_forecast,
+    doubts_of_form,
+    doubts_of_gap,
+    doubts_of_rate,
+)
 from gnn_sim2real.scaling.law import Interval, ScalingLaw, tails
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 from gnn_sim2real.scaling.profile import profile_gap, profile_rate
@@ -94,6 +100,7 @@ def fit_table(
         chosen, trials = choose_form(table)
     else:
         chosen = find_form(form, CURVE_FORMS)
+    drift = forecast_drift(chosen, table) if form == "auto" else 0.0
     num_needed = max(MIN_SIZES, chosen.num_parameters + 1)
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
@@ -128,7 +135,12 @@ def fit_table(
         **values,
         decay_rate_identified=not rate_doubts,
         transfer_gap_identified=means.repeated and not flat and not gap_doubts,
-        notes=(*rate_doubts, *gap_doubts, *doubts_of_form(means, fit, table.sizes, chance)),
+        notes=(
+            *rate_doubts,
+            *gap_doubts,
+            *doubts_of_form(means, fit, table.sizes, chance),
+            *doubts_of_forecast(drift),
+        ),
         confidence=confidence,
         num_sizes=table.sizes.shape[1],
         num_curves=len(table.log_errors),
@@ -136,6 +148,7 @@ def fit_table(
         largest_size=float(table.sizes[0, -1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
+        forecast_drift=drift,
         interval_method=method + (", test materials" if moves_of_materials is not None else ""),
         trials=trials,
         fit=fit,
