@@ -140,4 +140,5 @@ def _save(figure: Figure, all_axes: tuple[Axes, ...], path: Path) -> tuple[Path,
     with rc_context({"svg.hashsalt": "gnn_sim2real"}):  # the same inputs give the same file
         for file in files:
             figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.set_layout_engine("none")  # found once, for both files
     return files

@@ -141,6 +141,7 @@ def plot_scaling_curves(
         for file in (path, *copies):
             file.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.set_layout_engine("none")  # found once, for all files
     return path
 
 

@@ -47,7 +47,7 @@ class ScalingSurface:
         prefactor_interval: Interval of D.
         limit_interval: Interval of L.
         decay_rate_identified: Whether the data determine alpha; if not, `notes` says why.
-        transfer_gap_identified: Whether the data tell the transfer gap from none.
+        transfer_gap_identified: Whether the data determine G; if not, `notes` says why.
         confidence: Nominal coverage of the intervals.
         source_sizes: Different source sizes, ascending.
         target_sizes: Different target sizes, ascending.
@@ -216,8 +216,7 @@ def fit_scaling_surface(
     flat = bool(np.quantile(drawn.natural()["decay_rate"], tails(confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
     profile = Interval(*profile_rate(fit, means, table.sizes, confidence))
     rate_doubts = doubts_of_rate((intervals["decay_rate"], profile), flat, means.repeated)
-    no_gap = intervals["transfer_gap"].low <= 1e-6 * values["transfer_gap"]
-    gap_doubts = ["G is not identified: its interval reaches 0."] if no_gap or not values["transfer_gap"] else []
+    gap_doubts = _doubts_of_gap(values, intervals["transfer_gap"], (float(sources[0]), float(sources[-1])))
     chance = chance_of_misfit(means, rows, fit, drawn, table.sizes)
     return ScalingSurface(
         form=chosen.name,
@@ -236,6 +235,16 @@ def fit_scaling_surface(
         fit=fit,
         draws=draws,
     )
+
+
+def _doubts_of_gap(values: dict[str, float], interval: Interval, ends: tuple[float, float]) -> list[str]:
+    """Why G is not identified, by the rules of a law in n alone; empty if it is."""
+    if interval.low <= 1e-6 * values["transfer_gap"] or not values["transfer_gap"]:
+        return ["G is not identified: its interval reaches 0."]
+    first, last = (values["prefactor"] * size ** -values["decay_rate"] for size in ends)
+    if interval.high - interval.low > first - last:
+        return ["G is not identified: its interval is wider than the whole fall of the error with n over these sizes."]
+    return []
 
 
 def _on_the_bounds(
