@@ -3,6 +3,7 @@
 import base64
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -54,8 +55,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def record(policy, size, m, split, seed, architecture="GINE"):
-    cell = Cell(architecture, policy, size, str(size), m, seed, split)
+def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
+    cell = Cell(architecture, policy, size, str(size), m, seed, split, growth)
     error = (max(size, 10) ** -0.5 + 1 / m) * (1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7))
     metrics = {"mae": error, "rmse": 1.3 * error, "r2": 0.5, "num_test": 30.0}
     return Record(repr(cell), cell, "density", "g/cm3", metrics, {})
@@ -171,6 +172,20 @@ def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
 def test_two_target_sizes_make_no_law_in_both(tmp_path):
     _, page, _ = make(tmp_path / "a", records(targets=(50, 100)))
     assert "The worth of a measurement takes a law in source and target size" in page.text
+
+
+def test_laws_of_one_target_size_stand_side_by_side(tmp_path):
+    found = records(targets=(50,))
+    better = [record("none", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]
+    better = [replace(each, metrics={"mae": 0.5 * each.metrics["mae"], "num_test": 30.0}) for each in better]
+    _, page, _ = make(tmp_path / "a", [*found, *better])
+    (row,) = [row for row in page.rows if len(row) == 9 and row[1] == "GINE, fine-tuned"]
+    assert row[0] == "GINE, fine-tuned, grown by diversity"
+    assert row[2] == "50"
+    assert row[6] == "100 %"  # at the largest size it is ahead in all draws
+    assert "Side by side" in page.text
+    _, alone, _ = make(tmp_path / "b", found)
+    assert "Side by side" not in alone.text
 
 
 def test_the_command_writes_it(undisturbed):

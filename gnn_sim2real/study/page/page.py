@@ -15,14 +15,15 @@ from typing import Any
 from gnn_sim2real import __version__
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.curves import CurveLabel, Results
+from gnn_sim2real.scaling.compare import Comparison, Models, compare_laws
+from gnn_sim2real.scaling.curves import CONFIDENCE, CurveLabel, Results
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.planning import Plan, Wanted, plan
 from gnn_sim2real.scaling.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
 from gnn_sim2real.scaling.say import say_quantity
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.study.config import KEPT, StudyConfig
-from gnn_sim2real.study.page import tables
+from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
 from gnn_sim2real.study.words import model_name, say_data
 from gnn_sim2real.units import format_unit
@@ -32,6 +33,8 @@ PAGE = "report.html"
 
 _STAGES = ("pretrain", "finetune", "scratch")
 _LOWER = (5, 10, 20)
+_MOST_IN_SHORT = 6  # laws; of more, those of the most measurements
+_MOST_COMPARED = 6
 
 
 def write_page(
@@ -81,17 +84,18 @@ def _content(
         "summary": summary,
         "in_short": _in_short(laws, plans, unit),
         "curves": embed(figure, f"{quantity} against source size") if results.curves and figure.exists() else None,
-        "laws": tables.laws_table(laws, unit),
+        "laws": law_tables.laws_table(laws, unit),
         "law_texts": [(_name(label), law.describe(format_unit(unit))) for label, law in laws.items()],
         "forecasts": draw_forecasts(models, laws, quantity, unit, folder),
-        "forecast_table": tables.forecasts_table(laws, unit),
-        "doubling": tables.doubling_table({label: plan(law) for label, law in laws.items()}, unit),
-        "wanted": tables.wanted_table({label: _wanted(law) for label, law in laws.items()}, unit),
-        "surfaces": tables.surfaces_table(surfaces, unit),
+        "forecast_table": law_tables.forecasts_table(laws, unit),
+        "doubling": law_tables.doubling_table({label: plan(law) for label, law in laws.items()}, unit),
+        "wanted": law_tables.wanted_table({label: _wanted(law) for label, law in laws.items()}, unit),
+        "comparison": law_tables.comparison_table(_compare(models, laws), unit),
+        "surfaces": law_tables.surfaces_table(surfaces, unit),
         "surface_texts": [
             (model_name(kind._asdict()), law.describe(format_unit(unit))) for kind, law in surfaces.items()
         ],
-        "worth": tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
+        "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
@@ -102,6 +106,16 @@ def _content(
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "version": __version__,
     }
+
+
+def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[int, Comparison]:
+    """The laws of each target size side by side, by draws that are paired; not where there are too many to read."""
+    compared = {}
+    for size in sorted({label.target_size for label in laws}):
+        named = {model_name(asdict(label)): models[label] for label in laws if label.target_size == size}
+        if 1 < len(named) <= _MOST_COMPARED:
+            compared[size] = compare_laws(named, confidence=CONFIDENCE)
+    return compared
 
 
 def _wanted(law: ScalingLaw) -> dict[str, Wanted]:
@@ -129,6 +143,9 @@ def _in_short(
     """What a reader asks first, of each law: is there one, what does the next doubling gain, what is a measurement."""
     tail = f" {format_unit(unit)}".rstrip()
     said = []
+    if len(laws) > _MOST_IN_SHORT:
+        most = max(label.target_size for label in laws)
+        laws = {label: law for label, law in laws.items() if label.target_size == most}
     for label, law in laws.items():
         known = [
             "the rate α" if law.decay_rate_identified else "",
