@@ -90,3 +90,13 @@ def test_the_forecasts_told_are_those_measured():
     assert f"Of the 90 % intervals, {broken} hold the truth on the broken curves" in told
     assert f"{power} and {saturating} on the power laws and the saturating ones" in told
     assert f"On {3 * result['curves_a_family']} made-up curves" in told
+
+
+def test_the_coverage_told_is_the_one_measured():
+    result = json.loads((ROOT / "benchmarks/results/surface_coverage.json").read_text())
+    told = " ".join(TEXT.split())
+    assert (
+        f"In {len(result['cells'])} kinds of simulated studies with a law in both sizes, {result['studies']} of" in told
+    )
+    least = min(result["least_by_quantity"].values())
+    assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least" in told
