@@ -120,16 +120,17 @@ def judge(family: Callable[..., Errors], seed: tuple[int, ...], with_interval: b
     table = tabulate(models[0][None], models[1], labels.tolist())
     form, _ = choose_form(table)
     ours = float(robust_means(form, table.sizes, table.log_errors)[1].predict(np.array([[at]]))[0, 0])
-    covered = None
+    covered = width = None
     if with_interval:
         law = fit_scaling_law(*models, curves=labels, form="auto", num_resamples=200)
         low, high = law.predict_interval(at)
-        covered = bool(low <= wanted <= high)
+        covered, width = bool(low <= wanted <= high), float(np.log(high / low))
     means = errors.mean(axis=0)
     forecasts = {"ours": ours, "curve_fit": by_hand(sizes, means, at), "line": line(sizes, means, at)}
     return {
         "form": form.name,
         "covered": covered,
+        "log_width": width,
         "log_errors": {name: abs(float(np.log(forecast / wanted))) for name, forecast in forecasts.items()},
     }
 
@@ -152,10 +153,12 @@ def line(sizes: np.ndarray, means: np.ndarray, at: float) -> float:
 def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
     errors = {name: np.array([row["log_errors"][name] for row in rows]) for name in METHODS}
     covered = [row["covered"] for row in rows if row["covered"] is not None]
+    widths = [row["log_width"] for row in rows if row["log_width"] is not None]
     return {
         "median_log_error": {name: round(float(np.median(values)), 5) for name, values in errors.items()},
         "mean_log_error": {name: round(float(np.mean(values)), 5) for name, values in errors.items()},
         "covered_by_90_percent_interval": round(float(np.mean(covered)), 4) if covered else None,
+        "median_log_width_of_interval": round(float(np.median(widths)), 4) if widths else None,
         "intervals_looked_at": len(covered),
         "forms": {form: sum(row["form"] == form for row in rows) for form in sorted({row["form"] for row in rows})},
     }

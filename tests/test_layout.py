@@ -58,6 +58,7 @@ LEVELS = (
         "scaling.records",
         "scaling.results",
         "scaling.curves",
+        "scaling.repeat_means",
         "scaling.plot",
         "scaling.law_figure",
         "scaling.say",
@@ -225,6 +226,7 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path):
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
+    assert {name for name in names if name.endswith(".html")} == {"gnn_sim2real/study/page/page.html"}
     assert {name for name in names if name.endswith(".py")} == {str(p.relative_to(ROOT)) for p in MODULES.values()}
 
 

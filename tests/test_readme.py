@@ -85,5 +85,18 @@ def test_the_forecasts_told_are_those_measured():
     told = " ".join(TEXT.split())
     assert f"off by {100 * ours:.1f} % in the median; scipy's bounded `curve_fit` by {100 * by_hand:.1f} %" in told
     assert f"the straight line on log-log by {100 * line:.1f} %" in told
-    assert f"only {100 * result['families']['broken']['covered_by_90_percent_interval']:.0f} % of the 90 %" in told
+    covered = [100 * each["covered_by_90_percent_interval"] for each in result["families"].values()]
+    power, saturating, broken = (f"{each:.0f} %" for each in covered)
+    assert f"Of the 90 % intervals, {broken} hold the truth on the broken curves" in told
+    assert f"{power} and {saturating} on the power laws and the saturating ones" in told
     assert f"On {3 * result['curves_a_family']} made-up curves" in told
+
+
+def test_the_coverage_told_is_the_one_measured():
+    result = json.loads((ROOT / "benchmarks/results/surface_coverage.json").read_text())
+    told = " ".join(TEXT.split())
+    assert (
+        f"In {len(result['cells'])} kinds of simulated studies with a law in both sizes, {result['studies']} of" in told
+    )
+    least = min(result["least_by_quantity"].values())
+    assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least" in told

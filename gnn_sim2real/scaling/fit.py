@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.scaling.bootstrap import Means, draw_moves, robust_means
-from gnn_sim2real.scaling.choose import Trial, choose_form
+from gnn_sim2real.scaling.choose import Trial, choose_form, forecast_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER, POWER_LIMIT, RATE_BOUNDS, Floats, Form
-from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_form, doubts_of_gap, doubts_of_rate
+from gnn_sim2real.scaling.identify import (
+    chance_of_misfit,
+    doubts_of_forecast,
+    doubts_of_form,
+    doubts_of_gap,
+    doubts_of_rate,
+)
 from gnn_sim2real.scaling.law import Interval, ScalingLaw, tails
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 from gnn_sim2real.scaling.profile import profile_gap, profile_rate
@@ -94,6 +100,7 @@ def fit_table(
         chosen, trials = choose_form(table)
     else:
         chosen = find_form(form, CURVE_FORMS)
+    drift = forecast_drift(chosen, table) if form == "auto" else 0.0
     num_needed = max(MIN_SIZES, chosen.num_parameters + 1)
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
@@ -107,7 +114,8 @@ def fit_table(
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
-    gapless = _without_gap(chosen, table.sizes, rows, means.weights, drawn, confidence)
+    given = (table.sizes, rows, means.weights)
+    gapless = without_share(chosen, *given, drawn, confidence) if chosen.has_limit else []
     draws = (drawn, *gapless, *others)
 
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]
@@ -127,7 +135,12 @@ def fit_table(
         **values,
         decay_rate_identified=not rate_doubts,
         transfer_gap_identified=means.repeated and not flat and not gap_doubts,
-        notes=(*rate_doubts, *gap_doubts, *doubts_of_form(means, fit, table.sizes, chance)),
+        notes=(
+            *rate_doubts,
+            *gap_doubts,
+            *doubts_of_form(means, fit, table.sizes, chance),
+            *doubts_of_forecast(drift),
+        ),
         confidence=confidence,
         num_sizes=table.sizes.shape[1],
         num_curves=len(table.log_errors),
@@ -135,6 +148,7 @@ def fit_table(
         largest_size=float(table.sizes[0, -1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
+        forecast_drift=drift,
         interval_method=method + (", test materials" if moves_of_materials is not None else ""),
         trials=trials,
         fit=fit,
@@ -173,16 +187,25 @@ def check_draws(confidence: float, num_resamples: int) -> None:
         raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
 
 
-def _without_gap(
-    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float
+def without_share(
+    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float, which: int = -1
 ) -> list[Fits]:
-    """The draws again with C = 0, where that is one of the possible values.
+    """Return the draws again without what no size removes, where none of it is one of the possible values.
 
-    With C held at 0 or above, the draws lie on one side of the law without limit, and alone are too narrow.
+    A share held at 0 or above has draws on one side of the law without it only, and they alone are too narrow.
+
+    Args:
+        form: Of the law.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        rows: The drawn means, shape ``(num_draws, num_points)``.
+        weights: Weight of each point.
+        drawn: The laws of the draws.
+        confidence: Nominal coverage of the intervals.
+        which: Number of the parameter that is the share.
     """
-    if not form.has_limit or np.quantile(drawn.parameters[:, -1], tails(confidence)[0]) > 0:
+    if np.quantile(drawn.parameters[:, which], tails(confidence)[0]) > 0:
         return []
-    return [fit_rows(form, sizes, rows, weights, hold=(-1, np.zeros(len(rows))))]
+    return [fit_rows(form, sizes, rows, weights, hold=(which, np.zeros(len(rows))))]
 
 
 def intervals_of(fit: Fits, draws: tuple[Fits, ...], confidence: float) -> tuple[dict[str, float], dict[str, Interval]]:

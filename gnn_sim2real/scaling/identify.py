@@ -9,6 +9,7 @@ from gnn_sim2real.scaling.forms import RATE_BOUNDS, Floats
 from gnn_sim2real.scaling.law import Interval
 from gnn_sim2real.scaling.least_squares import Fits
 
+_SMALLEST_DRIFT = 0.5  # worth a sentence [%]
 _WIDEST_RATE = 5.0  # a rate known to less than this factor is not known
 
 
@@ -98,4 +99,19 @@ def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> lis
     return [
         "The mean errors depart from this form by more than the scatter of the repeats explains, most at "
         f"{where} ({100 * np.expm1(missed[worst]):+.1f} %), and the intervals do not contain that."
+    ]
+
+
+def doubts_of_forecast(drift: float) -> list[str]:
+    """Say so when forecasts of the sizes measured missed by more than chance explains.
+
+    Args:
+        drift: From `gnn_sim2real.scaling.choose.forecast_drift`.
+    """
+    a_doubling = 100 * np.expm1(drift * np.log(2))
+    if a_doubling < _SMALLEST_DRIFT:
+        return []
+    return [
+        f"Forecasts of a size from the smaller ones missed by {a_doubling:.2g} % a doubling more than chance explains; "
+        "the intervals of errors beyond the largest size contain that."
     ]

@@ -12,7 +12,7 @@ import numpy as np
 from gnn_sim2real.scaling.compare import Models
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.planning import FAR, Plan
-from gnn_sim2real.scaling.plot import COLORS, MARKERS
+from gnn_sim2real.scaling.plot import COLORS, MARKERS, set_ticks
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import mean_and_half_width, tabulate
 from gnn_sim2real.units import format_unit
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TEXT = 10.0
+_TEXT = 10.0  # type size in points
+_DIGIT = 0.62 * _TEXT
 
 
 def draw_laws(
@@ -60,8 +61,10 @@ def draw_laws(
     axes.set(xscale="log", yscale="log")
     axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=_TEXT)
     below.axhline(0.0, color="#555555", linewidth=0.8)
-    below.set_ylabel("missed by the law [%]", fontsize=_TEXT)
+    below.set_ylabel("missed [%]", fontsize=_TEXT)
     below.set_xlabel("source size n (simulated materials)", fontsize=_TEXT)
+    set_ticks(below.xaxis, room=400, widest=_DIGIT)
+    set_ticks(axes.yaxis, room=250, widest=0.0)
     confidence = next(iter(curves.values()))[1].confidence
     axes.legend(
         fontsize=_TEXT - 1,
@@ -90,8 +93,9 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     sources = np.geomspace(law.source_sizes[0], 2.0 * max(FAR * law.source_sizes[-1], _after(plan)[0]), 80)
     targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
     errors = law.predict(sources[:, None], targets[None, :])
+    axes.set(xscale="log", yscale="log")  # first, or labels are fitted to other coordinates
     lines = axes.contour(targets, sources, errors, levels=10, cmap="viridis")
-    axes.clabel(lines, fontsize=_TEXT - 2)
+    axes.clabel(lines, fontsize=_TEXT - 2, inline_spacing=1)
     measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
     axes.plot(*measured.T, ".", color="#555555", label="measured")
     here = plan.target_size or law.target_sizes[-1]
@@ -99,7 +103,8 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     if plan.split is not None:
         source, target = _after(plan)
         axes.plot(target, source, marker="D", color=COLORS[0], linestyle="none", label="after the budget")
-    axes.set(xscale="log", yscale="log")
+    set_ticks(axes.xaxis, room=380, widest=_DIGIT)
+    set_ticks(axes.yaxis, room=270, widest=0.0)
     axes.set_xlabel("target size m (measured materials)", fontsize=_TEXT)
     axes.set_ylabel("source size n (simulated materials)", fontsize=_TEXT)
     axes.set_title(f"lines of equal {quantity}" + (f" [{format_unit(unit)}]" if unit else ""), fontsize=_TEXT)
@@ -135,4 +140,5 @@ def _save(figure: Figure, all_axes: tuple[Axes, ...], path: Path) -> tuple[Path,
     with rc_context({"svg.hashsalt": "gnn_sim2real"}):  # the same inputs give the same file
         for file in files:
             figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.set_layout_engine("none")  # found once, for both files
     return files

@@ -15,7 +15,7 @@ import numpy as np
 
 from gnn_sim2real.scaling.effective_data import FromScratch, effective_data
 from gnn_sim2real.scaling.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
-from gnn_sim2real.scaling.law import ScalingLaw
+from gnn_sim2real.scaling.law import Interval, ScalingLaw
 from gnn_sim2real.scaling.least_squares import Fits
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import check_sizes
@@ -173,7 +173,7 @@ def plan(
     return Plan(
         source_size=source,
         target_size=target,
-        error=quantity(errors_at(laws, source), law.confidence),
+        error=_error_at(law, laws, source),
         gain_of_doubling=gain_of_doubling(laws, source, law.confidence),
         worth_of_measurement=worth,
         effective_data=(
@@ -195,6 +195,15 @@ def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tu
         source, target = at or (law.source_sizes[-1], law.target_sizes[-1])
         return float(check_sizes(source)), float(check_sizes(target, "target"))
     return float(check_sizes(at[0] if at else law.largest_size)), None
+
+
+def _error_at(law: ScalingLaw | ScalingSurface, laws: Sequence[Fits], source: float) -> Quantity:
+    """The error, with the interval of a forecast where it is one."""
+    error = quantity(errors_at(laws, source), law.confidence)
+    if isinstance(law, ScalingSurface) or source <= law.largest_size:
+        return error
+    low, high = law.predict_interval(source)
+    return Quantity(error.value, Interval(float(low), float(high)))
 
 
 def _largest(law: ScalingLaw | ScalingSurface) -> float:

@@ -81,7 +81,9 @@ class Panel:
     references: Mapping[str, Reference]
 
 
-def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, title: str, path: Path) -> Path:
+def plot_scaling_curves(
+    panels: Sequence[Panel], *, quantity: str, unit: str, title: str, path: Path, copies: Sequence[Path] = ()
+) -> Path:
     """Draw the scaling curves on shared logarithmic axes, panels side by side.
 
     Points are geometric means over repeats, as in the fit, with Student's 90 % interval on the logarithm; laws are
@@ -93,6 +95,7 @@ def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, ti
         unit: Its unit, as in `gnn_sim2real.units.check_unit`.
         title: Heading; empty for none.
         path: File to write; its suffix sets the format (png, pdf, svg). Missing folders are made.
+        copies: Further files of the same figure, in other formats.
 
     Returns:
         `path`.
@@ -127,16 +130,18 @@ def plot_scaling_curves(panels: Sequence[Panel], *, quantity: str, unit: str, ti
     first = figure.axes[0]
     first.set_xlim(_limits(axes.dataLim.intervalx for axes in figure.axes))
     first.set_ylim(_limits(axes.dataLim.intervaly for axes in figure.axes))
-    _set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
-    _set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
+    set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
+    set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
     figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=_TITLE)
     if title:
         figure.suptitle(title, fontsize=_TITLE + 2, wrap=True)
     _draw_legend(figure, any(curve.law for panel in panels for curve in panel.curves.values()))
-    path.parent.mkdir(parents=True, exist_ok=True)
     undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with rc_context({"svg.hashsalt": "gnn_sim2real"}):
-        figure.savefig(path, metadata=undated.get(path.suffix))
+        for file in (path, *copies):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.set_layout_engine("none")  # found once, for all files
     return path
 
 
@@ -230,10 +235,13 @@ def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def _set_ticks(axis: Axis, room: float, widest: float) -> None:
+def set_ticks(axis: Axis, room: float, widest: float) -> None:
     """Label round numbers only, as few as show the scale, so that no two labels touch.
 
-    `room` is the length of the axis, `widest` the width of a digit along it (0 where labels are stacked), in points.
+    Args:
+        axis: A logarithmic axis with its limits set.
+        room: Its length [points].
+        widest: Width of a digit along it; 0 where labels are stacked [points].
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 

@@ -1,6 +1,6 @@
 """What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
@@ -120,13 +120,14 @@ _WORDS = {
 }
 
 
-def draw_figure(results: Results, path: Path, title: str = "") -> Path:
+def draw_figure(results: Results, path: Path, title: str = "", copies: Sequence[Path] = ()) -> Path:
     """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
 
     Args:
         results: The results of one property.
         path: The picture.
         title: Heading.
+        copies: The same picture in other formats.
 
     Returns:
         `path`.
@@ -158,6 +159,7 @@ def draw_figure(results: Results, path: Path, title: str = "") -> Path:
         unit=first["unit"],
         title=title,
         path=path,
+        copies=copies,
     )
 
 
@@ -174,7 +176,7 @@ def _name(label: CurveLabel) -> str:
 def write_report(
     results: Results, folder: Path, title: str = "", data: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Write `summary.json` and `scaling_law.png`.
+    """Write `summary.json`, `scaling_law.png` and `scaling_law.svg`.
 
     Args:
         results: The results of one property.
@@ -188,5 +190,5 @@ def write_report(
     summary = summarize(results) | ({"data": data} if data else {})
     write_json(folder / "summary.json", summary)
     if results.curves:
-        draw_figure(results, folder / "scaling_law.png", title)
+        draw_figure(results, folder / "scaling_law.png", title, [folder / "scaling_law.svg"])
     return summary

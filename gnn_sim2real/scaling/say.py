@@ -15,7 +15,8 @@ from gnn_sim2real.scaling.planning import Plan, Wanted
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.units import format_unit
 
-_FORECASTS = (2.0, 4.0, 10.0)
+FORECASTS = (2.0, 4.0, 10.0)
+"""Forecasts are said at so many times the largest size."""
 
 
 def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
@@ -38,16 +39,20 @@ def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
     for symbol, value, interval, profile, identified in rows:
         label = symbol + _unit(unit if symbol == "C" else "")
         verdict = "" if identified else "  not identified"
-        table.add_row(escape(label), _number(value), escape(_ends(interval)), escape(_ends(profile) + verdict))
-    table.add_row(escape(f"D{_unit(unit)}"), _number(law.prefactor), escape(_ends(law.prefactor_interval)), "")
+        table.add_row(
+            escape(label), say_number(value), escape(say_interval(interval)), escape(say_interval(profile) + verdict)
+        )
+    table.add_row(
+        escape(f"D{_unit(unit)}"), say_number(law.prefactor), escape(say_interval(law.prefactor_interval)), ""
+    )
     for symbol, value in law.further.items():
         interval = law.further_intervals[symbol]
-        table.add_row(symbol.replace("_", " "), _number(value), escape(_ends(interval)), "")
-    for factor in _FORECASTS:
+        table.add_row(symbol.replace("_", " "), say_number(value), escape(say_interval(interval)), "")
+    for factor in FORECASTS:
         low, high = law.predict_interval(factor * law.largest_size)
         value = float(law.predict(factor * law.largest_size))
         label = f"E at n = {factor * law.largest_size:,.0f}"
-        table.add_row(label, _number(value), escape(_ends(Interval(float(low), float(high)))), "")
+        table.add_row(label, say_number(value), escape(say_interval(Interval(float(low), float(high)))), "")
     _end_law(table, law, console)
 
 
@@ -72,7 +77,7 @@ def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> 
     if law.form == "product_limit":
         rows.append((f"L{_unit(unit)}", law.limit, law.limit_interval))
     for label, value, interval in rows:
-        table.add_row(escape(label), _number(value), escape(_ends(interval)))
+        table.add_row(escape(label), say_number(value), escape(say_interval(interval)))
     _end_law(table, law, console)
 
 
@@ -88,23 +93,25 @@ def say_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None
     tail = f" {format_unit(unit)}".rstrip()
     place = f"n = {plan.source_size:,.0f}" + (f", m = {plan.target_size:,.0f}" if plan.target_size else "")
     lines = [f"at {place}, with {100 * confidence:g} % intervals:"]
-    lines.append(f"  predicted error: {_say(plan.error)}{tail}")
-    lines.append(f"  gain from doubling the source: {_say(plan.gain_of_doubling)}{tail}")
+    lines.append(f"  predicted error: {say_quantity(plan.error)}{tail}")
+    lines.append(f"  gain from doubling the source: {say_quantity(plan.gain_of_doubling)}{tail}")
     if plan.worth_of_measurement is not None:
-        lines.append(f"  one more measurement is worth {_say(plan.worth_of_measurement, whole=True)} calculations")
+        lines.append(
+            f"  one more measurement is worth {say_quantity(plan.worth_of_measurement, whole=True)} calculations"
+        )
     if plan.effective_data is not None:
-        lines.append(f"  effective data transferred: {_say_effective(plan.effective_data)}")
+        lines.append(f"  effective data transferred: {say_effective(plan.effective_data)}")
     if plan.wanted is not None:
         lines.append(f"for an error of {plan.wanted.error:g}{tail}:")
-        lines.append(f"  {_say_wanted(plan.wanted, plan.target_size, tail)}")
+        lines.append(f"  {say_wanted(plan.wanted, plan.target_size, tail)}")
     if plan.split is not None:
         split = plan.split
         lines += [
             "the budget lowers the error most as",
             f"  {split.num_source:,} calculations and {split.num_target:,} measurements, "
-            f"{_say(split.source_share)} of it for calculations: error {_say(split.error)}{tail}",
-            f"  all for calculations: {_say(split.error_all_source)}{tail}; "
-            f"all for measurements: {_say(split.error_all_target)}{tail}",
+            f"{say_quantity(split.source_share)} of it for calculations: error {say_quantity(split.error)}{tail}",
+            f"  all for calculations: {say_quantity(split.error_all_source)}{tail}; "
+            f"all for measurements: {say_quantity(split.error_all_target)}{tail}",
         ]
     for line in plan.iso_errors:
         pairs = (
@@ -128,10 +135,11 @@ def say_comparison(comparison: Comparison, unit: str, console: Console) -> None:
     for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
         table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
     for name, law in comparison.laws.items():
-        rate = f"{_number(law.decay_rate)} {_ends(law.decay_rate_interval)}{'' if law.decay_rate_identified else ' ?'}"
-        gap = f"{_number(law.transfer_gap)} {_ends(law.transfer_gap_interval)}"
+        rate = f"{say_number(law.decay_rate)} {say_interval(law.decay_rate_interval)}"
+        rate += "" if law.decay_rate_identified else " ?"
+        gap = f"{say_number(law.transfer_gap)} {say_interval(law.transfer_gap_interval)}"
         gap += "" if law.transfer_gap_identified else " ?"
-        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", _say(comparison.gains[name]))
+        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", say_quantity(comparison.gains[name]))
         table.add_row(*map(escape, cells))
     _print_table(table, console)
     console.print("?: not identified")
@@ -149,31 +157,44 @@ def _pair_lines(pair: Pair) -> list[str]:
     )
     return [
         f"{pair.first} against {pair.second} ({paired})",
-        f"  differences: alpha {_say(pair.decay_rate)}, C {_say(pair.transfer_gap)}, gain of the next doubling "
-        f"{_say(pair.next_doubling)}",
+        f"  differences: alpha {say_quantity(pair.decay_rate)}, C {say_quantity(pair.transfer_gap)}, gain of the next "
+        f"doubling {say_quantity(pair.next_doubling)}",
         f"  the fitted laws cross at: {crossing}",
         f"  probability that {pair.first} has the lower error: {chances}",
     ]
 
 
-def _say_effective(worth: Quantity) -> str:
+def say_effective(worth: Quantity) -> str:
+    """What a source is worth, in a few words.
+
+    Args:
+        worth: From `gnn_sim2real.scaling.effective_data.effective_data`.
+    """
     if worth.value is not None:
-        return f"the source is worth {_say(worth, whole=True)} measurements"
+        return f"the source is worth {say_quantity(worth, whole=True)} measurements"
     low = worth.interval.low
     least = f"; the source is worth {low:,.0f} measurements at least" if math.isfinite(low) else ""
     return f"no model from scratch was as good{least}"
 
 
-def _say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
+def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
+    """The source size for an error, or that it is out of reach.
+
+    Args:
+        wanted: Of a plan.
+        target_size: Target size m; None if it is not known.
+        tail: What follows an error: a space and its unit.
+    """
     where = f" at {target_size:,.0f} measurements" if target_size else ""
     if wanted.source_size.value is None:
         return (
-            f"out of reach{where}: the limit is {_say(wanted.limit)}{tail} "
+            f"out of reach{where}: the limit is {say_quantity(wanted.limit)}{tail} "
             f"(it can be reached in {100 * wanted.chance:.0f} % of the draws)"
         )
-    text = f"source size n = {_say(wanted.source_size, whole=True)}{where}"
+    text = f"source size n = {say_quantity(wanted.source_size, whole=True)}{where}"
     if wanted.chance < 0.995:
-        text += f"; out of reach in {100 * (1 - wanted.chance):.0f} % of the draws (limit {_say(wanted.limit)}{tail})"
+        chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"
+        text += f"; out of reach in {chance} (limit {say_quantity(wanted.limit)}{tail})"
     return text
 
 
@@ -212,17 +233,34 @@ def _print_table(table: Table, console: Console) -> None:
     console.width = width
 
 
-def _say(quantity: Quantity, *, whole: bool = False) -> str:
-    value = "endlessly many" if quantity.value is None else _number(quantity.value, whole)
-    low, high = (_number(end, whole) for end in quantity.interval)
+def say_quantity(quantity: Quantity, *, whole: bool = False) -> str:
+    """A number with its interval.
+
+    Args:
+        quantity: The number.
+        whole: Whether it is one of materials.
+    """
+    value = "endlessly many" if quantity.value is None else say_number(quantity.value, whole)
+    low, high = (say_number(end, whole) for end in quantity.interval)
     return f"{value} [{low}, {high}]"
 
 
-def _ends(interval: Interval) -> str:
-    return f"[{_number(interval.low)}, {_number(interval.high)}]"
+def say_interval(interval: Interval) -> str:
+    """An interval, three digits each.
+
+    Args:
+        interval: Its ends.
+    """
+    return f"[{say_number(interval.low)}, {say_number(interval.high)}]"
 
 
-def _number(value: float, whole: bool = False) -> str:
+def say_number(value: float, whole: bool = False) -> str:
+    """A number with three digits, or all digits before the point.
+
+    Args:
+        value: The number.
+        whole: Whether it is one of materials.
+    """
     if math.isinf(value):
         return "no end"
     return f"{value:,.0f}" if abs(value) >= 1000 or (whole and abs(value) >= 10) else f"{value:.3g}"

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from gnn_sim2real.scaling.bootstrap import draw_moves, robust_means
 from gnn_sim2real.scaling.choose import SPARE_SIZES, Trial, choose_form
-from gnn_sim2real.scaling.fit import MIN_SIZES, check_draws, find_form, intervals_of
-from gnn_sim2real.scaling.forms import POWER_LIMIT, RATE_BOUNDS, SURFACE_FORMS, Floats
+from gnn_sim2real.scaling.fit import MIN_SIZES, check_draws, find_form, intervals_of, without_share
+from gnn_sim2real.scaling.forms import POWER_LIMIT, RATE_BOUNDS, SURFACE, SURFACE_FORMS, Floats, Form
 from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_form, doubts_of_rate
 from gnn_sim2real.scaling.law import Interval, quote, span, tails
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
@@ -24,6 +24,7 @@ from gnn_sim2real.scaling.profile import profile_rate
 from gnn_sim2real.scaling.table import check_sizes, material_moves, tabulate
 
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
+_GAP = 2  # number of the parameter that is the share of G
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class ScalingSurface:
         prefactor_interval: Interval of D.
         limit_interval: Interval of L.
         decay_rate_identified: Whether the data determine alpha; if not, `notes` says why.
-        transfer_gap_identified: Whether the data tell the transfer gap from none.
+        transfer_gap_identified: Whether the data determine G; if not, `notes` says why.
         confidence: Nominal coverage of the intervals.
         source_sizes: Different source sizes, ascending.
         target_sizes: Different target sizes, ascending.
@@ -208,14 +209,14 @@ def fit_scaling_surface(
     rows = means.values + draw_moves(means, num_resamples, seed)
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
-    draws = (drawn, *(fit_rows(SURFACE_FORMS[name], table.sizes, rows, means.weights) for name in rivals))
-    values, intervals = intervals_of(fit, (drawn,), confidence)
+    others = [fit_rows(SURFACE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
+    draws = (drawn, *_on_the_bounds(chosen, table.sizes, rows, means.weights, drawn, confidence), *others)
+    values, intervals = intervals_of(fit, draws, confidence)  # one form is a case of the other: L = 0
     fields: dict[str, Any] = {**values, **{f"{name}_interval": interval for name, interval in intervals.items()}}
     flat = bool(np.quantile(drawn.natural()["decay_rate"], tails(confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
     profile = Interval(*profile_rate(fit, means, table.sizes, confidence))
     rate_doubts = doubts_of_rate((intervals["decay_rate"], profile), flat, means.repeated)
-    no_gap = intervals["transfer_gap"].low <= 1e-6 * values["transfer_gap"]
-    gap_doubts = ["G is not identified: its interval reaches 0."] if no_gap or not values["transfer_gap"] else []
+    gap_doubts = _doubts_of_gap(values, intervals["transfer_gap"], (float(sources[0]), float(sources[-1])))
     chance = chance_of_misfit(means, rows, fit, drawn, table.sizes)
     return ScalingSurface(
         form=chosen.name,
@@ -234,6 +235,28 @@ def fit_scaling_surface(
         fit=fit,
         draws=draws,
     )
+
+
+def _doubts_of_gap(values: dict[str, float], interval: Interval, ends: tuple[float, float]) -> list[str]:
+    """Why G is not identified, by the rules of a law in n alone; empty if it is."""
+    if interval.low <= 1e-6 * values["transfer_gap"] or not values["transfer_gap"]:
+        return ["G is not identified: its interval reaches 0."]
+    first, last = (values["prefactor"] * size ** -values["decay_rate"] for size in ends)
+    if interval.high - interval.low > first - last:
+        return ["G is not identified: its interval is wider than the whole fall of the error with n over these sizes."]
+    return []
+
+
+def _on_the_bounds(
+    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float
+) -> list[Fits]:
+    """The draws again with G = 0, L = 0 and both, where these are possible values; see `without_share`."""
+    given = (sizes, rows, weights)
+    gapless = without_share(form, *given, drawn, confidence, which=_GAP)
+    if not form.has_limit or np.quantile(drawn.parameters[:, -1], tails(confidence)[0]) > 0:
+        return gapless
+    limitless = fit_rows(SURFACE, *given)
+    return [*gapless, limitless, *without_share(SURFACE, *given, limitless, confidence, which=_GAP)]
 
 
 def _points(source_sizes: ArrayLike, target_sizes: ArrayLike) -> tuple[Floats, tuple[int, ...]]:

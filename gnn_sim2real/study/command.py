@@ -20,7 +20,8 @@ run     computes all cells of the study that have no record yet, then reports; t
           --retry-failed                        tries cells again that failed before
           --known FILE.json                     takes over the cells of a published result
 status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
-report  table, scaling law in words, scaling_law.png and summary.json from the records that are there
+report  table and scaling law in words from the records that are there; in DIR report.html, one page that needs no
+        network (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG
 
 A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
 configs/wandb.yaml, are laid over both stages. `gnn-sim2real study run --help` lists all options."""
@@ -110,7 +111,7 @@ def _status(words: list[str], console: Console) -> int:
 
 def _report_again(words: list[str], console: Console) -> int:
     parser = ArgumentParser(
-        prog="gnn-sim2real study report", description="Table, law and figure of the records so far."
+        prog="gnn-sim2real study report", description="Table, laws, page and figures of the records so far."
     )
     parser.add_argument("folder", type=Path, help="output folder of the study")
     parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")

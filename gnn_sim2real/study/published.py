@@ -10,7 +10,7 @@ from gnn_sim2real.scaling.records import Cell, Record, has_record, read_records,
 from gnn_sim2real.scaling.report import draw_figure, summarize
 from gnn_sim2real.scaling.results import tabulate_records
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.report import data_cards
+from gnn_sim2real.study.report import largest_record
 
 
 def publish(config: StudyConfig, path: Path) -> None:
@@ -30,7 +30,8 @@ def publish(config: StudyConfig, path: Path) -> None:
     study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
     results = Results(tabulate_records(records), config.metric)
-    write_json(path.with_suffix(".json"), content | {"data": data_cards(config, results.table)} | summarize(results))
+    data = dict(largest_record(config, results.table).data)
+    write_json(path.with_suffix(".json"), content | {"data": data} | summarize(results))
     draw_figure(results, path.with_suffix(".png"), config.title)
 
 

@@ -1,5 +1,6 @@
 """What `study report` prints, and what every run prints at its end."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,33 +9,38 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.curves import Results, say_growth
-from gnn_sim2real.scaling.records import read_record
+from gnn_sim2real.scaling.curves import Results
+from gnn_sim2real.scaling.records import Record, read_record
 from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.scaling.results import read_results
 from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.words import model_name, say_data, source_name
 from gnn_sim2real.units import format_unit
 
 
 def say_report(config: StudyConfig, console: Console) -> None:
-    """Print the table, the data and the laws; write `summary.json` and `scaling_law.png`.
+    """Print the table, the data and the laws; write `report.html`, `summary.json` and the figures.
 
     Args:
         config: The study.
         console: Where to print.
     """
+    from gnn_sim2real.study.page.page import write_page
+
     results = Results(read_results(config.records), config.metric)
-    data = data_cards(config, results.table)
+    largest = largest_record(config, results.table)
+    data = dict(largest.data)
     summary = write_report(results, config.folder, config.title, data)
+    page = write_page(config, results, summary, largest.provenance)
     if config.overlays:
-        _track(config, results.table, summary["laws"])
+        _track(config, results.table, summary, page)
     table = _table(config.metric, summary)
     # A line that is longer than the terminal is better than a number cut short.
     width = console.width
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
     console.print(table)
     console.width = width
-    for sentence in _say_data(data):
+    for sentence in say_data(data):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     for law in summary["laws"]:
         if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
@@ -42,34 +48,18 @@ def say_report(config: StudyConfig, console: Console) -> None:
         console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
         console.print("no scaling law yet: it needs at least four source sizes")
-    console.print(f"\nrecords, summary.json and scaling_law.png are in {config.folder}")
+    console.print(f"\nrecords, {page.name}, summary.json and scaling_law.png are in {config.folder}")
 
 
-def data_cards(config: StudyConfig, results: pd.DataFrame) -> dict[str, Any]:
-    """Cards of source and target of the cell with the largest source; empty where no record has them.
+def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
+    """The whole record of the cell with the largest source; cells taken over from elsewhere have no cards of data.
 
     Args:
         config: The study.
         results: Its results.
     """
     largest = results.sort_values(["source_size", "target_size", "key"])["key"].iloc[-1]
-    return dict(read_record(config.records / f"{largest}.json").data)
-
-
-def _say_data(data: dict[str, Any]) -> list[str]:
-    """How much of the source the test removed, and how the crystals of the target were found."""
-    sentences = []
-    source, target = data.get("source"), data.get("target")
-    if source and source["num_removed"]:
-        removed = "a test material" if source["removed"]["what"] == "test" else "a material"
-        sentences.append(
-            f"{source['num_removed']:,} of {source['num_materials']:,} source materials were left out: by their "
-            f"identity or formula they are {removed} of the target"
-        )
-    if target and target.get("match_kinds"):
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in target["match_kinds"].items())
-        sentences.append(f"the structures of the {target['num_materials']:,} measured crystals were found by {kinds}")
-    return sentences
+    return read_record(config.records / f"{largest}.json")
 
 
 def _table(metric: str, summary: dict[str, Any]) -> Table:
@@ -87,7 +77,7 @@ def _table(metric: str, summary: dict[str, Any]) -> Table:
         table.add_row(
             str(row["target_size"]),
             model_name(row),
-            _source(row),
+            source_name(row),
             f"{error['mean']:.4f}{interval}",
             *[f"{row['mae_nonzero']['mean']:.4f}" if "mae_nonzero" in row else ""] * nonzero,
             f"{r2['mean']:.3f}" if r2 else "",
@@ -96,31 +86,10 @@ def _table(metric: str, summary: dict[str, Any]) -> Table:
     return table
 
 
-def _source(row: dict[str, Any]) -> str:
-    """Source size, or what a row has in place of one."""
-    if row["source_size"]:
-        return f"{row['source_size']:,}"
-    return "from scratch" if row["policy"] in FINE_TUNING_POLICIES else "-"
-
-
-def model_name(row: dict[str, Any]) -> str:
-    """What a row of the table is about, in words.
-
-    Args:
-        row: Of the summary.
-    """
-    policy, architecture = str(row["policy"]), str(row["architecture"])
-    growth = say_growth(str(row["growth"]))
-    if policy == "none":
-        return f"{architecture}, fine-tuned{growth}" if row.get("source_size", 1) else architecture
-    name = policy.replace("_", " ")
-    return (f"{architecture}, {name}" if architecture else name) + growth
-
-
-def _track(config: StudyConfig, results: pd.DataFrame, laws: list[dict[str, Any]]) -> None:
+def _track(config: StudyConfig, results: pd.DataFrame, summary: dict[str, Any], page: Path) -> None:
     """Give the report to W&B, where an overlay asks for it."""
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 
     if project := Stage("finetune", config).wandb_project:
-        log_report(project, config.folder, results, laws)
+        log_report(project, config.folder, results, summary, page)

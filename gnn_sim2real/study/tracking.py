@@ -1,6 +1,8 @@
-"""Weights & Biases for a study: one run a training, and one with the table of records and the figure."""
+"""Weights & Biases for a study: one run a training, and one with the tables, the laws, the figure and the page."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
@@ -35,24 +37,32 @@ def end_run(logger: WandbLogger) -> None:
     wandb.teardown()
 
 
-def log_report(project: str, folder: Path, results: pd.DataFrame, laws: list[dict[str, object]]) -> None:
-    """Log all records as a table, the laws and the figure.
+def log_report(project: str, folder: Path, results: pd.DataFrame, summary: Mapping[str, Any], page: Path) -> None:
+    """Log all records and the table of the report, the laws, the figure and the page.
 
     Args:
         project: W&B project.
         folder: The study's folder.
         results: Its results.
-        laws: Its laws as in `summary.json`.
+        summary: As in `summary.json`.
+        page: The report as HTML.
     """
+    import wandb
+
+    from gnn_sim2real.study.page.tables import results_table
+
     logger = training_logger(project, folder, "report", folder.name)
     rows = results.drop(columns="property").sort_index(axis=1).astype(object)
     rows = rows.where(rows.notna(), None)
     logger.log_table("records", columns=[str(name) for name in rows], data=rows.to_numpy().tolist())
-    for law in laws:
+    table = results_table(summary)
+    logger.log_table("results", columns=list(table.headings), data=[list(row) for row in table.rows])
+    for law in summary["laws"]:
         curve = f"m={law['target_size']} {law['architecture']} {law['policy']}"
         names = ("decay_rate", "transfer_gap", "prefactor")
         logger.log_metrics({f"scaling_law/{curve}/{name}": float(str(law[name])) for name in names})
     figure = folder / "scaling_law.png"
     if figure.exists():
         logger.log_image("scaling_law/figure", [str(figure)])
+    logger.experiment.log({"report": wandb.Html(page.read_text(encoding="utf-8"), inject=False)})
     end_run(logger)

@@ -80,3 +80,45 @@ def test_order_does_not_matter():
 def test_refusals(source, target, sentence):
     with pytest.raises(ValueError, match=sentence):
         fit_scaling_surface(source, target, [1.0] * 4)
+
+
+def shares(law):
+    return [drawn.natural() for drawn in law.draws]
+
+
+def test_without_a_gap_some_draws_have_none_and_the_intervals_hold_it():
+    """Draws with G held at 0 or above alone lie on one side of the truth: they forecast too high an error."""
+    pair = np.tile(N, 3), np.tile(M, 3)
+    factor = np.random.default_rng(2).standard_normal((3, len(N)))
+    errors = 5.0 * pair[0] ** -0.4 * pair[1] ** -0.25 * np.exp(0.1 * factor.ravel())
+    law = fit_scaling_surface(*pair, errors, form="product", num_resamples=200)
+    first, *others = shares(law)
+    assert np.quantile(first["transfer_gap"], 0.05) == 0
+    assert [set(each["transfer_gap"]) for each in others] == [{0.0}]
+    assert law.transfer_gap_interval.low == 0
+    assert not law.transfer_gap_identified
+    alone = np.quantile(law.draws[0].predict(np.array([[2e5], [600.0]])), 0.05)
+    assert law.predict_interval(2e5, 600.0)[0] < alone
+    assert law.decay_rate_interval.low < np.quantile(first["decay_rate"], 0.05)
+
+
+def test_without_a_limit_the_form_with_one_has_draws_without_it():
+    law = fit(noise=0.05, form="product_limit", seed=1)
+    first, *others = shares(law)
+    assert np.quantile(first["limit"], 0.05) == 0
+    assert any((each["limit"] == 0).all() and (each["transfer_gap"] > 0).any() for each in others)
+    assert law.limit_interval.low == 0
+    low, high = law.target_rate_interval
+    assert low < TRUTH["target_rate"] < high
+
+
+def test_where_gap_and_limit_are_known_there_are_no_further_draws():
+    assert len(fit(limit=0.3, noise=0.001, form="product_limit").draws) == 1
+    assert len(fit(noise=0.001, form="product").draws) == 1
+
+
+def test_parameters_span_both_forms_where_both_forecast_alike():
+    law = fit(num_curves=3, noise=0.1, form="auto")
+    assert {trial.form for trial in law.trials if trial.is_rival} == {"product", "product_limit"}
+    assert law.form == "product"
+    assert law.limit_interval.high > law.limit == 0

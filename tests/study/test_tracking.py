@@ -88,6 +88,6 @@ def test_metrics_configuration_records_laws_and_figure_are_logged(tracked):
             assert {"start/mae", "test/mae", "train/loss"} <= keys
             assert "model" in config
         if run.job_type == "report":
-            for logged in ("records", "scaling_law/figure"):
+            for logged in ("records", "results", "report", "scaling_law/figure"):
                 assert any(key.startswith(logged) for key in keys)
             assert any(key.endswith("/decay_rate") for key in keys)

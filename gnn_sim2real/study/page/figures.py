@@ -1,0 +1,89 @@
+"""Pictures of the page, each as PNG and SVG beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gnn_sim2real.scaling.compare import Models
+from gnn_sim2real.scaling.curves import CurveLabel
+from gnn_sim2real.scaling.law import ScalingLaw
+from gnn_sim2real.scaling.law_figure import draw_iso_errors, draw_laws
+from gnn_sim2real.scaling.planning import Plan
+from gnn_sim2real.scaling.repeat_means import Kind
+from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.study.words import model_name
+
+
+class Picture(NamedTuple):
+    """A picture that stands in the page itself.
+
+    Attributes:
+        source: The SVG as a data URI.
+        text: What it shows, in words.
+    """
+
+    source: str
+    text: str
+
+
+def embed(path: Path, text: str) -> Picture:
+    """Put an SVG into a page.
+
+    It goes in as an image of its own rather than as elements of the page, where the names inside several SVGs would
+    collide.
+
+    Args:
+        path: The SVG.
+        text: What it shows.
+    """
+    return Picture("data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode(), text)
+
+
+def draw_forecasts(
+    models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw], quantity: str, unit: str, folder: Path
+) -> list[Picture]:
+    """Draw the laws of each target size with forecasts and residuals.
+
+    Args:
+        models: Models of each curve.
+        laws: Its law.
+        quantity: What the error is of.
+        unit: Its unit.
+        folder: Where to.
+    """
+    pictures = []
+    for size in sorted({label.target_size for label in laws}):
+        named = {
+            model_name(_words(label)): (models[label], law) for label, law in laws.items() if label.target_size == size
+        }
+        _, svg = draw_laws(named, quantity, unit, folder / f"forecast_m{size}")
+        text = f"Laws, forecasts and residuals at m = {size:,} measured materials"
+        pictures.append(embed(svg, text))
+    return pictures
+
+
+def draw_equal_errors(
+    surfaces: Mapping[Kind, ScalingSurface], plans: Mapping[Kind, Plan], quantity: str, unit: str, folder: Path
+) -> list[Picture]:
+    """Draw lines of equal error over both sizes.
+
+    Args:
+        surfaces: The laws in both sizes.
+        plans: What each says at the largest sizes.
+        quantity: What the error is of.
+        unit: Its unit.
+        folder: Where to.
+    """
+    pictures = []
+    for kind, law in surfaces.items():
+        name = "_".join(part for part in kind if part not in ("", "none", "random")) or "model"
+        _, svg = draw_iso_errors(law, plans[kind], quantity, unit, folder / f"equal_error_{name}")
+        pictures.append(embed(svg, f"Lines of equal error of {model_name(kind._asdict())}"))
+    return pictures
+
+
+def _words(label: CurveLabel) -> dict[str, str]:
+    return {"architecture": label.architecture, "policy": label.policy, "growth": label.growth}

@@ -1,0 +1,192 @@
+"""Tables of the page from laws, plans and comparisons: every cell a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from gnn_sim2real.scaling.compare import Comparison
+from gnn_sim2real.scaling.curves import CurveLabel
+from gnn_sim2real.scaling.law import Interval, ScalingLaw
+from gnn_sim2real.scaling.planning import Plan, Wanted
+from gnn_sim2real.scaling.repeat_means import Kind
+from gnn_sim2real.scaling.say import (
+    FORECASTS,
+    say_effective,
+    say_interval,
+    say_number,
+    say_quantity,
+    say_wanted,
+)
+from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.study.page.tables import Table, with_unit
+from gnn_sim2real.study.words import model_name
+from gnn_sim2real.units import format_unit
+
+
+def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
+    """Parameters of each law, and how well it fits.
+
+    Args:
+        laws: The laws.
+        unit: Of the errors.
+    """
+    rows = [
+        (
+            model_name(asdict(label)),
+            f"{label.target_size:,}",
+            _parameter(law.decay_rate, law.decay_rate_interval),
+            say_interval(law.decay_rate_profile),
+            _parameter(law.transfer_gap, law.transfer_gap_interval),
+            say_interval(law.transfer_gap_profile),
+            _parameter(law.prefactor, law.prefactor_interval),
+            _identified({"α": law.decay_rate_identified, "C": law.transfer_gap_identified}),
+            f"{100 * law.residual_log_rmse:.2g} %",
+            f"{100 * law.chance_of_misfit:.0f} %",
+        )
+        for label, law in laws.items()
+    ]
+    tail = with_unit(unit)
+    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "missed by", "chance of it")
+    return Table(("model", "m", *headings), rows)
+
+
+def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
+    """Error at the largest source size and beyond.
+
+    Args:
+        laws: The laws.
+        unit: Of the errors.
+    """
+    rows = []
+    for label, law in laws.items():
+        for factor in (1.0, *FORECASTS):
+            size = factor * law.largest_size
+            low, high = map(float, law.predict_interval(size))
+            error = f"{say_number(float(law.predict(size)))} {say_interval(Interval(low, high))}"
+            rows.append((model_name(asdict(label)), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
+    return Table(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
+
+
+def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
+    """What the next doubling of the source gains.
+
+    Args:
+        plans: Plan of each curve at its largest source size.
+        unit: Of the errors.
+    """
+    rows = [
+        (
+            model_name(asdict(label)),
+            f"{label.target_size:,}",
+            f"{plan.source_size:,.0f}",
+            say_quantity(plan.error),
+            say_quantity(plan.gain_of_doubling),
+        )
+        for label, plan in plans.items()
+    ]
+    unit = with_unit(unit)
+    return Table(("model", "m", "n", f"error{unit}", f"gain of doubling n{unit}"), rows)
+
+
+def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> Table:
+    """The source sizes for lower errors, or that they are out of reach.
+
+    Args:
+        wanted: Of each curve, by how the error was chosen.
+        unit: Of the errors.
+    """
+    tail = f" {format_unit(unit)}".rstrip()
+    rows = [
+        (
+            model_name(asdict(label)),
+            f"{label.target_size:,}",
+            how,
+            say_number(each.error),
+            say_wanted(each, None, tail),
+        )
+        for label, found in wanted.items()
+        for how, each in found.items()
+    ]
+    return Table(("model", "m", "wanted", f"error{with_unit(unit)}", "what it takes"), rows, (0, 2, 4))
+
+
+def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
+    """Each two laws against each other.
+
+    Args:
+        comparisons: By target size.
+        unit: Of the errors.
+    """
+    rows = [
+        (
+            pair.first,
+            pair.second,
+            f"{size:,}",
+            say_quantity(pair.decay_rate),
+            say_quantity(pair.transfer_gap),
+            say_quantity(pair.next_doubling),
+            f"{100 * pair.chances[0]:.0f} %",
+            f"{100 * pair.chances[-1]:.0f} %",
+            ", ".join(f"{each:,.0f}" for each in pair.crossings) or "-",
+        )
+        for size, comparison in comparisons.items()
+        for pair in comparison.pairs
+    ]
+    tail = with_unit(unit)
+    headings = ("α", f"C{tail}", f"gain of next doubling{tail}", "ahead now", "ahead at 10 n", "cross at n")
+    return Table(("model", "against", "m", *headings), rows, (0, 1))
+
+
+def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
+    """Parameters of the laws in source and target size.
+
+    Args:
+        surfaces: The laws.
+        unit: Of the errors.
+    """
+    rows = [
+        (
+            model_name(kind._asdict()),
+            law.formula,
+            _parameter(law.decay_rate, law.decay_rate_interval),
+            _parameter(law.target_rate, law.target_rate_interval),
+            _parameter(law.transfer_gap, law.transfer_gap_interval),
+            _parameter(law.limit, law.limit_interval) if law.form == "product_limit" else "-",
+            _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
+            f"{100 * law.residual_log_rmse:.2g} %",
+            f"{100 * law.chance_of_misfit:.0f} %",
+        )
+        for kind, law in surfaces.items()
+    ]
+    tail = with_unit(unit)
+    headings = ("α", "β", f"G{tail}", f"L{tail}", "identified", "missed by", "chance of it")
+    return Table(("model", "E(n, m)", *headings), rows, (0, 1))
+
+
+def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
+    """What one more measurement and the whole source are worth.
+
+    Args:
+        plans: At each target size, from the law in both.
+    """
+    rows = [
+        (
+            model_name(kind._asdict()),
+            f"{plan.target_size:,.0f}",
+            f"{plan.source_size:,.0f}",
+            say_quantity(plan.worth_of_measurement, whole=True) if plan.worth_of_measurement else "",
+            say_effective(plan.effective_data) if plan.effective_data else "no models from scratch at several m",
+        )
+        for kind, plan in plans
+    ]
+    headings = ("model", "m", "n", "calculations that one more measurement is worth", "effective data transferred")
+    return Table(headings, rows, (0, 4))
+
+
+def _parameter(value: float, interval: Interval) -> str:
+    return f"{say_number(value)} {say_interval(interval)}"
+
+
+def _identified(parameters: Mapping[str, bool]) -> str:
+    return ", ".join(name for name, identified in parameters.items() if identified) or "none"

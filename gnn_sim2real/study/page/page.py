@@ -1,0 +1,182 @@
+"""One HTML file with all that a study shows; it needs no network, and nothing beside it.
+
+It is made of the summary, the laws and one mean a repeat, so that a study of a million cells takes little longer than
+one of a hundred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gnn_sim2real import __version__
+from gnn_sim2real.files import write_atomically
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.scaling.compare import Comparison, Models, compare_laws
+from gnn_sim2real.scaling.curves import CONFIDENCE, CurveLabel, Results
+from gnn_sim2real.scaling.law import ScalingLaw
+from gnn_sim2real.scaling.planning import Plan, Wanted, plan
+from gnn_sim2real.scaling.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
+from gnn_sim2real.scaling.say import say_quantity
+from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.study.config import KEPT, StudyConfig
+from gnn_sim2real.study.page import law_tables, tables
+from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
+from gnn_sim2real.study.words import model_name, say_data
+from gnn_sim2real.units import format_unit
+
+PAGE = "report.html"
+"""File name of the page in the study's folder."""
+
+_STAGES = ("pretrain", "finetune", "scratch")
+_LOWER = (5, 10, 20)
+_MOST_IN_SHORT = 6  # laws; of more, those of the most measurements
+_MOST_COMPARED = 6
+
+
+def write_page(
+    config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> Path:
+    """Write the page, and its further figures into the folder `figures`.
+
+    Args:
+        config: The study.
+        results: Its records.
+        summary: From `gnn_sim2real.scaling.report.summarize`, with the cards of the data.
+        provenance: Of one record: time, host, versions.
+
+    Returns:
+        The page.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("gnn_sim2real.study.page", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    content = _content(config, results, summary, provenance)
+    path = config.folder / PAGE
+    write_atomically(path, pages.get_template("page.html").render(content).encode())
+    return path
+
+
+def _content(
+    config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    unit, data = summary["unit"], summary.get("data", {})
+    laws = {label: law for label, law in results.laws.items() if label.policy in FINE_TUNING_POLICIES}
+    models = repeat_means(results)
+    surfaces = fit_surfaces(models)
+    plans = {kind: _plans(law, results, kind) for kind, law in surfaces.items()}
+    quantity = f"test {summary['metric'].upper()} of {summary['property'].replace('_', ' ')}"
+    folder = config.folder / "figures"
+    figure = config.folder / "scaling_law.svg"
+    return {
+        "title": config.title or f"{quantity}: {config.folder.name}",
+        "quantity": quantity,
+        "unit": format_unit(unit),
+        "summary": summary,
+        "in_short": _in_short(laws, plans, unit),
+        "curves": embed(figure, f"{quantity} against source size") if results.curves and figure.exists() else None,
+        "laws": law_tables.laws_table(laws, unit),
+        "law_texts": [(_name(label), law.describe(format_unit(unit))) for label, law in laws.items()],
+        "forecasts": draw_forecasts(models, laws, quantity, unit, folder),
+        "forecast_table": law_tables.forecasts_table(laws, unit),
+        "doubling": law_tables.doubling_table({label: plan(law) for label, law in laws.items()}, unit),
+        "wanted": law_tables.wanted_table({label: _wanted(law) for label, law in laws.items()}, unit),
+        "comparison": law_tables.comparison_table(_compare(models, laws), unit),
+        "surfaces": law_tables.surfaces_table(surfaces, unit),
+        "surface_texts": [
+            (model_name(kind._asdict()), law.describe(format_unit(unit))) for kind, law in surfaces.items()
+        ],
+        "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
+        "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
+        "gains": tables.gains_table(summary),
+        "results": tables.results_table(summary),
+        "cards": tables.cards_table(data),
+        "leakage": say_data(data),
+        "settings": _settings(config.folder),
+        "versions": tables.versions_table(provenance),
+        "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "version": __version__,
+    }
+
+
+def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[int, Comparison]:
+    """The laws of each target size side by side, by draws that are paired; not where there are too many to read."""
+    compared = {}
+    for size in sorted({label.target_size for label in laws}):
+        named = {model_name(asdict(label)): models[label] for label in laws if label.target_size == size}
+        if 1 < len(named) <= _MOST_COMPARED:
+            compared[size] = compare_laws(named, confidence=CONFIDENCE)
+    return compared
+
+
+def _wanted(law: ScalingLaw) -> dict[str, Wanted]:
+    """The sizes for errors that are lower than the one at the largest source."""
+    error = float(law.predict(law.largest_size))
+    found = {f"{percent} % less": plan(law, target_error=(1 - percent / 100) * error).wanted for percent in _LOWER}
+    return {how: wanted for how, wanted in found.items() if wanted is not None}
+
+
+def _plans(law: ScalingSurface, results: Results, kind: Kind) -> list[Plan]:
+    """What a law in both sizes says at the largest source and each target size."""
+    scratch = from_scratch(results, kind.architecture)
+    return [plan(law, at=(law.source_sizes[-1], size), scratch=scratch) for size in law.target_sizes]
+
+
+def _equal_errors(
+    surfaces: Mapping[Kind, ScalingSurface], plans: Mapping[Kind, list[Plan]], quantity: str, unit: str, folder: Path
+) -> list[Picture]:
+    return draw_equal_errors(surfaces, {kind: found[-1] for kind, found in plans.items()}, quantity, unit, folder)
+
+
+def _in_short(
+    laws: Mapping[CurveLabel, ScalingLaw], plans: Mapping[Kind, list[Plan]], unit: str
+) -> list[tuple[str, str]]:
+    """What a reader asks first, of each law: is there one, what does the next doubling gain, what is a measurement."""
+    tail = f" {format_unit(unit)}".rstrip()
+    said = []
+    if len(laws) > _MOST_IN_SHORT:
+        most = max(label.target_size for label in laws)
+        laws = {label: law for label, law in laws.items() if label.target_size == most}
+    for label, law in laws.items():
+        known = [
+            "the rate α" if law.decay_rate_identified else "",
+            "the limit C" if law.transfer_gap_identified else "",
+        ]
+        verdict = " and ".join(part for part in known if part)
+        here = plan(law)
+        text = (
+            f"at n = {law.largest_size:,.0f} the law gives {say_quantity(here.error)}{tail}; doubling the source "
+            f"lowers it by {say_quantity(here.gain_of_doubling)}{tail}. "
+            + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
+        )
+        found = [
+            each
+            for kind, of_kind in plans.items()
+            for each in of_kind
+            if kind == (label.architecture, label.policy, label.growth) and each.target_size == label.target_size
+        ]
+        for each in found:
+            if each.worth_of_measurement is not None:
+                worth = say_quantity(each.worth_of_measurement, whole=True)
+                text += f" One more measurement is worth {worth} calculations there."
+        said.append((_name(label), text))
+    return said
+
+
+def _name(label: CurveLabel) -> str:
+    return f"{model_name(asdict(label))}, m = {label.target_size:,}"
+
+
+def _settings(folder: Path) -> list[tuple[str, str]]:
+    """The resolved YAMLs of study and stages."""
+    names = [KEPT, *(f"{stage}.yaml" for stage in _STAGES)]
+    return [(name, (folder / name).read_text(encoding="utf-8")) for name in names if (folder / name).exists()]

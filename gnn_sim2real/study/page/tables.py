@@ -1,0 +1,129 @@
+"""Tables of the page from the summary and the records: every cell a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gnn_sim2real.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.study.words import model_name, source_name
+from gnn_sim2real.units import format_unit
+
+
+class Table(NamedTuple):
+    """A table of texts.
+
+    Attributes:
+        headings: Of the columns.
+        rows: The rows.
+        words: Columns that hold words; those of numbers stand to the right.
+    """
+
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    words: tuple[int, ...] = (0,)
+
+
+def results_table(summary: Mapping[str, Any]) -> Table:
+    """Mean and interval of every grid point.
+
+    Args:
+        summary: Of the study.
+    """
+    metric, unit = summary["metric"], with_unit(summary["unit"])
+    nonzero = any("mae_nonzero" in row for row in summary["rows"])
+    headings = ("model", "m", "source n", f"{metric.upper()}{unit}", *[f"MAE of nonzero{unit}"] * nonzero, "R²", "runs")
+    rows = [
+        (
+            model_name(row),
+            f"{row['target_size']:,}",
+            source_name(row),
+            _estimate(row[metric]),
+            *[_estimate(row.get("mae_nonzero"))] * nonzero,
+            f"{row['r2']['mean']:.3f}" if row.get("r2") else "",
+            str(row[metric]["num_repeats"]),
+        )
+        for row in summary["rows"]
+    ]
+    return Table(headings, rows)
+
+
+def gains_table(summary: Mapping[str, Any]) -> Table:
+    """What fine-tuning from the whole source gains over everything else, on the same test parts and seeds.
+
+    Args:
+        summary: Of the study.
+    """
+    rows = []
+    for gain in summary["gains"]:
+        over = gain["over"]
+        # a model without a source, or the same model on another one
+        other = model_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
+        if over["source_level"] == "0" and over["policy"] in FINE_TUNING_POLICIES:
+            other = f"{other} from scratch".strip()
+        rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
+    unit = with_unit(summary["unit"])
+    return Table(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
+
+
+def cards_table(data: Mapping[str, Any]) -> Table:
+    """What the records say of source and target.
+
+    Args:
+        data: Their cards; those of the cell with the largest source.
+    """
+    wanted = {
+        "name": "data module",
+        "properties": "properties",
+        "num_materials": "materials after cleaning",
+        "num_removed": "of these left out, so that no test is on a material seen before",
+        "size": "used by the largest cell",
+        "num_test": "in the test part",
+        "split_by": "test part by",
+        "grow_by": "grown by",
+        "match_kinds": "structures found by",
+        "fingerprint": "fingerprint of the table",
+        "parts": "fingerprint of the parts",
+    }
+    sides = [side for side in ("source", "target") if data.get(side)]
+    rows = []
+    for name, words in wanted.items():
+        if any(data[side].get(name) not in (None, "", 0) for side in sides):
+            rows.append((words, *(_card_entry(data[side].get(name)) for side in sides)))
+    return Table(("", *sides), rows, (0, 1, 2))
+
+
+def versions_table(provenance: Mapping[str, Any]) -> Table:
+    """Versions with which the newest of the records was made.
+
+    Args:
+        provenance: Of the record.
+    """
+    versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
+    return Table(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
+
+
+def with_unit(unit: str) -> str:
+    """A unit in the heading of a column; nothing where there is none.
+
+    Args:
+        unit: The unit.
+    """
+    return f" [{format_unit(unit)}]" if unit else ""
+
+
+def _card_entry(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count:,} {kind}" for kind, count in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
+
+
+def _estimate(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None:
+        return ""
+    interval = "" if estimate["low"] is None else f" [{estimate['low']:.4f}, {estimate['high']:.4f}]"
+    return f"{estimate['mean']:.4f}{interval}"

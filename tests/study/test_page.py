@@ -1,0 +1,202 @@
+"""The report of a study as one HTML file."""
+
+import base64
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from gnn_sim2real.cli import main
+from gnn_sim2real.scaling.curves import Results
+from gnn_sim2real.scaling.records import Cell, Record
+from gnn_sim2real.scaling.report import write_report
+from gnn_sim2real.scaling.results import tabulate_records
+from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.grid import Axes
+from gnn_sim2real.study.page.page import write_page
+
+SIZES, TARGETS = (50, 100, 200, 400, 950), (50, 100, 300)
+VOID = {"meta", "img", "link", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in order; keeps texts, table rows and the addresses named."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts, self.addresses, self.elements, self.ids = [], [], [], set(), []
+        self.rows = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.add(tag)
+        attributes = dict(attributes)
+        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
+    cell = Cell(architecture, policy, size, str(size), m, seed, split, growth)
+    error = (max(size, 10) ** -0.5 + 1 / m) * (1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7))
+    metrics = {"mae": error, "rmse": 1.3 * error, "r2": 0.5, "num_test": 30.0}
+    return Record(repr(cell), cell, "density", "g/cm3", metrics, {})
+
+
+def records(sizes=SIZES, targets=TARGETS):
+    repeats = [(split, seed) for split in range(3) for seed in range(2)]
+    kinds = [("none", size, "GINE") for size in (0, *sizes)]
+    kinds += [("calibrated_source", size, "GINE") for size in sizes] + [("extra_trees", 0, "")]
+    return [record(policy, size, m, *each, name) for m in targets for each in repeats for policy, size, name in kinds]
+
+
+SOURCE = {
+    "name": "Radon<b>Py",
+    "properties": ["density", "Cp"],
+    "num_materials": 1070,
+    "num_removed": 118,
+    "removed": {"what": "test", "of": ["abc"]},
+    "size": 952,
+    "fingerprint": "f" * 64,
+}
+TARGET = {"name": "PolymerTable", "properties": ["density"], "num_materials": 1687, "num_removed": 0, "num_test": 352}
+
+
+def make(folder, found, title="Density", data=None):
+    config = StudyConfig("pretrain.yaml", "finetune.yaml", Axes([50], [50]), output=str(folder), title=title)
+    folder.mkdir(exist_ok=True)
+    (folder / "study.yaml").write_text("title: <i>kept</i>\n")
+    results = Results(tabulate_records(found))
+    summary = write_report(results, folder, title, data)
+    path = write_page(config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}})
+    return path, Page(path.read_text()), summary
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("page") / "out", records(), data={"source": SOURCE, "target": TARGET})
+
+
+def test_it_needs_nothing_beside_it(whole):
+    path, page, _ = whole
+    pictures = [each for each in page.addresses if not each.startswith("#")]
+    assert len(pictures) == 1 + len(TARGETS) + 1  # curves, forecasts, lines of equal error
+    for each in pictures:
+        head, _, content = each.partition(",")
+        assert head == "data:image/svg+xml;base64"
+        assert ET.fromstring(base64.b64decode(content)).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 (ours)
+    assert not page.elements & {"script", "link", "iframe", "object"}
+    style = re.search(r"<style>(.*?)</style>", path.read_text(), re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+    assert {each[1:] for each in page.addresses if each.startswith("#")} <= set(page.ids)
+
+
+def test_the_same_figures_are_files(whole):
+    path, _, _ = whole
+    for name in ("scaling_law", *(f"figures/forecast_m{m}" for m in TARGETS), "figures/equal_error_GINE"):
+        assert (path.parent / f"{name}.png").stat().st_size > 5000
+        assert ET.parse(path.parent / f"{name}.svg").getroot().tag.endswith("svg")  # noqa: S314 (ours)
+
+
+def test_every_mean_of_the_summary_stands_in_the_table(whole):
+    _, page, summary = whole
+    shown = {(row[0], row[1], row[2]): row[3] for row in page.rows if len(row) == 6}
+    row = next(row for row in summary["rows"] if (row["policy"], row["source_size"]) == ("none", 200))
+    mae = row["mae"]
+    assert shown["GINE, fine-tuned", "50", "200"] == f"{mae['mean']:.4f} [{mae['low']:.4f}, {mae['high']:.4f}]"
+    means = {f"{row['mae']['mean']:.4f}" for row in summary["rows"]}
+    assert means == {value.partition(" ")[0] for value in shown.values()} - {"MAE"}
+
+
+def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
+    _, page, summary = whole
+    (law,) = [law for law in summary["laws"] if (law["policy"], law["target_size"]) == ("none", 300)]
+    low, high = law["decay_rate_interval"]
+    assert ["GINE, fine-tuned", "300", f"{law['decay_rate']:.3g} [{low:.3g}, {high:.3g}]"] in [r[:3] for r in page.rows]
+    forecasts = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "4"]]
+    assert [row[3] for row in forecasts] == ["3,800"]
+    wanted = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "10 % less"]]
+    assert len(wanted) == 1
+    assert wanted[0][4].startswith(("source size n = ", "out of reach"))
+    assert "One more measurement is worth" in page.text
+    assert any(row[0] == "model" and row[-1] == "effective data transferred" for row in page.rows)
+
+
+def test_data_leakage_settings_and_versions(whole):
+    _, page, _ = whole
+    assert ["materials after cleaning", "1,070", "1,687"] in page.rows
+    assert "118 of 1,070 source materials were left out" in page.text
+    assert ["torch", "2.9.0"] in page.rows
+    assert ["python", "3.12.1"] in page.rows
+    assert not any(row[0] == "rdkit" for row in page.rows)
+    assert "title: <i>kept</i>" in page.text
+
+
+def test_what_others_wrote_is_text_and_no_markup(tmp_path):
+    path, page, _ = make(tmp_path / "a", records(), "<script>alert(1)</script>", {"source": SOURCE, "target": TARGET})
+    assert "<script>" not in path.read_text()
+    assert "script" not in page.elements
+    assert "<script>alert(1)</script>" in page.text
+    assert ["data module", "Radon<b>Py", "PolymerTable"] in page.rows
+
+
+@pytest.mark.parametrize("sizes", [(), (50, 950)])
+def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
+    _, page, _ = make(tmp_path / "a", records(sizes))
+    assert "No scaling law yet" in page.text
+    assert "Without a law there is no plan" in page.text
+    assert "their cells were taken over from a published result" in page.text
+    assert len([each for each in page.addresses if each.startswith("data:")]) == bool(sizes)
+
+
+def test_two_target_sizes_make_no_law_in_both(tmp_path):
+    _, page, _ = make(tmp_path / "a", records(targets=(50, 100)))
+    assert "The worth of a measurement takes a law in source and target size" in page.text
+
+
+def test_laws_of_one_target_size_stand_side_by_side(tmp_path):
+    found = records(targets=(50,))
+    better = [record("none", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]
+    better = [replace(each, metrics={"mae": 0.5 * each.metrics["mae"], "num_test": 30.0}) for each in better]
+    _, page, _ = make(tmp_path / "a", [*found, *better])
+    (row,) = [row for row in page.rows if len(row) == 9 and row[1] == "GINE, fine-tuned"]
+    assert row[0] == "GINE, fine-tuned, grown by diversity"
+    assert row[2] == "50"
+    assert row[6] == "100 %"  # at the largest size it is ahead in all draws
+    assert "Side by side" in page.text
+    _, alone, _ = make(tmp_path / "b", found)
+    assert "Side by side" not in alone.text
+
+
+def test_the_command_writes_it(undisturbed):
+    page = undisturbed / "report.html"
+    assert "report.html" in (undisturbed.parent / "printed.txt").read_text()
+    before = Page(page.read_text()).rows
+    page.unlink()
+    assert main(["study", "report", str(undisturbed)]) == 0
+    shown = Page(page.read_text())
+    assert shown.rows == before
+    assert "gnn-sim2real" in [row[0] for row in shown.rows]
+    assert [row[1:] for row in shown.rows if row and row[0] == "data module"] == [["PolymerTable", "PolymerTable"]]
+    assert "source_size:" in shown.text
