@@ -61,6 +61,7 @@ LEVELS = (
         "scaling.say",
         "scaling.report",
         "scaling.callback",
+        "library.training",
     ),
     ("lightning_cli",),
     ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
