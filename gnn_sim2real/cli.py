@@ -26,6 +26,7 @@ data
   data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
 
 many models
+  shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
 
@@ -73,6 +74,7 @@ _COMMANDS = {
     "data": ("gnn_sim2real.data.command", "data_command"),
     "study": ("gnn_sim2real.study.command", "study_command"),
     "law": ("gnn_sim2real.scaling.command", "law_command"),
+    "shotgun": ("gnn_sim2real.shotgun.command", "shotgun_command"),
     "calibrate": ("gnn_sim2real.uncertainty.command", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.uncertainty.command", "predict_command"),
 }

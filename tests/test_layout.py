@@ -64,7 +64,7 @@ LEVELS = (
         "library.training",
     ),
     ("lightning_cli",),
-    ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
+    ("study", "shotgun", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

@@ -13,8 +13,8 @@ Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperatu
 
 * ``linear``: any;
 * ``softplus``: above zero;
-* ``exponential``: above zero, over several orders of magnitude, such as the thermal conductivity of crystals. The output
-  is the natural logarithm, and so is the scale on which errors are computed;
+* ``exponential``: above zero, over several orders of magnitude, such as the thermal conductivity of crystals. The
+  output is the natural logarithm, and so is the scale on which errors are computed;
 * ``hurdle``: zero or above it, for a property with many exact zeros, such as the band gap with its metals. One output
   tells zero from nonzero (cross entropy), another the value where there is one; the prediction is zero where that is
   the more likely. J. G. Cragg, Econometrica 39, 829 (1971), doi 10.2307/1909582;

@@ -59,7 +59,8 @@ def features_of(model: TrainedModel, target: Target) -> Features:
         target: The target.
 
     Raises:
-        ValueError: If it cannot read them; the sentence says why.
+        ValueError: If models of this architecture cannot read them; the sentence says why.
+        FloatingPointError: If its numbers are not finite.
     """
     network, layers, answers = model.network, [], []
     column = column_of(network, target)
@@ -75,7 +76,7 @@ def features_of(model: TrainedModel, target: Target) -> Features:
     source = torch.cat(answers).double().numpy() if answers else None
     for each in joined if source is None else [*joined, source]:
         if not np.isfinite(each).all():
-            raise ValueError("its numbers are not finite for these materials")
+            raise FloatingPointError("its numbers are not finite for these materials")
     return Features(joined, source)
 
 
@@ -87,7 +88,11 @@ def column_of(network: PropertyModel, target: Target) -> int | None:
         target: The target.
     """
     names = [spec.name for spec in network.properties]
-    return names.index(target.spec.name) if target.spec.name in names and network.line is None else None
+    if target.spec.name not in names or network.line is not None:
+        return None
+    column = names.index(target.spec.name)
+    by_temperature = network.properties[column].form == "inverse_temperature"
+    return column if by_temperature == network.has_temperature_form else None
 
 
 def answer(network: PropertyModel, encoded: Tensor, batch: GraphBatch, column: int) -> Tensor:

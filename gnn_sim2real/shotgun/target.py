@@ -1,5 +1,6 @@
 """The target: few measured materials, with graphs of them for every kind of source model that can read them."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from gnn_sim2real.cleaning import CleanTable
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.family_splits import Tail
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.conditions import ConditionSpec
@@ -111,7 +113,7 @@ class Target:
 
     @classmethod
     def of_data(cls, data: PropertyDataModule, log: bool = False, name: str = "") -> "Target":
-        """Take the training part, validation part included, and the test part of a data set, values that are missing left out.
+        """Take the training part, with the validation part, and the test part of a data set, without missing values.
 
         Args:
             data: One property of it, the first, is the target.
@@ -123,8 +125,7 @@ class Target:
         """
         present = ~np.isnan(data.table.values[:, 0])
         train, test = (
-            each[present[each]]
-            for each in (np.concatenate([data.parts.train, data.parts.validation]), data.parts.test)
+            each[present[each]] for each in (np.concatenate([data.parts.train, data.parts.validation]), data.parts.test)
         )
         rows = np.concatenate([train, test])
         if len(train) < MIN_SIZE:
@@ -171,17 +172,28 @@ class Target:
         return self.table.groups
 
     @cached_property
+    def identities(self) -> frozenset[str]:
+        """Hashed identities of all materials."""
+        return frozenset(map(identity_hash, self.groups))
+
+    @cached_property
     def descriptors(self) -> Floats:
         """Features of all rows for the extra trees."""
         return self.own.descriptors(self.table.materials)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the materials and their values."""
-        return self.table.fingerprint()
+    def fingerprint_of(self, rows: Rows) -> str:
+        """Hash of some materials with their values, in their order.
+
+        Args:
+            rows: Which.
+        """
+        some = take_rows(self.table, rows)
+        digest = hashlib.sha256(some.fingerprint().encode())
+        digest.update(json.dumps(some.identities).encode())
+        return digest.hexdigest()[:32]
 
     def view(self, featurizer: Featurizer) -> View:
-        """Graphs of the target for a source model: of the target's own kind, with the model's settings where it has them.
+        """Graphs of the target for a source model: of the target's own kind; of crystals with the model's settings.
 
         Args:
             featurizer: Of the source model.
@@ -221,7 +233,8 @@ def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
     take: Any = getattr(table.materials, "take", None)
     return replace(
         table,
-        materials=[table.materials[row] for row in some] if take is None else take(rows),
+        # The slice reads the crystals of a file: a few dozen need not be looked for in it again.
+        materials=[table.materials[row] for row in some] if take is None else take(rows)[:],
         identities=[table.identities[row] for row in some],
         values=table.values[rows, :1],
         spread=table.spread[rows, :1],
