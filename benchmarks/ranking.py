@@ -1,9 +1,9 @@
 """How many models a second does one core rank for 50 repeat units, from cold files, and in how much memory?
 
-The library is made for the purpose: untrained networks of the architectures and sizes of `configs/library`, which cost
-as much as trained ones. Everything counts from the first look at a card to the last score: reading the files, building the
-networks, encoding the materials, and ridge regression in 5-fold cross-validation; then the further looks of successive
-halving. The target are 50 repeat units of the demo.
+The library is made for the purpose: untrained networks of about the sizes of `configs/library`, which cost as much as
+trained ones. Everything counts from the first card to the last score: reading the files, building the networks,
+encoding the materials, and ridge regression in 5-fold cross-validation; then the further looks of successive halving.
+The target are 50 repeat units of the demo.
 
 Processor time says what the work costs on a busy machine too; the time on the wall is what a user of an idle one waits.
 """

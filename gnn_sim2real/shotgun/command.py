@@ -8,9 +8,9 @@ _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
 
 Which of all pretrained models should a team with a few dozen measurements start from? Ranks a model library for the
-target by cross-validation on frozen features, fine-tunes the best few, and writes an ensemble for `gnn-sim2real
-predict`. The whole selection is repeated in outer folds, so that the error is honest although thousands were tried; it is
-said plainly when no source beats direct learning.
+target by cross-validation on frozen features, fine-tunes the best few, and writes an ensemble for `predict`. The whole
+selection is repeated in outer folds, so that the error is honest although thousands were tried; it is said plainly when
+no source beats direct learning.
 
   --library DIR             the model library; $GNN_SIM2REAL_LIBRARY or runs/library unless given
   --property NAME           of a table: the name that sources give the property; the heading of --target unless given

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets, find_table_reader
@@ -120,7 +120,7 @@ def read_shotgun(words: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
         words = _of_table(words)
     parser = shotgun_parser()
     found = parser.parse_args(words)
-    described = plain(Namespace(data=found["data"]))["data"]
+    described = plain(found)["data"]
     made = parser.instantiate(found)
     settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}
     return ShotgunConfig(**settings), described

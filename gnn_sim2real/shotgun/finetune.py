@@ -143,12 +143,13 @@ def _make_member(
 ) -> Member:
     errors: dict[Finish, list[Floats]] = {"frozen": [], "fine-tuned": []}
     for fold in folds:
-        start = make_start(source, target, rows[fold.train], score.way)
-        tested = rows[fold.test]
-        for finish, made in (("frozen", start), ("fine-tuned", fine_tune(start, target, rows[fold.train], tuning))):
-            errors[finish].append(np.abs(predict(made, target) - target.values)[tested])
+        trained, tested = rows[fold.train], rows[fold.test]
+        start = make_start(source, target, trained, score.way)
+        errors["frozen"].append(np.abs(predict(start, target) - target.values)[tested])
+        tuned = fine_tune(start, target, trained, tuning)
+        errors["fine-tuned"].append(np.abs(predict(tuned, target) - target.values)[tested])
     means = {finish: float(np.concatenate(each).mean()) for finish, each in errors.items() if each}
-    finish: Finish = min(means, key=lambda name: means[name]) if means else "fine-tuned"
+    finish: Finish = min(means, key=means.__getitem__) if means else "fine-tuned"
     start = make_start(source, target, rows, score.way)
     made = start if finish == "frozen" else fine_tune(start, target, rows, tuning)
     card = {"source": {"key": score.key}, "way": score.way, "finish": finish, "target_size": len(rows)}

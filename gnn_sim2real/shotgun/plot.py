@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,27 +76,11 @@ def draw_matrix(
         Order of the rows and of the columns.
     """
     from matplotlib.figure import Figure
-    from scipy.cluster.hierarchy import dendrogram
 
-    linked = [_link(table), _link(table.T)]
     figure = Figure(figsize=(5.5 + 0.55 * len(targets), 2.5 + 0.28 * len(sources)), layout="constrained", dpi=150)
     axes: Any = figure.subplots(2, 2, width_ratios=(1, 6), height_ratios=(1, 8))
-    orders = []
-    for place, links, side, count in (
-        (axes[1, 0], linked[0], "left", len(sources)),
-        (axes[0, 1], linked[1], "top", len(targets)),
-    ):
-        place.axis("off")
-        drawn = (
-            None
-            if links is None
-            else dendrogram(
-                links, orientation=side, ax=place, no_labels=True, color_threshold=0, above_threshold_color="#555555"
-            )
-        )
-        orders.append(list(range(count)) if drawn is None else [int(leaf) for leaf in drawn["leaves"]])
+    rows, columns = _draw_tree(axes[1, 0], table, "left"), _draw_tree(axes[0, 1], table.T, "top")
     axes[0, 0].axis("off")
-    rows, columns = orders
     shown = table[np.ix_(rows, columns)]
     limit = float(np.nanmax(np.abs(shown))) if np.isfinite(shown).any() else 1.0
     image = axes[1, 1].imshow(shown, aspect="auto", origin="lower", cmap="RdBu", vmin=-limit, vmax=limit)
@@ -116,10 +100,14 @@ def draw_matrix(
     return rows, columns
 
 
-def _link(table: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Hierarchical clustering of the rows; a missing value counts as no gain. None for a single row."""
-    from scipy.cluster.hierarchy import linkage
+def _draw_tree(axes: Any, table: NDArray[np.float64], side: Literal["left", "top"]) -> list[int]:
+    """Draw the hierarchical clustering of the rows, in which a missing value counts as no gain; gives their order."""
+    from scipy.cluster.hierarchy import dendrogram, linkage
 
+    axes.axis("off")
     if len(table) < 2:
-        return None
-    return np.asarray(linkage(np.nan_to_num(table), method="average", optimal_ordering=True))
+        return list(range(len(table)))
+    links = linkage(np.nan_to_num(table), method="average", optimal_ordering=True)
+    settings: dict[str, Any] = {"no_labels": True, "color_threshold": 0, "above_threshold_color": "#555555"}
+    drawn: Any = dendrogram(links, orientation=side, ax=axes, **settings)
+    return [int(leaf) for leaf in drawn["leaves"]]

@@ -103,7 +103,8 @@ def plan_looks(num_models: int, settings: RankingSettings) -> list[Look]:
         num_models: How many there are.
         settings: See `RankingSettings`.
     """
-    looks, left, repeats = [], num_models, 1
+    looks: list[Look] = []
+    left, repeats = num_models, 1
     while left > settings.finalists:
         kept = max(settings.finalists, round(settings.keep * left))
         looks.append(Look(min(repeats, settings.repeats), last_only=not looks, keep=kept))
@@ -139,7 +140,7 @@ def rank_models(
     left = [[entry.key for entry in entries] for _ in problems]
     by_key = {entry.key: entry for entry in entries}
     for number, look in enumerate(plan_looks(len(entries), settings)):
-        folds = [_folds(target, rows, settings, look.repeats) for rows in problems]
+        folds = [folds_of(target, rows, settings, look.repeats) for rows in problems]
         names = [cache_name(target, rows, settings, look) for rows in problems]
         wanted = [set(keys) for keys in left]
         for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, look {number + 1}"):
@@ -242,7 +243,15 @@ def errors_out_of_fold(
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _folds(target: Target, rows: Rows, settings: RankingSettings, repeats: int) -> list[list[Fold]]:
+def folds_of(target: Target, rows: Rows, settings: RankingSettings, repeats: int) -> list[list[Fold]]:
+    """Folds of each repeat, as positions in the rows.
+
+    Args:
+        target: The target.
+        rows: Training rows.
+        settings: See `RankingSettings`.
+        repeats: Number of repeats.
+    """
     by_family = settings.purpose == "extrapolation" and target.families is not None
     names = target.families if by_family and target.families is not None else target.groups
     return repeated_folds(

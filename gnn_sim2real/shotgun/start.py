@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 import torch
+from torch import nn
 
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
@@ -109,7 +110,7 @@ def set_line(head: PropertyHead, weights: Floats, offset: float) -> None:
         weights: (input_dim,).
         offset: Of the line.
     """
-    first, last = head.mlp[0], head.mlp[2]
+    first, last = (layer for layer in head.mlp if isinstance(layer, nn.Linear))
     row = torch.from_numpy(weights).float()
     with torch.no_grad():
         for unit, sign in ((0, 1.0), (1, -1.0)):
