@@ -7,17 +7,25 @@ import pytest
 import yaml
 
 from gnn_sim2real.lightning_cli import plain, read_stage
+from gnn_sim2real.nn.encoder import build_encoder
+from gnn_sim2real.shotgun.config import read_shotgun
+from gnn_sim2real.shotgun.matrix import MatrixConfig
+from gnn_sim2real.shotgun.study import ShotgunStudyConfig
+from gnn_sim2real.shotgun.targets import read_targets
 from gnn_sim2real.study.config import read_study
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 OVERLAYS = {"wandb.yaml"}
+SEVERAL_TARGETS = {"matrix": MatrixConfig, "study": ShotgunStudyConfig}
 
 
 def kind(path):
     content = yaml.safe_load(path.read_text())
     if path.name in OVERLAYS:
         return "overlay"
+    if path.parent.name == "shotgun":
+        return "shotgun"
     return "sweep" if "parameters" in content else "study" if "pretrain" in content else "stage"
 
 
@@ -53,6 +61,23 @@ def test_a_study_and_its_stages_can_be_read(path):
     }
     assert tasks["pretrain"] == "gnn_sim2real.tasks.SourcePretraining"
     assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.tasks.TargetFineTuning"
+
+
+@pytest.mark.parametrize("path", of_kind("shotgun"))
+def test_a_shotgun_can_be_read(path):
+    words = ["-c", str(path)]
+    if path.stem in SEVERAL_TARGETS:
+        config = read_targets(SEVERAL_TARGETS[path.stem], words, "shotgun")
+        assert len(config.targets) >= 5
+        # The test parts must be those that no model of the library has seen.
+        held_out = yaml.safe_load((CONFIGS / "library" / "held_out.yaml").read_text()).values()
+        for target in yaml.safe_load(path.read_text())["targets"]:
+            assert target["data"] in held_out, target["name"]
+            build_encoder(target["scratch"])
+    else:
+        config, described = read_shotgun(words)
+        assert described["class_path"].startswith("datamodules.")
+    assert config.library == "runs/library"
 
 
 @pytest.mark.parametrize("path", of_kind("overlay"))

@@ -65,6 +65,7 @@ LEVELS = (
     ),
     ("lightning_cli",),
     ("study", "shotgun", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
+    ("library.command",),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""

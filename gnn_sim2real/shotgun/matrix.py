@@ -84,7 +84,7 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
     reasons: dict[str, Mapping[str, int]] = {}
     for each in config.targets:
         target, skipped = open_target(each, config.size, None), Skipped()
-        asked, _ = without_seen(library, cards, target, "skip", skipped)
+        asked, _ = without_seen(library, cards, target, config.seen, skipped)
         (ranked,) = rank_models(models, entries_of(asked), target, [target.train], settings, cache, skipped)
         error = {score.key: score.error for score in ranked}
         reference = reference_error(target, settings)

@@ -134,13 +134,16 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
     target, skipped = open_target(own, None, config.max_test), Skipped()
-    asked, _ = without_seen(library, cards, target, "skip", skipped)
+    asked, _ = without_seen(library, cards, target, config.seen, skipped)
     draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, asked).exists()]
     if not draws:
         return
     models, cache = QuickLoader(library), ScoreCache(Path(config.output) / "scores")
     problems = [draw.rows for draw in draws]
     ranked = rank_models(models, entries_of(asked), target, problems, config.ranking, cache, skipped)
+    if min(map(len, ranked)) < 2:
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.reasons.items())
+        raise ValueError(f"fewer than two models of {library.folder} can be asked about {own.name} ({reasons})")
     frozen = frozen_errors(models, ranked, target, problems)
     tuning = replace(config.tuning, scratch=own.scratch)
     for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Studying {own.name}"):

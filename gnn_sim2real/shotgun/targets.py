@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
+from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
 from gnn_sim2real.splits import Parts
 
@@ -77,8 +78,10 @@ class ManyTargets:
         targets: The targets.
         library: Folder of the model library.
         filters: Which models are asked.
+        seen: What becomes of models that were trained on simulations of test materials.
     """
 
     targets: list[TargetConfig]
     library: str = ""
     filters: dict[str, Any] = field(default_factory=dict)
+    seen: IfSeen = "skip"

@@ -117,8 +117,10 @@ def model_name(row: dict[str, Any]) -> str:
 
 def _track(config: StudyConfig, records: list[Record], laws: list[dict[str, Any]]) -> None:
     """Give the report to W&B, where an overlay asks for it."""
+    from pathlib import Path
+
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 
-    if project := Stage("finetune", config).wandb_project:
+    if project := Stage("finetune", Path(config.finetune), config).wandb_project:
         log_report(project, config.folder, records, laws)

@@ -8,6 +8,7 @@ import torch
 from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
+from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.nn import PropertyHead, Roost
 from gnn_sim2real.shotgun.config import ShotgunConfig
@@ -63,12 +64,11 @@ def test_the_planted_source_wins_and_noise_loses(result, made):
     _, (planted,), noise = made
     ranked = result[0].selection.ranked
     assert ranked[0].key == planted
-    assert ranked[0].way == PREDICTION
     assert {score.key for score in ranked[1:]} == set(noise)
     assert ranked[0].error < 0.7 * ranked[1].error
     errors = {name: each.mean() for name, each in result[0].nested.errors.items()}
     assert errors[FROZEN] < 0.5 * errors[DIRECT]
-    assert errors["calibrated source"] == pytest.approx(errors[FROZEN])
+    assert errors["calibrated source"] < 0.5 * errors[DIRECT]
     low, high = ranked[0].interval()
     assert low < ranked[0].error < high
 
@@ -157,43 +157,46 @@ def test_settings_that_make_no_sense(change):
         RankingSettings(**change)
 
 
-class TestNullLibrary:
-    """Random numbers for features: nothing transfers, and whoever wins has won by chance."""
+NUM_MODELS, NUM_MATERIALS = 200, 24
 
-    NUM_MODELS, NUM_MATERIALS = 200, 24
 
-    @pytest.fixture(scope="class")
-    def promised_and_found(self):
-        promised, found, constant = [], [], []
-        for draw in range(6):
-            rng = np.random.default_rng(draw)
-            target = target_of(
-                materials=CHAINS[: self.NUM_MATERIALS],
-                columns={("density", "g/cm3"): rng.normal(size=self.NUM_MATERIALS).tolist()},
-            )
-            features = [Features([rng.normal(size=(self.NUM_MATERIALS, 6))], None) for _ in range(self.NUM_MODELS)]
-            for rows, tested in outer_problems(target, RankingSettings(seed=draw), 4):
-                look, settings = Look(2, last_only=False, keep=1), RankingSettings(seed=draw)
-                folds = folds_of(target, rows, settings, 2)
-                scores = [
-                    score_model(str(number), each, target, rows, folds, settings, look)
-                    for number, each in enumerate(features)
-                ]
-                winner = min(scores, key=lambda score: score.error)
-                table = features[int(winner.key)].layers[0]
-                weights, offset = fit_ridge(table[rows][None], target.values[rows][None])
-                promised.append(winner.error)
-                found.append(np.abs(table[tested] @ weights[0] + offset[0] - target.values[tested]).mean())
-                constant.append(np.abs(target.values[rows].mean() - target.values[tested]).mean())
-        return np.mean(promised), np.mean(found), np.mean(constant)
+@pytest.fixture(scope="module")
+def null_library():
+    """Random numbers for features: nothing transfers, and whoever wins has won by chance.
 
-    def test_the_inner_score_of_the_winner_is_too_good(self, promised_and_found):
-        promised, _, constant = promised_and_found
-        assert promised < 0.85 * constant
+    Gives what the ranking promised of its winner, what was found on the outer folds, and the error of a constant.
+    """
+    promised, found, constant = [], [], []
+    for draw in range(6):
+        rng = np.random.default_rng(draw)
+        target = target_of(
+            materials=CHAINS[:NUM_MATERIALS], columns={("density", "g/cm3"): rng.normal(size=NUM_MATERIALS).tolist()}
+        )
+        features = [Features([rng.normal(size=(NUM_MATERIALS, 6))], None) for _ in range(NUM_MODELS)]
+        for rows, tested in outer_problems(target, RankingSettings(seed=draw), 4):
+            look, settings = Look(2, last_only=False, keep=1), RankingSettings(seed=draw)
+            folds = folds_of(target, rows, settings, 2)
+            scores = [
+                score_model(str(number), each, target, rows, folds, settings, look)
+                for number, each in enumerate(features)
+            ]
+            winner = min(scores, key=lambda score: score.error)
+            table = features[int(winner.key)].layers[0]
+            weights, offset = fit_ridge(table[rows][None], target.values[rows][None])
+            promised.append(winner.error)
+            found.append(np.abs(table[tested] @ weights[0] + offset[0] - target.values[tested]).mean())
+            constant.append(np.abs(target.values[rows].mean() - target.values[tested]).mean())
+    return np.mean(promised), np.mean(found), np.mean(constant)
 
-    def test_the_outer_error_is_not(self, promised_and_found):
-        _, found, constant = promised_and_found
-        assert found > 0.95 * constant
+
+def test_the_inner_score_of_the_winner_is_too_good(null_library):
+    promised, _, constant = null_library
+    assert promised < 0.85 * constant
+
+
+def test_the_outer_error_is_not(null_library):
+    _, found, constant = null_library
+    assert found > 0.95 * constant
 
 
 def test_it_is_said_plainly_when_no_source_helps():
@@ -241,7 +244,8 @@ def test_a_model_that_has_seen_the_test_part_is_skipped(made, tmp_path):
     data = TinyPolymers(materials=FEW, test_fraction=0.3)
     target = Target.of_data(data)
     tested = [data.table.materials[row] for row in data.parts.test]
-    clean = [each for each in SOURCE if each not in FEW]
+    measured = set(data.table.identities)
+    clean = [each for each in SOURCE if repeat_unit_identity(each) not in measured]
     columns = {("noise", "K"): [1.0 + len(each) for each in clean]}
     unseen = add_model(library, columns, 1, 0, materials=clean)
     clean.append(tested[0])
