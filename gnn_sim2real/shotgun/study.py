@@ -234,4 +234,4 @@ def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: D
         "tuning": asdict(replace(config.tuning, scratch=own.scratch)),
     }
     name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-    return config.records / f"{own.name}_{draw.size}_{draw.number}_{name}.json"
+    return config.records / f"{own.name.replace(' ', '_')}_{draw.size}_{draw.number}_{name}.json"
