@@ -157,6 +157,12 @@ class PropertyModel(nn.Module):
             targets = targets - self.line(simulated)
         from_zero = torch.tensor([each.form in FROM_ZERO for each in self.properties])
         self.scaler.fit(targets, from_zero)
+        for column, spec in enumerate(self.properties):
+            if (
+                spec.form == "exponential"
+            ):  # its logarithm is to be near zero; a root mean square is that of the largest
+                present = targets[:, column][~targets[:, column].isnan()]
+                self.scaler.std[column] = present.clamp_min(torch.finfo(present.dtype).tiny).log().mean().exp()
 
     def describe(self) -> dict[str, Any]:
         """Plain types from which `from_description` makes the same network."""

@@ -61,7 +61,7 @@ def _say_members(result: ShotgunResult, console: Console) -> None:
         _say(
             console,
             f"  {member.score.key[:8]} {card.architecture}, {member.score.way}, {member.finish}: "
-            f"{member.inner_error:.4g} in the inner folds",
+            f"error {member.inner_error:.4g} within the training part",
         )
 
 

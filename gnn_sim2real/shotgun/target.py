@@ -241,6 +241,7 @@ def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
         num_merged=table.num_merged[rows],
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
+        quarantine=table.quarantine.iloc[:0],  # it was written down when the target was read
         simulated=None,
         labels={name: [column[row] for row in some] for name, column in table.labels.items()},
     )
