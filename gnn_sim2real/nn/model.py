@@ -158,9 +158,7 @@ class PropertyModel(nn.Module):
         from_zero = torch.tensor([each.form in FROM_ZERO for each in self.properties])
         self.scaler.fit(targets, from_zero)
         for column, spec in enumerate(self.properties):
-            if (
-                spec.form == "exponential"
-            ):  # its logarithm is to be near zero; a root mean square is that of the largest
+            if spec.form == "exponential":  # its logarithm is to be near zero; a root mean square is far above most
                 present = targets[:, column][~targets[:, column].isnan()]
                 self.scaler.std[column] = present.clamp_min(torch.finfo(present.dtype).tiny).log().mean().exp()
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ PREDICTION = "prediction"
 """The way of a source model that predicts the target's property itself: a straight line through its answer."""
 
 
+@lru_cache
 def layer_way(layer: int) -> str:
     """Name of the way of a layer.
 

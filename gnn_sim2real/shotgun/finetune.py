@@ -28,6 +28,8 @@ Finish = Literal["frozen", "fine-tuned"]
 
 _BATCH_SIZE = 16
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class TuningSettings:
@@ -111,6 +113,9 @@ def make_members(
         source = models.load(score.key)
         described = target.view(source.featurizer).featurizer.describe()
         if featurizer is not None and described != featurizer:
+            logger.info(
+                "%s reads other graphs than the best model, and cannot be in one ensemble with it", score.key[:8]
+            )
             continue
         featurizer = described
         members.append(_make_member(source, score, target, rows, folds, tuning))

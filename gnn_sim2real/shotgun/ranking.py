@@ -139,6 +139,7 @@ def rank_models(
     found: list[dict[str, Score]] = [{} for _ in problems]
     left = [[entry.key for entry in entries] for _ in problems]
     by_key = {entry.key: entry for entry in entries}
+    unreadable: set[str] = set()
     for number, look in enumerate(plan_looks(len(entries), settings)):
         folds = [folds_of(target, rows, settings, look.repeats) for rows in problems]
         names = [cache_name(target, rows, settings, look) for rows in problems]
@@ -149,16 +150,16 @@ def rank_models(
             missing = [place for place in asked if place not in scores]
             features = _read(models, by_key[key], target, skipped) if missing else None
             if missing and features is None:
-                by_key[key] = replace(by_key[key], key="")
+                unreadable.add(key)
                 continue
             for place in missing:
                 scores[place] = score_model(key, features, target, problems[place], folds[place], settings, look)
                 cache.put(names[place], scores[place])
             for place, score in scores.items():
                 found[place][key] = replace(score, look=number)
-        by_key = {key: entry for key, entry in by_key.items() if entry.key}
+        by_key = {key: entry for key, entry in by_key.items() if key not in unreadable}
+        cache.forget()
         left = [_best(found[place], keys, look.keep) for place, keys in enumerate(left)]
-    cache.write()
     return [sorted(each.values(), key=lambda score: (-score.look, score.error, score.key)) for each in found]
 
 

@@ -14,7 +14,7 @@ from gnn_sim2real.files import write_atomically
 _WRITE_EVERY = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """How well a frozen model does in cross-validation on a target's training rows.
 
@@ -95,7 +95,7 @@ class ScoreCache:
             self.write()
 
     def write(self) -> None:
-        """Write what is new, and forget what is written."""
+        """Write what is new."""
         if self.folder is not None:
             for name in self._new:
                 # What another process found meanwhile stays.
@@ -103,6 +103,11 @@ class ScoreCache:
                 rows = [_plain(score) for score in scores.values()]
                 write_atomically(self._path(name), json.dumps(rows, separators=(",", ":")).encode())
         self._new.clear()
+
+    def forget(self) -> None:
+        """Write what is new, and keep nothing in memory."""
+        self.write()
+        self._known.clear()
 
     def _read(self, name: str) -> dict[str, Score]:
         if self.folder is None:

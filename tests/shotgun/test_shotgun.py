@@ -320,6 +320,18 @@ def test_extrapolation_ranks_by_values_beyond_the_range(made):
     assert ((outside < middle.min()) | (outside > middle.max())).all()
 
 
+def test_extrapolation_leaves_out_whole_families_where_the_data_are_split_by_them():
+    target = Target.of_data(TinyPolymers(split_by="polymer_class", test_fraction=0.2))
+    settings = RankingSettings(purpose="extrapolation", folds=3)
+    families = np.array(target.families)
+    assert set(families[target.train]).isdisjoint(families[target.test])
+    (folds,) = folds_of(target, target.train, settings, 1)
+    problems = [(target.train[fold.train], target.train[fold.test]) for fold in folds]
+    for train, tested in problems + outer_problems(target, settings, 3):
+        assert set(families[train]).isdisjoint(families[tested])
+        assert len(tested)
+
+
 def test_errors_without_an_interval():
     assert np.isnan(Score("a", "layer 0", 1.0, None).interval()).all()
 
