@@ -52,8 +52,8 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     right.set_title(f"{seen}, which no step had seen", fontsize=9)
     if result.nested is not None:
         promised = float(result.nested.promised.mean())
-        right.axvline(promised, linestyle=":", color="#555555")
-        right.text(promised, -0.6, "promised by the ranking", fontsize=7, ha="center", color="#555555")
+        right.axvline(promised, linestyle=":", color="#555555", label="promised by the ranking of its winner")
+        right.legend(fontsize=7)
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
