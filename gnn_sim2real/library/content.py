@@ -1,6 +1,7 @@
 """The files of a stored model, and the hash of their content that names it."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from gnn_sim2real.errors import CheckpointError
@@ -10,6 +11,12 @@ from gnn_sim2real.library.model import WEIGHTS_FILE
 CONFIG_FILE = "config.yaml"
 MODEL_FILES = (CARD_FILE, CONFIG_FILE, WEIGHTS_FILE)
 """What the folder of a model holds, and nothing else; none of it can run code."""
+LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
+
+
+def default_library() -> Path:
+    """The folder `$GNN_SIM2REAL_LIBRARY`, or `runs/library` below the working folder."""
+    return Path(os.environ.get(LIBRARY_VARIABLE) or "runs/library").expanduser()
 
 
 def hash_model(folder: Path) -> str:

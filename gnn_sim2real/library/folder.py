@@ -137,19 +137,20 @@ class ModelLibrary:
         Raises:
             ValueError: If `max_mae` has no property to be of.
         """
+        filters: dict[str, Any] = {
+            "domain": domain,
+            "source": source,
+            "property": property,
+            "architecture": architecture,
+            "min_size": min_size,
+            "max_size": max_size,
+            "min_r2": min_r2,
+            "max_mae": max_mae,
+        }
         if max_mae is not None and property is None:
             raise ValueError("`max_mae` is in the unit of a property: give `property` too")
-        wanted = {"domain": domain, "source": source, "architecture": architecture}
-        cards = [
-            card
-            for card in self._all_cards()
-            if all(value is None or getattr(card, name) == value for name, value in wanted.items())
-            and (property is None or property in card.properties)
-            and (min_size is None or card.size >= min_size)
-            and (max_size is None or card.size <= max_size)
-            and (min_r2 is None or _least(card, "r2", property) >= min_r2)
-            and (max_mae is None or card.metrics.get(str(property), {}).get("mae", float("inf")) <= max_mae)
-        ]
+        asked = any(value is not None for value in filters.values())
+        cards = [card for card in self._all_cards() if not asked or card.matches(**filters)]
         return sorted(cards, key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed))
 
     def _all_cards(self) -> list[Card]:
@@ -242,8 +243,11 @@ class ModelLibrary:
             raise CheckpointError(f"the model {key} does not say what it was trained on: it was kept before cards were")
         return _identities(self.folder, name)
 
-    def verify(self) -> dict[str, str]:
+    def verify(self, strict: bool = False) -> dict[str, str]:
         """Check every model: the hash of its content, its card, and the file of its identities.
+
+        Args:
+            strict: Whether a model of format 1 is wrong, whose content cannot be checked.
 
         Returns:
             What is wrong, by key; empty where all is well.
@@ -251,22 +255,23 @@ class ModelLibrary:
         problems = {}
         for key in sorted(self.keys()):
             try:
-                self.verify_model(key)
+                self.verify_model(key, strict)
             except (CheckpointError, OSError) as error:
                 problems[key] = str(error)
         return problems
 
-    def verify_model(self, key: str) -> None:
+    def verify_model(self, key: str, strict: bool = False) -> None:
         """Check one model.
 
         Args:
             key: Of the model.
+            strict: See `verify`.
 
         Raises:
             CheckpointError: If something is wrong with it.
         """
         folder = self._folder_of(key)
-        if not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
+        if not strict and not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
             card_of_format_1(key, folder)
             return
         if hash_model(folder) != key:
@@ -278,11 +283,6 @@ class ModelLibrary:
         if not is_key(key) or not (self.folder / key).is_dir():
             raise CheckpointError(f"{self.folder} has no model {key!r}; `gnn-sim2real models list` shows the keys")
         return self.folder / key
-
-
-def _least(card: Card, metric: str, name: str | None) -> float:
-    values = [card.metrics.get(each, {}).get(metric, float("-inf")) for each in card.properties if name in (None, each)]
-    return min(values)
 
 
 @lru_cache(maxsize=64)
