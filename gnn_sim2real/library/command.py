@@ -1,5 +1,6 @@
 """`gnn-sim2real models list | show | verify | export | import | push | pull | build`."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from rich.console import Console
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card
 from gnn_sim2real.library.folder import ModelLibrary
+
+logger = logging.getLogger(__name__)
 
 _HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--architecture A] [--min_r2 R2] ... [--json]
        gnn-sim2real models show KEY
@@ -81,7 +84,12 @@ def _chosen(given: Any) -> tuple[ModelLibrary, list[str]]:
     filters = {name: given[name] for name in _FILTERS}
     if given.keys_ and any(value is not None for value in filters.values()):
         raise ValueError("name models by their keys or by filters, not by both")
-    keys = [library.find(key) for key in given.keys_] or [card.key for card in library.cards(**filters)]
+    keys = [library.find(key) for key in given.keys_]
+    if not keys:
+        cards = library.cards(**filters)
+        keys = [card.key for card in cards if card.identities]
+        if len(keys) < len(cards):
+            logger.warning("%d models are left out: they are of format 1, and have no hash", len(cards) - len(keys))
     if not keys:
         raise ValueError(f"{library.folder} has no such model; `gnn-sim2real models list` shows what it has")
     return library, keys

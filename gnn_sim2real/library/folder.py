@@ -97,7 +97,7 @@ class ModelLibrary:
         """
         key = hash_model(folder)
         folder.chmod(0o777 & ~_umask())
-        with suppress(FileExistsError, OSError):  # the same model was added meanwhile
+        with suppress(OSError):  # the same model was added meanwhile
             folder.replace(self.folder / key)
         if not (self.folder / key / CARD_FILE).is_file():
             raise CheckpointError(f"the model {key} cannot be moved into {self.folder}: check its permissions")

@@ -97,7 +97,9 @@ class Resolver(JobResolver):
         """The configuration of a pretraining with the data of its point; the target, split as there, is excluded."""
         others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
         target = self.finetune.plain_data(split=job.point.split)
-        changes = {"size": job.point.source_size, "seed": job.point.seed, "grow_by": job.point.growth}
+        changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
+        if job.point.growth != "random":
+            changes["grow_by"] = job.point.growth
         return stage_config(plain(self.config(job))) | {
             "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
         }
