@@ -3,11 +3,10 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,8 +26,7 @@ DOMAINS = {
 """Domain of the materials by the kind that data modules give them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """What one looks for a model by. The whole of `card.json` is `ModelLibrary.content`.
 
     Attributes:

@@ -102,7 +102,7 @@ def _list(words: list[str], console: Console) -> int:
     library = ModelLibrary(given.library)
     cards = library.cards(**{name: given[name] for name in _FILTERS})
     if given.json:
-        sys.stdout.buffer.write(b"".join(orjson.dumps(card) + b"\n" for card in cards))
+        sys.stdout.write("".join(orjson.dumps(card._asdict()).decode() + "\n" for card in cards))
         return 0
     if cards:
         sys.stdout.write(format_cards(cards))
@@ -122,10 +122,8 @@ def format_cards(cards: Sequence[Card]) -> str:
     """
     rows = [_COLUMNS, *map(_row, cards)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    form = "  ".join(
-        f"{{:{'>' if name in _RIGHT else '<'}{width}}}" for name, width in zip(_COLUMNS, widths, strict=True)
-    )
-    return "".join(form.format(*row).rstrip() + "\n" for row in rows)
+    form = "  ".join(f"%{'' if name in _RIGHT else '-'}{width}s" for name, width in zip(_COLUMNS, widths, strict=True))
+    return "\n".join([form % row for row in rows]) + "\n"
 
 
 def _row(card: Card) -> tuple[str, ...]:
@@ -134,8 +132,7 @@ def _row(card: Card) -> tuple[str, ...]:
     mae = f"{errors['mae']:.3g} {unit}".rstrip() if "mae" in errors else "-"
     r2 = f"{errors['r2']:.3f}" if "r2" in errors else "-"
     shown = f"{name} and {more} more" if more else name
-    architecture = card.architecture
-    return card.key[:12], card.domain, card.source, shown, architecture, f"{card.size}", f"{card.seed}", mae, r2
+    return card.key[:12], card.domain, card.source, shown, card.architecture, str(card.size), str(card.seed), mae, r2
 
 
 def _show(words: list[str], console: Console) -> int:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
@@ -16,17 +16,13 @@ import yaml
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, check_card, read_card
-from gnn_sim2real.library.content import CONFIG_FILE, hash_model, is_key
+from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import keep_identities, read_identities
 from gnn_sim2real.library.index import keys_of, read_index, to_cards, write_index
-from gnn_sim2real.library.model import (
-    DESCRIPTION_FILE,
-    WEIGHTS_FILE,
-    TrainedModel,
-    load_model,
-    weights_content,
-)
+
+if TYPE_CHECKING:
+    from gnn_sim2real.library.model import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +45,7 @@ class ModelLibrary:
         self.folder = Path(folder)
 
     def add(
-        self, model: TrainedModel, card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
+        self, model: "TrainedModel", card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
     ) -> str:
         """Add a model; one that is there already is left alone.
 
@@ -65,6 +61,8 @@ class ModelLibrary:
         Raises:
             CheckpointError: If the card lacks what it should have.
         """
+        from gnn_sim2real.library.model import weights_content
+
         content: dict[str, Any] = {
             **card,
             "card_format": CARD_FORMAT,
@@ -150,8 +148,7 @@ class ModelLibrary:
         if max_mae is not None and property is None:
             raise ValueError("`max_mae` is in the unit of a property: give `property` too")
         asked = any(value is not None for value in filters.values())
-        cards = [card for card in self._all_cards() if not asked or card.matches(**filters)]
-        return sorted(cards, key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed))
+        return [card for card in self._all_cards() if not asked or card.matches(**filters)]
 
     def _all_cards(self) -> list[Card]:
         """The cards of the index, which is brought up to date: files that came are read, those that went are left out.
@@ -170,6 +167,7 @@ class ModelLibrary:
                 cards.append(self.card(key))
             except CheckpointError as error:
                 logger.warning("%s; `gnn-sim2real models verify` says more", error)
+        cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
         if {card.key for card in cards} != listed:
             with suppress(PermissionError):  # a library that others keep
                 write_index(path, cards)
@@ -216,7 +214,7 @@ class ModelLibrary:
             raise ValueError(f"{self.folder} has {many} with {start!r}; `gnn-sim2real models list` shows the keys")
         return found[0]
 
-    def load(self, key: str) -> TrainedModel:
+    def load(self, key: str) -> "TrainedModel":
         """Load a model.
 
         Args:
@@ -225,6 +223,8 @@ class ModelLibrary:
         Raises:
             CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
         """
+        from gnn_sim2real.library.model import load_model  # with torch, which a list of the cards does not need
+
         return load_model(self._folder_of(key))
 
     def identities(self, key: str) -> frozenset[str]:
