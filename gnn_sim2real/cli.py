@@ -26,11 +26,8 @@ data
   data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
 
 many models
-<<<<<<< HEAD
   shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
-=======
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
->>>>>>> library
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
 

@@ -185,6 +185,10 @@ def test_light_imports(module):
     assert not loaded & {*HEAVY, "datamodules"}
 
 
+def test_a_list_of_models_does_not_wait_for_torch():
+    assert not loaded_by("import gnn_sim2real.library.command") & {"torch", "lightning", "rdkit", "datamodules"}
+
+
 @pytest.mark.parametrize("module", ["gnn_sim2real.nn", "gnn_sim2real.store"])
 def test_layers_and_graphs_need_no_lightning(module):
     assert not loaded_by(f"import {module}") & {"lightning", "rdkit", "wandb", "matplotlib", "sklearn", "datamodules"}

@@ -1,12 +1,12 @@
 """The card of a stored model: what it was trained on, how well it does, and what may be done with it."""
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,8 +26,7 @@ DOMAINS = {
 """Domain of the materials by the kind that data modules give them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """What one looks for a model by. The whole of `card.json` is `ModelLibrary.content`.
 
     Attributes:
@@ -98,6 +97,30 @@ class Card:
             license=content["license"],
             citation=content["citation"],
             pretraining=content.get("key") or "",
+        )
+
+    def matches(
+        self,
+        domain: str | None = None,
+        source: str | None = None,
+        property: str | None = None,  # noqa: A002 (the word users know)
+        architecture: str | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        min_r2: float | None = None,
+        max_mae: float | None = None,
+    ) -> bool:
+        """Whether this model is one of those asked for; see `ModelLibrary.cards`."""
+        wanted = ((domain, self.domain), (source, self.source), (architecture, self.architecture))
+        names = self.properties if property is None else (property,)
+        errors = [self.metrics.get(name, {}) for name in names]
+        return (
+            all(value in (None, own) for value, own in wanted)
+            and (property is None or property in self.properties)
+            and (min_size is None or self.size >= min_size)
+            and (max_size is None or self.size <= max_size)
+            and (min_r2 is None or all(each.get("r2", -math.inf) >= min_r2 for each in errors))
+            and (max_mae is None or all(each.get("mae", math.inf) <= max_mae for each in errors))
         )
 
 

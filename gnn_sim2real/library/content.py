@@ -1,15 +1,26 @@
 """The files of a stored model, and the hash of their content that names it."""
 
 import hashlib
+import os
+import re
 from pathlib import Path
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library.card import CARD_FILE
-from gnn_sim2real.library.model import WEIGHTS_FILE
 
+WEIGHTS_FILE = "weights.safetensors"
+DESCRIPTION_FILE = "model.json"
+"""What a model outside of libraries has beside its weights, as models of libraries once had (format 1)."""
 CONFIG_FILE = "config.yaml"
 MODEL_FILES = (CARD_FILE, CONFIG_FILE, WEIGHTS_FILE)
 """What the folder of a model holds, and nothing else; none of it can run code."""
+_KEY = re.compile("[0-9a-f]{32}")
+LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
+
+
+def default_library() -> Path:
+    """The folder `$GNN_SIM2REAL_LIBRARY`, or `runs/library` below the working folder."""
+    return Path(os.environ.get(LIBRARY_VARIABLE) or "runs/library").expanduser()
 
 
 def hash_model(folder: Path) -> str:
@@ -34,4 +45,4 @@ def hash_model(folder: Path) -> str:
 
 def is_key(name: str) -> bool:
     """Whether this is the name of a model's folder."""
-    return len(name) == 32 and not set(name) - set("0123456789abcdef")
+    return _KEY.fullmatch(name) is not None

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
@@ -16,17 +16,13 @@ import yaml
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, check_card, read_card
-from gnn_sim2real.library.content import CONFIG_FILE, hash_model, is_key
+from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import keep_identities, read_identities
 from gnn_sim2real.library.index import keys_of, read_index, to_cards, write_index
-from gnn_sim2real.library.model import (
-    DESCRIPTION_FILE,
-    WEIGHTS_FILE,
-    TrainedModel,
-    load_model,
-    weights_content,
-)
+
+if TYPE_CHECKING:
+    from gnn_sim2real.library.model import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +45,7 @@ class ModelLibrary:
         self.folder = Path(folder)
 
     def add(
-        self, model: TrainedModel, card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
+        self, model: "TrainedModel", card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
     ) -> str:
         """Add a model; one that is there already is left alone.
 
@@ -65,6 +61,8 @@ class ModelLibrary:
         Raises:
             CheckpointError: If the card lacks what it should have.
         """
+        from gnn_sim2real.library.model import weights_content
+
         content: dict[str, Any] = {
             **card,
             "card_format": CARD_FORMAT,
@@ -97,7 +95,7 @@ class ModelLibrary:
         """
         key = hash_model(folder)
         folder.chmod(0o777 & ~_umask())
-        with suppress(FileExistsError, OSError):  # the same model was added meanwhile
+        with suppress(OSError):  # the same model was added meanwhile
             folder.replace(self.folder / key)
         if not (self.folder / key / CARD_FILE).is_file():
             raise CheckpointError(f"the model {key} cannot be moved into {self.folder}: check its permissions")
@@ -137,20 +135,20 @@ class ModelLibrary:
         Raises:
             ValueError: If `max_mae` has no property to be of.
         """
+        filters: dict[str, Any] = {
+            "domain": domain,
+            "source": source,
+            "property": property,
+            "architecture": architecture,
+            "min_size": min_size,
+            "max_size": max_size,
+            "min_r2": min_r2,
+            "max_mae": max_mae,
+        }
         if max_mae is not None and property is None:
             raise ValueError("`max_mae` is in the unit of a property: give `property` too")
-        wanted = {"domain": domain, "source": source, "architecture": architecture}
-        cards = [
-            card
-            for card in self._all_cards()
-            if all(value is None or getattr(card, name) == value for name, value in wanted.items())
-            and (property is None or property in card.properties)
-            and (min_size is None or card.size >= min_size)
-            and (max_size is None or card.size <= max_size)
-            and (min_r2 is None or _least(card, "r2", property) >= min_r2)
-            and (max_mae is None or card.metrics.get(str(property), {}).get("mae", float("inf")) <= max_mae)
-        ]
-        return sorted(cards, key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed))
+        asked = any(value is not None for value in filters.values())
+        return [card for card in self._all_cards() if not asked or card.matches(**filters)]
 
     def _all_cards(self) -> list[Card]:
         """The cards of the index, which is brought up to date: files that came are read, those that went are left out.
@@ -169,6 +167,7 @@ class ModelLibrary:
                 cards.append(self.card(key))
             except CheckpointError as error:
                 logger.warning("%s; `gnn-sim2real models verify` says more", error)
+        cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
         if {card.key for card in cards} != listed:
             with suppress(PermissionError):  # a library that others keep
                 write_index(path, cards)
@@ -215,7 +214,7 @@ class ModelLibrary:
             raise ValueError(f"{self.folder} has {many} with {start!r}; `gnn-sim2real models list` shows the keys")
         return found[0]
 
-    def load(self, key: str) -> TrainedModel:
+    def load(self, key: str) -> "TrainedModel":
         """Load a model.
 
         Args:
@@ -224,6 +223,8 @@ class ModelLibrary:
         Raises:
             CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
         """
+        from gnn_sim2real.library.model import load_model  # with torch, which a list of the cards does not need
+
         return load_model(self._folder_of(key))
 
     def identities(self, key: str) -> frozenset[str]:
@@ -242,8 +243,11 @@ class ModelLibrary:
             raise CheckpointError(f"the model {key} does not say what it was trained on: it was kept before cards were")
         return _identities(self.folder, name)
 
-    def verify(self) -> dict[str, str]:
+    def verify(self, strict: bool = False) -> dict[str, str]:
         """Check every model: the hash of its content, its card, and the file of its identities.
+
+        Args:
+            strict: Whether a model of format 1 is wrong, whose content cannot be checked.
 
         Returns:
             What is wrong, by key; empty where all is well.
@@ -251,22 +255,23 @@ class ModelLibrary:
         problems = {}
         for key in sorted(self.keys()):
             try:
-                self.verify_model(key)
+                self.verify_model(key, strict)
             except (CheckpointError, OSError) as error:
                 problems[key] = str(error)
         return problems
 
-    def verify_model(self, key: str) -> None:
+    def verify_model(self, key: str, strict: bool = False) -> None:
         """Check one model.
 
         Args:
             key: Of the model.
+            strict: See `verify`.
 
         Raises:
             CheckpointError: If something is wrong with it.
         """
         folder = self._folder_of(key)
-        if not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
+        if not strict and not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
             card_of_format_1(key, folder)
             return
         if hash_model(folder) != key:
@@ -278,11 +283,6 @@ class ModelLibrary:
         if not is_key(key) or not (self.folder / key).is_dir():
             raise CheckpointError(f"{self.folder} has no model {key!r}; `gnn-sim2real models list` shows the keys")
         return self.folder / key
-
-
-def _least(card: Card, metric: str, name: str | None) -> float:
-    values = [card.metrics.get(each, {}).get(metric, float("-inf")) for each in card.properties if name in (None, each)]
-    return min(values)
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ import orjson
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library.card import DOMAINS, Card
-from gnn_sim2real.library.model import DESCRIPTION_FILE, WEIGHTS_FILE
+from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 
 
 def content_of_format_1(folder: Path) -> dict[str, Any]:

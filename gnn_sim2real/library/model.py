@@ -19,11 +19,11 @@ from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library.card import CARD_FILE, read_card
+from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.model import PropertyModel
 
 MODEL_FORMAT = 1
-WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
 TRUST_VARIABLE = "GNN_SIM2REAL_ENCODERS"
 """Environment variable with the modules, separated by commas, whose encoders a model of a library may name."""
 CHECKPOINT_ENTRY = "gnn_sim2real_model"

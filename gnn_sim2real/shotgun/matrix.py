@@ -18,7 +18,7 @@ from gnn_sim2real.shotgun.plot import draw_matrix
 from gnn_sim2real.shotgun.ranking import RankingSettings, folds_of, rank_models
 from gnn_sim2real.shotgun.scores import ScoreCache
 from gnn_sim2real.shotgun.target import Floats, Target
-from gnn_sim2real.shotgun.targets import ManyTargets, open_target, read_targets
+from gnn_sim2real.shotgun.targets import ManyTargets, open_target, read_many_targets
 
 _ALL = 10**9
 
@@ -49,7 +49,7 @@ def matrix_command(words: list[str], console: Console) -> int:
         words: What follows `gnn-sim2real shotgun matrix`.
         console: Where results are said.
     """
-    config: MatrixConfig = read_targets(MatrixConfig, words, "gnn-sim2real shotgun matrix")
+    config: MatrixConfig = read_many_targets(MatrixConfig, words, "gnn-sim2real shotgun matrix")
     gains, skipped = compute_matrix(config)
     sources = sorted({source for column in gains.values() for source in column})
     names = list(gains)

@@ -30,7 +30,7 @@ from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
-from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_targets
+from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_many_targets
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def study_command(words: list[str], console: Console) -> int:
 
     publish, words = _take(words, "--publish")
     only, words = _take(words, "--only")
-    config: ShotgunStudyConfig = read_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
     quiet_lightning()
     run_study(config, only.split(",") if only else None)
     records = read_records(config.records)

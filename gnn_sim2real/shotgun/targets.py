@@ -31,7 +31,7 @@ class TargetConfig:
     scratch: dict[str, Any] | None = None
 
 
-def read_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
+def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
     """Read a YAML with several targets.
 
     Args:

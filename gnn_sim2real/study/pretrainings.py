@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
-from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.scaling.callback import pretraining_key, training_content
 from gnn_sim2real.scaling.keys import canonical
@@ -182,7 +182,7 @@ class LibraryResolver(JobResolver):
         names = self._applicable(stage.data)
         excluded = [*stage.plain_excludes(lambda _: True), *(targets[name] for name in names)]
         data = stage.plain_data(size=job.point.source_size, seed=job.point.seed, exclude=excluded or None)
-        return plain(self.config(job)) | {"data": data}
+        return stage_config(plain(self.config(job))) | {"data": data}
 
     def read_data(self) -> None:
         """Read the targets and the first source; the others are read when their turn comes."""

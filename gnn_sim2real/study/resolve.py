@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.keys import Canonical, canonical
@@ -97,8 +97,12 @@ class Resolver(JobResolver):
         """The configuration of a pretraining with the data of its point; the target, split as there, is excluded."""
         others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
         target = self.finetune.plain_data(split=job.point.split)
-        changes = {"size": job.point.source_size, "seed": job.point.seed, "grow_by": job.point.growth}
-        return plain(self.config(job)) | {"data": self.pretrain.plain_data(**changes, exclude=[target, *others])}
+        changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
+        if job.point.growth != "random":
+            changes["grow_by"] = job.point.growth
+        return stage_config(plain(self.config(job))) | {
+            "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
+        }
 
     def data(self, job: Job) -> PropertyDataModule:
         """The source of a pretraining, the target of a cell."""

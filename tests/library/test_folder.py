@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import fields
 
 import numpy as np
 import orjson
@@ -10,42 +9,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import CHAINS, TinyPolymers, density, fit, gine
+from libraries import copy_library, flip_byte, make_library, pretrain
+from tiny import CHAINS, TinyPolymers
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
-from gnn_sim2real.library import Card, ModelLibrary, TrainedModel, load_model
+from gnn_sim2real.library import Card, ModelLibrary, load_model
 from gnn_sim2real.library.index import read_index, to_cards, write_index
-from gnn_sim2real.library.training import keep_pretrained
-from gnn_sim2real.scaling.records import provenance
-from gnn_sim2real.tasks import SourcePretraining
-
-FLOURISH = {("density", "g/cm3"): list(map(density, CHAINS)), ("mass", "g/mol"): [10.0 * len(each) for each in CHAINS]}
-
-
-def pretrain(library, seed=0, size="all", columns=None, **settings):
-    data = TinyPolymers(columns or FLOURISH, size=size, seed=seed, **{"validation_fraction": 0.2} | settings)
-    _, module = fit(lambda: SourcePretraining(gine()), data, seed=seed)
-    model = TrainedModel(module.network, data.featurizer, module.card())
-    return keep_pretrained(library, model, data, {"seed_everything": seed, "model": "tiny"}, provenance(1.0)), data
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A library of four models, and the data of each."""
-    library = ModelLibrary(tmp_path_factory.mktemp("library"))
-    data = dict(pretrain(library, seed=seed) for seed in (0, 1))
-    data |= dict(
-        [pretrain(library, size=20), pretrain(library, columns={("tg", "K"): [300.0 + len(c) for c in CHAINS]})]
-    )
-    return library, data
+    return make_library(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture
 def library(made, tmp_path):
-    """A copy that may be harmed."""
-    shutil.copytree(made[0].folder, tmp_path / "library")
-    return ModelLibrary(tmp_path / "library")
+    return copy_library(made[0], tmp_path / "library")
 
 
 def change_card(library, key, change):
@@ -180,10 +160,7 @@ def test_a_damaged_card_hides_no_other(library, caplog):
 @pytest.mark.parametrize("name", ["card.json", "config.yaml", "weights.safetensors"])
 def test_any_changed_byte_is_found(library, name):
     key = library.keys()[0]
-    path = library.folder / key / name
-    content = bytearray(path.read_bytes())
-    content[-2] ^= 1
-    path.write_bytes(content)
+    flip_byte(library.folder / key / name)
     assert set(library.verify()) == {key}
     assert "another hash than its name" in library.verify()[key]
 
@@ -306,5 +283,4 @@ def test_an_index_gives_back_its_cards(tmp_path_factory, cards):
 
 def test_every_entry_of_a_card_is_a_plain_type(made):
     for card in made[0].cards():
-        plain = {each.name: getattr(card, each.name) for each in fields(card)}
-        assert orjson.loads(orjson.dumps(plain))["key"] == card.key
+        assert orjson.loads(orjson.dumps(card._asdict()))["key"] == card.key
