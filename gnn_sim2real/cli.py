@@ -1,4 +1,4 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `data`, `study` and `law`."""
+"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `data`, `models`, `study` and `law`."""
 
 import importlib
 import importlib.util
@@ -26,6 +26,8 @@ data
   data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
 
 many models
+  shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
+  models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
 
@@ -72,7 +74,9 @@ def main(words: list[str] | None = None) -> int:
 _COMMANDS = {
     "data": ("gnn_sim2real.data.command", "data_command"),
     "study": ("gnn_sim2real.study.command", "study_command"),
+    "models": ("gnn_sim2real.library.command", "models_command"),
     "law": ("gnn_sim2real.scaling.command", "law_command"),
+    "shotgun": ("gnn_sim2real.shotgun.command", "shotgun_command"),
     "calibrate": ("gnn_sim2real.uncertainty.command", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.uncertainty.command", "predict_command"),
 }

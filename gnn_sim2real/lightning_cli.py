@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
-from gnn_sim2real.library import load_model
+from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
+from gnn_sim2real.library.training import keep_pretrained
 from gnn_sim2real.logs import quiet_lightning
 from gnn_sim2real.scaling.callback import ScalingLawCallback
+from gnn_sim2real.scaling.records import provenance
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.prediction import PredictionWriter
+from gnn_sim2real.tasks.pretrain import SourcePretraining
 
 
 class LogConfig(SaveConfigCallback):
@@ -59,8 +63,14 @@ class Sim2RealCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Predictions are written to a table unless the YAML says otherwise."""
+        """Predictions are written to a table, and pretrainings end in the library, unless the YAML says otherwise."""
         parser.add_lightning_class_args(PredictionWriter, "prediction")
+        parser.add_argument(
+            "--library",
+            type=str | None,
+            default=str(default_library()),
+            help="folder of the model library to which a finished pretraining is added; null for none",
+        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words given, whatever those of the process are."""
@@ -92,17 +102,41 @@ class Sim2RealCLI(LightningCLI):
             if isinstance(callback, ScalingLawCallback):
                 callback.config = plain(self.config.get(self.subcommand) or self.config)
 
+    def before_fit(self) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
     def after_fit(self) -> None:
-        """Say where the trained model is."""
+        """Add a pretraining to the library, and say where the trained model is."""
+        config = self.config[self.subcommand]
+        if config.library and isinstance(self.model, SourcePretraining) and self._is_finished():
+            model = TrainedModel(self.model.network, self.datamodule.featurizer, self.model.card())
+            seconds = time.monotonic() - self._started
+            kept = stage_config(plain(config))
+            key = keep_pretrained(ModelLibrary(config.library), model, self.datamodule, kept, provenance(seconds))
+            sys.stdout.write(f"model {key} added to the library {config.library}\n")
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         if checkpoint and self.trainer.is_global_zero:
             sys.stdout.write(f"trained model: {checkpoint}\n")
+
+    def _is_finished(self) -> bool:
+        """Whether this process has a model that is no trial: not one of many processes, nor of a few batches."""
+        return self.trainer.is_global_zero and not self.trainer.fast_dev_run  # type: ignore[attr-defined]
 
 
 def plain(config: Namespace) -> dict[str, Any]:
     """A configuration as plain types; what JSON does not know is spelled out."""
     content: dict[str, Any] = json.loads(json.dumps(config.as_dict(), default=_spell))
     return content
+
+
+def stage_config(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a configuration makes the same training again, for a model to keep.
+
+    Args:
+        config: From `plain`.
+    """
+    return {name: config[name] for name in ("seed_everything", "trainer", "model", "data")}
 
 
 def _spell(value: object) -> str:

@@ -17,10 +17,12 @@ from gnn_sim2real.asked import Material
 from gnn_sim2real.cleaning import CleanTable, Property
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.featurize.mixture import (
     Mixture,
     MixtureTable,
     component_identity,
+    component_names,
     normalize,
 )
 from gnn_sim2real.graph_cache import open_or_build
@@ -153,20 +155,39 @@ class MixtureDataModule(PropertyDataModule):
             return self.table.groups
         return _groups(self.mixtures, group_by)
 
+    def _rows_with(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        """Whether each mixture has a component of these identities, in whatever role."""
+        hit = np.array([component_identity(each) in names for each in self.mixtures.components] + [False])
+        return np.asarray(hit[self.mixtures.members].any(axis=1))  # -1, where there is none, is the last
+
     def removed_rows(self) -> NDArray[np.int64]:
-        """Rows of a removed group of `exclude`, by what each of these calls a group."""
+        """Rows of a removed group of `exclude`, by what each of these calls a group; a pure material in any role."""
         removed: set[int] = set()
         for other in self.excluded:
             names = frozenset(other.table.groups) if self.remove == "all" else other.test_groups
-            wanted = other.group_by if isinstance(other, MixtureDataModule) else self.group_by
-            if isinstance(other, MixtureDataModule) and other.roles != self.roles:
+            if not isinstance(other, MixtureDataModule):
+                hit = self._rows_with(names)
+            elif other.roles == self.roles:
+                hit = np.array([name in names for name in self.groups_by(other.group_by)])
+            else:
                 raise ValueError(
                     f"{type(other).__name__} has the roles {', '.join(other.roles) or 'of a blend'}, "
                     f"{type(self).__name__} has {', '.join(self.roles) or 'those of a blend'}: what is tested there "
                     "cannot be found here; give both the same"
                 )
-            removed.update(np.flatnonzero([name in names for name in self.groups_by(wanted)]).tolist())
+            removed.update(np.flatnonzero(hit).tolist())
         return np.array(sorted(removed), np.int64)
+
+    def seen_identities(self) -> frozenset[str]:
+        """Hashed identities of all mixtures that train and validate, and of their components, also with their role."""
+        rows = np.concatenate([self.parts.train, self.parts.validation])
+        groups = np.array(self.groups_by("mixture"), object)[rows]
+        return frozenset(map(identity_hash, {*groups, *component_names(self.mixtures.take(rows))}))
+
+    def tested_identities(self) -> frozenset[str]:
+        """Hashed identities of the test mixtures, or of the components that are tested in a role."""
+        role = "" if self.group_by == "mixture" else f"{self.group_by} "
+        return frozenset(identity_hash(f"{role}{group}") for group in self.test_groups)
 
     @cached_property
     def parts(self) -> Parts:

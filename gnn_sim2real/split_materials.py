@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.family_splits import Tail, join_families, split_families, split_tail
+from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.grow_materials import GrowMaterials
 from gnn_sim2real.progress import track
 from gnn_sim2real.split_file import read_split, write_split
@@ -111,6 +112,15 @@ class SplitMaterials(GrowMaterials):
     def test_groups(self) -> frozenset[str]:
         """Groups of the test materials."""
         return frozenset(self.table.groups[row] for row in self.parts.test)
+
+    def seen_identities(self) -> frozenset[str]:
+        """Hashed identities of the materials that train and validate; of crystals the formula, as everywhere."""
+        used = np.concatenate([self.parts.train, self.parts.validation]).tolist()
+        return frozenset(identity_hash(self.table.groups[row]) for row in used)
+
+    def tested_identities(self) -> frozenset[str]:
+        """Hashed identities of the test materials; a model that has seen one of them knows what it is asked."""
+        return frozenset(map(identity_hash, self.test_groups))
 
     @property
     def parts_hash(self) -> str:

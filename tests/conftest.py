@@ -23,6 +23,7 @@ settings.load_profile("shared")
 @pytest.fixture(scope="session", autouse=True)
 def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["GNN_SIM2REAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["GNN_SIM2REAL_LIBRARY"] = str(tmp_path_factory.mktemp("library"))
     os.environ["WANDB_MODE"] = "offline"
     torch.set_num_threads(1)
 

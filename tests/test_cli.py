@@ -236,7 +236,7 @@ def answer(capfd, *words):
     [
         (["fitt"], "there is no command 'fitt'; gnn-sim2real --help lists them"),
         (["study", "walk"], "knows run, status and report, got 'walk'"),
-        (["study", "run"], "say which study"),
+        (["study", "run"], "say what to compute: `gnn-sim2real study run -c"),
         (["fit"], "required: .*data.*model"),
         (["fit", "-c", "nowhere.yaml"], "does not exist.*nowhere.yaml"),
         (["test", "--ckpt_path"], "ckpt_path.*expected one argument"),

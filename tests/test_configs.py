@@ -7,18 +7,30 @@ import pytest
 import yaml
 
 from gnn_sim2real.lightning_cli import plain, read_stage
+from gnn_sim2real.nn.encoder import build_encoder
+from gnn_sim2real.shotgun.config import read_shotgun
+from gnn_sim2real.shotgun.matrix import MatrixConfig
+from gnn_sim2real.shotgun.study import ShotgunStudyConfig
+from gnn_sim2real.shotgun.targets import read_many_targets
 from gnn_sim2real.study.config import read_study
+from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_targets
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 OVERLAYS = {"wandb.yaml"}
+SEVERAL_TARGETS = {"matrix": MatrixConfig, "study": ShotgunStudyConfig}
 
 
 def kind(path):
     content = yaml.safe_load(path.read_text())
     if path.name in OVERLAYS:
         return "overlay"
-    return "sweep" if "parameters" in content else "study" if "pretrain" in content else "stage"
+    if path.parent.name == "shotgun":
+        return "shotgun"
+    if path.name == "held_out.yaml":
+        return "targets"
+    kinds = {"parameters": "sweep", "pretrain": "study", "sources": "library"}
+    return next((name for entry, name in kinds.items() if entry in content), "stage")
 
 
 def of_kind(wanted):
@@ -28,6 +40,7 @@ def of_kind(wanted):
 def test_there_is_something_to_read():
     assert of_kind("stage")
     assert of_kind("study")
+    assert of_kind("library")
 
 
 @pytest.mark.parametrize("path", of_kind("stage"))
@@ -53,6 +66,62 @@ def test_a_study_and_its_stages_can_be_read(path):
     }
     assert tasks["pretrain"] == "gnn_sim2real.tasks.SourcePretraining"
     assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.tasks.TargetFineTuning"
+
+
+@pytest.mark.parametrize("path", of_kind("shotgun"))
+def test_a_shotgun_can_be_read(path):
+    words = ["-c", str(path)]
+    if path.stem in SEVERAL_TARGETS:
+        config = read_many_targets(SEVERAL_TARGETS[path.stem], words, "shotgun")
+        assert len(config.targets) >= 5
+        # The test parts must be those that no model of the library has seen.
+        held_out = yaml.safe_load((CONFIGS / "library" / "held_out.yaml").read_text()).values()
+        for target in yaml.safe_load(path.read_text())["targets"]:
+            assert target["data"] in held_out, target["name"]
+            build_encoder(target["scratch"])
+    else:
+        config, described = read_shotgun(words)
+        assert described["class_path"].startswith("datamodules.")
+    assert config.library == "runs/library"
+
+
+@pytest.mark.parametrize("path", of_kind("library"))
+def test_a_library_and_its_sources_can_be_read(path):
+    config, _ = read_library([str(path)], [])
+    assert Path(config.held_out).name == "held_out.yaml"
+    resolver = LibraryResolver(config)
+    first_line = path.read_text().splitlines()[0]
+    assert len(resolver.points()) == int(first_line.removeprefix("# ").partition(" ")[0])
+    for stage in resolver.stages:
+        assert stage.config(0, {}).model.class_path == "gnn_sim2real.tasks.SourcePretraining"
+
+
+def test_the_library_has_300_models_and_more():
+    made = [LibraryResolver(read_library([str(path.values[0])], [])[0]).points() for path in of_kind("library")]
+    assert sum(map(len, made)) >= 300
+
+
+@pytest.mark.parametrize("path", of_kind("targets"))
+def test_the_targets_of_a_library_are_split_as_in_their_studies(path):
+    content, modules = read_targets(path)
+    assert content.keys() == modules.keys()
+    splits = ("test_fraction", "development_fraction", "split", "split_by", "group_by", "require_simulated")
+    studied = {
+        "polymer_density": "polymer/density",
+        "polymer_glass_transition": "polymer/glass_transition",
+        "polymer_refractive_index": "polymer/refractive_index",
+        "liquid_density": "molecule/liquid_density",
+        "band_gap": "crystal/band_gap",
+        "formation_enthalpy": "crystal/formation_enthalpy",
+        "solvation": "mixture/solvation",
+        "chi": "mixture/chi",
+    }
+    for name, folder in studied.items():
+        stage = plain(read_stage(CONFIGS / folder / "finetune.yaml")[1])["data"]
+        assert stage["class_path"] == content[name]["class_path"]
+        for setting in splits:
+            assert stage["init_args"].get(setting) == content[name]["init_args"].get(setting), (name, setting)
+    assert all(module.test_fraction > 0 for module in modules.values())
 
 
 @pytest.mark.parametrize("path", of_kind("overlay"))

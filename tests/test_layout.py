@@ -64,9 +64,11 @@ LEVELS = (
         "scaling.say",
         "scaling.report",
         "scaling.callback",
+        "library.training",
     ),
     ("lightning_cli",),
-    ("study", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
+    ("study", "shotgun", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
+    ("library.command",),
     ("cli",),
 )
 """Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""
@@ -184,6 +186,10 @@ def test_light_imports(module):
     loaded = loaded_by(f"import {module}")
     assert module in loaded
     assert not loaded & {*HEAVY, "datamodules"}
+
+
+def test_a_list_of_models_does_not_wait_for_torch():
+    assert not loaded_by("import gnn_sim2real.library.command") & {"torch", "lightning", "rdkit", "datamodules"}
 
 
 @pytest.mark.parametrize("module", ["gnn_sim2real.nn", "gnn_sim2real.store"])

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import fit, gine, quiet_trainer
 
-from gnn_sim2real.cleaning import Property
+from gnn_sim2real.cleaning import Property, clean_table
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.featurize.identity import molecule_identity
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.mixture_columns import MixtureColumns, read_mixtures
@@ -87,6 +89,43 @@ def test_no_group_stands_on_two_sides(group_by, own, split, seed, size_by, remov
         assert not names_of(source, source.parts.train, group_by) & tested
         left = set(range(len(source.table.identities))) - set(source.parts.train.tolist())
         assert names_of(source, np.array(sorted(left)), group_by) == tested
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_pure_material_that_is_tested_leaves_the_pairs_in_any_role(place):
+    class Pure(PropertyDataModule):
+        kind = "molecule"
+
+        def load_table(self):
+            names = (SOLUTES, SOLVENTS)[place]
+            frame = pd.DataFrame({"smiles": names, "density": [1.0 + len(name) for name in names]})
+            properties = [Property("density", "g/cm3")]
+            return clean_table(
+                frame, material_column="smiles", properties=properties, identity=self.featurizer.identity, source="pure"
+            )
+
+    target = Pure(test_fraction=0.4, validation_fraction=0)
+    source = WHOLE["mixture"].variant(exclude=target)
+    removed = source.removed_rows()
+    assert 0 < len(removed) < len(source.table.identities)
+    assert set(removed.tolist()) == {
+        row
+        for row, mixture in enumerate(source.mixtures)
+        if any(molecule_identity(each) in target.test_groups for each in mixture.components)
+    }
+    assert not source.seen_identities() & target.tested_identities()
+    assert WHOLE["mixture"].seen_identities() >= target.tested_identities()
+
+
+@pytest.mark.parametrize("group_by", ["mixture", "solute", "solvent"])
+def test_a_model_of_pairs_has_seen_what_is_tested_unless_it_was_removed(group_by):
+    target = WHOLE[group_by].variant(test_fraction=0.3)
+    tested = target.tested_identities()
+    assert len(tested) == len(target.test_groups)
+    for own in WHOLE.values():
+        assert own.seen_identities() >= tested
+        assert not own.variant(exclude=target).seen_identities() & tested
+        assert own.seen_identities() == WHOLE["mixture"].seen_identities()
 
 
 def test_a_size_in_groups_takes_all_their_mixtures():

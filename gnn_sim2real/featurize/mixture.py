@@ -228,6 +228,19 @@ class MixtureTable(Sequence[Mixture]):
         return texts
 
 
+def component_names(table: MixtureTable) -> set[str]:
+    """Identities of all components in use, and with their roles in front of them, as in `solute CCO`.
+
+    Args:
+        table: The mixtures.
+    """
+    names = set()
+    for place, column in enumerate(table.members.T):
+        used = {component_identity(table.components[number]) for number in np.unique(column[column >= 0]).tolist()}
+        names |= used | {f"{role} {name}" for role in table.roles[place : place + 1] for name in used}
+    return names
+
+
 def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
     """Describe mixtures by the descriptors of their components, and their conditions.
 

@@ -99,6 +99,7 @@ class ALIGNN(Encoder):
         atoms, bonds = self.embedding(batch.atomic_number), self.bond_embedding(length)
         angles = self.angle_embedding(cosine_of_angles(batch.need("edge_vector"), line_graph))
         for number, on_bonds in enumerate(self.on_bonds):
+            self.note(atoms, batch)
             if number < len(self.on_angles):
                 bonds, angles = self.on_angles[number](bonds, angles, line_graph)
             atoms, bonds = on_bonds(atoms, bonds, batch.edge_index)

@@ -73,10 +73,12 @@ class AttentiveFP(BondEncoder):
         atoms, bonds = self.embed(batch)
         atoms = leaky_relu(atoms, _SLOPE)
         for number, step in enumerate(self.steps):
+            self.note(atoms, batch)
             atoms = step(atoms, atoms, batch.edge_index, *([bonds] if number == 0 else []))
         membership = torch.stack([torch.arange(len(atoms), device=atoms.device), batch.batch_index])
         state: Tensor = self.readout(atoms, batch)
         for _ in range(self.num_timesteps):
+            self.note(state)
             state = self.material_step((atoms, state), state, membership)
         return state
 

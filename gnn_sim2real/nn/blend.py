@@ -1,7 +1,7 @@
 """Blends and copolymers: the weighted mean of what an encoder makes of their components."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
@@ -44,12 +44,27 @@ class Blend(Encoder):
         if batch.members is None or batch.weights is None:
             pure: Tensor = self.encoder(batch)
             return pure
-        encoded: Tensor = self.encoder(batch.components())
-        shares = batch.weights.to(encoded.dtype) * (batch.members >= 0)
-        shares = shares / shares.sum(dim=1, keepdim=True)
-        # One place after the other: the vectors of all places at once would be as many as there are places.
-        total = encoded.new_zeros((batch.num_graphs, encoded.shape[1]))
-        for place in range(shares.shape[1]):
-            number = batch.members[:, place].clamp_min(0)
-            total = torch.addcmul(total, shares[:, place, None], encoded.index_select(0, number))
-        return total
+        return mean_of_members(self.encoder(batch.components()), batch.members, batch.weights)
+
+    def layer_features(self, batch: GraphBatch) -> list[Float[Tensor, "num_graphs layer_dim"]]:
+        """Weighted mean of what each layer makes of the components."""
+        if batch.members is None or batch.weights is None:
+            return self.encoder.layer_features(batch)
+        encoded = self.encoder.layer_features(batch.components())
+        return [mean_of_members(each, batch.members, batch.weights) for each in encoded]
+
+
+def mean_of_members(
+    encoded: Float[Tensor, "num_components dim"],
+    members: Int[Tensor, "num_graphs max_components"],
+    weights: Float[Tensor, "num_graphs max_components"],
+) -> Float[Tensor, "num_graphs dim"]:
+    """Weighted mean of the vectors of the members of each mixture."""
+    shares = weights.to(encoded.dtype) * (members >= 0)
+    shares = shares / shares.sum(dim=1, keepdim=True)
+    # One place after the other: the vectors of all places at once would be as many as there are places.
+    total = encoded.new_zeros((len(members), encoded.shape[1]))
+    for place in range(shares.shape[1]):
+        number = members[:, place].clamp_min(0)
+        total = torch.addcmul(total, shares[:, place, None], encoded.index_select(0, number))
+    return total

@@ -62,6 +62,7 @@ class CGCNN(Encoder):
         atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
         envelope = cosine_cutoff(length, self.cutoff) if self.smooth else None
         for convolution in self.convolutions:
+            self.note(atoms, batch)
             atoms = convolution(atoms, batch.edge_index, edges, envelope)
         return weighted_mean(atoms, batch)
 

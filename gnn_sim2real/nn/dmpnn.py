@@ -69,12 +69,15 @@ class DMPNN(Encoder):
             # seventh of all bonds, for which the product is left out.
             heard = (num_bonds.index_select(0, head) > 1).nonzero().squeeze(1)
             arriving = sum_at_destination(bonds, edge_index, len(table))
+            self.note(arriving, batch)
             incoming = arriving.index_select(0, head.index_select(0, heard))
             message = self.step(incoming - bonds.index_select(0, heard))
             edge_index = edge_index.flip(0)
             tail, head = edge_index
             start = sources.index_select(0, tail) + kinds
             bonds = self.dropout(start.index_add(0, heard, message.to(start.dtype)).relu())
-        atoms = self.atom_embedding(table) + self.collect(sum_at_destination(bonds, edge_index, len(table)))
+        arriving = sum_at_destination(bonds, edge_index, len(table))
+        self.note(arriving, batch)
+        atoms = self.atom_embedding(table) + self.collect(arriving)
         encoded: Tensor = self.readout(self.dropout(atoms.relu()), batch)
         return encoded

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.readout import weighted_mean
 
 
 class Encoder(nn.Module, ABC):
@@ -29,11 +30,15 @@ class Encoder(nn.Module, ABC):
     reads_mixtures: ClassVar[bool] = False
     """Whether it reads batches with `members`."""
 
+    reads_composition_only: ClassVar[bool] = False
+    """Whether it reads which atoms there are and nothing else, and so materials of any kind."""
+
     output_dim: int
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self._settings = settings
+        self._noted: list[Tensor] | None = None
 
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
@@ -43,6 +48,33 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def layers(self) -> list[nn.Module]:
         """Submodules that hold all parameters, from input to output."""
+
+    def layer_features(self, batch: GraphBatch) -> list[Float[Tensor, "num_graphs layer_dim"]]:
+        """What each layer makes of each material, from input to output; the last is what `forward` gives.
+
+        Vectors of atoms are read out as their mean.
+        """
+        self._noted = []
+        try:
+            output = self(batch)
+        finally:
+            noted, self._noted = self._noted, None
+        return [*noted, output]
+
+    @property
+    def is_noting(self) -> bool:
+        """Whether `layer_features` asks: what only `note` needs is else not computed."""
+        return self._noted is not None
+
+    def note(self, vectors: Float[Tensor, "num_items layer_dim"], batch: GraphBatch | None = None) -> None:
+        """Let `layer_features` have what a layer is given; `forward` calls it in front of each layer.
+
+        Args:
+            vectors: Of the atoms, or of the materials.
+            batch: Whose atoms they are; None for vectors of materials.
+        """
+        if self._noted is not None:
+            self._noted.append(vectors if batch is None else weighted_mean(vectors, batch))
 
     def describe(self) -> dict[str, Any]:
         """Plain types from which `build_encoder` makes the same architecture."""

@@ -88,7 +88,9 @@ class FingerprintMLP(Encoder):
         if self.standardize is not None:
             before, own, behind = features.tensor_split([self.described.start, self.described.stop], dim=1)
             features = torch.cat([before, self.standardize(own), behind], dim=1)
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks):
+            if number:  # in front of the first are the fixed features, which all models share
+                self.note(features)
             features = block(features)
         return features
 

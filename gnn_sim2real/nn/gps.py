@@ -62,6 +62,7 @@ class GPS(BondEncoder):
         """Encode repeat units or molecules."""
         atoms, bonds = self.embed(batch)
         for block in self.blocks:
+            self.note(atoms, batch)
             atoms = block(atoms, batch.edge_index, batch.batch_index, edge_attr=bonds)
         encoded: Tensor = self.readout(atoms, batch)
         return encoded

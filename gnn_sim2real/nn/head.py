@@ -8,11 +8,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-Form = Literal["linear", "softplus", "hurdle", "inverse_temperature"]
+Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperature"]
 """What values an output can take.
 
 * ``linear``: any;
 * ``softplus``: above zero;
+* ``exponential``: above zero, over several orders of magnitude, such as the thermal conductivity of crystals. The
+  output is the natural logarithm, and so is the scale on which errors are computed;
 * ``hurdle``: zero or above it, for a property with many exact zeros, such as the band gap with its metals. One output
   tells zero from nonzero (cross entropy), another the value where there is one; the prediction is zero where that is
   the more likely. J. G. Cragg, Econometrica 39, 829 (1971), doi 10.2307/1909582;
@@ -21,13 +23,13 @@ Form = Literal["linear", "softplus", "hurdle", "inverse_temperature"]
   Phys. 10, 51 (1942), doi 10.1063/1.1723621.
 """
 
-FROM_ZERO: tuple[Form, ...] = ("softplus", "hurdle")
+FROM_ZERO: tuple[Form, ...] = ("softplus", "exponential", "hurdle")
 """Forms whose zero has a meaning."""
 
 REFERENCE_TEMPERATURE = 298.15
 """Temperature [K] at which the first output of `inverse_temperature` is the value itself."""
 
-_WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "hurdle": 2, "inverse_temperature": 2}
+_WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "exponential": 1, "hurdle": 2, "inverse_temperature": 2}
 
 
 class PropertyHead(nn.Module):
@@ -116,6 +118,8 @@ class PropertyHead(nn.Module):
                 above = (target > 0).to(own.dtype)
                 zero_or_not = functional.binary_cross_entropy_with_logits(own[:, 1], above, reduction="none")
                 losses.append(zero_or_not + above * of_error(own[:, 0] - target))
+            elif form == "exponential":
+                losses.append(of_error(own[:, 0] - target.clamp_min(torch.finfo(own.dtype).tiny).log()))
             else:
                 losses.append(of_error(_value(form, own, temperature) - target))
         return torch.stack(losses, dim=1)
@@ -127,4 +131,6 @@ def _value(form: Form, own: Tensor, temperature: Tensor | None) -> Tensor:
         if temperature is None:
             raise ValueError("the form `inverse_temperature` needs the temperature of each material, and there is none")
         return own[:, 0] + own[:, 1] * (REFERENCE_TEMPERATURE / temperature - 1)
+    if form == "exponential":
+        return own[:, 0].exp()
     return functional.softplus(own[:, 0]) if form == "softplus" else own[:, 0]

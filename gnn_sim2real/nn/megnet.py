@@ -60,6 +60,7 @@ class MEGNet(Encoder):
         atoms, edges = self.embedding(batch.atomic_number), self.edge_embedding(self.basis(length))
         state = self.state_embedding.weight.expand(batch.num_graphs, -1)
         for block in self.blocks:
+            self.note(atoms, batch)
             atoms, edges, state = block(atoms, edges, state, batch)
         arriving = mean_at_destination(edges, batch.edge_index, len(atoms))
         return torch.cat([weighted_mean(torch.cat([atoms, arriving], dim=1), batch), state], dim=1)

@@ -71,12 +71,30 @@ class PropertyModel(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_outputs"]:
         """Compute the outputs of the head, on the standardized scale, where losses are computed."""
+        self.require_readable(batch)
+        return self.outputs(self.encoder(batch), batch)
+
+    def require_readable(self, batch: GraphBatch) -> None:
+        """Refuse mixtures where the encoder reads pure materials.
+
+        Raises:
+            ValueError: If so.
+        """
         if batch.members is not None and not self.encoder.reads_mixtures:
             raise ValueError(
                 f"{type(self.encoder).__name__} reads pure materials, and these are mixtures; put it into "
                 "gnn_sim2real.nn.Pair or gnn_sim2real.nn.Blend"
             )
-        encoded: Tensor = self.encoder(batch)
+
+    def outputs(
+        self, encoded: Float[Tensor, "num_graphs output_dim"], batch: GraphBatch
+    ) -> Float[Tensor, "num_graphs num_outputs"]:
+        """Compute the outputs of the head for materials that are encoded already.
+
+        Args:
+            encoded: By the encoder.
+            batch: The materials, for their conditions.
+        """
         if self.conditions is not None:
             encoded = torch.cat([encoded, self.conditions(batch)], dim=1)
         outputs: Tensor = self.head(encoded)
@@ -168,6 +186,10 @@ class PropertyModel(nn.Module):
             targets = targets - self.line(simulated)
         from_zero = torch.tensor([each.form in FROM_ZERO for each in self.properties])
         self.scaler.fit(targets, from_zero)
+        for column, spec in enumerate(self.properties):
+            if spec.form == "exponential":  # its logarithm is to be near zero; a root mean square is far above most
+                present = targets[:, column][~targets[:, column].isnan()]
+                self.scaler.std[column] = present.clamp_min(torch.finfo(present.dtype).tiny).log().mean().exp()
 
     def describe(self) -> dict[str, Any]:
         """Plain types from which `from_description` makes the same network."""

@@ -72,6 +72,7 @@ class PaiNN(Encoder):
         scalars = self.embedding(batch.atomic_number)
         vectors = scalars.new_zeros((len(scalars), 3, scalars.shape[1]))
         for message, mixing in zip(self.messages, self.mixings, strict=True):
+            self.note(scalars, batch)
             scalars, vectors = message(scalars, vectors, batch.edge_index, radial, direction)
             scalars, vectors = mixing(scalars, vectors)
         return scalars, vectors

@@ -1,5 +1,7 @@
 """Pairs with two roles: (polymer, solvent), (solute, solvent)."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -53,17 +55,30 @@ class Pair(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode pairs."""
+        (sides,) = self._both_sides(batch, lambda encoder, pure: [encoder(pure)])
+        combined: Tensor = self.combine(sides)
+        return combined
+
+    def layer_features(self, batch: GraphBatch) -> list[Float[Tensor, "num_graphs layer_dim"]]:
+        """Both components beside each other as each layer makes them, from the same number of layers before the end."""
+        sides = self._both_sides(batch, lambda encoder, pure: encoder.layer_features(pure))
+        return [*sides, self.combine(sides[-1])]
+
+    def _both_sides(
+        self, batch: GraphBatch, encode: Callable[[Encoder, GraphBatch], list[Tensor]]
+    ) -> list[Float[Tensor, "num_graphs both_dims"]]:
+        """Vectors of both components of each pair beside each other, of each of the layers that `encode` gives."""
         pure = batch.components()
         members = batch.members
         if members is None or members.shape[1] != 2 or bool((members < 0).any()):
             raise ValueError("this encoder reads pairs of two components; use gnn_sim2real.nn.Blend for other mixtures")
         if self.second is None:
-            encoded = self.first(pure)
-            sides = [encoded.index_select(0, members[:, place]) for place in (0, 1)]
+            encoded = encode(self.first, pure)
+            columns = [[each.index_select(0, members[:, place]) for each in encoded] for place in (0, 1)]
         else:
-            sides = []
+            columns = []
             for encoder, column in zip((self.first, self.second), members.unbind(1), strict=True):
                 used, number = torch.unique(column, return_inverse=True)
-                sides.append(encoder(pure.take(used)).index_select(0, number))
-        combined: Tensor = self.combine(torch.cat(sides, dim=1))
-        return combined
+                columns.append([each.index_select(0, number) for each in encode(encoder, pure.take(used))])
+        depth = min(map(len, columns))
+        return [torch.cat(pair, dim=1) for pair in zip(*(each[-depth:] for each in columns), strict=True)]

@@ -48,6 +48,7 @@ class ResidualEncoder(BondEncoder):
         """Encode repeat units or molecules."""
         atoms, bonds = self.embed(batch)
         for convolution in self.convolutions:
+            self.note(atoms, batch)
             atoms = convolution(atoms, batch.edge_index, bonds)
         encoded: Tensor = self.readout(atoms, batch)
         return encoded

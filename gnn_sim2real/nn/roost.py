@@ -38,6 +38,8 @@ class Roost(Encoder):
         mlp_dim: Width of the perceptrons inside (256 as published).
     """
 
+    reads_composition_only = True
+
     def __init__(self, hidden_dim: int = 64, num_layers: int = 3, num_heads: int = 3, mlp_dim: int = 128) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, num_heads=num_heads, mlp_dim=mlp_dim)
         self.output_dim = hidden_dim
@@ -58,8 +60,12 @@ class Roost(Encoder):
         own, other = pair_up(material, material, batch.num_graphs)
         elements = torch.cat([self.embedding(atomic_number), share.unsqueeze(1)], dim=1)
         for attention in self.rounds:
+            if self.is_noting:
+                self.note(mean_of_elements(elements, share, material, batch.num_graphs))
             pairs = torch.cat([elements.index_select(0, own), elements.index_select(0, other)], dim=1)
             elements = elements + attention(pairs, share[other], own, len(elements))
+        if self.is_noting:
+            self.note(mean_of_elements(elements, share, material, batch.num_graphs))
         output: Tensor = self.readout(elements, share, material, batch.num_graphs)
         return output
 
@@ -84,6 +90,17 @@ def composition_of(
     amount = amount.new_zeros(len(key)).index_add_(0, position, amount)
     total = amount.new_zeros(batch.num_graphs).index_add_(0, material, amount)
     return material, key % NUM_ELEMENTS, amount / total[material]
+
+
+def mean_of_elements(
+    elements: Float[Tensor, "num_elements dim"],
+    share: Float[Tensor, " num_elements"],
+    material: Int[Tensor, " num_elements"],
+    num_graphs: int,
+) -> Float[Tensor, "num_graphs dim"]:
+    """Mean of the vectors of the elements of each material, weighted by their shares."""
+    told = elements * share.unsqueeze(1)
+    return told.new_zeros((num_graphs, told.shape[1])).index_add_(0, material, told)
 
 
 class WeightedAttention(nn.Module):

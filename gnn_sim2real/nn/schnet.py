@@ -53,5 +53,6 @@ class SchNet(Encoder):
         # torch-geometric's envelope rises again beyond the cutoff.
         length = length.clamp(max=self.cutoff)
         for interaction in self.interactions:
+            self.note(atoms, batch)
             atoms = atoms + interaction(atoms, batch.edge_index, length, edges)
         return weighted_mean(atoms, batch)

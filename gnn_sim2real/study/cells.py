@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from gnn_sim2real.files import is_disk_full
-from gnn_sim2real.library import TrainedModel, load_model, save_model
+from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.lightning_cli import plain
 from gnn_sim2real.logs import quiet_tasks
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
@@ -18,10 +18,11 @@ from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.scaling.records import provenance, write_record
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.claims import Claims
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.memory import ReleaseMemory
-from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
 
 logger = logging.getLogger(__name__)
@@ -38,18 +39,17 @@ class CellRunner:
         resolver: Of the same study; a new one unless given.
     """
 
-    def __init__(self, study: StudyConfig, resolver: Resolver | None = None) -> None:
+    def __init__(self, study: JobsConfig, resolver: JobResolver | None = None) -> None:
         torch.set_num_threads(study.threads)
         self.study = study
-        self.resolver = resolver or Resolver(study)
+        self.resolver = resolver or make_resolver(study)
         self.claims, self.model_claims = Claims(study.claims), Claims(study.model_claims)
         self.failures = Failures(study.failures)
         quiet_tasks()
 
     def read_data(self) -> None:
         """Read tables and graphs, which the first job would do else."""
-        for data in (self.resolver.pretrain.data, self.resolver.finetune.data):
-            _ = data.table, data.store
+        self.resolver.read_data()
 
     def run(self, job: Job) -> Outcome:
         """Compute a job, unless its result is there or another process is at it.
@@ -110,23 +110,23 @@ class CellRunner:
         elif job.point.policy in FINE_TUNING_POLICIES:
             self._fine_tune(job)
         else:
-            source, target = self.resolver.source(job.point), self.resolver.target(job.point)
+            source, target = self.resolver.data(self.resolver.pretraining(job.point)), self.resolver.data(job)
             model = _source_model(str(self.resolver.model_folder(job.model))) if job.model else None
             record, errors = run_baseline(job.key, job.point, source, target, model)
             write_record(self.study.records, record, errors)
 
     def _pretrain(self, job: Job) -> None:
-        source, stage = self.resolver.source(job.point), self.resolver.pretrain
+        source, stage = self.resolver.data(job), self.resolver.stage(job)
         checkpoint = self._checkpoint(job)
         trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint, ReleaseMemory()])
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
-        card = module.card() | {"key": job.key, "provenance": provenance(time.monotonic() - started)}
-        save_model(TrainedModel(module.network, source.featurizer, card), self.resolver.model_folder(job.key))
+        model = TrainedModel(module.network, source.featurizer, module.card() | {"key": job.key})
+        self.resolver.keep_model(job, model, provenance(time.monotonic() - started))
         checkpoint.discard()
 
     def _fine_tune(self, job: Job) -> None:
-        target, stage = self.resolver.target(job.point), self.resolver.stage(job.point)
+        target, stage = self.resolver.data(job), self.resolver.stage(job)
         config = self.resolver.config(job)
         checkpoint = self._checkpoint(job)
         recorder = ScalingLawCallback(str(self.study.records))
@@ -142,7 +142,7 @@ class CellRunner:
         return EpochCheckpoint(shared / "unfinished" / f"{job.key}.ckpt", self.study.checkpoint_interval)
 
     def _close_loggers(self) -> None:
-        for stage in (self.resolver.pretrain, self.resolver.finetune, self.resolver.scratch):
+        for stage in self.resolver.stages:
             stage.close_logger()
 
 
@@ -160,6 +160,7 @@ def describe(job: Job) -> str:
     """
     point = job.point
     architecture = f"{point.architecture_name}, " if point.architecture else ""
+    architecture = point.source_name + architecture
     architecture += f"growth by {point.growth}, " if point.growth != "random" else ""
     if job.is_pretraining:
         return f"pretraining ({architecture}source size {point.source_size}, seed {point.seed}, split {point.split})"

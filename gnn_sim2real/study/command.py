@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from gnn_sim2real.study.config import StudyConfig, load_kept_config, read_study
+from gnn_sim2real.study.config import JobsConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.report import say_report
 
@@ -53,7 +53,7 @@ def study_command(words: list[str]) -> int:
 def _run(words: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import run_study
 
-    files, words = _split_config(words)
+    files, words = split_config(words)
     study, options = read_study(files, words)
     if options.dry_run:
         from gnn_sim2real.study.dry_run import say_plan
@@ -69,12 +69,18 @@ def _run(words: list[str], console: Console) -> int:
     if any(study.records.glob("*.json")):
         say_report(study, console)
     if outcomes["failed"]:
-        _say_failures(study, outcomes["failed"], console)
+        say_failures(study, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)
 
 
-def _say_failures(study: StudyConfig, count: int, console: Console) -> None:
-    """The first few failures in a line each, and what to do."""
+def say_failures(study: JobsConfig, count: int, console: Console) -> None:
+    """Print the first few failures in a line each, and what to do.
+
+    Args:
+        study: The study.
+        count: How many cells failed.
+        console: Where to.
+    """
     failures = Failures(study.failures)
     keys = sorted(failures.keys())
     console.print(f"\n[bold red]{count} cells failed[/]; tracebacks and configurations are in {study.failures}")
@@ -85,8 +91,12 @@ def _say_failures(study: StudyConfig, count: int, console: Console) -> None:
     console.print("once the cause is gone: the same command with --retry-failed")
 
 
-def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
-    """The files after `-c` or `--config`, and the other words."""
+def split_config(words: list[str]) -> tuple[list[str], list[str]]:
+    """The files after `-c` or `--config`, and the other words.
+
+    Args:
+        words: Of the command line.
+    """
     files, options, rest = [], [], iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
@@ -101,11 +111,12 @@ def _split_config(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _status(words: list[str], console: Console) -> int:
+    from gnn_sim2real.study.pretrainings import load_kept_jobs
     from gnn_sim2real.study.status import say_status
 
     parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
     parser.add_argument("folder", type=Path, help="output folder of the study")
-    say_status(load_kept_config(parser.parse_args(words).folder), console)
+    say_status(load_kept_jobs(parser.parse_args(words).folder), console)
     return 0
 
 

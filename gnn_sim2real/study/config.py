@@ -1,8 +1,10 @@
 """What a STUDY.yaml says."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser
@@ -10,26 +12,20 @@ from jsonargparse import ArgumentParser
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.study.grid import Axes
 
+Config = TypeVar("Config", bound="JobsConfig")
+
 KEPT = "study.yaml"
 """File name of the resolved study in its folder."""
 
 
-@dataclass
-class StudyConfig:
-    """A grid of pretrainings and fine-tunings with one record a cell.
+@dataclass(kw_only=True)
+class JobsConfig(ABC):
+    """Where a grid of trainings is computed and kept.
 
     Args:
-        pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
-        finetune: YAML of the fine-tuning, likewise.
-        scratch: YAML of direct learning, which wants more steps than fine-tuning; that of the fine-tuning unless given.
-        axes: What varies.
-        more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells that two grids share are
-            computed once.
         output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
-        models: Folder of the pretrained models, which several studies of one source may share; that of `output` unless
-            given.
-        metric: Error of the curves.
-        title: Heading of the figure.
+        models: Folder of the pretrained models, a model library, which several studies of one source may share; that of
+            `output` unless given.
         launcher: Where cells are computed: in this process (`serial`), in processes of this machine (`processes`), or
             on a Ray cluster (`ray`). Records are the same, digit for digit on one kind of CPU.
         workers: Most cells at a time; as many as there are cores unless given.
@@ -40,15 +36,11 @@ class StudyConfig:
         overlays: Further YAMLs laid over both stages, such as configs/wandb.yaml.
     """
 
-    pretrain: str
-    finetune: str
-    axes: Axes
-    more_axes: list[Axes] = field(default_factory=list)
-    scratch: str = ""
+    pretrains_only: ClassVar[bool] = False
+    """Whether the cells are pretrainings, so that their results are models and no records."""
+
     output: str = "runs/study"
     models: str = ""
-    metric: Literal["mae", "rmse"] = "mae"
-    title: str = ""
     launcher: Literal["serial", "processes", "ray"] = "processes"
     workers: int | None = None
     address: str | None = None
@@ -58,9 +50,9 @@ class StudyConfig:
     overlays: list[str] = field(default_factory=list)
 
     @property
-    def grids(self) -> list[Axes]:
-        """The axes of each grid."""
-        return [self.axes, *self.more_axes]
+    @abstractmethod
+    def grid(self) -> list[dict[str, Any]]:
+        """What varies, in plain types."""
 
     @property
     def folder(self) -> Path:
@@ -69,7 +61,7 @@ class StudyConfig:
 
     @property
     def models_folder(self) -> Path:
-        """Folder of the pretrained models."""
+        """Folder of the pretrained models, a model library."""
         return Path(self.models) if self.models else self.folder / "models"
 
     @property
@@ -91,6 +83,61 @@ class StudyConfig:
     def model_claims(self) -> Path:
         """Folder of the pretrainings that are in work, in whichever of the studies that share the models."""
         return Path(self.models) / "claims" if self.models else self.claims
+
+    def resolve_paths(self, overlays: Iterable[Path]) -> None:
+        """Make all paths absolute, since workers of a cluster start in other folders, and check the numbers.
+
+        Args:
+            overlays: Further YAMLs laid over all stages.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
+        for name in ("workers", "threads"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {number}")
+        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+            raise ValueError(f"`gpus` must be a fraction below 1 or a whole number, got {self.gpus}")
+        if self.launcher != "ray" and (self.address or self.gpus):
+            raise ValueError("`address` and `gpus` are for the Ray cluster; add `--launcher ray`")
+        self.output = str(Path(self.output).resolve())
+        self.models = str(Path(self.models).resolve()) if self.models else ""
+        self.overlays = [str(Path(each).resolve()) for each in [*self.overlays, *map(str, overlays)]]
+
+
+@dataclass
+class StudyConfig(JobsConfig):
+    """A grid of pretrainings and fine-tunings with one record a cell.
+
+    Args:
+        pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
+        finetune: YAML of the fine-tuning, likewise.
+        scratch: YAML of direct learning, which wants more steps than fine-tuning; that of the fine-tuning unless given.
+        axes: What varies.
+        more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells that two grids share are
+            computed once.
+        metric: Error of the curves.
+        title: Heading of the figure.
+    """
+
+    pretrain: str
+    finetune: str
+    axes: Axes
+    more_axes: list[Axes] = field(default_factory=list)
+    scratch: str = ""
+    metric: Literal["mae", "rmse"] = "mae"
+    title: str = ""
+
+    @property
+    def grids(self) -> list[Axes]:
+        """The axes of each grid."""
+        return [self.axes, *self.more_axes]
+
+    @property
+    def grid(self) -> list[dict[str, Any]]:
+        """The axes of each grid, in plain types."""
+        return [asdict(axes) for axes in self.grids]
 
 
 @dataclass(frozen=True)
@@ -135,15 +182,17 @@ class RunOptions:
     known: Path | None = None
 
 
-def study_parser() -> ArgumentParser:
-    """Parser of a STUDY.yaml and of options that override it."""
-    parser = ArgumentParser(
-        prog="gnn-sim2real study run",
-        description="Compute a grid of pretrainings and fine-tunings.",
-        exit_on_error=False,
-    )
-    parser.add_argument("-c", "--config", action="config", help="the STUDY.yaml")
-    parser.add_class_arguments(StudyConfig)
+def jobs_parser(kind: type[JobsConfig], prog: str, description: str) -> ArgumentParser:
+    """Parser of the YAML of a grid of trainings, and of options that override it.
+
+    Args:
+        kind: What the YAML says.
+        prog: The command.
+        description: What it does.
+    """
+    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
+    parser.add_argument("-c", "--config", action="config", help="the YAML")
+    parser.add_class_arguments(kind)
     parser.add_argument(
         "--shard", type=str | None, default=None, metavar="i/N", help="compute the i-th of N parts only"
     )
@@ -151,14 +200,41 @@ def study_parser() -> ArgumentParser:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be computed and how long it would take, and stop"
     )
-    parser.add_argument(
-        "--known",
-        type=str | None,
-        default=None,
-        metavar="FILE",
-        help="a published result of this study (the JSON of `study report --publish`): its cells are taken over",
-    )
     return parser
+
+
+def read_settings(
+    parser: ArgumentParser, kind: type[Config], files: list[str], options: list[str]
+) -> tuple[Config, Any]:
+    """Read the YAML of a grid of trainings.
+
+    Args:
+        parser: From `jobs_parser`.
+        kind: What the YAML says.
+        files: The YAML, then YAMLs laid over all stages.
+        options: Further words of the command line.
+
+    Returns:
+        What it says, its paths resolved, and all that was parsed.
+
+    Raises:
+        ValueError: If a file is not there or a number is out of range.
+    """
+    if not files:
+        if any(option == "-h" or option.endswith("help") for option in options):
+            parser.parse_args(options)
+        raise ValueError(f"say what to compute: `{parser.prog} -c CONFIG.yaml`")
+    main, *overlays = map(Path, files)
+    for each in [main, *overlays]:
+        if not each.exists():
+            raise ValueError(
+                f"there is no file {each}; `-c` takes the YAML of the grid first, then YAMLs for its stages"
+            )
+    settings = parser.parse_args(["--config", str(main), *options])
+    made = parser.instantiate(settings)
+    config = kind(**{each.name: made[each.name] for each in fields(kind)})
+    config.resolve_paths(overlays)
+    return config, settings
 
 
 def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOptions]:
@@ -174,42 +250,34 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     Raises:
         ValueError: If a file is not there or a number is out of range.
     """
-    parser = study_parser()
-    if not files:
-        if any(option == "-h" or option.endswith("help") for option in options):
-            parser.parse_args(options)
-        raise ValueError("say which study: `gnn-sim2real study run -c STUDY.yaml`")
-    study, *overlays = map(Path, files)
-    for each in [study, *overlays]:
-        if not each.exists():
-            raise ValueError(f"there is no file {each}; `-c` takes the STUDY.yaml first, then YAMLs for both stages")
-    settings = parser.parse_args(["--config", str(study), *options])
-    made = parser.instantiate(settings)
-    config = StudyConfig(**{each.name: made[each.name] for each in fields(StudyConfig)})
-    _check_numbers(config)
+    parser = jobs_parser(StudyConfig, "gnn-sim2real study run", "Compute a grid of pretrainings and fine-tunings.")
+    parser.add_argument(
+        "--known",
+        type=str | None,
+        default=None,
+        metavar="FILE",
+        help="a published result of this study (the JSON of `study report --publish`): its cells are taken over",
+    )
+    config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
-        setattr(config, stage, str((study.parent / getattr(config, stage)).resolve()))
-    config.output = str(Path(config.output).resolve())  # workers of a cluster start in other folders
-    config.models = str(Path(config.models).resolve()) if config.models else ""
-    config.overlays = [str(Path(each).resolve()) for each in [*config.overlays, *map(str, overlays)]]
-    shard = Shard.parse(settings.shard) if settings.shard else None
+        setattr(config, stage, str((Path(files[0]).parent / getattr(config, stage)).resolve()))
     known = Path(settings.known) if settings.known else None
-    return config, RunOptions(shard, settings.retry_failed, settings.dry_run, known)
+    return config, read_options(settings, known)
 
 
-def _check_numbers(config: StudyConfig) -> None:
-    for name in ("workers", "threads"):
-        number = getattr(config, name)
-        if number is not None and number < 1:
-            raise ValueError(f"`{name}` must be at least 1, got {number}")
-    if config.gpus < 0 or (config.gpus > 1 and config.gpus != int(config.gpus)):
-        raise ValueError(f"`gpus` must be a fraction below 1 or a whole number, got {config.gpus}")
-    if config.launcher != "ray" and (config.address or config.gpus):
-        raise ValueError("`address` and `gpus` are for the Ray cluster; add `--launcher ray`")
+def read_options(settings: Any, known: Path | None = None) -> RunOptions:
+    """What a run is to do.
+
+    Args:
+        settings: From `read_settings`.
+        known: A published result.
+    """
+    shard = Shard.parse(settings.shard) if settings.shard else None
+    return RunOptions(shard, settings.retry_failed, settings.dry_run, known)
 
 
-def keep_config(config: StudyConfig) -> None:
+def keep_config(config: JobsConfig) -> None:
     """Write the resolved study into its folder."""
     text = yaml.safe_dump(asdict(config), sort_keys=False)
     write_atomically(config.folder / KEPT, text.encode())

@@ -19,11 +19,12 @@ from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.logs import quiet_lightning, quiet_tasks
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.study.baseline_cell import run_baseline
-from gnn_sim2real.study.config import RunOptions, StudyConfig
+from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
-from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
@@ -32,7 +33,7 @@ _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
 
 
-def say_plan(study: StudyConfig, options: RunOptions, console: Console) -> None:
+def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     """Print the cells, the pretrained models they share, and the time it would take; nothing is written.
 
     Args:
@@ -40,7 +41,7 @@ def say_plan(study: StudyConfig, options: RunOptions, console: Console) -> None:
         options: Its shard, and whether failed cells are tried again.
         console: Where to.
     """
-    plan = make_plan(study, Resolver(study))
+    plan = make_plan(study, make_resolver(study))
     if options.shard is not None:
         plan = take_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
@@ -117,12 +118,12 @@ class Probe:
         study: The study.
     """
 
-    def __init__(self, study: StudyConfig) -> None:
+    def __init__(self, study: JobsConfig) -> None:
         torch.set_num_threads(study.threads)
         quiet_lightning()
         quiet_tasks()
         self._folder = TemporaryDirectory(prefix="gnn_sim2real_probe_")
-        self._resolver = Resolver(replace(study, output=self._folder.name, models=""))
+        self._resolver = make_resolver(replace(study, output=self._folder.name, models=""))
         self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
         self._models: dict[str, Path] = {}
 
@@ -138,10 +139,10 @@ class Probe:
             return sum(self._time(job) for job in ordered)
 
     def _data(self, job: Job) -> PropertyDataModule:
-        return self._resolver.source(job.point) if job.is_pretraining else self._resolver.target(job.point)
+        return self._resolver.data(job)
 
     def _stage(self, job: Job) -> Stage:
-        return self._resolver.pretrain if job.is_pretraining else self._resolver.stage(job.point)
+        return self._resolver.stage(job)
 
     def _time(self, job: Job) -> float:
         architecture = str(job.point.architecture)
@@ -174,7 +175,7 @@ class Probe:
     def _baseline(self, job: Job) -> tuple[float, float]:
         model = load_model(self._model(job)) if job.model is not None else None
         started = time.monotonic()
-        run_baseline(job.key, job.point, self._resolver.source(job.point), self._data(job), model)
+        run_baseline(job.key, job.point, self._data(self._resolver.pretraining(job.point)), self._data(job), model)
         return time.monotonic() - started, 0.0
 
     def _model(self, job: Job) -> Path:

@@ -63,6 +63,9 @@ class Point:
         target_size: Size asked for.
         policy: How the measurements are used.
         growth: How the source grew.
+        source: Number of the source, where there are several.
+        property_name: What is pretrained on; empty where the YAML says it.
+        source_name: Both in words.
     """
 
     architecture: dict[str, Any] | None
@@ -72,6 +75,9 @@ class Point:
     split: int
     policy: str
     growth: GrowBy = "random"
+    source: int = 0
+    property_name: str = ""
+    source_name: str = ""
 
     @property
     def architecture_name(self) -> str:

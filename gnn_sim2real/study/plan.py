@@ -3,17 +3,16 @@
 import io
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.library import DESCRIPTION_FILE
+from gnn_sim2real.library.content import is_key
 from gnn_sim2real.progress import track
 from gnn_sim2real.scaling.keys import canonical
-from gnn_sim2real.study.config import Shard, StudyConfig
-from gnn_sim2real.study.grid import Point, families
-from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.config import JobsConfig, Shard
+from gnn_sim2real.study.jobs import PRETRAININGS, Job, JobResolver, has_model, model_folder
 
 PLAN_FILE = "plan.parquet"
 
@@ -36,7 +35,7 @@ class Present:
     """What a study's folder holds.
 
     Attributes:
-        records: Keys of the records.
+        records: Keys of the cells that are done, which have a record; of pretrainings their keys.
         models: Keys of the pretrained models.
     """
 
@@ -44,7 +43,7 @@ class Present:
     models: frozenset[str]
 
 
-def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
+def make_plan(study: JobsConfig, resolver: JobResolver) -> Plan:
     """Resolve every point of the grid.
 
     Args:
@@ -54,7 +53,7 @@ def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
     Raises:
         ValueError: If a point cannot be, e.g. asks for more materials than there are.
     """
-    points = _points(study, resolver)
+    points = resolver.points()
     cells: dict[str, Job] = {}
     models: dict[str, Job] = {}
     for point in track(points, "Planning"):
@@ -62,8 +61,8 @@ def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
             job = resolver.job(point)
         except ValueError as error:
             raise ValueError(
-                f"the study cannot have the cell of source size {point.source_size}, target size {point.target_size}, "
-                f"split {point.split}: {error}"
+                f"the study cannot have the cell of {point.source_name}source size {point.source_size}, target size "
+                f"{point.target_size}, split {point.split}: {error}"
             ) from error
         cells.setdefault(job.key, job)
         if job.model is not None and job.model not in models:
@@ -71,7 +70,7 @@ def make_plan(study: StudyConfig, resolver: Resolver) -> Plan:
     return Plan(tuple(cells.values()), models)
 
 
-def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
+def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
     """The plan in the study's folder, in a fraction of the time that a large one takes to make again.
 
     It is taken if the grid is the same, and if one point of every kind (architecture, growth, policy, split, with a
@@ -90,14 +89,22 @@ def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
     path = study.folder / PLAN_FILE
     if not path.exists():
         return None
-    table, points = parquet.read_table(path, columns=["key", "model"]), _points(study, resolver)
+    table, points = parquet.read_table(path, columns=["key", "model"]), resolver.points()
     of_this_grid = (table.schema.metadata or {}).get(b"grid", b"").decode() == _grid(study)
     if not of_this_grid or len(table) != len(points):  # or some points share a cell
         return None
     keys, kept_models = table["key"].to_pylist(), table["model"].to_pylist()
     kinds: dict[tuple[Any, ...], int] = {}
     for position, point in enumerate(points):
-        kind = (id(point.architecture), point.growth, point.policy, point.split, point.source_size == 0)
+        kind = (
+            point.source,
+            point.property_name,
+            id(point.architecture),
+            point.growth,
+            point.policy,
+            point.split,
+            point.source_size == 0,
+        )
         kinds.setdefault(kind, position)
     for position in kinds.values():
         job = resolver.job(points[position])
@@ -107,17 +114,12 @@ def kept_plan(study: StudyConfig, resolver: Resolver) -> Plan | None:
     for model, point in zip(kept_models, points, strict=True):
         if model is not None and model not in models:
             models[model] = Job(model, point, None, is_pretraining=True)
-    jobs = (Job(*each, is_pretraining=False) for each in zip(keys, points, kept_models, strict=True))
+    jobs = (Job(*each, study.pretrains_only) for each in zip(keys, points, kept_models, strict=True))
     return Plan(tuple(jobs), models)
 
 
-def _points(study: StudyConfig, resolver: Resolver) -> list[Point]:
-    shared = resolver.pretrain.data.remove == "all"
-    return [point for family in families(study.grids, shared) for point in family.points]
-
-
-def _grid(study: StudyConfig) -> str:
-    return canonical([asdict(axes) for axes in study.grids])
+def _grid(study: JobsConfig) -> str:
+    return canonical(study.grid)
 
 
 def take_shard(plan: Plan, shard: Shard) -> Plan:
@@ -136,15 +138,18 @@ def take_shard(plan: Plan, shard: Shard) -> Plan:
     return Plan(cells, {key: job for key, job in plan.models.items() if key in mine})
 
 
-def look(study: StudyConfig) -> Present:
+def look(study: JobsConfig) -> Present:
     """What is there, from the names of the files alone."""
-    records = frozenset(name[:-5] for name in _names(study.records) if name.endswith(".json") and "." not in name[:-5])
     folder = study.models_folder
-    models = frozenset(name for name in _names(folder) if (folder / name / DESCRIPTION_FILE).exists())
+    known = {*_names(folder / PRETRAININGS), *(name for name in _names(folder) if is_key(name))}
+    models = frozenset(name for name in known if has_model(model_folder(folder, name)))
+    if study.pretrains_only:
+        return Present(models, models)
+    records = frozenset(name[:-5] for name in _names(study.records) if name.endswith(".json") and "." not in name[:-5])
     return Present(records, models)
 
 
-def keep_plan(plan: Plan, study: StudyConfig) -> None:
+def keep_plan(plan: Plan, study: JobsConfig) -> None:
     """Write a plan into the study's folder, where `status` finds it.
 
     Args:
@@ -164,6 +169,7 @@ def keep_plan(plan: Plan, study: StudyConfig) -> None:
         "split": [job.point.split for job in plan.cells],
         "policy": [job.point.policy for job in plan.cells],
         "growth": [job.point.growth for job in plan.cells],
+        "source": [job.point.source_name for job in plan.cells],
     }
     table = pyarrow.table(columns).replace_schema_metadata({"grid": _grid(study)})
     content = io.BytesIO()

@@ -91,5 +91,5 @@ def _track(config: StudyConfig, results: pd.DataFrame, summary: dict[str, Any], 
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 
-    if project := Stage("finetune", config).wandb_project:
+    if project := Stage("finetune", Path(config.finetune), config).wandb_project:
         log_report(project, config.folder, results, summary, page)

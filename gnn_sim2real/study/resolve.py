@@ -1,67 +1,53 @@
 """What each point of the grid stands for: configuration, data and key, the same in every process."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.library import DESCRIPTION_FILE
-from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.keys import Canonical, canonical
 from gnn_sim2real.scaling.records import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import SOURCE_BASELINES, Point
+from gnn_sim2real.study.grid import SOURCE_BASELINES, Point, families
+from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage
 
-Value = TypeVar("Value")
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One training: a pretraining, or the cell of one record.
-
-    Attributes:
-        key: Hash of what determines its numbers; the name of its model or of its record.
-        point: Where in the grid it stands; a pretraining has the first of the points that share it.
-        model: Key of the pretrained model that a cell starts from, if it does.
-        is_pretraining: Whether it ends in a model rather than in a record.
-    """
-
-    key: str
-    point: Point
-    model: str | None
-    is_pretraining: bool
-
-
-class Resolver:
-    """Turns points of the grid into jobs, and jobs into configurations and data.
-
-    Keys are made of whole resolved configurations, but what many points share is resolved once.
+class Resolver(JobResolver):
+    """Turns points of a study into jobs, and jobs into configurations and data.
 
     Args:
         config: The study.
     """
 
+    study: StudyConfig
+
     def __init__(self, config: StudyConfig) -> None:
-        self.study = config
+        super().__init__(config)
         self.pretrain, self.finetune, self.scratch = (
-            Stage("pretrain", config),
-            Stage("finetune", config),
-            Stage("scratch", config),
+            Stage(name, Path(getattr(config, name)), config) for name in ("pretrain", "finetune", "scratch")
         )
-        self._shared: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Pretraining, fine-tuning and direct learning."""
+        return [self.pretrain, self.finetune, self.scratch]
+
+    def points(self) -> list[Point]:
+        """All points of all grids, those of one pretrained model together."""
+        shared_by_splits = self.pretrain.data.remove == "all"
+        return [point for family in families(self.study.grids, shared_by_splits) for point in family.points]
 
     def job(self, point: Point) -> Job:
         """The cell of a point."""
         model = self.pretraining(point).key if self.needs_model(point) else None
         if point.policy in FINE_TUNING_POLICIES:
-            stage = self.stage(point)
+            stage = self._fine_tuning(point)
             key = fine_tuning_key(self._content(stage, point), model, self._target_content(point))
         else:
             simulated = self.source_table if point.policy in SIMULATED_BASELINES else None
@@ -74,7 +60,7 @@ class Resolver:
         return self._once(
             (
                 "pretraining",
-                _spelled(point.architecture),
+                spelled(point.architecture),
                 point.growth,
                 point.source_size,
                 point.seed,
@@ -93,15 +79,39 @@ class Resolver:
         """Whether a point starts from a pretrained model."""
         return point.source_size != 0 and point.policy in (*FINE_TUNING_POLICIES, *SOURCE_BASELINES)
 
-    def stage(self, point: Point) -> Stage:
-        """Whose YAML a fine-tuning or direct learning follows; a baseline has the data of the fine-tuning."""
+    def stage(self, job: Job) -> Stage:
+        """Whose YAML a job follows; a baseline has the data of the fine-tuning."""
+        return self.pretrain if job.is_pretraining else self._fine_tuning(job.point)
+
+    def _fine_tuning(self, point: Point) -> Stage:
         return self.scratch if point.policy in FINE_TUNING_POLICIES and point.source_size == 0 else self.finetune
 
     def config(self, job: Job) -> Any:
         """The configuration of a pretraining, a fine-tuning or direct learning."""
         if job.is_pretraining:
             return self._config(self.pretrain, job.point)
-        return self._config(self.stage(job.point), job.point, self.model_folder(job.model) if job.model else None)
+        folder = self.model_folder(job.model) if job.model else None
+        return self._config(self._fine_tuning(job.point), job.point, folder)
+
+    def kept_config(self, job: Job) -> dict[str, Any]:
+        """The configuration of a pretraining with the data of its point; the target, split as there, is excluded."""
+        others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
+        target = self.finetune.plain_data(split=job.point.split)
+        changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
+        if job.point.growth != "random":
+            changes["grow_by"] = job.point.growth
+        return stage_config(plain(self.config(job))) | {
+            "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
+        }
+
+    def data(self, job: Job) -> PropertyDataModule:
+        """The source of a pretraining, the target of a cell."""
+        return self.source(job.point) if job.is_pretraining else self.target(job.point)
+
+    def read_data(self) -> None:
+        """Read tables and graphs of source and target."""
+        for data in (self.pretrain.data, self.finetune.data):
+            _ = data.table, data.store
 
     def source(self, point: Point) -> PropertyDataModule:
         """The source of a point, without the target's test materials."""
@@ -117,7 +127,7 @@ class Resolver:
 
     def target(self, point: Point) -> PropertyDataModule:
         """The target of a point, cut to its size, seed and split."""
-        own = self.stage(point).data  # batches and validation part as in the YAML that is followed
+        own = self._fine_tuning(point).data  # batches and validation part as in the YAML that is followed
         return self.finetune.data.variant(
             size=point.target_size,
             seed=point.seed,
@@ -126,15 +136,9 @@ class Resolver:
             validation_fraction=own.validation_fraction,
         )
 
-    def model_folder(self, key: str) -> Path:
-        """Where a pretrained model is, or will be."""
-        return self.study.models_folder / key
-
     def is_done(self, job: Job) -> bool:
         """Whether the model or the record of a job is there."""
-        if job.is_pretraining:
-            return (self.model_folder(job.key) / DESCRIPTION_FILE).exists()
-        return has_record(self.study.records, job.key)
+        return super().is_done(job) if job.is_pretraining else has_record(self.study.records, job.key)
 
     @cached_property
     def source_table(self) -> str:
@@ -154,7 +158,7 @@ class Resolver:
     def _content(self, stage: Stage, point: Point) -> dict[str, Any]:
         """What of the configuration counts in a key. The path of a pretrained model does not."""
         policy = point.policy if stage is not self.pretrain else ""
-        name = ("content", stage.name, _spelled(point.architecture), policy)
+        name = ("content", stage.name, spelled(point.architecture), policy)
         content = self._once(name, lambda: training_content(plain(self._config(stage, point)), self.study.threads))
         return self._once(
             (*name, point.seed),
@@ -165,18 +169,13 @@ class Resolver:
         )
 
     def _target_content(self, point: Point) -> Canonical:
-        own = self.stage(point).data
+        own = self._fine_tuning(point).data
         return self._once(
             ("target", own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
             lambda: canonical(self.target(point).key_content()),
         )
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
-        if key not in self._shared:
-            self._shared[key] = make()
-        found: Value = self._shared[key]
-        return found
 
-
-def _spelled(architecture: dict[str, Any] | None) -> str:
+def spelled(architecture: dict[str, Any] | None) -> str:
+    """An architecture as one text."""
     return "" if architecture is None else json.dumps(architecture, sort_keys=True)

@@ -19,11 +19,12 @@ from rich.progress import (
 )
 
 from gnn_sim2real.study.cells import describe
-from gnn_sim2real.study.config import RunOptions, StudyConfig, keep_config
+from gnn_sim2real.study.config import JobsConfig, RunOptions, keep_config
 from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
-from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ MAX_ATTEMPTS = 2
 """A job whose process is killed so many times is taken to be the cause."""
 
 
-def run_study(study: StudyConfig, options: RunOptions = RunOptions()) -> Counter[str]:  # noqa: B008 (frozen)
+def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[str]:  # noqa: B008 (frozen)
     """Compute all cells that have no record yet.
 
     Args:
@@ -42,7 +43,7 @@ def run_study(study: StudyConfig, options: RunOptions = RunOptions()) -> Counter
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
     """
-    resolver = Resolver(study)
+    resolver = make_resolver(study)
     # Workers take as long to read the data as planning does: they begin at once, unless the last plan is worked off.
     launcher = None if _looks_finished(study) else make_launcher(study, resolver)
     try:
@@ -63,7 +64,7 @@ def run_study(study: StudyConfig, options: RunOptions = RunOptions()) -> Counter
     return schedule.outcomes
 
 
-def plan_study(study: StudyConfig, resolver: Resolver) -> Plan:
+def plan_study(study: JobsConfig, resolver: JobResolver) -> Plan:
     """Plan a study, and write plan and configurations into its folder.
 
     Args:
@@ -73,14 +74,14 @@ def plan_study(study: StudyConfig, resolver: Resolver) -> Plan:
     kept = kept_plan(study, resolver)
     plan = make_plan(study, resolver) if kept is None else kept
     keep_config(study)
-    for stage in (resolver.pretrain, resolver.finetune, resolver.scratch):
+    for stage in resolver.stages:
         stage.keep_config()
     if kept is None:  # last, since it is what `status` looks for
         keep_plan(plan, study)
     return plan
 
 
-def _looks_finished(study: StudyConfig) -> bool:
+def _looks_finished(study: JobsConfig) -> bool:
     """Whether every cell of the plan that is kept has a record."""
     if not (study.folder / PLAN_FILE).exists():
         return False

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from gnn_sim2real.study.cells import Outcome
+from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.plan import Plan, Present
-from gnn_sim2real.study.resolve import Job
 
 PAUSE = 5.0
 """Time after which a job that was in work elsewhere is looked at again [s]."""
@@ -83,7 +83,7 @@ class Schedule:
         """
         if outcome == "elsewhere":
             self._elsewhere.append((time.monotonic() + PAUSE, job))
-        elif not job.is_pretraining:
+        elif job.key not in self._waiting:
             self.outcomes[outcome] += 1
         else:
             waiting = self._waiting.pop(job.key)
@@ -95,5 +95,5 @@ class Schedule:
 
     def _push(self, job: Job) -> None:
         # A pretraining has the place of the first cell that waits for it, so models are used up in their order.
-        first = self._waiting[job.key][0] if job.is_pretraining else job
+        first = self._waiting[job.key][0] if job.key in self._waiting else job
         heapq.heappush(self._ready, (self._rank[first.key], job))

@@ -1,8 +1,10 @@
 """A stage of a study: one YAML, read once and turned into objects many times."""
 
 import copy
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import WandbLogger
@@ -11,7 +13,7 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.lightning_cli import plain, read_stage
 from gnn_sim2real.scaling.callback import ScalingLawCallback
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.tracking import end_run, training_logger
 from gnn_sim2real.tasks.base import PropertyRegression
 
@@ -24,16 +26,22 @@ _QUIET: dict[str, Any] = {
 
 
 class Stage:
-    """The pretraining, the fine-tuning or the direct learning of a study.
+    """The pretraining, the fine-tuning or the direct learning of a study, or one of the pretrainings of a library.
 
     Args:
-        name: Which of the three.
+        name: What it is called in the folder of the study.
+        path: The YAML.
         study: The study.
+        data: Settings of the data module in place of those of the YAML.
     """
 
-    def __init__(self, name: Literal["pretrain", "finetune", "scratch"], study: StudyConfig) -> None:
+    def __init__(
+        self, name: str, path: Path, study: JobsConfig, data: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self.name, self.study = name, study
-        self.parser, self._config = read_stage(Path(getattr(study, name)), study.overlays)
+        self.parser, self._config = read_stage(path, study.overlays)
+        for setting, value in data.items():
+            self._config.data.init_args[setting] = value
         data_only = copy.deepcopy(self._config)
         data_only.model = None
         self.data: PropertyDataModule = self.parser.instantiate(data_only).data
@@ -62,6 +70,25 @@ class Stage:
         for setting, value in model.items():
             config.model.init_args[setting] = value
         return config
+
+    def plain_data(self, **changes: Any) -> dict[str, Any]:
+        """The data module as a YAML names it.
+
+        Args:
+            changes: Settings in place of those of the stage.
+        """
+        content: dict[str, Any] = plain(self._config)["data"]
+        return content | {"init_args": content["init_args"] | changes}
+
+    def plain_excludes(self, wanted: Callable[[PropertyDataModule], bool]) -> list[dict[str, Any]]:
+        """The data modules of `exclude` as a YAML names them.
+
+        Args:
+            wanted: Which of them.
+        """
+        named = self.plain_data()["init_args"]["exclude"] or []
+        named = named if isinstance(named, list) else [named]
+        return [content for content, each in zip(named, self.data.excluded, strict=True) if wanted(each)]
 
     def keep_config(self) -> None:
         """Write the resolved configuration into the study's folder."""

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from gnn_sim2real.library import DESCRIPTION_FILE
+from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.study.claims import Claims
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.jobs import model_folder
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import load_plan, look
 
@@ -47,7 +49,7 @@ class Status:
     seconds_left: float | None
 
 
-def get_status(study: StudyConfig) -> Status:
+def get_status(study: JobsConfig) -> Status:
     """Look at a study's folder.
 
     Args:
@@ -80,7 +82,7 @@ def get_status(study: StudyConfig) -> Status:
     )
 
 
-def say_status(study: StudyConfig, console: Console) -> None:
+def say_status(study: JobsConfig, console: Console) -> None:
     """Print how far a study is.
 
     Args:
@@ -131,7 +133,7 @@ def format_time(seconds: float) -> str:
 
 
 def _seconds_left(
-    study: StudyConfig, left: Any, done: Any, models: set[str], models_there: frozenset[str]
+    study: JobsConfig, left: Any, done: Any, models: set[str], models_there: frozenset[str]
 ) -> float | None:
     """Mean times of what is done, by kind, times the number of what is left."""
     if left.empty:
@@ -140,16 +142,27 @@ def _seconds_left(
     times: dict[str, list[float]] = defaultdict(list)
     for policy, keys in done.groupby("policy")["key"]:
         for key in chosen.sample(list(keys), min(_SAMPLE, len(keys))):
-            times[str(policy)] += _recorded_seconds(study.records / f"{key}.json", "provenance")
+            times[str(policy)] += _pretraining_seconds(study, key) if study.pretrains_only else _seconds(study, key)
     known = sorted(models & models_there)
     for key in chosen.sample(known, min(_SAMPLE, len(known))):
-        times["pretraining"] += _recorded_seconds(study.models_folder / key / DESCRIPTION_FILE, "card", "provenance")
+        times["pretraining"] += _pretraining_seconds(study, key)
     if not times:
         return None
     missing = Counter({str(policy): int(count) for policy, count in left["policy"].value_counts().items()})
     missing["pretraining"] = len(set(left["model"].dropna().unique()) - models_there)
     usual = fmean(value for values in times.values() for value in values)
     return sum(count * (fmean(times[kind]) if times[kind] else usual) for kind, count in missing.items())
+
+
+def _seconds(study: JobsConfig, key: str) -> list[float]:
+    return _recorded_seconds(study.records / f"{key}.json", "provenance")
+
+
+def _pretraining_seconds(study: JobsConfig, key: str) -> list[float]:
+    folder = model_folder(study.models_folder, key)
+    if (folder / CARD_FILE).exists():
+        return _recorded_seconds(folder / CARD_FILE, "provenance")
+    return _recorded_seconds(folder / DESCRIPTION_FILE, "card", "provenance")
 
 
 def _recorded_seconds(path: Path, *entries: str) -> list[float]:

@@ -51,7 +51,8 @@ class TargetFineTuning(PropertyRegression):
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
             that one wrong measurement among a few dozen does not lead the way.
         forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
-            `hurdle` (zero or above it) or `inverse_temperature` (A + B / T), see `gnn_sim2real.nn.head`.
+            `exponential` (likewise, over orders of magnitude), `hurdle` (zero or above it) or `inverse_temperature`
+            (A + B / T), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;

@@ -4,6 +4,7 @@ import json
 
 import torch
 
+from gnn_sim2real.nn import UpToLayer
 from gnn_sim2real.nn.encoder import build_encoder
 
 
@@ -39,3 +40,22 @@ class EncoderConformance:
 
     def test_nothing_random_in_prediction(self, encoder, batch):
         assert torch.equal(encoder(batch), encoder(batch))
+
+    def test_features_of_each_layer(self, encoder, batch):
+        with torch.no_grad():
+            features = encoder.layer_features(batch)
+            output = encoder(batch)
+        assert torch.equal(features[-1], output)
+        assert len(features) >= 2 or type(encoder).__name__ == "FingerprintMLP"
+        assert all(each.shape[0] == len(output) and torch.isfinite(each).all() for each in features)
+        assert not encoder.is_noting
+
+    def test_up_to_a_layer(self, encoder, batch):
+        with torch.no_grad():
+            features = encoder.layer_features(batch)
+            for layer, wanted in enumerate(features):
+                cut = UpToLayer(encoder, layer, wanted.shape[1])
+                assert torch.equal(cut(batch), wanted)
+                rebuilt = build_encoder(json.loads(json.dumps(cut.describe()))).double().eval()
+                rebuilt.load_state_dict(cut.state_dict(), strict=True)
+                assert torch.equal(rebuilt(batch), wanted)

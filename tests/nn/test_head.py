@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from tiny import CHAINS, TinyPolymers, fit, gine
 
 from gnn_sim2real.nn.head import PropertyHead
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
-FORMS = st.lists(st.sampled_from(["linear", "softplus", "hurdle"]), min_size=1, max_size=5)
+FORMS = st.lists(st.sampled_from(["linear", "softplus", "exponential", "hurdle"]), min_size=1, max_size=5)
 
 
 @given(FORMS)
@@ -45,7 +46,7 @@ def test_the_loss_of_a_hurdle_by_hand():
 
 
 def test_an_unknown_form():
-    accepted = "linear, softplus, hurdle, inverse_temperature"
+    accepted = "linear, softplus, exponential, hurdle, inverse_temperature"
     with pytest.raises(ValueError, match=rf"`forms\.band_gap` must be one of {accepted}, got 'relu'"):
         SourcePretraining(gine(), forms={"band_gap": "relu"})
 
@@ -98,3 +99,19 @@ def test_fine_tuning_keeps_the_form_and_the_head_of_the_source(tmp_path):
 def test_a_form_for_a_property_that_is_not_there():
     with pytest.raises(ValueError, match="`forms` names gap, but the data have band_gap"):
         fit(lambda: SourcePretraining(gine(), forms={"gap": "hurdle"}), gap_data())
+
+
+def test_values_over_orders_of_magnitude():
+    """The output is the logarithm of the value over the geometric mean of the training part; so is the error."""
+    torch.manual_seed(0)
+    network = PropertyModel(gine(), [PropertySpec("k", "W/(m K)", "exponential")])
+    network.fit_scales(torch.tensor([[1.0], [10.0], [1000.0], [torch.nan], [10.0**-4]]))
+    assert float(network.scaler.std[0]) == pytest.approx(1.0)
+    network.fit_scales(torch.tensor([[1.0], [10.0], [100.0]]))
+    assert float(network.scaler.std[0]) == pytest.approx(10.0)
+    outputs = torch.tensor([[-1.0], [0.0], [2.0]])
+    values = network.scaler.unscale(network.head.values(outputs))
+    torch.testing.assert_close(values, 10 * outputs.exp())
+    targets = network.scaler.scale(torch.tensor([[10.0], [20.0], [0.5]]))
+    losses = network.head.loss(outputs, targets, torch.abs)
+    torch.testing.assert_close(losses, (outputs - torch.tensor([[1.0], [2.0], [0.05]]).log()).abs())

@@ -9,7 +9,7 @@ import yaml
 from studies import NUM_CELLS, results
 
 from gnn_sim2real.cli import main
-from gnn_sim2real.library import save_model
+from gnn_sim2real.library.training import keep_pretrained
 from gnn_sim2real.study import cells
 
 
@@ -67,7 +67,7 @@ def test_cells_of_a_failed_pretraining_are_not_computed(study_files, run, capfd)
     assert "pretraining (source size 10, seed 0, split 0): TrainingDivergedError" in said
     cells_left = {cell.policy for cell, *_ in results(study_files / "out").values()}
     assert cells_left == {"none", "extra_trees", "simulated_value"}
-    assert not list((study_files / "out").glob("models/*/model.json"))
+    assert not list((study_files / "out").glob("models/pretrainings/*"))
 
 
 @pytest.mark.parametrize("where", ["record", "model", "plan"])
@@ -87,7 +87,7 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(undisturbed, study_files,
         if where == "record":
             patch.setattr("gnn_sim2real.scaling.callback.write_record", fill(cells.write_record, 1))
         elif where == "model":
-            patch.setattr(cells, "save_model", fill(save_model, 1))
+            patch.setattr("gnn_sim2real.study.jobs.keep_pretrained", fill(keep_pretrained, 1))
         else:
             patch.setattr("gnn_sim2real.study.plan.write_atomically", fill(print, 0))
         assert run() == 2

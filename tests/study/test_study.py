@@ -8,7 +8,7 @@ from studies import NUM_CELLS, results, start_study
 
 from gnn_sim2real.cli import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
-from gnn_sim2real.library import load_model
+from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.scaling.records import read_errors, read_records
 
 
@@ -48,8 +48,13 @@ def test_no_test_material_is_in_the_source_of_any_model(undisturbed):
     known = {identity_hash(repeat_unit_identity(row.split(",")[0])) for row in target}
     assert tested <= known
     num_tested = round(0.2 * len(known))
-    for description in (undisturbed / "models").glob("*/model.json"):
-        card = load_model(description.parent).card
+    library = ModelLibrary(undisturbed / "models")
+    models = library.keys()
+    assert len(models) == 8
+    assert library.verify(strict=True) == {}
+    for key in models:
+        assert not library.identities(key) & tested
+        card = library.content(key)
         assert card["data"]["num_removed"] >= num_tested
         assert card["data"]["size"] <= card["data"]["num_materials"] - card["data"]["num_removed"]
 
@@ -105,7 +110,7 @@ def test_two_studies_share_their_pretrained_models_even_at_a_time(undisturbed, s
     for process in running:
         process.communicate(timeout=300)
     assert [process.returncode for process in running] == [0, 0]
-    assert len(list(models.glob("*/model.json"))) == 8
+    assert len(list(models.glob("pretrainings/*"))) == len(ModelLibrary(models).keys()) == 8
     assert not list((models / "claims").glob("*.json"))
     for name in "ab":
         assert results(study_files / name) == results(undisturbed)

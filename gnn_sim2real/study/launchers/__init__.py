@@ -1,12 +1,12 @@
 """Where the jobs of a study are computed."""
 
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
+from gnn_sim2real.study.jobs import JobResolver
 from gnn_sim2real.study.launchers.base import JobLostError as JobLostError
 from gnn_sim2real.study.launchers.base import Launcher as Launcher
-from gnn_sim2real.study.resolve import Resolver
 
 
-def make_launcher(study: StudyConfig, resolver: Resolver) -> Launcher:
+def make_launcher(study: JobsConfig, resolver: JobResolver) -> Launcher:
     """The launcher that a study asks for; its workers begin to read the data.
 
     Args:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from gnn_sim2real.study.cells import Outcome
-from gnn_sim2real.study.resolve import Job
+from gnn_sim2real.study.jobs import Job
 
 
 class JobLostError(Exception):

@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 
 from gnn_sim2real.logs import quiet_lightning, set_up_logging
 from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
+from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import JobLostError, available_cores, environment, worker_environment
-from gnn_sim2real.study.resolve import Job
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Processes:
         study: The study; `workers` says how many processes.
     """
 
-    def __init__(self, study: StudyConfig) -> None:
+    def __init__(self, study: JobsConfig) -> None:
         self._study = study
         self._environment = worker_environment(study.threads)
         count = study.workers or max(1, available_cores() // study.threads)
@@ -84,11 +84,11 @@ class Processes:
         return pool
 
 
-_STUDY: StudyConfig | None = None
+_STUDY: JobsConfig | None = None
 """The study of a worker process."""
 
 
-def _set_up_worker(study: StudyConfig, pipe: Connection) -> None:
+def _set_up_worker(study: JobsConfig, pipe: Connection) -> None:
     global _STUDY  # noqa: PLW0603 (what a pool's initializer is for)
     _STUDY = study
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study itself ends its workers

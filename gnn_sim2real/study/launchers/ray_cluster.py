@@ -6,9 +6,9 @@ import socket
 from typing import Any
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import StudyConfig
+from gnn_sim2real.study.config import JobsConfig
+from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import JobLostError, worker_environment
-from gnn_sim2real.study.resolve import Job
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class RayCluster:
         study: The study; `address`, `threads` and `gpus` say where and with what.
     """
 
-    def __init__(self, study: StudyConfig) -> None:
+    def __init__(self, study: JobsConfig) -> None:
         try:
             import ray
         except ImportError as error:
@@ -106,7 +106,7 @@ _RUNNERS: dict[str, CellRunner] = {}
 """The runner of a worker process, made with its first job."""
 
 
-def _run(study: StudyConfig, job: Job) -> Outcome:
+def _run(study: JobsConfig, job: Job) -> Outcome:
     from gnn_sim2real.logs import quiet_lightning, set_up_logging
 
     name = repr(study)

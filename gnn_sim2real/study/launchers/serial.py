@@ -3,8 +3,8 @@
 from collections import deque
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.resolve import Job, Resolver
+from gnn_sim2real.study.config import JobsConfig
+from gnn_sim2real.study.jobs import Job, JobResolver
 
 
 class Serial:
@@ -15,7 +15,7 @@ class Serial:
         resolver: Of the same study.
     """
 
-    def __init__(self, study: StudyConfig, resolver: Resolver) -> None:
+    def __init__(self, study: JobsConfig, resolver: JobResolver) -> None:
         self._runner = CellRunner(study, resolver)
         self._jobs: deque[Job] = deque()
 

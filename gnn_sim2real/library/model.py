@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.library.card import CARD_FILE, read_card
+from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.model import PropertyModel
 
 MODEL_FORMAT = 1
-WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
+TRUST_VARIABLE = "GNN_SIM2REAL_ENCODERS"
+"""Environment variable with the modules, separated by commas, whose encoders a model of a library may name."""
 CHECKPOINT_ENTRY = "gnn_sim2real_model"
 """Where a Lightning checkpoint keeps what a library folder has in its JSON."""
 
@@ -108,8 +113,12 @@ class TrainedModel:
         return values.double().numpy()
 
 
-def save_model(model: TrainedModel, folder: Path) -> None:
-    """Write a model as a folder; a half-written one is never taken for whole, since its JSON comes last."""
+def weights_content(model: TrainedModel) -> bytes:
+    """The weights of a model as the content of a safetensors file.
+
+    Args:
+        model: The model.
+    """
     from safetensors.torch import save
 
     # Cloned, as safetensors refuses two names of one tensor, which SchNet's layers have.
@@ -117,7 +126,20 @@ def save_model(model: TrainedModel, folder: Path) -> None:
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.network.state_dict().items()
     }
-    write_atomically(folder / WEIGHTS_FILE, save(weights))
+    content: bytes = save(weights)
+    return content
+
+
+def save_model(model: TrainedModel, folder: Path) -> None:
+    """Write a model as a folder of its own, outside of any library (see `ModelLibrary.add`).
+
+    A half-written one is never taken for whole, since its JSON comes last.
+
+    Args:
+        model: The model.
+        folder: Where to.
+    """
+    write_atomically(folder / WEIGHTS_FILE, weights_content(model))
     description = {
         "format": MODEL_FORMAT,
         "network": model.network.describe(),
@@ -163,18 +185,53 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    for name in (DESCRIPTION_FILE, WEIGHTS_FILE):
+    of_library = (folder / CARD_FILE).is_file()
+    for name in (CARD_FILE if of_library else DESCRIPTION_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is no model of this package: it lacks {name}")
     try:
-        description = json.loads((folder / DESCRIPTION_FILE).read_text())
+        description = _read_card(folder) if of_library else _read_description(folder)
         weights = load_file(folder / WEIGHTS_FILE)
+    except CheckpointError:
+        raise
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"the model in {folder} is damaged ({error}); make it again") from error
+    return description, weights
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    """The card of a model of a library, which may come from anyone: it must not name modules at will."""
+    card = read_card(folder)
+    allowed = [each.strip() for each in os.environ.get(TRUST_VARIABLE, "").split(",") if each.strip()]
+    for class_path in _class_paths(card["network"]):
+        module = class_path.rpartition(".")[0]
+        known = module in sys.modules or any(f"{module}.".startswith(f"{each}.") for each in ("gnn_sim2real", *allowed))
+        if not known:
+            raise CheckpointError(
+                f"the model in {folder} names the encoder {class_path!r}, which is not of this package; if you trust "
+                f"that module, import it first, or set {TRUST_VARIABLE}={module.partition('.')[0]}"
+            )
+    return {"network": card["network"], "featurizer": card["featurizer"], "card": card}
+
+
+def _class_paths(described: Any) -> Iterator[str]:
+    """All classes that a description names, at every depth."""
+    if isinstance(described, dict):
+        if "class_path" in described:
+            yield str(described["class_path"])
+        for value in described.values():
+            yield from _class_paths(value)
+    elif isinstance(described, list):
+        for value in described:
+            yield from _class_paths(value)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads((folder / DESCRIPTION_FILE).read_text())
     number = description.get("format") if isinstance(description, dict) else None
     if number != MODEL_FORMAT:
         raise CheckpointError(f"the model in {folder} has format {number}, this version reads {MODEL_FORMAT}")
-    return description, weights
+    return description
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,0 +1,171 @@
+"""The card of a stored model: what it was trained on, how well it does, and what may be done with it."""
+
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from gnn_sim2real.errors import CheckpointError
+
+CARD_FILE = "card.json"
+CARD_FORMAT = 1
+"""Raised by hand whenever what a card must hold changes; older cards keep loading."""
+
+DOMAINS = {
+    "repeat_unit": "polymer",
+    "molecule": "molecule",
+    "crystal": "crystal",
+    "mixture": "mixture",
+    "composition": "composition",
+}
+"""Domain of the materials by the kind that data modules give them."""
+
+
+class Card(NamedTuple):
+    """What one looks for a model by. The whole of `card.json` is `ModelLibrary.content`.
+
+    Attributes:
+        key: Name of the model's folder, the hash of its content.
+        domain: What the source materials are: polymer, molecule, crystal, mixture or composition.
+        source: Name of the source's data sheet, or of its data module.
+        properties: What it predicts.
+        units: Unit of each property; empty for a pure number.
+        architecture: Name of the encoder.
+        size: Number of source materials, validation part included.
+        num_validation: How many of them validated.
+        seed: Number of initialization and order.
+        num_parameters: Numbers in the file of weights.
+        metrics: `mae`, `rmse` and `r2` on the validation part, by property; empty without a validation part.
+        featurizer: How materials become its graphs, see `featurize.featurizer.load_featurizer`.
+        data_fingerprint: Hash of the source's table.
+        split: Hash of table and parts: what trained, what validated, what was tested.
+        identities: Hash of the file with the hashed identities of the source materials; empty where not known.
+        license: License of the source data.
+        citation: What to cite for the source data.
+        pretraining: Key of the pretraining in its study; empty outside of studies.
+    """
+
+    key: str
+    domain: str
+    source: str
+    properties: tuple[str, ...]
+    units: tuple[str, ...]
+    architecture: str
+    size: int
+    num_validation: int
+    seed: int
+    num_parameters: int
+    metrics: Mapping[str, Mapping[str, float]]
+    featurizer: Mapping[str, Any]
+    data_fingerprint: str
+    split: str
+    identities: str
+    license: str
+    citation: str
+    pretraining: str
+
+    @classmethod
+    def of_content(cls, key: str, content: Mapping[str, Any]) -> "Card":
+        """The card of a checked `card.json`.
+
+        Args:
+            key: Of the model.
+            content: Plain types.
+        """
+        data, specs = content["data"], content["network"]["properties"]
+        return cls(
+            key=key,
+            domain=content["domain"],
+            source=content["source"],
+            properties=tuple(spec["name"] for spec in specs),
+            units=tuple(spec["unit"] for spec in specs),
+            architecture=content["architecture"],
+            size=data["size"],
+            num_validation=content["num_validation"],
+            seed=content["seed"],
+            num_parameters=content["num_parameters"],
+            metrics=content["metrics"],
+            featurizer=content["featurizer"],
+            data_fingerprint=data["fingerprint"],
+            split=data["parts"],
+            identities=content["identities"] or "",
+            license=content["license"],
+            citation=content["citation"],
+            pretraining=content.get("key") or "",
+        )
+
+    def matches(
+        self,
+        domain: str | None = None,
+        source: str | None = None,
+        property: str | None = None,  # noqa: A002 (the word users know)
+        architecture: str | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        min_r2: float | None = None,
+        max_mae: float | None = None,
+    ) -> bool:
+        """Whether this model is one of those asked for; see `ModelLibrary.cards`."""
+        wanted = ((domain, self.domain), (source, self.source), (architecture, self.architecture))
+        names = self.properties if property is None else (property,)
+        errors = [self.metrics.get(name, {}) for name in names]
+        return (
+            all(value in (None, own) for value, own in wanted)
+            and (property is None or property in self.properties)
+            and (min_size is None or self.size >= min_size)
+            and (max_size is None or self.size <= max_size)
+            and (min_r2 is None or all(each.get("r2", -math.inf) >= min_r2 for each in errors))
+            and (max_mae is None or all(each.get("mae", math.inf) <= max_mae for each in errors))
+        )
+
+
+def check_card(content: Any, name: str) -> dict[str, Any]:
+    """Check a card against the schema of its format, `card.schema.json`.
+
+    Args:
+        content: What JSON gave.
+        name: What it is the card of, for messages.
+
+    Raises:
+        CheckpointError: If it is of a later format, or lacks what it should have.
+    """
+    number = content.get("card_format") if isinstance(content, dict) else None
+    if not isinstance(number, int) or not 1 <= number <= CARD_FORMAT:
+        raise CheckpointError(
+            f"the card of {name} has format {number}, this version reads up to {CARD_FORMAT}; update gnn-sim2real"
+        )
+    errors = sorted(_validator().iter_errors(content), key=lambda error: list(map(str, error.absolute_path)))
+    if errors:
+        place = ".".join(map(str, errors[0].absolute_path)) or "the card"
+        raise CheckpointError(f"the card of {name} is damaged: {place}: {errors[0].message}; get the model again")
+    checked: dict[str, Any] = content
+    return checked
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Read and check the card of a model.
+
+    Args:
+        folder: The model's.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    try:
+        content = orjson.loads((folder / CARD_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"the model in {folder} is damaged ({error}); get it again") from error
+    return check_card(content, f"the model in {folder}")
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(files("gnn_sim2real.library").joinpath("card.schema.json").read_text())
+    return Draft202012Validator(schema)

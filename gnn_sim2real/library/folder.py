@@ -1,0 +1,296 @@
+"""A folder of trained models, each under the hash of its content."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import yaml
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, check_card, read_card
+from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
+from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
+from gnn_sim2real.library.identities import keep_identities, read_identities
+from gnn_sim2real.library.index import keys_of, read_index, to_cards, write_index
+
+if TYPE_CHECKING:
+    from gnn_sim2real.library.model import TrainedModel
+
+logger = logging.getLogger(__name__)
+
+INDEX_FILE = "index.parquet"
+
+
+class ModelLibrary:
+    """Trained models in a folder, with a card each.
+
+    A model is a folder named by the hash of its three files: `weights.safetensors`, `card.json` and `config.yaml`, the
+    resolved configuration of its training. The hashed identities of the materials it has seen are in `identities`,
+    shared by all models that have seen the same. Any number of processes may add models at a time. Models that studies
+    kept before there were cards (format 1, with a `model.json`) are listed and loaded like the others.
+
+    Args:
+        folder: Where the models are, or will be.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def add(
+        self, model: "TrainedModel", card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
+    ) -> str:
+        """Add a model; one that is there already is left alone.
+
+        Args:
+            model: The model.
+            card: What `card.json` has beyond what the model itself says; see `library.training.describe_training`.
+            identities: Hashed canonical identities of the materials it was trained and validated on.
+            config: Resolved configuration of the training, plain types.
+
+        Returns:
+            The key of the model.
+
+        Raises:
+            CheckpointError: If the card lacks what it should have.
+        """
+        from gnn_sim2real.library.model import weights_content
+
+        content: dict[str, Any] = {
+            **card,
+            "card_format": CARD_FORMAT,
+            "architecture": type(model.network.encoder).__name__,
+            "num_parameters": sum(tensor.numel() for tensor in model.network.state_dict().values()),
+            "network": model.network.describe(),
+            "featurizer": model.featurizer.describe(),
+            "identities": keep_identities(self.folder, identities),
+        }
+        check_card(orjson.loads(orjson.dumps(content)), "the new model")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=self.folder, prefix=".adding_"))
+        try:
+            write_atomically(unfinished / WEIGHTS_FILE, weights_content(model))
+            write_json(unfinished / CARD_FILE, content)
+            text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+            write_atomically(unfinished / CONFIG_FILE, text.encode())
+            return self.take(unfinished)
+        finally:
+            rmtree(unfinished, ignore_errors=True)
+
+    def take(self, folder: Path) -> str:
+        """Move the folder of a model to its place.
+
+        Args:
+            folder: With the files of a model, on the same file system as the library.
+
+        Returns:
+            The key of the model.
+        """
+        key = hash_model(folder)
+        folder.chmod(0o777 & ~_umask())
+        with suppress(OSError):  # the same model was added meanwhile
+            folder.replace(self.folder / key)
+        if not (self.folder / key / CARD_FILE).is_file():
+            raise CheckpointError(f"the model {key} cannot be moved into {self.folder}: check its permissions")
+        return key
+
+    def keys(self) -> list[str]:
+        """Keys of all models, from the names of their folders alone."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return [entry.name for entry in entries if is_key(entry.name)]
+        except FileNotFoundError:
+            return []
+
+    def cards(
+        self,
+        domain: str | None = None,
+        source: str | None = None,
+        property: str | None = None,  # noqa: A002 (the word users know)
+        architecture: str | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        min_r2: float | None = None,
+        max_mae: float | None = None,
+    ) -> list[Card]:
+        """The cards of all models, or of those that are asked for, by source, property, architecture, size and seed.
+
+        Args:
+            domain: polymer, molecule, crystal, mixture or composition.
+            source: Name of the source.
+            property: A property that the model predicts.
+            architecture: Name of the encoder.
+            min_size: Least number of source materials.
+            max_size: Largest number of source materials.
+            min_r2: Least r2 on the validation part, of `property` if it is given, else of all its properties.
+            max_mae: Largest mean absolute error, likewise; needs `property`, since units differ.
+
+        Raises:
+            ValueError: If `max_mae` has no property to be of.
+        """
+        filters: dict[str, Any] = {
+            "domain": domain,
+            "source": source,
+            "property": property,
+            "architecture": architecture,
+            "min_size": min_size,
+            "max_size": max_size,
+            "min_r2": min_r2,
+            "max_mae": max_mae,
+        }
+        if max_mae is not None and property is None:
+            raise ValueError("`max_mae` is in the unit of a property: give `property` too")
+        asked = any(value is not None for value in filters.values())
+        return [card for card in self._all_cards() if not asked or card.matches(**filters)]
+
+    def _all_cards(self) -> list[Card]:
+        """The cards of the index, which is brought up to date: files that came are read, those that went are left out.
+
+        A model never changes under its key, so that the names of the folders tell what the index lacks.
+        """
+        path, keys = self.folder / INDEX_FILE, set(self.keys())
+        table = read_index(path)
+        listed = set() if table is None else set(keys_of(table))
+        cards = [] if table is None else to_cards(table)
+        if listed == keys:
+            return cards
+        cards = [card for card in cards if card.key in keys]
+        for key in sorted(keys - listed):
+            try:
+                cards.append(self.card(key))
+            except CheckpointError as error:
+                logger.warning("%s; `gnn-sim2real models verify` says more", error)
+        cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
+        if {card.key for card in cards} != listed:
+            with suppress(PermissionError):  # a library that others keep
+                write_index(path, cards)
+        return cards
+
+    def card(self, key: str) -> Card:
+        """The card of one model.
+
+        Args:
+            key: Of the model.
+
+        Raises:
+            CheckpointError: If there is no such model, or its card cannot be read.
+        """
+        folder = self._folder_of(key)
+        if (folder / CARD_FILE).is_file():
+            return Card.of_content(key, read_card(folder))
+        return card_of_format_1(key, folder)
+
+    def content(self, key: str) -> dict[str, Any]:
+        """All that the card of one model says, plain types.
+
+        Args:
+            key: Of the model.
+
+        Raises:
+            CheckpointError: If there is no such model, or its card cannot be read.
+        """
+        folder = self._folder_of(key)
+        return read_card(folder) if (folder / CARD_FILE).is_file() else content_of_format_1(folder)
+
+    def find(self, start: str) -> str:
+        """The key that begins like this.
+
+        Args:
+            start: Its first characters, or all of them.
+
+        Raises:
+            ValueError: If there is none, or several.
+        """
+        found = [key for key in self.keys() if key.startswith(start)]
+        if len(found) != 1:
+            many = f"{len(found)} models whose keys begin" if found else "no model whose key begins"
+            raise ValueError(f"{self.folder} has {many} with {start!r}; `gnn-sim2real models list` shows the keys")
+        return found[0]
+
+    def load(self, key: str) -> "TrainedModel":
+        """Load a model.
+
+        Args:
+            key: Of the model.
+
+        Raises:
+            CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
+        """
+        from gnn_sim2real.library.model import load_model  # with torch, which a list of the cards does not need
+
+        return load_model(self._folder_of(key))
+
+    def identities(self, key: str) -> frozenset[str]:
+        """Hashed canonical identities of all materials that a model was trained and validated on.
+
+        See `PropertyDataModule.seen_identities`, and for the other side of a comparison `tested_identities`.
+
+        Args:
+            key: Of the model.
+
+        Raises:
+            CheckpointError: If they are not known, as of models of format 1, or their file is damaged.
+        """
+        name = self.card(key).identities
+        if not name:
+            raise CheckpointError(f"the model {key} does not say what it was trained on: it was kept before cards were")
+        return _identities(self.folder, name)
+
+    def verify(self, strict: bool = False) -> dict[str, str]:
+        """Check every model: the hash of its content, its card, and the file of its identities.
+
+        Args:
+            strict: Whether a model of format 1 is wrong, whose content cannot be checked.
+
+        Returns:
+            What is wrong, by key; empty where all is well.
+        """
+        problems = {}
+        for key in sorted(self.keys()):
+            try:
+                self.verify_model(key, strict)
+            except (CheckpointError, OSError) as error:
+                problems[key] = str(error)
+        return problems
+
+    def verify_model(self, key: str, strict: bool = False) -> None:
+        """Check one model.
+
+        Args:
+            key: Of the model.
+            strict: See `verify`.
+
+        Raises:
+            CheckpointError: If something is wrong with it.
+        """
+        folder = self._folder_of(key)
+        if not strict and not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
+            card_of_format_1(key, folder)
+            return
+        if hash_model(folder) != key:
+            raise CheckpointError("its content has another hash than its name: it was altered or is damaged")
+        if name := read_card(folder)["identities"]:
+            read_identities(self.folder, name)
+
+    def _folder_of(self, key: str) -> Path:
+        if not is_key(key) or not (self.folder / key).is_dir():
+            raise CheckpointError(f"{self.folder} has no model {key!r}; `gnn-sim2real models list` shows the keys")
+        return self.folder / key
+
+
+@lru_cache(maxsize=64)
+def _identities(folder: Path, name: str) -> frozenset[str]:
+    return read_identities(folder, name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

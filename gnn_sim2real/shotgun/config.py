@@ -1,0 +1,161 @@
+"""What a YAML of shotgun transfer says."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import find_datasets, find_table_reader
+from gnn_sim2real.library import Card, ModelLibrary
+from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.models import IfSeen
+from gnn_sim2real.shotgun.ranking import RankingSettings
+from gnn_sim2real.units import check_unit
+
+LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
+"""Environment variable with the folder of the model library."""
+
+
+@dataclass
+class ShotgunConfig:
+    """Rank a model library for a target, fine-tune the best few, and make an ensemble of them.
+
+    Args:
+        data: The measurements, any data module; its training part is learned from, and its test part, if it has one,
+            is tested on once at the end.
+        library: Folder of the model library; $GNN_SIM2REAL_LIBRARY, or runs/library, unless given.
+        filters: Which models are asked, as `gnn-sim2real models list` takes them, e.g. {domain: crystal}; all unless
+            given.
+        seen: What becomes of models that were trained on simulations of test materials: `skip` or `warn`.
+        log: Whether errors are those of the decimal logarithm, for values over orders of magnitude.
+        ranking: How models are ranked.
+        tuning: How the best are fine-tuned.
+        outer_folds: Outer folds of the nested cross-validation that gives the honest error; 0 for none.
+        cache: Folder of scores that later runs take over; that of the output unless given.
+        output: Folder of ranking, figures and ensemble.
+        title: Heading of the figure.
+    """
+
+    data: PropertyDataModule
+    library: str = ""
+    filters: dict[str, Any] = field(default_factory=dict)
+    seen: IfSeen = "skip"
+    log: bool = False
+    ranking: RankingSettings = field(default_factory=RankingSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    outer_folds: int = 5
+    cache: str = ""
+    output: str = "runs/shotgun"
+    title: str = ""
+
+
+def open_library(folder: str) -> ModelLibrary:
+    """Open a model library.
+
+    Args:
+        folder: Where it is; empty for the place it usually has.
+
+    Raises:
+        ValueError: If it holds no model.
+    """
+    path = Path(folder or os.environ.get(LIBRARY_VARIABLE, "") or "runs/library").expanduser()
+    library = ModelLibrary(path)
+    if not library.keys():
+        raise ValueError(
+            f"{path} holds no models; give the folder of a model library with `--library`, or set {LIBRARY_VARIABLE}; "
+            "`gnn-sim2real models build` makes one"
+        )
+    return library
+
+
+def find_cards(library: ModelLibrary, filters: dict[str, Any]) -> list[Card]:
+    """The cards of the models that are asked.
+
+    Args:
+        library: The library.
+        filters: See `ModelLibrary.cards`.
+
+    Raises:
+        ValueError: If a filter is none, or fewer than two models pass.
+    """
+    try:
+        cards = library.cards(**filters)
+    except TypeError as error:
+        raise ValueError(f"`filters` {filters} are not those of `gnn-sim2real models list`: {error}") from error
+    if len(cards) < 2:
+        raise ValueError(f"{len(cards)} models of {library.folder} pass the filters {filters}; an ensemble needs two")
+    return cards
+
+
+def shotgun_parser() -> ArgumentParser:
+    """Parser of the YAML and of options that override it."""
+    find_datasets()
+    parser = ArgumentParser(
+        prog="gnn-sim2real shotgun",
+        description="Find the pretrained models that suit a target, and make an ensemble of them.",
+        exit_on_error=False,
+    )
+    parser.add_argument("-c", "--config", action="config", help="the YAML")
+    parser.add_class_arguments(ShotgunConfig, sub_configs=True)
+    return parser
+
+
+def read_shotgun(words: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
+    """Read the words of the command line.
+
+    Args:
+        words: A YAML with `-c`, or first a table with `--smiles COLUMN --target COLUMN --unit UNIT`; `--for PURPOSE`
+            and any setting.
+
+    Returns:
+        The configuration, and the settings of its data in plain types.
+    """
+    words = _of_purpose(words)
+    if words and not words[0].startswith("-"):
+        words = _of_table(words)
+    parser = shotgun_parser()
+    found = parser.parse_args(words)
+    described = plain(found)["data"]
+    made = parser.instantiate(found)
+    settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}
+    return ShotgunConfig(**settings), described
+
+
+def _of_purpose(words: Sequence[str]) -> list[str]:
+    """`--for extrapolation` as the setting that it is."""
+    return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in words]
+
+
+_SHORT = {"--smiles": "material_column", "--target": "column", "--property": "property", "--unit": "unit"}
+
+
+def _of_table(words: Sequence[str]) -> list[str]:
+    """A table with its columns as the data module that reads it."""
+    path, *rest = words
+    given: dict[str, str] = {"path": path}
+    others: list[str] = []
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if name not in _SHORT:
+            others.append(name + equals + value)
+        elif equals or rest:
+            given[_SHORT[name]] = value if equals else rest.pop(0)
+        else:
+            raise ValueError(f"`{name}` needs a value")
+    lacking = [name for name in ("--target", "--unit") if _SHORT[name] not in given]
+    if lacking:
+        raise ValueError(
+            f"say what {path} holds: {' and '.join(lacking)}; e.g. --smiles smiles --target k --unit W/m/K"
+        )
+    given.setdefault("property", given["column"])
+    check_unit(given["unit"])
+    reader = find_table_reader()
+    settings = [f"--data.init_args.{name}={value}" for name, value in given.items()]
+    defaults = [] if any(word.startswith("--data.init_args.validation_fraction") for word in others) else ["0"]
+    settings += [f"--data.init_args.validation_fraction={value}" for value in defaults]
+    return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *others]

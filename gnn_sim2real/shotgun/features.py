@@ -1,0 +1,157 @@
+"""What frozen source models make of the materials of a target, layer by layer, and what they cannot read."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.shotgun.target import Floats, Target
+
+PREDICTION = "prediction"
+"""The way of a source model that predicts the target's property itself: a straight line through its answer."""
+
+
+@lru_cache
+def layer_way(layer: int) -> str:
+    """Name of the way of a layer.
+
+    Args:
+        layer: Its number from the input, from 0.
+    """
+    return f"layer {layer}"
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A frozen source model on all materials of a target.
+
+    Attributes:
+        layers: (num_materials, width) of each layer, from input to output, conditions behind it.
+        source: (num_materials,); its own answer, on a scale of its own, where it predicts the same property; else None.
+    """
+
+    layers: list[Floats]
+    source: Floats | None
+
+    def ways(self, last_only: bool) -> dict[str, NDArray[np.float64]]:
+        """Tables of features by the name of the way, the model's own answer first.
+
+        Args:
+            last_only: Whether the last layer alone is looked at.
+        """
+        found = {} if self.source is None else {PREDICTION: self.source[:, None]}
+        numbers = range(len(self.layers))
+        return found | {layer_way(number): self.layers[number] for number in (numbers[-1:] if last_only else numbers)}
+
+
+def features_of(model: TrainedModel, target: Target) -> Features:
+    """Encode all materials of a target.
+
+    Args:
+        model: The source model.
+        target: The target.
+
+    Raises:
+        ValueError: If models of this architecture cannot read them; the sentence says why.
+        FloatingPointError: If its numbers are not finite.
+    """
+    network, layers, answers = model.network, [], []
+    column = column_of(network, target)
+    with torch.inference_mode():
+        for batch in target.view(model.featurizer).batches:
+            network.require_readable(batch)
+            encoded = network.encoder.layer_features(batch)
+            extra = [] if batch.conditions is None else [batch.conditions]
+            layers.append([torch.cat([each, *extra], dim=1) for each in encoded])
+            if column is not None and _has_conditions(network, batch):
+                answers.append(answer(network, encoded[-1], batch, column))
+    joined = [torch.cat(each).double().numpy() for each in zip(*layers, strict=True)]
+    source = torch.cat(answers).double().numpy() if answers else None
+    for each in joined if source is None else [*joined, source]:
+        if not np.isfinite(each).all():
+            raise FloatingPointError("its numbers are not finite for these materials")
+    return Features(joined, source)
+
+
+def column_of(network: PropertyModel, target: Target) -> int | None:
+    """Which output of a source model is the target's property, if one is.
+
+    Args:
+        network: Of the source model.
+        target: The target.
+    """
+    names = [spec.name for spec in network.properties]
+    if target.spec.name not in names or network.line is not None:
+        return None
+    column = names.index(target.spec.name)
+    by_temperature = network.properties[column].form == "inverse_temperature"
+    return column if by_temperature == network.has_temperature_form else None
+
+
+def answer(network: PropertyModel, encoded: Tensor, batch: GraphBatch, column: int) -> Tensor:
+    """What the head says of one property, before its scale and its form: what a straight line is laid through.
+
+    Args:
+        network: Of the source model.
+        encoded: (num_graphs, width) by its encoder.
+        batch: The materials.
+        column: Number of the property.
+    """
+    outputs = network.outputs(encoded, batch)
+    if network.properties[column].form == "inverse_temperature":
+        return network.head.values(outputs, network.temperature(batch))[:, column]
+    return outputs[:, network.head.outputs_of(column).start]
+
+
+def _has_conditions(network: PropertyModel, batch: GraphBatch) -> bool:
+    """Whether the materials have the conditions that the head reads."""
+    found = 0 if batch.conditions is None else batch.conditions.shape[1]
+    return found == len(network.condition_specs)
+
+
+@dataclass
+class Skipped:
+    """Models that were not ranked, counted by the reason.
+
+    Attributes:
+        reasons: Number of models by the reason.
+    """
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def known(self, architecture: str, featurizer: object) -> str | None:
+        """The reason that was found for a model of the same architecture and graphs, if one was.
+
+        Args:
+            architecture: Name of the encoder.
+            featurizer: Description of its graphs.
+        """
+        return self._known.get(self._key(architecture, featurizer))
+
+    def add(self, reason: str, model: TrainedModel | None = None) -> None:
+        """Count a model.
+
+        Args:
+            reason: Why it is skipped.
+            model: The model, where its architecture is the reason.
+        """
+        self.reasons[reason] += 1
+        if model is None:
+            return
+        encoder = model.network.encoder
+        if not any(isinstance(each, Encoder) for each in encoder.children()):  # what is inside of one may differ
+            self._known[self._key(type(encoder).__name__, model.featurizer.describe())] = reason
+
+    @staticmethod
+    def _key(architecture: str, featurizer: object) -> str:
+        return json.dumps([architecture, featurizer], sort_keys=True, default=dict)

@@ -1,0 +1,104 @@
+"""Folds of cross-validation: which measurements train and which are tested, at random or beyond the range."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.family_splits import Tail, split_tail
+from gnn_sim2real.splits import number_groups
+
+Rows = NDArray[np.int64]
+
+Purpose = Literal["interpolation", "extrapolation"]
+"""What a model is wanted for: materials like the measured ones, or values (or families) beyond them."""
+
+TAIL_SHARE = 0.2
+"""Share of the values that are tested where a fold asks for extrapolation."""
+
+_KEPT_SHARE = 0.85
+"""Share of the rest that trains then, so that the repeats differ."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions that train and that are tested.
+
+    Attributes:
+        train: (num_train,).
+        test: (num_test,).
+    """
+
+    train: Rows
+    test: Rows
+
+
+def random_folds(groups: Sequence[str], num_folds: int, seed: Sequence[int]) -> list[Fold]:
+    """K-fold cross-validation that cuts no group.
+
+    Args:
+        groups: Group of each material.
+        num_folds: Number of folds; as many as there are groups where these are fewer.
+        seed: Of the order of the groups.
+
+    Raises:
+        ValueError: If there are fewer than two groups.
+    """
+    names, group = number_groups(groups)
+    if len(names) < 2:
+        raise ValueError(f"cross-validation needs two groups of materials at least, got {len(names)}")
+    order = np.random.default_rng(list(seed)).permutation(len(names))
+    folds = []
+    for tested in np.array_split(order, min(num_folds, len(names))):
+        there = np.isin(group, tested)
+        folds.append(Fold(np.flatnonzero(~there), np.flatnonzero(there)))
+    return folds
+
+
+def tail_folds(groups: Sequence[str], values: NDArray[np.float64], tail: Tail, seed: int) -> list[Fold]:
+    """Folds whose test part lies beyond the values of the training part: above it, below it, or one of each.
+
+    Args:
+        groups: Group of each material.
+        values: (num_materials,).
+        tail: On which side.
+        seed: Of the part of the rest that trains.
+
+    Raises:
+        ValueError: If there are too few different values.
+    """
+    sides: tuple[Tail, ...] = ("above", "below") if tail == "both" else (tail,)
+    folds = []
+    for side in sides:
+        parts = split_tail(groups, values, tail=side, size=None, seed=seed, test_fraction=TAIL_SHARE)
+        train = parts.train[: max(3, round(_KEPT_SHARE * len(parts.train)))]
+        folds.append(Fold(np.sort(train), parts.test))
+    return folds
+
+
+def repeated_folds(
+    groups: Sequence[str],
+    values: NDArray[np.float64],
+    *,
+    purpose: Purpose,
+    tail: Tail = "both",
+    num_folds: int,
+    repeats: int,
+    seed: int,
+) -> list[list[Fold]]:
+    """Folds of each repeat of a cross-validation; those of few repeats are the first of many.
+
+    Args:
+        groups: What a fold does not cut: groups of the table or families.
+        values: (num_materials,).
+        purpose: Random folds for `interpolation`, tails of the values for `extrapolation`.
+        tail: On which side to extrapolate.
+        num_folds: Folds of a repeat of interpolation.
+        repeats: Number of repeats.
+        seed: Of the folds.
+    """
+    if purpose == "extrapolation":
+        return [tail_folds(groups, values, tail, 1000 * seed + repeat) for repeat in range(repeats)]
+    return [random_folds(groups, num_folds, [seed, repeat]) for repeat in range(repeats)]

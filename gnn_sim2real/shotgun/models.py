@@ -1,0 +1,143 @@
+"""Candidates of a model library: which of them may be asked, and loading thousands of them one after the other."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import orjson
+import torch
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.library import Card, ModelLibrary, TrainedModel
+from gnn_sim2real.library.content import WEIGHTS_FILE
+from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.ranking import Entry
+from gnn_sim2real.shotgun.target import Target
+
+logger = logging.getLogger(__name__)
+
+IfSeen = Literal["skip", "warn"]
+"""What becomes of a model that was trained on test materials of the target."""
+
+_NUM_NETWORKS = 8
+
+
+class QuickLoader:
+    """Models of a library, one at a time: models of one architecture take turns in one network.
+
+    Building a network costs more than to encode fifty materials with it, and a library has few architectures.
+
+    Args:
+        library: The library.
+    """
+
+    def __init__(self, library: ModelLibrary) -> None:
+        self.library = library
+        self._networks: dict[bytes, TrainedModel] = {}
+
+    def load(self, key: str) -> TrainedModel:
+        """Load a model, which is good until the next one is loaded.
+
+        Args:
+            key: Of the model.
+
+        Raises:
+            CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
+        """
+        content = self.library.content(key)
+        described = orjson.dumps([content["network"], content["featurizer"]], option=orjson.OPT_SORT_KEYS)
+        known = self._networks.pop(described, None)
+        if known is None:
+            known = self.library.load(key)
+            while len(self._networks) >= _NUM_NETWORKS:
+                del self._networks[next(iter(self._networks))]
+        else:
+            self._take_weights(known, key)
+        self._networks[described] = known  # the last used stands last
+        return known
+
+    def _take_weights(self, model: TrainedModel, key: str) -> None:
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        own = dict(model.network.state_dict(keep_vars=True))
+        try:
+            weights = load((self.library.folder / key / WEIGHTS_FILE).read_bytes())
+            if weights.keys() != own.keys():
+                raise ValueError("its tensors are not those of its network")
+            with torch.no_grad():
+                for name, tensor in own.items():
+                    tensor.copy_(weights[name].reshape(tensor.shape))
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(f"the model {key} is damaged ({error}); get it again") from error
+
+
+def entries_of(cards: Sequence[Card]) -> list[Entry]:
+    """What ranking needs of cards.
+
+    Args:
+        cards: Of the models.
+    """
+    return [Entry(card.key, card.architecture, card.featurizer) for card in cards]
+
+
+def without_seen(
+    library: ModelLibrary, cards: Sequence[Card], target: Target, if_seen: IfSeen, skipped: Skipped
+) -> tuple[list[Card], dict[str, int]]:
+    """Find out which models were trained on test materials of the target.
+
+    Args:
+        library: The library.
+        cards: Of the models.
+        target: The target; of one without a test part all materials count, since nested cross-validation tests all.
+        if_seen: Whether such models are skipped; of a target without a test part they are only counted.
+        skipped: Counts what is skipped.
+
+    Returns:
+        The models that may be asked, and of each model how many of the materials it has seen, where it has seen some.
+    """
+    asked = target.tested or target.identities
+    one_of = {card.identities: card for card in cards}
+    shared = {name: _count(library, card, asked) for name, card in one_of.items()}
+    seen = {card.key: shared[card.identities] for card in cards if shared[card.identities]}
+    unknown = sum(not card.identities for card in cards)
+    if unknown:
+        logger.warning("%d models do not say what they were trained on: they may know what is tested", unknown)
+    if not seen:
+        return list(cards), {}
+    if target.tested and if_seen == "skip":
+        for _ in seen:
+            skipped.add("trained on materials that the target tests")
+        return [card for card in cards if card.key not in seen], seen
+    logger.warning(
+        "%d of %d models were trained on simulations of up to %d of the %d %s materials; for materials that no "
+        "simulation has seen the errors may be larger",
+        *(len(seen), len(cards), max(seen.values()), len(asked), "tested" if target.tested else "measured"),
+    )
+    return list(cards), seen
+
+
+def _count(library: ModelLibrary, card: Card, asked: frozenset[str]) -> int:
+    return len(library.identities(card.key) & asked) if card.identities else 0
+
+
+def groups_of(cards: Sequence[Card]) -> dict[str, list[Card]]:
+    """Cards by what was simulated: the source and its properties.
+
+    Args:
+        cards: Of the models.
+    """
+    found: dict[str, list[Card]] = {}
+    for card in cards:
+        found.setdefault(source_name(card), []).append(card)
+    return found
+
+
+def source_name(card: Card) -> str:
+    """The source of a model and what it predicts.
+
+    Args:
+        card: Of the model.
+    """
+    properties = ", ".join(card.properties[:2]) + (" ..." if len(card.properties) > 2 else "")
+    return f"{card.source}: {properties}"

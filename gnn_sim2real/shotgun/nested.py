@@ -1,0 +1,169 @@
+"""An honest error although thousands were tried: the whole selection repeated inside of outer folds.
+
+The error of the winner in the ranking is too small, since it is the least of many: the winner's curse. Every outer
+fold is kept out of ranking, choice of layer, choice of finish and fine-tuning, and what these together make is tested
+on it. S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1471-2105-7-91; G. C. Cawley, N. L. C. Talbot,
+J. Mach. Learn. Res. 11, 2079 (2010).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnn_sim2real.shotgun.finetune import Member, TuningSettings, make_members, predict, references
+from gnn_sim2real.shotgun.folds import random_folds, tail_folds
+from gnn_sim2real.shotgun.ranking import Models, RankingSettings
+from gnn_sim2real.shotgun.scores import Score
+from gnn_sim2real.shotgun.start import make_start
+from gnn_sim2real.shotgun.target import Floats, Rows, Target
+
+ENSEMBLE, BEST, FROZEN = "shotgun ensemble", "best single source", "first of the ranking, frozen"
+DIRECT = "direct learning"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What shotgun transfer makes of some training rows.
+
+    Attributes:
+        members: Of the ensemble, best first.
+        ranked: Scores, best first.
+        predictions: (num_materials,) of all materials of the target by method, on the scale of the errors.
+    """
+
+    members: list[Member]
+    ranked: Sequence[Score]
+    predictions: Mapping[str, Floats]
+
+    @property
+    def winner_error(self) -> float:
+        """Error of the winner in the ranking that it won."""
+        return self.ranked[0].error
+
+
+def select(
+    models: Models,
+    ranked: Sequence[Score],
+    target: Target,
+    rows: Rows,
+    ranking: RankingSettings,
+    tuning: TuningSettings,
+) -> Selection:
+    """Fine-tune the best ranked models, and compute what stands beside them.
+
+    Args:
+        models: The library.
+        ranked: Scores of a ranking on these rows, best first.
+        target: The target.
+        rows: Rows that may be learned from.
+        ranking: See `RankingSettings`.
+        tuning: See `TuningSettings`.
+
+    Raises:
+        ValueError: If fewer than two models are there for an ensemble.
+    """
+    members = make_members(models, ranked, target, rows, ranking, tuning)
+    if len(members) < 2:
+        raise ValueError(
+            f"only {len(members)} models of the library can be asked about this target; an ensemble needs two"
+        )
+    each = np.stack([member.predict(target) for member in members])
+    # The ensemble answers in physical units; so does its mean.
+    mean = target.scale((10**each if target.log else each).mean(axis=0))
+    winner = ranked[0]
+    frozen = make_start(models.load(winner.key), target, rows, winner.way)
+    predictions = {ENSEMBLE: mean, BEST: each[0], FROZEN: predict(frozen, target)}
+    predictions |= references(models, ranked, members[0], target, rows, tuning)
+    return Selection(members, ranked, predictions)
+
+
+def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> list[tuple[Rows, Rows]]:
+    """Training and test rows of each outer fold, all of them rows that the target may learn from.
+
+    Args:
+        target: The target.
+        ranking: Its purpose: outer folds ask what inner ones do.
+        num_folds: Number of folds.
+    """
+    rows = target.train
+    extrapolates = ranking.purpose == "extrapolation"
+    names = target.families if extrapolates and target.families is not None else target.groups
+    some = [names[row] for row in rows.tolist()]
+    if extrapolates and target.families is None:
+        folds = tail_folds(some, target.values[rows], target.tail, ranking.seed)
+    else:
+        folds = random_folds(some, num_folds, [ranking.seed, 777])
+    return [(rows[fold.train], rows[fold.test]) for fold in folds]
+
+
+@dataclass(frozen=True, eq=False)
+class NestedResult:
+    """Errors on materials that no step of the selection has seen.
+
+    Attributes:
+        errors: (num_tested,) absolute error of each tested material by method.
+        curse: Of each outer fold: error on it of what won, less what the ranking had promised.
+        promised: Of each outer fold: error of the winner in the ranking that it won.
+    """
+
+    errors: Mapping[str, Floats]
+    curse: Floats
+    promised: Floats
+
+
+def gather(selections: Sequence[Selection], problems: Sequence[tuple[Rows, Rows]], target: Target) -> NestedResult:
+    """Put the outer folds together.
+
+    Args:
+        selections: Of each outer fold.
+        problems: Training and test rows of each.
+        target: The target.
+    """
+    methods = [name for name in selections[0].predictions if all(name in each.predictions for each in selections)]
+    tested = [test for _, test in problems]
+    errors = {
+        name: np.concatenate(
+            [
+                np.abs(each.predictions[name] - target.values)[test]
+                for each, test in zip(selections, tested, strict=True)
+            ]
+        )
+        for name in methods
+    }
+    promised = np.array([each.winner_error for each in selections])
+    kept = [
+        float(np.abs(each.predictions[FROZEN] - target.values)[test].mean())
+        for each, test in zip(selections, tested, strict=True)
+    ]
+    return NestedResult(errors, np.array(kept) - promised, promised)
+
+
+def interval_of_mean(values: Floats, level: float = 0.9) -> tuple[float, float, float]:
+    """Mean and its interval by Student's t.
+
+    Args:
+        values: Independent, or about so.
+        level: Of the interval.
+
+    Returns:
+        Mean, lower and upper end; NaN ends for a single value.
+    """
+    from scipy.stats import t
+
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def verdict(result: NestedResult, method: str = ENSEMBLE, against: str = DIRECT) -> tuple[float, float, float]:
+    """Mean difference of the errors of two methods on the same materials, with its 90 % interval.
+
+    Args:
+        result: Of the outer folds.
+        method: Below zero means that this one is better.
+        against: The other.
+    """
+    return interval_of_mean(result.errors[method] - result.errors[against])

@@ -1,0 +1,113 @@
+"""Figures of shotgun transfer: the ranking with intervals, and the heat map of sources and targets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.shotgun.nested import interval_of_mean
+from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
+from gnn_sim2real.shotgun.say import unit_of
+
+_SHOWN = 20
+
+
+def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
+    """Draw the best models with intervals, and beside them what they are worth on materials nobody had seen.
+
+    Args:
+        result: From `run_shotgun`.
+        title: Heading.
+        path: The PNG.
+    """
+    from matplotlib.figure import Figure
+
+    rows = ranking_rows(result)[:_SHOWN][::-1]
+    figure = Figure(figsize=(11.0, 1.4 + 0.28 * max(len(rows), 6)), layout="constrained", dpi=150)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    places = np.arange(len(rows))
+    errors = np.array([row["error"] for row in rows])
+    ends = np.array([row.get("interval", (row["error"],) * 2) for row in rows]).T
+    bars = np.maximum(np.abs(ends - errors), 0)
+    left.errorbar(errors, places, xerr=bars, fmt="o", markersize=4, capsize=2, color="#3366aa")
+    left.set_yticks(places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=7)
+    left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
+    left.set_title("ranking, 90 % intervals", fontsize=9)
+    compared = result.nested.errors if result.nested is not None else result.tested
+    names = list(compared)[::-1]
+    means = np.array([interval_of_mean(compared[name]) for name in names]).reshape(-1, 3)
+    right.errorbar(
+        means[:, 0],
+        np.arange(len(names)),
+        xerr=np.abs(means[:, 1:].T - means[:, 0]),
+        fmt="s",
+        capsize=2,
+        color="#aa3333",
+    )
+    right.set_yticks(np.arange(len(names)), names, fontsize=8)
+    right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
+    seen = "outer folds" if result.nested is not None else "test materials"
+    right.set_title(f"{seen}, which no step had seen", fontsize=9)
+    if result.nested is not None:
+        promised = float(result.nested.promised.mean())
+        right.axvline(promised, linestyle=":", color="#555555", label="promised by the ranking of its winner")
+        right.legend(fontsize=7)
+    figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def draw_matrix(
+    table: NDArray[np.float64], sources: Sequence[str], targets: Sequence[str], title: str, path: Path
+) -> tuple[list[int], list[int]]:
+    """Draw a heat map whose rows and columns stand beside those that are alike.
+
+    Args:
+        table: (num_sources, num_targets); NaN where a source cannot be asked.
+        sources: Names of the rows.
+        targets: Names of the columns.
+        title: Heading.
+        path: The PNG.
+
+    Returns:
+        Order of the rows and of the columns.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 + 0.55 * len(targets), 2.5 + 0.28 * len(sources)), layout="constrained", dpi=150)
+    axes: Any = figure.subplots(2, 2, width_ratios=(1, 6), height_ratios=(1, 8))
+    rows, columns = _draw_tree(axes[1, 0], table, "left"), _draw_tree(axes[0, 1], table.T, "top")
+    axes[0, 0].axis("off")
+    shown = table[np.ix_(rows, columns)]
+    limit = float(np.nanmax(np.abs(shown))) if np.isfinite(shown).any() else 1.0
+    image = axes[1, 1].imshow(shown, aspect="auto", origin="lower", cmap="RdBu", vmin=-limit, vmax=limit)
+    axes[1, 1].set_xticks(range(len(columns)), [targets[column] for column in columns], rotation=40, ha="right")
+    axes[1, 1].set_yticks(range(len(rows)), [sources[row] for row in rows])
+    axes[1, 1].yaxis.tick_right()
+    axes[1, 1].tick_params(labelsize=7)
+    for (row, column), value in np.ndenumerate(shown):
+        text = f"{value:+.2f}" if np.isfinite(value) else "-"
+        axes[1, 1].text(column, row, text, ha="center", va="center", fontsize=6)
+    figure.colorbar(
+        image, ax=axes[1, 1], location="bottom", shrink=0.5, label="share of the error that the source takes away"
+    )
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return rows, columns
+
+
+def _draw_tree(axes: Any, table: NDArray[np.float64], side: Literal["left", "top"]) -> list[int]:
+    """Draw the hierarchical clustering of the rows, in which a missing value counts as no gain; gives their order."""
+    from scipy.cluster.hierarchy import dendrogram, linkage
+
+    axes.axis("off")
+    if len(table) < 2:
+        return list(range(len(table)))
+    links = linkage(np.nan_to_num(table), method="average", optimal_ordering=True)
+    settings: dict[str, Any] = {"no_labels": True, "color_threshold": 0, "above_threshold_color": "#555555"}
+    drawn: Any = dendrogram(links, orientation=side, ax=axes, **settings)
+    return [int(leaf) for leaf in drawn["leaves"]]

@@ -1,0 +1,292 @@
+"""Ranking a model library for a target: successive halving by cross-validation on frozen features.
+
+All models are looked at briefly, the better third of them more closely, and so on (K. Jamieson, A. Talwalkar, AISTATS
+2016, arXiv 1502.07943). One model is in memory at a time. Several problems, i.e. sets of training rows of one target,
+are ranked in one go, since what a frozen model makes of the materials is the same for all of them: that is what makes
+the outer folds of a nested cross-validation affordable.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.progress import track
+from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
+from gnn_sim2real.shotgun.folds import Fold, Purpose, repeated_folds
+from gnn_sim2real.shotgun.ridge import forest_out_of_fold, line_out_of_fold, ridge_out_of_fold
+from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.target import Floats, Rows, Target
+
+RANKING_VERSION = 1
+"""Raised by hand whenever the same model and target would give another score."""
+
+
+@dataclass(frozen=True)
+class RankingSettings:
+    """How models are ranked.
+
+    Attributes:
+        method: What is fitted to frozen features: ridge regression, or a random forest (a hundred times slower).
+        purpose: `interpolation` tests on random folds, `extrapolation` on values, or families, beyond the training's.
+        folds: Folds of the cross-validation.
+        repeats: Repeats of the last look; the first has one, each further look twice as many.
+        finalists: Models that get to the last look.
+        keep: Share of the models that get to the next look.
+        seed: Of the folds.
+    """
+
+    method: Literal["ridge", "forest"] = "ridge"
+    purpose: Purpose = "interpolation"
+    folds: int = 5
+    repeats: int = 8
+    finalists: int = 16
+    keep: float = 0.34
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 2 or self.repeats < 1 or self.finalists < 1:
+            raise ValueError(
+                f"`folds` must be at least 2, `repeats` and `finalists` at least 1, got {self.folds}, {self.repeats} "
+                f"and {self.finalists}"
+            )
+        if not 0 < self.keep < 1:
+            raise ValueError(f"`keep` must be above 0 and below 1, got {self.keep}")
+
+
+class Models(Protocol):
+    """Where models come from by key: a `ModelLibrary`."""
+
+    def load(self, key: str) -> TrainedModel:
+        """Load a model."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model to rank, as much of its card as is needed for it.
+
+    Attributes:
+        key: Of the model.
+        architecture: Name of the encoder.
+        featurizer: Description of its graphs.
+    """
+
+    key: str
+    architecture: str
+    featurizer: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One pass over the models that are left.
+
+    Attributes:
+        repeats: Repeats of the cross-validation.
+        last_only: Whether the last layer alone is looked at.
+        keep: How many go on, of as many as there are.
+        with_errors: Whether the error of each material is kept.
+    """
+
+    repeats: int
+    last_only: bool
+    keep: int
+    with_errors: bool = False
+
+
+def plan_looks(num_models: int, settings: RankingSettings) -> list[Look]:
+    """Cut down until the finalists are left, whom all repeats and all layers are for.
+
+    Args:
+        num_models: How many there are.
+        settings: See `RankingSettings`.
+    """
+    looks: list[Look] = []
+    left, repeats = num_models, 1
+    while left > settings.finalists:
+        kept = max(settings.finalists, round(settings.keep * left))
+        looks.append(Look(min(repeats, settings.repeats), last_only=not looks, keep=kept))
+        left, repeats = kept, 2 * repeats
+    return [*looks, Look(settings.repeats, last_only=False, keep=left, with_errors=True)]
+
+
+def rank_models(
+    models: Models,
+    entries: Sequence[Entry],
+    target: Target,
+    problems: Sequence[Rows],
+    settings: RankingSettings,
+    cache: ScoreCache,
+    skipped: Skipped,
+) -> list[list[Score]]:
+    """Rank models for several sets of training rows of one target.
+
+    Args:
+        models: The library.
+        entries: What is to be ranked.
+        target: The target.
+        problems: Training rows of each problem; nothing else of the target's values is looked at.
+        settings: See `RankingSettings`.
+        cache: Scores of earlier runs.
+        skipped: Counts what cannot be ranked.
+
+    Returns:
+        Of each problem the scores of all models that can be ranked, best first: a model that got further comes before
+        one that did not.
+    """
+    found: list[dict[str, Score]] = [{} for _ in problems]
+    left = [[entry.key for entry in entries] for _ in problems]
+    by_key = {entry.key: entry for entry in entries}
+    unreadable: set[str] = set()
+    for number, look in enumerate(plan_looks(len(entries), settings)):
+        folds = [folds_of(target, rows, settings, look.repeats) for rows in problems]
+        names = [cache_name(target, rows, settings, look) for rows in problems]
+        wanted = [set(keys) for keys in left]
+        for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, look {number + 1}"):
+            asked = [place for place, keys in enumerate(wanted) if key in keys]
+            scores = {place: score for place in asked if (score := cache.get(names[place], key)) is not None}
+            missing = [place for place in asked if place not in scores]
+            features = _read(models, by_key[key], target, skipped) if missing else None
+            if missing and features is None:
+                unreadable.add(key)
+                continue
+            for place in missing:
+                scores[place] = score_model(key, features, target, problems[place], folds[place], settings, look)
+                cache.put(names[place], scores[place])
+            for place, score in scores.items():
+                found[place][key] = replace(score, look=number)
+        by_key = {key: entry for key, entry in by_key.items() if key not in unreadable}
+        cache.forget()
+        left = [_best(found[place], keys, look.keep) for place, keys in enumerate(left)]
+    return [sorted(each.values(), key=lambda score: (-score.look, score.error, score.key)) for each in found]
+
+
+def _best(found: Mapping[str, Score], keys: Iterable[str], keep: int) -> list[str]:
+    ranked = sorted((key for key in keys if key in found), key=lambda key: (found[key].error, key))
+    return ranked[:keep]
+
+
+def _read(models: Models, entry: Entry, target: Target, skipped: Skipped) -> Features | None:
+    """Features of a model, or None and a reason why not."""
+    if reason := skipped.known(entry.architecture, entry.featurizer):
+        skipped.add(reason)
+        return None
+    try:
+        model = models.load(entry.key)
+    except ValueError as error:
+        skipped.add(f"cannot be loaded: {error}")
+        return None
+    try:
+        return features_of(model, target)
+    except FloatingPointError as error:
+        skipped.add(str(error))
+    except ValueError as error:
+        skipped.add(str(error), model)
+    return None
+
+
+def score_model(
+    key: str,
+    features: Features | None,
+    target: Target,
+    rows: Rows,
+    folds: Sequence[Sequence[Fold]],
+    settings: RankingSettings,
+    look: Look,
+) -> Score:
+    """Score one model by the best of its ways.
+
+    Args:
+        key: Of the model.
+        features: What it makes of the target's materials.
+        target: The target.
+        rows: Training rows.
+        folds: Of each repeat, as positions in `rows`.
+        settings: See `RankingSettings`.
+        look: How closely.
+    """
+    if features is None:
+        raise ValueError("a model without features has no score")
+    values, errors = target.values[rows], {}
+    for way, table in features.ways(look.last_only).items():
+        errors[way] = errors_out_of_fold(table[rows], values, folds, settings, is_answer=way == PREDICTION)
+    means = {way: float(np.nanmean(each)) for way, each in errors.items()}
+    way = min(means, key=lambda name: (means[name], name))
+    kept = tuple(errors[way].tolist()) if look.with_errors else ()
+    return Score(key, way, means[way], means.get(PREDICTION), kept)
+
+
+def errors_out_of_fold(
+    table: Floats, values: Floats, folds: Sequence[Sequence[Fold]], settings: RankingSettings, is_answer: bool = False
+) -> Floats:
+    """Absolute error of each material where it was left out, mean over the repeats; NaN where it never was.
+
+    Args:
+        table: (num_materials, num_features).
+        values: (num_materials,).
+        folds: Of each repeat.
+        settings: See `RankingSettings`.
+        is_answer: Whether the table is the source model's own answer, for a straight line.
+    """
+    flat = [fold for repeat in folds for fold in repeat]
+    if is_answer:
+        predictions = line_out_of_fold(table[:, 0], values, flat)
+    elif settings.method == "forest":
+        predictions = forest_out_of_fold(table, values, flat, settings.seed)
+    else:
+        predictions = ridge_out_of_fold(table, values, flat)
+    total, count = np.zeros(len(values)), np.zeros(len(values))
+    for fold, prediction in zip(flat, predictions, strict=True):
+        total[fold.test] += np.abs(prediction - values[fold.test])
+        count[fold.test] += 1
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def folds_of(target: Target, rows: Rows, settings: RankingSettings, repeats: int) -> list[list[Fold]]:
+    """Folds of each repeat, as positions in the rows.
+
+    Args:
+        target: The target.
+        rows: Training rows.
+        settings: See `RankingSettings`.
+        repeats: Number of repeats.
+    """
+    by_family = settings.purpose == "extrapolation" and target.families is not None
+    names = target.families if by_family and target.families is not None else target.groups
+    return repeated_folds(
+        [names[row] for row in rows.tolist()],
+        target.values[rows],
+        purpose="interpolation" if by_family else settings.purpose,  # whole families are beyond what trains
+        tail=target.tail,
+        num_folds=settings.folds,
+        repeats=repeats,
+        seed=settings.seed,
+    )
+
+
+def cache_name(target: Target, rows: Rows, settings: RankingSettings, look: Look) -> str:
+    """What a score depends on beside the model.
+
+    Args:
+        target: The target.
+        rows: Training rows.
+        settings: See `RankingSettings`.
+        look: How closely.
+    """
+    counted = {
+        name: value for name, value in asdict(settings).items() if name in ("method", "purpose", "folds", "seed")
+    }
+    content = {
+        "version": RANKING_VERSION,
+        "target": target.fingerprint_of(rows),
+        "log": target.log,
+        "graphs": target.own.describe(),
+        "tail": target.tail,
+        "families": None if target.families is None else [target.families[row] for row in rows.tolist()],
+        "repeats": look.repeats,
+        "last_only": look.last_only,
+        "with_errors": look.with_errors,
+    }
+    return ScoreCache.name_of(content | counted)

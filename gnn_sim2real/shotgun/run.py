@@ -1,0 +1,171 @@
+"""One run of shotgun transfer: leak check, ranking, nested cross-validation, ensemble, and the files of it all."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.library import Card, save_model
+from gnn_sim2real.logs import quiet_lightning
+from gnn_sim2real.progress import track
+from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
+from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.models import QuickLoader, entries_of, source_name, without_seen
+from gnn_sim2real.shotgun.nested import NestedResult, Selection, gather, outer_problems, select
+from gnn_sim2real.shotgun.ranking import rank_models
+from gnn_sim2real.shotgun.scores import ScoreCache
+from gnn_sim2real.shotgun.target import WITH_BONDS, Floats, Target
+
+logger = logging.getLogger(__name__)
+
+ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class ShotgunResult:
+    """What a run found.
+
+    Attributes:
+        target: The target.
+        cards: Of the models that could be asked, by key.
+        skipped: Number of models that were not ranked, by reason.
+        seen: How many of the target's test materials (of all, without a test part) a model was trained on.
+        selection: Made of all training rows.
+        nested: Errors of the outer folds; None without them.
+        tested: Absolute error of each test material by method; empty without a test part.
+    """
+
+    target: Target
+    cards: Mapping[str, Card]
+    skipped: Mapping[str, int]
+    seen: Mapping[str, int]
+    selection: Selection
+    nested: NestedResult | None
+    tested: Mapping[str, Floats]
+
+
+def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
+    """Rank, select, and measure what the selection is worth.
+
+    Args:
+        config: See `ShotgunConfig`.
+
+    Raises:
+        ValueError: If fewer than two models can be asked about the target.
+    """
+    quiet_lightning()
+    target = Target.of_data(config.data, config.log)
+    library, skipped = open_library(config.library), Skipped()
+    cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
+    problems = outer_problems(target, config.ranking, config.outer_folds) if config.outer_folds else []
+    models = QuickLoader(library)
+    cache = ScoreCache(Path(config.cache or Path(config.output) / "scores"))
+    whole, *outer = rank_models(
+        models,
+        entries_of(cards),
+        target,
+        [target.train, *(train for train, _ in problems)],
+        config.ranking,
+        cache,
+        skipped,
+    )
+    if len(whole) < 2:
+        reasons = "; ".join(f"{count} models: {reason}" for reason, count in skipped.reasons.items())
+        raise ValueError(f"{len(whole)} models of {library.folder} can be asked about this target ({reasons})")
+    settings = (config.ranking, config.tuning)
+    selections = [
+        select(models, ranked, target, train, *settings)
+        for ranked, (train, _) in track(list(zip(outer, problems, strict=True)), "Nested cross-validation")
+    ]
+    selection = select(models, whole, target, target.train, *settings)
+    tested = {
+        name: np.abs(prediction - target.values)[target.test]
+        for name, prediction in selection.predictions.items()
+        if len(target.test)
+    }
+    by_key = {card.key: card for card in cards}
+    nested = gather(selections, problems, target) if problems else None
+    return ShotgunResult(target, by_key, dict(skipped.reasons), seen, selection, nested, tested)
+
+
+def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mapping[str, Any]) -> Path:
+    """Write ranking, numbers, and the ensemble with the configuration that predicts with it.
+
+    Args:
+        result: From `run_shotgun`.
+        config: Its configuration.
+        described: The settings of its data in plain types.
+
+    Returns:
+        The output folder.
+    """
+    folder = Path(config.output)
+    content = {
+        "target": {
+            "name": result.target.name,
+            "property": result.target.spec.name,
+            "unit": result.target.unit,
+            "train": len(result.target.train),
+            "test": len(result.target.test),
+        },
+        "settings": {"ranking": asdict(config.ranking), "tuning": asdict(config.tuning), "seen": config.seen},
+        "skipped": dict(result.skipped),
+        "seen": dict(sorted(result.seen.items())),
+        "ranking": ranking_rows(result),
+        "members": [
+            {"key": each.score.key, "way": each.score.way, "finish": each.finish, "inner_error": each.inner_error}
+            for each in result.selection.members
+        ],
+        "tested": {name: float(each.mean()) for name, each in result.tested.items()},
+    }
+    if result.nested is not None:
+        content["nested"] = {
+            "errors": {name: float(each.mean()) for name, each in result.nested.errors.items()},
+            "promised": result.nested.promised.tolist(),
+            "curse": result.nested.curse.tolist(),
+        }
+    write_json(folder / RESULT_FILE, content)
+    shutil.rmtree(folder / ENSEMBLE_FOLDER, ignore_errors=True)
+    for number, member in enumerate(result.selection.members, start=1):
+        save_model(member.model, folder / ENSEMBLE_FOLDER / str(number))
+    _write_predict(folder, result, described)
+    return folder
+
+
+def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
+    """The ranking in plain types, best first.
+
+    Args:
+        result: From `run_shotgun`.
+    """
+    rows = []
+    for score in result.selection.ranked:
+        card = result.cards[score.key]
+        row: dict[str, Any] = {"key": score.key, "source": source_name(card), "architecture": card.architecture}
+        row |= {"size": card.size, "seed": card.seed, "way": score.way, "error": score.error, "look": score.look + 1}
+        if score.errors:
+            row["interval"] = list(score.interval())
+        rows.append(row)
+    return rows
+
+
+def _write_predict(folder: Path, result: ShotgunResult, described: Mapping[str, Any]) -> None:
+    """The configuration for `gnn-sim2real predict`: the target's data, with the graphs that the ensemble reads."""
+    featurizer = result.selection.members[0].model.featurizer
+    settings = dict(described.get("init_args", {}))
+    if featurizer.name in WITH_BONDS:
+        settings["atom_descriptors"] = True
+    elif featurizer.name == "crystal":
+        settings |= featurizer.settings
+    first = str((folder / ENSEMBLE_FOLDER / "1").resolve())
+    content = {
+        "model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning", "init_args": {"pretrained": first}},
+        "data": {"class_path": described["class_path"], "init_args": settings},
+    }
+    write_atomically(folder / PREDICT_FILE, yaml.safe_dump(content, sort_keys=False).encode())

@@ -1,0 +1,132 @@
+"""A run of shotgun transfer in words and tables."""
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gnn_sim2real.shotgun.nested import DIRECT, ENSEMBLE, NestedResult, interval_of_mean, verdict
+from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.units import format_unit
+
+_SHOWN = 15
+
+
+def say_result(result: ShotgunResult, console: Console) -> None:
+    """Print ranking, comparison and verdict.
+
+    Args:
+        result: From `run_shotgun`.
+        console: Where to.
+    """
+    _say_ranking(result, console)
+    for reason, count in sorted(result.skipped.items(), key=lambda item: -item[1]):
+        _say(console, f"not ranked: {count:,} models: {reason}")
+    if result.seen and not result.target.tested:
+        _say(console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning")
+    console.print()
+    _say_members(result, console)
+    if result.nested is not None:
+        console.print()
+        _say_nested(result.nested, result.target, console)
+    if result.tested:
+        console.print()
+        _say_tested(result, console)
+
+
+def _say_ranking(result: ShotgunResult, console: Console) -> None:
+    unit = unit_of(result.target)
+    ranked = result.selection.ranked
+    title = (
+        f"{len(ranked):,} models ranked for {result.target.spec.name} of {len(result.target.train)} materials, error "
+        f"in cross-validation{unit}, 90 % intervals"
+    )
+    table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
+    for name in ("", "model", "source", "architecture", "n", "best way", "error", "interval"):
+        table.add_column(name, justify="right" if name in ("", "n", "error") else "left")
+    for number, row in enumerate(ranking_rows(result)[:_SHOWN], start=1):
+        interval = "[{:.3g}, {:.3g}]".format(*row["interval"]) if "interval" in row else ""
+        cells = (str(number), row["key"][:8], row["source"], row["architecture"], f"{row['size']:,}", row["way"])
+        table.add_row(*map(escape, (*cells, f"{row['error']:.4g}", interval)))
+    console.print(table)
+    if len(ranked) > _SHOWN:
+        _say(console, f"and {len(ranked) - _SHOWN:,} more, the last at {max(each.error for each in ranked):.4g}")
+
+
+def _say_members(result: ShotgunResult, console: Console) -> None:
+    _say(console, "the ensemble:")
+    for member in result.selection.members:
+        card = result.cards[member.score.key]
+        _say(
+            console,
+            f"  {member.score.key[:8]} {card.architecture}, {member.score.way}, {member.finish}: "
+            f"error {member.inner_error:.4g} within the training part",
+        )
+
+
+def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
+    """Errors on the outer folds, which no step has seen, and what the ranking had promised."""
+    unit = unit_of(target)
+    number = len(nested.errors[ENSEMBLE])
+    title = f"mean absolute error{unit} on {number} materials kept out of ranking and training, 90 % intervals"
+    table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
+    for name in ("method", "error", "interval", "less direct learning", "interval"):
+        table.add_column(name, justify="right" if name in ("error", "less direct learning") else "left")
+    for name, errors in nested.errors.items():
+        mean, low, high = interval_of_mean(errors)
+        cells = [name, f"{mean:.4g}", f"[{low:.4g}, {high:.4g}]"]
+        if name != DIRECT:
+            difference = verdict(nested, name)
+            cells += [f"{difference[0]:+.3g}", f"[{difference[1]:+.3g}, {difference[2]:+.3g}]"]
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    curse = interval_of_mean(nested.curse)
+    _say(
+        console,
+        f"winner's curse: the ranking promised {nested.promised.mean():.4g}, on materials it had not seen its winner "
+        f"is off by {nested.promised.mean() + curse[0]:.4g}: {curse[0]:+.3g} [{curse[1]:+.3g}, {curse[2]:+.3g}]",
+    )
+    _say(console, sentence(nested, target))
+
+
+def sentence(nested: NestedResult, target: Target) -> str:
+    """Whether shotgun transfer is worth it, in one sentence.
+
+    Args:
+        nested: Errors of the outer folds.
+        target: The target.
+    """
+    rivals = [name for name in nested.errors if name in (DIRECT, "extra trees")]
+    best = min(rivals, key=lambda name: float(np.mean(nested.errors[name])))
+    mean, low, high = verdict(nested, ENSEMBLE, best)
+    by = f"{abs(mean):.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}]"
+    if high < 0:
+        return f"shotgun transfer beats learning from the measurements alone (at best {best}) by {by}"
+    if low > 0:
+        return f"NO SOURCE BEATS DIRECT LEARNING: {best} is better by {by}; use it rather than the ensemble"
+    return (
+        f"no source is shown to beat direct learning: against {best} the difference is {mean:+.3g}{unit_of(target)} "
+        f"[{low:+.3g}, {high:+.3g}], which so few materials cannot tell from zero"
+    )
+
+
+def _say_tested(result: ShotgunResult, console: Console) -> None:
+    _say(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
+    for name, errors in result.tested.items():
+        mean, low, high = interval_of_mean(errors)
+        _say(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
+
+
+def unit_of(target: Target) -> str:
+    """The unit in brackets, with a space in front.
+
+    Args:
+        target: The target.
+    """
+    text = target.unit if target.log else format_unit(target.unit) if target.unit else ""
+    return f" [{text}]" if text else ""
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,135 @@
+"""Scores of models for a target, kept so that no model is ranked twice for the same measurements."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnn_sim2real.files import write_atomically
+
+_WRITE_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a frozen model does in cross-validation on a target's training rows.
+
+    Attributes:
+        key: Of the model.
+        way: What did best: a layer, or the model's own answer.
+        error: Mean absolute error of that way.
+        prediction_error: That of the model's own answer on a straight line; None where it predicts something else.
+        errors: Of each training row, in their order, NaN where it was never left out; of the last look only.
+        look: Number of the last look that the model got to.
+    """
+
+    key: str
+    way: str
+    error: float
+    prediction_error: float | None
+    errors: tuple[float, ...] = ()
+    look: int = 0
+
+    def interval(self, level: float = 0.9, num_draws: int = 1000) -> tuple[float, float]:
+        """Interval of the error over draws of the materials: what another few dozen measurements might have said.
+
+        Args:
+            level: Of the interval.
+            num_draws: Number of draws.
+        """
+        errors = np.array(self.errors, np.float64)
+        errors = errors[~np.isnan(errors)]
+        if not len(errors):
+            return float("nan"), float("nan")
+        drawn = np.random.default_rng(0).integers(0, len(errors), (num_draws, len(errors)))
+        low, high = np.quantile(errors[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+
+class ScoreCache:
+    """Scores by what they depend on and by model, one file each of all that a score depends on but the model.
+
+    Args:
+        folder: Where the files are; None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._known: dict[str, dict[str, Score]] = {}
+        self._new: dict[str, int] = {}
+
+    @staticmethod
+    def name_of(content: Mapping[str, Any]) -> str:
+        """Name of a file.
+
+        Args:
+            content: All that a score depends on but the model; plain types.
+        """
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:32]
+
+    def get(self, name: str, key: str) -> Score | None:
+        """A score, if it is known.
+
+        Args:
+            name: From `name_of`.
+            key: Of the model.
+        """
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name].get(key)
+
+    def put(self, name: str, score: Score) -> None:
+        """Keep a score; files are written every few hundred.
+
+        Args:
+            name: From `name_of`.
+            score: The score.
+        """
+        self._known.setdefault(name, {})[score.key] = score
+        self._new[name] = self._new.get(name, 0) + 1
+        if self._new[name] >= _WRITE_EVERY * (1 + len(self._known[name]) // (20 * _WRITE_EVERY)):
+            self.write()
+
+    def write(self) -> None:
+        """Write what is new."""
+        if self.folder is not None:
+            for name in self._new:
+                # What another process found meanwhile stays.
+                scores = {**self._read(name), **self._known[name]}
+                rows = [_plain(score) for score in scores.values()]
+                write_atomically(self._path(name), json.dumps(rows, separators=(",", ":")).encode())
+        self._new.clear()
+
+    def forget(self) -> None:
+        """Write what is new, and keep nothing in memory."""
+        self.write()
+        self._known.clear()
+
+    def _read(self, name: str) -> dict[str, Score]:
+        if self.folder is None:
+            return {}
+        try:
+            rows = json.loads(self._path(name).read_bytes())
+            return {row["key"]: _score(row) for row in rows}
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged: ranked again
+            return {}
+
+    def _path(self, name: str) -> Path:
+        return Path(str(self.folder)) / f"{name}.json"
+
+
+def _plain(score: Score) -> dict[str, Any]:
+    row = asdict(score)
+    del row["look"]
+    row["errors"] = [None if error != error else error for error in score.errors]  # noqa: PLR0124 (NaN)
+    return row
+
+
+def _score(row: Mapping[str, Any]) -> Score:
+    errors = tuple(float("nan") if error is None else float(error) for error in row["errors"])
+    known = row["prediction_error"]
+    return Score(str(row["key"]), str(row["way"]), float(row["error"]), None if known is None else float(known), errors)

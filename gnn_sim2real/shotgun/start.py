@@ -1,0 +1,124 @@
+"""From a ranked source model to the model that fine-tuning starts from: a linear head on the layer that did best.
+
+The head is fitted before the encoder may move, since a fresh one would send random gradients through what was learned:
+A. Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution, ICLR 2022, arXiv
+2202.10054.
+"""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+from gnn_sim2real.featurize.featurizer import Featurizer
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.head import PropertyHead
+from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.nn.up_to_layer import UpToLayer
+from gnn_sim2real.shotgun.features import PREDICTION, answer, column_of
+from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
+from gnn_sim2real.shotgun.target import Floats, Rows, Target
+
+_LN10 = float(np.log(10))
+
+
+def make_start(source: TrainedModel, target: Target, rows: Rows, way: str) -> TrainedModel:
+    """Make the model that answers for the target as the ranked way did, fitted to some rows.
+
+    Args:
+        source: The source model; it is not changed.
+        target: The target.
+        rows: Rows that the head is fitted to.
+        way: See `features.Features.ways`.
+    """
+    view = target.view(source.featurizer)
+    if way == PREDICTION:
+        network = _on_a_line(source.network, target, rows, view.featurizer)
+    else:
+        network = _with_ridge(source.network, target, rows, view.featurizer, int(way.removeprefix("layer ")))
+    return TrainedModel(network.eval(), view.featurizer, {"way": way})
+
+
+def _with_ridge(
+    network: PropertyModel, target: Target, rows: Rows, featurizer: Featurizer, layer: int
+) -> PropertyModel:
+    """Ridge regression on a layer, as a head."""
+    batch = _batch(target, rows, featurizer)
+    encoder = _up_to(network.encoder, layer, batch)
+    model = PropertyModel(encoder, [target.spec], conditions=target.conditions).eval()
+    model.fit_scales(torch.from_numpy(target.table.values[rows]).float(), conditions=batch.conditions)
+    with torch.inference_mode():
+        shown = [] if model.conditions is None else [model.conditions(batch)]
+        inputs = torch.cat([model.encoder(batch), *shown], dim=1).double().numpy()
+    weights, offset = fit_ridge(inputs[None], target.values[rows][None])
+    factor, shift = _to_outputs(model, target)
+    set_line(model.head, factor * weights[0], factor * float(offset[0]) + shift)
+    return model
+
+
+def _up_to(encoder: Encoder, layer: int, batch: GraphBatch) -> Encoder:
+    """The encoder up to a layer; all of it where that is the last."""
+    with torch.inference_mode():
+        widths = [each.shape[1] for each in encoder.layer_features(batch)]
+    whole = copy.deepcopy(encoder)
+    return whole if layer == len(widths) - 1 else UpToLayer(whole, layer, widths[layer])
+
+
+def _on_a_line(network: PropertyModel, target: Target, rows: Rows, featurizer: Featurizer) -> PropertyModel:
+    """The source model itself, its answer on a straight line through the measurements."""
+    batch, column = _batch(target, rows, featurizer), column_of(network, target)
+    if column is None:
+        raise ValueError(f"the source model does not predict {target.spec.name}")
+    with torch.inference_mode():
+        said = answer(network, network.encoder(batch), batch, column).double().numpy()
+    offset, slope = fit_line(said, target.values[rows])
+    spec = target.spec
+    by_temperature = network.properties[column].form == "inverse_temperature"
+    if by_temperature:
+        spec = type(spec)(spec.name, spec.unit, "inverse_temperature")
+    model = PropertyModel(copy.deepcopy(network.encoder), [spec], conditions=network.condition_specs)
+    model.fit_scales(torch.from_numpy(target.table.values[rows]).float())
+    state = network.state_dict()
+    outputs = network.head.outputs_of(column)
+    outputs = outputs if by_temperature else slice(outputs.start, outputs.start + 1)
+    factor, shift = _to_outputs(model, target)
+    own = {name: state[name] for name in state if name.startswith(("encoder.", "conditions."))}
+    own |= {name: state[name] for name in ("head.mlp.0.weight", "head.mlp.0.bias")}
+    own["head.mlp.2.weight"] = factor * slope * state["head.mlp.2.weight"][outputs]
+    own["head.mlp.2.bias"] = factor * slope * state["head.mlp.2.bias"][outputs]
+    own["head.mlp.2.bias"][0] += factor * offset + shift
+    model.load_state_dict(own | {"scaler.mean": model.scaler.mean, "scaler.std": model.scaler.std}, strict=True)
+    return model
+
+
+def _to_outputs(model: PropertyModel, target: Target) -> tuple[float, float]:
+    """Factor and shift from the scale of the errors to that of the head's output."""
+    mean, std = float(model.scaler.mean[0]), float(model.scaler.std[0])
+    return (_LN10, -float(np.log(std))) if target.log else (1 / std, -mean / std)
+
+
+def set_line(head: PropertyHead, weights: Floats, offset: float) -> None:
+    """Let a fresh head answer exactly `weights x + offset`: one hidden unit has what is above zero, one what is below.
+
+    Its other units are as they were made, and get a say once it is trained.
+
+    Args:
+        head: Of one output.
+        weights: (input_dim,).
+        offset: Of the line.
+    """
+    first, last = (layer for layer in head.mlp if isinstance(layer, nn.Linear))
+    row = torch.from_numpy(weights).float()
+    with torch.no_grad():
+        for unit, sign in ((0, 1.0), (1, -1.0)):
+            first.weight[unit], first.bias[unit] = sign * row, sign * offset
+        last.weight.zero_()
+        last.bias.zero_()
+        last.weight[0, 0], last.weight[0, 1] = 1.0, -1.0
+
+
+def _batch(target: Target, rows: Rows, featurizer: Featurizer) -> GraphBatch:
+    return target.view(featurizer).store.select(torch.from_numpy(rows))

@@ -1,0 +1,237 @@
+"""Shotgun transfer on several targets, with several numbers of measurements and many draws of them each.
+
+Every draw takes its measurements from the pool of a target; the test part is fixed, and no model has seen any of it.
+What is chosen is chosen on the drawn measurements. Beside it stand two frozen models that nobody could have chosen: the
+best and the worst of the library by the test error itself.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from gnn_sim2real.files import write_json
+from gnn_sim2real.library import Card, ModelLibrary
+from gnn_sim2real.logs import quiet_lightning
+from gnn_sim2real.progress import track
+from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.shotgun.config import find_cards, open_library
+from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
+from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
+from gnn_sim2real.shotgun.nested import select
+from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
+from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
+from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_many_targets
+
+logger = logging.getLogger(__name__)
+
+ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen"
+
+
+@dataclass
+class ShotgunStudyConfig(ManyTargets):
+    """Errors of shotgun transfer and of what stands beside it.
+
+    Args:
+        sizes: Numbers of measurements.
+        draws: Draws of each.
+        max_test: Most test materials of a target, drawn once.
+        ranking: How models are ranked.
+        tuning: How the best are fine-tuned.
+        output: Folder of records; the same folder again goes on where it stopped.
+    """
+
+    sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
+    draws: int = 10
+    max_test: int | None = 300
+    ranking: RankingSettings = field(default_factory=RankingSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    output: str = "runs/shotgun_study"
+
+    @property
+    def records(self) -> Path:
+        """Folder of the records."""
+        return Path(self.output) / "records"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One cell of the study.
+
+    Attributes:
+        size: Number of measurements.
+        number: Of the draw.
+        rows: The measurements, rows of the target.
+    """
+
+    size: int
+    number: int
+    rows: Rows
+
+
+def study_command(words: list[str], console: Console) -> int:
+    """Run what is left of a study, and report.
+
+    Args:
+        words: What follows `gnn-sim2real shotgun study`.
+        console: Where results are said.
+    """
+    from gnn_sim2real.shotgun.study_report import read_records, say_study, summarize
+
+    publish, words = _take(words, "--publish")
+    only, words = _take(words, "--only")
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
+    quiet_lightning()
+    run_study(config, only.split(",") if only else None)
+    records = read_records(config.records)
+    if not records:
+        raise ValueError(f"{config.records} holds no records: no target has as many measurements as asked for")
+    say_study(records, console)
+    if publish:
+        write_json(Path(publish), summarize(records))
+    return 0
+
+
+def _take(words: Sequence[str], name: str) -> tuple[str, list[str]]:
+    """Value of an option that is not one of the YAML, and the other words."""
+    words = list(words)
+    if name not in words:
+        return "", words
+    place = words.index(name)
+    if place + 1 >= len(words):
+        raise ValueError(f"`{name}` needs a value")
+    return words[place + 1], words[:place] + words[place + 2 :]
+
+
+def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> None:
+    """Compute the cells that have no record.
+
+    Args:
+        config: See `ShotgunStudyConfig`.
+        only: Names of the targets; all unless given.
+
+    Raises:
+        ValueError: If there is no target of a name.
+    """
+    names = [each.name for each in config.targets]
+    if unknown := sorted(set(only or ()) - set(names)):
+        raise ValueError(f"the study has no target {unknown[0]!r}, only {', '.join(names)}")
+    library = open_library(config.library)
+    cards = find_cards(library, config.filters)
+    for each in config.targets:
+        if only is None or each.name in only:
+            _run_target(config, each, library, cards)
+
+
+def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
+    target, skipped = open_target(own, None, config.max_test), Skipped()
+    asked, _ = without_seen(library, cards, target, config.seen, skipped)
+    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, asked).exists()]
+    if not draws:
+        return
+    models, cache = QuickLoader(library), ScoreCache(Path(config.output) / "scores")
+    problems = [draw.rows for draw in draws]
+    ranked = rank_models(models, entries_of(asked), target, problems, config.ranking, cache, skipped)
+    if min(map(len, ranked)) < 2:
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.reasons.items())
+        raise ValueError(f"fewer than two models of {library.folder} can be asked about {own.name} ({reasons})")
+    frozen = frozen_errors(models, ranked, target, problems)
+    tuning = replace(config.tuning, scratch=own.scratch)
+    for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Studying {own.name}"):
+        selection = select(models, scores, target, draw.rows, config.ranking, replace(tuning, seed=draw.number))
+        found = {
+            name: float(np.abs(prediction - target.values)[target.test].mean())
+            for name, prediction in selection.predictions.items()
+        }
+        found |= {ORACLE: float(errors.min()), WORST: float(errors.max()), MEDIAN: float(np.median(errors))}
+        record = {
+            "target": own.name,
+            "unit": target.unit,
+            "size": draw.size,
+            "draw": draw.number,
+            "num_test": len(target.test),
+            "num_models": len(scores),
+            "skipped": dict(skipped.reasons),
+            "errors": found,
+            "promised": selection.winner_error,
+            "members": [
+                {"key": each.score.key, "way": each.score.way, "finish": each.finish, "inner_error": each.inner_error}
+                for each in selection.members
+            ],
+            "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
+            "provenance": provenance(0.0),
+        }
+        write_json(_path(config, own, target, draw, asked), record)
+
+
+def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:
+    """The draws of a target: those of one number are nested.
+
+    Args:
+        target: The target.
+        config: See `ShotgunStudyConfig`.
+    """
+    draws = []
+    for number in range(config.draws):
+        order = np.random.default_rng([number, 4711]).permutation(target.train)
+        draws += [Draw(size, number, order[:size]) for size in config.sizes if size <= len(order)]
+    return sorted(draws, key=lambda draw: (draw.number, draw.size))
+
+
+def frozen_errors(
+    models: QuickLoader, ranked: Sequence[Sequence[Score]], target: Target, problems: Sequence[Rows]
+) -> list[Floats]:
+    """Test error of every ranked model, frozen, by the way that did best in its ranking.
+
+    Args:
+        models: The library.
+        ranked: Scores of each problem.
+        target: The target.
+        problems: Training rows of each.
+
+    Returns:
+        (num_models,) of each problem.
+    """
+    ways = [{score.key: score.way for score in scores} for scores in ranked]
+    found: list[list[float]] = [[] for _ in problems]
+    for key in track(sorted({key for each in ways for key in each}), "Testing frozen models"):
+        tables = features_of(models.load(key), target).ways(last_only=False)
+        for place, rows in enumerate(problems):
+            if key in ways[place]:
+                found[place].append(_test_error(tables[ways[place][key]], target, rows, ways[place][key]))
+    return [np.array(each) for each in found]
+
+
+def _test_error(table: Floats, target: Target, rows: Rows, way: str) -> float:
+    values, tested = target.values[rows], table[target.test]
+    if way == PREDICTION:
+        offset, slope = fit_line(table[rows, 0], values)
+        prediction = offset + slope * tested[:, 0]
+    else:
+        weights, offsets = fit_ridge(table[rows][None], values[None])
+        prediction = tested @ weights[0] + offsets[0]
+    return float(np.abs(prediction - target.values[target.test]).mean())
+
+
+def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: Draw, cards: Sequence[Card]) -> Path:
+    """File of a record, named by all that its numbers depend on."""
+    content: Mapping[str, Any] = {
+        "version": RANKING_VERSION,
+        "train": target.fingerprint_of(draw.rows),
+        "test": target.fingerprint_of(target.test),
+        "models": hashlib.sha256("".join(sorted(card.key for card in cards)).encode()).hexdigest(),
+        "log": target.log,
+        "ranking": asdict(config.ranking),
+        "tuning": asdict(replace(config.tuning, scratch=own.scratch)),
+    }
+    name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return config.records / f"{own.name.replace(' ', '_')}_{draw.size}_{draw.number}_{name}.json"

@@ -1,0 +1,126 @@
+"""What a study of shotgun transfer says: errors, and wins, losses and ties with intervals over draws."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gnn_sim2real.shotgun.nested import BEST, DIRECT, ENSEMBLE, interval_of_mean
+
+RIVALS = (DIRECT, "extra trees", "calibrated source")
+"""What the ensemble and the best single source are compared with."""
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Read all records of a study.
+
+    Args:
+        folder: Of the records.
+    """
+    return [orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+
+
+def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Errors and comparisons of each target and number of measurements, in plain types.
+
+    Args:
+        records: From `read_records`.
+    """
+    cells = [_summarize_cell(target, size, some) for (target, size), some in _by_cell(records)]
+    verdicts = {
+        size: {method: {rival: _count(cells, size, method, rival) for rival in RIVALS} for method in (ENSEMBLE, BEST)}
+        for size in sorted({cell["size"] for cell in cells})
+    }
+    return {
+        "cells": cells,
+        "wins_losses_ties": {str(size): each for size, each in verdicts.items()},
+        "settings": records[0]["settings"]["ranking"],
+        "provenance": records[0]["provenance"],
+        "draws": [
+            {name: record[name] for name in ("target", "size", "draw", "errors", "promised", "members")}
+            for record in records
+        ],
+    }
+
+
+def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print a table of errors, and who won.
+
+    Args:
+        records: From `read_records`.
+        console: Where to.
+    """
+    summary = summarize(records)
+    names = list(dict.fromkeys(name for cell in summary["cells"] for name in cell["errors"]))
+    title = "mean absolute error on the fixed test part, mean over draws"
+    table = Table(title=title, box=None, pad_edge=False, title_justify="left", header_style="bold")
+    for name in ("target", "m", "draws", *names):
+        table.add_column(name, justify="left" if name == "target" else "right")
+    for cell in summary["cells"]:
+        shown = [f"{cell['errors'][name][0]:.4g}" if name in cell["errors"] else "" for name in names]
+        table.add_row(
+            *map(escape, (f"{cell['target']} [{cell['unit']}]", str(cell["size"]), str(cell["draws"]), *shown))
+        )
+    console.print(table)
+    for size, methods in summary["wins_losses_ties"].items():
+        for method, rivals in methods.items():
+            said = ", ".join(
+                f"{rival} {each['wins']} won, {each['losses']} lost, {each['ties']} tied"
+                for rival, each in rivals.items()
+            )
+            console.print(f"m = {size}, {method} against: {said}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        "a target is won or lost where the 90 % interval of the paired difference over draws leaves out zero; the "
+        "draws share their test part, which is in no interval",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _by_cell(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, int], list[Mapping[str, Any]]]]:
+    cells: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for record in records:
+        cells.setdefault((record["target"], record["size"]), []).append(record)
+    yield from sorted(cells.items())
+
+
+def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    methods = [name for name in records[0]["errors"] if all(name in each["errors"] for each in records)]
+    errors = {name: np.array([each["errors"][name] for each in records]) for name in methods}
+    compared = {
+        method: {rival: _plain(interval_of_mean(errors[method] - errors[rival])) for rival in RIVALS if rival in errors}
+        for method in (ENSEMBLE, BEST)
+    }
+    promised = np.array([each["promised"] for each in records])
+    return {
+        "target": target,
+        "size": size,
+        "unit": records[0]["unit"],
+        "draws": len(records),
+        "num_test": records[0]["num_test"],
+        "num_models": records[0]["num_models"],
+        "errors": {name: _plain(interval_of_mean(each)) for name, each in errors.items()},
+        "less_than": compared,
+        "winners_curse": _plain(interval_of_mean(errors["first of the ranking, frozen"] - promised)),
+    }
+
+
+def _plain(interval: tuple[float, float, float]) -> list[float | None]:
+    """For JSON, which knows no NaN."""
+    return [None if np.isnan(value) else round(value, 6) for value in interval]
+
+
+def _count(cells: Sequence[Mapping[str, Any]], size: int, method: str, rival: str) -> dict[str, int]:
+    found = {"wins": 0, "losses": 0, "ties": 0}
+    for cell in cells:
+        if cell["size"] == size and rival in cell["less_than"][method]:
+            _, low, high = cell["less_than"][method][rival]
+            won, lost = high is not None and high < 0, low is not None and low > 0
+            found["wins" if won else "losses" if lost else "ties"] += 1
+    return found

@@ -1,0 +1,253 @@
+"""The target: few measured materials, with graphs of them for every kind of source model that can read them."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gnn_sim2real.cleaning import CleanTable
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.family_splits import Tail
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.mixture_store import AnyStore, store_of
+from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.splits import Parts
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WITH_BONDS = ("repeat_unit", "molecule", "mixture")
+"""Kinds of materials whose atoms can carry descriptors; encoders that do not read them are not disturbed."""
+
+_BATCH = 256
+_TAILS: dict[str, Tail] = {"above_range": "above", "below_range": "below", "outside_range": "both"}
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The materials of a target as one kind of graphs.
+
+    Attributes:
+        featurizer: Makes the graphs.
+        store: The graphs, numbered as the target's materials.
+        batches: All of them, gathered once for all models.
+    """
+
+    featurizer: Featurizer
+    store: AnyStore
+    batches: list[GraphBatch]
+
+
+class MeasuredRows(PropertyDataModule):
+    """Some rows of a data set as one kind of graphs, for a training on exactly the rows that are asked for.
+
+    Args:
+        table: The rows, with the first property alone.
+        view: Their graphs.
+        conditions: Name and unit of each condition.
+        batch_size: Most materials in one batch.
+        seed: Of the order of the batches.
+    """
+
+    def __init__(
+        self, table: CleanTable, view: View, conditions: list[ConditionSpec], batch_size: int, seed: int
+    ) -> None:
+        super().__init__(validation_fraction=0.0, batch_size=batch_size, seed=seed)
+        self.own_table, self._conditions = table, conditions
+        self.featurizer, self.store = view.featurizer, view.store
+
+    def load_table(self) -> CleanTable:
+        """The rows as given."""
+        return self.own_table
+
+    @property
+    def conditions(self) -> list[ConditionSpec]:
+        """Name and unit of each condition."""
+        return self._conditions
+
+    def train_on(self, rows: Rows) -> "MeasuredRows":
+        """Let these rows train, and no row be tested."""
+        nothing = np.empty(0, np.int64)
+        self.parts = Parts(np.asarray(rows), nothing, nothing)
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Measured materials that models are ranked for, their test part included.
+
+    Rows of a target are numbered from 0, whatever their numbers in the data set are.
+
+    Attributes:
+        table: One row a material, with one property.
+        own: Makes the graphs of the target's own kind.
+        conditions: Name and unit of each condition.
+        train: Rows that may be learned from.
+        test: Rows that nothing is chosen on; none for a user who has no measurement to spare.
+        log: Whether errors are those of the decimal logarithm.
+        families: What a fold of extrapolation leaves out as a whole, where the target is split by families.
+        tail: On which side of the values to extrapolate else.
+        name: Of the data set.
+        tested: Hashed identities of the test part.
+    """
+
+    table: CleanTable
+    own: Featurizer
+    conditions: list[ConditionSpec]
+    train: Rows
+    test: Rows
+    log: bool = False
+    families: list[str] | None = None
+    tail: Tail = "both"
+    name: str = "target"
+    tested: frozenset[str] = frozenset()
+    _views: dict[str, View] = field(default_factory=dict)
+
+    @classmethod
+    def of_data(cls, data: PropertyDataModule, log: bool = False, name: str = "") -> "Target":
+        """Take the training part, with the validation part, and the test part of a data set, without missing values.
+
+        Args:
+            data: One property of it, the first, is the target.
+            log: Whether errors are those of the decimal logarithm.
+            name: Of the target; that of the data set unless given.
+
+        Raises:
+            ValueError: If too few values are there, or the logarithm of one does not exist.
+        """
+        present = ~np.isnan(data.table.values[:, 0])
+        train, test = (
+            each[present[each]] for each in (np.concatenate([data.parts.train, data.parts.validation]), data.parts.test)
+        )
+        rows = np.concatenate([train, test])
+        if len(train) < MIN_SIZE:
+            raise ValueError(f"shotgun transfer needs {MIN_SIZE} measured materials at least, got {len(train)}")
+        if log and float(data.table.values[rows, 0].min()) <= 0:
+            raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
+        families = data.families
+        return cls(
+            table=take_rows(data.table, rows),
+            own=_with_descriptors(data.featurizer),
+            conditions=data.conditions,
+            train=np.arange(len(train)),
+            test=len(train) + np.arange(len(test)),
+            log=log,
+            families=None if families is None else [families[row] for row in rows.tolist()],
+            tail=_TAILS.get(data.split_by, "both"),
+            name=name or getattr(data, "name", None) or type(data).__name__,
+            tested=data.tested_identities(),
+        )
+
+    @property
+    def spec(self) -> PropertySpec:
+        """The measured property, in the form in which models answer."""
+        own = self.table.properties[0]
+        return PropertySpec(own.name, own.unit, "exponential" if self.log else "linear")
+
+    @property
+    def unit(self) -> str:
+        """Unit of errors."""
+        return "decades" if self.log else self.spec.unit
+
+    @cached_property
+    def values(self) -> Floats:
+        """(num_rows,); on the scale of the errors."""
+        return self.scale(self.table.values[:, 0])
+
+    def scale(self, values: Floats) -> Floats:
+        """Physical units to the scale of the errors; what a model predicts too low for a logarithm counts as tiny."""
+        return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if self.log else values
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """What no fold cuts."""
+        return self.table.groups
+
+    @cached_property
+    def identities(self) -> frozenset[str]:
+        """Hashed identities of all materials."""
+        return frozenset(map(identity_hash, self.groups))
+
+    @cached_property
+    def descriptors(self) -> Floats:
+        """Features of all rows for the extra trees."""
+        return self.own.descriptors(self.table.materials)
+
+    def fingerprint_of(self, rows: Rows) -> str:
+        """Hash of some materials with their values, in their order.
+
+        Args:
+            rows: Which.
+        """
+        some = take_rows(self.table, rows)
+        digest = hashlib.sha256(some.fingerprint().encode())
+        digest.update(json.dumps(some.identities).encode())
+        return digest.hexdigest()[:32]
+
+    def view(self, featurizer: Featurizer) -> View:
+        """Graphs of the target for a source model: of the target's own kind; of crystals with the model's settings.
+
+        Args:
+            featurizer: Of the source model.
+        """
+        wanted = featurizer if featurizer.name == self.own.name == "crystal" else self.own
+        key = json.dumps(wanted.describe(), sort_keys=True)
+        if key not in self._views:
+            store = store_of(list(self.table.materials), wanted)
+            rows = torch.split(torch.arange(len(store)), _BATCH)
+            self._views[key] = View(wanted, store, [store.select(chunk) for chunk in rows])
+        return self._views[key]
+
+    def data(self, view: View, rows: Rows, batch_size: int, seed: int) -> MeasuredRows:
+        """A data module that trains on some rows.
+
+        Args:
+            view: Their graphs.
+            rows: Which.
+            batch_size: Most materials in one batch.
+            seed: Of the order of the batches.
+        """
+        return MeasuredRows(self.table, view, self.conditions, batch_size, seed).train_on(rows)
+
+
+MIN_SIZE = 6
+"""Fewer measurements cannot be split twice."""
+
+
+def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
+    """Some rows of a table, with its first property.
+
+    Args:
+        table: The table.
+        rows: Which, in the order wanted.
+    """
+    some = rows.tolist()
+    take: Any = getattr(table.materials, "take", None)
+    return replace(
+        table,
+        # The slice reads the crystals of a file: a few dozen need not be looked for in it again.
+        materials=[table.materials[row] for row in some] if take is None else take(rows)[:],
+        identities=[table.identities[row] for row in some],
+        values=table.values[rows, :1],
+        spread=table.spread[rows, :1],
+        num_merged=table.num_merged[rows],
+        properties=table.properties[:1],
+        own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
+        quarantine=table.quarantine.iloc[:0],  # it was written down when the target was read
+        simulated=None,
+        labels={name: [column[row] for row in some] for name, column in table.labels.items()},
+    )
+
+
+def _with_descriptors(featurizer: Featurizer) -> Featurizer:
+    if featurizer.name not in WITH_BONDS:
+        return featurizer
+    return get_featurizer(featurizer.name, **{**featurizer.settings, "atom_descriptors": True})

@@ -1,0 +1,87 @@
+"""Several targets in one YAML, for the heat map and the study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jsonargparse import ArgumentParser
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import find_datasets
+from gnn_sim2real.shotgun.models import IfSeen
+from gnn_sim2real.shotgun.target import Rows, Target
+from gnn_sim2real.splits import Parts
+
+
+@dataclass
+class TargetConfig:
+    """One of several targets.
+
+    Attributes:
+        name: What it is called in tables and figures.
+        data: The measurements; the test part is fixed by their settings.
+        log: Whether errors are those of the decimal logarithm.
+        scratch: Encoder of direct learning (`class_path`, `init_args`), fixed in advance.
+    """
+
+    name: str
+    data: PropertyDataModule
+    log: bool = False
+    scratch: dict[str, Any] | None = None
+
+
+def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
+    """Read a YAML with several targets.
+
+    Args:
+        config_class: The dataclass of its settings.
+        words: Words of the command line.
+        prog: Name of the command.
+    """
+    find_datasets()
+    parser = ArgumentParser(prog=prog, description=config_class.__doc__, exit_on_error=False)
+    parser.add_argument("-c", "--config", action="config", help="the YAML")
+    parser.add_class_arguments(config_class, sub_configs=True)
+    made = parser.instantiate(parser.parse_args(list(words)))
+    return config_class(**{name: made[name] for name in config_class.__dataclass_fields__})
+
+
+def open_target(config: TargetConfig, max_train: int | None, max_test: int | None) -> Target:
+    """Read a target, with no more rows than wanted.
+
+    Args:
+        config: See `TargetConfig`.
+        max_train: Most rows to learn from, drawn once; None for all.
+        max_test: Most test rows, drawn once; None for all.
+    """
+    data = config.data
+    parts = data.parts
+    pool = np.concatenate([parts.train, parts.validation])
+    kept = Parts(_some(pool, max_train, 1), parts.validation[:0], _some(parts.test, max_test, 2))
+    smaller = data.variant()
+    smaller.parts = kept
+    return Target.of_data(smaller, config.log, config.name)
+
+
+def _some(rows: Rows, limit: int | None, seed: int) -> Rows:
+    if limit is None or len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).permutation(np.sort(rows))[:limit])
+
+
+@dataclass
+class ManyTargets:
+    """What heat map and study have in common.
+
+    Attributes:
+        targets: The targets.
+        library: Folder of the model library.
+        filters: Which models are asked.
+        seen: What becomes of models that were trained on simulations of test materials.
+    """
+
+    targets: list[TargetConfig]
+    library: str = ""
+    filters: dict[str, Any] = field(default_factory=dict)
+    seen: IfSeen = "skip"

@@ -1,0 +1,138 @@
+"""Jobs, and what a study and the making of a library have in common: models that are trained once and found by key."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.files import write_atomically
+from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
+from gnn_sim2real.library.card import CARD_FILE
+from gnn_sim2real.library.training import keep_pretrained
+from gnn_sim2real.study.config import JobsConfig
+from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.stage import Stage
+
+Value = TypeVar("Value")
+
+PRETRAININGS = "pretrainings"
+"""Folder in a library with one small file a pretraining: its name is the key of the pretraining, which is known before
+it is computed, its content the key of the model, which is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: a pretraining, or the cell of one record.
+
+    Attributes:
+        key: Hash of what determines its numbers; leads to its model, or is the name of its record.
+        point: Where in the grid it stands; a pretraining has the first of the points that share it.
+        model: Key of the pretraining that a cell starts from, if it does.
+        is_pretraining: Whether it ends in a model rather than in a record.
+    """
+
+    key: str
+    point: Point
+    model: str | None
+    is_pretraining: bool
+
+
+class JobResolver(ABC):
+    """Turns points of a grid into jobs, and jobs into configurations and data.
+
+    Keys are made of whole resolved configurations, but what many points share is resolved once.
+
+    Args:
+        config: What is to be computed, and where it is kept.
+    """
+
+    def __init__(self, config: JobsConfig) -> None:
+        self.study = config
+        self._shared: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """All stages."""
+
+    @abstractmethod
+    def points(self) -> list[Point]:
+        """All points of the grid, in the order in which they are computed."""
+
+    @abstractmethod
+    def job(self, point: Point) -> Job:
+        """The cell of a point."""
+
+    @abstractmethod
+    def pretraining(self, point: Point) -> Job:
+        """The pretraining that a point needs."""
+
+    @abstractmethod
+    def stage(self, job: Job) -> Stage:
+        """Whose YAML a job follows."""
+
+    @abstractmethod
+    def data(self, job: Job) -> PropertyDataModule:
+        """What a job trains on: the source of a pretraining, the target of a cell."""
+
+    @abstractmethod
+    def config(self, job: Job) -> Any:
+        """The configuration of a pretraining, a fine-tuning or direct learning."""
+
+    @abstractmethod
+    def kept_config(self, job: Job) -> dict[str, Any]:
+        """The configuration of a pretraining as its model keeps it, with the data of its point, in plain types."""
+
+    @abstractmethod
+    def read_data(self) -> None:
+        """Read tables and graphs, which the first job would do else."""
+
+    def model_folder(self, key: str) -> Path:
+        """Where a pretrained model is, or will be.
+
+        Args:
+            key: Of its pretraining.
+        """
+        return model_folder(self.study.models_folder, key)
+
+    def keep_model(self, job: Job, model: TrainedModel, provenance: dict[str, Any]) -> None:
+        """Add a model to the library, where its pretraining is found by its key.
+
+        Args:
+            job: The pretraining.
+            model: What came of it.
+            provenance: See `scaling.records.provenance`.
+        """
+        library = ModelLibrary(self.study.models_folder)
+        key = keep_pretrained(library, model, self.data(job), self.kept_config(job), provenance)
+        write_atomically(library.folder / PRETRAININGS / job.key, key.encode())
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the model of a job is there."""
+        return has_model(self.model_folder(job.key))
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: Value = self._shared[key]
+        return found
+
+
+def model_folder(library: Path, pretraining: str) -> Path:
+    """Where the model of a pretraining is, or will be; before there were libraries it had the key of the pretraining.
+
+    Args:
+        library: The library's folder.
+        pretraining: Its key.
+    """
+    try:
+        return library / (library / PRETRAININGS / pretraining).read_text()
+    except FileNotFoundError:
+        return library / pretraining
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a model is in a folder."""
+    return (folder / CARD_FILE).exists() or (folder / DESCRIPTION_FILE).exists()

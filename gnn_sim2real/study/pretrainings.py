@@ -1,0 +1,259 @@
+"""Many pretrainings over many sources: a study whose cells are models, for a library."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.datasets import find_datasets
+from gnn_sim2real.lightning_cli import plain, stage_config
+from gnn_sim2real.mixture_datamodule import MixtureDataModule
+from gnn_sim2real.scaling.callback import pretraining_key, training_content
+from gnn_sim2real.scaling.keys import canonical
+from gnn_sim2real.study.config import (
+    KEPT,
+    JobsConfig,
+    RunOptions,
+    StudyConfig,
+    jobs_parser,
+    load_kept_config,
+    read_options,
+    read_settings,
+)
+from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.jobs import Job, JobResolver
+from gnn_sim2real.study.resolve import Resolver, spelled
+from gnn_sim2real.study.stage import Stage
+
+
+@dataclass
+class Source:
+    """One source of a library, and what varies.
+
+    Args:
+        pretrain: YAML of the pretraining, relative to the library's own; what `gnn-sim2real fit` takes.
+        property: Properties of the source, one model each; those of the YAML, in one model, unless given.
+        architecture: Class paths of encoders, each with its settings; empty takes the encoder of the YAML.
+        source_size: Numbers of source materials; "all" is every one that no target tests.
+        seed: Numbers of the nested subsets, of initialization and order.
+    """
+
+    pretrain: str
+    property: list[str] = field(default_factory=list)
+    architecture: list[dict[str, Any]] = field(default_factory=list)
+    source_size: list[int | Literal["all"]] = field(default_factory=lambda: ["all"])
+    seed: list[int] = field(default_factory=lambda: [0])
+
+
+@dataclass
+class LibraryConfig(JobsConfig):
+    """A library of pretrained models over many sources, properties, architectures, sizes and seeds.
+
+    Args:
+        sources: The sources.
+        held_out: YAML with a data module by name, relative to the library's own: measured targets. What is in the test
+            part of one of them leaves every source, by canonical identity, before anything is trained.
+    """
+
+    pretrains_only = True
+
+    sources: list[Source]
+    held_out: str = ""
+
+    @property
+    def grid(self) -> list[dict[str, Any]]:
+        """The sources, in plain types."""
+        return [asdict(source) for source in self.sources]
+
+
+def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, RunOptions]:
+    """Read what a library is to hold, and what this run is to do.
+
+    Args:
+        files: The LIBRARY.yaml, then YAMLs laid over all of its pretrainings.
+        options: Further words of the command line.
+
+    Returns:
+        The library, its paths resolved, and the options of the run.
+
+    Raises:
+        ValueError: If a file is not there, a number is out of range, or there is no source.
+    """
+    parser = jobs_parser(LibraryConfig, "gnn-sim2real models build", "Pretrain many models for a library.")
+    config, settings = read_settings(parser, LibraryConfig, files, options)
+    if not config.sources:
+        raise ValueError(f"{files[0]} has no `sources`: name the YAML of one pretraining at least")
+    folder = Path(files[0]).parent
+    for source in config.sources:
+        source.pretrain = str((folder / source.pretrain).resolve())
+    config.held_out = str((folder / config.held_out).resolve()) if config.held_out else ""
+    return config, read_options(settings)
+
+
+def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
+    """Read measured targets.
+
+    Args:
+        path: YAML with a data module by name, each with `class_path` and `init_args`.
+
+    Returns:
+        What the YAML says, and the data modules.
+
+    Raises:
+        ValueError: If the file is not there, or is something else.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no file {path}; `held_out` takes a YAML with a data module by name")
+    content = yaml.safe_load(path.read_text())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must have a name for each target, and its data module below it")
+    find_datasets()
+    parser = ArgumentParser(exit_on_error=False)
+    for name in content:
+        parser.add_argument(f"--{name}", type=PropertyDataModule)
+    settings = parser.parse_object(content)
+    made = parser.instantiate(settings)
+    return {name: plain(settings)[name] for name in content}, {name: made[name] for name in content}
+
+
+class LibraryResolver(JobResolver):
+    """Turns the sources of a library into pretrainings.
+
+    Args:
+        config: The library.
+    """
+
+    study: LibraryConfig
+
+    def __init__(self, config: LibraryConfig) -> None:
+        super().__init__(config)
+        self._stages: dict[tuple[int, str], Stage] = {}
+        for number, source in enumerate(config.sources):
+            for name in source.property or [""]:
+                stage = "_".join(["pretrain", str(number), *([name] if name else [])])
+                changes = {"properties": [name]} if name else {}
+                self._stages[number, name] = Stage(stage, Path(source.pretrain), config, changes)
+
+    @property
+    def stages(self) -> list[Stage]:
+        """One for each source and property."""
+        return list(self._stages.values())
+
+    def points(self) -> list[Point]:
+        """All pretrainings, source after source."""
+        return [
+            Point(architecture, size, 0, seed, 0, "pretraining", "random", number, name, self._name(number, name))
+            for number, source in enumerate(self.study.sources)
+            for name, seed, size, architecture in product(
+                source.property or [""], source.seed, source.source_size, _architectures(source)
+            )
+        ]
+
+    def job(self, point: Point) -> Job:
+        """The pretraining of a point."""
+        return self.pretraining(point)
+
+    def pretraining(self, point: Point) -> Job:
+        """The pretraining of a point."""
+        content = training_content(plain(self._config(point)), self.study.threads)
+        plain_content = {name: canonical(value) for name, value in content.items()}
+        return Job(pretraining_key(plain_content, self._source(point).key_content()), point, None, is_pretraining=True)
+
+    def stage(self, job: Job) -> Stage:
+        """The stage of the source and property of a job."""
+        return self._stages[job.point.source, job.point.property_name]
+
+    def data(self, job: Job) -> PropertyDataModule:
+        """The source of a job, without what any target tests."""
+        return self._source(job.point)
+
+    def config(self, job: Job) -> Any:
+        """The configuration of a pretraining."""
+        return self._config(job.point)
+
+    def kept_config(self, job: Job) -> dict[str, Any]:
+        """The configuration of a pretraining with the data of its point; the targets are excluded."""
+        stage, targets = self.stage(job), self._targets[0]
+        names = self._applicable(stage.data)
+        excluded = [*stage.plain_excludes(lambda _: True), *(targets[name] for name in names)]
+        data = stage.plain_data(size=job.point.source_size, seed=job.point.seed, exclude=excluded or None)
+        return stage_config(plain(self.config(job))) | {"data": data}
+
+    def read_data(self) -> None:
+        """Read the targets and the first source; the others are read when their turn comes."""
+        _ = self._source(self.points()[0]).store
+
+    @cached_property
+    def _targets(self) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
+        return read_targets(Path(self.study.held_out)) if self.study.held_out else ({}, {})
+
+    def _applicable(self, source: PropertyDataModule) -> list[str]:
+        """Names of the targets whose test materials a source can have: pairs are looked for in pairs of their roles."""
+        return [
+            name
+            for name, target in self._targets[1].items()
+            if not (isinstance(target, MixtureDataModule) and isinstance(source, MixtureDataModule))
+            or target.roles == source.roles
+        ]
+
+    def _source(self, point: Point) -> PropertyDataModule:
+        def without_tested() -> PropertyDataModule:
+            data = self._stages[point.source, point.property_name].data
+            targets = [self._targets[1][name] for name in self._applicable(data)]
+            return data.variant(exclude=[*data.excluded, *targets])
+
+        whole = self._once(("source", point.source, point.property_name), without_tested)
+        return whole.variant(size=point.source_size, seed=point.seed)
+
+    def _config(self, point: Point) -> Any:
+        changes = {"encoder": point.architecture} if point.architecture else {}
+        stage = self._stages[point.source, point.property_name]
+        name = ("config", point.source, point.property_name, spelled(point.architecture), point.seed)
+        return self._once(name, lambda: stage.config(point.seed, changes))
+
+    def _name(self, number: int, name: str) -> str:
+        data = type(self._stages[number, name].data).__name__
+        return f"{data} {name}, " if name else f"{data}, "
+
+
+def _architectures(source: Source) -> list[dict[str, Any] | None]:
+    return [*source.architecture] or [None]
+
+
+def load_kept_jobs(folder: Path) -> JobsConfig:
+    """Read the resolved study, or what a library was to hold, of a folder.
+
+    Args:
+        folder: The output folder.
+
+    Raises:
+        ValueError: If neither was computed there.
+    """
+    path = folder / KEPT
+    content = yaml.safe_load(path.read_text()) if path.exists() else {}
+    if "sources" not in content:
+        return load_kept_config(folder)
+    return LibraryConfig(
+        **content | {"sources": [Source(**each) for each in content["sources"]], "output": str(folder)}
+    )
+
+
+def make_resolver(config: JobsConfig) -> JobResolver:
+    """The resolver of a study or of a library.
+
+    Args:
+        config: Either.
+
+    Raises:
+        TypeError: If it is something else.
+    """
+    if isinstance(config, LibraryConfig):
+        return LibraryResolver(config)
+    if isinstance(config, StudyConfig):
+        return Resolver(config)
+    raise TypeError(f"no jobs can be made of {type(config).__name__}")

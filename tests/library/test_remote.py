@@ -1,0 +1,154 @@
+"""Libraries elsewhere, by the real file systems of fsspec: only what is missing moves, and every hash is checked."""
+
+import fsspec
+import pytest
+from libraries import copy_library, flip_byte, make_library, pretrain
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.library.remote import RemoteLibrary
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_library(tmp_path_factory.mktemp("library"))[0]
+
+
+@pytest.fixture
+def library(made, tmp_path):
+    return copy_library(made, tmp_path / "own")
+
+
+@pytest.fixture(params=["local", "file", "memory"])
+def url(request, tmp_path):
+    if request.param == "memory":
+        fsspec.filesystem("memory").store.clear()
+        fsspec.filesystem("memory").pseudo_dirs[:] = [""]
+        return "memory://shared/models"
+    return f"{tmp_path}/remote/models" if request.param == "local" else f"file://{tmp_path}/remote/models"
+
+
+def watch(monkeypatch, remote, name):
+    """Names of the files that a remote library sends or fetches from now on."""
+    moved, whole = [], getattr(remote._system, name)
+
+    def count(first, second, **settings):
+        moved.append((second if name == "put_file" else first).removeprefix(f"{remote._root}/"))
+        return whole(first, second, **settings)
+
+    monkeypatch.setattr(remote._system, name, count)
+    return moved
+
+
+def test_there_and_back(library, url, tmp_path):
+    assert sorted(RemoteLibrary(url).push(library, library.keys())) == sorted(library.keys())
+    other = ModelLibrary(tmp_path / "other")
+    assert sorted(RemoteLibrary(url).pull(other)) == sorted(library.keys())
+    assert other.verify(strict=True) == {}
+    assert other.cards() == library.cards()
+    assert not [path for path in other.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_only_what_is_missing_moves(library, url, tmp_path, monkeypatch):
+    remote = RemoteLibrary(url)
+    first, *others = library.keys()
+    remote.push(library, [first])
+    sent = watch(monkeypatch, remote, "put_file")
+    assert sorted(remote.push(library, library.keys())) == sorted(others)
+    assert not [name for name in sent if name.startswith(first)]
+    assert remote.push(library, library.keys()) == []
+    other = ModelLibrary(tmp_path / "other")
+    remote.pull(other)
+    new, _ = pretrain(library, seed=7)
+    remote.push(library, library.keys())
+    fetched = watch(monkeypatch, remote, "get_file")
+    assert remote.pull(other) == [new]
+    assert {name.partition("/")[0] for name in fetched} == {new, "identities"}
+    assert remote.pull(other) == []
+
+
+def test_an_interrupted_sending_goes_on(library, url, tmp_path, monkeypatch):
+    remote, sent = RemoteLibrary(url), []
+
+    def break_off(source, target, whole=remote._system.put_file):
+        if len(sent) == 5:
+            raise ConnectionError("cable")
+        sent.append(target)
+        whole(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(remote._system, "put_file", break_off)
+        with pytest.raises(ConnectionError):
+            remote.push(library, library.keys())
+    half = remote.pull(ModelLibrary(tmp_path / "half"))
+    assert len(half) == 1  # what is whole there can be fetched
+    remote.push(library, library.keys())
+    assert len(remote.pull(ModelLibrary(tmp_path / "all"))) == 4
+
+
+def test_some_models_by_their_cards(library, url, tmp_path, monkeypatch):
+    remote = RemoteLibrary(url)
+    remote.push(library, library.keys())
+    fetched = watch(monkeypatch, remote, "get_file")
+    other = ModelLibrary(tmp_path / "other")
+    came = remote.pull(other, lambda card: card.matches(property="tg"))
+    assert [card.properties for card in other.cards()] == [("tg",)]
+    assert len(came) == 1
+    assert len([name for name in fetched if name.endswith("weights.safetensors")]) == 1
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.yaml", "card.json"])
+def test_a_model_that_was_altered_there_does_not_come(library, tmp_path, name):
+    remote = RemoteLibrary(str(tmp_path / "remote"))
+    remote.push(library, library.keys())
+    flip_byte(tmp_path / "remote" / sorted(library.keys())[0] / name)
+    other = ModelLibrary(tmp_path / "other")
+    with pytest.raises(CheckpointError):
+        remote.pull(other)
+    assert other.keys() == []
+
+
+def test_altered_identities_do_not_come(library, tmp_path):
+    remote = RemoteLibrary(str(tmp_path / "remote"))
+    remote.push(library, library.keys())
+    for path in (tmp_path / "remote" / "identities").iterdir():
+        flip_byte(path)
+    with pytest.raises(CheckpointError, match="its content has another hash"):
+        remote.pull(ModelLibrary(tmp_path / "other"))
+
+
+def test_a_damaged_model_is_not_sent(library, tmp_path):
+    flip_byte(library.folder / library.keys()[0] / "weights.safetensors")
+    with pytest.raises(CheckpointError, match="another hash than its name"):
+        RemoteLibrary(str(tmp_path / "remote")).push(library, library.keys()[:1])
+    assert not (tmp_path / "remote").exists()
+
+
+@pytest.mark.parametrize("url", ["{}/nowhere", "memory://nowhere/at/all"])
+def test_nothing_there(tmp_path, url):
+    with pytest.raises(ValueError, match="there is no model at"):
+        RemoteLibrary(url.format(tmp_path)).pull(ModelLibrary(tmp_path / "library"))
+
+
+def test_an_address_that_nothing_opens():
+    with pytest.raises(ValueError, match="carrier-pigeon://coop cannot be opened"):
+        RemoteLibrary("carrier-pigeon://coop")
+
+
+def test_the_advice_for_hugging_face(monkeypatch):
+    def missing(url):
+        raise ImportError("Install huggingface_hub to access HfFileSystem")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", missing)
+    with pytest.raises(ValueError, match=r"pip install 'gnn-sim2real\[hub\]'"):
+        RemoteLibrary("hf://someone/models")
+
+
+def test_a_file_that_is_far_too_large_is_not_fetched(library, tmp_path, monkeypatch):
+    remote = RemoteLibrary(str(tmp_path / "remote"))
+    remote.push(library, library.keys())
+    monkeypatch.setattr("gnn_sim2real.library.remote.MAX_FILE_SIZE", 5000)
+    fetched = watch(monkeypatch, remote, "get_file")
+    with pytest.raises(ValueError, match="is far too large"):
+        remote.pull(ModelLibrary(tmp_path / "other"))
+    assert not [name for name in fetched if name.endswith("weights.safetensors")]

@@ -1,0 +1,351 @@
+"""The planted source wins, noise loses, and the error of the winner is honest only in the outer folds."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from shotgun_library import SOURCE, add_model, make_library
+from tiny import CHAINS, TinyPolymers, density, same
+
+from gnn_sim2real.featurize.identity import repeat_unit_identity
+from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.nn import PropertyHead, Roost
+from gnn_sim2real.shotgun.config import ShotgunConfig
+from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
+from gnn_sim2real.shotgun.finetune import TuningSettings, predict
+from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
+from gnn_sim2real.shotgun.nested import DIRECT, ENSEMBLE, FROZEN, NestedResult, outer_problems
+from gnn_sim2real.shotgun.ranking import Look, RankingSettings, folds_of, plan_looks, rank_models, score_model
+from gnn_sim2real.shotgun.ridge import fit_ridge
+from gnn_sim2real.shotgun.run import run_shotgun, write_result
+from gnn_sim2real.shotgun.say import sentence
+from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.start import make_start, set_line
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.uncertainty.ensemble import load_ensemble
+
+QUICK = RankingSettings(finalists=3, repeats=2)
+QUICK_TUNING = TuningSettings(best=2, inner_folds=2, epochs=2, scratch_epochs=2)
+FEW = CHAINS[::2]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def result(made, tmp_path_factory):
+    """One run over the planted library, with its configuration."""
+    folder = tmp_path_factory.mktemp("run")
+    config = ShotgunConfig(
+        data=TinyPolymers(materials=FEW),
+        library=str(made[0].folder),
+        output=str(folder),
+        outer_folds=2,
+        ranking=QUICK,
+        tuning=QUICK_TUNING,
+    )
+    return run_shotgun(config), config
+
+
+def target_of(**settings):
+    return Target.of_data(TinyPolymers(**settings))
+
+
+def rank(library, target, problems=None, settings=QUICK, cache=None, skipped=None):
+    problems = [target.train] if problems is None else problems
+    cache, skipped = cache or ScoreCache(None), skipped or Skipped()
+    return rank_models(QuickLoader(library), entries_of(library.cards()), target, problems, settings, cache, skipped)
+
+
+def test_the_planted_source_wins_and_noise_loses(result, made):
+    _, (planted,), noise = made
+    ranked = result[0].selection.ranked
+    assert ranked[0].key == planted
+    assert {score.key for score in ranked[1:]} == set(noise)
+    assert ranked[0].error < 0.7 * ranked[1].error
+    errors = {name: each.mean() for name, each in result[0].nested.errors.items()}
+    assert errors[FROZEN] < 0.5 * errors[DIRECT]
+    assert errors["calibrated source"] < 0.5 * errors[DIRECT]
+    low, high = ranked[0].interval()
+    assert low < ranked[0].error < high
+
+
+def test_the_ensemble_is_ready_to_predict(result):
+    found, config = result
+    folder = write_result(found, config, {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}})
+    ensemble = load_ensemble([folder / "ensemble" / "1", folder / "ensemble" / "2"])
+    prediction = ensemble.predict(list(found.target.table.materials))
+    np.testing.assert_allclose(prediction.mean[:, 0], found.selection.predictions[ENSEMBLE], rtol=1e-4)
+    assert prediction.units == ("g/cm3",)
+    written = json.loads((folder / "result.json").read_text())
+    assert written["ranking"][0]["key"] == found.selection.ranked[0].key
+    assert len(written["nested"]["curse"]) == 2
+    text = (folder / "predict.yaml").read_text()
+    assert "atom_descriptors: true" in text
+    assert "TargetFineTuning" in text
+
+
+def test_scores_are_remembered(made, tmp_path):
+    library, target = made[0], target_of()
+    cache = ScoreCache(tmp_path)
+    first = rank(library, target, cache=cache)
+
+    class Unwilling:
+        def load(self, key):
+            raise AssertionError("a model was loaded although its score is known")
+
+    looked = [Unwilling(), entries_of(library.cards()), target, [target.train], QUICK, ScoreCache(tmp_path), Skipped()]
+    again = rank_models(*looked)
+    assert [score.key for score in again[0]] == [score.key for score in first[0]]
+    np.testing.assert_equal(again[0][0].errors, first[0][0].errors)
+    other = target_of(materials=CHAINS[:20])
+    with pytest.raises(AssertionError, match="loaded"):
+        rank_models(*looked[:2], other, [other.train], *looked[4:])
+
+
+def test_a_damaged_cache_is_made_again(made, tmp_path):
+    target = target_of()
+    wanted = rank(made[0], target, cache=ScoreCache(tmp_path))
+    for path in tmp_path.iterdir():
+        path.write_text("[{")
+    found = rank(made[0], target, cache=ScoreCache(tmp_path))
+    assert [score.error for score in found[0]] == [score.error for score in wanted[0]]
+
+
+def test_models_take_turns_in_one_network(made):
+    library, planted, noise = made
+    loader = QuickLoader(library)
+    for key in (*noise, *planted, noise[0]):
+        assert same(loader.load(key).network.state_dict(), library.load(key).network.state_dict())
+
+
+def test_problems_ranked_together_are_ranked_as_alone(made):
+    library, target = made[0], target_of()
+    problems = [target.train[:30], target.train[10:]]
+    together = rank(library, target, problems)
+    for rows, found in zip(problems, together, strict=True):
+        (alone,) = rank(library, target, [rows])
+        assert [(score.key, score.error) for score in alone] == [(score.key, score.error) for score in found]
+
+
+def test_only_training_rows_are_looked_at(made):
+    library, target = made[0], target_of()
+    rows = target.train[:30]
+    before = rank(library, target, [rows])[0]
+    values = {("density", "g/cm3"): [density(each) for each in CHAINS]}
+    other = target_of(columns=values)
+    other.table.values[30:] += 1000.0
+    assert [score.error for score in rank(library, other, [rows])[0]] == [score.error for score in before]
+
+
+def test_looks_get_closer_and_fewer():
+    looks = plan_looks(140_000, RankingSettings())
+    assert [look.last_only for look in looks] == [True, *[False] * (len(looks) - 1)]
+    assert [look.repeats for look in looks] == sorted(look.repeats for look in looks)
+    assert looks[0].repeats == 1
+    assert looks[-1].keep == 16
+    assert looks[-1].with_errors
+    assert len(plan_looks(10, RankingSettings())) == 1
+
+
+@pytest.mark.parametrize("change", [{"folds": 1}, {"keep": 1.0}, {"finalists": 0}])
+def test_settings_that_make_no_sense(change):
+    with pytest.raises(ValueError, match="must be"):
+        RankingSettings(**change)
+
+
+NUM_MODELS, NUM_MATERIALS = 200, 24
+
+
+@pytest.fixture(scope="module")
+def null_library():
+    """Random numbers for features: nothing transfers, and whoever wins has won by chance.
+
+    Gives what the ranking promised of its winner, what was found on the outer folds, and the error of a constant.
+    """
+    promised, found, constant = [], [], []
+    for draw in range(6):
+        rng = np.random.default_rng(draw)
+        target = target_of(
+            materials=CHAINS[:NUM_MATERIALS], columns={("density", "g/cm3"): rng.normal(size=NUM_MATERIALS).tolist()}
+        )
+        features = [Features([rng.normal(size=(NUM_MATERIALS, 6))], None) for _ in range(NUM_MODELS)]
+        for rows, tested in outer_problems(target, RankingSettings(seed=draw), 4):
+            look, settings = Look(2, last_only=False, keep=1), RankingSettings(seed=draw)
+            folds = folds_of(target, rows, settings, 2)
+            scores = [
+                score_model(str(number), each, target, rows, folds, settings, look)
+                for number, each in enumerate(features)
+            ]
+            winner = min(scores, key=lambda score: score.error)
+            table = features[int(winner.key)].layers[0]
+            weights, offset = fit_ridge(table[rows][None], target.values[rows][None])
+            promised.append(winner.error)
+            found.append(np.abs(table[tested] @ weights[0] + offset[0] - target.values[tested]).mean())
+            constant.append(np.abs(target.values[rows].mean() - target.values[tested]).mean())
+    return np.mean(promised), np.mean(found), np.mean(constant)
+
+
+def test_the_inner_score_of_the_winner_is_too_good(null_library):
+    promised, _, constant = null_library
+    assert promised < 0.85 * constant
+
+
+def test_the_outer_error_is_not(null_library):
+    _, found, constant = null_library
+    assert found > 0.95 * constant
+
+
+def test_it_is_said_plainly_when_no_source_helps():
+    target = target_of()
+    rng = np.random.default_rng(0)
+    direct = rng.uniform(1, 2, 40)
+
+    def say(shift):
+        errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), DIRECT: direct, "extra trees": direct + 5}
+        return sentence(NestedResult(errors, np.zeros(3), np.ones(3)), target)
+
+    assert "NO SOURCE BEATS DIRECT LEARNING: direct learning is better by 0.5" in say(0.5)
+    assert say(-0.5).startswith("shotgun transfer beats learning from the measurements alone")
+    assert "no source is shown to beat" in say(0.0)
+
+
+@pytest.mark.parametrize("way", [PREDICTION, "layer 0", "layer 1", "layer 2"])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_start_answers_as_the_ranked_way(made, way, log):
+    library, (planted,), _ = made
+    target = Target.of_data(TinyPolymers(materials=FEW), log)
+    source = library.load(planted)
+    table = features_of(source, target).ways(last_only=False)[way]
+    start = make_start(source, target, target.train, way)
+    if way == PREDICTION:
+        line = np.polynomial.Polynomial.fit(table[:, 0], target.values, 1)
+        wanted = line(table[:, 0])
+    else:
+        weights, offset = fit_ridge(table[None], target.values[None])
+        wanted = table @ weights[0] + offset[0]
+    np.testing.assert_allclose(predict(start, target), wanted, atol=2e-4)
+    assert start.network.properties[0].form == ("exponential" if log else "linear")
+
+
+def test_a_head_that_is_a_line():
+    torch.manual_seed(0)
+    head, weights = PropertyHead(5, ["linear"]), np.arange(5) - 2.0
+    set_line(head, weights, 0.5)
+    points = torch.randn(20, 5)
+    np.testing.assert_allclose(head(points)[:, 0].detach(), points.numpy() @ weights + 0.5, atol=1e-5)
+
+
+def test_a_model_that_has_seen_the_test_part_is_skipped(made, tmp_path):
+    library = ModelLibrary(tmp_path)
+    data = TinyPolymers(materials=FEW, test_fraction=0.3)
+    target = Target.of_data(data)
+    tested = [data.table.materials[row] for row in data.parts.test]
+    measured = set(data.table.identities)
+    clean = [each for each in SOURCE if repeat_unit_identity(each) not in measured]
+    columns = {("noise", "K"): [1.0 + len(each) for each in clean]}
+    unseen = add_model(library, columns, 1, 0, materials=clean)
+    clean.append(tested[0])
+    seen = add_model(library, {("noise", "K"): [1.0 + len(each) for each in clean]}, 1, 0, materials=clean)
+    skipped = Skipped()
+    left, counts = without_seen(library, library.cards(), target, "skip", skipped)
+    assert [card.key for card in left] == [unseen]
+    assert counts == {seen: 1}
+    assert skipped.reasons == {"trained on materials that the target tests": 1}
+    left, counts = without_seen(library, library.cards(), target, "warn", Skipped())
+    assert {card.key for card in left} == {seen, unseen}
+    assert counts == {seen: 1}
+
+
+def test_what_cannot_be_read_is_counted_with_the_reason(made):
+    """Formulas have no bonds, which the networks of polymers read; the composition can be read by Roost."""
+    from datamodules.table import MaterialTable
+
+    library = made[0]
+    frame = "formula,k\n" + "".join(f"{name},{1 + number % 7}\n" for number, name in enumerate(FORMULAS))
+    path = library.folder.parent / "formulas.csv"
+    path.write_text(frame)
+    target = Target.of_data(MaterialTable(str(path), "k", "W/(m K)", validation_fraction=0))
+    skipped = Skipped()
+    assert rank(library, target, skipped=skipped) == [[]]
+    ((reason, count),) = skipped.reasons.items()
+    assert count == 5
+    assert "this encoder reads `atom_codes`, which these materials do not have" in reason
+
+
+FORMULAS = ("NaCl", "KCl", "MgO", "CaO", "TiO2", "SiO2", "Al2O3", "Fe2O3", "ZnS", "GaAs", "InP", "BN")
+
+
+def test_compositions_bridge_the_disciplines(tmp_path):
+    """A model of the composition of polymers is asked about inorganic formulas, with the same answer as for its own."""
+    from datamodules.table import MaterialTable
+
+    library = ModelLibrary(tmp_path / "library")
+    roost = lambda: Roost(hidden_dim=8, num_layers=1, num_heads=1, mlp_dim=8)  # noqa: E731
+    for seed in (0, 1):
+        add_model(library, {("noise", "K"): [float(len(each)) for each in SOURCE]}, 1, seed, encoder=roost)
+    path = tmp_path / "formulas.csv"
+    path.write_text("formula,k\n" + "".join(f"{name},{1 + number % 7}\n" for number, name in enumerate(FORMULAS)))
+    target = Target.of_data(MaterialTable(str(path), "k", "W/(m K)", validation_fraction=0))
+    skipped = Skipped()
+    (ranked,) = rank(library, target, skipped=skipped)
+    assert len(ranked) == 2
+    assert not skipped.reasons
+    model = library.load(ranked[0].key)
+    start = make_start(model, target, target.train, ranked[0].way)
+    assert start.predict(["NaCl"]).units == ("W/(m K)",)
+    whole = library.load(ranked[0].key).network
+    ethylene = target_of(materials=["*CC*", *CHAINS[:8]], columns={("tg", "K"): [float(n) for n in range(9)]})
+    polymers = features_of(model, ethylene).layers[-1]
+    path.write_text("formula,k\n" + "".join(f"{name},1\n" for name in ("CH2", *FORMULAS)))
+    formulas = Target.of_data(MaterialTable(str(path), "k", "W/(m K)", validation_fraction=0))
+    inorganic = features_of(model, formulas).layers[-1]
+    row, place = ethylene.table.materials.index("*CC*"), list(formulas.table.materials).index("CH2")
+    np.testing.assert_allclose(polymers[row], inorganic[place], atol=1e-5)
+    assert whole.encoder.reads_composition_only
+
+
+def test_extrapolation_ranks_by_values_beyond_the_range(made):
+    library, target = made[0], target_of()
+    settings = RankingSettings(finalists=3, repeats=2, purpose="extrapolation")
+    (ranked,) = rank(library, target, settings=settings)
+    assert ranked[0].key == made[1][0]
+    tested = ~np.isnan(np.array(ranked[0].errors))
+    assert 0 < tested.sum() < len(tested)
+    middle = target.values[target.train][~tested]
+    outside = target.values[target.train][tested]
+    assert ((outside < middle.min()) | (outside > middle.max())).all()
+
+
+def test_extrapolation_leaves_out_whole_families_where_the_data_are_split_by_them():
+    target = Target.of_data(TinyPolymers(split_by="polymer_class", test_fraction=0.2))
+    settings = RankingSettings(purpose="extrapolation", folds=3)
+    families = np.array(target.families)
+    assert set(families[target.train]).isdisjoint(families[target.test])
+    (folds,) = folds_of(target, target.train, settings, 1)
+    problems = [(target.train[fold.train], target.train[fold.test]) for fold in folds]
+    for train, tested in problems + outer_problems(target, settings, 3):
+        assert set(families[train]).isdisjoint(families[tested])
+        assert len(tested)
+
+
+def test_errors_without_an_interval():
+    assert np.isnan(Score("a", "layer 0", 1.0, None).interval()).all()
+
+
+def test_a_library_that_is_empty(tmp_path):
+    config = ShotgunConfig(data=TinyPolymers(), library=str(tmp_path))
+    with pytest.raises(ValueError, match="holds no models; give the folder of a model library"):
+        run_shotgun(config)
+
+
+def test_members_are_models_of_the_target(result):
+    found, _ = result
+    for number, member in enumerate(found.selection.members):
+        assert member.finish in ("frozen", "fine-tuned")
+        assert member.model.card["source"]["key"] == member.score.key
+        assert member.model.network.properties[0].name == "density"
+        assert number < QUICK_TUNING.best

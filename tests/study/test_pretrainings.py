@@ -1,0 +1,167 @@
+"""`models build`: a study whose cells are pretrainings."""
+
+import json
+import re
+
+import pytest
+import torch
+import yaml
+
+from gnn_sim2real.cli import main
+from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_targets
+from gnn_sim2real.study.status import get_status
+
+
+def write_library(folder):
+    encoder = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 8, "num_layers": 2, "dropout": 0.1}}
+    smaller = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 4, "num_layers": 1}}
+    source = {
+        "class_path": "datamodules.PolymerTable",
+        "init_args": {"path": str(folder / "source.csv"), "property": "density", "column": "density", "unit": "g/cm3"},
+    }
+    target = {
+        "class_path": "datamodules.PolymerTable",
+        "init_args": source["init_args"] | {"path": str(folder / "target.csv"), "test_fraction": 0.2},
+    }
+    several = {"class_path": "several_properties.SeveralProperties", "init_args": {"properties": ["density"]}}
+    for name, data in (("one", source), ("several", several)):
+        stage = {
+            "trainer": {"accelerator": "cpu", "max_epochs": 2},
+            "model": {"class_path": "gnn_sim2real.tasks.SourcePretraining", "init_args": {"encoder": encoder}},
+            "data": data,
+        }
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(stage))
+    (folder / "held_out.yaml").write_text(yaml.safe_dump({"measured": target}))
+    library = {
+        "output": str(folder / "out"),
+        "models": str(folder / "models"),
+        "held_out": "held_out.yaml",
+        "launcher": "serial",
+        "sources": [
+            {"pretrain": "one.yaml", "architecture": [encoder, smaller], "source_size": [20, "all"], "seed": [0, 1]},
+            {"pretrain": "several.yaml", "property": ["density", "mass"]},
+        ],
+    }
+    (folder / "library.yaml").write_text(yaml.safe_dump(library))
+    return folder / "library.yaml"
+
+
+@pytest.fixture
+def config(study_files):
+    return write_library(study_files)
+
+
+@pytest.fixture
+def built(config, capsys):
+    assert main(["models", "build", "-c", str(config)]) == 0
+    assert "10 models trained, 0 were there, 0 failed" in capsys.readouterr().out
+    return config
+
+
+def test_what_is_built_and_what_is_held_out(built):
+    library = ModelLibrary(built.parent / "models")
+    assert library.verify(strict=True) == {}
+    cards = library.cards()
+    assert [card.properties for card in library.cards(source="SeveralProperties")] == [("density",), ("mass",)]
+    assert len({(card.source, card.properties, card.num_parameters, card.size, card.seed) for card in cards}) == 10
+    (target,) = read_targets(built.parent / "held_out.yaml")[1].values()
+    tested = target.tested_identities()
+    assert len(tested) > 5
+    for card in cards:
+        assert not library.identities(card.key) & tested
+        assert set(card.metrics[card.properties[0]]) >= {"mae", "rmse"}
+    sizes = {card.size for card in cards if card.source != "SeveralProperties"}
+    assert len(sizes) == 2
+    assert 20 in sizes
+
+
+def test_the_same_command_goes_on(built, capsys):
+    library = ModelLibrary(built.parent / "models")
+    before = set(library.keys())
+    assert main(["models", "build", "-c", str(built)]) == 0
+    assert "0 models trained, 10 were there, 0 failed" in capsys.readouterr().out
+    gone = sorted(before)[0]
+    for path in sorted((library.folder / gone).iterdir()):
+        path.unlink()
+    (library.folder / gone).rmdir()
+    assert main(["models", "build", "-c", str(built)]) == 0
+    assert "1 models trained, 9 were there, 0 failed" in capsys.readouterr().out
+    assert len(library.keys()) == 10
+    status = get_status(read_library([str(built)], [])[0])
+    assert (status.done, status.failed, status.waiting, status.seconds_left) == (10, 0, 0, 0.0)
+    assert main(["study", "status", str(built.parent / "out")]) == 0
+    assert "10 of 10 cells done" in capsys.readouterr().out
+
+
+def test_the_kept_configuration_makes_the_same_model_again(built, tmp_path, capsys, monkeypatch):
+    """By hand, with `fit`, which ends in the library as well; the held-out materials leave the source again."""
+    monkeypatch.chdir(tmp_path)
+    library = ModelLibrary(built.parent / "models")
+    card = max(library.cards(source="PolymerTable"), key=lambda card: (card.seed, card.size))
+    config = library.folder / card.key / "config.yaml"
+    assert main(["fit", "-c", str(config), "--library", str(tmp_path / "by_hand")]) == 0
+    assert "added to the library" in capsys.readouterr().out
+    again = ModelLibrary(tmp_path / "by_hand")
+    (key,) = again.keys()
+    assert again.identities(key) == library.identities(card.key)
+    for name, tensor in again.load(key).network.state_dict().items():
+        torch.testing.assert_close(tensor, library.load(card.key).network.state_dict()[name], rtol=0, atol=0)
+    own, first = again.content(key), library.content(card.key)
+    for entry in ("data", "metrics", "license", "featurizer"):
+        assert own[entry] == first[entry]
+    assert main(["fit", "-c", str(config), "--library", "null"]) == 0
+    assert len(again.keys()) == 1
+
+
+def test_parts_and_trials(config, capsys):
+    assert main(["models", "build", "-c", str(config), "--shard", "1/2"]) == 0
+    first = capsys.readouterr().out
+    assert main(["models", "build", "-c", str(config), "--dry-run"]) == 0
+    planned = capsys.readouterr().out
+    assert "5 models trained" in first
+    assert "10 cells (10 pretraining)" in planned
+    assert "5 cells are there" in planned
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"sources": []}, "has no `sources`"),
+        ({"held_out": "nowhere.yaml"}, "there is no file .*nowhere.yaml; `held_out` takes a YAML"),
+        ({"sources": [{"pretrain": "nowhere.yaml"}]}, "there is no configuration .*nowhere.yaml"),
+        ({"sources": [{"pretrain": "several.yaml", "property": ["colour"]}]}, "has no \\['colour'\\]"),
+        ({"sources": [{"pretrain": "one.yaml", "source_size": [5000]}]}, "cannot have the cell of PolymerTable"),
+        ({"workers": 0}, "`workers` must be at least 1"),
+    ],
+)
+def test_mistakes_are_said(config, change, sentence, capsys):
+    content = yaml.safe_load(config.read_text()) | change
+    config.write_text(yaml.safe_dump(content))
+    assert main(["models", "build", "-c", str(config)]) == 2
+    assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_a_pretraining_that_fails_stops_no_other(config, capsys):
+    content = yaml.safe_load(config.read_text())
+    content["sources"][0] = {"pretrain": "diverges.yaml"}
+    stage = yaml.safe_load((config.parent / "one.yaml").read_text())
+    rate = {"class_path": "torch.optim.SGD", "init_args": {"lr": 1e30}}
+    stage["model"]["init_args"]["optimizer"] = rate
+    (config.parent / "diverges.yaml").write_text(yaml.safe_dump(stage))
+    config.write_text(yaml.safe_dump(content))
+    assert main(["models", "build", "-c", str(config)]) == 1
+    said = capsys.readouterr().out
+    assert "2 models trained, 0 were there, 1 failed" in said
+    (failure,) = (config.parent / "out" / "failures").glob("*.json")
+    assert "pretraining (PolymerTable, " in json.loads(failure.read_text())["what"]
+
+
+def test_the_key_of_a_pretraining_follows_what_is_held_out(config):
+    study = read_library([str(config)], [])[0]
+    first = LibraryResolver(study)
+    keys = {first.job(point).key for point in first.points()}
+    assert len(keys) == 10
+    study.held_out = ""
+    other = LibraryResolver(study)
+    assert not keys & {other.job(point).key for point in other.points()}
