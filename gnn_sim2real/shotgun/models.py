@@ -9,7 +9,7 @@ import torch
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import Card, ModelLibrary, TrainedModel
-from gnn_sim2real.library.model import WEIGHTS_FILE
+from gnn_sim2real.library.content import WEIGHTS_FILE
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.ranking import Entry
 from gnn_sim2real.shotgun.target import Target
