@@ -100,3 +100,25 @@ def test_the_coverage_told_is_the_one_measured():
     )
     least = min(result["least_by_quantity"].values())
     assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least" in told
+
+
+def compare(capsys, *names):
+    files = [str(ROOT / f"benchmarks/results/{name}.json") for name in names]
+    assert main(["law", "compare", *files, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def mae_at(name, size, growth="random"):
+    rows = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())["rows"]
+    (row,) = [row for row in rows if (row["source_size"], row.get("growth", "random")) == (size, growth)]
+    return row["mae"]["mean"]
+
+
+def test_the_two_sources_told_are_those_measured(capsys):
+    names = ("liquid_density_from_density", "liquid_density_from_cohesive_energy")
+    gains = compare(capsys, *names)["gains_of_doubling"].values()
+    told = " ".join(TEXT.split())
+    first, second = (f"{gain['value']:.3g} [{gain['interval'][0]:.3g}, {gain['interval'][1]:.3g}]" for gain in gains)
+    assert f"of the densities gains {first} g/cm³, that of the cohesive energies {second} g/cm³" in told
+    maes = [f"{mae_at(name, 2000):.4f} g/cm³" for name in names]
+    assert f"test MAE is {maes[0]}, on as many simulated cohesive energies {maes[1]}" in told
