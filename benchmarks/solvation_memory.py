@@ -1,7 +1,7 @@
 """Memory of a study of solvation: 270,933 computed pairs, read, cleaned, trained on and described for the baselines.
 
 The study is the shipped one with one seed, no source and the largest, few and all measurements, and few steps. Of every
-process, twice a second, the anonymous memory is taken: what it holds for itself, without the files that all share.
+process, every two seconds, the anonymous memory is taken: what it holds for itself, without the files that all share.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def measure_study(folder: Path, steps: int) -> dict[str, int]:
         while process.poll() is None:
             for name, pids in (("study", [process.pid]), ("worker", _descendants(process.pid))):
                 peaks[name] = max([peaks[name], *map(_anonymous, pids)])
-            time.sleep(0.5)
+            time.sleep(2.0)  # a look at all pages of a process is work for the kernel
     if process.returncode:
         raise SystemExit(f"the study ended with {process.returncode}")
     return peaks
