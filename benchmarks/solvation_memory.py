@@ -48,10 +48,12 @@ def measure_study(folder: Path, steps: int) -> dict[str, int]:
     few = folder / "few.yaml"
     few.write_text(yaml.safe_dump({"trainer": {"max_steps": steps}}))
     study = yaml.safe_load(_STUDY.read_text())
-    for axes in (study["axes"], *study.get("more_axes", [])):
-        for name in ("source_size", "target_size"):
-            axes[name] = [axes[name][0], axes[name][-1]]
+    models, trees = study["axes"], study["more_axes"][0]
+    for axes in (models, trees):
+        axes["source_size"] = [axes["source_size"][0], axes["source_size"][-1]]
         axes["seed"] = [0]
+    models["target_size"] = [models["target_size"][0], models["target_size"][-1]]
+    trees["target_size"] = trees["target_size"][:1]  # their features are those of all pairs, whatever the size
     study |= {name: str(_STUDY.parent / study[name]) for name in ("pretrain", "finetune", "scratch")}
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study | {"output": str(folder / "out"), "overlays": [str(few)]}))
