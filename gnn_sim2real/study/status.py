@@ -64,7 +64,7 @@ def get_status(study: JobsConfig) -> Status:
     failed = ~done & (plan["key"].isin(failures) | plan["model"].isin(failures))
     claims = Claims(study.claims).running()
     if study.models:
-        needed = set(plan["model"].dropna())
+        needed = set(plan["key" if study.pretrains_only else "model"].dropna())
         claims += [claim for claim in Claims(study.model_claims).running() if claim.key in needed]
     in_work = plan["key"].isin({claim.key for claim in claims})
     models = set(plan["model"].dropna().unique())
@@ -149,7 +149,7 @@ def _seconds_left(
     if not times:
         return None
     missing = Counter({str(policy): int(count) for policy, count in left["policy"].value_counts().items()})
-    missing["pretraining"] = len(set(left["model"].dropna().unique()) - models_there)
+    missing["pretraining"] += len(set(left["model"].dropna().unique()) - models_there)
     usual = fmean(value for values in times.values() for value in values)
     return sum(count * (fmean(times[kind]) if times[kind] else usual) for kind, count in missing.items())
 

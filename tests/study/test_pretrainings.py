@@ -120,6 +120,9 @@ def test_parts_and_trials(config, capsys):
     assert main(["models", "build", "-c", str(config), "--dry-run"]) == 0
     planned = capsys.readouterr().out
     assert "5 models trained" in first
+    status = get_status(read_library([str(config)], [])[0])
+    assert (status.done, status.waiting) == (5, 5)
+    assert status.seconds_left > 0
     assert "10 cells (10 pretraining)" in planned
     assert "5 cells are there" in planned
 
