@@ -122,3 +122,15 @@ def test_the_two_sources_told_are_those_measured(capsys):
     assert f"of the densities gains {first} g/cm³, that of the cohesive energies {second} g/cm³" in told
     maes = [f"{mae_at(name, 2000):.4f} g/cm³" for name in names]
     assert f"test MAE is {maes[0]}, on as many simulated cohesive energies {maes[1]}" in told
+
+
+def test_the_growths_told_are_those_measured(capsys):
+    name, told = "liquid_density_growth", " ".join(TEXT.split())
+    first = {growth: f"{mae_at(name, 100, growth):.4f}" for growth in ("cheapest", "random", "diversity", "family")}
+    words = "{cheapest} g/cm³ from the cheapest, {random} at random, {diversity} by diversity and {family} family after"
+    assert words.format(**first) in told
+    last = sorted(f"{mae_at(name, 2000, growth):.4f}" for growth in first)
+    assert f"with 2,000 all four lie between {last[0]} and {last[-1]}" in told
+    pairs = compare(capsys, name)["pairs"]
+    (pair,) = [each for each in pairs if "diversity" in each["first"] and "grown" not in each["second"]]
+    assert f"diversity ahead of random in {100 * pair['chances'][0]:.0f} % of the draws" in told
