@@ -14,7 +14,7 @@ from gnn_sim2real.study.report import largest_record
 
 
 def publish(config: StudyConfig, path: Path) -> None:
-    """Write summary, every cell and the figure: PATH.json and PATH.png.
+    """Write summary, every cell and the figure, once there is a curve: PATH.json and PATH.png.
 
     Args:
         config: The study.
@@ -32,7 +32,8 @@ def publish(config: StudyConfig, path: Path) -> None:
     results = Results(tabulate_records(records), config.metric)
     data = dict(largest_record(config, results.table).data)
     write_json(path.with_suffix(".json"), content | {"data": data} | summarize(results))
-    draw_figure(results, path.with_suffix(".png"), config.title)
+    if results.curves:
+        draw_figure(results, path.with_suffix(".png"), config.title)
 
 
 def read_published(path: Path) -> list[Record]:
