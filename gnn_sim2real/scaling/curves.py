@@ -61,13 +61,16 @@ class Estimate:
     num_repeats: int
 
 
+_GROWTHS = {"diversity": "by diversity", "family": "family by family", "cheapest": "from the cheapest"}
+
+
 def say_growth(growth: str) -> str:
     """What a name of a model ends in where its source did not grow at random.
 
     Args:
         growth: How it grew.
     """
-    return f", grown by {growth}" if growth != "random" else ""
+    return f", grown {_GROWTHS.get(growth, growth)}" if growth != "random" else ""
 
 
 def curve_of(record: Record) -> CurveLabel:
