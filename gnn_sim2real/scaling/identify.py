@@ -57,13 +57,20 @@ def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[I
     first, last = fit.predict(sizes[:, [0, -1]])[0]
     low, high = min(each.low for each in intervals), max(each.high for each in intervals)
     if low <= 1e-6 * last:
+        which = _say_which(intervals[0].low <= 1e-6 * last)
         return [
-            "C is not identified: its interval reaches 0, and a pure power law (C = 0, "
+            f"C is not identified: its interval {which}reaches 0, and a pure power law (C = 0, "
             f"alpha = {pure_rate:.3g}) describes the errors as well."
         ]
     if high - low > first - last:
-        return ["C is not identified: its interval is wider than the whole fall of the error over these sizes."]
+        which = _say_which(intervals[0].high - intervals[0].low > first - last)
+        return [f"C is not identified: its interval {which}is wider than the whole fall of the error over these sizes."]
     return []
+
+
+def _say_which(is_quoted: bool) -> str:
+    """Which interval a doubt is about, where it is not the quoted one, that of the draws."""
+    return "" if is_quoted else "by profile likelihood "
 
 
 def chance_of_misfit(means: Means, rows: Floats, fit: Fits, drawn: Fits, sizes: Floats) -> float:

@@ -5,6 +5,8 @@ from scipy.stats import t
 from gnn_sim2real.scaling import fit_scaling_law
 from gnn_sim2real.scaling.bootstrap import robust_means
 from gnn_sim2real.scaling.forms import POWER
+from gnn_sim2real.scaling.identify import doubts_of_gap
+from gnn_sim2real.scaling.law import Interval
 from gnn_sim2real.scaling.profile import profile_rate
 
 SIZES = np.geomspace(100, 10_000, 8)
@@ -54,3 +56,13 @@ def test_exact_errors_leave_no_width():
     law = fit(np.tile(0.8 * SIZES**-0.35 + 0.05, (3, 1)))
     assert law.decay_rate_profile == pytest.approx((0.35, 0.35), rel=1e-4)
     assert law.transfer_gap_profile == pytest.approx((0.05, 0.05), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "which"), [(0.0, "its interval reaches 0"), (0.02, "its interval by profile likelihood")]
+)
+def test_a_doubt_says_which_interval_it_is_about(drawn, which):
+    law = fit_scaling_law([50, 100, 200, 400, 800, 1600], [0.31, 0.26, 0.22, 0.19, 0.17, 0.155])
+    intervals = (Interval(drawn, 0.1), Interval(0.0, 0.11))
+    (doubt,) = doubts_of_gap(np.array([[50.0, 1600.0]]), law.fit, 0.3, intervals)
+    assert which in doubt
