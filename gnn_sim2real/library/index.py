@@ -1,15 +1,13 @@
 """All cards of a library in one parquet file, made of the models' own files and never needed to read them."""
 
-import gc
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.files import no_garbage_collection, write_atomically
 from gnn_sim2real.library.card import Card
 
 INDEX_FORMAT = b"1"
@@ -70,7 +68,7 @@ def to_cards(table: Any) -> list[Card]:
     Args:
         table: From `read_index`.
     """
-    with _no_collection():
+    with no_garbage_collection():
         return list(map(Card._make, zip(*(_values(table[name], name) for name in table.column_names), strict=True)))
 
 
@@ -94,15 +92,3 @@ def _values(column: Any, name: str) -> Any:
         return [shared[number] for number in column.indices.to_numpy().tolist()]
     values = column.to_pylist()
     return orjson.loads(f"[{','.join(values)}]") if name == "metrics" else values
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Spares the garbage collector from walking through a growing list again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

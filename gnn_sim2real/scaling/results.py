@@ -1,10 +1,8 @@
 """The results of a study as a table, one row a trained model: what curves and laws are made of."""
 
-import gc
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.progress import track
 from gnn_sim2real.scaling.records import Cell, Record, read_content, record_paths
@@ -37,7 +36,7 @@ def read_results(folder: Path) -> pd.DataFrame:
         ValueError: If one of them cannot be read.
     """
     columns = _Columns()
-    with _no_collection():
+    with no_garbage_collection():
         for path in track(sorted(record_paths(folder)), "Reading records"):
             read_content(path, columns.add)
     return columns.table()
@@ -94,15 +93,3 @@ class _Columns:
         found |= {name: np.asarray(each) for name, each in (self.whole_numbers | self.numbers).items()}
         frame = pd.DataFrame(found).sort_values([*_GRID, "key"], ignore_index=True)
         return frame.drop(columns=[name for name in _NUMBERS if frame[name].isna().all()])
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Spares the garbage collector from walking again and again through a growing list: a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -19,6 +19,7 @@ from rich.console import Console
 from gnn_sim2real.files import write_json
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.logs import quiet_lightning
+from gnn_sim2real.options import take_option
 from gnn_sim2real.progress import track
 from gnn_sim2real.scaling.records import provenance
 from gnn_sim2real.shotgun.config import find_cards, open_library
@@ -87,8 +88,8 @@ def study_command(words: list[str], console: Console) -> int:
     """
     from gnn_sim2real.shotgun.study_report import read_records, say_study, summarize
 
-    publish, words = _take(words, "--publish")
-    only, words = _take(words, "--only")
+    publish, words = take_option(words, "--publish")
+    only, words = take_option(words, "--only")
     config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
     quiet_lightning()
     run_study(config, only.split(",") if only else None)
@@ -99,17 +100,6 @@ def study_command(words: list[str], console: Console) -> int:
     if publish:
         write_json(Path(publish), summarize(records))
     return 0
-
-
-def _take(words: Sequence[str], name: str) -> tuple[str, list[str]]:
-    """Value of an option that is not one of the YAML, and the other words."""
-    words = list(words)
-    if name not in words:
-        return "", words
-    place = words.index(name)
-    if place + 1 >= len(words):
-        raise ValueError(f"`{name}` needs a value")
-    return words[place + 1], words[:place] + words[place + 2 :]
 
 
 def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> None:

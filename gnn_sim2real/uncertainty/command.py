@@ -18,6 +18,7 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_json
 from gnn_sim2real.lightning_cli import Sim2RealCLI
 from gnn_sim2real.loader import make_loader
+from gnn_sim2real.options import take_option
 from gnn_sim2real.tasks.prediction import heading, write_predictions
 from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
@@ -51,7 +52,7 @@ def predict_command(words: list[str]) -> int:
         words: What follows `gnn-sim2real predict`: models, then options.
     """
     paths, words = _take_models(words)
-    calibration, words = _take_option(words, "--calibration")
+    calibration, words = take_option(words, "--calibration")
     data, config = _read_data(words)
     ensemble = _load(paths, data)
     if calibration is None:
@@ -80,7 +81,7 @@ def calibrate_command(words: list[str]) -> int:
         console.print(_HELP, markup=False, highlight=False)
         return 0
     paths, words = _take_models(words)
-    output, words = _take_option(words, "--output")
+    output, words = take_option(words, "--output")
     folder = Path(output or "calibration")
     data, _ = _read_data(words)
     content = calibrate(_load(paths, data), data, folder)
@@ -197,21 +198,6 @@ def _take_models(words: list[str]) -> tuple[list[str], list[str]]:
             "`gnn-sim2real predict --ckpt_path MODEL`"
         )
     return words[:first], words[first:]
-
-
-def _take_option(words: list[str], name: str) -> tuple[str | None, list[str]]:
-    """Value of an option that is not one of the configuration, and the other words."""
-    value, rest = None, []
-    words = list(words)
-    while words:
-        word, equals, given = words.pop(0).partition("=")
-        if word != name:
-            rest.append(f"{word}{equals}{given}")
-        elif equals or words:
-            value = given if equals else words.pop(0)
-        else:
-            raise ValueError(f"`{name}` needs a value")
-    return value, rest
 
 
 def _read_data(words: list[str]) -> tuple[PropertyDataModule, Namespace]:
