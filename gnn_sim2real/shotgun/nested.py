@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnn_sim2real.shotgun.finetune import Member, TuningSettings, make_members, predict, references
+from gnn_sim2real.shotgun.finetune import TuningSettings, predict
 from gnn_sim2real.shotgun.folds import random_folds, tail_folds
+from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members, make_candidates, references
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
 
 ENSEMBLE, BEST, FROZEN = "shotgun ensemble", "best single source", "first of the ranking, frozen"
-DIRECT = "direct learning"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +28,13 @@ class Selection:
 
     Attributes:
         members: Of the ensemble, best first.
+        candidates: What the members were chosen from, direct learning last.
         ranked: Scores, best first.
-        predictions: (num_materials,) of all materials of the target by method, on the scale of the errors.
+        predictions: (num_tested,) of the tested rows by method, on the scale of the errors.
     """
 
     members: list[Member]
+    candidates: list[Member]
     ranked: Sequence[Score]
     predictions: Mapping[str, Floats]
 
@@ -41,41 +43,48 @@ class Selection:
         """Error of the winner in the ranking that it won."""
         return self.ranked[0].error
 
+    def errors(self, target: Target, tested: Rows) -> dict[str, Floats]:
+        """Absolute errors of the tested rows by method."""
+        return {name: np.abs(each - target.values[tested]) for name, each in self.predictions.items()}
+
 
 def select(
     models: Models,
     ranked: Sequence[Score],
     target: Target,
     rows: Rows,
+    tested: Rows,
     ranking: RankingSettings,
     tuning: TuningSettings,
 ) -> Selection:
-    """Fine-tune the best ranked models, and compute what stands beside them.
+    """Fine-tune the best ranked models, choose the ensemble, and compute what stands beside it.
 
     Args:
         models: The library.
         ranked: Scores of a ranking on these rows, best first.
         target: The target.
         rows: Rows that may be learned from.
+        tested: Rows that are predicted.
         ranking: See `RankingSettings`.
         tuning: See `TuningSettings`.
 
     Raises:
-        ValueError: If fewer than two models are there for an ensemble.
+        ValueError: If fewer than two models can be asked.
     """
-    members = make_members(models, ranked, target, rows, ranking, tuning)
-    if len(members) < 2:
-        raise ValueError(
-            f"only {len(members)} models of the library can be asked about this target; an ensemble needs two"
-        )
-    each = np.stack([member.predict(target) for member in members])
-    # The ensemble answers in physical units; so does its mean.
-    mean = target.scale((10**each if target.log else each).mean(axis=0))
+    sources, direct = make_candidates(models, ranked, target, rows, ranking, tuning)
+    members = choose_members([*sources, direct]) if tuning.inner_folds else sources
+    each = np.stack([predict(member.model, target, tested) for member in members])
     winner = ranked[0]
     frozen = make_start(models.load(winner.key), target, rows, winner.way)
-    predictions = {ENSEMBLE: mean, BEST: each[0], FROZEN: predict(frozen, target)}
-    predictions |= references(models, ranked, members[0], target, rows, tuning)
-    return Selection(members, ranked, predictions)
+    predictions = {
+        # The ensemble answers in physical units; so does its mean.
+        ENSEMBLE: target.scale((10**each if target.log else each).mean(axis=0)),
+        BEST: predict(sources[0].model, target, tested),
+        FROZEN: predict(frozen, target, tested),
+        DIRECT: predict(direct.model, target, tested),
+    }
+    predictions |= references(models, ranked, target, rows, tested, tuning.seed)
+    return Selection(members, [*sources, direct], ranked, predictions)
 
 
 def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> list[tuple[Rows, Rows]]:
@@ -120,23 +129,11 @@ def gather(selections: Sequence[Selection], problems: Sequence[tuple[Rows, Rows]
         problems: Training and test rows of each.
         target: The target.
     """
-    methods = [name for name in selections[0].predictions if all(name in each.predictions for each in selections)]
-    tested = [test for _, test in problems]
-    errors = {
-        name: np.concatenate(
-            [
-                np.abs(each.predictions[name] - target.values)[test]
-                for each, test in zip(selections, tested, strict=True)
-            ]
-        )
-        for name in methods
-    }
+    found = [each.errors(target, test) for each, (_, test) in zip(selections, problems, strict=True)]
+    errors = {name: [each[name] for each in found] for name in found[0] if all(name in each for each in found)}
     promised = np.array([each.winner_error for each in selections])
-    kept = [
-        float(np.abs(each.predictions[FROZEN] - target.values)[test].mean())
-        for each, test in zip(selections, tested, strict=True)
-    ]
-    return NestedResult(errors, np.array(kept) - promised, promised)
+    kept = np.array([float(each.mean()) for each in errors[FROZEN]])
+    return NestedResult({name: np.concatenate(each) for name, each in errors.items()}, kept - promised, promised)
 
 
 def interval_of_mean(values: Floats, level: float = 0.9) -> tuple[float, float, float]:

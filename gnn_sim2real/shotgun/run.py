@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from gnn_sim2real.files import write_atomically, write_json
@@ -80,15 +79,11 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
         raise ValueError(f"{len(whole)} models of {library.folder} can be asked about this target ({reasons})")
     settings = (config.ranking, config.tuning)
     selections = [
-        select(models, ranked, target, train, *settings)
-        for ranked, (train, _) in track(list(zip(outer, problems, strict=True)), "Nested cross-validation")
+        select(models, ranked, target, train, test, *settings)
+        for ranked, (train, test) in track(list(zip(outer, problems, strict=True)), "Nested cross-validation")
     ]
-    selection = select(models, whole, target, target.train, *settings)
-    tested = {
-        name: np.abs(prediction - target.values)[target.test]
-        for name, prediction in selection.predictions.items()
-        if len(target.test)
-    }
+    selection = select(models, whole, target, target.train, target.test, *settings)
+    tested = selection.errors(target, target.test) if len(target.test) else {}
     by_key = {card.key: card for card in cards}
     nested = gather(selections, problems, target) if problems else None
     return ShotgunResult(target, by_key, dict(skipped.reasons), seen, selection, nested, tested)
@@ -118,10 +113,8 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
         "skipped": dict(result.skipped),
         "seen": dict(sorted(result.seen.items())),
         "ranking": ranking_rows(result),
-        "members": [
-            {"key": each.score.key, "way": each.score.way, "finish": each.finish, "inner_error": each.inner_error}
-            for each in result.selection.members
-        ],
+        "members": [each.describe() for each in result.selection.members],
+        "candidates": [each.describe() for each in result.selection.candidates],
         "tested": {name: float(each.mean()) for name, each in result.tested.items()},
     }
     if result.nested is not None:

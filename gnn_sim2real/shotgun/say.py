@@ -5,7 +5,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.shotgun.nested import DIRECT, ENSEMBLE, NestedResult, interval_of_mean, verdict
+from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, interval_of_mean, verdict
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit
@@ -55,14 +56,20 @@ def _say_ranking(result: ShotgunResult, console: Console) -> None:
 
 
 def _say_members(result: ShotgunResult, console: Console) -> None:
-    _say(console, "the ensemble:")
-    for member in result.selection.members:
-        card = result.cards[member.score.key]
-        _say(
-            console,
-            f"  {member.score.key[:8]} {card.architecture}, {member.score.way}, {member.finish}: "
-            f"error {member.inner_error:.4g} within the training part",
-        )
+    members = result.selection.members
+    _say(console, "the ensemble:" if len(members) > 1 else "one model alone, since the others are too far behind:")
+    for member in members:
+        what = DIRECT
+        if member.source is not None:
+            key = member.source.key
+            what = f"{key[:8]} {result.cards[key].architecture}, {member.source.way}, {member.finish}"
+        _say(console, f"  {what}: error {member.inner_error:.4g} within the training part")
+    behind = [each for each in result.selection.candidates if each not in members]
+    for each in behind:
+        if each.source is None and not np.isnan(each.inner_error):
+            _say(console, f"  not in it: {DIRECT}, at {each.inner_error:.4g}")
+    if others := [each.inner_error for each in behind if each.source is not None]:
+        _say(console, f"  not in it: {len(others)} of the library, the best of them at {min(others):.4g}")
 
 
 def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:

@@ -137,11 +137,9 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     frozen = frozen_errors(models, ranked, target, problems)
     tuning = replace(config.tuning, scratch=own.scratch)
     for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Studying {own.name}"):
-        selection = select(models, scores, target, draw.rows, config.ranking, replace(tuning, seed=draw.number))
-        found = {
-            name: float(np.abs(prediction - target.values)[target.test].mean())
-            for name, prediction in selection.predictions.items()
-        }
+        settings = (config.ranking, replace(tuning, seed=draw.number))
+        selection = select(models, scores, target, draw.rows, target.test, *settings)
+        found = {name: float(each.mean()) for name, each in selection.errors(target, target.test).items()}
         found |= {ORACLE: float(errors.min()), WORST: float(errors.max()), MEDIAN: float(np.median(errors))}
         record = {
             "target": own.name,
@@ -153,10 +151,8 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "skipped": dict(skipped.reasons),
             "errors": found,
             "promised": selection.winner_error,
-            "members": [
-                {"key": each.score.key, "way": each.score.way, "finish": each.finish, "inner_error": each.inner_error}
-                for each in selection.members
-            ],
+            "members": [each.describe() for each in selection.members],
+            "candidates": [each.describe() for each in selection.candidates],
             "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
             "provenance": provenance(0.0),
         }

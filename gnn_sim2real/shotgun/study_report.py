@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.shotgun.nested import BEST, DIRECT, ENSEMBLE, interval_of_mean
+from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, interval_of_mean
 
 RIVALS = (DIRECT, "extra trees", "calibrated source")
 """What the ensemble and the best single source are compared with."""

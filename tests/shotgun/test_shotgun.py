@@ -1,6 +1,7 @@
 """The planted source wins, noise loses, and the error of the winner is honest only in the outer folds."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
 from gnn_sim2real.featurize.identity import repeat_unit_identity
-from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.library import ModelLibrary, load_model
 from gnn_sim2real.nn import PropertyHead, Roost
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
+from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import DIRECT, ENSEMBLE, FROZEN, NestedResult, outer_problems
+from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
 from gnn_sim2real.shotgun.ranking import Look, RankingSettings, folds_of, plan_looks, rank_models, score_model
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
@@ -23,7 +25,6 @@ from gnn_sim2real.shotgun.say import sentence
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.start import make_start, set_line
 from gnn_sim2real.shotgun.target import Target
-from gnn_sim2real.uncertainty.ensemble import load_ensemble
 
 QUICK = RankingSettings(finalists=3, repeats=2)
 QUICK_TUNING = TuningSettings(best=2, inner_folds=2, epochs=2, scratch_epochs=2)
@@ -76,11 +77,18 @@ def test_the_planted_source_wins_and_noise_loses(result, made):
 def test_the_ensemble_is_ready_to_predict(result):
     found, config = result
     folder = write_result(found, config, {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}})
-    ensemble = load_ensemble([folder / "ensemble" / "1", folder / "ensemble" / "2"])
-    prediction = ensemble.predict(list(found.target.table.materials))
-    np.testing.assert_allclose(prediction.mean[:, 0], found.selection.predictions[ENSEMBLE], rtol=1e-4)
-    assert prediction.units == ("g/cm3",)
+    members = found.selection.members
+    folders = [folder / "ensemble" / str(number + 1) for number in range(len(members))]
+    assert sorted((folder / "ensemble").iterdir()) == folders
+    target = found.target
+    for path, member in zip(folders, members, strict=True):
+        prediction = load_model(path).predict(list(target.table.materials))
+        wanted = predict(member.model, target, np.arange(len(target.table.materials)))
+        np.testing.assert_allclose(prediction.values[:, 0], wanted, rtol=1e-4)
+        assert prediction.units == ("g/cm3",)
     written = json.loads((folder / "result.json").read_text())
+    assert len(written["members"]) == len(members)
+    assert len(written["candidates"]) == QUICK_TUNING.best + 1
     assert written["ranking"][0]["key"] == found.selection.ranked[0].key
     assert len(written["nested"]["curse"]) == 2
     text = (folder / "predict.yaml").read_text()
@@ -227,7 +235,7 @@ def test_a_start_answers_as_the_ranked_way(made, way, log):
     else:
         weights, offset = fit_ridge(table[None], target.values[None])
         wanted = table @ weights[0] + offset[0]
-    np.testing.assert_allclose(predict(start, target), wanted, atol=2e-4)
+    np.testing.assert_allclose(predict(start, target, np.arange(len(wanted))), wanted, atol=2e-4)
     assert start.network.properties[0].form == ("exponential" if log else "linear")
 
 
@@ -344,8 +352,43 @@ def test_a_library_that_is_empty(tmp_path):
 
 def test_members_are_models_of_the_target(result):
     found, _ = result
-    for number, member in enumerate(found.selection.members):
+    *sources, direct = found.selection.candidates
+    assert len(sources) == QUICK_TUNING.best
+    for member in sources:
         assert member.finish in ("frozen", "fine-tuned")
-        assert member.model.card["source"]["key"] == member.score.key
+        assert member.model.card["source"]["key"] == member.source.key
+    assert direct.source is None
+    assert direct.model.card["finish"] == "learned directly"
+    for member in found.selection.candidates:
         assert member.model.network.properties[0].name == "density"
-        assert number < QUICK_TUNING.best
+        assert len(member.inner_errors) == len(found.target.train)
+    # The planted source is far ahead of noise and of direct learning: nobody may spoil its mean.
+    assert [each.source.key for each in found.selection.members] == [found.selection.ranked[0].key]
+
+
+def candidate(errors, key="a"):
+    return Member(None if key is None else Score(key, "layer 1", 1.0, None), "frozen", np.array(errors), None)
+
+
+def test_members_are_those_within_a_standard_error_of_the_best():
+    """The best has the mean error 2 with the standard error 0.5."""
+    best, near, far = (candidate([1.5, 2.5], "a"), candidate([2.4, 2.4], "b"), candidate([2.6, 2.6], "c"))
+    assert choose_members([far, near, best]) == [best, near]
+    direct = candidate([0.1, 0.3], None)
+    assert choose_members([far, near, best, direct]) == [direct]
+
+
+def test_where_the_library_is_noise_direct_learning_makes_the_ensemble(made):
+    """Density depends on the chain; models of noise cannot compete, and the ensemble must not lose by them."""
+    library, _, noise = made
+    target = target_of(materials=CHAINS)
+    entries = [entry for entry in entries_of(library.cards()) if entry.key in noise]
+    models, tested = QuickLoader(library), target.train[40:]
+    problems = [target.train[:40]]
+    (ranked,) = rank_models(models, entries, target, problems, QUICK, ScoreCache(None), Skipped())
+    tuning = replace(QUICK_TUNING, scratch_epochs=60, scratch_rate=3e-3)
+    found = select(models, ranked, target, problems[0], tested, QUICK, tuning)
+    assert found.members[0].source is None
+    errors = {name: each.mean() for name, each in found.errors(target, tested).items()}
+    assert errors[ENSEMBLE] < 1.1 * errors[DIRECT]
+    assert errors[ENSEMBLE] < errors[BEST]

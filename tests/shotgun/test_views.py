@@ -128,9 +128,11 @@ def test_an_answer_by_the_temperature_is_laid_on_a_line():
     features = features_of(source, target)
     start = make_start(source, target, target.train, PREDICTION)
     line = np.polynomial.Polynomial.fit(features.source, target.values, 1)
-    np.testing.assert_allclose(predict(start, target), line(features.source), atol=1e-4)
+    np.testing.assert_allclose(
+        predict(start, target, np.arange(len(features.source))), line(features.source), atol=1e-4
+    )
     ridge = make_start(source, target, target.train, "layer 0")
-    assert np.isfinite(predict(ridge, target)).all()
+    assert np.isfinite(predict(ridge, target, target.train)).all()
     assert features.layers[0].shape[1] == ridge.network.head.mlp[0].in_features
 
 

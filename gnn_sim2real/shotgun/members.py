@@ -1,0 +1,219 @@
+"""Candidates for the ensemble, which of them make it, and the references that stand beside them.
+
+Direct learning is a candidate like any other: where no source helps, the ensemble is direct learning.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from gnn_sim2real.baselines import extra_trees
+from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.shotgun.features import PREDICTION
+from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, learn_directly, predict
+from gnn_sim2real.shotgun.folds import Fold, random_folds, tail_folds
+from gnn_sim2real.shotgun.ranking import Models, RankingSettings
+from gnn_sim2real.shotgun.scores import Score
+from gnn_sim2real.shotgun.start import make_start
+from gnn_sim2real.shotgun.target import Floats, Rows, Target
+
+Finish = Literal["frozen", "fine-tuned", "learned directly"]
+"""A start is kept as it is, or all its weights are trained further; or there is no source model at all."""
+
+DIRECT = "direct learning"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A model of the target.
+
+    Attributes:
+        source: Score of the source model in the ranking; None of direct learning.
+        finish: What became of it.
+        inner_errors: (num_tested,) absolute errors in the inner folds, of the finish that was chosen; empty without.
+        model: The model.
+    """
+
+    source: Score | None
+    finish: Finish
+    inner_errors: Floats
+    model: TrainedModel
+
+    @property
+    def inner_error(self) -> float:
+        """Mean absolute error in the inner folds; without them that of the source in the ranking, NaN without any."""
+        if len(self.inner_errors):
+            return float(self.inner_errors.mean())
+        return float("nan") if self.source is None else self.source.error
+
+    def describe(self) -> dict[str, Any]:
+        """What it is, in plain types."""
+        error = None if np.isnan(self.inner_error) else self.inner_error
+        described = {"finish": self.finish, "inner_error": error}
+        return described if self.source is None else {"key": self.source.key, "way": self.source.way, **described}
+
+
+def make_candidates(
+    models: Models,
+    ranked: Sequence[Score],
+    target: Target,
+    rows: Rows,
+    ranking: RankingSettings,
+    tuning: TuningSettings,
+) -> tuple[list[Member], Member]:
+    """Make models of the target of the best ranked models, and one of the measurements alone.
+
+    Args:
+        models: The library.
+        ranked: Scores, best first.
+        target: The target.
+        rows: Rows that may be learned from.
+        ranking: Its purpose is that of the inner folds too.
+        tuning: See `TuningSettings`.
+
+    Returns:
+        Those of the library by inner error, best first, and direct learning. All read the same graphs: those of the
+        best ranked model.
+    """
+    folds = inner_folds(target, rows, ranking, tuning)
+    made: list[Member] = []
+    featurizer: dict[str, Any] | None = None
+    for score in ranked:
+        source = models.load(score.key)
+        described = target.view(source.featurizer).featurizer.describe()
+        if featurizer is not None and described != featurizer:
+            logger.info(
+                "%s reads other graphs than the best model, and cannot be in one ensemble with it", score.key[:8]
+            )
+            continue
+        featurizer = described
+        made.append(_of_source(source, score, target, rows, folds, tuning))
+        if len(made) == tuning.best:
+            break
+    if len(made) < 2:
+        raise ValueError(
+            f"only {len(made)} models of the library can be asked about this target; shotgun transfer needs two"
+        )
+    made.sort(key=_order)
+    return made, _without_source(made[0].model, target, rows, folds, tuning)
+
+
+def choose_members(candidates: Sequence[Member]) -> list[Member]:
+    """The candidates whose error is not above the best one's by more than its standard error, best first.
+
+    The one-standard-error rule: L. Breiman, J. Friedman, R. Olshen, C. Stone, Classification and Regression Trees,
+    Wadsworth (1984), section 3.4.3. What is much worse than the best would only spoil the mean; what is about as good
+    makes it better.
+
+    Args:
+        candidates: All with errors in the same inner folds.
+    """
+    ordered = sorted(candidates, key=_order)
+    best = ordered[0].inner_errors
+    limit = float(best.mean() + best.std(ddof=1) / len(best) ** 0.5)
+    return [member for member in ordered if member.inner_error <= limit]
+
+
+def inner_folds(target: Target, rows: Rows, ranking: RankingSettings, tuning: TuningSettings) -> list[Fold]:
+    """Folds within the training rows, as positions in them.
+
+    Args:
+        target: The target.
+        rows: Training rows.
+        ranking: Its purpose counts.
+        tuning: The number of folds.
+    """
+    if not tuning.inner_folds:
+        return []
+    extrapolates = ranking.purpose == "extrapolation"
+    names = target.families if extrapolates and target.families is not None else target.groups
+    some = [names[row] for row in rows.tolist()]
+    if extrapolates and target.families is None:
+        return tail_folds(some, target.values[rows], target.tail, ranking.seed)
+    return random_folds(some, tuning.inner_folds, [ranking.seed, 999])
+
+
+def _of_source(
+    source: TrainedModel, score: Score, target: Target, rows: Rows, folds: Sequence[Fold], tuning: TuningSettings
+) -> Member:
+    def start(trained: Rows) -> TrainedModel:
+        return make_start(source, target, trained, score.way)
+
+    def tuned(trained: Rows) -> TrainedModel:
+        return fine_tune(start(trained), target, trained, tuning)
+
+    finishes: dict[Finish, Callable[[Rows], TrainedModel]] = {"frozen": start, "fine-tuned": tuned}
+    errors = {finish: _inner_errors(make, target, rows, folds) for finish, make in finishes.items()}
+    finish: Finish = min(errors, key=lambda name: float(errors[name].mean())) if folds else "fine-tuned"
+    card = {"source": {"key": score.key}, "way": score.way}
+    return Member(score, finish, errors[finish], _with_card(finishes[finish](rows), target, rows, finish, card))
+
+
+def _without_source(
+    like: TrainedModel, target: Target, rows: Rows, folds: Sequence[Fold], tuning: TuningSettings
+) -> Member:
+    encoder = tuning.scratch or _whole(like.network.encoder.describe())
+
+    def learn(trained: Rows) -> TrainedModel:
+        return learn_directly(encoder, like, target, trained, tuning)
+
+    errors = _inner_errors(learn, target, rows, folds)
+    return Member(None, "learned directly", errors, _with_card(learn(rows), target, rows, "learned directly", {}))
+
+
+def _inner_errors(make: Callable[[Rows], TrainedModel], target: Target, rows: Rows, folds: Sequence[Fold]) -> Floats:
+    """Absolute error of each tested material of the folds, one fold after the other."""
+    found = [np.empty(0)]
+    for fold in folds:
+        tested = rows[fold.test]
+        found.append(np.abs(predict(make(rows[fold.train]), target, tested) - target.values[tested]))
+    return np.concatenate(found)
+
+
+def _with_card(made: TrainedModel, target: Target, rows: Rows, finish: Finish, card: dict[str, Any]) -> TrainedModel:
+    card = {**card, "finish": finish, "target_size": len(rows)}
+    card |= {"architecture": type(made.network.encoder).__name__, "property": target.spec.name}
+    return replace(made, card=card)
+
+
+def _order(member: Member) -> tuple[float, str]:
+    return member.inner_error, "" if member.source is None else member.source.key
+
+
+def _whole(described: dict[str, Any]) -> dict[str, Any]:
+    """The description of the whole encoder of one that was cut."""
+    inner = described["init_args"].get("encoder")
+    return inner if described["class_path"].endswith(".UpToLayer") and inner else described
+
+
+def references(
+    models: Models, ranked: Sequence[Score], target: Target, rows: Rows, tested: Rows, seed: int
+) -> dict[str, Floats]:
+    """Predictions by what needs no network of ours, or no training of one.
+
+    Args:
+        models: The library.
+        ranked: Scores, best first.
+        target: The target.
+        rows: Rows that may be learned from.
+        tested: Rows that are predicted.
+        seed: Of the trees.
+
+    Returns:
+        Of `extra trees`, and where a model predicts the same property of the best `calibrated source`.
+    """
+    if not len(tested):
+        return {}
+    features = target.descriptors
+    found = {"extra trees": extra_trees(features[rows], target.values[rows], features[tested], seed=seed)}
+    same = [score for score in ranked if score.prediction_error is not None]
+    if same:
+        calibrated = min(same, key=lambda score: (score.prediction_error, score.key))
+        start = make_start(models.load(calibrated.key), target, rows, PREDICTION)
+        found["calibrated source"] = predict(start, target, tested)
+    return found
