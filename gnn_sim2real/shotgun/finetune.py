@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
+from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
@@ -41,7 +42,7 @@ class TuningSettings:
     epochs: int = 20
     learning_rate: float = 3e-4
     encoder_rate: float = 0.1
-    scratch: dict[str, Any] | None = None
+    scratch: EncoderSettings | None = None
     scratch_epochs: int = 50
     scratch_rate: float = 1e-3
     seed: int = 0

@@ -20,6 +20,7 @@ from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
 
 ENSEMBLE, BEST, FROZEN = "shotgun ensemble", "best single source", "first of the ranking, frozen"
+ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen"
 
 
 @dataclass(frozen=True, eq=False)

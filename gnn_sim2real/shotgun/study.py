@@ -26,7 +26,7 @@ from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import select
+from gnn_sim2real.shotgun.nested import MEDIAN, ORACLE, WORST, select
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
@@ -34,8 +34,6 @@ from gnn_sim2real.shotgun.target import Floats, Rows, Target
 from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_many_targets
 
 logger = logging.getLogger(__name__)
-
-ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen"
 
 
 @dataclass

@@ -11,7 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.shotgun.members import DIRECT
-from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, interval_of_mean
+from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST, interval_of_mean
+
+METHODS = (ENSEMBLE, BEST, DIRECT, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
+"""In the order of the tables."""
 
 RIVALS = (DIRECT, "extra trees", "calibrated source")
 """What the ensemble and the best single source are compared with."""
@@ -57,17 +60,15 @@ def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         console: Where to.
     """
     summary = summarize(records)
-    names = list(dict.fromkeys(name for cell in summary["cells"] for name in cell["errors"]))
-    title = "mean absolute error on the fixed test part, mean over draws"
-    table = Table(title=title, box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("target", "m", "draws", *names):
-        table.add_column(name, justify="left" if name == "target" else "right")
-    for cell in summary["cells"]:
-        shown = [f"{cell['errors'][name][0]:.4g}" if name in cell["errors"] else "" for name in names]
-        table.add_row(
-            *map(escape, (f"{cell['target']} [{cell['unit']}]", str(cell["size"]), str(cell["draws"]), *shown))
+    for target in dict.fromkeys(cell["target"] for cell in summary["cells"]):
+        cells = [cell for cell in summary["cells"] if cell["target"] == target]
+        title = (
+            f"{target}: mean absolute error [{cells[0]['unit']}] on {cells[0]['num_test']} test materials, mean and "
+            f"90 % interval over {min(cell['draws'] for cell in cells)} draws; {cells[0]['num_models']} models asked"
         )
-    console.print(table)
+        console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+        console.print(_table(cells))
+        console.print()
     for size, methods in summary["wins_losses_ties"].items():
         for method, rivals in methods.items():
             said = ", ".join(
@@ -84,6 +85,24 @@ def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
     )
 
 
+def _table(cells: Sequence[Mapping[str, Any]]) -> Table:
+    """Errors of one target: a row for each method, a column for each number of measurements."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("method")
+    for cell in cells:
+        table.add_column(f"m = {cell['size']}", justify="right")
+    for name in (name for name in METHODS if any(name in cell["errors"] for cell in cells)):
+        table.add_row(name, *(escape(_say_error(cell["errors"].get(name))) for cell in cells))
+    return table
+
+
+def _say_error(error: Sequence[float | None] | None) -> str:
+    if error is None:
+        return ""
+    mean, low, high = error
+    return f"{mean:.3g}" if low is None or high is None else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+
+
 def _by_cell(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, int], list[Mapping[str, Any]]]]:
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for record in records:
@@ -92,7 +111,7 @@ def _by_cell(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, 
 
 
 def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    methods = [name for name in records[0]["errors"] if all(name in each["errors"] for each in records)]
+    methods = [name for name in METHODS if all(name in each["errors"] for each in records)]
     errors = {name: np.array([each["errors"][name] for each in records]) for name in methods}
     compared = {
         method: {rival: _plain(interval_of_mean(errors[method] - errors[rival])) for rival in RIVALS if rival in errors}
@@ -108,7 +127,7 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
         "num_models": records[0]["num_models"],
         "errors": {name: _plain(interval_of_mean(each)) for name, each in errors.items()},
         "less_than": compared,
-        "winners_curse": _plain(interval_of_mean(errors["first of the ranking, frozen"] - promised)),
+        "winners_curse": _plain(interval_of_mean(errors[FROZEN] - promised)),
     }
 
 

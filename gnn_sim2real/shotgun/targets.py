@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
+from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
 from gnn_sim2real.splits import Parts
@@ -28,7 +29,7 @@ class TargetConfig:
     name: str
     data: PropertyDataModule
     log: bool = False
-    scratch: dict[str, Any] | None = None
+    scratch: EncoderSettings | None = None
 
 
 def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:

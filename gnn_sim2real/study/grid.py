@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Literal
 
 from gnn_sim2real.baselines import BaselineName
+from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.growth import GrowBy
 from gnn_sim2real.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
 
@@ -37,7 +38,7 @@ class Axes:
     seed: list[int] = field(default_factory=lambda: [0])
     split: list[int] = field(default_factory=lambda: [0])
     policy: list[Policy | BaselineName] = field(default_factory=lambda: ["none"])
-    architecture: list[dict[str, Any]] = field(default_factory=list)
+    architecture: list[EncoderSettings] = field(default_factory=list)
     growth: list[GrowBy] = field(default_factory=lambda: ["random"])
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Point:
         source_name: Both in words.
     """
 
-    architecture: dict[str, Any] | None
+    architecture: EncoderSettings | None
     source_size: int | Literal["all"]
     target_size: int | Literal["all"]
     seed: int
@@ -107,10 +108,10 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
     Raises:
         ValueError: If a policy needs a pretrained model and there is none.
     """
-    found: dict[tuple[Any, ...], list[Point]] = {}
+    found: dict[tuple[object, ...], list[Point]] = {}
     for axes in grids:
         _require_sources(axes)
-        architectures: list[dict[str, Any] | None] = [*axes.architecture] or [None]
+        architectures: list[EncoderSettings | None] = [*axes.architecture] or [None]
         groups = [axes.split] if shared_by_splits else [[split] for split in axes.split]
         for seed, splits, architecture, growth, source_size in product(
             axes.seed, groups, architectures, axes.growth, sorted(axes.source_size, key=_order)
@@ -137,7 +138,7 @@ def _require_sources(axes: Axes) -> None:
 
 def _points(
     axes: Axes,
-    architecture: dict[str, Any] | None,
+    architecture: EncoderSettings | None,
     source_size: int | Literal["all"],
     seed: int,
     split: int,

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
+from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.scaling.callback import pretraining_key, training_content
@@ -45,7 +46,7 @@ class Source:
 
     pretrain: str
     property: list[str] = field(default_factory=list)
-    architecture: list[dict[str, Any]] = field(default_factory=list)
+    architecture: list[EncoderSettings] = field(default_factory=list)
     source_size: list[int | Literal["all"]] = field(default_factory=lambda: ["all"])
     seed: list[int] = field(default_factory=lambda: [0])
 
@@ -221,7 +222,7 @@ class LibraryResolver(JobResolver):
         return f"{data} {name}, " if name else f"{data}, "
 
 
-def _architectures(source: Source) -> list[dict[str, Any] | None]:
+def _architectures(source: Source) -> list[EncoderSettings | None]:
     return [*source.architecture] or [None]
 
 

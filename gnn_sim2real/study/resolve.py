@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
@@ -176,6 +177,6 @@ class Resolver(JobResolver):
         )
 
 
-def spelled(architecture: dict[str, Any] | None) -> str:
+def spelled(architecture: EncoderSettings | None) -> str:
     """An architecture as one text."""
     return "" if architecture is None else json.dumps(architecture, sort_keys=True)

@@ -168,3 +168,18 @@ def test_the_key_of_a_pretraining_follows_what_is_held_out(config):
     study.held_out = ""
     other = LibraryResolver(study)
     assert not keys & {other.job(point).key for point in other.points()}
+
+
+@pytest.mark.parametrize(("name", "number"), [("polymer", 138), ("molecule", 36), ("mixture", 36), ("crystal", 112)])
+def test_the_shipped_libraries_name_their_encoders_in_plain_values(name, number):
+    """A pair names the encoder around which it is made: that must stay a description, and not become a network."""
+    config, _ = read_library([f"configs/library/{name}.yaml"], [])
+    points = [
+        (source.pretrain, prop, json.dumps(architecture), size, seed)
+        for source in config.sources
+        for prop in source.property or [""]
+        for architecture in source.architecture or [None]
+        for size in source.source_size
+        for seed in source.seed
+    ]
+    assert len(set(points)) == len(points) == number
