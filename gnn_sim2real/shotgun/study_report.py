@@ -62,9 +62,10 @@ def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
     summary = summarize(records)
     for target in dict.fromkeys(cell["target"] for cell in summary["cells"]):
         cells = [cell for cell in summary["cells"] if cell["target"] == target]
+        first, draws = cells[0], min(cell["draws"] for cell in cells)
         title = (
-            f"{target}: mean absolute error [{cells[0]['unit']}] on {cells[0]['num_test']} test materials, mean and "
-            f"90 % interval over {min(cell['draws'] for cell in cells)} draws; {cells[0]['num_models']} models asked"
+            f"{target}: mean absolute error{_bracket(first['unit'])} on {first['num_test']} test materials, mean and "
+            f"90 % interval over {draws} draws; {first['num_models']} models asked"
         )
         console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(_table(cells))
@@ -83,6 +84,10 @@ def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _bracket(unit: str) -> str:
+    return f" [{unit}]" if unit else ""
 
 
 def _table(cells: Sequence[Mapping[str, Any]]) -> Table:
