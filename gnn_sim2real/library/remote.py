@@ -1,7 +1,8 @@
 """Libraries elsewhere: any folder that fsspec reaches, such as another disk, S3, or a repository of Hugging Face."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -59,8 +60,9 @@ class RemoteLibrary:
             missing = {name: file for name, file in files.items() if sizes.get(name) != file.stat().st_size}
             for name, file in missing.items():
                 target = f"{self._root}/{name}"
-                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
-                self._system.put_file(str(file), target)
+                with self._reached():
+                    self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                    self._system.put_file(str(file), target)
                 sizes[name] = file.stat().st_size
             sent += [key] if missing else []
         return sent
@@ -110,16 +112,33 @@ class RemoteLibrary:
         if not 0 <= sizes.get(name, -1) <= MAX_FILE_SIZE:
             raise ValueError(f"{self.url} lacks {name}, or it is far too large: {sizes.get(name)} bytes")
         target.parent.mkdir(exist_ok=True)
-        self._system.get_file(f"{self._root}/{name}", str(target))
+        with self._reached():
+            self._system.get_file(f"{self._root}/{name}", str(target))
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Say in a sentence what a file system could not do: each has exceptions of its own, a broken network as well.
+
+        Raises:
+            FileNotFoundError: If something is not there.
+            ValueError: If anything else is wrong.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{self.url} could not be read or written ({error}); what was copied stays, the same command goes on"
+            ) from error
 
     def _sizes(self) -> dict[str, Any]:
         """Size of each file there, by its path below the folder; asked for once."""
         self._system.invalidate_cache()
         try:
-            found = self._system.find(self._root, detail=True)
+            with self._reached():
+                found = self._system.find(self._root, detail=True)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise ValueError(f"{self.url} cannot be read ({error})") from error
         root = self._root.lstrip("/")
         return {name.lstrip("/")[len(root) :].lstrip("/"): entry["size"] for name, entry in found.items()}

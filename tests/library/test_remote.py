@@ -78,7 +78,7 @@ def test_an_interrupted_sending_goes_on(library, url, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(remote._system, "put_file", break_off)
-        with pytest.raises(ConnectionError):
+        with pytest.raises(ValueError, match="cable"):
             remote.push(library, library.keys())
     half = remote.pull(ModelLibrary(tmp_path / "half"))
     assert len(half) == 1  # what is whole there can be fetched
@@ -152,3 +152,20 @@ def test_a_file_that_is_far_too_large_is_not_fetched(library, tmp_path, monkeypa
     with pytest.raises(ValueError, match="is far too large"):
         remote.pull(ModelLibrary(tmp_path / "other"))
     assert not [name for name in fetched if name.endswith("weights.safetensors")]
+
+
+@pytest.mark.parametrize("name", ["find", "put_file", "get_file"])
+def test_a_broken_network_is_said_in_a_sentence(library, tmp_path, monkeypatch, name):
+    """File systems of a network raise exceptions of their own, such as botocore's EndpointConnectionError."""
+
+    class EndpointConnectionError(Exception):
+        pass
+
+    def fail(*args, **settings):
+        raise EndpointConnectionError("could not connect to the endpoint")
+
+    remote = RemoteLibrary(f"{tmp_path}/remote")
+    remote.push(library, library.keys()[:1])
+    monkeypatch.setattr(remote._system, name, fail)
+    with pytest.raises(ValueError, match=r"could not be read or written \(could not connect to the endpoint\)"):
+        remote.pull(ModelLibrary(tmp_path / "other")) if name == "get_file" else remote.push(library, library.keys())
