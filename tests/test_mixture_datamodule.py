@@ -16,6 +16,7 @@ from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.nn import Pair
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 from gnn_sim2real.tasks.prediction import PredictionWriter
+from gnn_sim2real.uncertainty.ensemble import Ensemble
 
 SOLUTES = [f"{'C' * length}{end}" for length in range(1, 8) for end in ("O", "N")]
 SOLVENTS = ["O", "CC#N", "CCCCCC", "c1ccccc1"]
@@ -214,3 +215,28 @@ def test_a_pair_is_pretrained_stored_fine_tuned_and_predicted(tmp_path):
     assert [reason is None for reason in reasons] == [True, False, False, True]
     assert "above 0 K" in reasons[1]
     assert trainer.callback_metrics["train/loss"].isfinite()
+
+
+def test_an_ensemble_of_pairs_says_a_and_b(tmp_path):
+    """Mean and spread of A and B are those over the models, and the mean of the property is that of A + B / T."""
+    source = TinyPairs()
+    models = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        encoder = Pair(gine(), hidden_dim=8)
+        _, module = fit(
+            lambda encoder=encoder: SourcePretraining(encoder, forms={"energy": "inverse_temperature"}),
+            source,
+            epochs=1,
+        )
+        models.append(TrainedModel(module.network.eval(), source.featurizer, {}))
+    made = [Mixture(("CCO", "O"), None, {"temperature": 300.0}), Mixture(("CCN", "O"), None, {"temperature": 350.0})]
+    found = Ensemble(tuple(models)).predict(made)
+    assert found.names == ("energy", "energy A", "energy B")
+    assert found.units == ("eV", "eV", "eV K")
+    value, a, b = found.mean.T
+    np.testing.assert_allclose(value, a + b / np.array([300.0, 350.0]), rtol=1e-4)
+    each = np.stack([model.predict(made).values[:, 0] for model in models])
+    np.testing.assert_allclose(found.mean[:, 0], each.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(found.std[:, 0], each.std(axis=0, ddof=1), rtol=1e-4)
+    assert (found.std > 0).all()

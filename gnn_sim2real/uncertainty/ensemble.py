@@ -14,8 +14,8 @@ from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.loader import MaterialSet, make_loader
+from gnn_sim2real.mixture_store import store_of
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.store import GraphStore
 from gnn_sim2real.uncertainty.calibration import Recalibration
 
 
@@ -24,10 +24,11 @@ class UncertainPrediction:
     """Predicted properties with their uncertainty.
 
     Attributes:
-        mean: (num_materials, num_properties), physical units; mean over the models.
+        mean: (num_materials, num_columns), physical units; mean over the models. Behind the properties stand A and B of
+            those with the form `inverse_temperature`.
         std: The same shape and units; standard deviation over the models, or what a recalibration makes of it.
-        names: Name of each property.
-        units: Unit of each property.
+        names: Name of each column.
+        units: Unit of each column.
     """
 
     mean: NDArray[np.float64]
@@ -91,7 +92,7 @@ class Ensemble:
         Raises:
             ValueError: If a spelling cannot be read; the sentence says which.
         """
-        store = GraphStore.from_graphs([self.featurizer.featurize(material) for material in materials])
+        store = store_of(materials, self.featurizer)
         return self.predict_batches(make_loader(MaterialSet(store, torch.arange(len(store)), None), batch_size))
 
     def predict_batches(self, batches: Iterable[GraphBatch]) -> UncertainPrediction:
@@ -105,14 +106,14 @@ class Ensemble:
             for batch in batches:
                 for own, model in zip(members, self.models, strict=True):
                     device = next(model.network.parameters()).device
-                    own.append(model.network.predict(batch.to(device)).cpu().double())
+                    own.append(model.network.predict_with_terms(batch.to(device)).cpu().double())
         values = torch.stack([torch.cat(own) for own in members]).numpy()
-        names = tuple(spec.name for spec in self.properties)
+        columns = _columns(self.models[0])
         std = values.std(axis=0, ddof=1)
-        for column, name in enumerate(names):
+        for column, (name, _) in enumerate(columns):
             if name in self.recalibrations:
                 std[:, column] = self.recalibrations[name].apply(std[:, column])
-        units = tuple(spec.unit for spec in self.properties)
+        names, units = zip(*columns, strict=True)
         return UncertainPrediction(values.mean(axis=0), std, names, units)
 
 
@@ -141,4 +142,9 @@ def _require_alike(first: TrainedModel, other: TrainedModel, number: int) -> Non
 
 
 def _spelled(model: TrainedModel) -> list[str]:
-    return [f"{spec.name} [{spec.unit}]" if spec.unit else spec.name for spec in model.network.properties]
+    return [f"{name} [{unit}]" if unit else name for name, unit in _columns(model)]
+
+
+def _columns(model: TrainedModel) -> list[tuple[str, str]]:
+    """Name and unit of each property, and of each term of one that depends on the temperature."""
+    return [*((spec.name, spec.unit) for spec in model.network.properties), *model.network.terms]
