@@ -1,9 +1,10 @@
-"""Errors over a whole set at once; a mean of batch means would weigh the last, smaller batch wrongly."""
+"""Errors over a whole set at once, since a mean of batch means would weigh the last, smaller batch wrongly."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 METRICS = ("mae", "rmse", "r2", "mae_nonzero")
 
@@ -45,3 +46,20 @@ def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str
     if spread > 0:
         metrics["r2"] = 1 - float(np.square(error).sum()) / spread
     return metrics
+
+
+def interval_of_mean(values: NDArray[np.float64], level: float = 0.9) -> tuple[float, float, float]:
+    """Mean and its interval by Student's t.
+
+    Args:
+        values: Independent, or about so.
+        level: Of the interval.
+
+    Returns:
+        Mean, lower and upper end; NaN ends for a single value.
+    """
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    return mean, mean - half, mean + half

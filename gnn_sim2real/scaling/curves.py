@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.records import Record
@@ -189,9 +189,8 @@ def estimate(values: pd.Series[float]) -> Estimate:
     mean = fmean(values)
     of_splits = values.groupby(level="split")
     units = of_splits.mean() if of_splits.ngroups > 1 else values
-    if len(units) < 2:
-        return Estimate(mean, float("nan"), float("nan"), len(values))
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(units) - 1) * np.std(units, ddof=1) / np.sqrt(len(units)))
+    _, low, high = interval_of_mean(np.asarray(units, np.float64), CONFIDENCE)
+    half = (high - low) / 2
     return Estimate(mean, mean - half, mean + half, len(values))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
 from gnn_sim2real.shotgun.folds import random_folds, tail_folds
 from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members, make_candidates, references
@@ -135,25 +136,6 @@ def gather(selections: Sequence[Selection], problems: Sequence[tuple[Rows, Rows]
     promised = np.array([each.winner_error for each in selections])
     kept = np.array([float(each.mean()) for each in errors[FROZEN]])
     return NestedResult({name: np.concatenate(each) for name, each in errors.items()}, kept - promised, promised)
-
-
-def interval_of_mean(values: Floats, level: float = 0.9) -> tuple[float, float, float]:
-    """Mean and its interval by Student's t.
-
-    Args:
-        values: Independent, or about so.
-        level: Of the interval.
-
-    Returns:
-        Mean, lower and upper end; NaN ends for a single value.
-    """
-    from scipy.stats import t
-
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
-    return mean, mean - half, mean + half
 
 
 def verdict(result: NestedResult, method: str = ENSEMBLE, against: str = DIRECT) -> tuple[float, float, float]:

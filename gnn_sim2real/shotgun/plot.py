@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.shotgun.nested import interval_of_mean
+from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.say import unit_of
 

@@ -5,8 +5,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.members import DIRECT
-from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, interval_of_mean, verdict
+from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, verdict
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.members import DIRECT
-from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST, interval_of_mean
+from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST
 
 METHODS = (ENSEMBLE, BEST, DIRECT, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
 """In the order of the tables."""
