@@ -1,6 +1,6 @@
 """Figures of shotgun transfer: the ranking with intervals, and the heat map of sources and targets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +98,62 @@ def draw_matrix(
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return rows, columns
+
+
+_COLORS = ("#aa3333", "#3366aa", "#228833", "#ccaa33")
+
+
+def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best: str, path: Path) -> Path:
+    """Draw the error of each method against the number of measurements, a panel for each target.
+
+    Args:
+        cells: From `study_report.summarize`.
+        methods: Which are drawn, at most four.
+        best: The method that nobody could have chosen, as a dotted line.
+        path: The PNG.
+    """
+    from matplotlib.figure import Figure
+
+    targets = list(dict.fromkeys(cell["target"] for cell in cells))
+    num_rows = -(-len(targets) // 3)
+    figure = Figure(figsize=(11.0, 0.8 + 2.7 * num_rows), layout="constrained", dpi=150)
+    panels = figure.subplots(num_rows, 3, squeeze=False).ravel()
+    for axes, target in zip(panels, targets, strict=False):
+        own = sorted((cell for cell in cells if cell["target"] == target), key=lambda cell: cell["size"])
+        sizes = [cell["size"] for cell in own]
+        for number, (name, color) in enumerate(zip(methods, _COLORS, strict=False)):
+            shown = [(cell["size"], *cell["errors"][name]) for cell in own if name in cell["errors"]]
+            if not shown:
+                continue
+            size, mean, low, high = np.array(shown, float).T
+            moved = size * 1.03 ** (number - 1.5)  # so that no interval hides another
+            axes.errorbar(
+                moved,
+                mean,
+                yerr=(mean - low, high - mean),
+                marker="o",
+                markersize=3,
+                capsize=2,
+                color=color,
+                label=name,
+            )
+        axes.plot(sizes, [cell["errors"][best][0] for cell in own], ":", color="#555555", label=best)
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
+        axes.set_ylim(bottom=0)
+        unit = f" [{own[0]['unit']}]" if own[0]["unit"] else ""
+        axes.set_title(f"{target}{unit}", fontsize=9)
+        axes.tick_params(labelsize=8)
+    for axes in panels[len(targets) :]:
+        axes.axis("off")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=8)
+    figure.supxlabel("measurements", fontsize=9)
+    figure.supylabel("mean absolute error on the fixed test part, 90 % intervals over draws", fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
 
 
 def _draw_tree(axes: Any, table: NDArray[np.float64], side: Literal["left", "top"]) -> list[int]:

@@ -26,7 +26,7 @@ from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import MEDIAN, ORACLE, WORST, select
+from gnn_sim2real.shotgun.nested import ENSEMBLE, MEDIAN, ORACLE, WORST, select
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
@@ -87,7 +87,8 @@ def study_command(words: list[str], console: Console) -> int:
         words: What follows `gnn-sim2real shotgun study`.
         console: Where results are said.
     """
-    from gnn_sim2real.shotgun.study_report import read_records, say_study, summarize
+    from gnn_sim2real.shotgun.plot import draw_study
+    from gnn_sim2real.shotgun.study_report import RIVALS, read_records, say_study, summarize
 
     publish, words = take_option(words, "--publish")
     only, words = take_option(words, "--only")
@@ -98,8 +99,11 @@ def study_command(words: list[str], console: Console) -> int:
     if not records:
         raise ValueError(f"{config.records} holds no records: no target has as many measurements as asked for")
     say_study(records, console)
+    summary, figure = summarize(records), Path(publish or Path(config.output) / "study.json").with_suffix(".png")
+    draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
+    console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
     if publish:
-        write_json(Path(publish), summarize(records))
+        write_json(Path(publish), summary)
     return 0
 
 

@@ -75,6 +75,7 @@ def test_a_study_goes_on_where_it_stopped(folder, capsys):
     assert len(after) == 4
     assert before.items() <= after.items()
     assert "m = 8, shotgun ensemble against: direct learning" in capsys.readouterr().out
+    assert (folder / "published.png").stat().st_size > 10_000
     published = json.loads((folder / "published.json").read_text())
     assert published == json.loads(json.dumps(summarize(read_records(records))))
     for cell in published["cells"]:
