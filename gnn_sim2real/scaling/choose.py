@@ -20,7 +20,6 @@ SPARE_SIZES = 2
 
 _HELD_OUT = 8  # one in so many sizes, and at least one
 _TIE = 0.9  # a form with more parameters has to be better by this factor
-_LEAST_FITTED = 4  # sizes of a forecast
 _RIVAL = 2.0  # a form whose forecast was worse by more than this factor is no rival
 
 
@@ -74,40 +73,24 @@ def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
     return forms[chosen], _trials(forms, errors, chosen, num_fitted, num_held_out)
 
 
-def forecast_drift(form: Form, table: Table) -> float:
-    """Return by how much forecasts of the next size missed, beyond what chance explains, over the way to it.
-
-    Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
-    misses by the noise of the means alone, and this is zero; where the curve turns, it is the part of a forecast's
-    error that no draw of repeats contains.
-
-    Args:
-        form: The form.
-        table: Errors of one variable.
-
-    Returns:
-        Root mean square of the excess of log(forecast / mean error), a unit of log source size.
-    """
-    sizes, squares = table.sizes[0], []
-    for number in range(max(form.num_parameters + 1, _LEAST_FITTED), len(sizes)):
-        known, next_one = np.arange(len(sizes)) < number, np.arange(len(sizes)) == number
-        missed, noise = _forecast(form, table, known, next_one)
-        excess = max(float(missed[0] ** 2) - noise**2, 0.0)
-        squares.append(excess / np.log(sizes[number] / sizes[number - 1]) ** 2)
-    return float(np.sqrt(np.mean(squares))) if squares else 0.0
-
-
 def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:
     """Root mean square of the log of (forecast / mean error) at the held-out points, at least their standard error.
 
     A forecast that is closer than the held-out means are known is as good as perfect.
     """
-    missed, noise = _forecast(form, table, ~held_out, held_out)
+    missed, noise = forecast(form, table, ~held_out, held_out)
     return max(float(np.sqrt(np.mean(missed**2))), noise)
 
 
-def _forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Log of (forecast / mean error) at the held-out points, and how well their means are known."""
+def forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Return log(forecast / mean error) at held-out points, and the root mean square of these means' standard errors.
+
+    Args:
+        form: The form.
+        table: The errors.
+        known: Points of the fit, shape ``(num_points,)``.
+        held_out: Points of the forecast, of the same shape.
+    """
     fitted = table.log_errors[:, known]
     rows = np.isfinite(fitted).any(axis=1)
     weights = None if table.weights is None else table.weights[rows][:, known]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.scaling.bootstrap import Means, draw_moves, robust_means
-from gnn_sim2real.scaling.choose import Trial, choose_form, forecast_drift
+from gnn_sim2real.scaling.choose import Trial, choose_form
+from gnn_sim2real.scaling.drift import forecast_drift, let_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER, POWER_LIMIT, RATE_BOUNDS, Floats, Form
 from gnn_sim2real.scaling.identify import (
     chance_of_misfit,
@@ -100,7 +101,6 @@ def fit_table(
         chosen, trials = choose_form(table)
     else:
         chosen = find_form(form, CURVE_FORMS)
-    drift = forecast_drift(chosen, table) if form == "auto" else 0.0
     num_needed = max(MIN_SIZES, chosen.num_parameters + 1)
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
@@ -116,7 +116,8 @@ def fit_table(
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
     given = (table.sizes, rows, means.weights)
     gapless = without_share(chosen, *given, drawn, confidence) if chosen.has_limit else []
-    draws = (drawn, *gapless, *others)
+    drift = forecast_drift(chosen, table)
+    draws = let_drift((drawn, *gapless, *others), drift, seed)
 
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]
     # the line through log error against log n may as well be level or rise
@@ -148,7 +149,7 @@ def fit_table(
         largest_size=float(table.sizes[0, -1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
-        forecast_drift=drift,
+        forecast_drift=float(drift[0]),
         interval_method=method + (", test materials" if moves_of_materials is not None else ""),
         trials=trials,
         fit=fit,

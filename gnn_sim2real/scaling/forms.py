@@ -84,6 +84,14 @@ def log_position(sizes: Floats, smallest: Floats) -> Floats:
     return np.asarray(np.minimum(np.log(sizes / smallest[:, None]), _ENDLESS))
 
 
+def log_position_beyond(sizes: Floats, largest: Floats) -> Floats:
+    """Return log ratios of sizes to the largest ones where they are beyond, else zero, shape as the sizes.
+
+    It is zero at an endless size too: the limit is that of the form.
+    """
+    return np.asarray(np.where(np.isfinite(sizes), np.log(np.maximum(sizes / largest[:, None], 1.0)), 0.0))
+
+
 def _softplus(value: Floats) -> Floats:
     return np.asarray(np.logaddexp(0.0, value))
 

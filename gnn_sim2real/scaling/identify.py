@@ -109,16 +109,18 @@ def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> lis
     ]
 
 
-def doubts_of_forecast(drift: float) -> list[str]:
+def doubts_of_forecast(drift: Floats) -> list[str]:
     """Say so when forecasts of the sizes measured missed by more than chance explains.
 
     Args:
-        drift: From `gnn_sim2real.scaling.choose.forecast_drift`.
+        drift: From `gnn_sim2real.scaling.drift.forecast_drift`.
     """
-    a_doubling = 100 * np.expm1(drift * np.log(2))
-    if a_doubling < _SMALLEST_DRIFT:
-        return []
-    return [
-        f"Forecasts of a size from the smaller ones missed by {a_doubling:.2g} % a doubling more than chance explains; "
-        "the intervals of errors beyond the largest size contain that."
-    ]
+    doubts = []
+    for which, of_variable in zip(("source", "target"), drift, strict=False):
+        a_doubling = 100 * np.expm1(of_variable * np.log(2))
+        if a_doubling >= _SMALLEST_DRIFT:
+            doubts.append(
+                f"Forecasts of a {which} size from the smaller ones missed by {a_doubling:.2g} % a doubling more than "
+                f"chance explains; the intervals of all that lies beyond the largest {which} size contain that."
+            )
+    return doubts
