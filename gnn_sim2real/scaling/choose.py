@@ -78,19 +78,12 @@ def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) 
 
     A forecast that is closer than the held-out means are known is as good as perfect.
     """
-    missed, noise = forecast(form, table, ~held_out, held_out)
+    missed, noise = _forecast(form, table, ~held_out, held_out)
     return max(float(np.sqrt(np.mean(missed**2))), noise)
 
 
-def forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Return log(forecast / mean error) at held-out points, and the root mean square of these means' standard errors.
-
-    Args:
-        form: The form.
-        table: The errors.
-        known: Points of the fit, shape ``(num_points,)``.
-        held_out: Points of the forecast, of the same shape.
-    """
+def _forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Log of (forecast / mean error) at the held-out points, and how well their means are known."""
     fitted = table.log_errors[:, known]
     rows = np.isfinite(fitted).any(axis=1)
     weights = None if table.weights is None else table.weights[rows][:, known]

@@ -13,18 +13,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from gnn_sim2real.scaling.choose import forecast
+from gnn_sim2real.scaling.bootstrap import Means
 from gnn_sim2real.scaling.forms import Floats, Form
-from gnn_sim2real.scaling.least_squares import Fits
-from gnn_sim2real.scaling.table import Table
+from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 
 _LEAST_FITTED = 4  # source sizes of a forecast
-_SHARE = 0.6
-"""Standard deviation of the drift, as a share of what forecasts missed: those from few sizes miss more than one from
-all of them. Chosen on simulated curves of other seeds than those of the benchmarks."""
+_MOST_ROWS = 200  # enough for a standard deviation
+_ONE_SIGMA = (0.1587, 0.8413)  # quantiles; the draws have the far tails of Student's t
 
 
-def forecast_drift(form: Form, table: Table) -> Floats:
+def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Floats:
     """Return by how much forecasts of the next size missed, beyond what chance explains, over the way to it.
 
     Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
@@ -33,24 +31,28 @@ def forecast_drift(form: Form, table: Table) -> Floats:
 
     Args:
         form: The form.
-        table: The errors.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        means: What is known of the errors there.
+        rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these say what chance explains.
 
     Returns:
         Root mean square of the excess of log(forecast / mean error), a unit of log size, for each variable: source
         size, and target size if it is one; shape ``(num_variables,)``. Zero where there are too few sizes to know.
     """
-    return np.array([_drift_along(variable, form, table) for variable in range(len(table.sizes))])
+    rows = np.concatenate([means.values[None], rows[:_MOST_ROWS]])
+    return np.array([_drift_along(variable, form, sizes, rows, means.weights) for variable in range(len(sizes))])
 
 
-def _drift_along(variable: int, form: Form, table: Table) -> float:
-    sizes = table.sizes[variable]
-    levels, squares = np.unique(sizes), []
+def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights: Floats) -> float:
+    levels, squares = np.unique(sizes[variable]), []
     for number in range(_least_levels(variable, form), len(levels)):
-        known, next_one = sizes < levels[number], sizes == levels[number]
+        known, next_one = sizes[variable] < levels[number], sizes[variable] == levels[number]
         if known.sum() <= form.num_parameters:
             continue
-        missed, noise = forecast(form, table, known, next_one)
-        excess = max(float(np.mean(missed**2)) - noise**2, 0.0)
+        laws = fit_rows(form, sizes[:, known], rows[:, known], weights[known])
+        missed = laws.predict_log(sizes[:, next_one]) - rows[:, next_one]
+        low, high = np.quantile(missed[1:], _ONE_SIGMA, axis=0)
+        excess = max(float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2)), 0.0)
         squares.append(excess / np.log(levels[number] / levels[number - 1]) ** 2)
     return float(np.sqrt(np.mean(squares))) if squares else 0.0
 
@@ -67,9 +69,9 @@ def let_drift(draws: tuple[Fits, ...], drift: Floats, seed: int) -> tuple[Fits, 
 
     Args:
         draws: Laws of the draws, a set for each form; equal rows of the sets get equal factors.
-        drift: From `forecast_drift`.
+        drift: From `forecast_drift`, the standard deviation of the departure.
         seed: Seed of the factors.
     """
     random = np.random.default_rng([seed, 1])  # others than those of the repeats
     factors = random.standard_normal((len(draws[0].loss), len(drift)))
-    return tuple(replace(drawn, drift=_SHARE * drift * factors) for drawn in draws)
+    return tuple(replace(drawn, drift=drift * factors) for drawn in draws)

@@ -116,7 +116,7 @@ def fit_table(
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
     given = (table.sizes, rows, means.weights)
     gapless = without_share(chosen, *given, drawn, confidence) if chosen.has_limit else []
-    drift = forecast_drift(chosen, table)
+    drift = forecast_drift(chosen, table.sizes, means, rows)
     draws = let_drift((drawn, *gapless, *others), drift, seed)
 
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]

@@ -225,7 +225,7 @@ def fit_scaling_surface(
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(SURFACE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
-    drift = forecast_drift(chosen, table)
+    drift = forecast_drift(chosen, table.sizes, means, rows)
     bounded = _on_the_bounds(chosen, table.sizes, rows, means.weights, drawn, confidence)
     draws = let_drift((drawn, *bounded, *others), drift, seed)
     values, intervals = intervals_of(fit, draws, confidence)  # one form is a case of the other: L = 0

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.scaling import fit_scaling_law
-from gnn_sim2real.scaling.choose import choose_form, forecast_drift
+from gnn_sim2real.scaling.choose import choose_form
+from gnn_sim2real.scaling.drift import forecast_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS
 from gnn_sim2real.scaling.law import span
 from gnn_sim2real.scaling.table import tabulate
