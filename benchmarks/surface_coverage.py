@@ -1,9 +1,10 @@
 """Do the intervals of the law in source and target size hold? Simulated studies of known laws, as in law_coverage.py.
 
 Six laws: with and without transfer gap, with and without a limit, and two that break within the source sizes measured,
-which no form of the fit describes. Half the variance of a log error is that of the seed, which all sizes share. The fit
-is the one that users call, with the form chosen by its forecast. Parameters are counted where the law has them; forecasts,
-and what a plan says, everywhere.
+which no form of the fit describes. Of these a far forecast, at ten times the largest size, is counted apart: it is not
+promised. Half the variance of a log error is that of the seed, which all sizes share. The fit is the one that users call,
+with the form chosen by its forecast. Parameters are counted where the law has them; forecasts, and what a plan says,
+everywhere.
 """
 
 import argparse
@@ -31,7 +32,7 @@ FORECASTS = ((4.0, 1.0), (10.0, 1.0), (1.0, 4.0), (4.0, 2.0))
 """Forecasts at so many times the largest source and target size."""
 WANTED = 4.0
 """The error that is wanted is the true one at so many times the largest source size."""
-BUDGET = {"source_cost": 1.0, "target_cost": 100.0, "budget": 1e5}
+BUDGET = {"source_cost": 1.0, "target_cost": 100.0, "budget": 2e4}
 _RESULT = Path(__file__).parent / "results" / "surface_coverage.json"
 
 
@@ -48,6 +49,7 @@ def main() -> None:
     covered = {
         name: [cell["coverage"][name] for cell in cells if name in cell["coverage"]] for name in cells[0]["coverage"]
     }
+    far = [share for cell in cells for name, share in cell["coverage"].items() if name.startswith("not_promised")]
     mean = float(np.mean([share for values in covered.values() for share in values]))
     least = {name: min(values) for name, values in covered.items()}
     result = {
@@ -60,6 +62,7 @@ def main() -> None:
         "mean": round(mean, 4),
         "mean_by_quantity": {name: round(float(np.mean(values)), 4) for name, values in covered.items()},
         "least_by_quantity": least,
+        "not_promised_of_broken_laws_at_10x": {"mean": round(float(np.mean(far)), 4), "least": min(far)},
         "cells": cells,
         "wanted": {"mean": MEAN_WANTED, "least": LEAST_WANTED},
         "processor": processor(),
@@ -105,7 +108,8 @@ def judge_forecasts(found: ScalingSurface, law: str) -> dict[str, bool]:
     for more_source, more_target in FORECASTS:
         at = more_source * SOURCES[1], more_target * TARGETS[1]
         low, high = map(float, found.predict_interval(*at))
-        inside[f"forecast_{more_source:g}x_{more_target:g}x"] = low <= true_error(*at, law) <= high
+        promised = "" if law in LAWS or more_source < 10 else "not_promised_"
+        inside[f"{promised}forecast_{more_source:g}x_{more_target:g}x"] = low <= true_error(*at, law) <= high
     source, target = SOURCES[1], TARGETS[1]
     asked = plan(found, target_error=true_error(WANTED * source, target, law), **BUDGET)
     after = true_error(source + asked.split.num_source, target + asked.split.num_target, law)
