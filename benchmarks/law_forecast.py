@@ -5,8 +5,8 @@ Alabdulmohsin et al. (2022), with any exponent, of which the fitted form knows o
 Caballero et al. (2023). Against it stand what people do by hand: scipy's `curve_fit` of the power law with limit, with
 bounds and a start from the data, and the straight line through log error against log size.
 
-Of the intervals, those of all that is forecast are looked at: the error at twice and at four times the largest size, what
-doubling the source gains, and the sizes for the errors that are truly reached at twice and at four times the largest.
+Of the intervals, those of all that is forecast are looked at: the error at twice and at four times the largest size,
+what doubling the source gains, and the sizes for the errors that are truly reached at twice and four times the largest.
 """
 
 import argparse

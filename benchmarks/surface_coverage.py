@@ -2,9 +2,9 @@
 
 Six laws: with and without transfer gap, with and without a limit, and two that break within the source sizes measured,
 which no form of the fit describes. Of these a far forecast, at ten times the largest size, is counted apart: it is not
-promised. Half the variance of a log error is that of the seed, which all sizes share. The fit is the one that users call,
-with the form chosen by its forecast. Parameters are counted where the law has them; forecasts, and what a plan says,
-everywhere.
+promised. Half the variance of a log error is that of the seed, which all sizes share. The fit is the one that users
+call, with the form chosen by its forecast. Parameters are counted where the law has them; forecasts, and what a plan
+says, everywhere.
 """
 
 import argparse

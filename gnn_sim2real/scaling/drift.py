@@ -2,9 +2,9 @@
 
 Draws of repeats say how well the parameters of a form are known. They do not say that the form goes on to hold where
 nothing was measured. So every draw of a law gets a drift as well: beyond the largest sizes its error departs from the
-form by a power of the size. All that is forecast follows from these draws, and so has the drift in its interval: errors,
-the size for a wanted error, the gain from doubling, the split of a budget, differences between laws. What lies within
-the sizes measured, the parameters, and the limit at an endless size have nothing of it.
+form by a power of the size. All that is forecast follows from these draws, and so has the drift in its interval:
+errors, the size for a wanted error, the gain from doubling, the split of a budget, differences between laws. What lies
+within the sizes measured, the parameters, and the limit at an endless size have nothing of it.
 """
 
 from __future__ import annotations

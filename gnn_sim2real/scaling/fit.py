@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.scaling.bootstrap import Means, draw_moves, robust_means
+from gnn_sim2real.scaling.bootstrap import Means, SharedDraws, draw_moves, robust_means
 from gnn_sim2real.scaling.choose import Trial, choose_form
 from gnn_sim2real.scaling.drift import forecast_drift, let_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER, POWER_LIMIT, RATE_BOUNDS, Floats, Form
@@ -82,7 +82,7 @@ def fit_table(
     num_resamples: int,
     seed: int,
     moves_of_materials: Floats | None = None,
-    factors: Floats | None = None,
+    shared: SharedDraws | None = None,
 ) -> ScalingLaw:
     """Fit a law to a table of log errors; see `fit_scaling_law`.
 
@@ -93,8 +93,7 @@ def fit_table(
         num_resamples: Number of draws.
         seed: Seed of the draws.
         moves_of_materials: From `gnn_sim2real.scaling.table.material_moves`.
-        factors: Normal factors of the curves in each draw, shape ``(num_resamples, num_curves)``, so that laws can
-            share them; drawn unless given.
+        shared: What the draws have in common with those of other laws; nothing unless given.
     """
     trials: tuple[Trial, ...] = ()
     if form == "auto":
@@ -110,7 +109,7 @@ def fit_table(
     means, fit = robust_means(chosen, table.sizes, table.log_errors, table.weights)
     if moves_of_materials is not None:
         means = means._replace(material_moves=moves_of_materials)
-    rows = means.values + draw_moves(means, num_resamples, seed, factors)
+    rows = means.values + draw_moves(means, num_resamples, seed, shared)
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]

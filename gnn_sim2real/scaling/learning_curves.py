@@ -132,25 +132,27 @@ def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
+    materials, errors = _material_errors(results, folder) if folder and metric in ("mae", "rmse") else (None, None)
     return Models(
         source_sizes(results),
         results[metric].to_numpy(),
         independent_curves(results),
         results["weight"].to_numpy() if "weight" in results else None,
-        _material_errors(results, folder) if folder and metric in ("mae", "rmse") else None,
+        errors,
+        materials,
     )
 
 
-def _material_errors(results: pd.DataFrame, folder: Path) -> Floats | None:
-    """Errors on each test material, where all models were tested on the same ones; None where they were not."""
+def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
+    """Test materials and errors on each, where all models were tested on the same ones; None where they were not."""
     if results["split"].nunique() > 1:
-        return None
+        return None, None
     if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
-        return None
+        return None, None
     errors = [read_errors(folder, key) for key in results["key"]]
     if not errors or any(each.keys() != errors[0].keys() for each in errors):
-        return None
-    return np.array([[each[material] for material in errors[0]] for each in errors])
+        return None, None
+    return list(errors[0]), np.array([[each[material] for material in errors[0]] for each in errors])
 
 
 def _records_folder(path: Path) -> Path:

@@ -295,6 +295,4 @@ def _slice(fits: Fits, target_size: float) -> Fits:
     parameters = np.stack([fits.parameters[:, 0], gap / (falling + gap)], axis=1)
     beyond = log_position_beyond(np.array([[target_size]]), fits.largest[1:])[0, 0]
     log_first = np.log(falling + gap) + fits.drift[:, 1] * beyond
-    return Fits(
-        POWER_LIMIT, fits.smallest[:1], parameters, log_first, fits.loss, fits.largest[:1], fits.drift[:, :1]
-    )
+    return Fits(POWER_LIMIT, fits.smallest[:1], parameters, log_first, fits.loss, fits.largest[:1], fits.drift[:, :1])
