@@ -19,8 +19,7 @@ from gnn_sim2real.scaling.fit import check_draws, fit_table
 from gnn_sim2real.scaling.forms import Floats
 from gnn_sim2real.scaling.inversion import Quantity, errors_at, plain, quantity
 from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.least_squares import Fits
-from gnn_sim2real.scaling.planning import FARTHEST, gain_of_doubling
+from gnn_sim2real.scaling.planning import FARTHEST, gain_of_doubling, gains_of_doubling
 from gnn_sim2real.scaling.table import Table, in_few_factors, material_moves, material_pulls, tabulate
 
 _NUM_STEPS = 400
@@ -247,13 +246,8 @@ def _compare(names: tuple[str, str], laws: Mapping[str, ScalingLaw], at: Sequenc
         sizes=sizes,
         chances=tuple(float((np.concatenate(gap[1:]) < 0).mean()) for gap in gaps),
         differences=tuple(quantity(gap, confidence) for gap in gaps),
-        next_doubling=quantity(difference(_doubling), confidence),
+        next_doubling=quantity(difference(lambda law, fits: gains_of_doubling(fits, law.largest_size)), confidence),
     )
-
-
-def _doubling(law: ScalingLaw, fits: Fits) -> Floats:
-    before, after = errors_at((fits,), law.largest_size)[0], errors_at((fits,), 2.0 * law.largest_size)[0]
-    return before - after
 
 
 def _crossings(one: ScalingLaw, other: ScalingLaw) -> tuple[float, ...]:

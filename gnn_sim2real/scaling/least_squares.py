@@ -6,7 +6,7 @@ follows from the sizes, and polished from the best points of the grid by bounded
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,6 +65,10 @@ class Fits:
         position = log_position(sizes, self.smallest)[..., None]
         drifted = np.einsum("rv,vr->r", self.drift, log_position_beyond(sizes, self.largest))
         return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0] + drifted)
+
+    def without_drift(self) -> Fits:
+        """Return the same laws as if their form went on to hold."""
+        return replace(self, drift=np.zeros_like(self.drift))
 
     def natural(self) -> dict[str, Floats]:
         """Return the parameters of the papers by name, each of shape ``(num_rows,)``."""

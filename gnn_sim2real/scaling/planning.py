@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.scaling.effective_data import FromScratch, effective_data
+from gnn_sim2real.scaling.forms import Floats
 from gnn_sim2real.scaling.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.least_squares import Fits
@@ -212,8 +213,23 @@ def gain_of_doubling(laws: Sequence[Fits], source_size: float, confidence: float
         source_size: Size before the doubling.
         confidence: Nominal coverage.
     """
-    before, after = errors_at(laws, source_size), errors_at(laws, 2.0 * source_size)
-    return quantity([one - other for one, other in zip(before, after, strict=True)], confidence)
+    return quantity([gains_of_doubling(fits, source_size) for fits in laws], confidence)
+
+
+def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
+    """Return by how much doubling the source lowers the error of each row.
+
+    No drift makes it a loss: who has the larger source can still take the smaller one. A law that rises by itself does.
+
+    Args:
+        fits: Laws of the source size alone.
+        source_size: Size before the doubling.
+    """
+    sizes = np.array([[source_size, 2.0 * source_size]])
+    drifting, still = (
+        errors[:, 0] - errors[:, 1] for errors in (fits.predict(sizes), fits.without_drift().predict(sizes))
+    )
+    return np.maximum(drifting, np.minimum(still, 0.0))
 
 
 def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, farthest: float) -> Wanted:

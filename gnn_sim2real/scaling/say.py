@@ -201,7 +201,7 @@ def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
     if wanted.source_size.value is None:
         return (
             f"out of reach{where}: the limit is {say_quantity(wanted.limit)}{tail} "
-            f"(it is reached in {100 * wanted.chance:.0f} % of the draws)"
+            f"(a thousand times the largest source measured reaches it in {100 * wanted.chance:.0f} % of the draws)"
         )
     text = f"source size n = {say_quantity(wanted.source_size, whole=True)}{where}"
     if wanted.chance < 0.995:

@@ -79,7 +79,7 @@ def fitted(noise=0.02, **options):
 
 def still(law):
     """The same law as if its form were beyond doubt."""
-    draws = tuple(dataclasses.replace(drawn, drift=np.zeros_like(drawn.drift)) for drawn in law.draws)
+    draws = tuple(drawn.without_drift() for drawn in law.draws)
     return dataclasses.replace(law, draws=draws)
 
 
@@ -96,6 +96,17 @@ def test_all_that_is_forecast_has_the_drift_in_its_interval():
     assert width(asked.gain_of_doubling.interval) > 1.5 * width(unmoved.gain_of_doubling.interval)
     assert width(asked.wanted.source_size.interval) > 1.5 * width(unmoved.wanted.source_size.interval)
     assert asked.wanted.source_size.value == unmoved.wanted.source_size.value
+
+
+def test_a_larger_source_can_be_left_unused():
+    """A drift upward makes the gain from doubling nothing, not a loss; a law that rises by itself is one."""
+    sizes = np.geomspace(50, 5000, 8)
+    flat = fit_scaling_law(np.tile(sizes, 4), scattered(turning(sizes)[::-1] ** -0.2, 0.02, 0).ravel(), form="power")
+    assert flat.forecast_drift > 0.005
+    assert fitted().draws[0].drift.max() > 0.02
+    assert plan(fitted(noise=0.05)).gain_of_doubling.interval.low >= 0
+    rising = fit_scaling_law(np.tile(sizes, 4), scattered(sizes**0.2, 0.01, 0).ravel(), form="power")
+    assert plan(rising).gain_of_doubling.interval.high < 0
 
 
 def test_what_lies_within_the_sizes_has_nothing_of_it():
