@@ -25,6 +25,7 @@ from gnn_sim2real.scaling.profile import profile_gap, profile_rate
 from gnn_sim2real.scaling.table import Table, material_moves, tabulate
 
 MIN_SIZES = 4  # three parameters, and one size to contradict them
+MIN_DRAWS = 100  # for percentiles to mean anything
 
 
 def fit_scaling_law(
@@ -183,8 +184,10 @@ def check_draws(confidence: float, num_resamples: int) -> None:
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {confidence}")
-    if num_resamples < 100:
-        raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
+    if num_resamples < MIN_DRAWS:
+        raise ValueError(
+            f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is {num_resamples}"
+        )
 
 
 def without_share(

@@ -28,7 +28,9 @@ def doubts_of_rate(intervals: tuple[Interval, ...], flat: bool, repeated: bool) 
             "No source size was repeated: the intervals come from the scatter of single models about the law and do "
             "not contain the spread between runs, so neither alpha nor C is identified; add curves of other seeds."
         )
-    if flat:
+    if flat and high < 0:
+        doubts.append("The error rises with n: more of this source makes it worse, and there is no limit to speak of.")
+    elif flat:
         doubts.append(
             "The error does not fall with n beyond its scatter, a constant describes it as well: neither alpha nor C "
             "is identified."

@@ -198,6 +198,8 @@ def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
         tail: What follows an error: a space and its unit.
     """
     where = f" at {target_size:,.0f} measurements" if target_size else ""
+    if wanted.source_size.value is None and wanted.limit.value is None:
+        return f"out of reach{where}: the error does not fall with the source"
     if wanted.source_size.value is None:
         return (
             f"out of reach{where}: the limit is {say_quantity(wanted.limit)}{tail} "
