@@ -9,6 +9,7 @@ says, everywhere.
 
 import argparse
 import itertools
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,18 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=150, help="simulated studies a cell")
     parser.add_argument("--draws", type=int, default=300, help="draws a fit")
     parser.add_argument("--output", type=Path, default=_RESULT)
+    parser.add_argument("--kept", type=Path, default=None, help="keep finished cells here, and do not repeat them")
     arguments = parser.parse_args()
-    cells = []
+    cells: list[dict[str, Any]] = []
+    settings = [arguments.studies, arguments.draws]
+    found = json.loads(arguments.kept.read_text()) if arguments.kept and arguments.kept.exists() else {}
+    kept = found["cells"] if found.get("settings") == settings else []
     for number, (law, seeds, noise) in enumerate(itertools.product((*LAWS, *BREAKS), (3, 5), (0.02, 0.10))):
-        covered = measure(number, law, seeds, noise, arguments.studies, arguments.draws)
-        cells.append({"law": law, "seeds": seeds, "noise": noise, "coverage": covered})
+        cell = {"law": law, "seeds": seeds, "noise": noise}
+        known = [each for each in kept if cell.items() <= each.items()]
+        cells += known or [cell | {"coverage": measure(number, law, seeds, noise, arguments.studies, arguments.draws)}]
+        if arguments.kept and not known:
+            arguments.kept.write_text(json.dumps({"settings": settings, "cells": cells}))
     covered = {
         name: [cell["coverage"][name] for cell in cells if name in cell["coverage"]] for name in cells[0]["coverage"]
     }
