@@ -37,7 +37,7 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
 
     Returns:
         Root mean square of the excess of log(forecast / mean error), a unit of log size, for each variable: source
-        size, and target size if it is one; shape ``(num_variables,)``. Zero where there are too few sizes to know.
+        size, and target size if it is one; shape ``(num_variables,)``. NaN where there are too few sizes to know.
     """
     rows = np.concatenate([means.values[None], rows[:_MOST_ROWS]])
     return np.array([_drift_along(variable, form, sizes, rows, means.weights) for variable in range(len(sizes))])
@@ -54,7 +54,7 @@ def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights
         low, high = np.quantile(missed[1:], _ONE_SIGMA, axis=0)
         excess = max(float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2)), 0.0)
         squares.append(excess / np.log(levels[number] / levels[number - 1]) ** 2)
-    return float(np.sqrt(np.mean(squares))) if squares else 0.0
+    return float(np.sqrt(np.mean(squares))) if squares else float("nan")
 
 
 def _least_levels(variable: int, form: Form) -> int:
@@ -69,9 +69,9 @@ def let_drift(draws: tuple[Fits, ...], drift: Floats, seed: int) -> tuple[Fits, 
 
     Args:
         draws: Laws of the draws, a set for each form; equal rows of the sets get equal factors.
-        drift: From `forecast_drift`, the standard deviation of the departure.
+        drift: From `forecast_drift`, the standard deviation of the departure; none where it is not known.
         seed: Seed of the factors.
     """
     random = np.random.default_rng([seed, 1])  # others than those of the repeats
     factors = random.standard_normal((len(draws[0].loss), len(drift)))
-    return tuple(replace(drawn, drift=drift * factors) for drawn in draws)
+    return tuple(replace(drawn, drift=np.nan_to_num(drift) * factors) for drawn in draws)

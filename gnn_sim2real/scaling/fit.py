@@ -149,7 +149,7 @@ def fit_table(
         largest_size=float(table.sizes[0, -1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
-        forecast_drift=float(drift[0]),
+        forecast_drift=float(np.nan_to_num(drift[0])),
         interval_method=method + (", test materials" if moves_of_materials is not None else ""),
         trials=trials,
         fit=fit,

@@ -112,13 +112,19 @@ def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> lis
 
 
 def doubts_of_forecast(drift: Floats) -> list[str]:
-    """Say so when forecasts of the sizes measured missed by more than chance explains.
+    """Say so when forecasts of the sizes measured missed by more than chance explains, or could not be made.
 
     Args:
         drift: From `gnn_sim2real.scaling.drift.forecast_drift`.
     """
     doubts = []
     for which, of_variable in zip(("source", "target"), drift, strict=False):
+        if np.isnan(of_variable):
+            doubts.append(
+                f"There are too few {which} sizes to forecast one from the smaller ones: the intervals of all that "
+                f"lies beyond the largest {which} size hold only if the law goes on as it is."
+            )
+            continue
         a_doubling = 100 * np.expm1(of_variable * np.log(2))
         if a_doubling >= _SMALLEST_DRIFT:
             doubts.append(

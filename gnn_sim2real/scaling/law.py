@@ -57,7 +57,7 @@ class ScalingLaw:
         residual_log_rmse: Root mean square of the log of (mean error / law) over the sizes.
         chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
         forecast_drift: By how much forecasts of one size from the smaller ones missed beyond chance, as a share of the
-            error, over log source size.
+            error, over log source size; 0 where there are too few sizes to know, as `notes` say.
         interval_method: How the intervals were made.
         trials: How each form did in the choice; empty if the form was given.
         notes: Plain sentences on what the data do not show.

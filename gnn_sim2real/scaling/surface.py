@@ -247,7 +247,7 @@ def fit_scaling_surface(
         num_curves=len(table.log_errors),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
-        forecast_drift=(float(drift[0]), float(drift[1])),
+        forecast_drift=tuple(np.nan_to_num(drift).tolist()),
         trials=trials,
         notes=(
             *rate_doubts,

@@ -141,3 +141,10 @@ def test_a_surface_drifts_beyond_its_largest_sizes_alone():
     pairs = np.stack([sizes, np.full(7, 1200.0)])
     np.testing.assert_allclose(draws[0].predict(sizes[None]), law.draws[0].predict(pairs), rtol=1e-8)
     np.testing.assert_allclose(line.predict(sizes[None])[0], law.predict(sizes, 1200.0), rtol=1e-10)
+
+
+def test_where_no_forecast_can_be_tested_it_is_said():
+    sizes = np.array([100.0, 200.0, 400.0, 800.0])
+    law = fit_scaling_law(np.tile(sizes, 3), scattered(sizes**-0.3, 0.02, 0, 3).ravel(), num_resamples=100)
+    assert law.forecast_drift == 0
+    assert any("too few source sizes to forecast one from the smaller ones" in note for note in law.notes)
