@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from machine import processor, publish, versions
 
-from gnn_sim2real.scaling import ScalingLaw, fit_scaling_law
+from gnn_sim2real.scaling import ScalingLaw, fit_scaling_law, plan
 
 CONFIDENCE = 0.90
 MEAN_WANTED, LEAST_WANTED = (0.85, 0.95), 0.80
@@ -23,6 +23,8 @@ ALPHA, PREFACTOR = 0.35, 1.0
 GAPS = {"with limit": 0.05, "without limit": 0.0}
 FORECASTS = (4.0, 10.0)
 """Forecasts at so many times the largest size."""
+WANTED = 4.0
+"""The error that is wanted is the true one at so many times the largest size."""
 AXES = ("law", "sizes", "seeds", "noise", "heavy_tails")
 _RESULT = Path(__file__).parent / "results" / "law_coverage.json"
 
@@ -114,6 +116,15 @@ def judge(law: ScalingLaw, gap: float) -> dict[str, bool]:
         name = f"forecast_{factor:g}x"
         truth[name] = true_error(factor * LARGEST, gap)
         intervals[name] = tuple(map(float, law.predict_interval(factor * LARGEST)))
+    asked = plan(law, target_error=true_error(WANTED * LARGEST, gap))
+    truth |= {
+        "gain_of_doubling": true_error(LARGEST, gap) - true_error(2 * LARGEST, gap),
+        f"wanted_size_{WANTED:g}x": WANTED * LARGEST,
+    }
+    intervals |= {
+        "gain_of_doubling": asked.gain_of_doubling.interval,
+        f"wanted_size_{WANTED:g}x": asked.wanted.source_size.interval,
+    }
     return {name: bool(low <= truth[name.removesuffix("_profile")] <= high) for name, (low, high) in intervals.items()}
 
 

@@ -4,6 +4,9 @@ Learning curves of three families with known truth: power laws with and without 
 Alabdulmohsin et al. (2022), with any exponent, of which the fitted form knows only one; smoothly broken ones after
 Caballero et al. (2023). Against it stand what people do by hand: scipy's `curve_fit` of the power law with limit, with
 bounds and a start from the data, and the straight line through log error against log size.
+
+Of the intervals, those of all that is forecast are looked at: the error at twice and at four times the largest size,
+what doubling the source gains, and the sizes for the errors that are truly reached at twice and four times the largest.
 """
 
 import argparse
@@ -17,12 +20,14 @@ import numpy as np
 from machine import processor, publish, versions
 from scipy.optimize import brentq, curve_fit
 
-from gnn_sim2real.scaling import fit_scaling_law
+from gnn_sim2real.scaling import ScalingLaw, fit_scaling_law, plan
 from gnn_sim2real.scaling.bootstrap import robust_means
 from gnn_sim2real.scaling.choose import choose_form
 from gnn_sim2real.scaling.table import tabulate
 
 FACTOR = 4.0
+CONFIDENCE = 0.90
+MEAN_WANTED, LEAST_WANTED = (0.85, 0.95), 0.80
 MOST_ABOVE = 1.05
 METHODS = ("ours", "curve_fit", "line")
 _RESULT = Path(__file__).parent / "results" / "law_forecast.json"
@@ -32,7 +37,7 @@ Errors = Callable[[np.ndarray], np.ndarray]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--curves", type=int, default=300, help="curves of each family")
-    parser.add_argument("--intervals", type=int, default=60, help="of them, those whose interval is looked at")
+    parser.add_argument("--intervals", type=int, default=200, help="of them, those whose interval is looked at")
     parser.add_argument("--seed", type=int, default=2026, help="of the curves; the rules were chosen on others")
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
@@ -52,7 +57,11 @@ def main() -> None:
         "seed": arguments.seed,
         "pooled": pooled,
         "families": families,
-        "wanted": {"pooled": "below both", "in a family": f"at most {MOST_ABOVE:g} times the better of both"},
+        "wanted": {
+            "pooled": "below both",
+            "in a family": f"at most {MOST_ABOVE:g} times the better of both",
+            "coverage": {"mean": MEAN_WANTED, "least": LEAST_WANTED},
+        },
         "processor_seconds": round(time.process_time() - start, 1),
         "processor": processor(),
         "versions": versions("numpy", "scipy"),
@@ -64,6 +73,15 @@ def main() -> None:
     for family, each in families.items():
         errors = each["median_log_error"]
         bad += [family] if errors["ours"] > MOST_ABOVE * min(errors["curve_fit"], errors["line"]) else []
+    bad += [
+        f"coverage of {name} ({family})"
+        for family, each in families.items()
+        for name, share in each["covered_by_90_percent_interval"].items()
+        if share < LEAST_WANTED
+    ]
+    mean = float(np.mean(list(pooled["covered_by_90_percent_interval"].values())))
+    if not MEAN_WANTED[0] <= mean <= MEAN_WANTED[1]:
+        bad.append(f"mean coverage {mean:.3f}")
     if bad:
         raise SystemExit(f"worse than wanted: {', '.join(bad)}")
 
@@ -122,9 +140,9 @@ def judge(family: Callable[..., Errors], seed: tuple[int, ...], with_interval: b
     ours = float(robust_means(form, table.sizes, table.log_errors)[1].predict(np.array([[at]]))[0, 0])
     covered = width = None
     if with_interval:
-        law = fit_scaling_law(*models, curves=labels, form="auto", num_resamples=200)
+        law = fit_scaling_law(*models, curves=labels, form="auto", num_resamples=200, confidence=CONFIDENCE)
         low, high = law.predict_interval(at)
-        covered, width = bool(low <= wanted <= high), float(np.log(high / low))
+        covered, width = covers(law, lambda size: scale * truth(np.array([size / smallest]))[0]), np.log(high / low)
     means = errors.mean(axis=0)
     forecasts = {"ours": ours, "curve_fit": by_hand(sizes, means, at), "line": line(sizes, means, at)}
     return {
@@ -133,6 +151,20 @@ def judge(family: Callable[..., Errors], seed: tuple[int, ...], with_interval: b
         "log_width": width,
         "log_errors": {name: abs(float(np.log(forecast / wanted))) for name, forecast in forecasts.items()},
     }
+
+
+def covers(law: ScalingLaw, true_error: Callable[[float], float]) -> dict[str, bool]:
+    """Whether the interval of each quantity that is forecast holds the truth."""
+    inside = {}
+    for factor in (2.0, FACTOR):
+        size = factor * law.largest_size
+        found = plan(law, at=(size,), target_error=float(true_error(size)))
+        asked = {"forecast": (found.error, true_error(size)), "wanted_size": (found.wanted.source_size, size)}
+        for name, (quantity, truth) in asked.items():
+            inside[f"{name}_{factor:g}x"] = bool(quantity.interval.low <= truth <= quantity.interval.high)
+    gain = true_error(law.largest_size) - true_error(2.0 * law.largest_size)
+    low, high = plan(law).gain_of_doubling.interval
+    return inside | {"gain_of_doubling": bool(low <= gain <= high)}
 
 
 def by_hand(sizes: np.ndarray, means: np.ndarray, at: float) -> float:
@@ -157,8 +189,10 @@ def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "median_log_error": {name: round(float(np.median(values)), 5) for name, values in errors.items()},
         "mean_log_error": {name: round(float(np.mean(values)), 5) for name, values in errors.items()},
-        "covered_by_90_percent_interval": round(float(np.mean(covered)), 4) if covered else None,
-        "median_log_width_of_interval": round(float(np.median(widths)), 4) if widths else None,
+        "covered_by_90_percent_interval": {
+            name: round(float(np.mean([each[name] for each in covered])), 4) for name in covered[0]
+        },
+        "median_log_width_of_interval": round(float(np.median(widths)), 4),
         "intervals_looked_at": len(covered),
         "forms": {form: sum(row["form"] == form for row in rows) for form in sorted({row["form"] for row in rows})},
     }

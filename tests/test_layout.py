@@ -21,6 +21,7 @@ LEVELS = (
         "scaling.table",
         "scaling.bootstrap",
         "scaling.choose",
+        "scaling.drift",
         "scaling.law",
         "scaling.identify",
         "scaling.profile",

@@ -124,7 +124,21 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
     return Means(values, weights, moves, lone_spread, none, freedom, repeated), fits
 
 
-def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None = None) -> Floats:
+class SharedDraws(NamedTuple):
+    """The part of the draws that a law shares with those it is compared with.
+
+    Attributes:
+        factors: Normal factors of the curves, shape ``(num_draws, num_curves)``.
+        quantiles: Quantiles of the chi-square in each draw, shape ``(num_draws, 1)``.
+        material_moves: Moves of the points by the choice of test materials, shape ``(num_draws, num_points)``.
+    """
+
+    factors: Floats
+    quantiles: Floats
+    material_moves: Floats
+
+
+def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | None = None) -> Floats:
     """Draw by how much the mean log errors could be off.
 
     Each draw gives every curve a normal factor (a wild bootstrap over whole curves), so that errors along a curve
@@ -138,7 +152,7 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
         means: The means and how the curves move them.
         num_draws: Number of draws.
         seed: Seed of the draws.
-        factors: Normal factors of the curves, shape ``(num_draws, num_curves)``; drawn unless given.
+        shared: What is drawn already; all of it is drawn unless given.
 
     Returns:
         The moves, shape ``(num_draws, num_points)``.
@@ -149,7 +163,7 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
         https://doi.org/10.1162/rest.90.3.414.
     """
     random = np.random.default_rng(seed)
-    if factors is None:
+    if shared is None:
         # a thousand curves take no more factors than points: the covariance is all that counts
         root = means.moves
         if len(root) > root.shape[1]:
@@ -157,8 +171,18 @@ def draw_moves(means: Means, num_draws: int, seed: int, factors: Floats | None =
             root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
         moves = random.standard_normal((num_draws, len(root))) @ root
     else:
-        moves = factors @ means.moves
+        moves = shared.factors @ means.moves
     moves += random.standard_normal((num_draws, len(means.values))) * means.lone_spread
-    moves *= np.sqrt(means.freedom / random.chisquare(means.freedom, (num_draws, 1)))
-    moves += random.standard_normal((num_draws, len(means.material_moves))) @ means.material_moves
+    if shared is None:
+        squares = random.chisquare(means.freedom, (num_draws, 1))
+        of_materials = random.standard_normal((num_draws, len(means.material_moves))) @ means.material_moves
+    else:
+        squares, of_materials = _chi_square(shared.quantiles, means.freedom), shared.material_moves
+    moves = moves * np.sqrt(means.freedom / squares) + of_materials
     return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
+
+
+def _chi_square(quantiles: Floats, freedom: float) -> Floats:
+    from scipy.special import chdtri  # here, so that the law can be imported in a moment
+
+    return np.asarray(chdtri(freedom, quantiles))

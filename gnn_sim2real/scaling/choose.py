@@ -20,7 +20,6 @@ SPARE_SIZES = 2
 
 _HELD_OUT = 8  # one in so many sizes, and at least one
 _TIE = 0.9  # a form with more parameters has to be better by this factor
-_LEAST_FITTED = 4  # sizes of a forecast
 _RIVAL = 2.0  # a form whose forecast was worse by more than this factor is no rival
 
 
@@ -72,29 +71,6 @@ def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
         errors = {name: _extrapolation_error(form, table, held_out) for name, form in candidates.items()}
     chosen = _best(errors) if errors else (POWER_LIMIT if len(table.sizes) == 1 else SURFACE).name
     return forms[chosen], _trials(forms, errors, chosen, num_fitted, num_held_out)
-
-
-def forecast_drift(form: Form, table: Table) -> float:
-    """Return by how much forecasts of the next size missed, beyond what chance explains, over the way to it.
-
-    Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
-    misses by the noise of the means alone, and this is zero; where the curve turns, it is the part of a forecast's
-    error that no draw of repeats contains.
-
-    Args:
-        form: The form.
-        table: Errors of one variable.
-
-    Returns:
-        Root mean square of the excess of log(forecast / mean error), a unit of log source size.
-    """
-    sizes, squares = table.sizes[0], []
-    for number in range(max(form.num_parameters + 1, _LEAST_FITTED), len(sizes)):
-        known, next_one = np.arange(len(sizes)) < number, np.arange(len(sizes)) == number
-        missed, noise = _forecast(form, table, known, next_one)
-        excess = max(float(missed[0] ** 2) - noise**2, 0.0)
-        squares.append(excess / np.log(sizes[number] / sizes[number - 1]) ** 2)
-    return float(np.sqrt(np.mean(squares))) if squares else 0.0
 
 
 def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.compare import Models, compare_laws
-from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
+from gnn_sim2real.scaling.fit import MIN_DRAWS, MIN_SIZES, fit_scaling_law
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.learning_curves import (
     Grid,
@@ -109,7 +109,12 @@ def _options(command: str, words: list[str]) -> Namespace:
         parser.add_argument(
             "--budget", type=float | None, default=None, help="what there is to spend, in the same unit"
         )
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if not 0.0 < options.interval < 1.0:
+        raise ValueError(f"--interval takes a share between 0 and 1, such as 0.9, but got {options.interval:g}")
+    if options.draws < MIN_DRAWS:
+        raise ValueError(f"--draws takes {MIN_DRAWS} or more, or percentiles mean nothing, but got {options.draws}")
+    return options
 
 
 def _read(path: Path, options: Namespace) -> LearningCurves:

@@ -1,12 +1,12 @@
 """Laws side by side: which falls faster, where they cross, and how sure that is.
 
-Draws are paired: a seed or a split that two laws share moves both in the same draw, so that what it does to both is no
-difference between them.
+Draws are paired: a seed, a split or a test material that two laws share moves both in the same draw, so that what it
+does to both is no difference between them. How the laws drift beyond their largest sizes is not paired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gnn_sim2real.scaling.bootstrap import SharedDraws
 from gnn_sim2real.scaling.fit import check_draws, fit_table
 from gnn_sim2real.scaling.forms import Floats
 from gnn_sim2real.scaling.inversion import Quantity, errors_at, plain, quantity
 from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.planning import gain_of_doubling
-from gnn_sim2real.scaling.table import tabulate
+from gnn_sim2real.scaling.planning import FARTHEST, gain_of_doubling, gains_of_doubling
+from gnn_sim2real.scaling.table import Table, in_few_factors, material_moves, material_pulls, tabulate
 
-_FARTHEST = 1000.0  # crossings are looked for up to so many times the largest size
 _NUM_STEPS = 400
 
 
@@ -35,6 +35,8 @@ class Models(NamedTuple):
         weights: How much it counts; None for equally.
         material_errors: Its absolute error on each test material, shape ``(num_models, num_materials)``; None if not
             known, or if repeats have test sets of their own.
+        materials: Label of each test material, shape ``(num_materials,)``; equal labels are paired between laws, and
+            none is without labels.
     """
 
     source_sizes: ArrayLike
@@ -42,6 +44,7 @@ class Models(NamedTuple):
     curves: Sequence[Hashable]
     weights: ArrayLike | None = None
     material_errors: ArrayLike | None = None
+    materials: Sequence[Hashable] | None = None
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -56,6 +59,8 @@ class Pair:
         first: Name of the first.
         second: Name of the second.
         num_shared: Repeats that they share.
+        num_materials: Test materials in the intervals of each.
+        num_shared_materials: Those of them that they share.
         decay_rate: Difference of alpha.
         transfer_gap: Difference of C.
         crossings: Source sizes at which the laws cross, from the smaller of the smallest sizes to a thousand times
@@ -69,6 +74,8 @@ class Pair:
     first: str
     second: str
     num_shared: int
+    num_materials: tuple[int, int]
+    num_shared_materials: int
     decay_rate: Quantity
     transfer_gap: Quantity
     crossings: tuple[float, ...]
@@ -126,7 +133,8 @@ def compare_laws(
         The comparison.
 
     Raises:
-        ValueError: As `fit_scaling_law`, or if there are fewer than two curves.
+        ValueError: As `fit_scaling_law`, if there are fewer than two curves, or if the labels of test materials are
+            not one for each, all different.
     """
     if len(models) < 2:
         raise ValueError(f"a comparison needs at least two curves, found {len(models)}: {', '.join(models) or 'none'}")
@@ -135,63 +143,117 @@ def compare_laws(
         name: tabulate(np.asarray(each.source_sizes, dtype=float)[None], each.errors, each.curves, each.weights)
         for name, each in models.items()
     }
-    labels = {label: None for table in tables.values() for label in sorted(table.labels, key=repr)}
-    columns = {label: column for column, label in enumerate(labels)}
-    factors = np.random.default_rng(seed).standard_normal((num_resamples, len(columns)))
+    materials = {name: _labels_of_materials(name, each) for name, each in models.items()}
+    shared = _shared_draws(tables, models, materials, num_resamples, seed)
     laws = {
-        name: fit_table(
-            table,
-            form,
-            confidence,
-            num_resamples,
-            seed,
-            factors=factors[:, [columns[label] for label in table.labels]],
-        )
-        for name, table in tables.items()
+        name: fit_table(table, form, confidence, num_resamples, seed + number, moves, shared[name])
+        for number, (name, table) in enumerate(tables.items())
+        for moves in (_moves_of_materials(table, models[name]),)
     }
     gains = {name: gain_of_doubling((law.fit, *law.draws), law.largest_size, confidence) for name, law in laws.items()}
-    shared = {pair: len({*tables[pair[0]].labels} & {*tables[pair[1]].labels}) for pair in combinations(laws, 2)}
-    pairs = (_compare(pair, laws, count, at) for pair, count in shared.items())
+    pairs = (
+        _compare(
+            (one, other),
+            laws,
+            at,
+            num_shared=len({*tables[one].labels} & {*tables[other].labels}),
+            num_materials=(len(materials[one]), len(materials[other])),
+            num_shared_materials=len({*materials[one]} & {*materials[other]}),
+        )
+        for one, other in combinations(laws, 2)
+    )
     return Comparison(laws, gains, tuple(pairs))
 
 
-def _compare(names: tuple[str, str], laws: Mapping[str, ScalingLaw], num_shared: int, at: Sequence[float]) -> Pair:
+def _labels_of_materials(name: str, models: Models) -> tuple[Hashable, ...]:
+    """A label of each test material; one that no other curve has, where there are none."""
+    if models.material_errors is None:
+        return ()
+    count = np.shape(models.material_errors)[-1]
+    labels = tuple(models.materials) if models.materials is not None else tuple((name, k) for k in range(count))
+    if len({*labels}) != count:
+        raise ValueError(
+            f"materials of {name!r} must hold one label for each of the {count} columns of material_errors, all "
+            f"different, but there are {len({*labels})} different ones"
+        )
+    return labels
+
+
+def _moves_of_materials(table: Table, models: Models) -> Floats | None:
+    return None if models.material_errors is None else material_moves(table, models.errors, models.material_errors)
+
+
+def _shared_draws(
+    tables: Mapping[str, Table],
+    models: Mapping[str, Models],
+    materials: Mapping[str, tuple[Hashable, ...]],
+    num_draws: int,
+    seed: int,
+) -> dict[str, SharedDraws]:
+    """Draws in which equal labels, of repeats and of test materials, have equal factors."""
+    random = np.random.default_rng(seed)
+    columns = _number(label for table in tables.values() for label in sorted(table.labels, key=repr))
+    factors = random.standard_normal((num_draws, len(columns)))
+    quantiles = random.random((num_draws, 1))
+    rows = _number(label for labels in materials.values() for label in labels)
+    ends = np.cumsum([table.sizes.shape[1] for table in tables.values()])
+    pulls = np.zeros((len(rows), ends[-1]))  # of all points of all laws side by side
+    for (name, table), end in zip(tables.items(), ends, strict=True):
+        of_curve = models[name].material_errors
+        if of_curve is not None:
+            at = [rows[label] for label in materials[name]]
+            pulls[at, end - table.sizes.shape[1] : end] = material_pulls(table, models[name].errors, of_curve)
+    moves = in_few_factors(pulls)
+    drawn = np.split(random.standard_normal((num_draws, len(moves))) @ moves, ends[:-1], axis=1)
+    return {
+        name: SharedDraws(factors[:, [columns[label] for label in table.labels]], quantiles, of_materials)
+        for (name, table), of_materials in zip(tables.items(), drawn, strict=True)
+    }
+
+
+def _number(labels: Iterable[Hashable]) -> dict[Hashable, int]:
+    """Different labels and their numbers, in the order in which they come."""
+    return {label: number for number, label in enumerate(dict.fromkeys(labels))}
+
+
+def _compare(names: tuple[str, str], laws: Mapping[str, ScalingLaw], at: Sequence[float], **shared: Any) -> Pair:
     one, other = (laws[name] for name in names)
     confidence = one.confidence
-    # draws of each law's own form only: those of rival forms have no partner in the other law
-    ours, theirs = (one.fit, one.draws[0]), (other.fit, other.draws[0])
 
-    def difference(of: Any) -> Quantity:
-        return quantity([of(a) - of(b) for a, b in zip(ours, theirs, strict=True)], confidence)
+    def difference(of: Any, *, own_form: bool = False) -> list[Floats]:
+        """Of the laws, and of each form of draws of the one with each of the other: rows are paired."""
+        ours, theirs = (
+            [of(law, fits) for fits in law.draws if fits.form is law.fit.form or not own_form] for law in (one, other)
+        )
+        return [of(one, one.fit) - of(other, other.fit), *(a - b for a in ours for b in theirs)]
+
+    def parameter(name: str) -> Quantity:
+        return quantity(difference(lambda law, fits: fits.natural()[name], own_form=True), confidence)
+
+    def error_at(size: float) -> list[Floats]:
+        return difference(lambda law, fits: errors_at((fits,), size)[0])
 
     largest = max(one.largest_size, other.largest_size)
     sizes = tuple(sorted({*at, *(factor * largest for factor in (1.0, 2.0, 4.0, 10.0))}))
-    gaps = [[a - b for a, b in zip(errors_at(ours, size), errors_at(theirs, size), strict=True)] for size in sizes]
-    doublings = [_doubling(law) for law in (one, other)]
+    gaps = [error_at(size) for size in sizes]
     return Pair(
         first=names[0],
         second=names[1],
-        num_shared=num_shared,
-        decay_rate=difference(lambda fits: fits.natural()["decay_rate"]),
-        transfer_gap=difference(lambda fits: fits.natural()["transfer_gap"]),
+        **shared,
+        decay_rate=parameter("decay_rate"),
+        transfer_gap=parameter("transfer_gap"),
         crossings=_crossings(one, other),
         sizes=sizes,
-        chances=tuple(float((drawn < 0).mean()) for _, drawn in gaps),
-        differences=tuple(quantity(each, confidence) for each in gaps),
-        next_doubling=quantity([a - b for a, b in zip(*doublings, strict=True)], confidence),
+        chances=tuple(float((np.concatenate(gap[1:]) < 0).mean()) for gap in gaps),
+        differences=tuple(quantity(gap, confidence) for gap in gaps),
+        next_doubling=quantity(difference(lambda law, fits: gains_of_doubling(fits, law.largest_size)), confidence),
     )
-
-
-def _doubling(law: ScalingLaw) -> list[Floats]:
-    laws = (law.fit, law.draws[0])
-    pairs = zip(errors_at(laws, law.largest_size), errors_at(laws, 2.0 * law.largest_size), strict=True)
-    return [before - after for before, after in pairs]
 
 
 def _crossings(one: ScalingLaw, other: ScalingLaw) -> tuple[float, ...]:
     """Where the two laws have the same error, on a fine logarithmic scale."""
     smallest = min(one.smallest_size, other.smallest_size)
-    grid = np.geomspace(smallest, _FARTHEST * max(one.largest_size, other.largest_size), _NUM_STEPS)
+    grid = np.geomspace(smallest, FARTHEST * max(one.largest_size, other.largest_size), _NUM_STEPS)
     gap = np.log(one.predict(grid)) - np.log(other.predict(grid))
     before = np.flatnonzero(np.sign(gap[:-1]) * np.sign(gap[1:]) < 0)
     share = gap[before] / (gap[before] - gap[before + 1])

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.scaling.bootstrap import Means, draw_moves, robust_means
-from gnn_sim2real.scaling.choose import Trial, choose_form, forecast_drift
+from gnn_sim2real.scaling.bootstrap import Means, SharedDraws, draw_moves, robust_means
+from gnn_sim2real.scaling.choose import Trial, choose_form
+from gnn_sim2real.scaling.drift import forecast_drift, let_drift
 from gnn_sim2real.scaling.forms import CURVE_FORMS, POWER, POWER_LIMIT, RATE_BOUNDS, Floats, Form
 from gnn_sim2real.scaling.identify import (
     chance_of_misfit,
@@ -24,6 +25,7 @@ from gnn_sim2real.scaling.profile import profile_gap, profile_rate
 from gnn_sim2real.scaling.table import Table, material_moves, tabulate
 
 MIN_SIZES = 4  # three parameters, and one size to contradict them
+MIN_DRAWS = 100  # for percentiles to mean anything
 
 
 def fit_scaling_law(
@@ -81,7 +83,7 @@ def fit_table(
     num_resamples: int,
     seed: int,
     moves_of_materials: Floats | None = None,
-    factors: Floats | None = None,
+    shared: SharedDraws | None = None,
 ) -> ScalingLaw:
     """Fit a law to a table of log errors; see `fit_scaling_law`.
 
@@ -92,15 +94,13 @@ def fit_table(
         num_resamples: Number of draws.
         seed: Seed of the draws.
         moves_of_materials: From `gnn_sim2real.scaling.table.material_moves`.
-        factors: Normal factors of the curves in each draw, shape ``(num_resamples, num_curves)``, so that laws can
-            share them; drawn unless given.
+        shared: What the draws have in common with those of other laws; nothing unless given.
     """
     trials: tuple[Trial, ...] = ()
     if form == "auto":
         chosen, trials = choose_form(table)
     else:
         chosen = find_form(form, CURVE_FORMS)
-    drift = forecast_drift(chosen, table) if form == "auto" else 0.0
     num_needed = max(MIN_SIZES, chosen.num_parameters + 1)
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
@@ -110,13 +110,14 @@ def fit_table(
     means, fit = robust_means(chosen, table.sizes, table.log_errors, table.weights)
     if moves_of_materials is not None:
         means = means._replace(material_moves=moves_of_materials)
-    rows = means.values + draw_moves(means, num_resamples, seed, factors)
+    rows = means.values + draw_moves(means, num_resamples, seed, shared)
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(CURVE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
     given = (table.sizes, rows, means.weights)
     gapless = without_share(chosen, *given, drawn, confidence) if chosen.has_limit else []
-    draws = (drawn, *gapless, *others)
+    drift = forecast_drift(chosen, table.sizes, means, rows)
+    draws = let_drift((drawn, *gapless, *others), drift, seed)
 
     pure = fit_rows(POWER, table.sizes, rows, means.weights).parameters[:, 0]
     # the line through log error against log n may as well be level or rise
@@ -148,7 +149,7 @@ def fit_table(
         largest_size=float(table.sizes[0, -1]),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
-        forecast_drift=drift,
+        forecast_drift=float(np.nan_to_num(drift[0])),
         interval_method=method + (", test materials" if moves_of_materials is not None else ""),
         trials=trials,
         fit=fit,
@@ -183,8 +184,10 @@ def check_draws(confidence: float, num_resamples: int) -> None:
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {confidence}")
-    if num_resamples < 100:
-        raise ValueError(f"num_resamples must be at least 100 for percentiles to mean anything, but is {num_resamples}")
+    if num_resamples < MIN_DRAWS:
+        raise ValueError(
+            f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is {num_resamples}"
+        )
 
 
 def without_share(

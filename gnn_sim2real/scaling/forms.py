@@ -31,6 +31,7 @@ RATE_BOUNDS = (1e-3, 3.0)
 
 _SHARES = np.concatenate([[0.0], np.geomspace(1e-3, 0.1, 6), np.linspace(0.15, 0.95, 15), [0.98, 0.99, 0.999]])
 _ENDLESS = 1e6  # log ratio of an endless size; the smallest rate times it leaves nothing
+_HIGHEST = 690.0  # log of what a rising error becomes at an endless size; exp of it is still a number
 _LARGEST_SHARE = 1.0 - 1e-9  # something must fall
 
 
@@ -63,7 +64,7 @@ class Form:
 
     def log_shape(self, position: Floats, parameters: Floats) -> Floats:
         """Return log(E / S), shape ``(num_rows, num_points)``."""
-        remains = np.exp(-self.fall(position, parameters)[0])
+        remains = np.exp(np.minimum(-self.fall(position, parameters)[0], _HIGHEST))
         share = parameters[:, -1:] if self.has_limit else 0.0
         return np.asarray(np.log(np.maximum((1.0 - share) * remains + share, 1e-300)))
 
@@ -82,6 +83,14 @@ class Form:
 def log_position(sizes: Floats, smallest: Floats) -> Floats:
     """Return log ratios of sizes to the smallest ones, shape ``(num_variables, num_points)``; sizes may be endless."""
     return np.asarray(np.minimum(np.log(sizes / smallest[:, None]), _ENDLESS))
+
+
+def log_position_beyond(sizes: Floats, largest: Floats) -> Floats:
+    """Return log ratios of sizes to the largest ones where they are beyond, else zero, shape as the sizes.
+
+    It is zero at an endless size too: the limit is that of the form.
+    """
+    return np.asarray(np.where(np.isfinite(sizes), np.log(np.maximum(sizes / largest[:, None], 1.0)), 0.0))
 
 
 def _softplus(value: Floats) -> Floats:

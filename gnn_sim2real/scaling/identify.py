@@ -28,7 +28,9 @@ def doubts_of_rate(intervals: tuple[Interval, ...], flat: bool, repeated: bool) 
             "No source size was repeated: the intervals come from the scatter of single models about the law and do "
             "not contain the spread between runs, so neither alpha nor C is identified; add curves of other seeds."
         )
-    if flat:
+    if flat and high < 0:
+        doubts.append("The error rises with n: more of this source makes it worse, and there is no limit to speak of.")
+    elif flat:
         doubts.append(
             "The error does not fall with n beyond its scatter, a constant describes it as well: neither alpha nor C "
             "is identified."
@@ -109,16 +111,24 @@ def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> lis
     ]
 
 
-def doubts_of_forecast(drift: float) -> list[str]:
-    """Say so when forecasts of the sizes measured missed by more than chance explains.
+def doubts_of_forecast(drift: Floats) -> list[str]:
+    """Say so when forecasts of the sizes measured missed by more than chance explains, or could not be made.
 
     Args:
-        drift: From `gnn_sim2real.scaling.choose.forecast_drift`.
+        drift: From `gnn_sim2real.scaling.drift.forecast_drift`.
     """
-    a_doubling = 100 * np.expm1(drift * np.log(2))
-    if a_doubling < _SMALLEST_DRIFT:
-        return []
-    return [
-        f"Forecasts of a size from the smaller ones missed by {a_doubling:.2g} % a doubling more than chance explains; "
-        "the intervals of errors beyond the largest size contain that."
-    ]
+    doubts = []
+    for which, of_variable in zip(("source", "target"), drift, strict=False):
+        if np.isnan(of_variable):
+            doubts.append(
+                f"There are too few {which} sizes to forecast one from the smaller ones: the intervals of all that "
+                f"lies beyond the largest {which} size hold only if the law goes on as it is."
+            )
+            continue
+        a_doubling = 100 * np.expm1(of_variable * np.log(2))
+        if a_doubling >= _SMALLEST_DRIFT:
+            doubts.append(
+                f"Forecasts of a {which} size from the smaller ones missed by {a_doubling:.2g} % a doubling more than "
+                f"chance explains; the intervals of all that lies beyond the largest {which} size contain that."
+            )
+    return doubts

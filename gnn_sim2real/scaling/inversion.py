@@ -16,7 +16,7 @@ from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import check_sizes
 
 _LARGEST_SIZE = 1e15  # more materials than there will be
-_NUM_HALVINGS = 60
+_NUM_STEPS, _NUM_HALVINGS = 200, 40
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,11 @@ def invert(fits: Fits, errors: Floats) -> Floats:
     Returns:
         The sizes, shape ``(num_rows,)``: the smallest size measured where that is enough, `inf` where none is.
     """
-    low = np.full(len(errors), np.log(fits.smallest[0]))
-    high = np.full(len(errors), np.log(_LARGEST_SIZE))
-    reached = fits.predict_each(np.exp(high)[None]) <= errors
+    # a draw that drifts upward falls at first and rises later: the first step that is low enough counts
+    steps = np.linspace(np.log(fits.smallest[0]), np.log(_LARGEST_SIZE), _NUM_STEPS)
+    enough = fits.predict(np.exp(steps)[None]) <= errors[:, None]
+    reached, first = enough.any(axis=1), enough.argmax(axis=1)
+    low, high = steps[np.maximum(first - 1, 0)], steps[first]
     for _ in range(_NUM_HALVINGS):
         middle = (low + high) / 2
         enough = fits.predict_each(np.exp(middle)[None]) <= errors

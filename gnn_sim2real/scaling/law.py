@@ -57,12 +57,13 @@ class ScalingLaw:
         residual_log_rmse: Root mean square of the log of (mean error / law) over the sizes.
         chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
         forecast_drift: By how much forecasts of one size from the smaller ones missed beyond chance, as a share of the
-            error, over log source size; 0 if the form was given.
+            error, over log source size; 0 where there are too few sizes to know, as `notes` say.
         interval_method: How the intervals were made.
         trials: How each form did in the choice; empty if the form was given.
         notes: Plain sentences on what the data do not show.
         fit: The law as it is fitted.
-        draws: Laws of the draws; those of this form first, then those of rival forms.
+        draws: Laws of the draws; those of this form first, then those of rival forms. Beyond the largest size they
+            drift, see `gnn_sim2real.scaling.drift`.
     """
 
     form: str
@@ -112,7 +113,7 @@ class ScalingLaw:
         """Return the interval of the fitted E(n) at each size, not of a single model's error there.
 
         Where forms were compared, it spans the intervals of all forms whose forecasts were about as good, and beyond
-        the largest size it is widened by what the chosen form's own forecasts of the sizes measured have missed.
+        the largest size it contains what the form's own forecasts of the sizes measured have missed.
 
         Args:
             source_sizes: Source sizes n, of any shape.
@@ -125,10 +126,6 @@ class ScalingLaw:
         """
         sizes = check_sizes(source_sizes)
         low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
-        center = self.fit.predict(sizes.reshape(1, -1))[0]
-        missed = self.forecast_drift * np.log(np.maximum(sizes.ravel() / self.largest_size, 1.0))
-        low = center * np.exp(-np.hypot(np.log(center / low), missed))
-        high = center * np.exp(np.hypot(np.log(high / center), missed))
         return low.reshape(sizes.shape), high.reshape(sizes.shape)
 
     def describe(self, unit: str = "") -> str:

@@ -69,6 +69,9 @@ def draw_laws(
     axes.legend(
         fontsize=_TEXT - 1,
         frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),  # above the curves, where it hides none of them
+        alignment="left",
         title=f"bars and bands: {100 * confidence:g} % intervals; dashed: forecast",
         title_fontsize=_TEXT - 1,
     )

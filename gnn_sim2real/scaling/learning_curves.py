@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,13 @@ def read_learning_curves(
     Raises:
         ValueError: If there is nothing there, or it is something else.
     """
+    if metric not in METRICS or metric == "r2":
+        raise ValueError(f"metric must be an error that falls to zero: mae, rmse or mae_nonzero; got {metric!r}")
     if path.suffix == ".csv":
         results, quantity, unit = _read_csv(path), "error", ""
         metric, policies = "error", ("",)
     else:
         results = _read_study(path)
-        if metric not in METRICS or metric == "r2":
-            raise ValueError(f"metric must be an error that falls to zero: mae, rmse or mae_nonzero; got {metric!r}")
         first = results.iloc[0]
         quantity, unit = f"{metric.upper()} of {first['property'].replace('_', ' ')}", first["unit"]
         found = {*results["policy"]}
@@ -132,25 +133,27 @@ def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
+    materials, errors = _material_errors(results, folder) if folder and metric in ("mae", "rmse") else (None, None)
     return Models(
         source_sizes(results),
         results[metric].to_numpy(),
         independent_curves(results),
         results["weight"].to_numpy() if "weight" in results else None,
-        _material_errors(results, folder) if folder and metric in ("mae", "rmse") else None,
+        errors,
+        materials,
     )
 
 
-def _material_errors(results: pd.DataFrame, folder: Path) -> Floats | None:
-    """Errors on each test material, where all models were tested on the same ones; None where they were not."""
+def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
+    """Test materials and errors on each, where all models were tested on the same ones; None where they were not."""
     if results["split"].nunique() > 1:
-        return None
+        return None, None
     if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
-        return None
+        return None, None
     errors = [read_errors(folder, key) for key in results["key"]]
     if not errors or any(each.keys() != errors[0].keys() for each in errors):
-        return None
-    return np.array([[each[material] for material in errors[0]] for each in errors])
+        return None, None
+    return list(errors[0]), np.array([[each[material] for material in errors[0]] for each in errors])
 
 
 def _records_folder(path: Path) -> Path:
@@ -172,16 +175,18 @@ def _read_csv(path: Path) -> pd.DataFrame:
     """Rows as results, and their weights, if it has any."""
     if not path.exists():
         raise ValueError(f"there is no file {path}")
+    try:
+        return _read_rows(path)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error.reason}); save it as CSV in UTF-8") from error
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         names = [name.strip() for name in reader.fieldnames or ()]
         reader.fieldnames = names
-        missing = [name for name in _NEEDED if name not in names]
-        if missing:
-            raise ValueError(
-                f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
-                f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}"
-            )
+        _check_columns(path, names)
         records, weights, repeats = [], dict[str, float](), dict[tuple[str, ...], int]()
         for row in reader:
             where = f"{path}, line {reader.line_num}"
@@ -209,6 +214,23 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return results.assign(weight=results["key"].map(weights)) if "weight" in names else results
 
 
+def _check_columns(path: Path, names: list[str]) -> None:
+    """Refuse a table without the columns needed, or with one that is misspelled and would be passed over."""
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        advice = "; separate them by commas" if len(names) == 1 and {";", "\t"} & {*names[0]} else ""
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
+            f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}{advice}"
+        )
+    for name in {*names} - {*_COLUMNS}:
+        meant = [each for each in get_close_matches(name.lower(), _COLUMNS, cutoff=0.8) if each not in names]
+        if meant:
+            raise ValueError(
+                f"{path} has a column {name!r}: name it {meant[0]!r} if that is what it is, or else remove it"
+            )
+
+
 def _as_number(seed: str) -> int:
     """A seed as it is, or a number for its name, the same in every file."""
     return int(seed) if seed.lstrip("-").isdecimal() else 2**32 + zlib.crc32(seed.encode())
@@ -219,7 +241,8 @@ def _number(row: dict[str, str], name: str, where: str, least: float = math.next
     try:
         value = float(text)
     except ValueError:
-        raise ValueError(f"{where}: {name} is {text!r}, which is no number") from None
+        found = f"is {text!r}, which is no number" if text else "is missing"
+        raise ValueError(f"{where}: {name} {found}") from None
     if not (math.isfinite(value) and value >= least):
         wanted = "positive" if 0 < least < 1 else f"at least {least:g}"
         advice = "; leave failed runs out" if name == "error" else ""

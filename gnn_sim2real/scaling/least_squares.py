@@ -6,14 +6,14 @@ follows from the sizes, and polished from the best points of the grid by bounded
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnn_sim2real.scaling.forms import Floats, Form, log_position
+from gnn_sim2real.scaling.forms import Floats, Form, log_position, log_position_beyond
 
 _NUM_STEPS = 100
-_NOTHING = -600.0  # a log error below this is that of a law without limit at an endless size
+_ENDLESS = 600.0  # a log error beyond this is that of a law without limit at an endless size
 _HEAVY = 1e6  # weight of an anchor, in units of all points together
 _ROWS_AT_ONCE = 256  # bounds the memory of the grid search
 
@@ -28,6 +28,9 @@ class Fits:
         parameters: What was searched, shape ``(num_rows, num_searched)``.
         log_first: Log error at the smallest sizes, shape ``(num_rows,)``.
         loss: Weighted mean of the squared residuals of the log errors, shape ``(num_rows,)``.
+        largest: Largest sizes, shape ``(num_variables,)``.
+        drift: By how much log E departs from the form beyond the largest sizes, a unit of log size, shape
+            ``(num_rows, num_variables)``; zero as fitted, see `gnn_sim2real.scaling.drift`.
     """
 
     form: Form
@@ -35,6 +38,8 @@ class Fits:
     parameters: Floats
     log_first: Floats
     loss: Floats
+    largest: Floats
+    drift: Floats
 
     def predict_log(self, sizes: Floats) -> Floats:
         """Return log E of every row, shape ``(num_rows, num_points)``.
@@ -44,7 +49,8 @@ class Fits:
                 ``(num_variables, num_points)``.
         """
         position = log_position(sizes, self.smallest)
-        return self.log_first[:, None] + self.form.log_shape(position, self.parameters)
+        beyond = log_position_beyond(sizes, self.largest)
+        return self.log_first[:, None] + self.form.log_shape(position, self.parameters) + self.drift @ beyond
 
     def predict(self, sizes: Floats) -> Floats:
         """Return E of every row, shape ``(num_rows, num_points)``; see `predict_log`."""
@@ -57,7 +63,12 @@ class Fits:
             sizes: Shape ``(num_variables, num_rows)``.
         """
         position = log_position(sizes, self.smallest)[..., None]
-        return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0])
+        drifted = np.einsum("rv,vr->r", self.drift, log_position_beyond(sizes, self.largest))
+        return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0] + drifted)
+
+    def without_drift(self) -> Fits:
+        """Return the same laws as if their form went on to hold."""
+        return replace(self, drift=np.zeros_like(self.drift))
 
     def natural(self) -> dict[str, Floats]:
         """Return the parameters of the papers by name, each of shape ``(num_rows,)``."""
@@ -65,8 +76,9 @@ class Fits:
 
 
 def _errors(log_errors: Floats) -> Floats:
-    """Undo the logarithm; what is left of nothing at an endless size is nothing."""
-    return np.where(log_errors < _NOTHING, 0.0, np.exp(log_errors))
+    """Undo the logarithm; at an endless size, what is left of nothing is nothing, and what rises has no end."""
+    errors = np.exp(np.clip(log_errors, -_ENDLESS, _ENDLESS))
+    return np.where(np.abs(log_errors) < _ENDLESS, errors, np.where(log_errors < 0, 0.0, np.inf))
 
 
 def fit_rows(
@@ -96,7 +108,7 @@ def fit_rows(
     Returns:
         The fitted laws. A parameter may lie at its bound: the caller has to look.
     """
-    smallest = sizes.min(axis=1)
+    smallest, largest = sizes.min(axis=1), sizes.max(axis=1)
     position = log_position(sizes, smallest)
     axes = form.axes(position.max(axis=1))
     weights = weights / weights.sum()
@@ -120,7 +132,7 @@ def fit_rows(
     best = loss.reshape(len(centered), -1).argmin(axis=1) + np.arange(len(centered)) * (len(rows) // len(centered))
     parameters, loss = parameters[best], loss[best]
     log_first = center - form.log_shape(position, parameters) @ weights  # the shape is 1 at the smallest sizes
-    return Fits(form, smallest, parameters, log_first, loss)
+    return Fits(form, smallest, parameters, log_first, loss, largest, np.zeros((len(loss), len(sizes))))
 
 
 def _search(

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.scaling.effective_data import FromScratch, effective_data
+from gnn_sim2real.scaling.forms import Floats
 from gnn_sim2real.scaling.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
-from gnn_sim2real.scaling.law import Interval, ScalingLaw
+from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.least_squares import Fits
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import check_sizes
 
 FAR = 10.0
 """A forecast beyond so many times the largest size measured is called far."""
+
+FARTHEST = 1000.0
+"""An error that takes more than so many times the largest size measured is called out of reach in a draw."""
 
 _NUM_SPLITS = 401
 
@@ -33,8 +37,8 @@ class Wanted:
     Attributes:
         error: The wanted error.
         source_size: The size; None if it is out of reach or the smallest size is enough.
-        chance: Share of draws in which the error can be reached at all.
-        limit: The error of an endless source.
+        chance: Share of draws in which a thousand times the largest size measured reaches the error.
+        limit: The error of an endless source, by the form of the law: its interval has no drift in it.
     """
 
     error: float
@@ -151,7 +155,7 @@ def plan(
         notes.append(f"n = {source:,.0f} is more than {FAR:g} times the largest source size measured: a far forecast.")
     wanted = None
     if target_error is not None:
-        wanted = _source_size_for(laws, target_error, law.confidence)
+        wanted = _source_size_for(laws, target_error, law.confidence, FARTHEST * _largest(law))
         found = wanted.source_size.value
         if found is not None and found > FAR * _largest(law):
             notes.append(
@@ -173,7 +177,7 @@ def plan(
     return Plan(
         source_size=source,
         target_size=target,
-        error=_error_at(law, laws, source),
+        error=quantity(errors_at(laws, source), law.confidence),
         gain_of_doubling=gain_of_doubling(laws, source, law.confidence),
         worth_of_measurement=worth,
         effective_data=(
@@ -197,15 +201,6 @@ def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tu
     return float(check_sizes(at[0] if at else law.largest_size)), None
 
 
-def _error_at(law: ScalingLaw | ScalingSurface, laws: Sequence[Fits], source: float) -> Quantity:
-    """The error, with the interval of a forecast where it is one."""
-    error = quantity(errors_at(laws, source), law.confidence)
-    if isinstance(law, ScalingSurface) or source <= law.largest_size:
-        return error
-    low, high = law.predict_interval(source)
-    return Quantity(error.value, Interval(float(low), float(high)))
-
-
 def _largest(law: ScalingLaw | ScalingSurface) -> float:
     return law.source_sizes[-1] if isinstance(law, ScalingSurface) else law.largest_size
 
@@ -218,19 +213,34 @@ def gain_of_doubling(laws: Sequence[Fits], source_size: float, confidence: float
         source_size: Size before the doubling.
         confidence: Nominal coverage.
     """
-    before, after = errors_at(laws, source_size), errors_at(laws, 2.0 * source_size)
-    return quantity([one - other for one, other in zip(before, after, strict=True)], confidence)
+    return quantity([gains_of_doubling(fits, source_size) for fits in laws], confidence)
 
 
-def _source_size_for(laws: Sequence[Fits], error: float, confidence: float) -> Wanted:
+def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
+    """Return by how much doubling the source lowers the error of each row.
+
+    No drift makes it a loss: who has the larger source can still take the smaller one. A law that rises by itself does.
+
+    Args:
+        fits: Laws of the source size alone.
+        source_size: Size before the doubling.
+    """
+    sizes = np.array([[source_size, 2.0 * source_size]])
+    drifting, still = (
+        errors[:, 0] - errors[:, 1] for errors in (fits.predict(sizes), fits.without_drift().predict(sizes))
+    )
+    return np.maximum(drifting, np.minimum(still, 0.0))
+
+
+def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, farthest: float) -> Wanted:
     if not (np.isfinite(error) and error > 0):
         raise ValueError(f"the wanted error must be positive and finite, but it is {error:g}")
-    limits = errors_at(laws, np.inf)
+    sizes = [invert(fits, np.full(len(fits.loss), error)) for fits in laws]
     return Wanted(
         error=error,
-        source_size=quantity([invert(fits, np.full(len(fits.loss), error)) for fits in laws], confidence),
-        chance=float(np.mean(np.concatenate(limits[1:]) < error)),
-        limit=quantity(limits, confidence),
+        source_size=quantity(sizes, confidence),
+        chance=float(np.mean(np.concatenate(sizes[1:]) <= farthest)),
+        limit=quantity(errors_at(laws, np.inf), confidence),
     )
 
 

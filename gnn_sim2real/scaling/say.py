@@ -149,6 +149,8 @@ def say_comparison(comparison: Comparison, unit: str, console: Console) -> None:
 
 def _pair_lines(pair: Pair) -> list[str]:
     paired = f"paired over {pair.num_shared} shared repeats" if pair.num_shared else "not paired: no repeat is shared"
+    if any(pair.num_materials):
+        paired += f"; {_say_materials(pair)}"
     crossing = (
         ", ".join(f"n = {size:,.0f}" for size in pair.crossings) or "none up to a thousand times the largest size"
     )
@@ -162,6 +164,16 @@ def _pair_lines(pair: Pair) -> list[str]:
         f"  the fitted laws cross at: {crossing}",
         f"  probability that {pair.first} has the lower error: {chances}",
     ]
+
+
+def _say_materials(pair: Pair) -> str:
+    """Whose test materials are in the intervals."""
+    if not all(pair.num_materials):
+        name = pair.first if pair.num_materials[0] else pair.second
+        return f"of {name} alone, the choice of test materials is in the intervals"
+    if pair.num_shared_materials:
+        return f"paired over {pair.num_shared_materials:,} shared test materials"
+    return "the choice of test materials is in the intervals, and none is shared"
 
 
 def say_effective(worth: Quantity) -> str:
@@ -186,10 +198,12 @@ def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
         tail: What follows an error: a space and its unit.
     """
     where = f" at {target_size:,.0f} measurements" if target_size else ""
+    if wanted.source_size.value is None and wanted.limit.value is None:
+        return f"out of reach{where}: the error does not fall with the source"
     if wanted.source_size.value is None:
         return (
             f"out of reach{where}: the limit is {say_quantity(wanted.limit)}{tail} "
-            f"(it can be reached in {100 * wanted.chance:.0f} % of the draws)"
+            f"(a thousand times the largest source measured reaches it in {100 * wanted.chance:.0f} % of the draws)"
         )
     text = f"source size n = {say_quantity(wanted.source_size, whole=True)}{where}"
     if wanted.chance < 0.995:

@@ -15,9 +15,18 @@ from numpy.typing import ArrayLike
 
 from gnn_sim2real.scaling.bootstrap import draw_moves, robust_means
 from gnn_sim2real.scaling.choose import SPARE_SIZES, Trial, choose_form
+from gnn_sim2real.scaling.drift import forecast_drift, let_drift
 from gnn_sim2real.scaling.fit import MIN_SIZES, check_draws, find_form, intervals_of, without_share
-from gnn_sim2real.scaling.forms import POWER_LIMIT, RATE_BOUNDS, SURFACE, SURFACE_FORMS, Floats, Form
-from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_form, doubts_of_rate
+from gnn_sim2real.scaling.forms import (
+    POWER_LIMIT,
+    RATE_BOUNDS,
+    SURFACE,
+    SURFACE_FORMS,
+    Floats,
+    Form,
+    log_position_beyond,
+)
+from gnn_sim2real.scaling.identify import chance_of_misfit, doubts_of_forecast, doubts_of_form, doubts_of_rate
 from gnn_sim2real.scaling.law import Interval, quote, span, tails
 from gnn_sim2real.scaling.least_squares import Fits, fit_rows
 from gnn_sim2real.scaling.profile import profile_rate
@@ -54,10 +63,13 @@ class ScalingSurface:
         num_curves: Number of repeats.
         residual_log_rmse: Root mean square of the log of (mean error / law) over the points.
         chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
+        forecast_drift: By how much forecasts of one source size, and of one target size, from the smaller ones missed
+            beyond chance, as a share of the error, over log size.
         trials: How each form did in the choice; empty if the form was given.
         notes: Plain sentences on what the data do not show.
         fit: The law as it is fitted.
-        draws: Laws of the draws; those of this form first, then those of rival forms.
+        draws: Laws of the draws; those of this form first, then those of rival forms. Beyond the largest sizes they
+            drift, see `gnn_sim2real.scaling.drift`.
     """
 
     form: str
@@ -80,6 +92,7 @@ class ScalingSurface:
     num_curves: int
     residual_log_rmse: float
     chance_of_misfit: float
+    forecast_drift: tuple[float, float]
     trials: tuple[Trial, ...]
     notes: tuple[str, ...]
     fit: Fits = field(repr=False, compare=False)
@@ -100,6 +113,8 @@ class ScalingSurface:
 
     def predict_interval(self, source_sizes: ArrayLike, target_sizes: ArrayLike) -> tuple[Floats, Floats]:
         """Return the interval of the fitted E(n, m) at each point, not of a single model's error there.
+
+        Beyond the largest sizes it contains what the form's own forecasts of the sizes measured have missed.
 
         Args:
             source_sizes: Source sizes n.
@@ -210,7 +225,9 @@ def fit_scaling_surface(
     drawn = fit_rows(chosen, table.sizes, rows, means.weights)
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != chosen.name]
     others = [fit_rows(SURFACE_FORMS[name], table.sizes, rows, means.weights) for name in rivals]
-    draws = (drawn, *_on_the_bounds(chosen, table.sizes, rows, means.weights, drawn, confidence), *others)
+    drift = forecast_drift(chosen, table.sizes, means, rows)
+    bounded = _on_the_bounds(chosen, table.sizes, rows, means.weights, drawn, confidence)
+    draws = let_drift((drawn, *bounded, *others), drift, seed)
     values, intervals = intervals_of(fit, draws, confidence)  # one form is a case of the other: L = 0
     fields: dict[str, Any] = {**values, **{f"{name}_interval": interval for name, interval in intervals.items()}}
     flat = bool(np.quantile(drawn.natural()["decay_rate"], tails(confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
@@ -230,8 +247,14 @@ def fit_scaling_surface(
         num_curves=len(table.log_errors),
         residual_log_rmse=float(np.sqrt(np.mean((means.values - fit.predict_log(table.sizes)[0]) ** 2))),
         chance_of_misfit=chance,
+        forecast_drift=tuple(np.nan_to_num(drift).tolist()),
         trials=trials,
-        notes=(*rate_doubts, *gap_doubts, *doubts_of_form(means, fit, table.sizes, chance)),
+        notes=(
+            *rate_doubts,
+            *gap_doubts,
+            *doubts_of_form(means, fit, table.sizes, chance),
+            *doubts_of_forecast(drift),
+        ),
         fit=fit,
         draws=draws,
     )
@@ -270,4 +293,6 @@ def _slice(fits: Fits, target_size: float) -> Fits:
     gap = found["transfer_gap"] * fall + found["limit"]
     falling = found["prefactor"] * fall * fits.smallest[0] ** -found["decay_rate"]
     parameters = np.stack([fits.parameters[:, 0], gap / (falling + gap)], axis=1)
-    return Fits(POWER_LIMIT, fits.smallest[:1], parameters, np.log(falling + gap), fits.loss)
+    beyond = log_position_beyond(np.array([[target_size]]), fits.largest[1:])[0, 0]
+    log_first = np.log(falling + gap) + fits.drift[:, 1] * beyond
+    return Fits(POWER_LIMIT, fits.smallest[:1], parameters, log_first, fits.loss, fits.largest[:1], fits.drift[:, :1])

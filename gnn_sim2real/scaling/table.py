@@ -144,7 +144,34 @@ def _rows_of_curves(
 
 
 def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
-    """By how much the choice of test materials could move the mean log error of each point.
+    """By how much the choice of test materials could move the mean log error of each point, in few factors.
+
+    Args:
+        table: From `tabulate`.
+        errors: Test error of each model, shape ``(num_models,)``.
+        material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
+
+    Returns:
+        Moves that are to be multiplied by standard normal factors, shape ``(num_factors, num_points)``, with the
+        covariance of `material_pulls`.
+
+    Raises:
+        ValueError: As `material_pulls`.
+    """
+    return in_few_factors(material_pulls(table, errors, material_errors))
+
+
+def in_few_factors(moves: Floats) -> Floats:
+    """Return moves of the same covariance in no more factors than points: it is all that counts.
+
+    Args:
+        moves: Shape ``(num_factors, num_points)``.
+    """
+    return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
+
+
+def material_pulls(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+    """By how much each test material pulls the mean log error of each point.
 
     All models must have been tested on the same materials: what one hard material adds to the error of one size, it
     adds to all. Each material's pull is its part in the mean (MAE) or in the root mean square (RMSE), whichever of
@@ -156,7 +183,7 @@ def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
         material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
 
     Returns:
-        Moves that are to be multiplied by standard normal factors, shape ``(num_factors, num_points)``.
+        Moves that are to be multiplied by standard normal factors, shape ``(num_materials, num_points)``.
 
     Raises:
         ValueError: If the shape is another, or the errors are neither mean nor root mean square of them.
@@ -178,8 +205,7 @@ def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
     mean = np.zeros((table.sizes.shape[1], num_materials))
     np.add.at(mean, table.points, pulls)
     mean /= np.bincount(table.points)[:, None]
-    moves = mean.T / np.sqrt(num_materials * (num_materials - 1.0))
-    return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
+    return np.asarray(mean.T / np.sqrt(num_materials * (num_materials - 1.0)))
 
 
 def mean_and_half_width(table: Table, confidence: float) -> tuple[Floats, Floats]:

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.scaling import fit_scaling_law
-from gnn_sim2real.scaling.choose import choose_form, forecast_drift
-from gnn_sim2real.scaling.forms import CURVE_FORMS
-from gnn_sim2real.scaling.law import span
+from gnn_sim2real.scaling.choose import choose_form
 from gnn_sim2real.scaling.table import tabulate
 
 LAWS = {
@@ -73,39 +71,6 @@ def test_forecasts_span_the_rival_forms():
     assert low <= own_low
     assert high >= own_high
     assert high - low > 1.05 * (own_high - own_low)
-
-
-def test_a_law_that_holds_does_not_drift():
-    assert forecast_drift(CURVE_FORMS["power_limit"], table_of(LAWS["power_limit"], 9, noise=0.0)) < 1e-6
-    by_chance = [forecast_drift(CURVE_FORMS["power"], table_of(LAWS["power"], 9, noise=0.03, seed=k)) for k in range(9)]
-    assert np.median(by_chance) < 0.02
-
-
-def test_the_drift_is_what_the_forecasts_missed_over_the_way_to_them():
-    """A straight line through four and through five sizes forecasts the fifth rightly, and misses the sixth by 20 %."""
-    sizes = 100.0 * 2.0 ** np.arange(6)
-    errors = sizes**-0.3 * np.array([1, 1, 1, 1, 1, 0.8])
-    table = tabulate(np.tile(sizes, 3)[None], np.tile(errors, 3), np.repeat(range(3), 6).tolist())
-    expected = np.abs(np.log(0.8)) / np.log(2) / np.sqrt(2)
-    assert forecast_drift(CURVE_FORMS["power"], table) == pytest.approx(expected, rel=1e-6)
-    scattered = errors * np.exp(np.array([[-0.4], [0.0], [0.4]]))  # the means are known to 23 %: no miss beyond chance
-    table = tabulate(np.tile(sizes, 3)[None], scattered.ravel(), np.repeat(range(3), 6).tolist())
-    assert forecast_drift(CURVE_FORMS["power"], table) == 0
-
-
-def test_an_interval_contains_the_drift_beyond_the_largest_size_alone():
-    sizes = np.geomspace(50, 5000, 8)
-    law = fit_scaling_law(np.tile(sizes, 3), np.tile(LAWS["broken"](sizes), 3), form="auto", num_resamples=100)
-    given = fit_scaling_law(np.tile(sizes, 3), np.tile(LAWS["broken"](sizes), 3), form=law.form, num_resamples=100)
-    assert law.forecast_drift > 0.01
-    assert given.forecast_drift == 0
-    assert any("Forecasts of a size from the smaller ones missed by" in note for note in law.notes)
-    rivals = span(law.fit, law.draws, np.array([[2e4]]), 0.9)
-    low, high = law.predict_interval(2e4)
-    center, missed = law.predict(2e4), law.forecast_drift * np.log(2e4 / 5000)
-    assert np.log(center / low) == pytest.approx(np.hypot(np.log(center / rivals[0][0]), missed))
-    assert np.log(high / center) == pytest.approx(np.hypot(np.log(rivals[1][0] / center), missed))
-    np.testing.assert_allclose(np.ravel(law.predict_interval(5000.0)), np.ravel(given.predict_interval(5000.0)), 0.05)
 
 
 def test_an_unknown_form_is_refused():

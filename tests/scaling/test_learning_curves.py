@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from gnn_sim2real.scaling import compare_laws
 from gnn_sim2real.scaling.curves import CurveLabel
 from gnn_sim2real.scaling.learning_curves import read_learning_curves
 from gnn_sim2real.scaling.records import Cell, Record, write_record
@@ -76,3 +77,27 @@ def test_nothing_is_refused_in_a_sentence(tmp_path):
     study = write_study(tmp_path / "study")
     with pytest.raises(ValueError, match="has no mae of this architecture and target size"):
         read_learning_curves(study, target_size=31)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("source_size,error,seeds\n100,1,0\n", "has a column 'seeds': name it 'seed'"),
+        ("source_size;error\n100;1\n", "its columns are source_size;error; separate them by commas"),
+        ("source_size,error\n100,\n", "line 2: error is missing"),
+        ("source_size,error\n100,1\xe9\n", "is no text in UTF-8"),
+    ],
+)
+def test_tables_that_cannot_be_meant_so_are_refused(tmp_path, text, sentence):
+    (tmp_path / "curve.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=sentence):
+        read_learning_curves(tmp_path / "curve.csv")
+
+
+def test_studies_on_the_same_test_materials_are_paired_over_them(tmp_path):
+    one, other = (write_study(tmp_path / name) for name in ("one", "other"))
+    curves = {
+        folder.name: read_learning_curves(folder).curves[CurveLabel(300, "CGCNN", "none")] for folder in (one, other)
+    }
+    (pair,) = compare_laws(curves, num_resamples=100).pairs
+    assert (pair.num_materials, pair.num_shared_materials, pair.num_shared) == ((8, 8), 8, 3)
