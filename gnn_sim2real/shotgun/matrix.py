@@ -55,7 +55,8 @@ def matrix_command(words: list[str], console: Console) -> int:
     names = list(gains)
     table = np.array([[gains[name].get(source, np.nan) for name in names] for source in sources])
     path = Path(config.output)
-    title = f"{config.title}\nless error than extra trees without a source, of {config.size} measurements; median model"
+    what = f"less error than extra trees without a source, of {config.size} measurements; best model of each source"
+    title = f"{config.title}\n{what}"
     rows, columns = draw_matrix(table, sources, names, title, path.with_suffix(".png"))
     ordered = table[np.ix_(rows, columns)]
     write_table(path.with_suffix(".csv"), ordered, [sources[row] for row in rows], [names[each] for each in columns])
@@ -73,7 +74,7 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
         config: See `MatrixConfig`.
 
     Returns:
-        Of each target by source the share of the error of extra trees that the median model of the source takes away,
+        Of each target by source the share of the error of extra trees that the best model of the source takes away,
         in cross-validation; and of each target how many models were skipped, by reason.
     """
     library = open_library(config.library)
@@ -89,7 +90,7 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
         error = {score.key: score.error for score in ranked}
         reference = reference_error(target, settings)
         gains[each.name] = {
-            source: 1 - float(np.median(found)) / reference
+            source: 1 - min(found) / reference
             for source, group in groups_of(asked).items()
             if (found := [error[card.key] for card in group if card.key in error])
         }

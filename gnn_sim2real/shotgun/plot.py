@@ -82,7 +82,8 @@ def draw_matrix(
     rows, columns = _draw_tree(axes[1, 0], table, "left"), _draw_tree(axes[0, 1], table.T, "top")
     axes[0, 0].axis("off")
     shown = table[np.ix_(rows, columns)]
-    limit = float(np.nanmax(np.abs(shown))) if np.isfinite(shown).any() else 1.0
+    # What is far worse than nothing may be of any color: the scale is for what helps.
+    limit = float(np.nanquantile(np.abs(shown), 0.8)) if np.isfinite(shown).any() else 1.0
     image = axes[1, 1].imshow(shown, aspect="auto", origin="lower", cmap="RdBu", vmin=-limit, vmax=limit)
     axes[1, 1].set_xticks(range(len(columns)), [targets[column] for column in columns], rotation=40, ha="right")
     axes[1, 1].set_yticks(range(len(rows)), [sources[row] for row in rows])
@@ -90,7 +91,8 @@ def draw_matrix(
     axes[1, 1].tick_params(labelsize=7)
     for (row, column), value in np.ndenumerate(shown):
         text = f"{value:+.2f}" if np.isfinite(value) else "-"
-        axes[1, 1].text(column, row, text, ha="center", va="center", fontsize=6)
+        dark = np.isfinite(value) and abs(value) > 0.7 * limit
+        axes[1, 1].text(column, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
     figure.colorbar(
         image, ax=axes[1, 1], location="bottom", shrink=0.5, label="share of the error that the source takes away"
     )
