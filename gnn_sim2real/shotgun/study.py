@@ -43,8 +43,6 @@ class ShotgunStudyConfig(ManyTargets):
     Args:
         sizes: Numbers of measurements.
         draws: Draws of each.
-        max_pool: Most materials of a target that the measurements are drawn from, drawn once: all are encoded by every
-            model.
         max_test: Most test materials of a target, drawn once.
         ranking: How models are ranked.
         tuning: How the best are fine-tuned.
@@ -53,7 +51,6 @@ class ShotgunStudyConfig(ManyTargets):
 
     sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
     draws: int = 10
-    max_pool: int | None = 1000
     max_test: int | None = 300
     ranking: RankingSettings = field(default_factory=RankingSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
@@ -128,7 +125,7 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 
 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
-    target, skipped = open_target(own, config.max_pool, config.max_test), Skipped()
+    target, skipped = open_target(own, own.max_pool, config.max_test), Skipped()
     asked, _ = without_seen(library, cards, target, config.seen, skipped)
     draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, asked).exists()]
     if not draws:

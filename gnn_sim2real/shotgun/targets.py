@@ -24,12 +24,15 @@ class TargetConfig:
         data: The measurements; the test part is fixed by their settings.
         log: Whether errors are those of the decimal logarithm.
         scratch: Encoder of direct learning (`class_path`, `init_args`), fixed in advance.
+        max_pool: Most materials that a study draws measurements from, drawn once, since every model encodes all of
+            them; None for all.
     """
 
     name: str
     data: PropertyDataModule
     log: bool = False
     scratch: EncoderSettings | None = None
+    max_pool: int | None = None
 
 
 def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
