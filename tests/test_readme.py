@@ -146,3 +146,19 @@ def test_the_growths_told_are_those_measured(capsys):
     pairs = compare(capsys, name)["pairs"]
     (pair,) = [each for each in pairs if "diversity" in each["first"] and "grown" not in each["second"]]
     assert f"diversity ahead of random in {100 * pair['chances'][0]:.0f} % of the draws" in told
+
+
+def test_the_shotgun_study_told_is_that_measured():
+    result = json.loads((ROOT / "benchmarks/results/shotgun.json").read_text())
+    shown = ("shotgun ensemble", "direct learning", "extra trees", "calibrated source", "oracle, frozen")
+    cells = [cell for cell in result["cells"] if cell["size"] == 20]
+    assert len(cells) == 9
+    for cell in cells:
+        unit = f" [{cell['unit'].replace('g/cm3', 'g/cm³')}]" if cell["unit"] else ""
+        errors = [f"{cell['errors'][name][0]:.3g}" if name in cell["errors"] else "" for name in shown]
+        assert f"| {cell['target']}{unit} | {' | '.join(errors)} |" in TEXT
+    against = {size: each["shotgun ensemble"] for size, each in result["wins_losses_ties"].items()}
+    for size in ("20", "50", "100"):
+        assert against[size]["direct learning"] == {"wins": 8, "losses": 0, "ties": 1}
+    assert [against[size]["extra trees"]["wins"] for size in ("20", "50", "100")] == [7, 6, 7]
+    assert all(against[size]["extra trees"]["losses"] == 1 for size in against)
