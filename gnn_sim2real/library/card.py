@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -99,28 +100,54 @@ class Card(NamedTuple):
             pretraining=content.get("key") or "",
         )
 
-    def matches(
-        self,
-        domain: str | None = None,
-        source: str | None = None,
-        property: str | None = None,  # noqa: A002 (the word users know)
-        architecture: str | None = None,
-        min_size: int | None = None,
-        max_size: int | None = None,
-        min_r2: float | None = None,
-        max_mae: float | None = None,
-    ) -> bool:
-        """Whether this model is one of those asked for; see `ModelLibrary.cards`."""
-        wanted = ((domain, self.domain), (source, self.source), (architecture, self.architecture))
-        names = self.properties if property is None else (property,)
-        errors = [self.metrics.get(name, {}) for name in names]
+
+@dataclass(frozen=True)
+class CardFilters:
+    """Which cards are asked for, by source, property, architecture, size and error; all of them unless any is said.
+
+    Args:
+        domain: polymer, molecule, crystal, mixture or composition.
+        source: Name of the source.
+        property: A property that the model predicts.
+        architecture: Name of the encoder.
+        min_size: Least number of source materials.
+        max_size: Largest number of source materials.
+        min_r2: Least r2 on the validation part, of `property` if it is given, else of all its properties.
+        max_mae: Largest mean absolute error, likewise; needs `property`, since units differ.
+
+    Raises:
+        ValueError: If `max_mae` has no property to be of.
+    """
+
+    domain: str | None = None
+    source: str | None = None
+    property: str | None = None
+    architecture: str | None = None
+    min_size: int | None = None
+    max_size: int | None = None
+    min_r2: float | None = None
+    max_mae: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_mae is not None and self.property is None:
+            raise ValueError("`max_mae` is in the unit of a property: give `property` too")
+
+    def match(self, card: Card) -> bool:
+        """Whether a model is one of those asked for.
+
+        Args:
+            card: Of the model.
+        """
+        wanted = ((self.domain, card.domain), (self.source, card.source), (self.architecture, card.architecture))
+        names = card.properties if self.property is None else (self.property,)
+        errors = [card.metrics.get(name, {}) for name in names]
         return (
             all(value in (None, own) for value, own in wanted)
-            and (property is None or property in self.properties)
-            and (min_size is None or self.size >= min_size)
-            and (max_size is None or self.size <= max_size)
-            and (min_r2 is None or all(each.get("r2", -math.inf) >= min_r2 for each in errors))
-            and (max_mae is None or all(each.get("mae", math.inf) <= max_mae for each in errors))
+            and (self.property is None or self.property in card.properties)
+            and (self.min_size is None or card.size >= self.min_size)
+            and (self.max_size is None or card.size <= self.max_size)
+            and (self.min_r2 is None or all(each.get("r2", -math.inf) >= self.min_r2 for each in errors))
+            and (self.max_mae is None or all(each.get("mae", math.inf) <= self.max_mae for each in errors))
         )
 
 

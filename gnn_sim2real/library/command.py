@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from gnn_sim2real.library import default_library
-from gnn_sim2real.library.card import Card
+from gnn_sim2real.library.card import Card, CardFilters
 from gnn_sim2real.library.folder import ModelLibrary
 
 logger = logging.getLogger(__name__)
@@ -70,18 +71,19 @@ def models_command(words: list[str]) -> int:
 def _parser(name: str, description: str, filters: bool = False) -> ArgumentParser:
     parser = ArgumentParser(prog=f"gnn-sim2real models {name}", description=description, exit_on_error=False)
     if filters:
-        parser.add_method_arguments(ModelLibrary, "cards")
+        parser.add_class_arguments(CardFilters)
     parser.add_argument("--library", type=Path, default=default_library(), help="folder of the models")
     return parser
 
 
-_FILTERS = ("domain", "source", "property", "architecture", "min_size", "max_size", "min_r2", "max_mae")
+def _filters(given: Any) -> dict[str, Any]:
+    return {each.name: given[each.name] for each in fields(CardFilters)}
 
 
 def _chosen(given: Any) -> tuple[ModelLibrary, list[str]]:
     """The library, and the keys of the models that are named or asked for by filters."""
     library = ModelLibrary(given.library)
-    filters = {name: given[name] for name in _FILTERS}
+    filters = _filters(given)
     if given.keys_ and any(value is not None for value in filters.values()):
         raise ValueError("name models by their keys or by filters, not by both")
     keys = [library.find(key) for key in given.keys_]
@@ -100,7 +102,7 @@ def _list(words: list[str], console: Console) -> int:
     parser.add_argument("--json", action="store_true", help="the cards as JSON, one a line")
     given = parser.parse_args(words)
     library = ModelLibrary(given.library)
-    cards = library.cards(**{name: given[name] for name in _FILTERS})
+    cards = library.cards(**_filters(given))
     if given.json:
         sys.stdout.write("".join(orjson.dumps(card._asdict()).decode() + "\n" for card in cards))
         return 0
@@ -227,8 +229,7 @@ def _pull(words: list[str], console: Console) -> int:
     given = parser.parse_args(words)
     library = ModelLibrary(given.library)
     before = len(library.keys())
-    filters = {name: given[name] for name in _FILTERS}
-    came = RemoteLibrary(given.url).pull(library, lambda card: card.matches(**filters))
+    came = RemoteLibrary(given.url).pull(library, CardFilters(**_filters(given)).match)
     _say_came(came, before, given.library, console)
     return 0
 

@@ -15,7 +15,7 @@ import yaml
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically, write_json
-from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, check_card, read_card
+from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, CardFilters, check_card, read_card
 from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import keep_identities, read_identities
@@ -109,46 +109,19 @@ class ModelLibrary:
         except FileNotFoundError:
             return []
 
-    def cards(
-        self,
-        domain: str | None = None,
-        source: str | None = None,
-        property: str | None = None,  # noqa: A002 (the word users know)
-        architecture: str | None = None,
-        min_size: int | None = None,
-        max_size: int | None = None,
-        min_r2: float | None = None,
-        max_mae: float | None = None,
-    ) -> list[Card]:
-        """The cards of all models, or of those that are asked for, by source, property, architecture, size and seed.
+    def cards(self, **filters: Any) -> list[Card]:
+        """The cards of all models, or of those that are asked for.
 
         Args:
-            domain: polymer, molecule, crystal, mixture or composition.
-            source: Name of the source.
-            property: A property that the model predicts.
-            architecture: Name of the encoder.
-            min_size: Least number of source materials.
-            max_size: Largest number of source materials.
-            min_r2: Least r2 on the validation part, of `property` if it is given, else of all its properties.
-            max_mae: Largest mean absolute error, likewise; needs `property`, since units differ.
+            **filters: Those of `card.CardFilters`.
 
         Raises:
             ValueError: If `max_mae` has no property to be of.
+            TypeError: If there is no such filter.
         """
-        filters: dict[str, Any] = {
-            "domain": domain,
-            "source": source,
-            "property": property,
-            "architecture": architecture,
-            "min_size": min_size,
-            "max_size": max_size,
-            "min_r2": min_r2,
-            "max_mae": max_mae,
-        }
-        if max_mae is not None and property is None:
-            raise ValueError("`max_mae` is in the unit of a property: give `property` too")
-        asked = any(value is not None for value in filters.values())
-        return [card for card in self._all_cards() if not asked or card.matches(**filters)]
+        asked = CardFilters(**filters)
+        cards = self._all_cards()
+        return cards if asked == CardFilters() else [card for card in cards if asked.match(card)]
 
     def _all_cards(self) -> list[Card]:
         """The cards of the index, which is brought up to date: files that came are read, those that went are left out.

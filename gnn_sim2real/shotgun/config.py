@@ -78,7 +78,7 @@ def find_cards(library: ModelLibrary, filters: dict[str, Any]) -> list[Card]:
 
     Args:
         library: The library.
-        filters: See `ModelLibrary.cards`.
+        filters: See `library.card.CardFilters`.
 
     Raises:
         ValueError: If a filter is none, or fewer than two models pass.

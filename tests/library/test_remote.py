@@ -6,6 +6,7 @@ from libraries import copy_library, flip_byte, make_library, pretrain
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.library.card import CardFilters
 from gnn_sim2real.library.remote import RemoteLibrary
 
 
@@ -91,7 +92,7 @@ def test_some_models_by_their_cards(library, url, tmp_path, monkeypatch):
     remote.push(library, library.keys())
     fetched = watch(monkeypatch, remote, "get_file")
     other = ModelLibrary(tmp_path / "other")
-    came = remote.pull(other, lambda card: card.matches(property="tg"))
+    came = remote.pull(other, CardFilters(property="tg").match)
     assert [card.properties for card in other.cards()] == [("tg",)]
     assert len(came) == 1
     assert len([name for name in fetched if name.endswith("weights.safetensors")]) == 1
