@@ -25,6 +25,8 @@ Finish = Literal["frozen", "fine-tuned", "learned directly"]
 
 DIRECT = "direct learning"
 
+_SALTS = {"inner": 999, "outer": 777}
+
 logger = logging.getLogger(__name__)
 
 
@@ -80,7 +82,8 @@ def make_candidates(
         Those of the library by inner error, best first, and direct learning. All read the same graphs: those of the
         best ranked model.
     """
-    folds = inner_folds(target, rows, ranking, tuning)
+    num_folds = tuning.inner_folds
+    folds = folds_within(target, rows, ranking, num_folds, "inner") if num_folds else []
     made: list[Member] = []
     featurizer: dict[str, Any] | None = None
     for score in ranked:
@@ -119,23 +122,24 @@ def choose_members(candidates: Sequence[Member]) -> list[Member]:
     return [member for member in ordered if member.inner_error <= limit]
 
 
-def inner_folds(target: Target, rows: Rows, ranking: RankingSettings, tuning: TuningSettings) -> list[Fold]:
-    """Folds within the training rows, as positions in them.
+def folds_within(
+    target: Target, rows: Rows, ranking: RankingSettings, num_folds: int, which: Literal["inner", "outer"]
+) -> list[Fold]:
+    """Folds of some rows, as positions in them, that ask what the ranking asks: to interpolate or to extrapolate.
 
     Args:
         target: The target.
-        rows: Training rows.
-        ranking: Its purpose counts.
-        tuning: The number of folds.
+        rows: Which of its rows.
+        ranking: Its purpose and its seed.
+        num_folds: Number of folds; those beyond the range are one a side.
+        which: The two are cut differently.
     """
-    if not tuning.inner_folds:
-        return []
     extrapolates = ranking.purpose == "extrapolation"
     names = target.families if extrapolates and target.families is not None else target.groups
     some = [names[row] for row in rows.tolist()]
     if extrapolates and target.families is None:
         return tail_folds(some, target.values[rows], target.tail, ranking.seed)
-    return random_folds(some, tuning.inner_folds, [ranking.seed, 999])
+    return random_folds(some, num_folds, [ranking.seed, _SALTS[which]])
 
 
 def _of_source(

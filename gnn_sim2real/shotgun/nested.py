@@ -13,8 +13,7 @@ import numpy as np
 
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
-from gnn_sim2real.shotgun.folds import random_folds, tail_folds
-from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members, make_candidates, references
+from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members, folds_within, make_candidates, references
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
@@ -98,13 +97,7 @@ def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> 
         num_folds: Number of folds.
     """
     rows = target.train
-    extrapolates = ranking.purpose == "extrapolation"
-    names = target.families if extrapolates and target.families is not None else target.groups
-    some = [names[row] for row in rows.tolist()]
-    if extrapolates and target.families is None:
-        folds = tail_folds(some, target.values[rows], target.tail, ranking.seed)
-    else:
-        folds = random_folds(some, num_folds, [ranking.seed, 777])
+    folds = folds_within(target, rows, ranking, num_folds, "outer")
     return [(rows[fold.train], rows[fold.test]) for fold in folds]
 
 
