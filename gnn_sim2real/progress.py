@@ -1,9 +1,22 @@
-"""Progress bars on long work."""
+"""What is shown on the terminal: tables, and progress bars on long work."""
 
+import os
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Item = TypeVar("Item")
+_WIDTH_OF_A_FILE = 120
+
+
+def open_console() -> "Console":
+    """The console on stdout: as wide as the terminal, and wide enough for tables where the output goes to a file."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDTH_OF_A_FILE)
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:

@@ -16,6 +16,7 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import DataSheet, find_sheets, find_table_reader
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import write_json
+from gnn_sim2real.progress import open_console
 from gnn_sim2real.tables import CleanTable
 
 _HELP = """usage: gnn-sim2real data list [NAME]
@@ -45,7 +46,7 @@ def data_command(words: list[str]) -> int:
     Returns:
         Exit code.
     """
-    console = Console()
+    console = open_console()
     match words:
         case ["list", *rest]:
             return _list(rest, console)

@@ -15,6 +15,7 @@ from rich.console import Console
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card, CardFilters
 from gnn_sim2real.library.folder import ModelLibrary
+from gnn_sim2real.progress import open_console
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def models_command(words: list[str]) -> int:
     Returns:
         Exit code: 1 if something is wrong with a model.
     """
-    console = Console()
+    console = open_console()
     commands = {
         "list": _list,
         "show": _show,

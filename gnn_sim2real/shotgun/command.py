@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from gnn_sim2real.progress import open_console
+
 _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT [--library DIR] [options]
        gnn-sim2real shotgun matrix -c MATRIX.yaml
@@ -36,7 +38,7 @@ def shotgun_command(words: list[str]) -> int:
     Returns:
         Exit code.
     """
-    console = Console()
+    console = open_console()
     match words:
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)

@@ -29,12 +29,16 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     places = np.arange(len(rows))
     errors = np.array([row["error"] for row in rows])
-    ends = np.array([row.get("interval", (row["error"],) * 2) for row in rows]).T
-    bars = np.maximum(np.abs(ends - errors), 0)
-    left.errorbar(errors, places, xerr=bars, fmt="o", markersize=4, capsize=2, color="#3366aa")
+    final = np.array(["interval" in row for row in rows])
+    ends = np.array([row["interval"] for row in rows if "interval" in row]).reshape(-1, 2).T
+    bars = np.maximum(np.abs(ends - errors[final]), 0)
+    left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color="#3366aa")
+    if not final.all():  # halving stopped them after fewer folds, so that their errors do not compare with the others
+        left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color="#777777")
     left.set_yticks(places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=7)
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
-    left.set_title("ranking, 90 % intervals", fontsize=9)
+    stopped = "" if final.all() else "\nhollow: given up early, on fewer folds"
+    left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=9)
     compared = result.nested.errors if result.nested is not None else result.tested
     names = list(compared)[::-1]
     means = np.array([interval_of_mean(compared[name]) for name in names]).reshape(-1, 3)
@@ -48,12 +52,13 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     )
     right.set_yticks(np.arange(len(names)), names, fontsize=8)
     right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
-    seen = "outer folds" if result.nested is not None else "test materials"
-    right.set_title(f"{seen}, which no step had seen", fontsize=9)
+    seen, dotted = (
+        ("test materials", "") if result.nested is None else ("outer folds", "\ndotted: what the ranking promised")
+    )
+    right.set_title(f"{seen}, which no step had seen{dotted}", fontsize=9)
     if result.nested is not None:
         promised = float(result.nested.promised.mean())
-        right.axvline(promised, linestyle=":", color="#555555", label="promised by the ranking of its winner")
-        right.legend(fontsize=7)
+        right.axvline(promised, linestyle=":", color="#555555")
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

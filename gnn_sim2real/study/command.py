@@ -5,6 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from gnn_sim2real.progress import open_console
 from gnn_sim2real.study.config import JobsConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.report import say_report
@@ -36,7 +37,7 @@ def study_command(words: list[str]) -> int:
     Returns:
         Exit code: 1 if a cell failed.
     """
-    console = Console()
+    console = open_console()
     match words:
         case ["run", *rest]:
             return _run(rest, console)

@@ -19,6 +19,7 @@ from gnn_sim2real.files import write_json
 from gnn_sim2real.lightning_cli import Sim2RealCLI
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.options import take_option
+from gnn_sim2real.progress import open_console
 from gnn_sim2real.tasks.prediction import heading, write_predictions
 from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
@@ -76,7 +77,7 @@ def calibrate_command(words: list[str]) -> int:
     Args:
         words: What follows `gnn-sim2real calibrate`: models, then options.
     """
-    console = Console()
+    console = open_console()
     if words[:1] in ([], ["-h"], ["--help"]):
         console.print(_HELP, markup=False, highlight=False)
         return 0
