@@ -46,7 +46,8 @@ def study_of(folder, **settings):
 
 def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    words = ["mine.csv", "--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
+    (folder / "typed.csv").write_text((folder / "mine.csv").read_text() + "*CC(C1)*,1.0\n")
+    words = ["typed.csv", "--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
     assert main(["shotgun", *words, "--library", "library", "--output", "out", *FAST]) == 0
     said = capsys.readouterr().out
     assert "winner's curse: the ranking promised" in said
@@ -54,6 +55,9 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     assert (folder / "out" / "ranking.png").stat().st_size > 10_000
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["target"] == {"name": "MaterialTable", "property": "density", "unit": "g/cm3", "train": 21, "test": 0}
+    with (folder / "out" / "quarantine_MaterialTable.csv").open() as file:
+        (refused,) = csv.DictReader(file)
+    assert refused["material"] == "*CC(C1)*"
     command = next(line for line in said.splitlines() if line.strip().startswith("gnn-sim2real predict")).split()[1:]
     (folder / "new.csv").write_text("smiles\n*CCCO*\nnonsense\n")
     assert main([*command[:-1], "new.csv", "--data.predict_column", "smiles"]) == 0
