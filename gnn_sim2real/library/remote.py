@@ -1,7 +1,7 @@
 """Libraries elsewhere: any folder that fsspec reaches, such as another disk, S3, or a repository of Hugging Face."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -11,8 +11,11 @@ from gnn_sim2real.library.archive import MAX_FILE_SIZE, take_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
 from gnn_sim2real.library.content import MODEL_FILES, is_key
 from gnn_sim2real.library.folder import ModelLibrary
+from gnn_sim2real.library.hub import commit_files
 from gnn_sim2real.library.identities import FOLDER, identities_path
 from gnn_sim2real.progress import track
+
+_FILES_A_COMMIT = 200
 
 
 class RemoteLibrary:
@@ -34,6 +37,8 @@ class RemoteLibrary:
             hint = "; pip install 'gnn-sim2real[hub]'" if url.startswith("hf://") else ""
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
         self.url, self._root = url, str(root).rstrip("/")
+        self._on_hub = url.startswith("hf://")
+        self._files_at_once = _FILES_A_COMMIT if self._on_hub else 1
 
     def push(self, library: ModelLibrary, keys: Iterable[str]) -> list[str]:
         """Copy models there, and the identities of what they have seen; what is there already is not sent again.
@@ -51,6 +56,7 @@ class RemoteLibrary:
             CheckpointError: If a model is damaged; it is not sent.
         """
         sizes, sent = self._sizes(), []
+        waiting: dict[str, Path] = {}
         for key in track(sorted(keys), "Sending models"):
             library.verify_model(key, strict=True)
             files = {f"{key}/{name}": library.folder / key / name for name in reversed(MODEL_FILES)}
@@ -58,13 +64,13 @@ class RemoteLibrary:
                 file = identities_path(library.folder, name)
                 files = {f"{FOLDER}/{file.name}": file} | files
             missing = {name: file for name, file in files.items() if sizes.get(name) != file.stat().st_size}
-            for name, file in missing.items():
-                target = f"{self._root}/{name}"
-                with self._reached():
-                    self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
-                    self._system.put_file(str(file), target)
-                sizes[name] = file.stat().st_size
+            sizes |= {name: file.stat().st_size for name, file in missing.items()}
             sent += [key] if missing else []
+            waiting |= missing
+            if len(waiting) >= self._files_at_once:
+                self._send(waiting)
+                waiting = {}
+        self._send(waiting)
         return sent
 
     def pull(self, library: ModelLibrary, wanted: Callable[[Card], bool] = lambda card: True) -> list[str]:
@@ -103,6 +109,19 @@ class RemoteLibrary:
             finally:
                 rmtree(staging, ignore_errors=True)
         return came
+
+    def _send(self, files: Mapping[str, Path]) -> None:
+        """Copy files there, in their order."""
+        if not files:
+            return
+        with self._reached():
+            if self._on_hub:
+                commit_files(self._system, self._root, files)
+                return
+            for name, file in files.items():
+                target = f"{self._root}/{name}"
+                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._system.put_file(str(file), target)
 
     def _fetch(self, name: str, folder: Path, sizes: dict[str, Any]) -> None:
         """Copy one file; its size is looked at first."""

@@ -26,8 +26,9 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
     """Return by how much forecasts of the next size missed, beyond what chance explains, over the way to it.
 
     Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
-    misses by the noise of the means alone, and this is zero; where the curve turns, it is the part of a forecast's
-    error that no draw of repeats contains.
+    misses by the noise of the means alone, and this is near zero; where the curve turns, it is the part of a forecast's
+    error that no draw of repeats contains. The excess of all forecasts is summed before it is bounded by zero: bounded
+    one by one, the luck of a few would make drifts of laws that have none.
 
     Args:
         form: The form.
@@ -52,9 +53,9 @@ def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights
         laws = fit_rows(form, sizes[:, known], rows[:, known], weights[known])
         missed = laws.predict_log(sizes[:, next_one]) - rows[:, next_one]
         low, high = np.quantile(missed[1:], _ONE_SIGMA, axis=0)
-        excess = max(float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2)), 0.0)
+        excess = float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2))
         squares.append(excess / np.log(levels[number] / levels[number - 1]) ** 2)
-    return float(np.sqrt(np.mean(squares))) if squares else float("nan")
+    return float(np.sqrt(max(np.mean(squares), 0.0))) if squares else float("nan")
 
 
 def _least_levels(variable: int, form: Form) -> int:
