@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from gnn_sim2real.files import no_garbage_collection, write_atomically
@@ -55,7 +56,7 @@ def read_index(path: Path) -> Any:
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.read_table(path)
+        table = parquet.ParquetFile(path).read()  # `read_table` imports pandas
     except (OSError, ArrowException):
         return None
     known = (table.schema.metadata or {}).get(b"format") == INDEX_FORMAT
@@ -89,6 +90,6 @@ def _values(column: Any, name: str) -> Any:
             shared = [orjson.loads(text) for text in shared]
         if name in _TUPLES:
             shared = [tuple(value) for value in shared]
-        return [shared[number] for number in column.indices.to_numpy().tolist()]
+        return [shared[number] for number in np.from_dlpack(column.indices).tolist()]  # `to_numpy` imports pandas
     values = column.to_pylist()
     return orjson.loads(f"[{','.join(values)}]") if name == "metrics" else values
