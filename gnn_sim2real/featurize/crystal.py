@@ -215,7 +215,9 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
     back = (pairs.neighbor * num_sites + pairs.center) * num_cells - cell
     key = np.concatenate([forth, back])
     key.sort()
-    key = key[np.concatenate([key[:1] == key[:1], key[1:] != key[:-1]])] + num_cells // 2
+    first = np.ones(len(key), bool)
+    np.not_equal(key[1:], key[:-1], out=first[1:])
+    key = key[first] + num_cells // 2
     sites, cell = np.divmod(key, num_cells)
     center, neighbor = np.divmod(sites, num_sites)
     return _Pairs(center, neighbor, _cells(base).take(cell, 0))

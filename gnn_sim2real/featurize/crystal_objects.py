@@ -29,15 +29,20 @@ def from_block(block: Any) -> Crystal:
         if small.spacegroup is None and named:
             raise ValueError(f"its space group {named!r} is not known, and it lists no symmetry operations")
         small.setup_cell_images()
-    for site in small.sites:
-        if site.occ < _FULL:
+    sites = list(small.get_all_unit_cell_sites())
+    numbers = np.array([site.element.atomic_number for site in sites], np.uint8)
+    if sites and not (numbers.all() and min([site.occ for site in sites]) >= _FULL):
+        _refuse_site(small.sites)
+    fractional = np.array([site.fract.tolist() for site in sites], np.float64).reshape(-1, 3)
+    return Crystal(np.array(small.cell.orth.mat.tolist()).T, numbers, fractional)
+
+
+def _refuse_site(sites: Any) -> None:
+    for site in sites:
+        if not site.occ >= _FULL:
             raise ValueError(f"it is disordered: site {site.label} has the occupancy {site.occ:g}; {_ORDERED_ONLY}")
         if not site.element.atomic_number:
             raise ValueError(f"site {site.label} is of no known element ({site.type_symbol or site.label})")
-    sites = small.get_all_unit_cell_sites()
-    numbers = np.array([site.element.atomic_number for site in sites], np.uint8)
-    fractional = np.array([site.fract.tolist() for site in sites], np.float64).reshape(-1, 3)
-    return Crystal(np.array(small.cell.orth.mat.tolist()).T, numbers, fractional)
 
 
 def from_pymatgen(structure: "Structure") -> Crystal:
