@@ -11,7 +11,7 @@ import numpy as np
 
 from gnn_sim2real.scaling.compare import Models
 from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.planning import FAR, Plan
+from gnn_sim2real.scaling.planning import Plan
 from gnn_sim2real.scaling.plot import COLORS, MARKERS, set_ticks
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import mean_and_half_width, tabulate
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _TEXT = 10.0  # type size in points
 _DIGIT = 0.62 * _TEXT
+_DRAWN = 10.0
+"""Laws are drawn up to so many times the largest size."""
 
 
 def draw_laws(
@@ -52,7 +54,7 @@ def draw_laws(
         )
         for grid, dashes in (
             (np.geomspace(sizes[0], sizes[-1], 80), "-"),
-            (np.geomspace(sizes[-1], FAR * sizes[-1], 60), "--"),
+            (np.geomspace(sizes[-1], _DRAWN * sizes[-1], 60), "--"),
         ):
             axes.plot(grid, law.predict(grid), color=color, linestyle=dashes, linewidth=1.6, zorder=3)
             axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0)
@@ -93,7 +95,7 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     """
     figure = _new_figure(6.5, 5.0)
     axes = figure.subplots()
-    sources = np.geomspace(law.source_sizes[0], 2.0 * max(FAR * law.source_sizes[-1], _after(plan)[0]), 80)
+    sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
     targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
     errors = law.predict(sources[:, None], targets[None, :])
     axes.set(xscale="log", yscale="log")  # first, or labels are fitted to other coordinates

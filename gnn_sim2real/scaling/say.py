@@ -11,7 +11,7 @@ from rich.table import Table
 from gnn_sim2real.scaling.compare import Comparison, Pair
 from gnn_sim2real.scaling.inversion import Quantity
 from gnn_sim2real.scaling.law import Interval, ScalingLaw
-from gnn_sim2real.scaling.planning import Plan, Wanted
+from gnn_sim2real.scaling.planning import FAR, Plan, Wanted
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.units import format_unit
 
@@ -52,7 +52,8 @@ def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
         low, high = law.predict_interval(factor * law.largest_size)
         value = float(law.predict(factor * law.largest_size))
         label = f"E at n = {factor * law.largest_size:,.0f}"
-        table.add_row(label, say_number(value), escape(say_interval(Interval(float(low), float(high)))), "")
+        far = "far forecast" if factor > FAR else ""
+        table.add_row(label, say_number(value), escape(say_interval(Interval(float(low), float(high)))), far)
     _end_law(table, law, console)
 
 
