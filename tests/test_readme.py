@@ -114,6 +114,14 @@ def test_the_coverage_told_is_the_one_measured():
     assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least" in told
 
 
+def test_the_coverage_of_differences_told_is_the_one_measured():
+    result = json.loads((ROOT / "benchmarks/results/compare_coverage.json").read_text())
+    told = " ".join(TEXT.split())
+    least = min(result["least_by_quantity"].values())
+    assert f"simulated pairs of studies on one test part, {result['studies']} of each" in told
+    assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least (`benchmarks/compare" in told
+
+
 def compare(capsys, *names):
     files = [str(ROOT / f"benchmarks/results/{name}.json") for name in names]
     assert main(["law", "compare", *files, "--json"]) == 0
