@@ -25,6 +25,8 @@ def kind(path):
     content = yaml.safe_load(path.read_text())
     if path.name in OVERLAYS:
         return "overlay"
+    if path.stem.startswith("tuning_"):
+        return "tuning"
     if path.parent.name == "shotgun":
         return "shotgun"
     if path.name == "held_out.yaml":
@@ -88,7 +90,7 @@ def test_a_shotgun_can_be_read(path):
 @pytest.mark.parametrize("path", of_kind("library"))
 def test_a_library_and_its_sources_can_be_read(path):
     config, _ = read_library([str(path)], [])
-    assert Path(config.held_out).name == "held_out.yaml"
+    assert Path(config.held_out).name == ("held_out.yaml" if path.parent.name == "library" else "")
     resolver = LibraryResolver(config)
     first_line = path.read_text().splitlines()[0]
     assert len(resolver.points()) == int(first_line.removeprefix("# ").partition(" ")[0])
@@ -97,7 +99,8 @@ def test_a_library_and_its_sources_can_be_read(path):
 
 
 def test_the_library_has_300_models_and_more():
-    made = [LibraryResolver(read_library([str(path.values[0])], [])[0]).points() for path in of_kind("library")]
+    files = [path.values[0] for path in of_kind("library") if path.values[0].parent.name == "library"]
+    made = [LibraryResolver(read_library([str(file)], [])[0]).points() for file in files]
     assert sum(map(len, made)) >= 300
 
 
@@ -131,6 +134,16 @@ def test_an_overlay_can_be_laid_over_every_stage(path):
         _, config = read_stage(stage.values[0], [str(path)])
         assert config.trainer != plain.trainer
         assert config.model == plain.model
+
+
+@pytest.mark.parametrize("path", of_kind("tuning"))
+def test_a_tuning_changes_the_rate_and_leaves_a_validation_part(path):
+    _, before = read_stage(path.parent / "pretrain.yaml")
+    _, config = read_stage(path.parent / "pretrain.yaml", [str(path)])
+    assert config.model.init_args.optimizer.init_args.lr == float(path.stem.partition("_")[2])
+    assert config.model.init_args.encoder == before.model.init_args.encoder
+    assert config.data.init_args.exclude == before.data.init_args.exclude
+    assert config.data.init_args.validation_fraction > 0
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in FILES])
