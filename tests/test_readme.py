@@ -117,9 +117,9 @@ def test_the_coverage_told_is_the_one_measured():
 def test_the_coverage_of_differences_told_is_the_one_measured():
     result = json.loads((ROOT / "benchmarks/results/compare_coverage.json").read_text())
     told = " ".join(TEXT.split())
-    least = min(result["least_by_quantity"].values())
+    mean, least = (f"{100 * share:.0f} %" for share in (result["mean"], min(result["least_by_quantity"].values())))
     assert f"simulated pairs of studies on one test part, {result['studies']} of each" in told
-    assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least (`benchmarks/compare" in told
+    assert f"in {mean} on average, and in {least} at least (`benchmarks/compare_coverage.py`)" in told
 
 
 def compare(capsys, *names):

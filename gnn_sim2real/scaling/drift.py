@@ -27,8 +27,9 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
 
     Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
     misses by the noise of the means alone, and this is near zero; where the curve turns, it is the part of a forecast's
-    error that no draw of repeats contains. The excess of all forecasts is summed before it is bounded by zero: bounded
-    one by one, the luck of a few would make drifts of laws that have none.
+    error that no draw of repeats contains. The excess of all forecasts is averaged before it is bounded by zero:
+    bounded one by one, the luck of a few would make drifts of laws that have none. Where the last forecast missed by
+    more than all did on average, it counts alone: a curve that begins to turn shows it there first.
 
     Args:
         form: The form.
@@ -37,7 +38,7 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
         rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these say what chance explains.
 
     Returns:
-        Root mean square of the excess of log(forecast / mean error), a unit of log size, for each variable: source
+        Square root of that excess of log(forecast / mean error) squared, a unit of log size, for each variable: source
         size, and target size if it is one; shape ``(num_variables,)``. NaN where there are too few sizes to know.
     """
     rows = np.concatenate([means.values[None], rows[:_MOST_ROWS]])
@@ -55,7 +56,7 @@ def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights
         low, high = np.quantile(missed[1:], _ONE_SIGMA, axis=0)
         excess = float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2))
         squares.append(excess / np.log(levels[number] / levels[number - 1]) ** 2)
-    return float(np.sqrt(max(np.mean(squares), 0.0))) if squares else float("nan")
+    return float(np.sqrt(max(np.mean(squares), squares[-1], 0.0))) if squares else float("nan")
 
 
 def _least_levels(variable: int, form: Form) -> int:

@@ -43,8 +43,13 @@ def test_the_drift_is_what_the_forecasts_missed_over_the_way_to_them():
     """A straight line through four and through five sizes forecasts the fifth rightly, and misses the sixth by 20 %."""
     sizes = 100.0 * 2.0 ** np.arange(6)
     errors = sizes**-0.3 * np.array([1, 1, 1, 1, 1, 0.8])
-    expected = np.abs(np.log(0.8)) / np.log(2) / np.sqrt(2)
-    assert drift_of(CURVE_FORMS["power"], sizes, np.tile(errors, (3, 1)))[0] == pytest.approx(expected, rel=1e-6)
+    missed = np.abs(np.log(0.8)) / np.log(2)
+    assert drift_of(CURVE_FORMS["power"], sizes, np.tile(errors, (3, 1)))[0] == pytest.approx(missed, rel=1e-6)
+    # a drop before the last size, which the line through five sizes then forecasts rightly: the mean of both counts
+    dropped = sizes**-0.3 * np.array([1, 1, 1, 1, 0.8, 1])
+    dropped[5] = np.exp(np.polyval(np.polyfit(np.log(sizes[:5]), np.log(dropped[:5]), 1), np.log(sizes[5])))
+    drift = drift_of(CURVE_FORMS["power"], sizes, np.tile(dropped, (3, 1)))[0]
+    assert drift == pytest.approx(missed / np.sqrt(2), rel=1e-6)
     # eight seeds that scatter at each size independently of the others: means known to 23 %, no miss beyond chance
     scatter = 0.6 * hadamard(8)[:, 1:7]
     assert drift_of(CURVE_FORMS["power"], sizes, errors * np.exp(scatter))[0] == 0
