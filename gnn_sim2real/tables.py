@@ -109,14 +109,17 @@ class CleanTable:
     def keep_quarantine(self, folder: Path, name: str) -> None:
         """Write the rows that were refused, with their reasons, where there are any, and say so.
 
+        What lies there already is not written and said again: the trainings of a study share a folder.
+
         Args:
             folder: Where to.
             name: Of the data set, for the file.
         """
         if not self.quarantine.empty:
-            path = folder / f"quarantine_{name}.csv"
-            self.write_quarantine(path)
-            logger.info("%d refusals are listed in %s", len(self.quarantine), path)
+            path, content = folder / f"quarantine_{name}.csv", self.quarantine.to_csv(index=False).encode()
+            if not path.exists() or path.read_bytes() != content:
+                write_atomically(path, content)
+                logger.info("%d refusals are listed in %s", len(self.quarantine), path)
 
     def fingerprint(self) -> str:
         """SHA-256 of identities, values, property names and units; the order of the rows does not count.

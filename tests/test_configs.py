@@ -18,6 +18,7 @@ from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 OVERLAYS = {"wandb.yaml"}
+PARTS = ("tuning_", "descriptors")
 SEVERAL_TARGETS = {"matrix": MatrixConfig, "study": ShotgunStudyConfig}
 
 
@@ -25,8 +26,8 @@ def kind(path):
     content = yaml.safe_load(path.read_text())
     if path.name in OVERLAYS:
         return "overlay"
-    if path.stem.startswith("tuning_"):
-        return "tuning"
+    if path.stem.startswith(PARTS):
+        return "part"
     if path.parent.name == "shotgun":
         return "shotgun"
     if path.name == "held_out.yaml":
@@ -136,14 +137,17 @@ def test_an_overlay_can_be_laid_over_every_stage(path):
         assert config.model == plain.model
 
 
-@pytest.mark.parametrize("path", of_kind("tuning"))
-def test_a_tuning_changes_the_rate_and_leaves_a_validation_part(path):
+@pytest.mark.parametrize("path", of_kind("part"))
+def test_a_part_of_a_configuration_changes_nothing_but_what_it_says(path):
     _, before = read_stage(path.parent / "pretrain.yaml")
     _, config = read_stage(path.parent / "pretrain.yaml", [str(path)])
-    assert config.model.init_args.optimizer.init_args.lr == float(path.stem.partition("_")[2])
+    said = yaml.safe_load(path.read_text())
     assert config.model.init_args.encoder == before.model.init_args.encoder
     assert config.data.init_args.exclude == before.data.init_args.exclude
-    assert config.data.init_args.validation_fraction > 0
+    for name, value in said["data"]["init_args"].items():
+        assert config.data.init_args[name] == value != before.data.init_args[name]
+    if "model" in said:
+        assert config.model.init_args.optimizer.init_args.lr == float(path.stem.partition("_")[2])
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in FILES])
