@@ -210,12 +210,16 @@ def test_quarantine_is_written_as_csv(tmp_path):
 
 def test_a_quarantine_that_lies_there_is_not_said_again(tmp_path, caplog):
     table = clean(frame_of(("a", 1.0), ("x?", 1.0)))
+
+    def times_said():
+        return sum("refusals are listed" in message for message in caplog.messages)
+
     with caplog.at_level("INFO", logger="gnn_sim2real.tables"):
         for _ in range(3):
             table.keep_quarantine(tmp_path, "mine")
-        assert len(caplog.messages) == 1
+        assert times_said() == 1
         clean(frame_of(("a", 1.0), ("y?", 1.0))).keep_quarantine(tmp_path, "mine")
-        assert len(caplog.messages) == 2
+        assert times_said() == 2
     assert "y?" in (tmp_path / "quarantine_mine.csv").read_text()
 
 
