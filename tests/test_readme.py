@@ -112,6 +112,8 @@ def test_the_coverage_told_is_the_one_measured():
     )
     least = min(result["least_by_quantity"].values())
     assert f"in {100 * result['mean']:.0f} % on average, and in {100 * least:.0f} % at least" in told
+    far = result["not_promised_of_broken_laws_at_10x"]
+    assert f"that bend in {100 * far['mean']:.0f} % on average and in {100 * far['least']:.0f} % at least" in told
 
 
 def test_the_coverage_of_differences_told_is_the_one_measured():
