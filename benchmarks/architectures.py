@@ -57,7 +57,7 @@ def main() -> None:
     publish(
         {
             "rows": sorted(rows, key=lambda row: row["errors"][-1][1]),
-            "pairs": [pair.to_dict() for pair in compared.pairs],
+            "pairs": compared.to_dict()["pairs"],
             "tuning": [row | {"encoder": json.loads(row["encoder"])} for row in tuned],
             "unit": read[0].unit,
             "processor": processor(),

@@ -12,7 +12,7 @@ import numpy as np
 from gnn_sim2real.scaling.compare import Models
 from gnn_sim2real.scaling.law import ScalingLaw
 from gnn_sim2real.scaling.planning import Plan
-from gnn_sim2real.scaling.plot import COLORS, MARKERS, set_ticks
+from gnn_sim2real.scaling.plot import BASELINE_COLORS, BASELINE_MARKERS, COLORS, MARKERS, set_ticks
 from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.scaling.table import mean_and_half_width, tabulate
 from gnn_sim2real.units import format_unit
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _TEXT = 10.0  # type size in points
 _DIGIT = 0.62 * _TEXT
+_FEW = 3  # curves whose bands can be told apart
+_ASIDE = 1.015
 _DRAWN = 10.0
 """Laws are drawn up to so many times the largest size."""
 
@@ -43,21 +45,26 @@ def draw_laws(
     """
     figure = _new_figure(7.0, 6.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    styles = cycle(zip(COLORS, MARKERS, strict=True))
-    for (name, (models, law)), (color, marker) in zip(curves.items(), styles, strict=False):
+    styles = cycle(zip((*COLORS, *BASELINE_COLORS), (*MARKERS, *BASELINE_MARKERS), strict=True))
+    several = len(curves) > _FEW
+    shade = 0.07 if several else 0.16
+    for number, ((name, (models, law)), (color, marker)) in enumerate(zip(curves.items(), styles, strict=False)):
         table = tabulate(np.asarray(models.source_sizes, dtype=float)[None], models.errors, models.curves)
         sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, law.confidence)
         errors = np.exp(mean)
         bars = np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors])
+        moved = sizes * _ASIDE ** (number - (len(curves) - 1) / 2)  # so that no interval hides another
         axes.errorbar(
-            sizes, errors, bars, color=color, marker=marker, linestyle="none", capsize=2.5, label=name, zorder=4
+            moved, errors, bars, color=color, marker=marker, linestyle="none", capsize=2.5, label=name, zorder=4
         )
         for grid, dashes in (
             (np.geomspace(sizes[0], sizes[-1], 80), "-"),
             (np.geomspace(sizes[-1], _DRAWN * sizes[-1], 60), "--"),
         ):
             axes.plot(grid, law.predict(grid), color=color, linestyle=dashes, linewidth=1.6, zorder=3)
-            axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0)
+            axes.fill_between(
+                grid, *law.predict_interval(grid), color=color, alpha=0.07 if several else 0.16, linewidth=0
+            )
         missed = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
         below.plot(sizes, missed, color=color, marker=marker, linewidth=0.8)
     axes.set(xscale="log", yscale="log")
@@ -74,6 +81,7 @@ def draw_laws(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),  # above the curves, where it hides none of them
         alignment="left",
+        ncols=2 if several else 1,
         title=f"bars and bands: {100 * confidence:g} % intervals; dashed: forecast",
         title_fontsize=_TEXT - 1,
     )
