@@ -62,9 +62,7 @@ def draw_laws(
             (np.geomspace(sizes[-1], _DRAWN * sizes[-1], 60), "--"),
         ):
             axes.plot(grid, law.predict(grid), color=color, linestyle=dashes, linewidth=1.6, zorder=3)
-            axes.fill_between(
-                grid, *law.predict_interval(grid), color=color, alpha=0.07 if several else 0.16, linewidth=0
-            )
+            axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=shade, linewidth=0)
         missed = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
         below.plot(sizes, missed, color=color, marker=marker, linewidth=0.8)
     axes.set(xscale="log", yscale="log")
