@@ -32,12 +32,15 @@ def main() -> None:
     parser.add_argument("--studies", type=Path, nargs="+", default=STUDIES, help="folders of the studies")
     parser.add_argument("--models", type=Path, default=Path("runs/liquid_density_models"), help="their pretrainings")
     parser.add_argument("--tuning", type=Path, default=Path("runs/liquid_density_tuning_models"), help="of tuning.yaml")
+    parser.add_argument(
+        "--form", default="power_limit", help="one for all, since alpha of another form is another rate"
+    )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
     read = [read_learning_curves(folder) for folder in arguments.studies]
     curves = {label.architecture: models for each in read for label, models in each.curves.items()}
-    compared = compare_laws(curves, form="auto", num_resamples=arguments.draws, seed=0)
+    compared = compare_laws(curves, form=arguments.form, num_resamples=arguments.draws, seed=0)
     tuned, made = read_tuning(arguments.tuning), read_cards(arguments.models)
     rows = []
     for name, law in compared.laws.items():
