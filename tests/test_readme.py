@@ -124,6 +124,21 @@ def test_the_coverage_of_differences_told_is_the_one_measured():
     assert f"in {mean} on average, and in {least} at least (`benchmarks/compare_coverage.py`)" in told
 
 
+def test_the_architectures_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/architectures.json").read_text())
+    for row in result["rows"]:
+        laws = [
+            f"{row[name]:.3g} [{row[f'{name}_interval'][0]:.3g}, {row[f'{name}_interval'][1]:.3g}]"
+            + ("" if row[f"{name}_identified"] else ", not identified")
+            for name in ("decay_rate", "transfer_gap")
+        ]
+        errors = [f"{error:.4f}" for _, error in (row["errors"][0], row["errors"][-1])]
+        size = [row["architecture"], f"{row['parameters']:,}", f"{row['pretraining_seconds']:.0f}"]
+        assert f"| {' | '.join([*size, *errors, *laws])} |" in TEXT
+    told = " ".join(TEXT.split())
+    assert f"the largest is {result['rows'][0]['errors'][-1][0]:,.0f}" in told
+
+
 def compare(capsys, *names):
     files = [str(ROOT / f"benchmarks/results/{name}.json") for name in names]
     assert main(["law", "compare", *files, "--json"]) == 0
