@@ -16,7 +16,13 @@ from machine import publish, versions
 from gnn_sim2real.scaling import Models, fit_scaling_law
 from gnn_sim2real.scaling.learning_curves import curve_name, read_learning_curves
 
-STUDIES = ("polymer_density", "band_gap", "formation_enthalpy")
+STUDIES = (
+    "polymer_density",
+    "band_gap",
+    "formation_enthalpy",
+    "liquid_density_architectures",
+    "liquid_density_architectures_4e-3",
+)
 POLICIES = ("none", "calibrated_source", "frozen_ridge", "extra_trees_with_source")
 FRACTIONS = (0.25, 0.5)
 CONFIDENCE = 0.90
