@@ -102,23 +102,33 @@ class CleanTable:
             ]
         )
 
-    def write_quarantine(self, path: Path) -> None:
-        """Write the quarantine as CSV."""
-        write_atomically(path, self.quarantine.to_csv(index=False).encode())
+    def write_quarantine(self, path: Path) -> bool:
+        """Write the quarantine as CSV.
+
+        Args:
+            path: The file.
+
+        Returns:
+            Whether it was written; False if the same lay there already.
+        """
+        content = self.quarantine.to_csv(index=False).encode()
+        new = not path.exists() or path.read_bytes() != content
+        if new:
+            write_atomically(path, content)
+        return new
 
     def keep_quarantine(self, folder: Path, name: str) -> None:
         """Write the rows that were refused, with their reasons, where there are any, and say so.
 
-        What lies there already is not written and said again: the trainings of a study share a folder.
+        What lies there already is not said again: the trainings of a study share a folder.
 
         Args:
             folder: Where to.
             name: Of the data set, for the file.
         """
         if not self.quarantine.empty:
-            path, content = folder / f"quarantine_{name}.csv", self.quarantine.to_csv(index=False).encode()
-            if not path.exists() or path.read_bytes() != content:
-                write_atomically(path, content)
+            path = folder / f"quarantine_{name}.csv"
+            if self.write_quarantine(path):
                 logger.info("%d refusals are listed in %s", len(self.quarantine), path)
 
     def fingerprint(self) -> str:

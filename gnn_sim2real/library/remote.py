@@ -38,7 +38,6 @@ class RemoteLibrary:
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
         self.url, self._root = url, str(root).rstrip("/")
         self._on_hub = url.startswith("hf://")
-        self._files_at_once = _FILES_A_COMMIT if self._on_hub else 1
 
     def push(self, library: ModelLibrary, keys: Iterable[str]) -> list[str]:
         """Copy models there, and the identities of what they have seen; what is there already is not sent again.
@@ -56,6 +55,7 @@ class RemoteLibrary:
             CheckpointError: If a model is damaged; it is not sent.
         """
         sizes, sent = self._sizes(), []
+        files_at_once = _FILES_A_COMMIT if self._on_hub else 1
         waiting: dict[str, Path] = {}
         for key in track(sorted(keys), "Sending models"):
             library.verify_model(key, strict=True)
@@ -67,7 +67,7 @@ class RemoteLibrary:
             sizes |= {name: file.stat().st_size for name, file in missing.items()}
             sent += [key] if missing else []
             waiting |= missing
-            if len(waiting) >= self._files_at_once:
+            if len(waiting) >= files_at_once:
                 self._send(waiting)
                 waiting = {}
         self._send(waiting)

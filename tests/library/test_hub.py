@@ -3,22 +3,11 @@
 import fsspec
 import pytest
 from hub import small_hub
-from libraries import copy_library, make_library
 
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.remote import RemoteLibrary
 
 hub = pytest.importorskip("huggingface_hub", reason="pip install 'gnn-sim2real[hub]'")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_library(tmp_path_factory.mktemp("library"))[0]
-
-
-@pytest.fixture
-def library(made, tmp_path):
-    return copy_library(made, tmp_path / "own")
 
 
 @pytest.fixture

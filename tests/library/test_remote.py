@@ -2,22 +2,12 @@
 
 import fsspec
 import pytest
-from libraries import copy_library, flip_byte, make_library, pretrain
+from libraries import flip_byte, pretrain
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.card import CardFilters
 from gnn_sim2real.library.remote import RemoteLibrary
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_library(tmp_path_factory.mktemp("library"))[0]
-
-
-@pytest.fixture
-def library(made, tmp_path):
-    return copy_library(made, tmp_path / "own")
 
 
 @pytest.fixture(params=["local", "file", "memory"])
