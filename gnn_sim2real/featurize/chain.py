@@ -3,9 +3,13 @@
 Everything about an atom or a bond of a repeat unit (aromatic, conjugated, sp2 ...) is a matter of the endless
 chain, not of the place where someone cut it. It is therefore read from the middle copy of an open oligomer
 that is long enough for its ends not to be felt. An oligomer, unlike a macrocycle, adds no artificial ring.
+Nothing that is perceived at single atoms and bonds passes a saturated carbon, so that for these a chain cut there
+needs one copy only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rdkit import Chem, rdBase
 
@@ -19,20 +23,22 @@ _STAR = Chem.MolFromSmarts("[#0]")
 
 @dataclass(frozen=True)
 class Chain:
-    """A sanitized oligomer and where its middle copy lies.
+    """A sanitized piece of the chain, and where one copy of the repeat unit lies in it.
 
     Attributes:
-        mol: The oligomer, with aromaticity and all else perceived.
-        atoms: Indices of the atoms of the middle copy.
-        bonds: Indices of the bonds within the middle copy.
-        crossing: Index of the bond from the middle copy to the next.
-        backbone: Atoms on the shortest path through the middle copy, first to last; a single one for `*C*`.
+        mol: The piece, with aromaticity and all else perceived.
+        atoms: Indices of the atoms of the copy.
+        bonds: Indices of the bonds within the copy.
+        crossing: Index of the bond from the copy to the next.
+        bond_ends: First and last atom of each of `bonds`, one after the other, counted within the copy.
+        backbone: Atoms on the shortest path through the copy, first to last; a single one for `*C*`.
     """
 
     mol: Chem.Mol
     atoms: range
-    bonds: range
+    bonds: Sequence[int]
     crossing: int
+    bond_ends: list[int]
     backbone: tuple[int, ...]
 
 
@@ -101,11 +107,50 @@ def build_chain(psmiles: str) -> Chain:
         psmiles: Repeat-unit SMILES with exactly two `*`; stereo marks are ignored.
 
     Returns:
-        The oligomer. Both its ends keep a `*`, which saturates any kind of bond.
+        The oligomer with its middle copy. Both its ends keep a `*`, which saturates any kind of bond.
 
     Raises:
         ValueError: If the text is no connected repeat unit with two `*` that are bonded alike.
     """
+    return _oligomer(*_open_unit(psmiles), psmiles)
+
+
+def build_short_chain(psmiles: str) -> Chain:
+    """The same of one copy wherever that is enough, which takes half the time.
+
+    Of the atoms and bonds of the copy all that rdkit perceives is as in the endless chain: degree, hydrogens, charge,
+    hybridization, aromaticity, conjugation and rings. What looks farther, such as a descriptor, needs `build_chain`.
+
+    Args:
+        psmiles: Repeat-unit SMILES with exactly two `*`; stereo marks are ignored.
+
+    Returns:
+        A copy that is closed at its `*` and cut open at a saturated carbon instead, the cut ends capped by
+        saturated carbons; that of `build_chain` where there is no such place in the backbone.
+
+    Raises:
+        ValueError: If the text is no connected repeat unit with two `*` that are bonded alike.
+    """
+    unit, path, order = _open_unit(psmiles)
+    cut = _find_cut(unit, path, order)
+    if cut is None:
+        return _oligomer(unit, path, order, psmiles)
+    num_atoms, num_bonds, ends = unit.GetNumAtoms(), unit.GetNumBonds(), bond_ends(unit)
+    bonds = list(range(num_bonds + 1))
+    if cut != (path[-1], path[0]):
+        removed = unit.GetBondBetweenAtoms(*cut).GetIdx()
+        unit.RemoveBond(*cut)
+        unit.AddBond(path[-1], path[0], order)
+        # Bonds behind it move up; a bond to a cap looks like the one that was cut.
+        bonds = [*range(removed), num_bonds, *range(removed, num_bonds)]
+    for end in cut:
+        unit.AddBond(end, unit.AddAtom(Chem.Atom(6)), order)
+    sanitize(unit, psmiles)
+    return Chain(unit, range(num_atoms), bonds[:-1], bonds[-1], ends, tuple(path))
+
+
+def _open_unit(psmiles: str) -> tuple[Chem.RWMol, list[int], Chem.BondType]:
+    """A unit without its `*`, its backbone, and the bond order between one unit and the next."""
     if "." in psmiles:
         raise ValueError(f"{psmiles!r} has several parts; one connected repeat unit is accepted, without counterions")
     unit = Chem.RWMol(read_smiles(psmiles))
@@ -118,8 +163,10 @@ def build_chain(psmiles: str) -> Chain:
     unit.CommitBatchEdit()
     # Removal of the two `*` shifts the atoms behind them.
     one, other = stars
-    path = [index - (index > one) - (index > other) for index in path]
+    return unit, [index - (index > one) - (index > other) for index in path], order
 
+
+def _oligomer(unit: Chem.RWMol, path: list[int], order: Chem.BondType, psmiles: str) -> Chain:
     sides = -(-MIN_BACKBONE // len(path))
     num_copies, num_atoms, num_bonds = 2 * sides + 1, unit.GetNumAtoms(), unit.GetNumBonds()
     oligomer = Chem.RWMol(unit)
@@ -136,8 +183,53 @@ def build_chain(psmiles: str) -> Chain:
         atoms=range(first, first + num_atoms),
         bonds=range(sides * num_bonds, (sides + 1) * num_bonds),
         crossing=num_copies * num_bonds + sides,
+        bond_ends=bond_ends(unit),
         backbone=tuple(first + index for index in path),
     )
+
+
+def _find_cut(unit: Chem.RWMol, path: list[int], order: Chem.BondType) -> tuple[int, int] | None:
+    """A single bond of the backbone, in no ring, at a saturated carbon; the bond to the next copy if that is one."""
+    # An end bonded to `*` by a double bond would look saturated without it.
+    if order != Chem.BondType.SINGLE:
+        return None
+    next_copy = (path[-1], path[0])
+    if _has_saturated_carbon(unit, next_copy):
+        return next_copy
+    Chem.FastFindRings(unit)
+    for bonded in pairwise(path):
+        # All bonds of a saturated carbon are single.
+        if _has_saturated_carbon(unit, bonded) and not unit.GetBondBetweenAtoms(*bonded).IsInRing():
+            return bonded
+    return None
+
+
+def _has_saturated_carbon(unit: Chem.RWMol, atoms: tuple[int, int]) -> bool:
+    return any(_is_saturated_carbon(unit.GetAtomWithIdx(index)) for index in atoms)
+
+
+def _is_saturated_carbon(atom: Chem.Atom) -> bool:
+    """Whether an atom, not sanitized yet, is a carbon with single bonds only; one in brackets is not counted on."""
+    return (
+        atom.GetAtomicNum() == 6
+        and not atom.GetNoImplicit()
+        and not atom.GetIsAromatic()
+        and all(bond.GetBondType() == Chem.BondType.SINGLE for bond in atom.GetBonds())
+    )
+
+
+def bond_ends(mol: Chem.Mol) -> list[int]:
+    """First and last atom of each bond, one after the other.
+
+    Args:
+        mol: An rdkit `Mol`.
+    """
+    bond_at = mol.GetBondWithIdx
+    ends: list[int] = []
+    for index in range(mol.GetNumBonds()):
+        bond = bond_at(index)
+        ends += (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
+    return ends
 
 
 def _open_ends(unit: Chem.Mol, stars: list[int], psmiles: str) -> tuple[int, int, Chem.BondType]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from rdkit import Chem
 
-from gnn_sim2real.featurize.chain import Chain, build_chain, find_stars, read_smiles, sanitize
+from gnn_sim2real.featurize.chain import Chain, bond_ends, build_short_chain, find_stars, read_smiles, sanitize
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
 
 FEATURIZER_VERSION = 1
@@ -53,19 +53,19 @@ def featurize_repeat_unit(psmiles: str) -> Graph:
     Raises:
         ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
     """
-    return chain_graph(build_chain(psmiles))
+    return chain_graph(build_short_chain(psmiles))
 
 
 def chain_graph(chain: Chain) -> Graph:
     """The graph of an endless chain, see `featurize_repeat_unit`.
 
     Args:
-        chain: From `build_chain`.
+        chain: From `build_chain` or `build_short_chain`.
     """
-    first, last = chain.backbone[0], chain.backbone[-1]
-    pairs, codes = _read_bonds(chain.mol, chain.bonds)
-    _, crossing_codes = _read_bonds(chain.mol, [chain.crossing])
-    return _build_graph(chain.mol, chain.atoms, [*pairs, (last, first)], [*codes, *crossing_codes], crosses_cell=True)
+    # The bond to the next copy ends, in the folded chain, at the first atom of the same.
+    ends = [*chain.bond_ends, *(chain.backbone[end] - chain.atoms.start for end in (-1, 0))]
+    codes = _bond_codes(chain.mol, [*chain.bonds, chain.crossing])
+    return _build_graph(chain.mol, chain.atoms, ends, codes, crosses_cell=True)
 
 
 def featurize_molecule(smiles: str) -> Graph:
@@ -89,8 +89,8 @@ def molecule_graph(mol: Chem.Mol) -> Graph:
     Args:
         mol: From `read_molecule`.
     """
-    pairs, codes = _read_bonds(mol, range(mol.GetNumBonds()))
-    return _build_graph(mol, range(mol.GetNumAtoms()), pairs, codes, crosses_cell=False)
+    codes = _bond_codes(mol, range(mol.GetNumBonds()))
+    return _build_graph(mol, range(mol.GetNumAtoms()), bond_ends(mol), codes, crosses_cell=False)
 
 
 def read_molecule(smiles: str) -> Chem.Mol:
@@ -112,54 +112,53 @@ def read_molecule(smiles: str) -> Chem.Mol:
     return mol
 
 
-def _build_graph(
-    mol: Chem.Mol, atoms: range, pairs: list[tuple[int, int]], codes: list[tuple[int, ...]], *, crosses_cell: bool
-) -> Graph:
-    num_atoms, num_bonds = len(atoms), len(pairs)
+def _build_graph(mol: Chem.Mol, atoms: range, ends: list[int], codes: list[int], *, crosses_cell: bool) -> Graph:
+    """Lists of plain numbers become arrays at once: a repeat unit is small, and calls of numpy are what would cost."""
     numbers, atom_codes = _read_atoms(mol, atoms)
-    forward = np.array(pairs, np.int32).reshape(num_bonds, 2) - atoms.start
-    crosses = np.zeros(2 * num_bonds, np.bool_)
+    num_atoms, num_edges = len(numbers), len(ends)
+    edge_index = np.empty((2, num_edges), np.int32)
+    # Both directions of a bond follow each other.
+    edge_index[0] = ends
+    edge_index[1, ::2], edge_index[1, 1::2] = edge_index[0, 1::2], edge_index[0, ::2]
+    crosses = np.zeros(num_edges, np.bool_)
     if crosses_cell:
         crosses[-2:] = True
+    least_or_more = np.maximum(np.array(atom_codes, np.int64).reshape(num_atoms, len(ATOM_CODES)), 0)
     return Graph(
         atomic_number=np.array(numbers, np.uint8),
-        atom_codes=np.array(atom_codes).clip(0, _MAX_CODES).astype(np.uint8),
-        # Both directions of a bond follow each other.
-        edge_index=np.ascontiguousarray(np.stack([forward, forward[:, ::-1]], axis=1).reshape(-1, 2).T),
-        bond_codes=np.repeat(np.array(codes, np.uint8).reshape(num_bonds, len(BOND_CODES)), 2, axis=0),
+        atom_codes=np.minimum(least_or_more, _MAX_CODES).astype(np.uint8),
+        edge_index=edge_index,
+        bond_codes=np.array(codes, np.uint8).reshape(-1, len(BOND_CODES)).repeat(2, axis=0),
         crosses_cell=crosses,
         node_weight=np.ones(num_atoms, np.float32),
         component=np.zeros(num_atoms, np.uint8),
     )
 
 
-def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[tuple[int, ...]]]:
-    """Atomic numbers, and codes of atoms before they are cut at both ends."""
-    ring_size = mol.GetRingInfo().MinAtomRingSize
+def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Atomic numbers, and codes of one atom after the other before they are cut at both ends."""
+    ring_size, atom_at, hybridization_code = mol.GetRingInfo().MinAtomRingSize, mol.GetAtomWithIdx, _HYBRIDIZATIONS.get
     numbers: list[int] = []
-    codes: list[tuple[int, ...]] = []
+    codes: list[int] = []
     for index in indices:
-        atom = mol.GetAtomWithIdx(index)
+        atom = atom_at(index)
         numbers.append(atom.GetAtomicNum())
-        codes.append(
-            (
-                atom.GetDegree(),
-                atom.GetTotalNumHs(),
-                atom.GetFormalCharge() + _MAX_CHARGE,
-                _HYBRIDIZATIONS.get(atom.GetHybridization(), 0),
-                atom.GetIsAromatic(),
-                ring_size(index),
-            )
+        codes += (
+            atom.GetDegree(),
+            atom.GetTotalNumHs(),
+            atom.GetFormalCharge() + _MAX_CHARGE,
+            hybridization_code(atom.GetHybridization(), 0),
+            atom.GetIsAromatic(),
+            ring_size(index),
         )
     return numbers, codes
 
 
-def _read_bonds(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[tuple[int, int]], list[tuple[int, ...]]]:
-    """Atom pairs and codes of bonds."""
-    pairs: list[tuple[int, int]] = []
-    codes: list[tuple[int, ...]] = []
+def _bond_codes(mol: Chem.Mol, indices: Iterable[int]) -> list[int]:
+    """Codes of one bond after the other."""
+    bond_at, order_code = mol.GetBondWithIdx, _BOND_ORDERS.get
+    codes: list[int] = []
     for index in indices:
-        bond = mol.GetBondWithIdx(index)
-        pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
-        codes.append((_BOND_ORDERS.get(bond.GetBondType(), 0), bond.GetIsConjugated(), bond.IsInRing()))
-    return pairs, codes
+        bond = bond_at(index)
+        codes += (order_code(bond.GetBondType(), 0), bond.GetIsConjugated(), bond.IsInRing())
+    return codes

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
+from gnn_sim2real.featurize.chain import build_chain, build_short_chain
+from gnn_sim2real.featurize.repeat_unit import chain_graph, featurize_molecule, featurize_repeat_unit
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
 
 POLYMERS = {
@@ -79,6 +80,40 @@ def test_graph_comparison_of_these_tests_notices_a_difference():
     assert not same_graph(featurize_repeat_unit("*CCO*"), featurize_repeat_unit("*CCS*"))
     assert not same_graph(featurize_repeat_unit("*C=C*"), featurize_repeat_unit("*CC*"))
     assert not same_graph(featurize_repeat_unit("*CC(C)C(C)C*"), featurize_repeat_unit("*CC(C)CC(C)*"))
+
+
+def same_arrays(first: Graph, second: Graph) -> bool:
+    names = ("atomic_number", "edge_index", "atom_codes", "bond_codes", "crosses_cell", "node_weight", "component")
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
+
+
+@pytest.mark.parametrize("psmiles", POLYMERS.values(), ids=POLYMERS)
+def test_one_copy_cut_at_a_saturated_carbon_tells_what_the_oligomer_tells(psmiles, cut_everywhere):
+    for spelling in cut_everywhere(psmiles):
+        whole = chain_graph(build_chain(spelling))
+        assert same_arrays(chain_graph(build_short_chain(spelling)), whole), spelling
+
+
+@pytest.mark.parametrize(
+    ("psmiles", "num_atoms"),
+    [
+        ("*CC(*)c1ccccc1", 8 + 2),  # cut where the SMILES cuts it
+        ("*NC(=O)CCCCC*", 8 + 2),
+        ("*C(=O)CCCCCN*", 8 + 2),  # closed there, and cut elsewhere
+        ("*OC1CCC(CC1)C(=O)*", 9 + 2),
+        ("*c1ccc(cc1)C1CC(C1)c1ccc(*)o1", 15 + 2),
+        ("*C*", 1 + 2),
+        ("*OC*", 2 + 2),
+        ("*O[CH2]c1ccc(*)cc1", 3 * 8 + 2),  # a bracket atom is not counted on
+        ("*c1ccc(s1)*", 5 * 5 + 2),  # no saturated carbon at all
+        ("*c1ccc2c(c1)Cc1cc(*)ccc1-2", 3 * 13 + 2),  # only one whose bonds are in a ring
+        ("*=CCC=*", 5 * 3 + 2),  # a double bond from unit to unit
+    ],
+)
+def test_where_one_copy_is_enough(psmiles, num_atoms):
+    chain = build_short_chain(psmiles)
+    assert chain.mol.GetNumAtoms() == num_atoms
+    assert same_arrays(chain_graph(chain), chain_graph(build_chain(psmiles)))
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -266,3 +301,4 @@ def test_all_rows_of_real_tables_become_graphs(real_data, table):
     for psmiles in rows:
         graph = featurize_repeat_unit(psmiles)
         assert (graph.atom_codes < list(ATOM_CODES.values())).all(), psmiles
+        assert same_arrays(graph, chain_graph(build_chain(psmiles))), psmiles
