@@ -18,17 +18,33 @@ from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
 from gnn_sim2real.featurize.composition import reduced_formula
+from gnn_sim2real.tables import Replicates
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
 
 KNOWN = {
-    "measured_band_gap": Property("band_gap", "eV", column="expt_gap_eV_median", lower=-1e-6),
-    "measured_formation_enthalpy": Property("formation_energy", "eV/atom", column="expt_dHf_eV_atom_median"),
+    "measured_band_gap": Property(
+        "band_gap",
+        "eV",
+        column="expt_gap_eV_median",
+        lower=-1e-6,
+        replicates=Replicates("expt_gap_min", "expt_gap_max", "n_rows"),
+    ),
+    "measured_formation_enthalpy": Property(
+        "formation_energy",
+        "eV/atom",
+        column="expt_dHf_eV_atom_median",
+        replicates=Replicates("expt_dHf_min", "expt_dHf_max", "n_rows"),
+    ),
     "measured_tc": Property("critical_temperature", "K", column="expt_Tc_K_median", lower=-1e-6),
     "measured_thermal_conductivity": Property(
-        "thermal_conductivity", "W/(m K)", column="expt_kappa_W_mK_median", lower=0
+        "thermal_conductivity",
+        "W/(m K)",
+        column="expt_kappa_W_mK_median",
+        lower=0,
+        replicates=Replicates("expt_kappa_min", "expt_kappa_max", "n_rows"),
     ),
 }
 """Tables of the registry and the property that each holds, by the name that it has in a source."""
@@ -128,7 +144,7 @@ class MeasuredCrystals(CrystalDataModule):
         table = clean_table(
             frame.assign(material_id=names),
             material_column="material_id",
-            properties=[self.property],
+            properties=[self._property_in(frame)],
             identity=str,
             source=file.name,
             refused_before=self._refuse_rows(frame, names, formulas),
@@ -136,6 +152,12 @@ class MeasuredCrystals(CrystalDataModule):
         )
         self._kinds = dict(zip(names, self._kinds_of(frame, names), strict=True))
         return self.with_structures(self._with_simulated(table))
+
+    def _property_in(self, frame: "pandas.DataFrame") -> Property:
+        """The property; without the columns of replicates where a copy of the table does not have them."""
+        if all(column in frame for column in self.property.replicates or ()):
+            return self.property
+        return replace(self.property, replicates=None)
 
     @cached_property
     def match_kinds(self) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.progress import track
+from gnn_sim2real.replicates import Ranges, merge_ranges, read_ranges
 from gnn_sim2real.tables import CleanTable, Property, count_reasons, read_table
 from gnn_sim2real.units import check_property_unit, check_unit, convert, same_quantity
 
@@ -75,7 +76,7 @@ def clean_table(
     numbers = _row_numbers(frame)
     entries = [(numbers[row], materials[row], prop, reason) for row, prop, reason in sorted(reasons)]
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
-    table = _merge(codes, values, materials, identities, properties, quarantine)
+    table = _merge(codes, values, columns, materials, identities, properties, quarantine)
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
@@ -99,6 +100,7 @@ class _Column(NamedTuple):
     values: NDArray[np.float64]  # NaN where missing or refused
     labeled: NDArray[np.bool_]  # something stood in the file
     refused: dict[int, str]  # position -> reason
+    ranges: Ranges
 
 
 def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Column:
@@ -125,7 +127,7 @@ def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Col
         else:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
-    return _Column(values, labeled, refused)
+    return _Column(values, labeled, refused, read_ranges(frame, prop, values))
 
 
 def _convert_by_row(
@@ -185,7 +187,8 @@ def _refuse_disagreeing(
     """Set duplicates that lie too far apart to NaN, in place."""
     refused = []
     for column, prop in enumerate(properties):
-        _, spread = _median_and_spread(codes, values[:, column], int(codes.max(initial=-1)) + 1)
+        one_each = Ranges(values[:, column], values[:, column], np.ones(len(values), np.int64))
+        spread, _ = merge_ranges(codes, values[:, column], one_each, int(codes.max(initial=-1)) + 1)
         for row in np.flatnonzero(np.isfinite(values[:, column])).tolist():
             if spread[codes[row]] > max_spread:
                 half_range = f"{spread[codes[row]]:g} {prop.unit}".strip()
@@ -195,25 +198,22 @@ def _refuse_disagreeing(
     return refused
 
 
-def _median_and_spread(
-    codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and half range by group; NaN without a value, the half range also for a single one."""
+def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int) -> NDArray[np.float64]:
+    """Median by group; NaN without a value."""
     present = np.isfinite(values)
     codes, values = codes[present], values[present]
     values = values[np.lexsort((values, codes))]
     counts = np.bincount(codes, minlength=num_groups)
     first = np.cumsum(counts) - counts
-    median, spread = np.full(num_groups, np.nan), np.full(num_groups, np.nan)
-    some, many = counts > 0, counts > 1
+    median, some = np.full(num_groups, np.nan), counts > 0
     median[some] = (values[(first + (counts - 1) // 2)[some]] + values[(first + counts // 2)[some]]) / 2
-    spread[many] = (values[(first + counts - 1)[many]] - values[first[many]]) / 2
-    return median, spread
+    return median
 
 
 def _merge(
     codes: NDArray[np.int64],
     values: NDArray[np.float64],
+    columns: list[_Column],
     materials: list[str],
     identities: list[str],
     properties: tuple[Property, ...],
@@ -221,7 +221,11 @@ def _merge(
 ) -> CleanTable:
     """Merge the rows of each material; materials without a value are left out."""
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))
-    merged = [_median_and_spread(codes, column, len(identities)) for column in values.T]
+    medians = [_median(codes, column, len(identities)) for column in values.T]
+    merged = [
+        merge_ranges(codes, column, each.ranges, len(identities))
+        for column, each in zip(values.T, columns, strict=True)
+    ]
     num_merged = np.bincount(codes[rows], minlength=len(identities))
     kept = np.flatnonzero(num_merged)
     spelling: dict[int, str] = {}
@@ -230,9 +234,10 @@ def _merge(
     return CleanTable(
         materials=[spelling[code] for code in kept.tolist()],
         identities=[identities[code] for code in kept.tolist()],
-        values=np.stack([median for median, _ in merged], axis=1)[kept],
-        spread=np.stack([spread for _, spread in merged], axis=1)[kept],
+        values=np.stack(medians, axis=1)[kept],
+        spread=np.stack([half_range for half_range, _ in merged], axis=1)[kept],
         num_merged=num_merged[kept],
+        num_values=np.stack([number for _, number in merged], axis=1)[kept],
         properties=properties,
         quarantine=quarantine,
         num_rows_read=len(codes),
@@ -254,6 +259,7 @@ def _check_request(
     given = [prop.column or prop.name for prop in properties] + [
         each.unit_column for each in properties if each.unit_column
     ]
+    given += [column for prop in properties for column in prop.replicates or ()]
     for wanted in [material_column, *given, *label_columns]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)

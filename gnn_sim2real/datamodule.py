@@ -4,6 +4,7 @@ import copy
 import hashlib
 import logging
 from abc import abstractmethod
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -25,6 +26,7 @@ from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.mixture_store import AnyStore
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.replicates import noise_floor
 from gnn_sim2real.split_materials import SplitBy, SplitMaterials
 from gnn_sim2real.splits import NUMERICS_VERSION as SPLITS_VERSION
 
@@ -234,6 +236,8 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data; plain types."""
+        table = self.table
+        noise = noise_floor(table.values[:, 0], table.spread[:, 0], table.num_values[:, 0])
         return {
             "name": type(self).__name__,
             "properties": [spec.name for spec in self.properties],
@@ -251,6 +255,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
             "removed": {"what": self.remove, "of": [each.fingerprint for each in self.excluded]}
             if self.excluded
             else None,
+            "noise_floor": None if noise is None else asdict(noise),
         }
 
     def key_content(self) -> dict[str, Any]:

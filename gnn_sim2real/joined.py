@@ -68,11 +68,15 @@ def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTab
     start, total = np.cumsum([0, *num_columns]), sum(num_columns)
     values: list[NDArray[np.float64]] = []
     spread: list[NDArray[np.float64]] = []
+    num_values: list[NDArray[np.int64]] = []
     for number, table in enumerate(tables):
+        columns = slice(start[number], start[number + 1])
         for kept, given in ((values, table.values), (spread, table.spread)):
             whole = np.full((len(given), total), np.nan)
-            whole[:, start[number] : start[number + 1]] = given
+            whole[:, columns] = given
             kept.append(whole)
+        num_values.append(np.zeros((len(table.num_values), total), np.int64))
+        num_values[-1][:, columns] = table.num_values
     properties = [
         prop if not number else replace(prop, name=f"{prop.name} ({label})", column=prop.column or prop.name)
         for number, (table, label) in enumerate(zip(tables, labels, strict=True))
@@ -89,6 +93,7 @@ def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTab
         values=np.concatenate(values),
         spread=np.concatenate(spread),
         num_merged=np.concatenate([table.num_merged for table in tables]),
+        num_values=np.concatenate(num_values),
         properties=tuple(properties),
         quarantine=quarantine,
         num_rows_read=sum(table.num_rows_read for table in tables),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,20 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".xlsx", ".parquet"})
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
 
 
+class Replicates(NamedTuple):
+    """Columns of a file whose rows are already medians of several measurements.
+
+    Attributes:
+        lowest: The lowest measurement behind each row, in the unit of the values.
+        highest: The highest.
+        number: How many there are.
+    """
+
+    lowest: str
+    highest: str
+    number: str
+
+
 @dataclass(frozen=True)
 class Property:
     """A property to read from a file.
@@ -39,6 +53,7 @@ class Property:
         lower: Values at or below are refused, in `unit`.
         upper: Values at or above are refused, in `unit`.
         unit_column: Column with the unit of each row, where the rows have several; `file_unit` is then not read.
+        replicates: Columns that tell of the measurements behind each row, where there are several.
     """
 
     name: str
@@ -48,6 +63,7 @@ class Property:
     lower: int | float | None = None
     upper: int | float | None = None
     unit_column: str | None = None
+    replicates: Replicates | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +74,9 @@ class CleanTable:
         materials: The first spelling met of each material, or its crystal.
         identities: Canonical identity of each material, unique.
         values: (num_materials, num_properties) in the unit of each property; NaN where missing.
-        spread: (num_materials, num_properties); half the range of merged duplicates, NaN when single.
+        spread: (num_materials, num_properties); half the range of the measurements behind each value, NaN when single.
         num_merged: (num_materials,); number of rows of the file behind each material.
+        num_values: (num_materials, num_properties); number of measurements behind each value.
         properties: The columns of `values`.
         quarantine: What was refused: columns row (as a person counts in the file), material, property (empty
             when the whole row was refused), reason.
@@ -77,6 +94,7 @@ class CleanTable:
     values: NDArray[np.float64]
     spread: NDArray[np.float64]
     num_merged: NDArray[np.int64]
+    num_values: NDArray[np.int64]
     properties: tuple[Property, ...]
     quarantine: "pandas.DataFrame"
     num_rows_read: int

@@ -34,6 +34,7 @@ class Polymers(PropertyDataModule):
             values=values,
             spread=np.full(values.shape, np.nan),
             num_merged=np.ones(len(names), np.int64),
+            num_values=np.isfinite(values).astype(np.int64),
             properties=(Property("density", "g/cm3"), Property("Cp", "J/(kg K)")),
             quarantine=pd.DataFrame(columns=["row", "material", "property", "reason"]),
             num_rows_read=len(names),

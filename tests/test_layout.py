@@ -34,6 +34,7 @@ LEVELS = (
         "scaling",
     ),
     ("graph", "tables"),
+    ("replicates",),
     ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn", "databases"),
     (
         "loader",

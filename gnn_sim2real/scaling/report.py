@@ -29,6 +29,9 @@ from gnn_sim2real.scaling.curves import (
 MIN_TEST_FOR_R2 = 20
 """Mean number of test materials below which no R2 is stated."""
 
+_NOISE_WORTH_A_LINE = 0.2
+"""Noise of a smaller share of the lowest error would only press the curves together."""
+
 
 def summarize(results: Results) -> dict[str, Any]:
     """All numbers of a study, in plain types.
@@ -120,7 +123,13 @@ _WORDS = {
 }
 
 
-def draw_figure(results: Results, path: Path, title: str = "", copies: Sequence[Path] = ()) -> Path:
+def draw_figure(
+    results: Results,
+    path: Path,
+    title: str = "",
+    copies: Sequence[Path] = (),
+    data: Mapping[str, Any] | None = None,
+) -> Path:
     """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
 
     Args:
@@ -128,6 +137,7 @@ def draw_figure(results: Results, path: Path, title: str = "", copies: Sequence[
         path: The picture.
         title: Heading.
         copies: The same picture in other formats.
+        data: Cards of source and target; the noise floor of the target becomes a line, unless it lies far below.
 
     Returns:
         `path`.
@@ -152,6 +162,11 @@ def draw_figure(results: Results, path: Path, title: str = "", copies: Sequence[
             # the geometric mean, as for the points of the curves
             error = float(np.exp(np.log(found[metric]).mean()))
             references[label.target_size][name] = Reference(error, like=_name(label))
+    noise = ((data or {}).get("target") or {}).get("noise_floor")
+    lowest = min((found[metric].min() for found in grouped.values()), default=np.inf)
+    if noise and metric == "mae" and noise["mae"] > _NOISE_WORTH_A_LINE * lowest:
+        for of_size in references.values():
+            of_size["noise of the measurements"] = Reference(noise["mae"])
     first = results.table.iloc[0]
     return plot_scaling_curves(
         [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
@@ -190,5 +205,5 @@ def write_report(
     summary = summarize(results) | ({"data": data} if data else {})
     write_json(folder / "summary.json", summary)
     if results.curves:
-        draw_figure(results, folder / "scaling_law.png", title, [folder / "scaling_law.svg"])
+        draw_figure(results, folder / "scaling_law.png", title, [folder / "scaling_law.svg"], data)
     return summary

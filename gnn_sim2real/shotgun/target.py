@@ -239,6 +239,7 @@ def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
         values=table.values[rows, :1],
         spread=table.spread[rows, :1],
         num_merged=table.num_merged[rows],
+        num_values=table.num_values[rows, :1],
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         quarantine=table.quarantine.iloc[:0],  # it was written down when the target was read

@@ -33,7 +33,7 @@ def publish(config: StudyConfig, path: Path) -> None:
     data = dict(largest_record(config, results.table).data)
     write_json(path.with_suffix(".json"), content | {"data": data} | summarize(results))
     if results.curves:
-        draw_figure(results, path.with_suffix(".png"), config.title)
+        draw_figure(results, path.with_suffix(".png"), config.title, data=data)
 
 
 def read_published(path: Path) -> list[Record]:

@@ -40,7 +40,7 @@ def say_report(config: StudyConfig, console: Console) -> None:
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
     console.print(table)
     console.width = width
-    for sentence in say_data(data):
+    for sentence in say_data(data, summary["unit"]):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     for law in summary["laws"]:
         if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
@@ -52,14 +52,20 @@ def say_report(config: StudyConfig, console: Console) -> None:
 
 
 def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
-    """The whole record of the cell with the largest source; cells taken over from elsewhere have no cards of data.
+    """The whole record of the cell with the largest source, of those with cards of data where there are such.
+
+    Cells taken over from elsewhere have none.
 
     Args:
         config: The study.
         results: Its results.
     """
-    largest = results.sort_values(["source_size", "target_size", "key"])["key"].iloc[-1]
-    return read_record(config.records / f"{largest}.json")
+    ordered = results.sort_values(["source_size", "target_size", "key"], ascending=False)["key"]
+    largest = read_record(config.records / f"{ordered.iloc[0]}.json")
+    if largest.data:
+        return largest
+    records = (read_record(config.records / f"{key}.json") for key in ordered.iloc[1:])
+    return next((record for record in records if record.data), largest)
 
 
 def _table(metric: str, summary: dict[str, Any]) -> Table:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.curves import say_growth
+from gnn_sim2real.units import format_unit
 
 
 def source_name(row: Mapping[str, Any]) -> str:
@@ -32,11 +33,12 @@ def model_name(row: Mapping[str, Any]) -> str:
     return (f"{architecture}, {name}" if architecture else name) + growth
 
 
-def say_data(data: Mapping[str, Any]) -> list[str]:
-    """How much of the source the test removed, and how the crystals of the target were found, a sentence each.
+def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
+    """How much of the source the test removed, how crystals were found, and the noise of the labels, a sentence each.
 
     Args:
         data: Cards of source and target.
+        unit: Unit of the property.
     """
     sentences = []
     source, target = data.get("source"), data.get("target")
@@ -49,4 +51,16 @@ def say_data(data: Mapping[str, Any]) -> list[str]:
     if target and target.get("match_kinds"):
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in target["match_kinds"].items())
         sentences.append(f"the structures of the {target['num_materials']:,} measured crystals were found by {kinds}")
+    if target and (noise := target.get("noise_floor")):
+        unit = f" {format_unit(unit)}".rstrip()
+        copies = (
+            f" ({noise['mae_without_ties']:.2g}{unit} if the {noise['num_tied']:,} whose measurements agree exactly "
+            "are taken for copies)"
+        )
+        sentences.append(
+            f"{noise['num_replicated']:,} of the {noise['num_materials']:,} measured materials were measured more than "
+            f"once: by their spread a perfect model would have an MAE of {noise['mae']:.2g}{unit}"
+            + copies * bool(noise["num_tied"])
+            + "; what is common to all measurements of a material does not show in it"
+        )
     return sentences

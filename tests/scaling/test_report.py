@@ -93,6 +93,15 @@ def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, pane
     assert second == {"GINE from scratch": pytest.approx(0.3)}
 
 
+@pytest.mark.parametrize(("mae", "drawn"), [(0.05, True), (0.001, False), (0.0, False)])
+def test_noise_of_the_measurements_is_a_line_where_it_is_near(tmp_path, panels, mae, drawn):
+    records = [record("none", size, m, mae=0.1) for size in (50, 100) for m in (20, 50)]
+    data = {"target": {"noise_floor": {"mae": mae}}}
+    draw_figure(Results(tabulate_records(records)), tmp_path / "a.png", data=data)
+    for panel in panels:
+        assert panel.references == ({"noise of the measurements": plot.Reference(mae)} if drawn else {})
+
+
 def test_points_are_those_of_the_records(tmp_path, panels):
     records = [record("none", size, 50, split) for size in (50, 100, 200) for split in (0, 1)]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")

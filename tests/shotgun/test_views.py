@@ -56,6 +56,7 @@ def crystals():
         values=np.arange(1.0, 11.0)[:, None],
         spread=np.full((10, 1), np.nan),
         num_merged=np.ones(10, np.int64),
+        num_values=np.ones((10, 1), np.int64),
         properties=(Property("k", "W/(m K)"),),
         quarantine=pd.DataFrame(),
         num_rows_read=10,

@@ -79,7 +79,20 @@ SOURCE = {
     "size": 952,
     "fingerprint": "f" * 64,
 }
-TARGET = {"name": "PolymerTable", "properties": ["density"], "num_materials": 1687, "num_removed": 0, "num_test": 352}
+TARGET = {
+    "name": "PolymerTable",
+    "properties": ["density"],
+    "num_materials": 1687,
+    "num_removed": 0,
+    "num_test": 352,
+    "noise_floor": {
+        "mae": 0.0123,
+        "mae_without_ties": 0.0155,
+        "num_replicated": 600,
+        "num_tied": 40,
+        "num_materials": 1687,
+    },
+}
 
 
 def make(folder, found, title="Density", data=None):
@@ -147,6 +160,8 @@ def test_data_leakage_settings_and_versions(whole):
     _, page, _ = whole
     assert ["materials after cleaning", "1,070", "1,687"] in page.rows
     assert "118 of 1,070 source materials were left out" in page.text
+    assert "600 of the 1,687 measured materials were measured more than once" in page.text
+    assert "a perfect model would have an MAE of 0.012 g/cm³ (0.015 g/cm³ if the 40" in page.text
     assert ["torch", "2.9.0"] in page.rows
     assert ["python", "3.12.1"] in page.rows
     assert not any(row[0] == "rdkit" for row in page.rows)

@@ -100,7 +100,7 @@ def _content(
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
         "cards": tables.cards_table(data),
-        "leakage": say_data(data),
+        "leakage": say_data(data, unit),
         "settings": _settings(config.folder),
         "versions": tables.versions_table(provenance),
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
