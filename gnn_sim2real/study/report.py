@@ -14,7 +14,7 @@ from gnn_sim2real.scaling.records import Record, read_record
 from gnn_sim2real.scaling.report import write_report
 from gnn_sim2real.scaling.results import read_results
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.words import model_name, say_data, source_name
+from gnn_sim2real.study.words import model_name, say_data, say_transfer, source_name
 from gnn_sim2real.units import format_unit
 
 
@@ -42,6 +42,8 @@ def say_report(config: StudyConfig, console: Console) -> None:
     console.width = width
     for sentence in say_data(data, summary["unit"]):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+    for sentence in say_transfer(summary):
+        console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
     for law in summary["laws"]:
         if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
             continue

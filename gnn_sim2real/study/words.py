@@ -1,10 +1,12 @@
 """What the rows of a study's summary are about, in words."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.curves import say_growth
+from gnn_sim2real.scaling.say import say_number
 from gnn_sim2real.units import format_unit
 
 
@@ -64,3 +66,50 @@ def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
             + "; what is common to all measurements of a material does not show in it"
         )
     return sentences
+
+
+def say_transfer(summary: Mapping[str, Any]) -> list[str]:
+    """Whether fine-tuning from the whole source has a lower error than what needs no source, a sentence a curve.
+
+    What needs no source are the same network from scratch, and extra trees. Verdicts go by the interval of the paired
+    difference: a source helps if all of it lies above zero, against each.
+
+    Args:
+        summary: Of the study.
+    """
+    found: dict[tuple[str, int], list[tuple[str, Mapping[str, Any]]]] = {}
+    for gain in summary["gains"]:
+        over = gain["over"]
+        from_scratch = over["policy"] == "none" and over["architecture"] == gain["architecture"]
+        without_source = over["source_level"] == "0" and (from_scratch or over["policy"] == "extra_trees")
+        if gain["policy"] in FINE_TUNING_POLICIES and without_source and gain["gain"]["low"] is not None:
+            other = "the same network from scratch" if from_scratch else "extra trees without a source"
+            found.setdefault((model_name(gain), gain["target_size"]), []).append((other, gain["gain"]))
+    unit = f" {format_unit(summary['unit'])}".rstrip()
+    return [
+        f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source "
+        + ", and ".join(_say_gain(gain, summary["metric"], unit, other) for other, gain in _scratch_first(gains))
+        for (name, size), gains in found.items()
+    ]
+
+
+def _scratch_first(gains: list[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
+    return sorted(gains, key=itemgetter(0), reverse=True)
+
+
+def _verdict(gains: list[Mapping[str, Any]]) -> str:
+    if all(gain["low"] > 0 for gain in gains):
+        return "transfer helps"
+    if any(gain["high"] < 0 for gain in gains):
+        return "transfer does not help"
+    return "transfer is not shown to help"
+
+
+def _say_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
+    if gain["low"] <= 0 <= gain["high"]:
+        change = f"changes the {metric.upper()} by {say_number(-gain['mean'])}{unit} "
+        return f"{change}[{say_number(-gain['high'])}, {say_number(-gain['low'])}] against {other}"
+    verb, sign = ("lowers", 1) if gain["low"] > 0 else ("raises", -1)
+    low, high = sorted((sign * gain["low"], sign * gain["high"]))
+    change = f"{verb} the {metric.upper()} by {say_number(sign * gain['mean'])}{unit} "
+    return f"{change}[{say_number(low)}, {say_number(high)}] against {other}"

@@ -25,7 +25,7 @@ from gnn_sim2real.scaling.surface import ScalingSurface
 from gnn_sim2real.study.config import KEPT, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
-from gnn_sim2real.study.words import model_name, say_data
+from gnn_sim2real.study.words import model_name, say_data, say_transfer
 from gnn_sim2real.units import format_unit
 
 PAGE = "report.html"
@@ -97,6 +97,7 @@ def _content(
         ],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
+        "transfer": say_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
         "cards": tables.cards_table(data),
