@@ -121,6 +121,7 @@ def fine_tuning_record(
         seed=data.seed,
         split=data.split,
         growth=source.get("grow_by", "random") if source else "random",
+        target_level="all" if data.size == "all" else "",
     )
     _, prediction, measured = module.test_result()
     return Record(
@@ -149,7 +150,7 @@ def log_law(folder: Path, record: Record, target: Logger) -> None:
 
     table = read_results(folder)
     results = Results(table[table["property"] == record.property])
-    law = results.laws.get(curve_of(record))
+    law = results.laws.get(curve_of(results.table, record.key))
     if law is None:
         return
     for name in ("decay_rate", "transfer_gap", "prefactor"):

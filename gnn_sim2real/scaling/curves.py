@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.scaling.fit import MIN_SIZES, fit_scaling_law
 from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.records import Record
 
 CONFIDENCE = 0.90
 
@@ -25,7 +24,7 @@ class CurveLabel:
     """What is the same all along a curve.
 
     Attributes:
-        target_size: Measured materials used.
+        target_size: Measured materials used; of "all" the mean over the splits.
         architecture: Name of the encoder.
         policy: How the measurements are used.
         growth: How the source grew.
@@ -73,10 +72,15 @@ def say_growth(growth: str) -> str:
     return f", grown {_GROWTHS.get(growth, growth)}" if growth != "random" else ""
 
 
-def curve_of(record: Record) -> CurveLabel:
-    """The curve on which a record lies."""
-    cell = record.cell
-    return CurveLabel(cell.target_size, cell.architecture, cell.policy, cell.growth)
+def curve_of(results: pd.DataFrame, key: str) -> CurveLabel:
+    """The curve on which a record lies.
+
+    Args:
+        results: From `gnn_sim2real.scaling.results`.
+        key: Of the record.
+    """
+    row = results[results["key"] == key].iloc[0]
+    return CurveLabel(*(row[name] for name in _CURVE))
 
 
 def group_curves(results: pd.DataFrame) -> dict[CurveLabel, pd.DataFrame]:

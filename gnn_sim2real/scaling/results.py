@@ -15,7 +15,7 @@ from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.progress import track
 from gnn_sim2real.scaling.records import Cell, Record, read_content, record_paths
 
-_WORDS = ("architecture", "policy", "source_level", "growth", "property", "unit")
+_WORDS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
 _WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
 _NUMBERS = (*METRICS, "num_test", "error")
 _GRID = tuple(each.name for each in fields(Cell))
@@ -50,7 +50,8 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `Cell`, `property` and `unit`, and its
-        metrics (`num_test` included), NaN where it lacks one.
+        metrics (`num_test` included), NaN where it lacks one. Where all measurements were asked for, `target_size` is
+        the mean over the splits, which differ by some: else each split would be a curve of its own.
     """
     columns = _Columns()
     for record in records:
@@ -71,7 +72,7 @@ class _Columns:
 
     def add(self, content: Mapping[str, Any]) -> None:
         # Records of before there was another growth do not say that it is random.
-        row = {"growth": "random", **content, **content["cell"], **content["metrics"]}
+        row = {"growth": "random", "target_level": "", **content, **content["cell"], **content["metrics"]}
         self.keys.append(row["key"])
         for name, whole in self.whole_numbers.items():
             whole.append(row[name])
@@ -91,5 +92,10 @@ class _Columns:
             words = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
             found[name] = words.reorder_categories(sorted(self.codes[name]))
         found |= {name: np.asarray(each) for name, each in (self.whole_numbers | self.numbers).items()}
-        frame = pd.DataFrame(found).sort_values([*_GRID, "key"], ignore_index=True)
+        frame = pd.DataFrame(found)
+        if "all" in self.codes["target_level"]:
+            whole = frame["target_level"] == "all"
+            sizes = frame.loc[whole, ["split", "target_size"]].drop_duplicates()["target_size"]
+            frame.loc[whole, "target_size"] = round(sizes.mean())
+        frame = frame.sort_values([*_GRID, "key"], ignore_index=True)
         return frame.drop(columns=[name for name in _NUMBERS if frame[name].isna().all()])

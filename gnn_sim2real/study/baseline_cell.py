@@ -72,6 +72,7 @@ def run_baseline(
             seed=point.seed,
             split=point.split,
             growth=card["data"].get("grow_by", "random") if card else "random",
+            target_level="all" if target.size == "all" else "",
         ),
         property=spec.name,
         unit=spec.unit,

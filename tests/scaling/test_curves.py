@@ -1,6 +1,7 @@
 """Curves, means and gains by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,12 +37,12 @@ def test_from_scratch_is_on_no_curve_and_every_other_record_on_one():
         for policy in ("none", "encoder")
         for architecture in ("GINE", "Other")
     ]
-    curves = group_curves(tabulate_records(records))
+    table = tabulate_records(records)
+    curves = group_curves(table)
     assert len(curves) == 8
     assert sorted(curves) == list(curves)
     assert sum(map(len, curves.values())) == 16
-    by_key = {each.key: each for each in records}
-    assert all(curve_of(by_key[key]) == label for label, found in curves.items() for key in found["key"])
+    assert all(curve_of(table, key) == label for label, found in curves.items() for key in found["key"])
     assert all(found["source_size"].min() > 0 for found in curves.values())
 
 
@@ -71,6 +72,18 @@ def test_all_is_one_size_in_the_fit():
     assert law.largest_size == 961
     assert law.num_curves == 3
     assert law.decay_rate == pytest.approx(0.5, abs=0.02)
+
+
+def test_all_measurements_are_one_target_size():
+    records = [
+        replace(each, cell=replace(each.cell, target_size=100 + 3 * split, target_level="all"))
+        for split in range(3)
+        for size in (50, 100, 200, 400)
+        for each in [record(size, size**-0.5, split=split)]
+    ]
+    (label,) = curves = group_curves(tabulate_records(records))
+    assert label.target_size == 103
+    assert curves[label]["split"].nunique() == 3
 
 
 def test_three_sizes_make_no_law():

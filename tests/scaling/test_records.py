@@ -73,6 +73,21 @@ def test_an_old_record_is_still_read():
     assert found.details["start_mae"] == 0.25
 
 
+@pytest.mark.parametrize("data", [{}, {"target": {"size_level": "all"}}, {"target": {"size_level": 40}}])
+@pytest.mark.parametrize("level", ["", "all"])
+def test_that_all_measurements_were_asked_for_is_known(tmp_path, data, level):
+    kept = replace(record(cell=replace(CELL, target_level=level)), data=data)
+    assert read_record(write_record(tmp_path, kept, ERRORS)) == kept
+
+
+def test_an_old_record_tells_by_the_card_of_the_target_that_all_were_asked_for(tmp_path):
+    content = json.loads(OLD.read_text())
+    assert read_record(OLD).cell.target_level == ""
+    content["data"]["target"]["size_level"] = "all"
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    assert read_record(tmp_path / "old.json").cell.target_level == "all"
+
+
 def test_an_old_record_is_what_would_be_written_today(tmp_path):
     path = write_record(tmp_path, read_record(OLD), ERRORS)
     assert json.loads(path.read_text()) == json.loads(OLD.read_text())
