@@ -25,6 +25,7 @@ from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
 from gnn_sim2real.study.pretrainings import make_resolver
+from gnn_sim2real.study.published import read_published
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
@@ -38,7 +39,7 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
 
     Args:
         study: The study.
-        options: Its shard, and whether failed cells are tried again.
+        options: Its shard, whether failed cells are tried again, and a published result whose cells count as there.
         console: Where to.
     """
     plan = make_plan(study, make_resolver(study))
@@ -46,6 +47,9 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
         plan = take_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
     present = look(study)
+    if options.known is not None:
+        known = frozenset(record.key for record in read_published(options.known))
+        present = replace(present, records=present.records | known)
     schedule = Schedule(plan, present, failed)
     console.print(_table(plan, present.records, present.models))
     policies = Counter(job.point.policy for job in plan.cells)

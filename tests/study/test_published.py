@@ -22,6 +22,9 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
     left_out = [cell["key"] for cell in content["cells"] if cell["policy"] == "extra_trees"]
     content["cells"] = [cell for cell in content["cells"] if cell["key"] not in left_out]
     published.write_text(json.dumps(content))
+    assert main([*words, "--known", str(published), "--dry-run"]) == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    assert f"{NUM_CELLS - 2} cells are there, 0 failed before, 2 are to be computed" in printed
     assert main([*words, "--known", str(published)]) == 0
     printed = " ".join(capfd.readouterr().out.split())
     assert f"{NUM_CELLS - 2} records taken over" in printed
