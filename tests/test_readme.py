@@ -144,6 +144,27 @@ def test_the_architectures_told_are_those_measured():
     assert f"the largest is {result['rows'][0]['errors'][-1][0]:,.0f}" in told
 
 
+def test_the_miscibilities_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/chi.json").read_text())
+    at = {(row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"] for row in result["rows"]}
+    columns = [("shifted_simulated_value", "0"), ("extra_trees", "0"), ("extra_trees_with_source", "600")]
+    columns += [("none", "0"), ("none", "600"), ("difference", "0"), ("difference", "600")]
+    for size in sorted({size for _, _, size in at}):
+        assert f"| {size} | {' | '.join(f'{at[*column, size]:.3f}' for column in columns)} |" in TEXT
+    told = " ".join(TEXT.split())
+    assert f"itself has {at['simulated_value', '0', 50]:.3f} on the same rows" in told
+    assert f"{result['data']['target']['num_materials']:,} measured chi of 46 polymers" in told
+    for over in (("difference", "than the same network without"), ("calibrated_simulated_value", "than the COSMO-RS")):
+        (gain,) = [
+            each["gain"]
+            for each in result["gains"]
+            if (each["policy"], each["target_size"]) == ("difference", 50)
+            and (each["over"]["policy"], each["over"]["source_level"]) == (over[0], "0")
+        ]
+        assert f"{gain['mean']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}] {over[1]}" in told
+    assert not any(law["decay_rate_identified"] for law in result["laws"] if law["policy"] == "none")
+
+
 def compare(capsys, *names):
     files = [str(ROOT / f"benchmarks/results/{name}.json") for name in names]
     assert main(["law", "compare", *files, "--json"]) == 0

@@ -29,6 +29,7 @@ BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
 MARKERS = ("o", "s", "^", "D")
 BASELINE_MARKERS = ("v", "P", "X", "<")
 _GRAY = "#555555"
+_DASHES: tuple[Any, ...] = (":", "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 4)))  # of gray lines
 _TEXT, _TITLE = 10.0, 12.0  # type sizes in points
 _LINE = 1.35 * _TEXT  # from one line of text to the next, in points
 _TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
@@ -55,7 +56,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Reference:
-    """An error that does not depend on n, drawn as a dotted line.
+    """An error that does not depend on n, drawn as a dotted line, or in a way of its own where no curve is like it.
 
     Attributes:
         error: The error.
@@ -119,10 +120,12 @@ def plot_scaling_curves(
     figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     styles = _styles(panels)
+    gray = dict.fromkeys(name for panel in panels for name, each in panel.references.items() if each.like not in styles)
+    dashes = dict(zip(gray, cycle(_DASHES), strict=False))
     for index, panel in enumerate(panels):
         shared = figure.axes[0] if figure.axes else None
         axes = figure.add_subplot(rows, columns, index + 1, sharex=shared, sharey=shared)
-        _draw_panel(axes, panel, styles)
+        _draw_panel(axes, panel, styles, dashes)
         _write_heading(axes, panel, unit, styles, num_lines)
         axes.tick_params(labelsize=_TEXT, labelleft=index % columns == 0)
         if index + columns >= len(panels):
@@ -155,9 +158,8 @@ def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
     return {name: next(looks[curve.is_baseline]) for name, curve in curves.items()}
 
 
-def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]]) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], dashes: Mapping[str, Any]) -> None:
+    axes.set(xscale="log", yscale="log")
     axes.set_autoscale_on(False)  # it warns of a single size; the limits are set once all is drawn
     for name, curve in panel.curves.items():
         _draw_curve(axes, name, curve, styles[name])
@@ -165,7 +167,7 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]])
         if not (np.isfinite(reference.error) and reference.error > 0):
             raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {reference.error}")
         color = styles[reference.like][0] if reference.like in styles else _GRAY
-        axes.axhline(reference.error, color=color, linestyle=":", linewidth=1.8, zorder=1, label=name)
+        axes.axhline(reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=1.8, zorder=1, label=name)
     axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -158,7 +158,9 @@ def draw_figure(
         )
     for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
         if level == "0" and label.policy != "simulated_value" and label.target_size in curves:
-            name = f"{label.architecture} from scratch".strip() if label.policy == "none" else _name(label)
+            name = label.architecture if label.policy == "none" else _name(label)
+            if label.policy not in BASELINES:
+                name = f"{name} from scratch".strip()
             # the geometric mean, as for the points of the curves
             error = float(np.exp(np.log(found[metric]).mean()))
             references[label.target_size][name] = Reference(error, like=_name(label))

@@ -1,10 +1,9 @@
 """What the rows of a study's summary are about, in words."""
 
 from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any
 
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.policies import CORRECTIONS, FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.curves import say_growth
 from gnn_sim2real.scaling.say import say_number
 from gnn_sim2real.units import format_unit
@@ -71,30 +70,45 @@ def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
 def say_transfer(summary: Mapping[str, Any]) -> list[str]:
     """Whether fine-tuning from the whole source has a lower error than what needs no source, a sentence a curve.
 
-    What needs no source are the same network from scratch, and extra trees. Verdicts go by the interval of the paired
-    difference: a source helps if all of it lies above zero, against each.
+    What needs no source are the same network from scratch, extra trees, and where the network corrects a simulated
+    value, that value on a straight line. Verdicts go by the interval of the paired difference: a source helps if all
+    of it lies above zero, against each.
 
     Args:
         summary: Of the study.
     """
-    found: dict[tuple[str, int], list[tuple[str, Mapping[str, Any]]]] = {}
+    found: dict[tuple[str, int], dict[str, Mapping[str, Any]]] = {}
     for gain in summary["gains"]:
-        over = gain["over"]
-        from_scratch = over["policy"] == "none" and over["architecture"] == gain["architecture"]
-        without_source = over["source_level"] == "0" and (from_scratch or over["policy"] == "extra_trees")
-        if gain["policy"] in FINE_TUNING_POLICIES and without_source and gain["gain"]["low"] is not None:
-            other = "the same network from scratch" if from_scratch else "extra trees without a source"
-            found.setdefault((model_name(gain), gain["target_size"]), []).append((other, gain["gain"]))
+        rival = _rival(gain)
+        if gain["policy"] in FINE_TUNING_POLICIES and rival and gain["gain"]["low"] is not None:
+            rivals = found.setdefault((model_name(gain), gain["target_size"]), {})
+            # The same policy from scratch is nearer than another one.
+            if rival not in rivals or gain["over"]["policy"] == gain["policy"]:
+                rivals[rival] = gain["gain"]
     unit = f" {format_unit(summary['unit'])}".rstrip()
-    return [
-        f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source "
-        + ", and ".join(_say_gain(gain, summary["metric"], unit, other) for other, gain in _scratch_first(gains))
-        for (name, size), gains in found.items()
-    ]
+    sentences = []
+    for (name, size), rivals in found.items():
+        gains = [(rival, rivals[rival]) for rival in _RIVALS if rival in rivals]
+        said = ", and ".join(_say_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
+        sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source {said}")
+    return sentences
 
 
-def _scratch_first(gains: list[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
-    return sorted(gains, key=itemgetter(0), reverse=True)
+_SCRATCH, _TREES = "the same network from scratch", "extra trees without a source"
+_LINE = "the simulated value on a straight line"
+_RIVALS = (_SCRATCH, _TREES, _LINE)
+
+
+def _rival(gain: Mapping[str, Any]) -> str | None:
+    """What a gain is over, where that needs no source."""
+    over = gain["over"]
+    if over["source_level"] != "0":
+        return None
+    if over["architecture"] == gain["architecture"] and over["policy"] in ("none", gain["policy"]):
+        return _SCRATCH
+    if over["policy"] == "calibrated_simulated_value":
+        return _LINE if gain["policy"] in CORRECTIONS else None
+    return _TREES if over["policy"] == "extra_trees" else None
 
 
 def _verdict(gains: list[Mapping[str, Any]]) -> str:

@@ -151,6 +151,8 @@ def test_every_curve_and_reference_is_there_in_its_color(tmp_path, drawn):
         "GINE from scratch": 0.16,
         "extra trees": 0.11,
     }
+    (raw,) = (line for axes in figure.axes for line in axes.lines if line.get_label() == "raw")
+    assert raw.get_linestyle() not in (":", "-", "--")  # two gray lines are told apart by their dashes
     assert levels["GINE from scratch"].get_color() == COLORS[0]
     assert levels["extra trees"].get_color() not in (*COLORS, *BASELINE_COLORS)
 

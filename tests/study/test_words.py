@@ -56,6 +56,22 @@ def test_what_has_a_source_or_another_network_does_not_count():
     assert say(*others) == []
 
 
+def test_a_correction_has_the_same_correction_and_the_corrected_value_as_rivals():
+    gains = [
+        gain(8, 9, 10, of="affine"),
+        gain(1, 2, 3, "affine", of="affine"),
+        gain(-1, 1, 3, "calibrated_simulated_value", "", of="affine"),
+    ]
+    for order in (gains, gains[::-1]):
+        (sentence,) = say(*order)
+        assert sentence == (
+            "GINE, affine, m = 50: transfer is not shown to help. The whole source lowers the MAE by 2 K [1, 3] "
+            "against the same network from scratch, and changes the MAE by -1 K [-3, 1] against the simulated value on "
+            "a straight line"
+        )
+    assert say(gain(-1, 1, 3, "calibrated_simulated_value", "")) == []
+
+
 def test_a_single_run_makes_no_verdict():
     assert say(gain(None, 2, None)) == []
 
