@@ -144,6 +144,28 @@ def test_the_architectures_told_are_those_measured():
     assert f"the largest is {result['rows'][0]['errors'][-1][0]:,.0f}" in told
 
 
+def test_the_solvation_study_told_is_that_measured():
+    result = json.loads((ROOT / "benchmarks/results/solvation.json").read_text())
+    at = {(row["policy"], row["source_level"], row["target_size"]): row for row in result["rows"]}
+    columns = [("none", level) for level in ("0", "100", "1000", "10000", "100000", "200000")]
+    columns += [("extra_trees", "0"), ("extra_trees_with_source", "200000")]
+    for size in sorted({size for _, _, size in at}):
+        found = [at.get((*column, size)) for column in columns]
+        cells = [f"{row['mae']['mean']:.2f}" if row else "" for row in found]
+        assert f"| {size:,} | {' | '.join(cells)} |" in TEXT
+    told = " ".join(TEXT.split())
+    trees, tuned = at["extra_trees_with_source", "200000", 100]["r2"], at["none", "200000", 100]["r2"]
+    for each in (trees, tuned):
+        assert f"{each['mean']:.3f} [{each['low']:.3f}, {each['high']:.3f}]" in told
+    assert tuned["low"] > max(0.88, trees["high"])
+    assert at["none", "0", 1041]["mae"]["low"] > at["none", "200000", 100]["mae"]["high"]
+    (law,) = [law for law in result["laws"] if (law["policy"], law["target_size"]) == ("none", 100)]
+    assert all(law[f"{name}_identified"] for name in ("decay_rate", "transfer_gap"))
+    for name, words in (("decay_rate", "alpha"), ("transfer_gap", "C")):
+        low, high = law[f"{name}_interval"]
+        assert f"{words} = {law[name]:.3g} [{low:.3g}, {high:.3g}]" in told
+
+
 def test_the_miscibilities_told_are_those_measured():
     result = json.loads((ROOT / "benchmarks/results/chi.json").read_text())
     at = {(row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"] for row in result["rows"]}
