@@ -187,8 +187,8 @@ def _refuse_disagreeing(
     """Set duplicates that lie too far apart to NaN, in place."""
     refused = []
     for column, prop in enumerate(properties):
-        one_each = Ranges(values[:, column], values[:, column], np.ones(len(values), np.int64))
-        spread, _ = merge_ranges(codes, values[:, column], one_each, int(codes.max(initial=-1)) + 1)
+        found = values[:, column]
+        spread, _ = merge_ranges(codes, found, Ranges.of_single(found), int(codes.max(initial=-1)) + 1)
         for row in np.flatnonzero(np.isfinite(values[:, column])).tolist():
             if spread[codes[row]] > max_spread:
                 half_range = f"{spread[codes[row]]:g} {prop.unit}".strip()

@@ -34,6 +34,15 @@ class Ranges(NamedTuple):
     highest: Floats
     number: NDArray[np.int64]
 
+    @classmethod
+    def of_single(cls, values: Floats) -> Ranges:
+        """Rows of one measurement each.
+
+        Args:
+            values: (num_rows,).
+        """
+        return cls(values, values, np.ones(len(values), np.int64))
+
 
 @dataclass(frozen=True)
 class NoiseFloor:
@@ -66,7 +75,7 @@ def read_ranges(frame: pandas.DataFrame, prop: Property, values: Floats) -> Rang
         The ranges. A row whose range is missing or does not hold its value counts as one measurement.
     """
     if prop.replicates is None:
-        return Ranges(values, values, np.ones(len(values), np.int64))
+        return Ranges.of_single(values)
     import pandas
 
     def numbers(column: str) -> Floats:

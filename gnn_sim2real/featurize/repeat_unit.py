@@ -123,10 +123,10 @@ def _build_graph(mol: Chem.Mol, atoms: range, ends: list[int], codes: list[int],
     crosses = np.zeros(num_edges, np.bool_)
     if crosses_cell:
         crosses[-2:] = True
-    least_or_more = np.maximum(np.array(atom_codes, np.int64).reshape(num_atoms, len(ATOM_CODES)), 0)
+    uncut = np.array(atom_codes, np.int64).reshape(num_atoms, len(ATOM_CODES))
     return Graph(
         atomic_number=np.array(numbers, np.uint8),
-        atom_codes=np.minimum(least_or_more, _MAX_CODES).astype(np.uint8),
+        atom_codes=np.minimum(np.maximum(uncut, 0), _MAX_CODES).astype(np.uint8),
         edge_index=edge_index,
         bond_codes=np.array(codes, np.uint8).reshape(-1, len(BOND_CODES)).repeat(2, axis=0),
         crosses_cell=crosses,

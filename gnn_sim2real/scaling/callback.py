@@ -14,7 +14,7 @@ from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.keys import Canonical, numbers_only, record_key
-from gnn_sim2real.scaling.records import Cell, Record, provenance, write_record
+from gnn_sim2real.scaling.records import Cell, Record, provenance, target_level, write_record
 from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 
@@ -112,6 +112,7 @@ def fine_tuning_record(
     """
     (spec,) = module.network.properties
     source = module.source_card["data"] if module.source_card else None
+    cards = {"source": source, "target": data.card()}
     cell = Cell(
         architecture=type(module.network.encoder).__name__,
         policy=module.policy,
@@ -121,7 +122,7 @@ def fine_tuning_record(
         seed=data.seed,
         split=data.split,
         growth=source.get("grow_by", "random") if source else "random",
-        target_level="all" if data.size == "all" else "",
+        target_level=target_level(cards),
     )
     _, prediction, measured = module.test_result()
     return Record(
@@ -130,7 +131,7 @@ def fine_tuning_record(
         property=spec.name,
         unit=spec.unit,
         metrics=whole_set_metrics(prediction, measured),
-        data={"source": source, "target": data.card()},
+        data=cards,
         details={"start_mae": module.start_error, "config": numbers_only(config)},
         provenance=provenance(seconds),
     )

@@ -115,10 +115,20 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
     content = {"format": RECORD_FORMAT} | asdict(record)
     if record.cell.growth == "random":  # as records were before there was another growth
         del content["cell"]["growth"]
-    if record.cell.target_level == _target_level(content["data"]):  # which says it already
+    if record.cell.target_level == target_level(content["data"]):  # which says it already
         del content["cell"]["target_level"]
     write_json(path, content)
     return path
+
+
+def target_level(data: Mapping[str, Any]) -> str:
+    """What the card of the target says of its size, see `Cell.target_level`; empty where there is no card.
+
+    Args:
+        data: Cards of source and target.
+    """
+    card = data.get("target")
+    return "all" if isinstance(card, Mapping) and card.get("size_level") == "all" else ""
 
 
 def has_record(folder: Path, key: str) -> bool:
@@ -158,17 +168,11 @@ def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
         content = orjson.loads(_contents(path))
         number = content.pop("format")
         if number == RECORD_FORMAT:
-            content["cell"].setdefault("target_level", _target_level(content["data"]))
+            content["cell"].setdefault("target_level", target_level(content["data"]))
             return make(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
     raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
-
-
-def _target_level(data: Mapping[str, Any]) -> str:
-    """What the card of the target says of its size, see `Cell.target_level`; empty where there is no card."""
-    card = data.get("target")
-    return "all" if isinstance(card, Mapping) and card.get("size_level") == "all" else ""
 
 
 def _contents(path: str) -> bytes:

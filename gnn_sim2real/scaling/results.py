@@ -72,7 +72,7 @@ class _Columns:
 
     def add(self, content: Mapping[str, Any]) -> None:
         # Records of before there was another growth do not say that it is random.
-        row = {"growth": "random", "target_level": "", **content, **content["cell"], **content["metrics"]}
+        row = {"growth": "random", **content, **content["cell"], **content["metrics"]}
         self.keys.append(row["key"])
         for name, whole in self.whole_numbers.items():
             whole.append(row[name])

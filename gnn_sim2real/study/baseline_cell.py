@@ -14,7 +14,7 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.scaling.keys import Canonical, record_key
-from gnn_sim2real.scaling.records import Cell, Record, provenance
+from gnn_sim2real.scaling.records import Cell, Record, provenance, target_level
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.tables import CleanTable
 from gnn_sim2real.units import convert
@@ -61,6 +61,7 @@ def run_baseline(
     kept = ~np.isnan(prediction)
     prediction, rows = prediction[kept], target.parts.test[kept]
     spec = target.properties[0]
+    cards = {"source": card["data"] if card else None, "target": target.card()}
     record = Record(
         key=key,
         cell=Cell(
@@ -72,12 +73,12 @@ def run_baseline(
             seed=point.seed,
             split=point.split,
             growth=card["data"].get("grow_by", "random") if card else "random",
-            target_level="all" if target.size == "all" else "",
+            target_level=target_level(cards),
         ),
         property=spec.name,
         unit=spec.unit,
         metrics=whole_set_metrics(prediction, target.table.values[rows, 0]),
-        data={"source": card["data"] if card else None, "target": target.card()},
+        data=cards,
         provenance=provenance(time.monotonic() - started),
     )
     return record, target.absolute_errors(rows, prediction)
