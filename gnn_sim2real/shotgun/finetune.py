@@ -16,6 +16,7 @@ from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
 from gnn_sim2real.tasks import TargetFineTuning
+from gnn_sim2real.tasks.interrupt import interruptible
 
 _BATCH_SIZE = 16
 
@@ -113,7 +114,8 @@ def _train(
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-    trainer.fit(task, datamodule=target.data(view, rows, _BATCH_SIZE, seed))
+    with interruptible():
+        trainer.fit(task, datamodule=target.data(view, rows, _BATCH_SIZE, seed))
     return TrainedModel(task.network.eval(), view.featurizer, {})
 
 

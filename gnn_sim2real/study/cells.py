@@ -24,6 +24,7 @@ from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.memory import ReleaseMemory
 from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
+from gnn_sim2real.tasks.interrupt import interruptible
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,8 @@ class CellRunner:
         recorder.key, recorder.config = job.key, plain(config)
         trainer, module = stage.make(config, job.key, [checkpoint, recorder, ReleaseMemory()])
         checkpoint.fit(trainer, module, target)
-        trainer.test(module, datamodule=target, verbose=False)
+        with interruptible():
+            trainer.test(module, datamodule=target, verbose=False)
         checkpoint.discard()
 
     def _checkpoint(self, job: Job) -> EpochCheckpoint:

@@ -29,6 +29,7 @@ from gnn_sim2real.study.published import read_published
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
+from gnn_sim2real.tasks.interrupt import interruptible
 
 _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
@@ -167,13 +168,15 @@ class Probe:
             config.model.init_args.pretrained = str(self._model(job))
         timer, started = StepTimer(), time.monotonic()
         trainer, module = self._stage(job).make(config, job.key, [timer], track=False)
-        trainer.fit(module, datamodule=data, weights_only=True)
+        with interruptible():
+            trainer.fit(module, datamodule=data, weights_only=True)
         if job.is_pretraining:
             model = TrainedModel(module.network, data.featurizer, module.card())
             self._models[str(job.point.architecture)] = self._resolver.model_folder(job.key)
             save_model(model, self._resolver.model_folder(job.key))
         else:
-            trainer.test(module, datamodule=data, verbose=False)
+            with interruptible():
+                trainer.test(module, datamodule=data, verbose=False)
         return max(0.0, time.monotonic() - started - (timer.marks[-1] - timer.marks[0])), timer.step
 
     def _baseline(self, job: Job) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
+from gnn_sim2real.tasks.interrupt import interruptible
+
 
 class EpochCheckpoint(Callback):
     """Keeps one checkpoint of a long training, written at the end of an epoch and only now and then.
@@ -55,12 +57,10 @@ class EpochCheckpoint(Callback):
             data: What on.
 
         Raises:
-            KeyboardInterrupt: If the user stopped it; Lightning would end the process instead.
+            KeyboardInterrupt: If the user stopped it.
         """
-        try:
+        with interruptible():
             trainer.fit(module, datamodule=data, ckpt_path=self.resume_from(), weights_only=True)
-        except SystemExit as stop:
-            raise KeyboardInterrupt from stop
 
     def resume_from(self) -> str | None:
         """The checkpoint of an interrupted training, if there is a readable one."""

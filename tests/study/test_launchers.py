@@ -15,6 +15,7 @@ from gnn_sim2real.cli import main
 from gnn_sim2real.scaling.records import read_records
 from gnn_sim2real.study.config import load_kept_config
 from gnn_sim2real.study.status import get_status
+from gnn_sim2real.tasks.base import PropertyRegression
 
 
 def num_records(folder: Path) -> int:
@@ -103,6 +104,23 @@ def test_stopped_by_hand_it_says_how_to_go_on(undisturbed, study_files, launcher
     assert not list((study_files / "out" / "claims").glob("*.json")) or launcher == "processes"
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
     assert results(study_files / "out") == results(undisturbed)
+
+
+@pytest.mark.parametrize("step", ["training_step", "test_step"])
+def test_stopped_within_lightning(study_files, step, monkeypatch, capsys):
+    """Lightning would end the process, with the exit code of an error."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)  # Lightning switches it off
+    monkeypatch.setattr(PropertyRegression, step, stop)
+    try:
+        assert main(["study", "run", "-c", str(study_files / "study.yaml"), "--launcher", "serial"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err.endswith("stopped; the same command goes on from here\n")
+    assert not list((study_files / "out" / "claims").glob("*.json"))
 
 
 def test_a_killed_worker_is_replaced(undisturbed, study_files):
