@@ -168,8 +168,9 @@ class GraphStore:
             for name, column in taken.items()
         }
         first_node = np.repeat(np.cumsum(node_count) - node_count, edge_count)
-        edge_index = np.empty((2, len(first_node)), np.int64)
-        np.add(taken["edge_index"].T, first_node, out=edge_index)
+        # torch turns and widens faster than numpy, numpy adds faster in place.
+        edge_index = tensors["edge_index"].T.to(torch.int64, memory_format=torch.contiguous_format).numpy()
+        edge_index += first_node
         tensors["edge_index"] = torch.from_numpy(edge_index)
         owner = torch.from_numpy(np.repeat(np.arange(len(graph)), node_count))
         return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets, simulated=simulated)
@@ -281,7 +282,7 @@ def _positions(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDA
 def _slices(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[list[slice], NDArray[np.int64]]:
     """Where the items of each of the given graphs stand, and their number."""
     start, end = pointer[rows], pointer[rows + 1]
-    return [slice(*ends) for ends in zip(start.tolist(), end.tolist(), strict=True)], end - start
+    return list(map(slice, start.tolist(), end.tolist())), end - start
 
 
 def _copy(column: NDArray[Any], where: list[slice]) -> NDArray[Any]:

@@ -195,7 +195,9 @@ def _reach(
     """How far the neighbors of each site may lie; the site itself stands behind them, beyond the cutoff."""
     reach = np.full(num_centers, cutoff)
     if max_neighbors is not None:
-        key = np.sort(center * (2 * cutoff) + distance)  # by site, then by distance
+        key = center * (2 * cutoff) + distance  # by site, then by distance
+        # The bits of numbers that are not negative have their order; numpy sorts whole numbers in half the time.
+        key.view(np.int64).sort()
         count = np.bincount(center, minlength=num_centers)
         enough = (count > max_neighbors).nonzero()[0]
         last = (np.cumsum(count) - count)[enough] + max_neighbors - 1

@@ -30,7 +30,7 @@ class CodeEmbedding(nn.Module):
     def forward(self, codes: Int[Tensor, "num_items num_codes"]) -> Float[Tensor, "num_items dim"]:
         """Look up and add."""
         # One by one: stacked first, they would fill memory that is dear to allocate, and take 10 times as long.
-        total: Tensor = reduce(torch.add, (table(codes[:, column]) for column, table in enumerate(self.tables)))
+        total: Tensor = reduce(Tensor.add_, (table(codes[:, column]) for column, table in enumerate(self.tables)))
         return total
 
 
