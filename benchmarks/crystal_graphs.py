@@ -2,7 +2,8 @@
 
 Needs the tables of the Materials Project (GNN_SIM2REAL_DATA). Variants alternate, so that what else runs on the machine
 slows all of them, and the ratio stays; the median of the rounds counts. What runs on one core is measured in time of
-the processor; all graphs on two cores, and opening them, by the clock.
+the processor; all graphs on two cores, and opening them, by the clock. Both sides have the settings that a study gives
+its workers. CIFs are taken as from a folder of them: all are read, then all become graphs.
 """
 
 import argparse
@@ -33,12 +34,14 @@ from torch_geometric.loader import DataLoader
 
 from datamodules.registry import find_file
 from gnn_sim2real.featurize.crystal import SHELL_TOLERANCE, Crystal
+from gnn_sim2real.featurize.crystal_files import as_crystal
 from gnn_sim2real.featurize.crystal_table import CrystalFile
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.graph_cache import open_or_build
 from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.store import GraphStore
+from gnn_sim2real.study.launchers.base import worker_environment
 
 CUTOFF, MAX_NEIGHBORS, BATCH_SIZE = 6.0, 12, 256
 WANTED = {"graphs_ratio": 25.0, "cif_ratio": 50.0, "batch_ratio": 20.0}
@@ -73,6 +76,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=_RESULT)
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if missing := worker_environment(1).items() - os.environ.items():  # those of the allocator are read at the start
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | dict(missing))  # noqa: S606
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # of pymatgen's reading and writing
     if arguments.memory_of:
@@ -118,7 +123,7 @@ def compare_graphs(crystals: CrystalFile, featurizer: Featurizer, rows: list[int
     variants: dict[str, Callable[[], None]] = {
         "graphs": lambda: _each(lambda row: featurizer.featurize(crystals[row]), rows * _REPEATS),
         "get_all_neighbors": lambda: _each(lambda structure: structure.get_all_neighbors(CUTOFF), structures),
-        "cif": lambda: _each(featurizer.featurize, texts * _REPEATS),
+        "cif": lambda: _each(featurizer.featurize, [as_crystal(text) for text in texts * _REPEATS]),
         "pymatgen_cif": lambda: _each(lambda text: Structure.from_str(text, "cif").get_all_neighbors(CUTOFF), texts),
     }
     seconds: dict[str, list[float]] = {name: [] for name in variants}

@@ -36,8 +36,6 @@ class Worker:
     def __init__(self, python: Path, library: str, molecules: Path, threads: int) -> None:
         settings = {
             "OMP_NUM_THREADS": str(threads),
-            # Else two threads wait for each other in a busy loop, and crawl as soon as a third process wants a core.
-            "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONPATH": str(_ROOT) if library == "gnn_sim2real" else "",
         }
         self.process = subprocess.Popen(
