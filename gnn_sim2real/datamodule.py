@@ -181,6 +181,8 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
         _ = self.table, self.fingerprint, self.store, self.targets
         outdated = ["parts", "test_groups", "_asked"]
+        if "atom_descriptors" in changes:
+            outdated += ["featurizer", "store"]
         if changes.keys() & {"split_by", "split_column", "split_file"}:
             outdated.append("families")
         else:

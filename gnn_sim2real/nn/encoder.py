@@ -40,6 +40,11 @@ class Encoder(nn.Module, ABC):
         self._settings = settings
         self._noted: list[Tensor] | None = None
 
+    @property
+    def reads_atom_descriptors(self) -> bool:
+        """Whether it, or an encoder inside of it, reads `GraphBatch.atom_descriptors`."""
+        return any(isinstance(each, Encoder) and each.reads_atom_descriptors for each in self.children())
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode a batch."""
@@ -110,7 +115,7 @@ def build_encoder(description: dict[str, Any]) -> Encoder:
     """
     found = encoder_class(str(description.get("class_path")))
     try:
-        settings = {name: _build_inner(value) for name, value in description["init_args"].items()}
+        settings = {name: _build_inner(value) for name, value in (description.get("init_args") or {}).items()}
         return found(**settings)
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

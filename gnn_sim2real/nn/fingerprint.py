@@ -39,7 +39,8 @@ class FingerprintMLP(Encoder):
         num_bits: Number of different neighborhoods that are told apart at most.
         dropout: Share of features set to zero after each layer during training.
         readout: Counts per atom (`mean`) for repeat units, see `Readout`.
-        descriptors: Whether to read `ATOM_DESCRIPTORS`; the data module then takes `atom_descriptors: true`.
+        descriptors: Whether to read `ATOM_DESCRIPTORS`; the data module then takes `atom_descriptors: true`, which a
+            study gives it by itself where this encoder is on an axis.
     """
 
     def __init__(
@@ -71,6 +72,11 @@ class FingerprintMLP(Encoder):
             nn.Sequential(nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout))
             for before, after in pairwise(widths)
         )
+
+    @property
+    def reads_atom_descriptors(self) -> bool:
+        """Where it has `descriptors`."""
+        return self.standardize is not None
 
     @property
     def layers(self) -> list[nn.Module]:

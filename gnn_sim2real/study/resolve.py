@@ -8,6 +8,7 @@ from typing import Any
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.encoder_settings import EncoderSettings
 from gnn_sim2real.lightning_cli import plain, stage_config
+from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.keys import Canonical, canonical
@@ -101,6 +102,8 @@ class Resolver(JobResolver):
         changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
         if job.point.growth != "random":
             changes["grow_by"] = job.point.growth
+        if self._described(self.pretrain, job.point).atom_descriptors:
+            changes["atom_descriptors"] = True
         return stage_config(plain(self.config(job))) | {
             "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
         }
@@ -116,20 +119,22 @@ class Resolver(JobResolver):
 
     def source(self, point: Point) -> PropertyDataModule:
         """The source of a point, without the target's test materials."""
+        data = self._described(self.pretrain, point)
 
         def without_tested() -> PropertyDataModule:
             target = self.finetune.data
-            others = [each for each in self.pretrain.data.excluded if each.fingerprint != target.fingerprint]
+            others = [each for each in data.excluded if each.fingerprint != target.fingerprint]
             excluded = [target.variant(split=point.split), *others]
-            return self.pretrain.data.variant(exclude=excluded, grow_by=point.growth)
+            return data.variant(exclude=excluded, grow_by=point.growth)
 
-        whole = self._once(("source", point.growth, self._source_split(point)), without_tested)
+        name = ("source", data.atom_descriptors, point.growth, self._source_split(point))
+        whole = self._once(name, without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
     def target(self, point: Point) -> PropertyDataModule:
         """The target of a point, cut to its size, seed and split."""
         own = self._fine_tuning(point).data  # batches and validation part as in the YAML that is followed
-        return self.finetune.data.variant(
+        return self._described(self.finetune, point).variant(
             size=point.target_size,
             seed=point.seed,
             split=point.split,
@@ -170,11 +175,23 @@ class Resolver(JobResolver):
         )
 
     def _target_content(self, point: Point) -> Canonical:
-        own = self._fine_tuning(point).data
+        own, described = self._fine_tuning(point).data, self._described(self.finetune, point).atom_descriptors
         return self._once(
-            ("target", own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
+            ("target", described, own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
             lambda: canonical(self.target(point).key_content()),
         )
+
+    def _described(self, stage: Stage, point: Point) -> PropertyDataModule:
+        """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
+        if stage.data.atom_descriptors or point.architecture is None:
+            return stage.data
+        architecture = dict(point.architecture)
+        reads = self._once(
+            ("reads", spelled(point.architecture)), lambda: build_encoder(architecture).reads_atom_descriptors
+        )
+        if not reads:
+            return stage.data
+        return self._once(("described", stage.name), lambda: stage.data.variant(atom_descriptors=True))
 
 
 def spelled(architecture: EncoderSettings | None) -> str:

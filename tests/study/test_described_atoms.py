@@ -1,0 +1,33 @@
+"""An encoder that reads descriptors of atoms beside others that do not, in one study."""
+
+import yaml
+from studies import results
+
+from gnn_sim2real.cli import main
+from gnn_sim2real.library import load_model
+
+
+def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, study_files):
+    study = yaml.safe_load((study_files / "study.yaml").read_text())
+    perceptron = {
+        "class_path": "gnn_sim2real.nn.FingerprintMLP",
+        "init_args": {"hidden_dim": 8, "num_bits": 64, "descriptors": True},
+    }
+    study["more_axes"] = [
+        {
+            "source_size": [0, 20],
+            "target_size": [10],
+            "seed": [0],
+            "policy": ["none", "calibrated_source"],
+            "architecture": [perceptron],
+        }
+    ]
+    (study_files / "study.yaml").write_text(yaml.safe_dump(study))
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
+    found, others = results(study_files / "out"), results(undisturbed)
+    assert others.items() <= found.items()
+    added = sorted((found[key][0].source_size, found[key][0].policy) for key in found.keys() - others.keys())
+    assert added == [(0, "none"), (20, "calibrated_source"), (20, "none")]
+    models = [load_model(path.parent) for path in (study_files / "out" / "models").glob("*/card.json")]
+    described = {type(each.network.encoder).__name__: dict(each.featurizer.settings) for each in models}
+    assert described == {"GINE": {}, "FingerprintMLP": {"atom_descriptors": True}}
