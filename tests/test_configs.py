@@ -18,7 +18,7 @@ from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 OVERLAYS = {"wandb.yaml"}
-PARTS = ("tuning_", "descriptors")
+PARTS = ("tuning_", "descriptors", "steps_")
 SEVERAL_TARGETS = {"matrix": MatrixConfig, "study": ShotgunStudyConfig}
 
 
@@ -144,8 +144,10 @@ def test_a_part_of_a_configuration_changes_nothing_but_what_it_says(path):
     said = yaml.safe_load(path.read_text())
     assert config.model.init_args.encoder == before.model.init_args.encoder
     assert config.data.init_args.exclude == before.data.init_args.exclude
-    for name, value in said["data"]["init_args"].items():
+    for name, value in said.get("data", {"init_args": {}})["init_args"].items():
         assert config.data.init_args[name] == value != before.data.init_args[name]
+    for name, value in said.get("trainer", {}).items():
+        assert config.trainer[name] == value != before.trainer[name]
     if "model" in said:
         assert config.model.init_args.optimizer.init_args.lr == float(path.stem.partition("_")[2])
 
