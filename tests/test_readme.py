@@ -51,12 +51,14 @@ def test_the_numbers_of_the_density_study_are_those_of_its_result():
     assert len(table) >= 9
     policies = {"from scratch": "none", "fine-tuned, all source": "none", "extra trees": "extra_trees"}
     policies |= {"calibrated source": "calibrated_source", "extra trees with source": "extra_trees_with_source"}
+    policies |= {"fingerprint network": "none"}
     for size, name, mae, r2 in table:
-        level = "0" if name in ("from scratch", "extra trees") else "all"
+        level = "0" if name in ("from scratch", "extra trees", "fingerprint network") else "all"
         (row,) = [
             row
             for row in rows
             if (row["target_size"], row["policy"], row["source_level"]) == (int(size), policies[name], level)
+            and (row["architecture"] == "FingerprintMLP") == (name == "fingerprint network")
         ]
         assert (mae, r2) == (f"{row['mae']['mean']:.4f}", f"{row['r2']['mean']:.3f}")
 
