@@ -37,7 +37,9 @@ def publish(config: StudyConfig, path: Path) -> None:
 
 
 def read_published(path: Path) -> list[Record]:
-    """Read the cells of a published result as records, without data and details.
+    """Read the cells of a published result as records, without details.
+
+    The card of the data that is published is that of the cell with the largest source; no other has one.
 
     Args:
         path: The JSON of `publish`.
@@ -51,6 +53,7 @@ def read_published(path: Path) -> list[Record]:
         content = json.loads(path.read_text())
         versions = content["versions"][0] if len(content["versions"]) == 1 else None
         names = Cell.__dataclass_fields__
+        largest = max(content["cells"], key=lambda each: (each["source_size"], each["target_size"], each["key"]))
         return [
             Record(
                 key=each["key"],
@@ -58,7 +61,7 @@ def read_published(path: Path) -> list[Record]:
                 property=content["property"],
                 unit=content["unit"],
                 metrics=each["metrics"],
-                data={},
+                data=(content.get("data") or {}) if each is largest else {},
                 provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
             )
             for each in content["cells"]
