@@ -189,6 +189,32 @@ def test_the_miscibilities_told_are_those_measured():
     assert not any(law["decay_rate_identified"] for law in result["laws"] if law["policy"] == "none")
 
 
+def test_the_glass_transitions_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/glass_transition_from_radonpy.json").read_text())
+    at = {
+        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"]
+        for row in result["rows"]
+    }
+    columns = [("", "extra_trees", "0"), ("FingerprintMLP", "none", "0")]
+    columns += [("GINE", "none", level) for level in ("0", "50", "100", "300", "all")]
+    for size in (50, 300):
+        assert f"| {size} | {' | '.join(f'{at[*column, size]:.1f}' for column in columns)} |" in TEXT
+    told = " ".join(TEXT.split())
+    gains = {
+        each["target_size"]: each["gain"]
+        for each in result["gains"]
+        if (each["over"]["architecture"], each["over"]["policy"]) == ("GINE", "none")
+    }
+    few, many = (f"{gain['mean']:.2f} [{gain['low']:.2f}, {gain['high']:.2f}] K" for gain in (gains[50], gains[300]))
+    assert f"with 50 measurements transfer helps, by {few}" in told
+    assert f"with 300 it is not shown to help ({many})" in told
+    assert gains[50]["low"] > 0 > gains[300]["low"]
+    assert not any(law["decay_rate_identified"] for law in result["laws"])
+    data = result["data"]
+    sizes = (data["source"]["num_materials"], data["target"]["num_materials"])
+    assert "{:,} polymers were the source for {:,} measured ones".format(*sizes) in told
+
+
 def compare(capsys, *names):
     files = [str(ROOT / f"benchmarks/results/{name}.json") for name in names]
     assert main(["law", "compare", *files, "--json"]) == 0
