@@ -35,7 +35,7 @@ class Gaussians(GaussianSmearing):  # type: ignore[misc]
     """Gaussians at even steps, each as wide as the step: torch-geometric's, in a third of the time.
 
     MKL's exponential is slow wherever the result is too small for a float32, which is most of the places here. What is
-    below 1e-34 stays at that, which no sum can tell from zero.
+    below 2e-35 stays at that, which no sum can tell from zero.
 
     Args:
         start: Center of the first.
