@@ -41,6 +41,12 @@ class Encoder(nn.Module, ABC):
         self._noted: list[Tensor] | None = None
 
     @property
+    def name(self) -> str:
+        """Name of the class, with those of the encoders inside of it, as in `Pair(GINE)`."""
+        inner = dict.fromkeys(each.name for each in self.children() if isinstance(each, Encoder))
+        return f"{type(self).__name__}({', '.join(inner)})" if inner else type(self).__name__
+
+    @property
     def reads_atom_descriptors(self) -> bool:
         """Whether it, or an encoder inside of it, reads `GraphBatch.atom_descriptors`."""
         return any(isinstance(each, Encoder) and each.reads_atom_descriptors for each in self.children())

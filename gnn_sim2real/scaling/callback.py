@@ -114,7 +114,7 @@ def fine_tuning_record(
     source = module.source_card["data"] if module.source_card else None
     cards = {"source": source, "target": data.card()}
     cell = Cell(
-        architecture=type(module.network.encoder).__name__,
+        architecture=module.network.encoder.name,
         policy=module.policy,
         source_size=source["size"] if source else 0,
         source_level=str(source["size_level"]) if source else "0",

@@ -65,7 +65,7 @@ def run_baseline(
     record = Record(
         key=key,
         cell=Cell(
-            architecture=card["architecture"] if card else "",
+            architecture=model.network.encoder.name if model else "",
             policy=point.policy,
             source_size=card["data"]["size"] if card else 0,
             source_level=str(point.source_size),

@@ -1,10 +1,10 @@
 """The grid of a study: its axes, and the cells they make."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 from gnn_sim2real.baselines import BaselineName
 from gnn_sim2real.encoder_settings import EncoderSettings
@@ -82,8 +82,15 @@ class Point:
 
     @property
     def architecture_name(self) -> str:
-        """Name of the encoder's class; empty where the YAML has it."""
-        return str(self.architecture["class_path"]).rpartition(".")[2] if self.architecture else ""
+        """Name of the encoder, see `Encoder.name`; empty where the YAML has it."""
+        return _name(self.architecture) if self.architecture else ""
+
+
+def _name(encoder: Mapping[str, Any]) -> str:
+    settings = encoder.get("init_args") or {}
+    inner = dict.fromkeys(_name(value) for value in settings.values() if isinstance(value, Mapping))
+    own = str(encoder["class_path"]).rpartition(".")[2]
+    return f"{own}({', '.join(inner)})" if inner else own
 
 
 @dataclass(frozen=True)

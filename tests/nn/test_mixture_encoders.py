@@ -11,6 +11,7 @@ from gnn_sim2real.featurize.mixture import component_identity
 from gnn_sim2real.nn import DMPNN, GINE, Blend, ConditionSpec, Encoder, FingerprintMLP, Pair, PropertyModel
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.study.grid import Point
 from gnn_sim2real.transfer import adapt
 
 INNER = {
@@ -210,3 +211,19 @@ class TestConditions:
             PropertyModel(Pair(GINE(hidden_dim=8)), [PropertySpec("chi", "", "inverse_temperature")])
         with pytest.raises(ValueError, match="this model needs the conditions temperature, and these data have 0"):
             chi_model("linear").predict(pairs(*PAIRS))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [
+        (lambda: GINE(hidden_dim=8), "GINE"),
+        (lambda: Pair(GINE(hidden_dim=8)), "Pair(GINE)"),
+        (lambda: Pair(GINE(hidden_dim=8), GINE(hidden_dim=4)), "Pair(GINE)"),
+        (lambda: Pair(GINE(hidden_dim=8), DMPNN(hidden_dim=8)), "Pair(GINE, DMPNN)"),
+        (lambda: Blend(FingerprintMLP(hidden_dim=8, num_bits=64)), "Blend(FingerprintMLP)"),
+    ],
+)
+def test_the_name_tells_what_is_inside(encoder, name):
+    made = encoder()
+    assert made.name == name
+    assert Point(made.describe(), 0, 10, 0, 0, "none").architecture_name == name
