@@ -168,25 +168,61 @@ def test_the_solvation_study_told_is_that_measured():
         assert f"{words} = {law[name]:.3g} [{low:.3g}, {high:.3g}]" in told
 
 
-def test_the_miscibilities_told_are_those_measured():
-    result = json.loads((ROOT / "benchmarks/results/chi.json").read_text())
-    at = {(row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"] for row in result["rows"]}
-    columns = [("shifted_simulated_value", "0"), ("extra_trees", "0"), ("extra_trees_with_source", "600")]
-    columns += [("none", "0"), ("none", "600"), ("difference", "0"), ("difference", "600")]
-    for size in sorted({size for _, _, size in at}):
-        assert f"| {size} | {' | '.join(f'{at[*column, size]:.3f}' for column in columns)} |" in TEXT
-    told = " ".join(TEXT.split())
-    assert f"itself has {at['simulated_value', '0', 50]:.3f} on the same rows" in told
-    assert f"{result['data']['target']['num_materials']:,} measured chi of 46 polymers" in told
-    for over in (("difference", "than the same network without"), ("calibrated_simulated_value", "than the COSMO-RS")):
-        (gain,) = [
+MISCIBILITIES = [
+    ("", "shifted_simulated_value", "0"),
+    ("", "extra_trees", "0"),
+    ("Pair(GINE)", "extra_trees_with_source", "600"),
+    ("Pair(FingerprintMLP)", "none", "0"),
+    ("Pair(GINE)", "none", "0"),
+    ("Pair(GINE)", "none", "600"),
+    ("Pair(GINE)", "difference", "0"),
+    ("Pair(GINE)", "difference", "600"),
+]
+
+
+def read_miscibilities(name):
+    """The result, its errors, and the gain of the whole source at m, in words."""
+    result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    at = {
+        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"]
+        for row in result["rows"]
+    }
+    for size in (50, 100, 300, 942):
+        assert f"| {size} | {' | '.join(f'{at[*column, size]:.3f}' for column in MISCIBILITIES)} |" in TEXT
+
+    def gain(size, policy, over):
+        (found,) = [
             each["gain"]
             for each in result["gains"]
-            if (each["policy"], each["target_size"]) == ("difference", 50)
-            and (each["over"]["policy"], each["over"]["source_level"]) == (over[0], "0")
+            if (each["policy"], each["target_size"]) == (policy, size)
+            and (each["over"]["architecture"], each["over"]["policy"], each["over"]["source_level"]) == (*over, "0")
         ]
-        assert f"{gain['mean']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}] {over[1]}" in told
+        return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+    return result, at, gain
+
+
+def test_the_miscibilities_told_are_those_measured():
+    result, at, gain = read_miscibilities("chi")
+    told = " ".join(TEXT.split())
+    assert f"itself has {at['', 'simulated_value', '0', 50]:.3f} on the same rows" in told
+    assert f"{result['data']['target']['num_materials']:,} measured chi of 46 polymers" in told
+    assert f"{gain(50, 'difference', ('Pair(GINE)', 'difference'))} than the same network without" in told
+    assert f"{gain(50, 'difference', ('', 'calibrated_simulated_value'))} than the COSMO-RS" in told
     assert not any(law["decay_rate_identified"] for law in result["laws"] if law["policy"] == "none")
+
+
+def test_the_miscibilities_of_new_pairs_told_are_those_measured():
+    result, at, gain = read_miscibilities("chi_pairs")
+    told = " ".join(TEXT.split())
+    assert f"itself has {at['', 'simulated_value', '0', 50]:.3f} on these rows" in told
+    first, second, third = (gain(size, "none", ("Pair(GINE)", "none")) for size in (50, 100, 300))
+    assert f"lowers it, by {first}, {second} and {third}; with all 942 it does not help" in told
+    assert f"does harm ({gain(942, 'difference', ('Pair(GINE)', 'difference'))})" in told
+    for size in (50, 100, 300, 942):
+        errors = [at["Pair(GINE)", "none", level, size] for level in ("100", "200", "400", "600")]
+        assert errors == sorted(errors, reverse=True)
+    assert not any(law["transfer_gap_identified"] for law in result["laws"] if law["policy"] == "none")
 
 
 def test_the_glass_transitions_told_are_those_measured():
