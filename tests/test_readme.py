@@ -148,8 +148,13 @@ def test_the_architectures_told_are_those_measured():
 
 def test_the_solvation_study_told_is_that_measured():
     result = json.loads((ROOT / "benchmarks/results/solvation.json").read_text())
-    at = {(row["policy"], row["source_level"], row["target_size"]): row for row in result["rows"]}
-    columns = [("none", level) for level in ("0", "100", "1000", "10000", "100000", "200000")]
+    networks = {"Pair(FingerprintMLP)": "fingerprint"}
+    at = {
+        (networks.get(row["architecture"], row["policy"]), row["source_level"], row["target_size"]): row
+        for row in result["rows"]
+    }
+    columns = [("fingerprint", "0")]
+    columns += [("none", level) for level in ("0", "100", "1000", "10000", "100000", "200000")]
     columns += [("extra_trees", "0"), ("extra_trees_with_source", "200000")]
     for size in sorted({size for _, _, size in at}):
         found = [at.get((*column, size)) for column in columns]
