@@ -121,7 +121,7 @@ def build_encoder(description: dict[str, Any]) -> Encoder:
     """
     found = encoder_class(str(description.get("class_path")))
     try:
-        settings = {name: _build_inner(value) for name, value in (description.get("init_args") or {}).items()}
+        settings = {name: _build_inner(value) for name, value in description["init_args"].items()}
         return found(**settings)
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

@@ -1,6 +1,7 @@
 """What each point of the grid stands for: configuration, data and key, the same in every process."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -185,13 +186,20 @@ class Resolver(JobResolver):
         """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
         if stage.data.atom_descriptors or point.architecture is None:
             return stage.data
-        architecture = dict(point.architecture)
+        architecture = _with_settings(point.architecture)
         reads = self._once(
             ("reads", spelled(point.architecture)), lambda: build_encoder(architecture).reads_atom_descriptors
         )
         if not reads:
             return stage.data
         return self._once(("described", stage.name), lambda: stage.data.variant(atom_descriptors=True))
+
+
+def _with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """An encoder as an axis names it, with empty settings where it names none."""
+    settings = encoder.get("init_args") or {}
+    filled = {name: _with_settings(value) if isinstance(value, Mapping) else value for name, value in settings.items()}
+    return {"class_path": encoder["class_path"], "init_args": filled}
 
 
 def spelled(architecture: EncoderSettings | None) -> str:
