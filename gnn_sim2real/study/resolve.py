@@ -8,8 +8,9 @@ from typing import Any
 
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.encoder_settings import EncoderSettings
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.lightning_cli import plain, stage_config
-from gnn_sim2real.nn.encoder import build_encoder
+from gnn_sim2real.nn.encoder import Encoder, build_encoder
 from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
 from gnn_sim2real.scaling.keys import Canonical, canonical
@@ -26,6 +27,9 @@ class Resolver(JobResolver):
 
     Args:
         config: The study.
+
+    Raises:
+        ValueError: If an encoder on an axis cannot be made.
     """
 
     study: StudyConfig
@@ -35,6 +39,9 @@ class Resolver(JobResolver):
         self.pretrain, self.finetune, self.scratch = (
             Stage(name, Path(getattr(config, name)), config) for name in ("pretrain", "finetune", "scratch")
         )
+        self._reads_descriptors = {
+            spelled(each): _make(each).reads_atom_descriptors for axes in config.grids for each in axes.architecture
+        }
 
     @property
     def stages(self) -> list[Stage]:
@@ -186,13 +193,16 @@ class Resolver(JobResolver):
         """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
         if stage.data.atom_descriptors or point.architecture is None:
             return stage.data
-        architecture = _with_settings(point.architecture)
-        reads = self._once(
-            ("reads", spelled(point.architecture)), lambda: build_encoder(architecture).reads_atom_descriptors
-        )
-        if not reads:
+        if not self._reads_descriptors[spelled(point.architecture)]:
             return stage.data
         return self._once(("described", stage.name), lambda: stage.data.variant(atom_descriptors=True))
+
+
+def _make(architecture: EncoderSettings) -> Encoder:
+    try:
+        return build_encoder(_with_settings(architecture))
+    except CheckpointError as error:
+        raise ValueError(f"an encoder of the axis `architecture` cannot be made: {error}") from error
 
 
 def _with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""An encoder that reads descriptors of atoms beside others that do not, in one study."""
+"""Encoders on an axis of a study: what their data must have, and those that cannot be made."""
 
+import pytest
 import yaml
 from studies import results
 
@@ -31,3 +32,18 @@ def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, study_files
     models = [load_model(path.parent) for path in (study_files / "out" / "models").glob("*/card.json")]
     described = {type(each.network.encoder).__name__: dict(each.featurizer.settings) for each in models}
     assert described == {"GINE": {}, "FingerprintMLP": {"atom_descriptors": True}}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "sentence"),
+    [
+        ({"class_path": "gnn_sim2real.nn.Nope"}, "the encoder 'gnn_sim2real.nn.Nope' is not installed here"),
+        ({"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hiden_dim": 8}}, "GINE does not take the settings"),
+    ],
+)
+def test_an_encoder_that_cannot_be_made_is_refused(study_files, capsys, encoder, sentence):
+    study = yaml.safe_load((study_files / "study.yaml").read_text())
+    study["axes"]["architecture"] = [encoder]
+    (study_files / "study.yaml").write_text(yaml.safe_dump(study))
+    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
+    assert f"an encoder of the axis `architecture` cannot be made: {sentence}" in capsys.readouterr().err
