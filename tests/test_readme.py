@@ -185,13 +185,18 @@ MISCIBILITIES = [
 ]
 
 
-def read_miscibilities(name):
-    """The result, its errors, and the gain of the whole source at m, in words."""
-    result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
-    at = {
+def mean_errors(result):
+    """Mean absolute error by architecture, policy, source and target size."""
+    return {
         (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"]
         for row in result["rows"]
     }
+
+
+def read_miscibilities(name):
+    """The result, its errors, and the gain of the whole source at m, in words."""
+    result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    at = mean_errors(result)
     for size in (50, 100, 300, 942):
         assert f"| {size} | {' | '.join(f'{at[*column, size]:.3f}' for column in MISCIBILITIES)} |" in TEXT
 
@@ -232,10 +237,7 @@ def test_the_miscibilities_of_new_pairs_told_are_those_measured():
 
 def test_the_glass_transitions_told_are_those_measured():
     result = json.loads((ROOT / "benchmarks/results/glass_transition_from_radonpy.json").read_text())
-    at = {
-        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"]
-        for row in result["rows"]
-    }
+    at = mean_errors(result)
     columns = [("", "extra_trees", "0"), ("FingerprintMLP", "none", "0")]
     columns += [("GINE", "none", level) for level in ("0", "50", "100", "300", "all")]
     for size in (50, 300):
