@@ -1,5 +1,7 @@
 """Roost: representation learning from stoichiometry."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -57,16 +59,16 @@ class Roost(Encoder):
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode materials by their composition."""
         material, atomic_number, share = composition_of(batch)
-        own, other = pair_up(material, material, batch.num_graphs)
+        pairs = torch.stack(pair_up(material, material, batch.num_graphs))
         elements = torch.cat([self.embedding(atomic_number), share.unsqueeze(1)], dim=1)
         for attention in self.rounds:
             if self.is_noting:
                 self.note(mean_of_elements(elements, share, material, batch.num_graphs))
-            pairs = torch.cat([elements.index_select(0, own), elements.index_select(0, other)], dim=1)
-            elements = elements + attention(pairs, share[other], own, len(elements))
+            elements = elements + attention(elements, pairs, share[pairs[1]], pairs[0], len(elements))
         if self.is_noting:
             self.note(mean_of_elements(elements, share, material, batch.num_graphs))
-        output: Tensor = self.readout(elements, share, material, batch.num_graphs)
+        alone = torch.arange(len(elements), device=elements.device).unsqueeze(0)
+        output: Tensor = self.readout(elements, alone, share, material, batch.num_graphs)
         return output
 
 
@@ -121,20 +123,51 @@ class WeightedAttention(nn.Module):
 
     def forward(
         self,
-        members: Float[Tensor, "num_members input_dim"],
+        vectors: Float[Tensor, "num_nodes dim"],
+        members: Int[Tensor, "num_parts num_members"],
         weight: Float[Tensor, " num_members"],
         group: Int[Tensor, " num_members"],
         num_groups: int,
     ) -> Float[Tensor, "num_groups output_dim"]:
-        """Reduce members to groups; every group has at least one."""
+        """Reduce members to groups; every group has at least one.
+
+        Args:
+            vectors: Of the nodes; `input_dim` is `num_parts` times their width.
+            members: The nodes whose vectors, side by side, are the vector of a member.
+            weight: Of each member, at least zero.
+            group: Of each member.
+            num_groups: Number of groups.
+        """
+        # All perceptrons at once, and their first layers once a node, not once a member: 0.7 of the time of a step.
+        num_heads, score_layers, value_layers = len(self.scores), _layers(self.scores, 2), _layers(self.values, 2)
+        hidden = nn.functional.leaky_relu(self._first_layers(vectors, members))
+        to_score, to_value = hidden.view(-1, 2, num_heads, score_layers[0].in_features).unbind(1)
+        score = torch.einsum("mhd,hd->mh", to_score, torch.cat([layer.weight for layer in score_layers]))
+        score = score + torch.cat([layer.bias for layer in score_layers])
         log_weight = weight.clamp_min(torch.finfo(weight.dtype).tiny).log().unsqueeze(1)
-        results = []
-        for score, value, power in zip(self.scores, self.values, self.powers, strict=True):
-            attention = softmax(score(members) + power * log_weight, group, num_nodes=num_groups)
-            told = attention * value(members)
-            results.append(told.new_zeros((num_groups, told.shape[1])).index_add_(0, group, told))
-        return torch.stack(results).mean(dim=0)
+        attention = softmax(score + self.powers * log_weight, group, num_nodes=num_groups) / num_heads
+        values = (attention.to(to_value.dtype).unsqueeze(2) * to_value).flatten(1)
+        told = nn.functional.linear(values, torch.cat([layer.weight for layer in value_layers], dim=1))
+        total = attention.new_zeros((num_groups, told.shape[1])).index_add_(0, group, told.to(attention.dtype))
+        # The attention of a group adds up to one, and so do the shares of the biases.
+        reduced: Tensor = total + torch.stack([layer.bias for layer in value_layers]).mean(dim=0)
+        return reduced
+
+    def _first_layers(
+        self, vectors: Float[Tensor, "num_nodes dim"], members: Int[Tensor, "num_parts num_members"]
+    ) -> Float[Tensor, "num_members num_hidden"]:
+        layers = [*_layers(self.scores, 0), *_layers(self.values, 0)]
+        weights = torch.cat([layer.weight for layer in layers]).chunk(len(members), dim=1)
+        bias = torch.cat([layer.bias for layer in layers])
+        mapped = nn.functional.linear(vectors, weights[0], bias).index_select(0, members[0])
+        for weight, nodes in zip(weights[1:], members[1:], strict=True):
+            mapped = mapped + nn.functional.linear(vectors, weight).index_select(0, nodes)
+        return mapped
 
 
 def _perceptron(input_dim: int, hidden_dim: int, output_dim: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(input_dim, hidden_dim), nn.LeakyReLU(), nn.Linear(hidden_dim, output_dim))
+
+
+def _layers(perceptrons: nn.ModuleList, position: int) -> list[nn.Linear]:
+    return [cast(nn.Linear, cast(nn.Sequential, each)[position]) for each in perceptrons]

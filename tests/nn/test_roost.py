@@ -94,5 +94,20 @@ def test_attention_is_an_average(roost):
     members = torch.rand(1, 8).double().expand(5, 8)
     share = torch.tensor([1.0, 0.2, 0.3, 0.5, 0.0]).double()
     group = torch.tensor([0, 1, 1, 1, 1])
-    alone, together = roost.readout(members, share, group, 2)
+    alone, together = roost.readout(members, torch.arange(5).unsqueeze(0), share, group, 2)
     same(together, alone)
+
+
+def test_attention_is_that_of_the_paper(roost):
+    """Perceptrons of the vectors side by side, softmax of score and power of the share, mean over heads."""
+    attention = roost.rounds[0]
+    torch.nn.init.uniform_(attention.powers)
+    vectors, share = torch.randn(4, 8).double(), torch.tensor([0.5, 0.3, 0.2, 1.0]).double()
+    own, other = torch.tensor([0, 0, 1, 1, 2, 3]), torch.tensor([0, 1, 1, 2, 0, 3])
+    members = torch.cat([vectors[own], vectors[other]], dim=1)
+    wanted = torch.zeros(4, 8).double()
+    for score, value, power in zip(attention.scores, attention.values, attention.powers, strict=True):
+        weight = share[other] ** power * score(members).squeeze(1).exp()
+        weight = weight / torch.stack([weight[own == group].sum() for group in own.tolist()])
+        wanted.index_add_(0, own, weight.unsqueeze(1) * value(members) / len(attention.scores))
+    same(attention(vectors, torch.stack([own, other]), share[other], own, 4), wanted)
