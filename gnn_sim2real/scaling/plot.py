@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,11 +151,14 @@ def plot_scaling_curves(
 def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
     """Color and marker of each curve, in the order of first appearance."""
     curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
-    looks = {
-        False: cycle(zip(COLORS, MARKERS, strict=True)),
-        True: cycle(zip(BASELINE_COLORS, BASELINE_MARKERS, strict=True)),
-    }
+    looks = {False: _looks(COLORS, MARKERS), True: _looks(BASELINE_COLORS, BASELINE_MARKERS)}
     return {name: next(looks[curve.is_baseline]) for name, curve in curves.items()}
+
+
+def _looks(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Colors with markers; each round over the colors has other markers, so that looks repeat late."""
+    for number in count():
+        yield colors[number % len(colors)], markers[(number + number // len(colors)) % len(markers)]
 
 
 def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], dashes: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from gnn_sim2real.scaling.curves import (
     say_growth,
     source_sizes,
 )
+
+if TYPE_CHECKING:
+    from gnn_sim2real.scaling.plot import Reference
 
 MIN_TEST_FOR_R2 = 20
 """Mean number of test materials below which no R2 is stated."""
@@ -142,11 +145,10 @@ def draw_figure(
     Returns:
         `path`.
     """
-    from gnn_sim2real.scaling.plot import Curve, Panel, Reference, plot_scaling_curves
+    from gnn_sim2real.scaling.plot import Curve, Panel, plot_scaling_curves
 
     grouped, metric = results.curves, results.metric
     curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
-    references: dict[int, dict[str, Reference]] = {size: {} for size in curves}
     for label in sorted(grouped, key=_rank):
         found = grouped[label]
         curves[label.target_size][_name(label)] = Curve(
@@ -156,19 +158,7 @@ def draw_figure(
             law=None if label.policy in BASELINES else results.laws.get(label),
             is_baseline=label.policy in BASELINES,
         )
-    for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
-        if level == "0" and label.policy != "simulated_value" and label.target_size in curves:
-            name = label.architecture if label.policy == "none" else _name(label)
-            if label.policy not in BASELINES:
-                name = f"{name} from scratch".strip()
-            # the geometric mean, as for the points of the curves
-            error = float(np.exp(np.log(found[metric]).mean()))
-            references[label.target_size][name] = Reference(error, like=_name(label))
-    noise = ((data or {}).get("target") or {}).get("noise_floor")
-    lowest = min((found[metric].min() for found in grouped.values()), default=np.inf)
-    if noise and metric == "mae" and noise["mae"] > _NOISE_WORTH_A_LINE * lowest:
-        for of_size in references.values():
-            of_size["noise of the measurements"] = Reference(noise["mae"])
+    references = _references(results, data)
     first = results.table.iloc[0]
     return plot_scaling_curves(
         [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
@@ -178,6 +168,36 @@ def draw_figure(
         path=path,
         copies=copies,
     )
+
+
+def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, dict[str, Reference]]":
+    """Errors without a source, by target size and name, and the noise of the measurements."""
+    from gnn_sim2real.scaling.plot import Reference
+
+    grouped, metric = results.curves, results.metric
+    references: dict[int, dict[str, Reference]] = {label.target_size: {} for label in grouped}
+    tested = {number for found in grouped.values() for number in found["num_test"]}
+    for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
+        if level != "0":
+            continue
+        name = label.architecture if label.policy == "none" else _name(label)
+        if label.policy not in BASELINES:
+            name = f"{name} from scratch".strip()
+        # the geometric mean, as for the points of the curves
+        reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_name(label))
+        if label.policy != "simulated_value":
+            if label.target_size in references:
+                references[label.target_size][name] = reference
+        elif tested.issuperset(found["num_test"]):
+            # It needs no measurements; where not all test materials have one, it is an error on other rows.
+            for of_size in references.values():
+                of_size[name] = reference
+    noise = ((data or {}).get("target") or {}).get("noise_floor")
+    lowest = min((found[metric].min() for found in grouped.values()), default=np.inf)
+    if noise and metric == "mae" and noise["mae"] > _NOISE_WORTH_A_LINE * lowest:
+        for of_size in references.values():
+            of_size["noise of the measurements"] = Reference(noise["mae"])
+    return references
 
 
 def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:

@@ -259,3 +259,10 @@ def test_a_single_point_beside_the_curves_is_not_missed_a_law(tmp_path, drawn):
     (axes,) = drawn[0].axes
     assert [text.get_text() for text in axes.texts] == ["no law: it takes 4 source sizes"]
     assert len(axes.containers) == 2
+
+
+def test_many_curves_look_different(tmp_path, drawn):
+    names = [f"encoder {number}" for number in range(12)]
+    draw(tmp_path / "a.png", Panel("", dict.fromkeys(names, curve(is_baseline=True, num_repeats=2)), {}))
+    points = [bars.lines[0] for bars in drawn[0].axes[0].containers]
+    assert len({(to_hex(each.get_color()), each.get_marker()) for each in points}) == len(names)

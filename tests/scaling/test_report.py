@@ -12,11 +12,11 @@ from gnn_sim2real.scaling.results import tabulate_records
 CURVES = ("none", "encoder", "calibrated_source", "extra_trees_with_source")
 
 
-def record(policy, size, target_size, split=0, seed=0, architecture="GINE", mae=None):
+def record(policy, size, target_size, split=0, seed=0, architecture="GINE", mae=None, num_test=30.0):
     cell = Cell(architecture, policy, size, str(size), target_size, seed, split)
     spread = 1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7)
     error = mae or (max(size, 10) ** -0.5 + 1 / target_size) * spread
-    return Record(repr(cell), cell, "thermal_conductivity", "W/(m K)", {"mae": error, "num_test": 30.0}, {})
+    return Record(repr(cell), cell, "thermal_conductivity", "W/(m K)", {"mae": error, "num_test": num_test}, {})
 
 
 def study(target_sizes=(50, 100, 300), sizes=(50, 100, 200, 400, 950), architectures=("GINE",)):
@@ -86,11 +86,21 @@ def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, pane
     records = [record("none", size, m) for size in (50, 100) for m in (20, 50)]
     records += [record("none", 0, 20, mae=0.1), record("none", 0, 20, split=1, mae=0.4)]
     records += [record("none", 0, 50, mae=0.3), record("none", 0, 999, mae=7.0)]
-    records += [record("simulated_value", 0, 20, architecture="", mae=5.0)]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     first, second = ({name: reference.error for name, reference in panel.references.items()} for panel in panels)
     assert first == {"GINE from scratch": pytest.approx(0.2)}
     assert second == {"GINE from scratch": pytest.approx(0.3)}
+
+
+@pytest.mark.parametrize(("num_test", "drawn"), [(30.0, True), (12.0, False)])
+def test_the_simulated_value_is_in_every_panel_where_it_is_on_the_same_rows(tmp_path, panels, num_test, drawn):
+    records = [record("none", size, m) for size in (50, 100) for m in (20, 50)]
+    records += [record("simulated_value", 0, 20, architecture="", mae=0.5, num_test=num_test)]
+    draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
+    assert len(panels) == 2
+    for panel in panels:
+        errors = {name: reference.error for name, reference in panel.references.items()}
+        assert errors == ({"simulated value": pytest.approx(0.5)} if drawn else {})
 
 
 @pytest.mark.parametrize(("mae", "drawn"), [(0.05, True), (0.001, False), (0.0, False)])
