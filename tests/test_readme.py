@@ -173,6 +173,104 @@ def test_the_solvation_study_told_is_that_measured():
         assert f"{words} = {law[name]:.3g} [{low:.3g}, {high:.3g}]" in told
 
 
+CRYSTALS = {
+    "DFT itself": ("", "simulated_value", "0"),
+    "DFT on a straight line": ("", "calibrated_simulated_value", "0"),
+    "extra trees": ("", "extra_trees", "0"),
+    "from scratch": ("CGCNN", "none", "0"),
+    **{f"fine-tuned, n = {n:,}": ("CGCNN", "l2_start", str(n)) for n in (250, 1000, 4000, 16000)},
+    "fine-tuned, n = 71,889": ("CGCNN", "l2_start", "all"),
+    "calibrated source": ("CGCNN", "calibrated_source", "all"),
+    "frozen ridge": ("CGCNN", "frozen_ridge", "all"),
+    "extra trees with source": ("CGCNN", "extra_trees_with_source", "all"),
+    "difference from DFT, from scratch": ("CGCNN", "difference", "0"),
+    "difference from DFT, fine-tuned": ("CGCNN", "difference", "all"),
+    "affine in DFT, from scratch": ("CGCNN", "affine", "0"),
+    "affine in DFT, fine-tuned": ("CGCNN", "affine", "all"),
+}
+
+
+def read_crystals(name):
+    """The result, its row of a line at a target size, and the paired gain over another row at all measurements."""
+    result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    rows = {
+        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row for row in result["rows"]
+    }
+    most = max(row["target_size"] for row in result["rows"])
+
+    def at(line, size):
+        # The simulated value needs no measurements: it is recorded once.
+        return rows[*CRYSTALS[line], 100 if line == "DFT itself" else size]
+
+    def gain(policy, over):
+        (found,) = [
+            each["gain"]
+            for each in result["gains"]
+            if (each["architecture"], each["policy"], each["target_size"]) == ("CGCNN", policy, most)
+            and (each["over"]["architecture"], each["over"]["policy"], each["over"]["source_level"]) == over
+        ]
+        return found
+
+    return result, at, gain
+
+
+def say_laws(result, name, policy="l2_start"):
+    """A parameter of CGCNN's laws with intervals, by target size, and whether each is identified."""
+    laws = sorted(
+        (law for law in result["laws"] if (law["architecture"], law["policy"]) == ("CGCNN", policy)),
+        key=lambda law: law["target_size"],
+    )
+    words = ["{:.3g} [{:.3g}, {:.3g}]".format(law[name], *law[f"{name}_interval"]) for law in laws]
+    return "{}, {} and {}".format(*words), {law[f"{name}_identified"] for law in laws}
+
+
+def test_the_crystals_told_are_those_measured():
+    gaps, gap, gain_of_gaps = read_crystals("band_gap")
+    heats, heat, gain_of_heats = read_crystals("formation_enthalpy")
+    told = " ".join(TEXT.split())
+    for line in CRYSTALS:
+        cells = [f"{gap(line, size)['mae']['mean']:.3f}" for size in (100, 500, 2706)]
+        cells += [f"{gap(line, 2706)['mae_nonzero']['mean']:.3f}"]
+        cells += [f"{heat(line, size)['mae']['mean']:.4f}" for size in (100, 500, 1726)]
+        assert f"| {line} | {' | '.join(cells)} |" in TEXT
+    for result, measured, tested in ((gaps, 3679, 973), (heats, 2165, 439)):
+        assert result["data"]["target"]["num_materials"] == measured
+        assert result["data"]["target"]["num_test"] == tested
+        assert result["data"]["source"]["num_materials"] == 74314
+        assert result["data"]["source"]["num_removed"] == 2425
+    for get, sizes in ((gap, (100, 500, 2706)), (heat, (100, 500, 1726))):
+        for size in sizes:
+            curve = [get(line, size)["mae"]["mean"] for line in CRYSTALS if line.startswith("fine-tuned")]
+            assert curve == sorted(curve, reverse=True)
+        scratch = get("from scratch", sizes[-1])["mae"]["mean"]
+        below = [get(f"fine-tuned, n = {n}", sizes[-1])["mae"]["mean"] < scratch for n in ("250", "1,000", "4,000")]
+        assert below == [False, False, True]
+    for result, identified in ((gaps, False), (heats, True)):
+        words, certain = say_laws(result, "decay_rate")
+        assert words in told
+        assert certain == {True}
+        words, certain = say_laws(result, "transfer_gap")
+        assert certain == {identified}
+        assert not identified or words in told
+    most, ratios = "fine-tuned, n = 71,889", []
+    for get, size, metric in ((gap, 2706, "mae"), (gap, 2706, "mae_nonzero"), (heat, 1726, "mae")):
+        ratios.append(get(most, size)[metric]["mean"] / get("DFT itself", size)[metric]["mean"])
+    assert (
+        "gaps {:.2f} and for gaps above zero {:.2f} times as large, for enthalpies {:.2f} times".format(*ratios) in told
+    )
+    trees, tuned = (gap(line, 2706)["mae_nonzero"] for line in ("extra trees", most))
+    assert f"({trees['mean']:.3f} eV against {tuned['mean']:.3f})" in told
+    assert tuned["low"] < trees["mean"]
+    tuned = ("CGCNN", "l2_start", "all")
+    further, heat_further = gain_of_gaps("difference", tuned), gain_of_heats("difference", tuned)
+    assert "by {mean:.3f} [{low:.3f}, {high:.3f}] eV and".format(**further) in told
+    assert "by {mean:.4f} [{low:.4f}, {high:.4f}] eV/atom".format(**heat_further) in told
+    assert further["low"] < 0
+    assert heat_further["low"] < 0
+    worse = gain_of_gaps("l2_start", ("CGCNN", "difference", "0"))
+    assert "(difference {:.3f} [{:.3f}, {:.3f}] eV)".format(-worse["mean"], -worse["high"], -worse["low"]) in told
+
+
 MISCIBILITIES = [
     ("", "shifted_simulated_value", "0"),
     ("", "extra_trees", "0"),
