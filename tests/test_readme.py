@@ -77,12 +77,16 @@ def test_the_hindcast_told_is_the_one_measured():
     told = " ".join(TEXT.split())
     assert f"of {quarter['forecasts']} curves, {quarter['hits']} measured errors lie" in told
     assert f"was too low in {quarter['too_low']} and off by {100 * quarter['median_log_error']:.1f} %" in told
-    made = [row for row in result["rows"] if row["up_to"] == 0.25 and "hit" in row]
-    liquids = [row["hit"] for row in made if row["study"].startswith("liquid")]
-    crystals = [row["hit"] for row in made if row["study"] in ("band_gap", "formation_enthalpy")]
-    assert f"{sum(crystals)} of {len(crystals)} curves of band gaps and formation energies" in told
-    assert f"but {sum(liquids)} of {len(liquids)} of liquid densities" in told
-    assert f"The {quarter['refused']} curves of polymer density have too few sizes" in told
+    rows = [row for row in result["rows"] if row["up_to"] == 0.25]
+    hits = {
+        study: [row["hit"] for row in rows if row["study"].startswith(study) and "hit" in row]
+        for study in ("band_gap", "formation_enthalpy", "liquid_density", "polymer_density")
+    }
+    told_of = {study: f"{sum(found)} of {len(found)}" for study, found in hits.items()}
+    assert f"{told_of['band_gap']} curves of band gaps, but {told_of['formation_enthalpy']} of formation" in told
+    assert f"enthalpies and {told_of['liquid_density']} of liquid densities" in told
+    assert hits["polymer_density"] == []
+    assert all("at least 4 different source sizes" in row["refused"] for row in rows if "hit" not in row)
     assert f"From sizes up to half, {half['hits']} of {half['forecasts']} of these lie in it" in told
 
 
