@@ -275,6 +275,19 @@ def test_the_crystals_told_are_those_measured():
     assert "(difference {:.3f} [{:.3f}, {:.3f}] eV)".format(-worse["mean"], -worse["high"], -worse["low"]) in told
 
 
+def test_the_check_of_the_limit_told_is_the_one_measured():
+    told = " ".join(TEXT.split())
+    errors = {}
+    for name, digits in (("band_gap", 3), ("formation_enthalpy", 4)):
+        _, at, _ = read_crystals(name)
+        rows = json.loads((ROOT / f"benchmarks/results/{name}_limit.json").read_text())["rows"]
+        found = {row["target_size"]: row["mae"]["mean"] for row in rows if row["policy"] == "l2_start"}
+        below = [error < at("fine-tuned, n = 71,889", size)["mae"]["low"] for size, error in sorted(found.items())]
+        assert below == [True, True, False]
+        errors[name] = "{:.{d}f}, {:.{d}f} and {:.{d}f}".format(*(found[size] for size in sorted(found)), d=digits)
+    assert f"{errors['band_gap']} eV and {errors['formation_enthalpy']} eV/atom: below" in told
+
+
 MISCIBILITIES = [
     ("", "shifted_simulated_value", "0"),
     ("", "extra_trees", "0"),
