@@ -26,8 +26,7 @@ CONFIDENCE = 0.90
 # Okabe and Ito's palette, told apart with any color vision, and two dark colors more; its paler half is for the baselines
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#6A3D9A", "#7B4B2A")
 BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
-MARKERS = ("o", "s", "^", "D")
-BASELINE_MARKERS = ("v", "P", "X", "<")
+MARKERS, BASELINE_MARKERS = ("o", "s", "^", "D"), ("v", "P", "X", "<")
 _GRAY = "#555555"
 _DASHES: tuple[Any, ...] = (":", "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")  # of gray lines
 _TEXT, _TITLE = 10.0, 12.0  # type sizes in points
@@ -157,8 +156,7 @@ def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
 
 def _looks(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Colors with markers; each round over the colors has other markers, so that looks repeat late."""
-    for number in count():
-        yield colors[number % len(colors)], markers[(number + number // len(colors)) % len(markers)]
+    return ((colors[k % len(colors)], markers[(k + k // len(colors)) % len(markers)]) for k in count())
 
 
 def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], dashes: Mapping[str, Any]) -> None:
@@ -282,9 +280,8 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
     # what has error bars is a curve; a stable sort leaves each kind in its order
     entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
     if has_law:
-        band = Patch(color=_GRAY, alpha=0.16, linewidth=0)
-        dashes = Line2D([], [], color=_GRAY, linestyle="--", linewidth=1.8)
-        entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = (band, dashes)
+        law = Patch(color=_GRAY, alpha=0.16, linewidth=0), Line2D([], [], color=_GRAY, linestyle="--", linewidth=1.8)
+        entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = law
     figure.legend(
         list(entries.values()),
         list(entries),
