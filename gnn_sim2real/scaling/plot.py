@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONFIDENCE = 0.90
-# Okabe and Ito's palette, told apart with any color vision, and two dark colors more; its paler half is for the baselines
+# Okabe and Ito's palette, told apart with any color vision, and two dark ones; its paler half is for the baselines
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#6A3D9A", "#7B4B2A")
 BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
 MARKERS, BASELINE_MARKERS = ("o", "s", "^", "D"), ("v", "P", "X", "<")
