@@ -177,6 +177,29 @@ def test_the_solvation_study_told_is_that_measured():
         assert f"{words} = {law[name]:.3g} [{low:.3g}, {high:.3g}]" in told
 
 
+def rows_of(result):
+    """Rows by architecture, policy, source and target size."""
+    return {
+        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row for row in result["rows"]
+    }
+
+
+def mean_errors(result):
+    """Mean absolute error by architecture, policy, source and target size."""
+    return {model: row["mae"]["mean"] for model, row in rows_of(result).items()}
+
+
+def gain_over(result, model, size, over):
+    """Gain of an architecture with a policy at m over another model: its architecture, policy and source."""
+    (found,) = [
+        each["gain"]
+        for each in result["gains"]
+        if (each["architecture"], each["policy"], each["target_size"]) == (*model, size)
+        and (each["over"]["architecture"], each["over"]["policy"], each["over"]["source_level"]) == over
+    ]
+    return found
+
+
 CRYSTALS = {
     "DFT itself": ("", "simulated_value", "0"),
     "DFT on a straight line": ("", "calibrated_simulated_value", "0"),
@@ -197,9 +220,7 @@ CRYSTALS = {
 def read_crystals(name):
     """The result, its row of a line at a target size, and the paired gain over another row at all measurements."""
     result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
-    rows = {
-        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row for row in result["rows"]
-    }
+    rows = rows_of(result)
     most = max(row["target_size"] for row in result["rows"])
 
     def at(line, size):
@@ -207,13 +228,7 @@ def read_crystals(name):
         return rows[*CRYSTALS[line], 100 if line == "DFT itself" else size]
 
     def gain(policy, over):
-        (found,) = [
-            each["gain"]
-            for each in result["gains"]
-            if (each["architecture"], each["policy"], each["target_size"]) == ("CGCNN", policy, most)
-            and (each["over"]["architecture"], each["over"]["policy"], each["over"]["source_level"]) == over
-        ]
-        return found
+        return gain_over(result, ("CGCNN", policy), most, over)
 
     return result, at, gain
 
@@ -300,14 +315,6 @@ MISCIBILITIES = [
 ]
 
 
-def mean_errors(result):
-    """Mean absolute error by architecture, policy, source and target size."""
-    return {
-        (row["architecture"], row["policy"], row["source_level"], row["target_size"]): row["mae"]["mean"]
-        for row in result["rows"]
-    }
-
-
 def read_miscibilities(name):
     """The result, its errors, and the gain of the whole source at m, in words."""
     result = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
@@ -316,12 +323,7 @@ def read_miscibilities(name):
         assert f"| {size} | {' | '.join(f'{at[*column, size]:.3f}' for column in MISCIBILITIES)} |" in TEXT
 
     def gain(size, policy, over):
-        (found,) = [
-            each["gain"]
-            for each in result["gains"]
-            if (each["policy"], each["target_size"]) == (policy, size)
-            and (each["over"]["architecture"], each["over"]["policy"], each["over"]["source_level"]) == (*over, "0")
-        ]
+        found = gain_over(result, ("Pair(GINE)", policy), size, (*over, "0"))
         return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
     return result, at, gain
