@@ -17,6 +17,7 @@ from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.training import keep_pretrained
 from gnn_sim2real.logs import quiet_lightning
+from gnn_sim2real.misspelled import parse_settings
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.scaling.records import provenance
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -74,7 +75,8 @@ class Sim2RealCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words given, whatever those of the process are."""
-        self.config = parser.parse_args(args)
+        commands: dict[str, LightningArgumentParser] = getattr(self, "_subcommand_parsers", {})
+        self.config = parse_settings(parser, args, commands.get(args[0]))
 
     def _parse_ckpt_path(self) -> None:
         """Refuse a checkpoint that is not ours before anything is made. Lightning's own looks for other entries."""

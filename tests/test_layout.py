@@ -14,7 +14,19 @@ PACKAGES = ("gnn_sim2real", "datamodules")
 MAX_LINES = 300
 
 LEVELS = (
-    ("errors", "units", "progress", "files", "logs", "options", "encoder_settings", "metrics", "baselines", "policies"),
+    (
+        "errors",
+        "units",
+        "progress",
+        "files",
+        "logs",
+        "options",
+        "misspelled",
+        "encoder_settings",
+        "metrics",
+        "baselines",
+        "policies",
+    ),
     (
         "scaling.forms",
         "scaling.least_squares",

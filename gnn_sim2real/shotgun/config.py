@@ -12,6 +12,7 @@ from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets, find_table_reader
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.lightning_cli import plain
+from gnn_sim2real.misspelled import parse_settings
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
@@ -119,7 +120,7 @@ def read_shotgun(words: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
     if words and not words[0].startswith("-"):
         words = _of_table(words)
     parser = shotgun_parser()
-    found = parser.parse_args(words)
+    found = parse_settings(parser, words)
     described = plain(found)["data"]
     made = parser.instantiate(found)
     settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}

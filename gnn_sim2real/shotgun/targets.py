@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.encoder_settings import EncoderSettings
+from gnn_sim2real.misspelled import parse_settings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
 from gnn_sim2real.splits import Parts
@@ -47,7 +48,7 @@ def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) 
     parser = ArgumentParser(prog=prog, description=config_class.__doc__, exit_on_error=False)
     parser.add_argument("-c", "--config", action="config", help="the YAML")
     parser.add_class_arguments(config_class, sub_configs=True)
-    made = parser.instantiate(parser.parse_args(list(words)))
+    made = parser.instantiate(parse_settings(parser, words))
     return config_class(**{name: made[name] for name in config_class.__dataclass_fields__})
 
 

@@ -10,6 +10,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.misspelled import parse_settings
 from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")
@@ -230,7 +231,7 @@ def read_settings(
             raise ValueError(
                 f"there is no file {each}; `-c` takes the YAML of the grid first, then YAMLs for its stages"
             )
-    settings = parser.parse_args(["--config", str(main), *options])
+    settings = parse_settings(parser, ["--config", str(main), *options])
     made = parser.instantiate(settings)
     config = kind(**{each.name: made[each.name] for each in fields(kind)})
     config.resolve_paths(overlays)

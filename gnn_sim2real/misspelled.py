@@ -1,0 +1,141 @@
+"""Sentences on settings that nothing takes: where they stand, what was perhaps meant, what there is."""
+
+import ast
+import inspect
+import pydoc
+import re
+from argparse import ArgumentError
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+_OPTION = re.compile(r"(?:(?:Option|does not accept option) '|unrecognized arguments: --)([\w.-]+)")
+_BUILT_OF_A_FUNCTION = re.compile(r"' is not accepted\. Got value: Namespace\(class_path='([\w.]+)'")
+_CLASS = re.compile(r"class_path '([\w.]+)'")
+_KEY = re.compile(r"""(?:Parser key "|Group ')([\w.]+)""")
+_NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
+_GIVEN = re.compile(r"Given value: (\{.*\})$", re.MULTILINE)
+
+_SHORT = 12
+"""Longer lists are not shown beside a guess."""
+
+
+def parse_settings(parser: ArgumentParser, words: Sequence[str], of_command: ArgumentParser | None = None) -> Namespace:
+    """Parse words, among them files; a setting that nothing takes is an error that says what there is.
+
+    Args:
+        parser: Of the command line.
+        words: Of the command line.
+        of_command: The parser of its command, where that is another one.
+
+    Returns:
+        What was parsed.
+
+    Raises:
+        ValueError: If a setting, or a class, is not there.
+        ArgumentError: If a value is not what its setting takes.
+    """
+    try:
+        parsed: Namespace = parser.parse_args(list(words))
+    except ArgumentError as error:
+        sentence = say_misspelled(str(error), of_command or parser, _files(words))
+        if sentence is None:
+            raise
+        raise ValueError(sentence) from error
+    return parsed
+
+
+def say_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path] = ()) -> str | None:
+    """Say in one sentence which setting nothing takes; None where the parser complains of something else.
+
+    Args:
+        message: Of jsonargparse.
+        parser: Which knows the settings that belong to no class of the user's choice.
+        files: YAMLs in which to look for the line.
+    """
+    if missing := _NO_CLASS.search(message):
+        module, name = missing.groups()
+        classes = [each for each, kind in vars(pydoc.locate(module)).items() if inspect.isclass(kind)]
+        return f"there is no `{name}` in `{module}`{_place(name, files)}{_offer(name, classes)}"
+    if beside := _beside_a_class(message):
+        key = ".".join(_KEY.findall(message))
+        return f"`{beside}` of `{key}`{_place(beside, files)} stands beside `class_path`; it belongs below `init_args`"
+    if found := list(_OPTION.finditer(message)):
+        return _say_option(message, found[-1], parser, files)
+    return None
+
+
+def _say_option(message: str, found: re.Match[str], parser: ArgumentParser, files: Sequence[Path]) -> str:
+    """The sentence on an option that was found in the message."""
+    name, before = found[1], message[: found.start()]
+    where = ".".join(_KEY.findall(before))
+    built = _BUILT_OF_A_FUNCTION.match(message, found.end())
+    classes = [built[1]] if built else _CLASS.findall(before)
+    if classes:
+        name, options = name.partition(".")[0], _options_of(classes[-1])
+        of = f" of {classes[-1]}" + (f" in `{where}`" if where else "")
+    else:
+        where, name, options = _level(f"{where}.{name}" if where else name, parser.get_defaults().keys())
+        of = f" in `{where}`" if where else ""
+    return f"there is no setting `{name}`{of}{_place(name, files)}{_offer(name, options)}"
+
+
+def _level(name: str, keys: Iterable[str]) -> tuple[str, str, list[str]]:
+    """Where a name with dots leaves the settings: the part that is there, the first that is not, and what there is."""
+    parts, known = name.split("."), [key.split(".") for key in keys]
+    for depth, part in enumerate(parts):
+        rivals = {key[depth] for key in known if key[:depth] == parts[:depth] and len(key) > depth}
+        if part not in rivals:
+            break
+    return ".".join(parts[:depth]), part, sorted(rivals)
+
+
+def _beside_a_class(message: str) -> str | None:
+    """The first key that a class has beside its path and its settings."""
+    for given in _GIVEN.findall(message):
+        try:
+            value = ast.literal_eval(given)
+        except (ValueError, SyntaxError):  # the print of an object
+            continue
+        if "class_path" in value:
+            return next((key for key in value if key not in ("class_path", "init_args", "dict_kwargs")), None)
+    return None
+
+
+def _options_of(class_path: str) -> list[str]:
+    """Settings of a class, those that it hands to its bases among them."""
+    kind: Any = pydoc.locate(class_path)
+    given = {1} if issubclass(kind, Optimizer | LRScheduler) else set()
+    taken = ArgumentParser().add_class_arguments(kind, skip=given, fail_untyped=False)
+    return sorted(taken)
+
+
+def _offer(name: str, options: Iterable[str]) -> str:
+    """What was perhaps meant; all that there is where nothing is near, or the list is short."""
+    options = sorted(options)
+    near = get_close_matches(name, options, n=1)
+    guess = f"; did you mean `{near[0]}`?" if near else ""
+    return guess if near and len(options) > _SHORT else f"{guess or ';'} there are {', '.join(options)}"
+
+
+def _files(words: Sequence[str]) -> list[Path]:
+    """YAMLs among the words of a command line."""
+    return [Path(part) for word in words for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+
+
+def _place(name: str, files: Sequence[Path]) -> str:
+    """File and line of a name, where it stands in one place only."""
+    key = re.compile(rf"(^|[\s.{{,-]){re.escape(name)}\s*(:|$)")
+    found = [
+        (path, number)
+        for path in files
+        if path.exists()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if key.search(line.partition("#")[0])
+    ]
+    return f" ({found[0][0]}, line {found[0][1]})" if len(found) == 1 else ""
