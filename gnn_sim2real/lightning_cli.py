@@ -17,9 +17,9 @@ from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.training import keep_pretrained
 from gnn_sim2real.logs import quiet_lightning
-from gnn_sim2real.misspelled import parse_settings
 from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining

@@ -21,7 +21,7 @@ LEVELS = (
         "files",
         "logs",
         "options",
-        "misspelled",
+        "settings",
         "encoder_settings",
         "metrics",
         "baselines",

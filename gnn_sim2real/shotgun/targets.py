@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 from gnn_sim2real.datamodule import PropertyDataModule
 from gnn_sim2real.datasets import find_datasets
 from gnn_sim2real.encoder_settings import EncoderSettings
-from gnn_sim2real.misspelled import parse_settings
+from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
 from gnn_sim2real.splits import Parts

@@ -10,7 +10,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.misspelled import parse_settings
+from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")

@@ -1,4 +1,4 @@
-"""Sentences on settings that nothing takes: where they stand, what was perhaps meant, what there is."""
+"""Settings in YAMLs and on the command line: parsed, or refused in a sentence that says where and what there is."""
 
 import ast
 import inspect
@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import ArgumentParser, Namespace
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -26,7 +27,7 @@ _SHORT = 12
 
 
 def parse_settings(parser: ArgumentParser, words: Sequence[str], of_command: ArgumentParser | None = None) -> Namespace:
-    """Parse words, among them files; a setting that nothing takes is an error that says what there is.
+    """Parse words, among them files.
 
     Args:
         parser: Of the command line.
@@ -37,13 +38,14 @@ def parse_settings(parser: ArgumentParser, words: Sequence[str], of_command: Arg
         What was parsed.
 
     Raises:
-        ValueError: If a setting, or a class, is not there.
+        ValueError: If there is no such setting or class, or a file is no YAML of settings.
         ArgumentError: If a value is not what its setting takes.
     """
     try:
         parsed: Namespace = parser.parse_args(list(words))
-    except ArgumentError as error:
-        sentence = say_misspelled(str(error), of_command or parser, _files(words))
+    except (ArgumentError, UnicodeDecodeError) as error:
+        files = [path for path in _files(words) if path.exists()]
+        sentence = _say_unreadable(files) or say_misspelled(str(error), of_command or parser, files)
         if sentence is None:
             raise
         raise ValueError(sentence) from error
@@ -123,6 +125,25 @@ def _offer(name: str, options: Iterable[str]) -> str:
     return guess if near and len(options) > _SHORT else f"{guess or ';'} there are {', '.join(options)}"
 
 
+def _say_unreadable(files: Sequence[Path]) -> str | None:
+    """The first file that is no YAML of settings."""
+    for path in files:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            return f"{path} is not text (UTF-8); settings are a YAML"
+        except yaml.MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            return (
+                f"{path}{line} is not valid YAML: {error.problem}; look at the indentation, brackets and colons there"
+            )
+        except yaml.YAMLError as error:
+            return f"{path} is not valid YAML: {error}"
+        if not isinstance(content, dict):
+            return f"{path} has no settings; they are written as `name: value`, one a line"
+    return None
+
+
 def _files(words: Sequence[str]) -> list[Path]:
     """YAMLs among the words of a command line."""
     return [Path(part) for word in words for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
@@ -134,7 +155,6 @@ def _place(name: str, files: Sequence[Path]) -> str:
     found = [
         (path, number)
         for path in files
-        if path.exists()
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if key.search(line.partition("#")[0])
     ]

@@ -1,4 +1,4 @@
-"""A setting that nothing takes is answered with its place, with what was perhaps meant, and with what there is."""
+"""What is wrong in settings is answered with its place, with what was perhaps meant, and with what there is."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from gnn_sim2real.cli import main
-from gnn_sim2real.misspelled import say_misspelled
+from gnn_sim2real.settings import say_misspelled
 
 DEMO = Path(__file__).resolve().parents[1] / "configs/demo"
 SHOTGUN = Path(__file__).resolve().parents[1] / "configs/shotgun/study.yaml"
@@ -105,6 +105,28 @@ def test_a_line_is_named_only_where_it_is_certain(tmp_path):
     )
     path.write_text("sise: 1\nother: {sise: 2}\n")
     assert say_misspelled(message, parser, [path]) == "there is no setting `sise`; did you mean `size`? there are size"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            b"trainer:\n  max_steps: 5: 6\n",
+            "{path}, line 2 is not valid YAML: mapping values are not allowed here; look at",
+        ),
+        (b"data: [1, 2\nmodel: 3\n", "{path}, line 2 is not valid YAML: "),
+        (b"\xff\xfe\x00", "{path} is not text (UTF-8); settings are a YAML"),
+        (b"a\x00b: 1", "{path} is not valid YAML: "),
+        (b"", "{path} has no settings; they are written as `name: value`, one a line"),
+        (b"hello", "{path} has no settings; "),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "study run", "shotgun"])
+def test_a_file_that_is_no_yaml_of_settings(tmp_path, capfd, command, content, sentence):
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(content)
+    assert main([*command.split(), "-c", str(path)]) == 2
+    assert capfd.readouterr().err.startswith("error: " + sentence.format(path=path))
 
 
 @pytest.mark.parametrize(
