@@ -110,11 +110,12 @@ def _beside_a_class(message: str) -> str | None:
 
 
 def _options_of(class_path: str) -> list[str]:
-    """Settings of a class, those that it hands to its bases among them."""
+    """Settings of a class, those that it hands to its bases among them, or of a function."""
     kind: Any = pydoc.locate(class_path)
+    if not inspect.isclass(kind):
+        return sorted(ArgumentParser().add_function_arguments(kind, fail_untyped=False))
     given = {1} if issubclass(kind, Optimizer | LRScheduler) else set()
-    taken = ArgumentParser().add_class_arguments(kind, skip=given, fail_untyped=False)
-    return sorted(taken)
+    return sorted(ArgumentParser().add_class_arguments(kind, skip=given, fail_untyped=False))
 
 
 def _offer(name: str, options: Iterable[str]) -> str:

@@ -47,6 +47,11 @@ SHOTGUN = Path(__file__).resolve().parents[1] / "configs/shotgun/study.yaml"
             "    optimizer: {class_path: torch.optim.SGD, init_args: {rate: 1}}\n    encoder:",
             "no setting `rate` of torch.optim.SGD in `model.optimizer` ({path}, line 11); there are dampening, ",
         ),
+        (
+            "    encoder:",
+            "    optimizer: {class_path: gnn_sim2real.units.check_unit, init_args: {lr: 1}}\n    encoder:",
+            "no setting `lr` of gnn_sim2real.units.check_unit in `model.optimizer` ({path}, line 11); there are ",
+        ),
     ],
 )
 def test_settings_of_a_stage(tmp_path, capfd, old, new, sentence):
