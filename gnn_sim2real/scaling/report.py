@@ -1,6 +1,6 @@
 """What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
@@ -184,7 +184,7 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
         if label.policy not in BASELINES:
             name = f"{name} from scratch".strip()
         # the geometric mean, as for the points of the curves
-        reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_name(label))
+        reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_like(label, grouped))
         if label.policy != "simulated_value":
             if label.target_size in references:
                 references[label.target_size][name] = reference
@@ -198,6 +198,14 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
         for of_size in references.values():
             of_size["noise of the measurements"] = Reference(noise["mae"])
     return references
+
+
+def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
+    """Name of the curve whose color a line has: that of its policy, or the only one of its architecture."""
+    own = _name(label)
+    of_it = (each for each in curves if each.architecture == label.architecture and each.policy not in BASELINES)
+    trained = {_name(each) for each in of_it}
+    return trained.pop() if label.policy not in BASELINES and len(trained) == 1 else own
 
 
 def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:

@@ -61,10 +61,6 @@ def _run(words: list[str], console: Console) -> int:
 
         say_plan(study, options, console)
         return 0
-    if options.known is not None:
-        from gnn_sim2real.study.published import take_over
-
-        console.print(f"{take_over(options.known, study.records)} records taken over from {options.known}")
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(study.records.glob("*.json")):

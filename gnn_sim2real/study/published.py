@@ -1,6 +1,7 @@
 """A study's result as two files that can be committed or sent, and taken over by whoever goes on with the study."""
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def publish(config: StudyConfig, path: Path) -> None:
 def read_published(path: Path) -> list[Record]:
     """Read the cells of a published result as records, without details.
 
-    The card of the data that is published is that of the cell with the largest source; no other has one.
+    The card of the data that is published is that of the largest source; cells of smaller ones have none.
 
     Args:
         path: The JSON of `publish`.
@@ -53,7 +54,7 @@ def read_published(path: Path) -> list[Record]:
         content = json.loads(path.read_text())
         versions = content["versions"][0] if len(content["versions"]) == 1 else None
         names = Cell.__dataclass_fields__
-        largest = max(content["cells"], key=lambda each: (each["source_size"], each["target_size"], each["key"]))
+        largest = max((each["source_size"], each["target_size"]) for each in content["cells"])
         return [
             Record(
                 key=each["key"],
@@ -61,7 +62,7 @@ def read_published(path: Path) -> list[Record]:
                 property=content["property"],
                 unit=content["unit"],
                 metrics=each["metrics"],
-                data=(content.get("data") or {}) if each is largest else {},
+                data=(content.get("data") or {}) if (each["source_size"], each["target_size"]) == largest else {},
                 provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
             )
             for each in content["cells"]
@@ -72,23 +73,21 @@ def read_published(path: Path) -> list[Record]:
         ) from error
 
 
-def take_over(path: Path, folder: Path) -> int:
-    """Write the cells of a published result as records, without the errors on each test material, which it lacks.
+def take_over(records: Iterable[Record], folder: Path, wanted: Collection[str]) -> int:
+    """Write those records of a published result that a study wants.
 
-    Their keys say whether they belong to a study: a cell of another configuration, other data or another version of
-    the code is never asked for.
+    Their keys say whether they belong to it: a cell of another configuration, other data or another version of the
+    code has another one.
 
     Args:
-        path: The JSON of `publish`.
+        records: From `read_published`; they lack the errors on each test material.
         folder: Folder of the records; those that are there stay.
+        wanted: Keys of the study's cells.
 
     Returns:
         Number of records written.
-
-    Raises:
-        ValueError: If the file is not there or is something else.
     """
-    missing = [record for record in read_published(path) if not has_record(folder, record.key)]
+    missing = [record for record in records if record.key in wanted and not has_record(folder, record.key)]
     for record in missing:
         write_record(folder, record, None)
     return len(missing)

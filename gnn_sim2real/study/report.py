@@ -56,7 +56,7 @@ def say_report(config: StudyConfig, console: Console) -> None:
 def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
     """The whole record of the cell with the largest source, of those with cards of data where there are such.
 
-    Of cells taken over from elsewhere at most one has it.
+    Of cells taken over from elsewhere only those with the largest source have it.
 
     Args:
         config: The study.

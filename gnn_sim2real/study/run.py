@@ -25,6 +25,7 @@ from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
 from gnn_sim2real.study.pretrainings import make_resolver
+from gnn_sim2real.study.published import read_published, take_over
 from gnn_sim2real.study.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,19 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
 
     Returns:
         How many cells were `done`, `cached` (there already) and `failed`.
+
+    Raises:
+        ValueError: If what is given as a published result is none.
     """
+    published = read_published(options.known) if options.known is not None else []
     resolver = make_resolver(study)
     # Workers take as long to read the data as planning does: they begin at once, unless the last plan is worked off.
     launcher = None if _looks_finished(study) else make_launcher(study, resolver)
     try:
         plan = plan_study(study, resolver)
+        if published:
+            taken = take_over(published, study.records, {job.key for job in plan.cells})
+            logger.info("%d records taken over from %s", taken, options.known)
         if options.shard is not None:
             plan = take_shard(plan, options.shard)
         failures = Failures(study.failures)

@@ -77,6 +77,20 @@ def test_one_target_size_and_several_architectures(tmp_path, panels, target_size
     assert list(panels[0].references) == ["CGCNN from scratch", "GINE from scratch", "extra trees"]
 
 
+def test_a_line_from_scratch_has_the_color_of_the_only_curve_of_its_architecture(tmp_path, panels):
+    records = [
+        record(policy, size, 50, split, architecture=architecture)
+        for architecture in ("GINE", "CGCNN")
+        for policy, sizes in (("l2_start", (50, 100, 200, 400)), ("none", (0,)))
+        for size in sizes
+        for split in range(3)
+    ]
+    draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
+    (panel,) = panels
+    likes = {name: each.like for name, each in panel.references.items()}
+    assert likes == {f"{name} from scratch": f"{name} l2 start" for name in ("CGCNN", "GINE")}
+
+
 def test_few_sizes_make_no_law(tmp_path, panels):
     draw_figure(Results(tabulate_records(study(sizes=(50, 950)))), tmp_path / "a.png")
     assert all(curve.law is None for panel in panels for curve in panel.curves.values())

@@ -26,8 +26,9 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
     printed = " ".join(capfd.readouterr().out.split())
     assert f"{NUM_CELLS - 2} cells are there, 0 failed before, 2 are to be computed" in printed
     assert main([*words, "--known", str(published)]) == 0
-    printed = " ".join(capfd.readouterr().out.split())
-    assert f"{NUM_CELLS - 2} records taken over" in printed
+    said = capfd.readouterr()
+    assert f"{NUM_CELLS - 2} records taken over" in said.err
+    printed = " ".join(said.out.split())
     assert f"2 cells computed, {NUM_CELLS - 2} were there, 0 failed" in printed
     first, second = (
         {
@@ -54,8 +55,22 @@ def test_records_that_are_there_stay(undisturbed, published, tmp_path, capfd):
     shutil.copytree(undisturbed, tmp_path / "copy")
     words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "copy")]
     assert main([*words, "--known", str(published)]) == 0
-    assert "0 records taken over" in capfd.readouterr().out
+    assert "0 records taken over" in capfd.readouterr().err
     assert results(tmp_path / "copy") == results(undisturbed)
+
+
+def test_cells_of_other_studies_are_left_out(undisturbed, published, tmp_path, capfd):
+    content = json.loads(published.read_text())
+    names = [cell["key"] for cell in content["cells"]]
+    others = [cell | {"key": cell["key"][::-1], "architecture": "Other"} for cell in content["cells"]]
+    published.write_text(json.dumps(content | {"cells": content["cells"] + others}))
+    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "again")]
+    assert main([*words, "--known", str(published)]) == 0
+    assert f"{NUM_CELLS} records taken over" in capfd.readouterr().err
+    assert sorted(path.stem for path in (tmp_path / "again/records").glob("*.json")) == sorted(names)
+    summary = json.loads((tmp_path / "again/summary.json").read_text())
+    assert summary["data"]["source"]["num_removed"] > 0
+    assert "Other" not in {row["architecture"] for row in summary["rows"]}
 
 
 @pytest.mark.parametrize(
