@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import yaml
@@ -205,6 +206,7 @@ CRYSTALS = {
     "DFT on a straight line": ("", "calibrated_simulated_value", "0"),
     "extra trees": ("", "extra_trees", "0"),
     "from scratch": ("CGCNN", "none", "0"),
+    "Roost from scratch": ("Roost", "none", "0"),
     **{f"fine-tuned, n = {n:,}": ("CGCNN", "l2_start", str(n)) for n in (250, 1000, 4000, 16000)},
     "fine-tuned, n = 71,889": ("CGCNN", "l2_start", "all"),
     "calibrated source": ("CGCNN", "calibrated_source", "all"),
@@ -301,6 +303,27 @@ def test_the_check_of_the_limit_told_is_the_one_measured():
         assert below == [True, True, False]
         errors[name] = "{:.{d}f}, {:.{d}f} and {:.{d}f}".format(*(found[size] for size in sorted(found)), d=digits)
     assert f"{errors['band_gap']} eV and {errors['formation_enthalpy']} eV/atom: below" in told
+
+
+def test_the_check_of_equal_steps_told_is_the_one_measured():
+    told = " ".join(TEXT.split())
+
+    def errors(name, *levels):
+        cells = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())["cells"]
+        kept = [
+            cell
+            for cell in cells
+            if (cell["architecture"], cell["policy"], cell["target_size"]) == ("CGCNN", "l2_start", 2706)
+            and cell["seed"] in (0, 1)
+        ]
+        return [np.mean([cell["metrics"]["mae"] for cell in kept if cell["source_level"] == level]) for level in levels]
+
+    (start,), equal = errors("band_gap", "4000"), errors("band_gap_equal_steps", "16000", "all")
+    longer = errors("band_gap", "16000", "all")
+    assert "give {:.3f}, {:.3f} and {:.3f} eV; with the 12,000 steps".format(start, *equal) in told
+    assert "latter two give {:.3f} and {:.3f} eV with the same seeds".format(*longer) in told
+    assert start > equal[0] > equal[1] > longer[0] > longer[1]
+    assert f"to all, {(start - equal[1]) / (start - longer[1]):.0%} is due" in told.replace(" %", "%")
 
 
 MISCIBILITIES = [
