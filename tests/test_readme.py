@@ -316,7 +316,7 @@ def test_the_check_of_equal_steps_told_is_the_one_measured():
             if (cell["architecture"], cell["policy"], cell["target_size"]) == ("CGCNN", "l2_start", 2706)
             and cell["seed"] in (0, 1)
         ]
-        return [np.mean([cell["metrics"]["mae"] for cell in kept if cell["source_level"] == level]) for level in levels]
+        return [mean([cell["metrics"]["mae"] for cell in kept if cell["source_level"] == level]) for level in levels]
 
     (start,), equal = errors("band_gap", "4000"), errors("band_gap_equal_steps", "16000", "all")
     longer = errors("band_gap", "16000", "all")
