@@ -20,7 +20,7 @@ _BUILT_OF_A_FUNCTION = re.compile(r"' is not accepted\. Got value: Namespace\(cl
 _CLASS = re.compile(r"class_path '([\w.]+)'")
 _KEY = re.compile(r"""(?:Parser key "|Group ')([\w.]+)""")
 _NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_GIVEN = re.compile(r"Given value: (\{.*\})$", re.MULTILINE)
+_GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 
 _SHORT = 12
 """Longer lists are not shown beside a guess."""
@@ -104,8 +104,9 @@ def _beside_a_class(message: str) -> str | None:
             value = ast.literal_eval(given)
         except (ValueError, SyntaxError):  # the print of an object
             continue
-        if "class_path" in value:
-            return next((key for key in value if key not in ("class_path", "init_args", "dict_kwargs")), None)
+        beside = [key for key in value if key not in ("class_path", "init_args", "dict_kwargs")]
+        if "class_path" in value and beside:
+            return str(beside[0])
     return None
 
 

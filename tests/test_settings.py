@@ -43,6 +43,11 @@ SHOTGUN = Path(__file__).resolve().parents[1] / "configs/shotgun/study.yaml"
             "`speed` of `data` ({path}, line 16) stands beside `class",
         ),
         (
+            "      init_args: {hidden",
+            "      width: 1\n      init_args: {hidden",
+            "`width` of `model.encoder` ({path}, line 13) stands",
+        ),
+        (
             "    encoder:",
             "    optimizer: {class_path: torch.optim.SGD, init_args: {rate: 1}}\n    encoder:",
             "no setting `rate` of torch.optim.SGD in `model.optimizer` ({path}, line 11); there are dampening, ",
