@@ -21,6 +21,7 @@ from gnn_sim2real.scaling.callback import ScalingLawCallback
 from gnn_sim2real.scaling.records import provenance
 from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.tasks.base import PropertyRegression
+from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining
 
@@ -100,9 +101,26 @@ class Sim2RealCLI(LightningCLI):
         super().instantiate_classes()
         # Before Lightning starts further processes, of which each would say the same.
         self.model.check_trainer(self.trainer, self.subcommand)
+        self._take_library_model()
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
                 callback.config = plain(self.config.get(self.subcommand) or self.config)
+
+    def _take_library_model(self) -> None:
+        """Take the model of a folder of the model library here; Lightning reads files only."""
+        path = self.config_init[self.subcommand].get("ckpt_path")
+        if not path or not Path(path).is_dir():
+            return
+        if self.subcommand == "fit":
+            raise ValueError(
+                f"`--ckpt_path` of fit takes the .ckpt of an interrupted training, but {path} is a folder; to start "
+                "from its model, give `model.init_args.pretrained`"
+            )
+        model = load_model(path)
+        require_same_graphs(model.featurizer.describe(), self.datamodule)
+        self.model.adopt(model.network)
+        self.model.remember(model.card)
+        self.config_init[self.subcommand].ckpt_path = None
 
     def before_fit(self) -> None:
         """Start the clock."""

@@ -13,12 +13,14 @@ from tiny import CHAINS, density
 
 from gnn_sim2real.cli import in_one_sentence, main
 from gnn_sim2real.library import load_model
+from gnn_sim2real.library.model import save_model
 from gnn_sim2real.scaling.records import read_records
 
 TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "density", "column": "density"}}
 
 
 TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
+VALIDATION = ["--data.validation_fraction", "0.2"]
 NO_VALIDATION = ["--data.validation_fraction", "0"]
 
 
@@ -114,6 +116,29 @@ def test_predict_answers_every_row(folder, tmp_path):
     assert [row[1] for row in rows[1::2]] == ["", ""]
     assert "nonsense(" in rows[1][2]
     assert "exactly two `*`" in rows[3][2]
+
+
+def test_a_folder_of_the_library_is_as_good_as_a_checkpoint(folder, tmp_path, capfd):
+    kept = tmp_path / "kept"
+    save_model(load_model(folder / "tuned.ckpt"), kept)
+    (tmp_path / "asked.csv").write_text("polymer\n*CCO*\n*CCN*\n")
+    words = ["--data.predict_path", tmp_path / "asked.csv", "--data.predict_column", "polymer", "--prediction.output"]
+    # What it was fine-tuned from, and how, does not matter to what it predicts.
+    words = ["-c", folder / "finetune.yaml", "--model.policy", "l2_start", *words]
+    for model in (folder / "tuned.ckpt", kept):
+        assert run("predict", *words, tmp_path / f"{model.stem}.csv", "--ckpt_path", model) == 0
+    assert (tmp_path / "kept.csv").read_text() == (tmp_path / "tuned.csv").read_text()
+    found = []
+    for model in (folder / "tuned.ckpt", kept):
+        records = tmp_path / f"records_{model.stem}"
+        own = tmp_path / f"{model.stem}.yaml"
+        own.write_text((folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(records)))
+        assert run("test", "-c", own, "--ckpt_path", model) == 0
+        found += read_records(records)
+    assert (found[0].key, found[0].cell, found[0].metrics) == (found[1].key, found[1].cell, found[1].metrics)
+    assert found[1].cell.source_size == len(CHAINS)
+    line = answer(capfd, "fit", *words, tmp_path / "no.csv", "--model.policy", "none", "--ckpt_path", kept)
+    assert "takes the .ckpt of an interrupted training" in line
 
 
 def test_the_seed_of_the_command_line_counts(folder, tmp_path):
@@ -311,6 +336,12 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
         (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test runs in one process, and 2 were asked for"),
         (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict runs in one process, and 2 were asked for"),
         (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning runs in one process, and 2 were asked"),
+        (["test", "--ckpt_path", "PRETRAINED", "--data.unit", "kg/m3"], "was pretrained and not fine-tuned"),
+        (
+            ["test", "--ckpt_path", "TUNED", "--data.unit", "kg/m3"],
+            "density [g/cm3], but the data have density [kg/m3]",
+        ),
+        (["validate", "--ckpt_path", "PRETRAINED", *VALIDATION], "density [kg/m3], but the data have density [g/cm3]"),
         (["test", "--ckpt_path", "FOREIGN"], "was not written by gnn_sim2real"),
         (["test", "--ckpt_path", "TABLE"], "is damaged, or is no checkpoint"),
         (["fit", "--model.pretrained", "TABLE"], "is damaged, or is no checkpoint"),
@@ -318,7 +349,8 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
 )
 def test_wrong_uses_of_a_model(folder, tmp_path, capfd, words, sentence):
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
-    places = {"TUNED": folder / "tuned.ckpt", "FOREIGN": tmp_path / "foreign.ckpt", "TABLE": folder / "target.csv"}
+    places = {"PRETRAINED": folder / "pretrained.ckpt"}
+    places |= {"TUNED": folder / "tuned.ckpt", "FOREIGN": tmp_path / "foreign.ckpt", "TABLE": folder / "target.csv"}
     verb, *rest = [places.get(word, word) for word in words]
     line = answer(capfd, verb, "-c", folder / "finetune.yaml", *rest, "--trainer.default_root_dir", tmp_path)
     assert sentence in line

@@ -1,6 +1,7 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
-from gnn_sim2real.errors import CheckpointError, TrainingDivergedError
+from gnn_sim2real.errors import TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
@@ -25,6 +26,8 @@ from gnn_sim2real.tasks.checks import (
     check_callbacks,
     require_compiler,
     require_one_process,
+    require_same_graphs,
+    require_same_properties,
     require_single_precision,
     require_validation,
 )
@@ -152,10 +155,12 @@ class PropertyRegression(LightningModule, ABC):
     def on_validation_start(self) -> None:
         """Without a checkpoint, look at the model that training would start from."""
         self.require_network()
+        require_same_properties(self.network, self.data)
 
     def on_test_start(self) -> None:
         """Without a checkpoint, test the model that training would start from."""
         self.require_network()
+        require_same_properties(self.network, self.data)
 
     def on_predict_start(self) -> None:
         """Without a checkpoint, predict with the model that training would start from."""
@@ -262,20 +267,24 @@ class PropertyRegression(LightningModule, ABC):
         architecture = type(self.network.encoder).__name__
         return {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
 
+    def remember(self, card: Mapping[str, Any]) -> None:
+        """Take from the card of a stored model what those of its tests need; nothing unless a task says otherwise.
+
+        Args:
+            card: From `card`.
+        """
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the network that the checkpoint describes; what it was trained from is not needed again.
 
         Raises:
             CheckpointError: If it was trained on graphs made in another way than those of the data at hand.
         """
-        trained_on = checkpoint[CHECKPOINT_ENTRY]["featurizer"]
-        if self._trainer is not None and self.data.featurizer.describe() != trained_on:
-            raise CheckpointError(
-                f"the model was trained on graphs made by {trained_on}, those of the data are made by "
-                f"{self.data.featurizer.describe()}; give `data.init_args` the same settings"
-            )
+        if self._trainer is not None:
+            require_same_graphs(checkpoint[CHECKPOINT_ENTRY]["featurizer"], self.data)
         if not hasattr(self, "network"):
             self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
+        self.remember(checkpoint[CHECKPOINT_ENTRY]["card"])
         if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             take_best_out_of(checkpoint)
 

@@ -2,10 +2,14 @@
 
 import os
 import shutil
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 
+from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.schedule import MONITOR
 from gnn_sim2real.tasks.weights import EMAWeights
 
@@ -67,6 +71,41 @@ def require_validation(trainer: Trainer, what: str) -> None:
         raise ValueError(
             f"{what} watches the loss of the validation part, and there is none; set "
             "`data.init_args.validation_fraction`, e.g. to 0.1"
+        )
+
+
+def require_same_graphs(trained_on: dict[str, Any], data: PropertyDataModule) -> None:
+    """Refuse data whose graphs are not those that a model knows.
+
+    Args:
+        trained_on: Description of the featurizer of the model.
+        data: What it is to be used on.
+
+    Raises:
+        CheckpointError: If they are made in another way.
+    """
+    if data.featurizer.describe() != trained_on:
+        raise CheckpointError(
+            f"the model was trained on graphs made by {trained_on}, those of the data are made by "
+            f"{data.featurizer.describe()}; give `data.init_args` the same settings"
+        )
+
+
+def require_same_properties(network: PropertyModel, data: PropertyDataModule) -> None:
+    """Refuse to judge a model by values of another property, or in another unit.
+
+    Args:
+        network: The model.
+        data: What judges it.
+
+    Raises:
+        CheckpointError: If the data have other properties.
+    """
+    given, wanted = ([f"{each.name} [{each.unit}]" for each in side.properties] for side in (network, data))
+    if given != wanted:
+        raise CheckpointError(
+            f"the model predicts {', '.join(given)}, but the data have {', '.join(wanted)}; give the data of its "
+            "training"
         )
 
 

@@ -1,6 +1,7 @@
 """Fine-tuning on measured materials."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.library import CHECKPOINT_ENTRY, TrainedModel, load_model
+from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, Form
@@ -78,8 +79,6 @@ class TargetFineTuning(PropertyRegression):
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
         super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
-        if pretrained is None and policy in NEED_PRETRAINED:
-            raise ValueError(f"policy {policy!r} needs a pretrained model, but `pretrained` is not given; use `none`")
         if start_penalty < 0:
             raise ValueError(f"`start_penalty` must be at least 0, got {start_penalty}")
         if unfreeze_every < 1:
@@ -94,14 +93,25 @@ class TargetFineTuning(PropertyRegression):
         self._start: dict[str, Tensor] = {}
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
+        self._is_fine_tuned = True
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
         """Refuse several processes as well: some weights stand still, and measurements are few."""
         super().check_trainer(trainer, stage)
         require_one_process(trainer, "fine-tuning")
+        if stage == "fit":
+            self._require_pretrained()
+
+    def _require_pretrained(self) -> None:
+        """Refuse a policy without its pretrained model; a checkpoint of what was fine-tuned needs none."""
+        if self.pretrained is None and self.policy in NEED_PRETRAINED:
+            raise ValueError(
+                f"policy {self.policy!r} needs a pretrained model, but `pretrained` is not given; use `none`"
+            )
 
     def make_network(self) -> PropertyModel:
         """The pretrained model adapted to the target, or a fresh one."""
+        self._require_pretrained()
         (encoder,) = self.given_encoder
         if self.pretrained is None:
             if encoder is None:
@@ -244,8 +254,17 @@ class TargetFineTuning(PropertyRegression):
             "start_mae": self.start_error,
         }
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the source of a model that is tested or resumed from a checkpoint."""
-        super().on_load_checkpoint(checkpoint)
-        card = checkpoint[CHECKPOINT_ENTRY]["card"]
-        self.source_card, self.start_error = card.get("source"), card.get("start_mae")
+    def remember(self, card: Mapping[str, Any]) -> None:
+        """Remember the source of a model that is tested or resumed."""
+        self._is_fine_tuned = card.get("task") == type(self).__name__
+        if self._is_fine_tuned:
+            self.source_card, self.start_error = card.get("source"), card.get("start_mae")
+
+    def on_test_start(self) -> None:
+        """Refuse a pretrained model, whose record would call it trained from scratch."""
+        if not self._is_fine_tuned:
+            raise CheckpointError(
+                "the model was pretrained and not fine-tuned; test it with the YAML of its pretraining, or fine-tune "
+                "it first (`gnn-sim2real fit --model.pretrained MODEL`)"
+            )
+        super().on_test_start()

@@ -20,6 +20,7 @@ from gnn_sim2real.lightning_cli import Sim2RealCLI
 from gnn_sim2real.loader import make_loader
 from gnn_sim2real.options import take_option
 from gnn_sim2real.progress import open_console
+from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.prediction import heading, write_predictions
 from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
@@ -182,11 +183,7 @@ def _read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibrat
 
 def _load(paths: list[str], data: PropertyDataModule) -> Ensemble:
     ensemble = load_ensemble(paths)
-    if ensemble.featurizer.describe() != data.featurizer.describe():
-        raise CheckpointError(
-            f"the models were trained on graphs made by {ensemble.featurizer.describe()}, those of the data are made "
-            f"by {data.featurizer.describe()}; give `data.init_args` the same settings"
-        )
+    require_same_graphs(ensemble.featurizer.describe(), data)
     return ensemble
 
 

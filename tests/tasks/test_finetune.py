@@ -168,7 +168,6 @@ def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"policy": "encoder"}, "policy 'encoder' needs a pretrained model, but `pretrained` is not given"),
         ({"unfreeze_every": 0}, "`unfreeze_every` must be at least 1 epoch, got 0"),
         ({"encoder_rate": 0.0}, "`encoder_rate` must be above 0 and at most 1, got 0.0"),
         ({"encoder_rate": 1.5}, "`encoder_rate` must be above 0 and at most 1, got 1.5"),
@@ -179,6 +178,12 @@ def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
 def test_wrong_settings_are_refused(settings, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         TargetFineTuning(gine(), **settings)
+
+
+@pytest.mark.parametrize("policy", ["encoder", "gradual", "l2_start"])
+def test_a_policy_without_its_source_is_refused(policy):
+    with pytest.raises(ValueError, match=f"policy '{policy}' needs a pretrained model, but `pretrained` is not given"):
+        fit(lambda: TargetFineTuning(gine(), policy=policy), TinyPolymers())
 
 
 def test_neither_encoder_nor_source_is_refused():
