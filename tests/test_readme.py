@@ -305,6 +305,46 @@ def test_the_check_of_the_limit_told_is_the_one_measured():
     assert f"{errors['band_gap']} eV and {errors['formation_enthalpy']} eV/atom: below" in told
 
 
+ENCODERS = {"CGCNN": 3, "SchNet": 3, "Roost": 3, "MEGNet": 1, "PaiNN": 1, "ALIGNN": 1}
+LEVELS = [("none", "0"), *(("l2_start", level) for level in ("250", "1000", "4000", "all"))]
+
+
+def test_the_encoders_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/band_gap_encoders.json").read_text())
+    told = " ".join(TEXT.split())
+    at = rows_of(result)
+    for encoder, num_seeds in ENCODERS.items():
+        for size in (500, 2706) if num_seeds == 3 else (500,):
+            levels = LEVELS if num_seeds == 3 else LEVELS[:-1]
+            found = [at[encoder, *level, size] for level in levels]
+            assert {row["num_seeds"] for row in found} == {num_seeds}
+            cells = [f"{row['mae']['mean']:.3f}" for row in found] + [""] * (len(LEVELS) - len(found))
+            assert f"| {encoder} | {size:,} | {' | '.join(cells)} |".replace("|  |", "| |") in TEXT
+
+    def error(encoder, size, level):
+        return at[encoder, *level, size]["mae"]["mean"]
+
+    for level in LEVELS:
+        assert error("CGCNN", 2706, level) < min(error(each, 2706, level) for each in ("SchNet", "Roost"))
+    for level in LEVELS[:3]:
+        assert error("Roost", 500, level) < error("CGCNN", 500, level)
+    ahead = [error(each, 500, LEVELS[3]) for each in ("MEGNet", "ALIGNN")]
+    assert max(ahead) < at["CGCNN", *LEVELS[3], 500]["mae"]["low"]
+    assert "interval of CGCNN, {:.3f} and {:.3f} eV".format(*ahead) in told
+    falls = sorted(
+        1 - error(each, size, LEVELS[-1]) / error(each, size, LEVELS[-2])
+        for each in ("CGCNN", "SchNet", "Roost")
+        for size in (500, 2706)
+    )
+    assert f"falls by {100 * falls[0]:.0f} to {100 * falls[-1]:.0f} %" in told
+    laws = {(law["architecture"], law["target_size"]): law for law in result["laws"]}
+    rates = [
+        "{:.3g} [{:.3g}, {:.3g}]".format(laws[each, 500]["decay_rate"], *laws[each, 500]["decay_rate_interval"])
+        for each in ("CGCNN", "SchNet", "Roost")
+    ]
+    assert "alpha = {} for CGCNN, {} for SchNet and {} for Roost".format(*rates) in told
+
+
 def test_the_check_of_equal_steps_told_is_the_one_measured():
     told = " ".join(TEXT.split())
 
