@@ -306,6 +306,7 @@ def test_the_check_of_the_limit_told_is_the_one_measured():
 
 
 ENCODERS = {"CGCNN": 3, "SchNet": 3, "Roost": 3, "MEGNet": 1, "PaiNN": 1, "ALIGNN": 1}
+BF16 = "crystals_per_second_bf16"
 LEVELS = [("none", "0"), *(("l2_start", level) for level in ("250", "1000", "4000", "all"))]
 
 
@@ -326,6 +327,10 @@ def test_the_encoders_told_are_those_measured():
 
     for level in LEVELS:
         assert error("CGCNN", 2706, level) < min(error(each, 2706, level) for each in ("SchNet", "Roost"))
+    speeds = json.loads((ROOT / "benchmarks/results/crystal_encoders.json").read_text())["encoders"]["speeds"]
+    slower = [speeds["CGCNN"][BF16] / speeds[each][BF16] for each in ("MEGNet", "PaiNN", "ALIGNN")]
+    assert "two to twelve times as long a step" in told
+    assert (round(min(slower)), round(max(slower))) == (2, 12)
     for level in LEVELS[:3]:
         assert error("Roost", 500, level) < error("CGCNN", 500, level)
     ahead = [error(each, 500, LEVELS[3]) for each in ("MEGNet", "ALIGNN")]
