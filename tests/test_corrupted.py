@@ -169,6 +169,7 @@ def test_a_thousand_corrupted_cifs():
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, len(CIF) - 1), st.characters(codec="utf-8")), max_size=8))
+@example([(CIF.index("alpha 90") + 6, "0")])
 def test_no_letters_of_a_cif_crash_its_reader(changes):
     letters = list(CIF)
     for place, letter in changes:

@@ -20,7 +20,10 @@ def from_block(block: Any) -> Crystal:
     """From a block of a CIF, by gemmi; the symmetry operations are applied."""
     import gemmi
 
-    small = gemmi.make_small_structure_from_block(block)
+    try:
+        small = gemmi.make_small_structure_from_block(block)
+    except RuntimeError as error:  # of an angle of 0 degrees
+        raise ValueError(f"its unit cell is impossible ({' '.join(str(error).split())})") from error
     if not small.cell.is_crystal():
         raise ValueError("it has no unit cell (_cell_length_a and so on)")
     if small.spacegroup is None and not small.symops:

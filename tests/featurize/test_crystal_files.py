@@ -1,6 +1,7 @@
 """What people have becomes the crystal they mean, or one sentence that says why not."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,10 @@ DISORDERED = cif(ROCK_SALT).replace("0.0000000000  1\n", "0.0000000000  0.5\n")
         ("what is this", "x.cif: it cannot be read: it is no valid CIF"),
         (cif(ROCK_SALT)[:400], "x.cif: "),
         (DISORDERED, "x.cif: it is disordered: site Na0 has the occupancy 0.5; only ordered crystals are accepted"),
+        (
+            re.sub("(angle_beta +).*", r"\g<1>0", cif(ROCK_SALT)),
+            "x.cif: its unit cell is impossible (Impossible",
+        ),
         (cif(ROCK_SALT).replace("Na", "Qq"), "x.cif: site Qq0 is of no known element (Qq)"),
         (cif(ROCK_SALT).replace("0.50000", "?", 1), "x.cif: "),
     ],
