@@ -83,8 +83,16 @@ class Sim2RealCLI(LightningCLI):
         """Refuse a checkpoint that is not ours before anything is made. Lightning's own looks for other entries."""
         subcommand = self.config.get("subcommand")
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
+        self.library_model: TrainedModel | None = None
         if path and path not in ("best", "last"):
-            load_model(path)
+            of_library = Path(path).is_dir()
+            if of_library and subcommand == "fit":
+                raise ValueError(
+                    f"`--ckpt_path` of fit takes the .ckpt of an interrupted training, but {path} is a folder; to "
+                    "start from its model, give `model.init_args.pretrained`"
+                )
+            model = load_model(path)
+            self.library_model = model if of_library else None
 
     def before_instantiate_classes(self) -> None:
         """Tell W&B, where it is asked for, what kind of run this is."""
@@ -108,19 +116,11 @@ class Sim2RealCLI(LightningCLI):
 
     def _take_library_model(self) -> None:
         """Take the model of a folder of the model library here; Lightning reads files only."""
-        path = self.config_init[self.subcommand].get("ckpt_path")
-        if not path or not Path(path).is_dir():
-            return
-        if self.subcommand == "fit":
-            raise ValueError(
-                f"`--ckpt_path` of fit takes the .ckpt of an interrupted training, but {path} is a folder; to start "
-                "from its model, give `model.init_args.pretrained`"
-            )
-        model = load_model(path)
-        require_same_graphs(model.featurizer.describe(), self.datamodule)
-        self.model.adopt(model.network)
-        self.model.remember(model.card)
-        self.config_init[self.subcommand].ckpt_path = None
+        if self.library_model is not None:
+            require_same_graphs(self.library_model.featurizer.describe(), self.datamodule)
+            self.model.adopt(self.library_model.network)
+            self.model.remember(self.library_model.card)
+            self.config_init[self.subcommand].ckpt_path = None
 
     def before_fit(self) -> None:
         """Start the clock."""
