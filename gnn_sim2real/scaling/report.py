@@ -201,11 +201,12 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
 
 
 def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
-    """Name of the curve whose color a line has: that of its policy, or the only one of its architecture."""
-    own = _name(label)
+    """Name of the curve whose color a line has: of its policy, or from scratch the only one of its architecture."""
+    if label.policy != "none":
+        return _name(label)
     of_it = (each for each in curves if each.architecture == label.architecture and each.policy not in BASELINES)
     trained = {_name(each) for each in of_it}
-    return trained.pop() if label.policy not in BASELINES and len(trained) == 1 else own
+    return trained.pop() if len(trained) == 1 else _name(label)
 
 
 def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:

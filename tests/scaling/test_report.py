@@ -81,14 +81,19 @@ def test_a_line_from_scratch_has_the_color_of_the_only_curve_of_its_architecture
     records = [
         record(policy, size, 50, split, architecture=architecture)
         for architecture in ("GINE", "CGCNN")
-        for policy, sizes in (("l2_start", (50, 100, 200, 400)), ("none", (0,)))
+        for policy, sizes in (("l2_start", (50, 100, 200, 400)), ("none", (0,)), ("affine", (0,)))
         for size in sizes
         for split in range(3)
     ]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     (panel,) = panels
     likes = {name: each.like for name, each in panel.references.items()}
-    assert likes == {f"{name} from scratch": f"{name} l2 start" for name in ("CGCNN", "GINE")}
+    assert {name: likes.pop(f"{name} from scratch") for name in ("CGCNN", "GINE")} == {
+        name: f"{name} l2 start" for name in ("CGCNN", "GINE")
+    }
+    # Another line of one color would be taken for the same.
+    assert len(likes) == 2
+    assert not set(likes.values()) & set(panel.curves)
 
 
 def test_few_sizes_make_no_law(tmp_path, panels):
