@@ -18,9 +18,9 @@ import pandas as pd
 import yaml
 from machine import processor, publish, versions
 
-from gnn_sim2real.scaling import Models, compare_laws
-from gnn_sim2real.scaling.law_figure import draw_laws
-from gnn_sim2real.scaling.learning_curves import read_learning_curves
+from gnn_sim2real.law import Models, compare_laws
+from gnn_sim2real.records.law_figure import draw_laws
+from gnn_sim2real.records.learning_curves import read_learning_curves
 
 STUDIES = (Path("runs/liquid_density_architectures"), Path("runs/liquid_density_architectures_4e-3"))
 PROPERTY = "density"

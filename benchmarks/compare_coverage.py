@@ -17,7 +17,7 @@ import numpy as np
 from law_coverage import CONFIDENCE, LEAST_WANTED, MEAN_WANTED
 from machine import processor, publish, versions
 
-from gnn_sim2real.scaling import Models, compare_laws
+from gnn_sim2real.law import Models, compare_laws
 
 SIZES = np.geomspace(100.0, 10_000.0, 7)
 LARGEST = float(SIZES[-1])

@@ -26,7 +26,7 @@ from gnn_sim2real.graph import NUM_ELEMENTS, Graph, GraphBatch
 from gnn_sim2real.nn import ALIGNN, CGCNN, Encoder, MEGNet, PaiNN, Roost, SchNet
 from gnn_sim2real.nn.basis import gaussian_basis
 from gnn_sim2real.nn.readout import weighted_mean
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.graphs import GraphStore
 
 WANTED_RATIO = 1.9
 NEIGHBORS, CUTOFF, HIDDEN, LAYERS, GAUSSIANS = 12, 6.0, 64, 3, 41

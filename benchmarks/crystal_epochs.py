@@ -28,8 +28,8 @@ from torch_geometric.loader import DataLoader
 
 from datamodules import MaterialsProjectTables
 from gnn_sim2real.graph import GraphBatch, to_pyg
-from gnn_sim2real.loader import MaterialSet, make_loader
 from gnn_sim2real.nn import CGCNN
+from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.tasks import SourcePretraining
 
 WANTED = {"ratio": 2.0, "ratio_bf16": 3.0}

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from machine import processor, publish
 
-from datamodules.demo_polymers import generate_repeat_units
+from datamodules.demo.polymers import generate_repeat_units
 from gnn_sim2real.files import default_cache_folder
 
 CHEMPROP = "chemprop==2.3.1"

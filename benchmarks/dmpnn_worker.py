@@ -64,10 +64,10 @@ def trainer(model: torch.nn.Module, batches: Batches) -> Callable[[], float]:
 
 def prepare_own(smiles: list[str], labels: torch.Tensor) -> Prepared:
     from gnn_sim2real.featurize.featurizer import get_featurizer
-    from gnn_sim2real.loader import MaterialSet, make_loader
     from gnn_sim2real.nn import DMPNN, PropertyModel
     from gnn_sim2real.nn.model import PropertySpec
-    from gnn_sim2real.store import GraphStore
+    from gnn_sim2real.store.graphs import GraphStore
+    from gnn_sim2real.store.loader import MaterialSet, make_loader
 
     graphs = [get_featurizer("molecule").featurize(each) for each in smiles]
     size = {"atoms": sum(graph.num_nodes for graph in graphs), "edges": sum(graph.num_edges for graph in graphs)}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from machine import processor, publish, versions
 
-from gnn_sim2real.scaling import ScalingLaw, fit_scaling_law, plan
+from gnn_sim2real.law import ScalingLaw, fit_scaling_law, plan
 
 CONFIDENCE = 0.90
 MEAN_WANTED, LEAST_WANTED = (0.85, 0.95), 0.80

@@ -20,10 +20,10 @@ import numpy as np
 from machine import processor, publish, versions
 from scipy.optimize import brentq, curve_fit
 
-from gnn_sim2real.scaling import ScalingLaw, fit_scaling_law, plan
-from gnn_sim2real.scaling.bootstrap import robust_means
-from gnn_sim2real.scaling.choose import choose_form
-from gnn_sim2real.scaling.table import tabulate
+from gnn_sim2real.law import ScalingLaw, fit_scaling_law, plan
+from gnn_sim2real.law.bootstrap import robust_means
+from gnn_sim2real.law.log_errors import tabulate
+from gnn_sim2real.law.selection import choose_form
 
 FACTOR = 4.0
 CONFIDENCE = 0.90

@@ -16,10 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded
 import numpy as np
 from machine import processor, publish, seconds_of, versions
 
-from gnn_sim2real.scaling import fit_scaling_law, fit_scaling_surface
-from gnn_sim2real.scaling.bootstrap import robust_means
-from gnn_sim2real.scaling.forms import CURVE_FORMS
-from gnn_sim2real.scaling.table import tabulate
+from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface
+from gnn_sim2real.law.bootstrap import robust_means
+from gnn_sim2real.law.forms import CURVE_FORMS
+from gnn_sim2real.law.log_errors import tabulate
 
 WANTED = {"fit": 0.050, "fit with 1,000 draws": 2.0, "surface of 12 x 8 sizes with 500 draws": 10.0}
 _RESULT = Path(__file__).parent / "results" / "law_speed.json"

@@ -18,11 +18,11 @@ from machine import processor, publish, seconds_of, versions
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 
-from datamodules.demo_polymers import generate_repeat_units
+from datamodules.demo.polymers import generate_repeat_units
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.graph import to_pyg
-from gnn_sim2real.loader import MaterialSet, make_loader
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.store.loader import MaterialSet, make_loader
 
 WANTED_RATIO = 6.0
 _RESULT = Path(__file__).parent / "results" / "loading.json"

@@ -180,7 +180,7 @@ def resume(folder: Path) -> int:
 
 
 def report(folder: Path) -> None:
-    from gnn_sim2real.study.command import study_command
+    from gnn_sim2real.cli.study import study_command
 
     study_command(["report", str(folder / "out")])
 

@@ -115,7 +115,7 @@ def make_cards(folder: Path, count: int) -> None:
 
 def command_seconds(folder: Path) -> tuple[float, float]:
     """Time on the wall and processor time of `gnn-sim2real models list` in a process of its own."""
-    program = "from gnn_sim2real.cli import main; raise SystemExit(main())"
+    program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
     command = [sys.executable, "-c", program, "models", "list", "--library", str(folder)]
     before, start = os.times(), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -27,7 +27,7 @@ from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.nn import DMPNN, GINE, FingerprintMLP, PropertyModel, Roost
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.records.record import provenance
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.ranking import RankingSettings, plan_looks, rank_models

@@ -33,7 +33,7 @@ WANTED = {"fits": 4.0, "loop_1_thread": 2.0, "loop_2_threads": 1.3}
 WANTED_OVERHEAD = 0.1
 SOURCE_SIZES, SEEDS, SPLITS = [100, 300, 1000, "all"], [0, 1, 2], [0, 1, 2, 3, 4]
 _RESULT = ROOT / "benchmarks" / "results" / "study_speed.json"
-_COMMAND = [sys.executable, "-c", "from gnn_sim2real.cli import main; raise SystemExit(main())"]
+_COMMAND = [sys.executable, "-c", "from gnn_sim2real.cli.main import main; raise SystemExit(main())"]
 
 
 def main() -> None:
@@ -140,8 +140,8 @@ def plain_loop(folder: Path, threads: int) -> dict[str, float]:
     from lightning.pytorch import Trainer, seed_everything
 
     torch.set_num_threads(threads)
+    from gnn_sim2real.console import quiet_lightning, quiet_tasks
     from gnn_sim2real.library import TrainedModel, save_model
-    from gnn_sim2real.logs import quiet_lightning, quiet_tasks
     from gnn_sim2real.study.config import read_study
     from gnn_sim2real.study.plan import make_plan
     from gnn_sim2real.study.resolve import Resolver
@@ -231,7 +231,7 @@ def engine_overhead(folder: Path) -> dict[str, float]:
     """Time of a cell beyond that of `fit` and `test`, in a warm process."""
     from lightning.pytorch import Trainer
 
-    from gnn_sim2real.logs import quiet_lightning
+    from gnn_sim2real.console import quiet_lightning
     from gnn_sim2real.study.cells import CellRunner
     from gnn_sim2real.study.config import read_study
     from gnn_sim2real.study.plan import make_plan

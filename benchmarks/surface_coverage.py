@@ -19,8 +19,8 @@ from law_coverage import CONFIDENCE, LEAST_WANTED, MEAN_WANTED
 from machine import processor, publish, versions
 from scipy.optimize import brentq
 
-from gnn_sim2real.scaling import ScalingSurface, fit_scaling_surface, plan
-from gnn_sim2real.scaling.inversion import Quantity
+from gnn_sim2real.law import ScalingSurface, fit_scaling_surface, plan
+from gnn_sim2real.law.inversion import Quantity
 
 ALPHA, BETA, PREFACTOR = 0.35, 0.2, 2.0
 LAWS = {"gap": (0.1, 0.0), "neither": (0.0, 0.0), "gap and limit": (0.1, 0.03), "limit": (0.0, 0.03)}

@@ -1,14 +1,17 @@
 """Data sets as Lightning data modules: one data sheet a file. A leaf: `gnn_sim2real` never imports it."""
 
 from datamodules.aflow import AflowAGL as AflowAGL
-from datamodules.blend_table import BlendTable as BlendTable
 from datamodules.chi import CosmoChi as CosmoChi
 from datamodules.chi import MeasuredChi as MeasuredChi
-from datamodules.crystal_folder import CrystalFolder as CrystalFolder
-from datamodules.demo import DemoMeasured as DemoMeasured
-from datamodules.demo import DemoMeasuredCrystals as DemoMeasuredCrystals
-from datamodules.demo import DemoSimulated as DemoSimulated
-from datamodules.demo import DemoSimulatedCrystals as DemoSimulatedCrystals
+from datamodules.demo.data_sets import DemoMeasured as DemoMeasured
+from datamodules.demo.data_sets import DemoMeasuredCrystals as DemoMeasuredCrystals
+from datamodules.demo.data_sets import DemoSimulated as DemoSimulated
+from datamodules.demo.data_sets import DemoSimulatedCrystals as DemoSimulatedCrystals
+from datamodules.files.blend_table import BlendTable as BlendTable
+from datamodules.files.crystal_folder import CrystalFolder as CrystalFolder
+from datamodules.files.polymer_table import PolymerTable as PolymerTable
+from datamodules.files.table import MaterialTable as MaterialTable
+from datamodules.files.table import Table as Table
 from datamodules.liquids import MeasuredLiquids as MeasuredLiquids
 from datamodules.liquids import SimulatedLiquids as SimulatedLiquids
 from datamodules.many_sources import ManySources as ManySources
@@ -18,9 +21,6 @@ from datamodules.materials_project_api import MaterialsProject as MaterialsProje
 from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
 from datamodules.optimade import Optimade as Optimade
 from datamodules.polyinfo import PoLyInfo as PoLyInfo
-from datamodules.polymer_table import PolymerTable as PolymerTable
 from datamodules.radonpy import RadonPy as RadonPy
 from datamodules.solvation import CosmoSolvation as CosmoSolvation
 from datamodules.solvation import MeasuredSolvation as MeasuredSolvation
-from datamodules.table import MaterialTable as MaterialTable
-from datamodules.table import Table as Table

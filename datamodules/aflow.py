@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from datamodules.registry import find_file, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 PROPERTIES = {
     each.name: each
@@ -42,7 +42,7 @@ class AflowAGL(CrystalDataModule):
         properties: One or several of thermal_conductivity [W/(m K)], thermal_expansion [1/K], debye_temperature [K],
             bulk_modulus [GPa], shear_modulus [GPa].
         path: Your own copy of `aflow_agl_ael.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
     """
 
     sheets = (sheet("aflow_agl_ael", "crystal", 4905, {name: each.unit for name, each in PROPERTIES.items()}),)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, read_table
-from gnn_sim2real.mixture_columns import MixtureColumns
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
+from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +45,7 @@ class CosmoChi(_ChiPairs):
     Args:
         path: Your own copy of `data_COSMO.csv`; else it is looked for below GNN_SIM2REAL_DATA, else downloaded.
         measured_path: The same for `data_Chi.csv`, which tells the repeat unit of each pair.
-        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture (the pair at all
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
 
@@ -73,7 +73,7 @@ class MeasuredChi(_ChiPairs, MeasuredPairs):
         simulated_path: The same for `data_COSMO.csv`.
         require_simulated: Whether rows without a simulated value are put aside, so that models that correct it, the
             value itself and all others are compared on the same rows.
-        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture (the pair at all
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
 

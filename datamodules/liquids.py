@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from datamodules.registry import find_file, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 ROOM_TEMPERATURE = 298.0
 """What melts above this [K] is no liquid in these tables."""
@@ -30,7 +30,7 @@ class SimulatedLiquids(PropertyDataModule):
         max_extrapolation: Liquids simulated only at temperatures further than this from 298.15 K are put aside [K];
             null keeps all.
         path: Your own copy of `md_298K.csv`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
     """
 
     sheets = (sheet("md_liquids", "molecule", 6284, {name: each.unit for name, each in _SIMULATED.items()}),)
@@ -75,7 +75,7 @@ class MeasuredLiquids(PropertyDataModule):
     Args:
         property: density [g/cm3] or boiling_point [K].
         path: Your own copy of the table; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
     """
 
     kind = "molecule"

@@ -3,12 +3,12 @@
 from functools import cached_property
 from typing import Any
 
-from gnn_sim2real.cleaning import CleanTable
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer
-from gnn_sim2real.graph_cache import open_or_join
-from gnn_sim2real.joined import join_tables
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.cache import open_or_join
+from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.tables.cleaning import CleanTable
+from gnn_sim2real.tables.concat import join_tables
 
 
 class ManySources(PropertyDataModule):
@@ -32,7 +32,7 @@ class ManySources(PropertyDataModule):
     Args:
         sources: The data sets; all of their materials are used.
         labels: A name for each, in the names of its properties.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`; `exclude`, `size` and splits are given here, not in
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`; `exclude`, `size` and splits are given here, not in
             the sources.
     """
 

@@ -9,11 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.datasets import DataSheet
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
 
 
 class _Set(NamedTuple):
@@ -53,7 +53,7 @@ class Matbench(PropertyDataModule):
     Args:
         dataset: `matbench_expt_gap` or `matbench_steels`.
         folder: Folder of matminer's files; MATMINER_DATA or the cache unless given.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
     """
 
     kind = "composition"

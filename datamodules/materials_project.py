@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datamodules.registry import find_file, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +45,7 @@ class MaterialsProjectTables(CrystalDataModule):
         properties: One or both of `band_gap` [eV] and `formation_energy` [eV/atom]; of both, what is missing is masked.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
-        settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
     """
 
     sheets = (sheet("mp_labels", "crystal", 108_865, {name: each.unit for name, each in PROPERTIES.items()}),)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.snapshots import SnapshotDataModule
 from gnn_sim2real.databases.entries import structure_row
 from gnn_sim2real.databases.snapshot import Batch, Source
-from gnn_sim2real.datasets import DataSheet
 from gnn_sim2real.errors import DownloadError
 from gnn_sim2real.featurize.crystal_files import as_crystal
-from gnn_sim2real.snapshot_datamodule import SnapshotDataModule
 
 FIELDS = MappingProxyType(
     {
@@ -129,7 +129,7 @@ class MaterialsProject(SnapshotDataModule):
         properties: Unit in which the model answers, by name of the property: band_gap, formation_energy,
             energy_above_hull, bulk_modulus, shear_modulus, density, total_magnetization; others by `fields`.
         criteria: What `MPRester.materials.summary.search` takes; empty for all materials.
-        settings: See `gnn_sim2real.snapshot_datamodule.SnapshotDataModule`.
+        settings: See `gnn_sim2real.data.snapshots.SnapshotDataModule`.
     """
 
     known_fields = FIELDS

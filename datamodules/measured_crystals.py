@@ -15,10 +15,10 @@ from datamodules.materials_project import (
     padded_cells,
 )
 from datamodules.registry import find_file, find_table, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.featurize.composition import reduced_formula
-from gnn_sim2real.tables import Replicates
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.table import Replicates
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class MeasuredCrystals(CrystalDataModule):
             correct it, the value itself and all others are compared on the same crystals.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
-        settings: See `gnn_sim2real.crystal_datamodule.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
     """
 
     sheets = tuple(

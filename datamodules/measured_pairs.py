@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
+from gnn_sim2real.data.mixtures import MixtureDataModule
 
 
 class MeasuredPairs(MixtureDataModule):
@@ -12,7 +12,7 @@ class MeasuredPairs(MixtureDataModule):
         path: Your own copy of the measured table; else it is looked for below GNN_SIM2REAL_DATA.
         simulated_path: The same for the simulated one.
         require_simulated: Whether pairs without a simulated value are put aside.
-        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`.
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`.
     """
 
     def __init__(

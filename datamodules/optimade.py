@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.snapshots import SnapshotDataModule
 from gnn_sim2real.databases.client import Client
 from gnn_sim2real.databases.optimade import OptimadeSource, Query
 from gnn_sim2real.databases.snapshot import Source
-from gnn_sim2real.datasets import DataSheet
-from gnn_sim2real.snapshot_datamodule import SnapshotDataModule
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Optimade(SnapshotDataModule):
         properties: Unit in which the model answers, by name of the property, e.g. `{band_gap: eV}`.
         filter: Which entries, in OPTIMADE's language; empty for all.
         page_limit: Entries asked for at a time; a server may give fewer.
-        settings: See `gnn_sim2real.snapshot_datamodule.SnapshotDataModule`.
+        settings: See `gnn_sim2real.data.snapshots.SnapshotDataModule`.
     """
 
     sheets = tuple(

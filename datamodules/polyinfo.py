@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from datamodules.registry import find_table
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.headings import MATERIAL_HEADINGS, find_column, in_table, plain_heading
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading
 from gnn_sim2real.units import check_property_unit
 
 PROPERTY_NAMES = {
@@ -56,7 +56,7 @@ class PoLyInfo(PropertyDataModule):
         max_spread: Polymers whose measurements lie farther apart than this half range [unit] are put aside.
         lower: Values at or below this are put aside as impossible.
         upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
     """
 
     kind = "repeat_unit"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datamodules.registry import find_file, find_table, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.tables import read_folder
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.table import read_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -59,7 +59,7 @@ class RadonPy(PropertyDataModule):
         path: Your own copy of `PI1070.csv`, a table of PolyOmics (such as
             `general_polymers_with_sp_abbe_dynamic-dielectric.csv`), or a folder of calculations; else PI1070 is looked
             for below GNN_SIM2REAL_DATA, or downloaded.
-        settings: See `gnn_sim2real.datamodule.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
     """
 
     kind = "repeat_unit"

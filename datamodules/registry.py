@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.catalog import ENTRIES, DataFile, Recipe
-from gnn_sim2real.datasets import DataSheet
+from gnn_sim2real.data.registry import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
 

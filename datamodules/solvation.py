@@ -4,9 +4,9 @@ from typing import Any
 
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
-from gnn_sim2real.cleaning import CleanTable, Property, read_table
-from gnn_sim2real.mixture_columns import MixtureColumns
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
+from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
 
 _ENERGY = Property("solvation_free_energy", "kcal/mol", column="dg_solv_kcal_mol")
 _COLUMNS = MixtureColumns(["solute", "solvent"])
@@ -26,7 +26,7 @@ class CosmoSolvation(_SolvationPairs):
 
     Args:
         path: Your own copy of `cosmo_rs.csv`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture, solute or solvent.
     """
 
     sheets = (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
@@ -51,7 +51,7 @@ class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
         simulated_path: The same for `cosmo_rs.csv`.
         require_simulated: Whether the simulated value of each pair is looked up, and pairs without one are put aside,
             for models that correct it.
-        settings: See `gnn_sim2real.mixture_datamodule.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture, solute or solvent.
     """
 
     sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)

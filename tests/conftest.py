@@ -42,7 +42,7 @@ def _own_logging() -> Iterator[None]:
     for logger, (handlers, level) in zip(loggers, kept, strict=True):
         logger.handlers = handlers
         logger.setLevel(level)
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule", "gnn_sim2real.split_materials"):
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gnn_sim2real.lightning_cli import plain, read_stage
+from gnn_sim2real.config.lightning_cli import plain, read_stage
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.shotgun.config import read_shotgun
 from gnn_sim2real.shotgun.matrix import MatrixConfig

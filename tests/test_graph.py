@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 from gnn_sim2real.featurize.repeat_unit import featurize_repeat_unit
 from gnn_sim2real.graph import Graph, from_pyg, to_pyg
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.graphs import GraphStore
 
 
 def assert_same(first: Graph, second: Graph) -> None:

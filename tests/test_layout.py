@@ -1,105 +1,63 @@
-"""The rooms of the package and who may import whom, read from the source."""
+"""The rooms of the package and which room may import which, read from the source."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gnn_sim2real", "datamodules")
-MAX_LINES = 300
 
-LEVELS = (
-    (
-        "errors",
-        "units",
-        "progress",
-        "files",
-        "logs",
-        "options",
-        "settings",
-        "encoder_settings",
-        "metrics",
-        "baselines",
-        "policies",
-    ),
-    (
-        "scaling.forms",
-        "scaling.least_squares",
-        "scaling.table",
-        "scaling.bootstrap",
-        "scaling.choose",
-        "scaling.drift",
-        "scaling.law",
-        "scaling.identify",
-        "scaling.profile",
-        "scaling.fit",
-        "scaling.surface",
-        "scaling.inversion",
-        "scaling.effective_data",
-        "scaling.planning",
-        "scaling.compare",
-        "scaling",
-    ),
-    ("graph", "tables"),
-    ("replicates",),
-    ("store", "mixture_store", "cleaning", "splits", "family_splits", "growth", "featurize", "nn", "databases"),
-    (
-        "loader",
-        "library",
-        "transfer",
-        "graph_cache",
-        "asked",
-        "group_parts",
-        "mixture_columns",
-        "mixture_cleaning",
-        "split_file",
-        "grow_materials",
-        "split_materials",
-        "headings",
-        "joined",
-    ),
-    ("uncertainty.calibration", "uncertainty.plot", "uncertainty.ensemble", "uncertainty"),
-    ("datamodule",),
-    ("crystal_datamodule", "mixture_datamodule", "snapshot_datamodule"),
-    ("datasets", "tasks"),
-    (
-        "scaling.keys",
-        "scaling.records",
-        "scaling.results",
-        "scaling.curves",
-        "scaling.repeat_means",
-        "scaling.plot",
-        "scaling.law_figure",
-        "scaling.say",
-        "scaling.report",
-        "scaling.callback",
-        "library.training",
-    ),
-    ("lightning_cli",),
-    ("study", "shotgun", "uncertainty.command", "scaling.learning_curves", "scaling.command", "data"),
-    ("library.command",),
-    ("cli",),
-)
-"""Modules of `gnn_sim2real` from the ground up: each imports from its own level and those before it."""
+_GROUND = "errors units files console metrics baselines graph renamed_paths"
+ARROWS = {
+    "cli": f"{_GROUND} config study shotgun records tasks data uncertainty library splits store tables databases law",
+    "study": f"{_GROUND} config records tasks data library splits store tables featurize nn law",
+    "shotgun": f"{_GROUND} config records tasks data uncertainty library splits store tables featurize nn law",
+    "config": f"{_GROUND} records tasks data library nn",
+    "records": f"{_GROUND} tasks data library nn law",
+    "tasks": f"{_GROUND} data library store featurize nn",
+    "data": f"{_GROUND} library splits store tables databases featurize nn",
+    "uncertainty": f"{_GROUND} library store featurize nn",
+    "library": f"{_GROUND} store featurize nn",
+    "splits": f"{_GROUND} tables featurize",
+    "store": f"{_GROUND} featurize",
+    "tables": f"{_GROUND} featurize",
+    "databases": f"{_GROUND} featurize",
+    "featurize": "errors console graph",
+    "nn": "errors units graph renamed_paths",
+    "law": "errors units",
+    "console": "",
+    "errors": "",
+    "units": "",
+    "files": "errors",
+    "metrics": "",
+    "baselines": "",
+    "graph": "",
+    "renamed_paths": "",
+    "datamodules": "errors units files graph data store tables databases featurize",
+}
+"""Rooms (folders, and modules loose in the root), each with those that it may import."""
 
 FORBIDDEN = {
     "gnn_sim2real": ("datamodules", "tests", "benchmarks"),
-    "datamodules": ("tests", "benchmarks", "gnn_sim2real.study", "gnn_sim2real.tasks", "gnn_sim2real.cli", "lightning"),
+    "datamodules": ("tests", "benchmarks", "lightning"),
     "gnn_sim2real.graph": ("lightning", "rdkit", "pandas"),
-    "gnn_sim2real.store": ("lightning", "rdkit", "pandas", "torch_geometric", "gnn_sim2real.nn"),
-    "gnn_sim2real.nn": ("lightning", "rdkit", "pandas", "gnn_sim2real.featurize", "gnn_sim2real.store"),
-    "gnn_sim2real.featurize": ("lightning", "torch", "torch_geometric", "gnn_sim2real.nn", "gnn_sim2real.store"),
+    "gnn_sim2real.store": ("lightning", "rdkit", "pandas", "torch_geometric"),
+    "gnn_sim2real.nn": ("lightning", "rdkit", "pandas"),
+    "gnn_sim2real.featurize": ("lightning", "torch", "torch_geometric"),
     "gnn_sim2real.splits": ("lightning", "torch", "pandas"),
-    "gnn_sim2real.scaling.law": ("lightning", "torch", "pandas", "matplotlib"),
+    "gnn_sim2real.law": ("lightning", "torch", "pandas", "matplotlib"),
 }
 """What a module, or all of a package, must not import, at the top or anywhere inside."""
 
-HEAVY = ("torch", "torch_geometric", "lightning", "rdkit", "pymatgen", "wandb", "matplotlib", "sklearn", "pandas")
+HEAVY = {"torch", "torch_geometric", "lightning", "rdkit", "pymatgen", "wandb", "matplotlib", "sklearn", "pandas"}
 
 
 def find_modules():
@@ -112,80 +70,82 @@ def find_modules():
 
 
 MODULES = find_modules()
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in MODULES.items()}
 
 
 def is_below(module, package):
     return module == package or module.startswith(f"{package}.")
 
 
-def imports_of(path):
-    """Full names of all that a file imports, wherever in the file; of `from a import b` both a and a.b."""
+def room_of(module):
+    """Folder or loose module of the package; `datamodules` is one room."""
+    package, _, inside = module.partition(".")
+    return inside.partition(".")[0] if package == "gnn_sim2real" and inside else package
+
+
+def imports_of(tree):
+    """Full names of all that a module imports, wherever in the file; of `from a import b` both a and a.b."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path} imports by a relative name"
+            assert not node.level, "imports are by full names"
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-def own_imports(module):
-    return {name for name in imports_of(MODULES[module]) if name in MODULES} - {module}
+IMPORTS = {module: imports_of(tree) for module, tree in TREES.items()}
 
 
-def level_of(module):
-    """Level of the entry that names a module best; the package itself is the ground."""
-    name = module.removeprefix("gnn_sim2real").removeprefix(".")
-    entries = [(len(entry), level) for level, names in enumerate(LEVELS) for entry in names if is_below(name, entry)]
-    return max(entries)[1] if entries else -1
+def test_a_room_imports_only_from_the_rooms_below_it():
+    found = defaultdict(set)
+    for module, names in IMPORTS.items():
+        for name in names & MODULES.keys() - {"gnn_sim2real"}:
+            found[room_of(module)].add(room_of(name))
+    rooms = {room_of(module) for module in MODULES} - {"gnn_sim2real"}
+    assert rooms == ARROWS.keys(), "give a new room its line in ARROWS"
+    allowed = {room: set(names.split()) | {room} for room, names in ARROWS.items()}
+    wrong = {room: names - allowed[room] for room, names in found.items() if room in allowed and names - allowed[room]}
+    assert not wrong
+    # Raises graphlib.CycleError, with the circle in its message.
+    TopologicalSorter({room: names - {room} for room, names in allowed.items()}).prepare()
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_go_down(module):
-    if module == "gnn_sim2real" or is_below(module, "datamodules"):
-        return
-    assert level_of(module) >= 0, f"{module} has no place in LEVELS; give it one"
-    upward = {name for name in own_imports(module) if level_of(name) > level_of(module)}
-    assert not upward
+def test_no_circle_of_modules():
+    """Also within one room, and at any depth of a function."""
+    graph = {
+        # A package's own __init__ gathers its modules; they may come from it by full name.
+        module: {name for name in names & MODULES.keys() - {module} if not is_below(module, name)}
+        for module, names in IMPORTS.items()
+    }
+    TopologicalSorter(graph).prepare()
 
 
-def test_a_new_module_of_scaling_needs_a_level_of_its_own():
-    named = {f"gnn_sim2real.{entry}" for names in LEVELS for entry in names}
-    assert {module for module in MODULES if is_below(module, "gnn_sim2real.scaling")} <= named
-    assert all(entry in MODULES for entry in named), "LEVELS names a module that is gone"
-
-
-def test_no_circle():
-    """Also within one level, and at any depth of a function."""
-    done, path = set(), []
-
-    def visit(module):
-        assert module not in path, f"a circle of imports: {' -> '.join([*path, module])}"
-        if module in done:
-            return
-        path.append(module)
-        for name in own_imports(module):
-            # A package's own __init__ gathers its modules; they may come from it by full name.
-            if not is_below(module, name):
-                visit(name)
-        done.add(path.pop())
-
-    for module in MODULES:
-        visit(module)
-
-
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_what_is_not_imported_where(package):
-    assert any(is_below(module, package) for module in MODULES)
+def test_what_is_not_imported_where():
+    assert all(any(is_below(module, package) for module in MODULES) for package in FORBIDDEN)
     found = {
         (module, name)
-        for module, path in MODULES.items()
+        for package, forbidden in FORBIDDEN.items()
+        for module, names in IMPORTS.items()
         if is_below(module, package)
-        for name in imports_of(path)
-        if any(is_below(name, forbidden) for forbidden in FORBIDDEN[package])
+        for name in names
+        if any(is_below(name, each) for each in forbidden)
     }
     assert not found
+
+
+def test_no_print_no_assert_and_shapes_that_are_checked():
+    """With postponed annotations the shapes would be text that nothing checks."""
+    wrong = [
+        (module, node.lineno)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
+    ]
+    assert not wrong
+    assert not [module for module, names in IMPORTS.items() if {"__future__.annotations", "jaxtyping"} <= names]
 
 
 def loaded_by(statement):
@@ -195,46 +155,26 @@ def loaded_by(statement):
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["gnn_sim2real", "gnn_sim2real.cli", "gnn_sim2real.scaling", "gnn_sim2real.splits"])
-def test_light_imports(module):
-    loaded = loaded_by(f"import {module}")
-    assert module in loaded
+def test_what_is_light_stays_light():
+    loaded = loaded_by(
+        "import gnn_sim2real, gnn_sim2real.cli.main, gnn_sim2real.law, gnn_sim2real.splits.random, "
+        "gnn_sim2real.tasks.policies"
+    )
     assert not loaded & {*HEAVY, "datamodules"}
-
-
-def test_a_list_of_models_does_not_wait_for_torch():
-    assert not loaded_by("import gnn_sim2real.library.command") & {"torch", "lightning", "rdkit", "datamodules"}
-
-
-@pytest.mark.parametrize("module", ["gnn_sim2real.nn", "gnn_sim2real.store"])
-def test_layers_and_graphs_need_no_lightning(module):
-    assert not loaded_by(f"import {module}") & {"lightning", "rdkit", "wandb", "matplotlib", "sklearn", "datamodules"}
+    # A list of models does not wait for torch.
+    assert not loaded_by("import gnn_sim2real.cli.models") & {"torch", "lightning", "rdkit", "datamodules"}
+    layers = loaded_by("import gnn_sim2real.nn, gnn_sim2real.store.mixtures")
+    assert not layers & {"lightning", "rdkit", "wandb", "matplotlib", "sklearn", "datamodules"}
 
 
 def test_the_library_does_not_load_its_data_modules():
-    assert "datamodules" not in loaded_by("import gnn_sim2real.lightning_cli, gnn_sim2real.study.cells")
+    assert "datamodules" not in loaded_by("import gnn_sim2real.config.lightning_cli, gnn_sim2real.study.cells")
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_size_of_a_file(module):
-    num_lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
-    assert num_lines <= MAX_LINES
-
-
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_no_print_and_no_assert(module):
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    prints = [node.lineno for node in calls if node.func.id == "print"]
-    assert (asserts, prints) == ([], [])
-
-
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_shapes_and_postponed_annotations_do_not_meet(module):
-    """With postponed annotations the shapes would be text that nothing checks."""
-    names = imports_of(MODULES[module])
-    assert not {"__future__.annotations", "jaxtyping"} <= names
+def test_every_room_says_what_it_is():
+    for module in MODULES:
+        assert ast.get_docstring(TREES[module]), f"{module} says nothing of itself"
+    importlib.import_module("gnn_sim2real")
 
 
 def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path):

@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 import yaml
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()

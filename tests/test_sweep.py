@@ -11,7 +11,7 @@ import pytest
 import yaml
 from wandb import wandb_agent
 
-from gnn_sim2real.lightning_cli import Sim2RealCLI
+from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 
 ROOT = Path(__file__).parents[1]
 SWEEP = yaml.safe_load((ROOT / "configs" / "sweep.yaml").read_text())
@@ -77,7 +77,7 @@ def test_a_trial_runs_offline_and_logs_the_metric(started, tmp_path):
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     entry = scripts / "gnn-sim2real"
-    entry.write_text(f"#!{sys.executable}\nfrom gnn_sim2real.cli import main\nraise SystemExit(main())\n")
+    entry.write_text(f"#!{sys.executable}\nfrom gnn_sim2real.cli.main import main\nraise SystemExit(main())\n")
     entry.chmod(0o755)
     path = {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "WANDB_MODE": "offline"}
     done = subprocess.run(command, cwd=tmp_path, env=surroundings | path, capture_output=True, text=True, check=False)

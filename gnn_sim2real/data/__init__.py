@@ -1,1 +1,1 @@
-"""What data sets there are, getting them, and looking at one before it is used."""
+"""The data module: a table of materials, their split, the order in which a database grows, their batches."""

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gnn_sim2real.console import track
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
 from gnn_sim2real.featurize.crystal_objects import from_ase, from_block, from_dictionary, from_pymatgen
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.graph import Graph
-from gnn_sim2real.progress import track
 
 ACCEPTED = (
     "a CIF, a POSCAR or CONTCAR, .extxyz or .xyz, an ASE .db, a .json of pymatgen structures, a .parquet with "

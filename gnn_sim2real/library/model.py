@@ -20,8 +20,9 @@ from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library.card import CARD_FILE, read_card
 from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
-from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.renamed_paths import current_paths
+from gnn_sim2real.store.mixtures import AnyStore, store_of
 
 MODEL_FORMAT = 1
 TRUST_VARIABLE = "GNN_SIM2REAL_ENCODERS"
@@ -218,7 +219,7 @@ def _class_paths(described: Any) -> Iterator[str]:
     """All classes that a description names, at every depth."""
     if isinstance(described, dict):
         if "class_path" in described:
-            yield str(described["class_path"])
+            yield str(current_paths(described["class_path"]))
         for value in described.values():
             yield from _class_paths(value)
     elif isinstance(described, list):

@@ -7,13 +7,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from gnn_sim2real.console import track
 from gnn_sim2real.library.archive import MAX_FILE_SIZE, take_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
 from gnn_sim2real.library.content import MODEL_FILES, is_key
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.hub import commit_files
 from gnn_sim2real.library.identities import FOLDER, identities_path
-from gnn_sim2real.progress import track
 
 _FILES_A_COMMIT = 200
 

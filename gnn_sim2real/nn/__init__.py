@@ -19,4 +19,4 @@ from gnn_sim2real.nn.pair import Pair as Pair
 from gnn_sim2real.nn.roost import Roost as Roost
 from gnn_sim2real.nn.scaler import TargetScaler as TargetScaler
 from gnn_sim2real.nn.schnet import SchNet as SchNet
-from gnn_sim2real.nn.up_to_layer import UpToLayer as UpToLayer
+from gnn_sim2real.nn.truncated import TruncatedEncoder as TruncatedEncoder

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.readout import weighted_mean
+from gnn_sim2real.renamed_paths import current_paths
 
 
 class Encoder(nn.Module, ABC):
@@ -101,7 +102,7 @@ def encoder_class(class_path: str) -> type[Encoder]:
     Raises:
         CheckpointError: If there is no such class, or it is no encoder.
     """
-    module_name, _, name = class_path.rpartition(".")
+    module_name, _, name = str(current_paths(class_path)).rpartition(".")
     try:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:

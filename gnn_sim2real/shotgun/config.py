@@ -8,11 +8,11 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.datasets import find_datasets, find_table_reader
+from gnn_sim2real.config.errors import parse_settings
+from gnn_sim2real.config.lightning_cli import plain
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.library import Card, ModelLibrary
-from gnn_sim2real.lightning_cli import plain
-from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings

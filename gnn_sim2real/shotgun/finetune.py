@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
-from gnn_sim2real.encoder_settings import EncoderSettings
+from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
@@ -99,7 +99,7 @@ def learn_directly(
 def _train(
     task: TargetFineTuning, like: TrainedModel, target: Target, rows: Rows, epochs: int, seed: int
 ) -> TrainedModel:
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.datamodule"):
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module"):
         logging.getLogger(name).setLevel(logging.WARNING)
     seed_everything(seed, verbose=False)
     view = target.view(like.featurizer)

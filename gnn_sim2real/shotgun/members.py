@@ -192,7 +192,7 @@ def _order(member: Member) -> tuple[float, str]:
 def _whole(described: dict[str, Any]) -> dict[str, Any]:
     """The description of the whole encoder of one that was cut."""
     inner = described["init_args"].get("encoder")
-    return inner if described["class_path"].endswith(".UpToLayer") and inner else described
+    return inner if described["class_path"].endswith(".TruncatedEncoder") and inner else described
 
 
 def references(

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from gnn_sim2real.console import track
 from gnn_sim2real.library import TrainedModel
-from gnn_sim2real.progress import track
 from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
 from gnn_sim2real.shotgun.folds import Fold, Purpose, repeated_folds
 from gnn_sim2real.shotgun.ridge import forest_out_of_fold, line_out_of_fold, ridge_out_of_fold

@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 
+from gnn_sim2real.console import quiet_lightning, track
 from gnn_sim2real.files import write_atomically, write_json
 from gnn_sim2real.library import Card, save_model
-from gnn_sim2real.logs import quiet_lightning
-from gnn_sim2real.progress import track
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, source_name, without_seen

@@ -17,7 +17,7 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import PropertyHead
 from gnn_sim2real.nn.model import PropertyModel
-from gnn_sim2real.nn.up_to_layer import UpToLayer
+from gnn_sim2real.nn.truncated import TruncatedEncoder
 from gnn_sim2real.shotgun.features import PREDICTION, answer, column_of
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
@@ -64,7 +64,7 @@ def _up_to(encoder: Encoder, layer: int, batch: GraphBatch) -> Encoder:
     with torch.inference_mode():
         widths = [each.shape[1] for each in encoder.layer_features(batch)]
     whole = copy.deepcopy(encoder)
-    return whole if layer == len(widths) - 1 else UpToLayer(whole, layer, widths[layer])
+    return whole if layer == len(widths) - 1 else TruncatedEncoder(whole, layer, widths[layer])
 
 
 def _on_a_line(network: PropertyModel, target: Target, rows: Rows, featurizer: Featurizer) -> PropertyModel:

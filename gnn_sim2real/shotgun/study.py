@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from gnn_sim2real.config.options import take_option
+from gnn_sim2real.console import quiet_lightning, track
 from gnn_sim2real.files import write_json
 from gnn_sim2real.library import Card, ModelLibrary
-from gnn_sim2real.logs import quiet_lightning
-from gnn_sim2real.options import take_option
-from gnn_sim2real.progress import track
-from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.records.record import provenance
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings

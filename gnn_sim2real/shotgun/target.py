@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gnn_sim2real.cleaning import CleanTable
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.family_splits import Tail
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.mixture_store import AnyStore, store_of
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.splits import Parts
+from gnn_sim2real.splits.grouped import Tail
+from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.store.mixtures import AnyStore, store_of
+from gnn_sim2real.tables.cleaning import CleanTable
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.datasets import find_datasets
-from gnn_sim2real.encoder_settings import EncoderSettings
-from gnn_sim2real.settings import parse_settings
+from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.config.errors import parse_settings
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
-from gnn_sim2real.splits import Parts
+from gnn_sim2real.splits.random import Parts
 
 
 @dataclass

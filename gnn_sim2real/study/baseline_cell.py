@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees, ridge, shift
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.scaling.keys import Canonical, record_key
-from gnn_sim2real.scaling.records import Cell, Record, provenance, target_level
+from gnn_sim2real.records.keys import Canonical, record_key
+from gnn_sim2real.records.record import Cell, Record, provenance, target_level
 from gnn_sim2real.study.grid import Point
-from gnn_sim2real.tables import CleanTable
+from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.units import convert
 
 SIMULATED_BASELINES = ("simulated_value", "shifted_simulated_value", "calibrated_simulated_value")

@@ -9,13 +9,12 @@ from typing import Literal
 
 import torch
 
+from gnn_sim2real.config.lightning_cli import plain
+from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.library import TrainedModel, load_model
-from gnn_sim2real.lightning_cli import plain
-from gnn_sim2real.logs import quiet_tasks
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.callback import ScalingLawCallback
-from gnn_sim2real.scaling.records import provenance, write_record
+from gnn_sim2real.records.callback import ScalingLawCallback
+from gnn_sim2real.records.record import provenance, write_record
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import JobsConfig
@@ -25,6 +24,7 @@ from gnn_sim2real.study.memory import ReleaseMemory
 from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
 from gnn_sim2real.tasks.interrupt import interruptible
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 
 logger = logging.getLogger(__name__)
 

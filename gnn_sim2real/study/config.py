@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
+from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.settings import parse_settings
 from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")

@@ -14,10 +14,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
 
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.console import quiet_lightning, quiet_tasks
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import TrainedModel, load_model, save_model
-from gnn_sim2real.logs import quiet_lightning, quiet_tasks
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
@@ -25,11 +25,11 @@ from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
 from gnn_sim2real.study.pretrainings import make_resolver
-from gnn_sim2real.study.published import read_published
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
 from gnn_sim2real.tasks.interrupt import interruptible
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 
 _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.files import write_json
-from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.records.record import provenance
 
 
 class Failures:

@@ -7,9 +7,9 @@ from itertools import product
 from typing import Any, Literal
 
 from gnn_sim2real.baselines import BaselineName
-from gnn_sim2real.encoder_settings import EncoderSettings
-from gnn_sim2real.growth import GrowBy
-from gnn_sim2real.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
+from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.splits.acquisition import GrowBy
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
 
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
 """Baselines that use a pretrained model; the others need none."""
@@ -26,11 +26,12 @@ class Axes:
         seed: Numbers of the nested subsets; a seed also fixes initialization and order.
         split: Numbers of the test part.
         policy: How the measurements are used: fine-tuning policies (none, encoder, gradual, l2_start, difference,
-            affine; see `gnn_sim2real.policies`) and baselines (extra_trees, extra_trees_with_source, calibrated_source,
-            frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
+            affine; see `gnn_sim2real.tasks.policies`) and baselines (extra_trees, extra_trees_with_source,
+            calibrated_source, frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
             `gnn_sim2real.baselines`).
-        growth: How the source grows (random, diversity, family, cheapest; see `gnn_sim2real.growth`). The pretraining
-            YAML says what `cheapest` costs. Its order has no meaning for 0, nor for "all": leave them to one of them.
+        growth: How the source grows (random, diversity, family, cheapest; see `gnn_sim2real.splits.acquisition`). The
+            pretraining YAML says what `cheapest` costs. Its order has no meaning for 0, nor for "all": leave them to
+            one of them.
     """
 
     source_size: list[int | Literal["all"]]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
 from gnn_sim2real.library.card import CARD_FILE
-from gnn_sim2real.library.training import keep_pretrained
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.grid import Point
 from gnn_sim2real.study.stage import Stage
+from gnn_sim2real.tasks.library_entry import keep_pretrained
 
 Value = TypeVar("Value")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gnn_sim2real.console import track
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library.content import is_key
-from gnn_sim2real.progress import track
-from gnn_sim2real.scaling.keys import canonical
+from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.study.config import JobsConfig, Shard
 from gnn_sim2real.study.jobs import PRETRAININGS, Job, JobResolver, has_model, model_folder
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.datasets import find_datasets
-from gnn_sim2real.encoder_settings import EncoderSettings
-from gnn_sim2real.lightning_cli import plain, stage_config
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
-from gnn_sim2real.scaling.callback import pretraining_key, training_content
-from gnn_sim2real.scaling.keys import canonical
+from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.config.lightning_cli import plain, stage_config
+from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import find_datasets
+from gnn_sim2real.records.callback import pretraining_key, training_content
+from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.study.config import (
     KEPT,
     JobsConfig,

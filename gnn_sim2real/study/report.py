@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.curves import Results
-from gnn_sim2real.scaling.records import Record, read_record
-from gnn_sim2real.scaling.report import write_report
-from gnn_sim2real.scaling.results import read_results
+from gnn_sim2real.records.curves import Results
+from gnn_sim2real.records.record import Record, read_record
+from gnn_sim2real.records.results import read_results
+from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.words import model_name, say_data, say_transfer, source_name
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 

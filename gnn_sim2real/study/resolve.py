@@ -6,20 +6,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gnn_sim2real.datamodule import PropertyDataModule
-from gnn_sim2real.encoder_settings import EncoderSettings
+from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.config.lightning_cli import plain, stage_config
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.lightning_cli import plain, stage_config
 from gnn_sim2real.nn.encoder import Encoder, build_encoder
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.callback import fine_tuning_key, pretraining_key, training_content
-from gnn_sim2real.scaling.keys import Canonical, canonical
-from gnn_sim2real.scaling.records import has_record
+from gnn_sim2real.records.callback import fine_tuning_key, pretraining_key, training_content
+from gnn_sim2real.records.keys import Canonical, canonical
+from gnn_sim2real.records.record import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import SOURCE_BASELINES, Point, families
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 
 
 class Resolver(JobResolver):

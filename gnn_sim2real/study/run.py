@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.cells import describe
 from gnn_sim2real.study.config import JobsConfig, RunOptions, keep_config
 from gnn_sim2real.study.failures import Failures
@@ -25,7 +26,7 @@ from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
 from gnn_sim2real.study.pretrainings import make_resolver
-from gnn_sim2real.study.published import read_published, take_over
+from gnn_sim2real.study.published import take_over
 from gnn_sim2real.study.schedule import Schedule
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import WandbLogger
 
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.config.lightning_cli import plain, read_stage
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.lightning_cli import plain, read_stage
-from gnn_sim2real.scaling.callback import ScalingLawCallback
+from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.tracking import end_run, training_logger
 from gnn_sim2real.tasks.base import PropertyRegression

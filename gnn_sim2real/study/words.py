@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gnn_sim2real.policies import CORRECTIONS, FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.curves import say_growth
-from gnn_sim2real.scaling.say import say_number
+from gnn_sim2real.law.text import say_number
+from gnn_sim2real.records.curves import say_growth
+from gnn_sim2real.tasks.policies import CORRECTIONS, FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 

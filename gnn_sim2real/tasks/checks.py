@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.schedule import MONITOR

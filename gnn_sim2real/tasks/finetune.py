@@ -15,15 +15,15 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
-from gnn_sim2real.loader import make_loader
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, Form
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
-from gnn_sim2real.policies import CORRECTIONS, NEED_PRETRAINED, Policy
+from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.checks import require_one_process
 from gnn_sim2real.tasks.losses import Loss
-from gnn_sim2real.transfer import (
+from gnn_sim2real.tasks.policies import CORRECTIONS, NEED_PRETRAINED, Policy
+from gnn_sim2real.tasks.transfer import (
     adapt,
     as_blend,
     count_parameters,

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
-from gnn_sim2real.asked import AskedMaterials
+from gnn_sim2real.data.prediction import AskedMaterials
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
 

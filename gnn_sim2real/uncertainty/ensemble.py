@@ -13,9 +13,9 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
-from gnn_sim2real.loader import MaterialSet, make_loader
-from gnn_sim2real.mixture_store import store_of
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.store.loader import MaterialSet, make_loader
+from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.uncertainty.calibration import Recalibration
 
 

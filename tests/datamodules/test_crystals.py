@@ -351,7 +351,7 @@ def test_names_that_two_crystals_share(own_files):
 def test_the_yaml_of_the_docstrings_can_be_read(tmp_path):
     import yaml
 
-    from gnn_sim2real.lightning_cli import read_stage
+    from gnn_sim2real.config.lightning_cli import read_stage
 
     for each in (MaterialsProjectTables, MeasuredCrystals, AflowAGL, CrystalFolder):
         text = each.__doc__.partition("```yaml")[2].partition("```")[0]

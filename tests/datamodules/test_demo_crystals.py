@@ -9,9 +9,9 @@ from pymatgen.core.structure import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from datamodules import DemoMeasuredCrystals, DemoSimulatedCrystals
-from datamodules.demo_born_haber import ATOMIZATION_ENTHALPY, KJ_PER_MOL, born_haber_energy, demo_halides
-from datamodules.demo_crystals import Ion, born_exponent, demo_crystals, madelung_energy, shannon_radius, simulate
-from datamodules.demo_prototypes import (
+from datamodules.demo.born_haber import ATOMIZATION_ENTHALPY, KJ_PER_MOL, born_haber_energy, demo_halides
+from datamodules.demo.crystals import Ion, born_exponent, demo_crystals, madelung_energy, shannon_radius, simulate
+from datamodules.demo.prototypes import (
     CESIUM_CHLORIDE,
     FLUORITE,
     PEROVSKITE,

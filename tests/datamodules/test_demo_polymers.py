@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from datamodules.demo_measured import demo_target
-from datamodules.demo_polymers import demo_source, simulated_refractive_index
+from datamodules.demo.measured import demo_target
+from datamodules.demo.polymers import demo_source, simulated_refractive_index
 from gnn_sim2real.featurize.identity import repeat_unit_identity
 
 

@@ -10,7 +10,7 @@ from loopback import entry, small_optimade
 
 from datamodules import Optimade
 from datamodules.optimade import PROVIDERS
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.databases import parts
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 

@@ -13,8 +13,8 @@ from crystals import CESIUM_CHLORIDE, COPPER, ROCK_SALT, SILICON, cell_row
 from pymatgen.core.structure import Structure
 
 from datamodules import CrystalFolder, PoLyInfo, PolymerTable, Table
-from datamodules.table import MaterialTable
-from gnn_sim2real.lightning_cli import Sim2RealCLI
+from datamodules.files.table import MaterialTable
+from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 
 ROWS = [
     {"PSMILES": "*CC(*)c1ccccc1", "Density [kg/m3]": 1050.0},

@@ -6,7 +6,7 @@ from gnn_sim2real.featurize.descriptors import molecule_descriptors, repeat_unit
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.graph import ATOM_DESCRIPTORS, GraphBatch
 from gnn_sim2real.nn import FingerprintMLP
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.graphs import GraphStore
 
 
 def column(name: str) -> int:

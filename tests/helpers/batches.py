@@ -4,7 +4,7 @@ import torch
 
 from gnn_sim2real.featurize.atom_descriptors import describe_molecule, describe_repeat_unit
 from gnn_sim2real.graph import Graph, GraphBatch
-from gnn_sim2real.store import GraphStore
+from gnn_sim2real.store.graphs import GraphStore
 
 
 def batch_of(*graphs: Graph) -> GraphBatch:

@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from gnn_sim2real.nn import UpToLayer
+from gnn_sim2real.nn import TruncatedEncoder
 from gnn_sim2real.nn.encoder import build_encoder
 
 
@@ -54,7 +54,7 @@ class EncoderConformance:
         with torch.no_grad():
             features = encoder.layer_features(batch)
             for layer, wanted in enumerate(features):
-                cut = UpToLayer(encoder, layer, wanted.shape[1])
+                cut = TruncatedEncoder(encoder, layer, wanted.shape[1])
                 assert torch.equal(cut(batch), wanted)
                 rebuilt = build_encoder(json.loads(json.dumps(cut.describe()))).double().eval()
                 rebuilt.load_state_dict(cut.state_dict(), strict=True)

@@ -5,9 +5,9 @@ import shutil
 from tiny import CHAINS, TinyPolymers, density, fit, gine
 
 from gnn_sim2real.library import ModelLibrary, TrainedModel
-from gnn_sim2real.library.training import keep_pretrained
-from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks import SourcePretraining
+from gnn_sim2real.tasks.library_entry import keep_pretrained
 
 DENSITIES = {("density", "g/cm3"): list(map(density, CHAINS)), ("mass", "g/mol"): [10.0 * len(each) for each in CHAINS]}
 TRANSITIONS = {("tg", "K"): [300.0 + len(each) for each in CHAINS]}

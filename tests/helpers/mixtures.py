@@ -5,7 +5,7 @@ import torch
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.mixture_store import store_of
+from gnn_sim2real.store.mixtures import store_of
 
 PAIRS = (
     ("*CC(*)c1ccccc1", "Cc1ccccc1"),

@@ -4,9 +4,9 @@ import numpy as np
 from tiny import TinyPolymers, density, fit, gine
 
 from gnn_sim2real.library import ModelLibrary, TrainedModel
-from gnn_sim2real.library.training import keep_pretrained
-from gnn_sim2real.scaling.records import provenance
+from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks import SourcePretraining
+from gnn_sim2real.tasks.library_entry import keep_pretrained
 
 ENDS = ("OC", "SC", "NC", "C(=O)OC", "C(=O)NC", "C(F)OC", "C(Cl)")
 SOURCE = [f"*{'C' * length}{end}*" for length in range(1, 9) for end in ENDS]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from gnn_sim2real.scaling.records import read_errors, read_records
+from gnn_sim2real.records.record import read_errors, read_records
 
 NUM_CELLS = 2 * (5 + 4 + 1) + 1
 
@@ -77,7 +77,7 @@ def results(folder: Path) -> dict[str, object]:
 def start_study(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     """The command line in a process, and a process group, of its own; Ctrl-C stops it even where it stops no test."""
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{listen}; from gnn_sim2real.cli import main; raise SystemExit(main())"]
+    command = [sys.executable, "-c", f"{listen}; from gnn_sim2real.cli.main import main; raise SystemExit(main())"]
     command += ["study", "run", "-c", str(folder / "study.yaml"), *options]
     return subprocess.Popen(
         command,

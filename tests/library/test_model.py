@@ -54,7 +54,7 @@ ENCODERS = [each for each in vars(nn).values() if isinstance(each, type) and iss
     "encoder", [each for each in ENCODERS if each is not nn.Encoder], ids=lambda each: each.__name__
 )
 def test_every_architecture_can_be_stored(trained, tmp_path, encoder):
-    inner = {nn.Blend: [gine()], nn.Pair: [gine()], nn.UpToLayer: [gine(), 1, 8]}.get(encoder, [])
+    inner = {nn.Blend: [gine()], nn.Pair: [gine()], nn.TruncatedEncoder: [gine(), 1, 8]}.get(encoder, [])
     network = nn.PropertyModel(encoder(*inner), [PropertySpec("density", "g/cm3")]).eval()
     save_model(TrainedModel(network, trained[1].featurizer, {}), tmp_path / "model")
     found = load_model(tmp_path / "model").network

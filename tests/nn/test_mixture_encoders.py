@@ -12,7 +12,7 @@ from gnn_sim2real.nn import DMPNN, GINE, Blend, ConditionSpec, Encoder, Fingerpr
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.study.grid import Point
-from gnn_sim2real.transfer import adapt
+from gnn_sim2real.tasks.transfer import adapt
 
 INNER = {
     "GINE": lambda: GINE(hidden_dim=8, num_layers=2),

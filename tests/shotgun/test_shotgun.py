@@ -270,7 +270,7 @@ def test_a_model_that_has_seen_the_test_part_is_skipped(made, tmp_path):
 
 def test_what_cannot_be_read_is_counted_with_the_reason(made):
     """Formulas have no bonds, which the networks of polymers read; the composition can be read by Roost."""
-    from datamodules.table import MaterialTable
+    from datamodules.files.table import MaterialTable
 
     library = made[0]
     frame = "formula,k\n" + "".join(f"{name},{1 + number % 7}\n" for number, name in enumerate(FORMULAS))
@@ -289,7 +289,7 @@ FORMULAS = ("NaCl", "KCl", "MgO", "CaO", "TiO2", "SiO2", "Al2O3", "Fe2O3", "ZnS"
 
 def test_compositions_bridge_the_disciplines(tmp_path):
     """A model of the composition of polymers is asked about inorganic formulas, with the same answer as for its own."""
-    from datamodules.table import MaterialTable
+    from datamodules.files.table import MaterialTable
 
     library = ModelLibrary(tmp_path / "library")
     roost = lambda: Roost(hidden_dim=8, num_layers=1, num_heads=1, mlp_dim=8)  # noqa: E731

@@ -7,11 +7,9 @@ import torch
 from crystals import PEROVSKITE, ROCK_SALT, random_crystal
 from tiny import CHAINS, TinyPolymers, density
 
-from gnn_sim2real.cleaning import CleanTable, Property
+from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import TrainedModel
-from gnn_sim2real.mixture_columns import MixtureColumns
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.nn import CGCNN, DMPNN, GINE, Blend, FingerprintMLP, Pair, PropertyModel, Roost
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
@@ -19,6 +17,8 @@ from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Target, take_rows
+from gnn_sim2real.tables.cleaning import CleanTable, Property
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
 
 
 class TinyChi(MixtureDataModule):

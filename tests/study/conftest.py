@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from studies import write_study
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from studies import results
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import load_model
 
 

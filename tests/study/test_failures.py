@@ -8,9 +8,9 @@ import pytest
 import yaml
 from studies import NUM_CELLS, results
 
-from gnn_sim2real.cli import main
-from gnn_sim2real.library.training import keep_pretrained
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.study import cells
+from gnn_sim2real.tasks.library_entry import keep_pretrained
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(undisturbed, study_files,
 
     with monkeypatch.context() as patch:
         if where == "record":
-            patch.setattr("gnn_sim2real.scaling.callback.write_record", fill(cells.write_record, 1))
+            patch.setattr("gnn_sim2real.records.callback.write_record", fill(cells.write_record, 1))
         elif where == "model":
             patch.setattr("gnn_sim2real.study.jobs.keep_pretrained", fill(keep_pretrained, 1))
         else:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from studies import NUM_CELLS, results, start_study
 
-from gnn_sim2real.cli import main
-from gnn_sim2real.scaling.records import read_records
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study.config import load_kept_config
 from gnn_sim2real.study.status import get_status
 from gnn_sim2real.tasks.base import PropertyRegression

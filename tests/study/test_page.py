@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from gnn_sim2real.cli import main
-from gnn_sim2real.scaling.curves import Results
-from gnn_sim2real.scaling.records import Cell, Record
-from gnn_sim2real.scaling.report import write_report
-from gnn_sim2real.scaling.results import tabulate_records
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.records.curves import Results
+from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.results import tabulate_records
+from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import Axes
 from gnn_sim2real.study.page.page import write_page

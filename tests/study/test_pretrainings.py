@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_targets
 from gnn_sim2real.study.status import get_status

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from studies import NUM_CELLS, results
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import time
 import pytest
 from studies import NUM_CELLS, results, start_study
 
-from gnn_sim2real.cli import main
-from gnn_sim2real.scaling.records import read_records
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.records.record import read_records
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs Ray: pip install 'gnn-sim2real[ray]'")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from gnn_sim2real.scaling.records import read_records
+from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study import cells
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.config import read_study

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from studies import NUM_CELLS, start_study
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.study.config import load_kept_config, read_study
 from gnn_sim2real.study.dry_run import num_steps
 from gnn_sim2real.study.resolve import Resolver

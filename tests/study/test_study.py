@@ -6,10 +6,10 @@ import pytest
 import yaml
 from studies import NUM_CELLS, results, start_study
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
-from gnn_sim2real.scaling.records import read_errors, read_records
+from gnn_sim2real.records.record import read_errors, read_records
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.study.tracking import end_run, training_logger
 
 OVERLAY = Path(__file__).parents[2] / "configs" / "wandb.yaml"

@@ -7,13 +7,13 @@ import pytest
 import torch
 from tiny import CHAINS, copied, density, fit, gine, same
 
-from gnn_sim2real.cleaning import Property
+from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel, load_model
-from gnn_sim2real.mixture_columns import MixtureColumns
-from gnn_sim2real.mixture_datamodule import MixtureDataModule
 from gnn_sim2real.nn import Blend
+from gnn_sim2real.tables.cleaning import Property
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tasks import TargetFineTuning
 
 

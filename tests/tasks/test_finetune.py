@@ -13,7 +13,7 @@ from tiny import CHAINS, DictLogger, TinyPolymers, copied, fit, gine, quiet_trai
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import load_model
-from gnn_sim2real.scaling.callback import fine_tuning_record
+from gnn_sim2real.records.callback import fine_tuning_record
 from gnn_sim2real.study.resume import EpochCheckpoint
 from gnn_sim2real.tasks import TargetFineTuning
 

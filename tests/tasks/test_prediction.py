@@ -12,13 +12,13 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 from tiny import CHAINS, TinyPolymers, density, fit, gine, quiet_trainer, trained_model
 
-from gnn_sim2real.cleaning import Property, clean_table
-from gnn_sim2real.crystal_datamodule import CrystalDataModule, Structures
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.graph import NUM_ELEMENTS
 from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.tables.cleaning import Property, clean_table
 from gnn_sim2real.tasks import SourcePretraining
 from gnn_sim2real.tasks.prediction import PredictionWriter
 

@@ -14,8 +14,8 @@ import yaml
 from plain import Plain, Witness
 from tiny import CHAINS, TinyPolymers, density, fit
 
-from gnn_sim2real.cli import main
-from gnn_sim2real.datamodule import PropertyDataModule
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import load_model
 from gnn_sim2real.tasks import BestWeights, EMAWeights, SourcePretraining
 
@@ -107,7 +107,7 @@ def run_alone(config, folder, monkeypatch):
 def run_shared(config, folder, devices, accelerator):
     """The command that a user gives, in a process of its own, since Lightning starts the others by the same command."""
     folder.mkdir()
-    program = "from gnn_sim2real.cli import main; raise SystemExit(main())"
+    program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
     (folder / "command.py").write_text(program)
     words = ["--trainer.strategy", "ddp", "--trainer.devices", str(devices), "--trainer.accelerator", accelerator]
     command = [sys.executable, "command.py", "fit", "-c", str(config), *words]

@@ -7,7 +7,7 @@ from lightning.pytorch.cli import ReduceLROnPlateau
 from tiny import TinyPolymers, fit, gine, same
 from torch.optim import lr_scheduler
 
-from gnn_sim2real.scaling.keys import numbers_only
+from gnn_sim2real.records.keys import numbers_only
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
 STEPS, RATE, SHARE = 12, 0.1, 0.3

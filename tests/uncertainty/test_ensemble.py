@@ -10,7 +10,7 @@ import yaml
 from tiny import CHAINS, TinyPolymers, density, fit, gine, trained_model
 
 from datamodules import PolymerTable
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import load_model, save_model
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning

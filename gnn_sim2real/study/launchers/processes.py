@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing.connection import Connection
 
-from gnn_sim2real.logs import quiet_lightning, set_up_logging
+from gnn_sim2real.console import quiet_lightning, set_up_logging
 from gnn_sim2real.study.cells import CellRunner, Outcome
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import Job

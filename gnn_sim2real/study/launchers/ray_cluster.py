@@ -107,7 +107,7 @@ _RUNNERS: dict[str, CellRunner] = {}
 
 
 def _run(study: JobsConfig, job: Job) -> Outcome:
-    from gnn_sim2real.logs import quiet_lightning, set_up_logging
+    from gnn_sim2real.console import quiet_lightning, set_up_logging
 
     name = repr(study)
     if name not in _RUNNERS:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gnn_sim2real.scaling.compare import Models
-from gnn_sim2real.scaling.curves import CurveLabel
-from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.law_figure import draw_iso_errors, draw_laws
-from gnn_sim2real.scaling.planning import Plan
-from gnn_sim2real.scaling.repeat_means import Kind
-from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.law.compare import Models
+from gnn_sim2real.law.planning import Plan
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.surface import ScalingSurface
+from gnn_sim2real.records.curves import CurveLabel
+from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
+from gnn_sim2real.records.repeat_means import Kind
 from gnn_sim2real.study.words import model_name
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from gnn_sim2real.scaling.compare import Comparison
-from gnn_sim2real.scaling.curves import CurveLabel
-from gnn_sim2real.scaling.law import Interval, ScalingLaw
-from gnn_sim2real.scaling.planning import Plan, Wanted
-from gnn_sim2real.scaling.repeat_means import Kind
-from gnn_sim2real.scaling.say import (
+from gnn_sim2real.law.compare import Comparison
+from gnn_sim2real.law.planning import Plan, Wanted
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.law.surface import ScalingSurface
+from gnn_sim2real.law.text import (
     FORECASTS,
     say_effective,
     say_interval,
@@ -18,7 +17,8 @@ from gnn_sim2real.scaling.say import (
     say_quantity,
     say_wanted,
 )
-from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.records.curves import CurveLabel
+from gnn_sim2real.records.repeat_means import Kind
 from gnn_sim2real.study.page.tables import Table, with_unit
 from gnn_sim2real.study.words import model_name
 from gnn_sim2real.units import format_unit

@@ -14,18 +14,18 @@ from typing import Any
 
 from gnn_sim2real import __version__
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
-from gnn_sim2real.scaling.compare import Comparison, Models, compare_laws
-from gnn_sim2real.scaling.curves import CONFIDENCE, CurveLabel, Results
-from gnn_sim2real.scaling.law import ScalingLaw
-from gnn_sim2real.scaling.planning import Plan, Wanted, plan
-from gnn_sim2real.scaling.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
-from gnn_sim2real.scaling.say import say_quantity
-from gnn_sim2real.scaling.surface import ScalingSurface
+from gnn_sim2real.law.compare import Comparison, Models, compare_laws
+from gnn_sim2real.law.planning import Plan, Wanted, plan
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.surface import ScalingSurface
+from gnn_sim2real.law.text import say_quantity
+from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results
+from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
 from gnn_sim2real.study.config import KEPT, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
 from gnn_sim2real.study.words import model_name, say_data, say_transfer
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 PAGE = "report.html"
@@ -45,7 +45,7 @@ def write_page(
     Args:
         config: The study.
         results: Its records.
-        summary: From `gnn_sim2real.scaling.report.summarize`, with the cards of the data.
+        summary: From `gnn_sim2real.records.summary.summarize`, with the cards of the data.
         provenance: Of one record: time, host, versions.
 
     Returns:

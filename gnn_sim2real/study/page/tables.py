@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gnn_sim2real.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.study.words import model_name, source_name
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
 
 

@@ -1,0 +1,72 @@
+"""A table of blends or copolymers of your own."""
+
+from typing import Any
+
+from datamodules.registry import find_table
+from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
+
+
+class BlendTable(MixtureDataModule):
+    """One property of blends or copolymers from a table with a column for each component and one for its weight.
+
+    A component is a repeat unit (PSMILES with two `*`) or a molecule (SMILES). An empty component, or one of weight 0,
+    is absent; the order has no meaning; a row of one component is the pure material. How the units of a copolymer are
+    linked is ignored. Use it with the encoder `gnn_sim2real.nn.Blend`.
+
+    ```yaml
+    data:
+      class_path: BlendTable
+      init_args:
+        {path: copolymers.csv, components: [first, second], weights: [share_1, share_2], property: density,
+         column: density_g_cm3, unit: g/cm3}
+    ```
+
+    Args:
+        path: The file: CSV, TSV, JSONL or parquet; absolute, or relative to the working folder or GNN_SIM2REAL_DATA.
+        components: Columns with the components.
+        property: Name of the property, the same word as in the source, e.g. density.
+        column: Column with its values.
+        unit: Unit in which the model answers, e.g. g/cm3.
+        weights: Columns with the shares of the components, in their order, of whatever kind (mass, mole), but one kind;
+            all alike unless given.
+        temperature: Column with the temperature, where the property is measured at several.
+        temperature_unit: Its unit in the file, e.g. K or degC.
+        file_unit: Unit of the property in the file, where it is another one.
+        lower: Values at or below this are put aside as impossible.
+        upper: Values at or above this are put aside as impossible.
+        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        components: list[str],
+        property: str,  # noqa: A002 (the word users know)
+        column: str,
+        unit: str,
+        weights: list[str] | None = None,
+        temperature: str | None = None,
+        temperature_unit: str = "K",
+        file_unit: str | None = None,
+        lower: float | None = None,
+        upper: float | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if not components or (weights is not None and len(weights) != len(components)):
+            raise ValueError(
+                f"a BlendTable needs one column or more in `components`, and as many in `weights` where it is given; "
+                f"got {len(components)} and {len(weights or [])}"
+            )
+        self.path = path
+        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
+        at = None if temperature is None else {"temperature": (temperature, temperature_unit)}
+        self.asked_columns = MixtureColumns(components, weights, at)
+        self.condition_units = {} if temperature is None else {"temperature": "K"}
+
+    def load_table(self) -> CleanTable:
+        """Read and clean the file."""
+        file = find_table(self.path)
+        return self.clean_mixtures(read_table(file), self.asked_columns, [self.property], file.name)

@@ -1,0 +1,171 @@
+"""Crystals of your own: files of structures, and a table with a value for each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from datamodules.registry import find_table
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path, read_crystals
+from gnn_sim2real.featurize.crystal_table import CrystalTable
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.columns import find_column, in_table
+from gnn_sim2real.tables.table import TABLE_SUFFIXES
+from gnn_sim2real.units import check_property_unit
+
+if TYPE_CHECKING:
+    import pandas
+
+_NAME_HEADINGS = ("material_id", "file", "filename", "name", "id", "structure", "crystal", "cif")
+
+
+class CrystalFolder(CrystalDataModule):
+    """One property of crystals that lie in files: CIF, POSCAR, extxyz, an ASE database, JSON or parquet.
+
+    The values are those that the file of the crystals holds (`info` of extxyz, key-value pairs of an ASE database, keys
+    beside `structure` in JSON, columns of parquet), or those of a table. It names the crystal of each row by its file
+    (`NaCl.cif`, or `NaCl`), and where a file holds several, by the name or number within it as well
+    (`all.json#mp-22862`), or by this alone where it is unique. In a folder its only table is taken; `id_prop.csv` has
+    no header but a name and a value in each row.
+
+    ```yaml
+    data:
+      class_path: CrystalFolder
+      init_args: {structures: my_cifs, table: gaps.csv, name_column: file, property: band_gap, column: gap, unit: eV}
+    ```
+
+    Args:
+        structures: A folder of files, or one file.
+        table: CSV, TSV, XLSX, JSONL or parquet with the values; what lies with the crystals unless given.
+        property: Name of the property, the same word as in the source, e.g. band_gap.
+        column: Column with its values; the one whose heading is the name of the property unless given.
+        unit: Unit in which the model answers, e.g. eV.
+        file_unit: Unit in the file, where it is another one.
+        name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
+        lower: Values at or below this are put aside as impossible.
+        upper: Values at or above this are put aside as impossible.
+        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+    """
+
+    def __init__(
+        self,
+        structures: str,
+        property: str,  # noqa: A002 (the word users know)
+        column: str | None,
+        unit: str,
+        table: str | None = None,
+        file_unit: str | None = None,
+        name_column: str | None = None,
+        lower: float | None = None,
+        upper: float | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
+        check_property_unit(property, unit)
+        self.structures_path, self.table_path, self.name_column = structures, table, name_column
+
+    @cached_property
+    def path(self) -> Path:
+        """The file or folder of the crystals."""
+        path = Path(self.structures_path).expanduser()
+        return path if path.exists() else find_table(self.structures_path)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """All that the files hold."""
+        return read_crystals(self.path)
+
+    def load_structures(self) -> Structures:
+        """Read all files; what cannot be read is refused with its reason when its row is met."""
+        self._unread = {entry.name: str(entry.reason) for entry in self.entries if entry.crystal is None}
+        read = [entry for entry in self.entries if entry.crystal is not None]
+        if not read:
+            raise ValueError(f"no crystal of {self.path} can be read: {self.entries[0].reason}")
+        crystals = CrystalTable.from_crystals([each.crystal for each in read if each.crystal is not None])
+        num_sites = np.diff(crystals.pointer)
+        return Structures(
+            crystals=crystals,
+            names=_names(read),
+            formulas=[crystal_formula(each.crystal) for each in read],
+            num_sites=num_sites,
+            volumes=np.abs(np.linalg.det(crystals.lattice)) / num_sites,
+        )
+
+    def load_table(self) -> CleanTable:
+        """Read the values and find the crystal of each row."""
+        frame, source, name_column = self._read_values()
+        columns = [str(column) for column in frame]
+        if name_column is None:
+            setting = "data.init_args.name_column"
+            name_column = find_column(columns, _NAME_HEADINGS, "the names of the crystals", source, setting).column
+        if name_column not in frame:
+            raise ValueError(
+                f"{source} has no column {name_column!r} that names the crystals, only {', '.join(columns)}; set "
+                "`data.init_args.name_column`"
+            )
+        spelled = _unique_spellings(self.structures.names)
+        given = [str(cell) for cell in frame[name_column]]
+        names = [spelled.get(name, name) for name in given]
+        unread = {key: reason for name, reason in self._unread.items() for key in _spellings(name)}
+        reasons = self.refuse(names)
+        reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
+        table = clean_table(
+            frame.assign(**{name_column: names}),
+            material_column=name_column,
+            properties=[in_table(self.property, columns, source)],
+            identity=str,
+            source=source,
+            refused_before=reasons,
+            label_columns=self.label_columns,
+        )
+        return self.with_structures(table)
+
+    def _read_values(self) -> tuple["pandas.DataFrame", str, str | None]:
+        """The table of values, its name, and its column of names, where it is known."""
+        import pandas
+
+        if self.table_path is not None or self.path.suffix.lower() == ".parquet":
+            file = self.path if self.table_path is None else find_table(self.table_path)
+            return read_table(file), file.name, self.name_column
+        if self.path.is_dir():
+            if (file := self.path / "id_prop.csv").exists():
+                values = pandas.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""])
+                columns = ["name", self.property.column or self.property.name]
+                return values.iloc[:, :2].set_axis(columns, axis=1), file.name, "name"
+            tables = [file for file in sorted(self.path.iterdir()) if file.suffix.lower() in TABLE_SUFFIXES]
+            if len(tables) == 1 and not is_crystal_path(tables[0]):
+                return read_table(tables[0]), tables[0].name, self.name_column
+        read = [entry for entry in self.entries if entry.crystal is not None]
+        name_of = {entry.name: name for entry, name in zip(read, _names(read), strict=True)}
+        rows = [dict(entry.values) | {"name": name_of.get(entry.name, entry.name)} for entry in self.entries]
+        if not any(len(row) > 1 for row in rows):
+            raise ValueError(
+                f"{self.path} holds crystals and no values: give a table with a column of their names as "
+                "`data.init_args.table`"
+            )
+        index = pandas.RangeIndex(1, len(rows) + 1, name="row")
+        return pandas.DataFrame(rows, index=index), self.path.name, "name"
+
+
+def _names(entries: Sequence[Entry]) -> list[str]:
+    """Names within the file where all lie in one, else with the file."""
+    files = {entry.name.partition("#")[0] for entry in entries}
+    return [entry.name.partition("#")[2] or entry.name if len(files) == 1 else entry.name for entry in entries]
+
+
+def _unique_spellings(names: Sequence[str]) -> dict[str, str]:
+    """Name of the crystal that a spelling means; a stem that two files share means neither."""
+    count = Counter(spelling for name in names for spelling in set(_spellings(name)))
+    meant = {spelling: name for name in names for spelling in _spellings(name) if count[spelling] == 1}
+    return meant | {name: name for name in names}
+
+
+def _spellings(name: str) -> list[str]:
+    """How a table may name the crystal: with the suffix of its file, and without."""
+    file, mark, within = name.partition("#")
+    return [name, f"{Path(file).stem}{mark}{within}"]

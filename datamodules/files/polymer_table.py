@@ -1,0 +1,66 @@
+"""A table of polymers, such as an export from PoLyInfo or your own measurements."""
+
+from typing import Any
+
+from datamodules.files.table import MaterialTable
+from datamodules.registry import sheet
+
+
+class PolymerTable(MaterialTable):
+    """One property of polymers from a table with a column of repeat units (PSMILES with two `*`).
+
+    Args:
+        property: Name of the property, the same word as in the source, e.g. density.
+        column: Column with its values.
+        unit: Unit in which the model answers, e.g. g/cm3.
+        file_unit: Unit in the file, where it is another one.
+        path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
+            GNN_SIM2REAL_DATA.
+        name: A table of the registry, in place of `path`; `measured_density`, `measured_tg`, `md_tg`.
+        smiles: Column with the repeat units.
+        lower: Values at or below this are put aside as impossible.
+        upper: Values at or above this are put aside as impossible.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+    """
+
+    sheets = tuple(
+        sheet(
+            name,
+            "repeat_unit",
+            rows,
+            {prop: unit},
+            {"name": name, "property": prop, "column": column, "unit": unit},
+        )
+        for name, rows, prop, column, unit in (
+            ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
+            ("measured_tg", 7170, "tg", "tg_K", "K"),
+            ("md_tg", 661, "tg", "tg_K", "K"),
+        )
+    )
+
+    def __init__(
+        self,
+        property: str,  # noqa: A002 (the word users know)
+        column: str,
+        unit: str,
+        file_unit: str | None = None,
+        path: str | None = None,
+        name: str | None = None,
+        smiles: str = "smiles",
+        lower: float | None = None,
+        upper: float | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            path,
+            property,
+            unit,
+            column,
+            file_unit,
+            material="repeat_unit",
+            material_column=smiles,
+            name=name,
+            lower=lower,
+            upper=upper,
+            **settings,
+        )

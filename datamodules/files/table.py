@@ -1,0 +1,158 @@
+"""A table of your own: polymers, molecules and formulas in columns of text, or crystals in files."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from datamodules.files.crystal_folder import CrystalFolder
+from datamodules.registry import find_file, find_table
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.featurize.crystal_files import is_crystal_path
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, read_heading
+from gnn_sim2real.units import check_property_unit
+
+Material = Literal["repeat_unit", "molecule", "composition"]
+
+
+class MaterialTable(PropertyDataModule):
+    """One property of materials that a column of text spells: repeat units, molecules or formulas.
+
+    Args:
+        path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
+            GNN_SIM2REAL_DATA.
+        property: Name of the property, the same word as in the source, e.g. density.
+        unit: Unit in which the model answers, e.g. g/cm3. A property of a known name must have a unit that fits it.
+        column: Column with its values; the one whose heading is the name of the property unless given. Several rows of
+            one material become their median.
+        file_unit: Unit in the file, where it is another one; a unit in the heading (`density [kg/m3]`) is read.
+        unit_column: Column with the unit of each row, where the rows have several.
+        material: What the spellings are; PSMILES with two `*`, SMILES, or formulas; by the first of them unless given.
+        material_column: Column with them; `smiles`, `psmiles`, `formula` and the like unless given.
+        name: A table of the registry, in place of `path`.
+        lower: Values at or below this are put aside as impossible.
+        upper: Values at or above this are put aside as impossible.
+        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        property: str,  # noqa: A002 (the word users know)
+        unit: str,
+        column: str | None = None,
+        file_unit: str | None = None,
+        unit_column: str | None = None,
+        material: Material | None = None,
+        material_column: str | None = None,
+        name: str | None = None,
+        lower: float | None = None,
+        upper: float | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if path is None and name is None:
+            raise ValueError(
+                f"a {type(self).__name__} needs `path` (a file) or `name` (a table of the registry); got neither"
+            )
+        check_property_unit(property, unit)
+        self.property = Property(
+            property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, unit_column=unit_column
+        )
+        self.path, self.name, self.material_column = path, name, material_column
+        self.material: Material | None = material
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Name of the featurizer of the materials."""
+        if self.material is None:
+            self.material = self._find_material()
+        return self.material
+
+    def _find_material(self) -> Material:
+        """What the first spellings of the table are."""
+        file = self._find_file()
+        frame = read_table(file)
+        if self.material_column is None:
+            names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
+            column = find_column(list(map(str, frame)), names, "the materials", file.name, "material_column").column
+        else:
+            column = self.material_column
+        if column not in frame:
+            raise ValueError(f"{file.name} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
+        texts = [str(text) for text in frame[column].dropna().head(50)]
+        if sum("*" in text for text in texts) > len(texts) / 2:
+            return "repeat_unit"
+        return "composition" if read_heading(column).name in MATERIAL_HEADINGS["composition"] else "molecule"
+
+    def _find_file(self) -> Path:
+        return find_file(self.name, self.path) if self.name else find_table(str(self.path))
+
+    def load_table(self) -> CleanTable:
+        """Read and clean the file."""
+        file = self._find_file()
+        frame = read_table(file)
+        column = self.material_column
+        if column is None:
+            column = find_column(
+                list(map(str, frame)), MATERIAL_HEADINGS[self.kind], "the materials", file.name, "material_column"
+            ).column
+        return clean_table(
+            frame,
+            material_column=column,
+            properties=[in_table(self.property, [str(each) for each in frame], file.name)],
+            identity=self.featurizer.identity,
+            source=file.name,
+            label_columns=self.label_columns,
+        )
+
+
+def Table(  # noqa: N802 (a class path in a YAML)
+    path: str,
+    property: str,  # noqa: A002 (the word users know)
+    unit: str,
+    column: str | None = None,
+    file_unit: str | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+    **settings: Any,
+) -> PropertyDataModule:
+    """One property from a file of your own, whatever it is.
+
+    CSV, TSV, XLSX, JSONL and parquet with a column of PSMILES, SMILES or formulas; extxyz, an ASE database, JSON or a
+    parquet table of cells with the values inside; a folder of CIFs or POSCARs with a table of values beside them.
+
+    ```yaml
+    data:
+      class_path: datamodules.Table
+      init_args: {path: my_polymers.xlsx, property: density, unit: g/cm3}
+    ```
+
+    Args:
+        path: The file or folder; absolute, or relative to the working folder or GNN_SIM2REAL_DATA.
+        property: Name of the property, the same word as in the source, e.g. density.
+        unit: Unit in which the model answers, e.g. g/cm3. A property of a known name must have a unit that fits it.
+        column: Column with its values; the one whose heading is the name of the property unless given.
+        file_unit: Unit in the file, where it is another one; a unit in the heading (`density [kg/m3]`) is read.
+        lower: Values at or below this are put aside as impossible.
+        upper: Values at or above this are put aside as impossible.
+        settings: Of text, see `datamodules.files.table.MaterialTable`; of crystals, see `datamodules.CrystalFolder`.
+    """
+    if holds_crystals(path):
+        return CrystalFolder(path, property, column, unit, file_unit=file_unit, lower=lower, upper=upper, **settings)
+    return MaterialTable(path, property, unit, column, file_unit, lower=lower, upper=upper, **settings)
+
+
+def holds_crystals(path: str) -> bool:
+    """Whether a path is a folder or file of crystals; a parquet file is by its columns.
+
+    Args:
+        path: As the user gives it.
+    """
+    given = Path(path).expanduser()
+    file = given if given.is_dir() else find_table(path)
+    if file.suffix.lower() == ".parquet":
+        import pyarrow.parquet
+
+        return set(CELL_COLUMNS) <= set(pyarrow.parquet.read_schema(file).names)
+    return is_crystal_path(file)

@@ -1,0 +1,265 @@
+"""`gnn-sim2real law fit | plan | compare`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from gnn_sim2real.law.compare import Models, compare_laws
+from gnn_sim2real.law.fit import MIN_DRAWS, MIN_SIZES, fit_scaling_law
+from gnn_sim2real.law.planning import plan
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_scaling_surface
+from gnn_sim2real.law.text import say_comparison, say_law, say_plan, say_surface
+from gnn_sim2real.records.learning_curves import (
+    Grid,
+    LearningCurves,
+    curve_name,
+    model_name,
+    read_learning_curves,
+)
+from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+
+_HELP = """usage: gnn-sim2real law fit CURVES [options]
+       gnn-sim2real law plan CURVES [--at n[,m]] [--target-error E] [--source-cost A --target-cost B --budget X]
+       gnn-sim2real law compare CURVES [CURVES ...] [options]
+
+How the test error falls with the number of simulated materials, what that is worth, and how sure it is.
+
+fit      parameters with intervals, the form and why, goodness of fit, forecasts, and what is not identified
+plan     the source size for an error (or that it is out of reach), the gain from doubling the source, how many
+         calculations one more measurement is worth, the split of a budget, lines of equal error
+compare  several curves side by side: rates, limits, where they cross, and the probability that one is ahead
+
+CURVES is one of
+  FILE.csv     columns source_size and error; perhaps target_size, seed (equal seeds share their subsets or test
+               sets), architecture, weight. Rows with source_size 0 are models from scratch.
+  DIR          the output folder of a study
+  FILE.json    what `gnn-sim2real study report DIR --publish FILE` wrote
+
+options of all
+  --form auto|power|power_limit|saturating|broken   auto takes the form that forecasts the largest sizes best from the
+               smaller ones; for laws in n and m also product, product_limit
+  --interval 0.9        nominal coverage of the intervals
+  --metric mae          error of a study: mae, rmse, mae_nonzero
+  --policy NAMES        policies of a study, separated by commas; all ways of fine-tuning unless given
+  --architecture NAME   the only one to take
+  --target-size M       the only one to take
+  --draws 1000 --seed 0 of the bootstrap
+  --figure PATH         also draw PATH.png and PATH.svg
+  --json                numbers for machines in place of text
+
+`gnn-sim2real law plan --help` lists what a plan takes."""
+
+
+def law_command(words: list[str]) -> int:
+    """Run a law command.
+
+    Args:
+        words: What follows `gnn-sim2real law`.
+
+    Returns:
+        Exit code.
+    """
+    commands = {"fit": _fit, "plan": _plan, "compare": _compare}
+    if words[:1] in ([], ["-h"], ["--help"]):
+        sys.stdout.write(_HELP + "\n")
+        return 0
+    if words[0] not in commands:
+        raise ValueError(f"there is no command `law {words[0]}`; gnn-sim2real law --help lists them")
+    options = _options(words[0], words[1:])
+    content = commands[words[0]](options, Console(quiet=options.json, soft_wrap=True, highlight=False))
+    if options.json:
+        sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    return 0
+
+
+def _options(command: str, words: list[str]) -> Namespace:
+    about = {
+        "fit": "Fit a scaling law to each curve, and one in source and target size where there are several of both.",
+        "plan": "What the law says about the next step.",
+        "compare": "Fit laws to several curves and compare them by paired draws.",
+    }
+    parser = ArgumentParser(prog=f"gnn-sim2real law {command}", description=about[command])
+    several: dict[str, Any] = {"nargs": "+"} if command == "compare" else {}
+    parser.add_argument("curves", type=Path, help="CSV file, folder of a study, or its published JSON", **several)
+    parser.add_argument("--form", type=str, default="auto", help="form of the law; auto chooses by extrapolation")
+    parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
+    parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
+    policies = "policies of a study, separated by commas; all ways of fine-tuning unless given"
+    parser.add_argument("--policy", type=str, default=",".join(FINE_TUNING_POLICIES), help=policies)
+    parser.add_argument("--architecture", type=str | None, default=None, help="the only architecture to take")
+    parser.add_argument("--target-size", type=int | None, default=None, help="the only target size to take")
+    parser.add_argument("--draws", type=int, default=1000, help="number of draws of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
+    parser.add_argument("--figure", type=Path | None, default=None, help="draw this .png and .svg")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of text")
+    if command != "fit":
+        place = "source size n, or n,m" if command == "plan" else "further source sizes, separated by commas"
+        parser.add_argument("--at", type=str | None, default=None, help=place)
+    if command == "plan":
+        parser.add_argument("--target-error", type=float | None, default=None, help="a wanted error")
+        parser.add_argument("--source-cost", type=float | None, default=None, help="cost of one calculation")
+        parser.add_argument("--target-cost", type=float | None, default=None, help="cost of one measurement")
+        parser.add_argument(
+            "--budget", type=float | None, default=None, help="what there is to spend, in the same unit"
+        )
+    options = parser.parse_args(words)
+    if not 0.0 < options.interval < 1.0:
+        raise ValueError(f"--interval takes a share between 0 and 1, such as 0.9, but got {options.interval:g}")
+    if options.draws < MIN_DRAWS:
+        raise ValueError(f"--draws takes {MIN_DRAWS} or more, or percentiles mean nothing, but got {options.draws}")
+    return options
+
+
+def _read(path: Path, options: Namespace) -> LearningCurves:
+    return read_learning_curves(
+        path,
+        metric=options.metric,
+        policies=options.policy.split(","),
+        architecture=options.architecture,
+        target_size=options.target_size,
+    )
+
+
+def _fit_options(options: Namespace) -> dict[str, Any]:
+    return {"confidence": options.interval, "num_resamples": options.draws, "seed": options.seed}
+
+
+def _fit_curve(models: Models, options: Namespace) -> ScalingLaw:
+    return fit_scaling_law(
+        models.source_sizes,
+        models.errors,
+        curves=models.curves,
+        weights=models.weights,
+        material_errors=models.material_errors,
+        form=options.form if not options.form.startswith("product") else "auto",
+        **_fit_options(options),
+    )
+
+
+def _fit_grid(grid: Grid, options: Namespace) -> ScalingSurface:
+    return fit_scaling_surface(
+        grid.source_sizes,
+        grid.target_sizes,
+        grid.models.errors,
+        curves=grid.models.curves,
+        weights=grid.models.weights,
+        material_errors=grid.models.material_errors,
+        form=options.form if options.form.startswith("product") else "auto",
+        **_fit_options(options),
+    )
+
+
+def _has_surface(grid: Grid) -> bool:
+    return len({*grid.source_sizes}) >= MIN_SIZES and len({*grid.target_sizes}) >= MIN_TARGET_SIZES
+
+
+def _fit(options: Namespace, console: Console) -> dict[str, Any]:
+    read = _read(options.curves, options)
+    fitted = {label: models for label, models in read.curves.items() if models.num_sizes() >= MIN_SIZES}
+    if not fitted:
+        most = max((models.num_sizes() for models in read.curves.values()), default=0)
+        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
+    content: dict[str, Any] = {"curves": [], "surfaces": []}
+    drawn = {}
+    for label, models in fitted.items():
+        law, name = _fit_curve(models, options), curve_name(label)
+        say_law(name or read.name, law, read.unit, console)
+        content["curves"].append({"name": name, **law.to_dict()})
+        drawn[name or read.name] = (models, law)
+    for model, grid in read.grids.items():
+        if _has_surface(grid):
+            surface = _fit_grid(grid, options)
+            name = model_name(*model) or read.name
+            say_surface(name, surface, read.unit, console)
+            content["surfaces"].append({"name": name, **surface.to_dict()})
+    _draw(drawn, read, options, console)
+    return content
+
+
+def _plan(options: Namespace, console: Console) -> dict[str, Any]:
+    read = _read(options.curves, options)
+    grids = {model: grid for model, grid in read.grids.items() if grid.models.num_sizes() >= MIN_SIZES}
+    if len(grids) > 1:
+        names = "; ".join(model_name(*model) for model in grids)
+        raise ValueError(f"a plan is of one architecture and policy; choose with --architecture or --policy: {names}")
+    if not grids:
+        most = max((grid.models.num_sizes() for grid in read.grids.values()), default=0)
+        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
+    ((planned, grid),) = grids.items()
+    curves = {
+        label: each
+        for label, each in read.curves.items()
+        if (label.architecture, label.policy, label.growth) == planned
+    }
+    place = _numbers(options.at, "--at") if options.at else None
+    wishes = {name: getattr(options, name) for name in ("target_error", "source_cost", "target_cost", "budget")}
+    law: ScalingLaw | ScalingSurface
+    if _has_surface(grid):
+        law = _fit_grid(grid, options)
+        say_surface(read.name, law, read.unit, console)
+    elif len(curves) == 1:
+        ((label, models),) = curves.items()
+        law = _fit_curve(models, options)
+        say_law(curve_name(label) or read.name, law, read.unit, console)
+        if place and len(place) > 1:
+            raise ValueError(
+                f"--at n,m takes a law in both, from {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes; give n"
+            )
+    else:
+        sizes = ", ".join(str(label.target_size) for label in curves)
+        raise ValueError(f"there are too few sizes for a law in n and m; choose with --target-size: {sizes}")
+    found = plan(law, at=place, scratch=grid.scratch, **wishes)
+    say_plan(found, read.unit, law.confidence, console)
+    if options.figure is not None:
+        from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
+
+        if isinstance(law, ScalingSurface):
+            files = draw_iso_errors(law, found, read.quantity, read.unit, options.figure)
+        else:
+            files = draw_laws({read.name: (models, law)}, read.quantity, read.unit, options.figure)
+        console.print(f"\nfigure: {' and '.join(map(str, files))}")
+    return {"law": law.to_dict(), "plan": found.to_dict()}
+
+
+def _compare(options: Namespace, console: Console) -> dict[str, Any]:
+    inputs = [_read(path, options) for path in options.curves]
+    if len({(read.quantity, read.unit) for read in inputs}) > 1:
+        found_quantities = "; ".join(f"{read.name}: {read.quantity} [{read.unit}]" for read in inputs)
+        raise ValueError(f"only errors of one quantity can be compared, but these are {found_quantities}")
+    models: dict[str, Models] = {}
+    for path, read in zip(options.curves, inputs, strict=True):
+        for label, of_curve in read.curves.items():
+            name = curve_name(label)
+            name = f"{read.name}: {name}" if name and len(inputs) > 1 else name or read.name
+            if name in models:
+                name = f"{path}: {name}"
+            if of_curve.num_sizes() >= MIN_SIZES:
+                models[name] = of_curve
+    at = _numbers(options.at, "--at") if options.at else ()
+    found = compare_laws(models, at=at, form=options.form, **_fit_options(options))
+    say_comparison(found, inputs[0].unit, console)
+    _draw({name: (models[name], law) for name, law in found.laws.items()}, inputs[0], options, console)
+    return found.to_dict()
+
+
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} takes numbers separated by commas, but got {text!r}") from None
+
+
+def _draw(drawn: dict[str, Any], read: LearningCurves, options: Namespace, console: Console) -> None:
+    if options.figure is None:
+        return
+    from gnn_sim2real.records.law_figure import draw_laws
+
+    files = draw_laws(drawn, read.quantity, read.unit, options.figure)
+    console.print(f"\nfigure: {' and '.join(map(str, files))}")

@@ -1,0 +1,133 @@
+"""`gnn-sim2real study run | status | report`."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+from gnn_sim2real.console import open_console
+from gnn_sim2real.study.config import JobsConfig, load_kept_config, read_study
+from gnn_sim2real.study.failures import Failures
+from gnn_sim2real.study.report import say_report
+
+_HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
+       gnn-sim2real study status DIR
+       gnn-sim2real study report DIR [--publish PATH]
+
+run     computes all cells of the study that have no record yet, then reports; the same command goes on after a stop
+          --launcher serial | processes | ray   in this process, in --workers K processes, on a Ray cluster (--address)
+          --shard i/N                           one of N parts, e.g. as one job of a SLURM array
+          --dry-run                             says what would be computed and how long it would take
+          --retry-failed                        tries cells again that failed before
+          --known FILE.json                     takes over the cells of a published result
+status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
+report  table and scaling law in words from the records that are there; in DIR report.html, one page that needs no
+        network (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG
+
+A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
+configs/wandb.yaml, are laid over both stages. `gnn-sim2real study run --help` lists all options."""
+
+
+def study_command(words: list[str]) -> int:
+    """Run a study command.
+
+    Args:
+        words: What follows `gnn-sim2real study`.
+
+    Returns:
+        Exit code: 1 if a cell failed.
+    """
+    console = open_console()
+    match words:
+        case ["run", *rest]:
+            return _run(rest, console)
+        case ["status", *rest]:
+            return _status(rest, console)
+        case ["report", *rest]:
+            return _report_again(rest, console)
+        case [] | ["-h" | "--help"]:
+            console.print(_HELP, markup=False, highlight=False)
+            return 0
+    raise ValueError(f"`gnn-sim2real study` knows run, status and report, got {words[0]!r}")
+
+
+def _run(words: list[str], console: Console) -> int:
+    from gnn_sim2real.study.run import run_study
+
+    files, words = split_config(words)
+    study, options = read_study(files, words)
+    if options.dry_run:
+        from gnn_sim2real.study.dry_run import say_plan
+
+        say_plan(study, options, console)
+        return 0
+    outcomes = run_study(study, options)
+    console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
+    if any(study.records.glob("*.json")):
+        say_report(study, console)
+    if outcomes["failed"]:
+        say_failures(study, outcomes["failed"], console)
+    return int(outcomes["failed"] > 0)
+
+
+def say_failures(study: JobsConfig, count: int, console: Console) -> None:
+    """Print the first few failures in a line each, and what to do.
+
+    Args:
+        study: The study.
+        count: How many cells failed.
+        console: Where to.
+    """
+    failures = Failures(study.failures)
+    keys = sorted(failures.keys())
+    console.print(f"\n[bold red]{count} cells failed[/]; tracebacks and configurations are in {study.failures}")
+    for key in keys[:5]:
+        console.print(f"  {key[:8]} {failures.sentence(key)}", markup=False, highlight=False, soft_wrap=True)
+    if len(keys) > 5:
+        console.print(f"  and {len(keys) - 5} more")
+    console.print("once the cause is gone: the same command with --retry-failed")
+
+
+def split_config(words: list[str]) -> tuple[list[str], list[str]]:
+    """The files after `-c` or `--config`, and the other words.
+
+    Args:
+        words: Of the command line.
+    """
+    files, options, rest = [], [], iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in ("-c", "--config"):
+            file = value if equals else next(rest, None)
+            if file is None:
+                raise ValueError(f"`{name}` needs a file")
+            files.append(file)
+        else:
+            options.append(word)
+    return files, options
+
+
+def _status(words: list[str], console: Console) -> int:
+    from gnn_sim2real.study.pretrainings import load_kept_jobs
+    from gnn_sim2real.study.status import say_status
+
+    parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
+    parser.add_argument("folder", type=Path, help="output folder of the study")
+    say_status(load_kept_jobs(parser.parse_args(words).folder), console)
+    return 0
+
+
+def _report_again(words: list[str], console: Console) -> int:
+    parser = ArgumentParser(
+        prog="gnn-sim2real study report", description="Table, laws, page and figures of the records so far."
+    )
+    parser.add_argument("folder", type=Path, help="output folder of the study")
+    parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
+    arguments = parser.parse_args(words)
+    config = load_kept_config(arguments.folder)
+    say_report(config, console)
+    if arguments.publish:
+        from gnn_sim2real.study.published import publish
+
+        publish(config, arguments.publish)
+    return 0

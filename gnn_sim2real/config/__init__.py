@@ -1,0 +1,1 @@
+"""Configurations: LightningCLI and its options, and its errors in words."""

@@ -1,0 +1,73 @@
+"""What is shown on the terminal: tables, progress bars, one line a message; the chatter of libraries is not."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Item = TypeVar("Item")
+_WIDTH_OF_A_FILE = 120
+_EXPECTED_WARNINGS = (
+    "The number of training batches",  # small data sets
+    "Found .* in eval mode",  # frozen layers
+    "The dirpath has changed",  # a test has a folder of its own
+    "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
+    "Starting from v1.9.0, `tensorboardX` has been removed",
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
+    "Precision .* is not supported by the model summary",
+    "Couldn't infer the batch indices",  # PredictionWriter keeps the order itself
+)
+
+
+def open_console() -> "Console":
+    """The console on stdout: as wide as the terminal, and wide enough for tables where the output goes to a file."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDTH_OF_A_FILE)
+
+
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Iterate with a progress bar that appears where a person watches and vanishes when done.
+
+    Args:
+        items: What to iterate over.
+        description: Said beside the bar.
+        total: How many there are, where `items` does not know.
+    """
+    from rich.console import Console
+    from rich.progress import track as rich_track
+
+    console = Console(stderr=True)
+    if not console.is_terminal:  # rich would count each item all the same, and there may be millions
+        return iter(items)
+    count = len(items) if total is None and isinstance(items, Sized) else total
+    return iter(rich_track(items, description, count, console=console, transient=True))
+
+
+def set_up_logging() -> None:
+    """One line a message on stderr; warnings of libraries are kept, their chatter is not."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for name in ("gnn_sim2real", "datamodules"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.handlers = [handler]
+
+
+def quiet_lightning() -> None:
+    """Silence chatter of Lightning and warnings of what is meant to be; to be called once it is imported."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+
+
+def quiet_tasks() -> None:
+    """Silence the line that each training says of itself: of hundreds of trainings nobody reads it."""
+    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
+        logging.getLogger(name).setLevel(logging.WARNING)

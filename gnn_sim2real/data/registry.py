@@ -1,0 +1,86 @@
+"""Finding data sets: the library imports no data module, it asks which ones are installed."""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnn_sim2real.data.module import PropertyDataModule
+
+logger = logging.getLogger(__name__)
+
+GROUP = "gnn_sim2real.data.registry"
+"""Entry-point group: a distribution that brings data sets names its module here."""
+
+
+@dataclass(frozen=True)
+class DataSheet:
+    """What `gnn-sim2real data list` says of a data set; a data module has some as its attribute `sheets`.
+
+    Attributes:
+        name: What `data get` and `data check` take.
+        kind: Kind of the materials.
+        num_rows: Number of rows, or of what is known of it; 0 where it is not known.
+        units: Unit of each property.
+        license: License of the data.
+        citation: What to cite.
+        origin: Where it comes from.
+        settings: Settings of the data module that make it.
+    """
+
+    name: str
+    kind: str
+    num_rows: int
+    units: Mapping[str, str]
+    license: str
+    citation: str
+    origin: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_datasets() -> "dict[str, type[PropertyDataModule]]":
+    """Import all installed modules of data sets.
+
+    Afterwards a YAML may say `class_path: RadonPy` in place of the dotted path.
+
+    Returns:
+        The data modules by class name, sorted. A module that cannot be imported is left out with a warning.
+    """
+    from gnn_sim2real.data.module import PropertyDataModule
+
+    found: dict[str, type[PropertyDataModule]] = {}
+    for module in _modules():
+        for name, each in inspect.getmembers(module, inspect.isclass):
+            if issubclass(each, PropertyDataModule) and not inspect.isabstract(each):
+                found[name] = each
+    return dict(sorted(found.items()))
+
+
+def find_sheets() -> "dict[str, tuple[DataSheet, type[PropertyDataModule]]]":
+    """Data sheets of all installed data modules, by name, with the data module that each belongs to."""
+    sheets = [(sheet, each) for each in find_datasets().values() for sheet in vars(each).get("sheets", ())]
+    return {sheet.name: (sheet, each) for sheet, each in sorted(sheets, key=lambda pair: pair[0].name)}
+
+
+def find_table_reader() -> "Callable[..., PropertyDataModule]":
+    """What makes a data module of a user's own file: the `Table` of an installed module.
+
+    Raises:
+        ValueError: If no installed module has one.
+    """
+    for module in _modules():
+        if reader := getattr(module, "Table", None):
+            return reader  # type: ignore[no-any-return]
+    raise ValueError("no installed module reads tables; install gnn-sim2real again")
+
+
+def _modules() -> Iterator[ModuleType]:
+    for entry_point in entry_points(group=GROUP):
+        try:
+            yield entry_point.load()
+        except ImportError as error:
+            logger.warning("the data sets of %s cannot be imported: %s", entry_point.value, error)

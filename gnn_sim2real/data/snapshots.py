@@ -1,0 +1,171 @@
+"""The base of data modules of crystals that are downloaded from a database."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.databases.snapshot import Snapshot, Source, get_snapshot, snapshot_folder
+from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.units import check_unit, is_unit, same_quantity
+
+logger = logging.getLogger(__name__)
+
+
+class SnapshotDataModule(CrystalDataModule):
+    """Crystals of a database, as they were on the day of a snapshot.
+
+    What was downloaded once is used ever after, whatever the database says meanwhile; the card names the snapshot.
+
+    Args:
+        properties: Unit in which the model answers, by name of the property, e.g. `{band_gap: eV}`.
+        fields: Field of the database for each property that it is not known of.
+        field_units: Unit of a field, by name of the property, where the database does not declare it.
+        max_entries: Number of entries after which the download stops, for a first look; null for all.
+        snapshot: Day of the snapshot to use, e.g. 2026-11-21, which is then never downloaded; null for the newest one,
+            or a download where there is none.
+        accept_incomplete: Whether to use what the database gave although it counts more entries.
+        lower: Values of a property at or below this are put aside as impossible, by its name.
+        upper: Values of a property at or above this are put aside as impossible, by its name.
+        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+    """
+
+    known_fields: Mapping[str, tuple[str, str]]
+    """Field and its unit of the properties that are known of the database."""
+
+    def __init__(
+        self,
+        properties: dict[str, str],
+        fields: dict[str, str] | None = None,
+        field_units: dict[str, str] | None = None,
+        max_entries: int | None = None,
+        snapshot: str | None = None,
+        accept_incomplete: bool = False,
+        lower: dict[str, float] | None = None,
+        upper: dict[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.asked, self.given_fields, self.field_units = properties, fields or {}, field_units or {}
+        self.max_entries, self.snapshot_date, self.accept_incomplete = max_entries, snapshot, accept_incomplete
+        self.lower, self.upper = lower or {}, upper or {}
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        """Refuse what could not work before anything is downloaded."""
+        if not self.asked:
+            raise ValueError("`properties` names what is wanted and its unit, e.g. {band_gap: eV}; it is empty")
+        for name, unit in self.asked.items():
+            check_unit(unit)
+            if name not in self.given_fields and name not in self.known_fields:
+                known = ", ".join(self.known_fields) or "none"
+                raise ValueError(
+                    f"the field of the property {name!r} is not known (known are: {known}); name it in `fields`, e.g. "
+                    f"{{{name}: _provider_field}}"
+                )
+        for setting in ("given_fields", "field_units", "lower", "upper"):
+            if unknown := sorted(getattr(self, setting).keys() - self.asked.keys()):
+                raise ValueError(
+                    f"`{setting.removeprefix('given_')}` names {', '.join(unknown)}, which `properties` lacks"
+                )
+        if self.max_entries is not None and self.max_entries < 1:
+            raise ValueError(f"`max_entries` must be at least 1, or null for all, got {self.max_entries}")
+
+    @property
+    @abstractmethod
+    def database(self) -> str:
+        """Name of the database, for people."""
+
+    @abstractmethod
+    def make_source(self) -> Source:
+        """The query."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Field of each property."""
+        return {name: self.given_fields.get(name) or self.known_fields[name][0] for name in self.asked}
+
+    def download(self, new: bool = False) -> Snapshot:
+        """Find the snapshot, or take it.
+
+        Args:
+            new: Whether to take a new one although there is one.
+        """
+        source = self.make_source()
+        return get_snapshot(
+            snapshot_folder(self.database, source),
+            source,
+            tuple(self.asked),
+            date=self.snapshot_date,
+            new=new,
+            accept_incomplete=self.accept_incomplete,
+        )
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The download behind this data set."""
+        snapshot = self.download()
+        logger.info("%s, %s", self.database, snapshot.describe())
+        return snapshot
+
+    def load_structures(self) -> Structures:
+        """Find the structures; only names, formulas and sizes are read."""
+        frame = read_table(self.snapshot.path, ["material_id", "reduced_formula", "nsites", "volume"])
+        num_sites = frame["nsites"].to_numpy(np.int64)
+        return Structures(
+            crystals=CrystalFile(self.snapshot.path),
+            names=frame["material_id"].tolist(),
+            formulas=frame["reduced_formula"].tolist(),
+            num_sites=num_sites,
+            volumes=frame["volume"].to_numpy(np.float64) / np.maximum(num_sites, 1),
+        )
+
+    def load_table(self) -> CleanTable:
+        """Read the values; entries without a usable crystal are put aside with their reason."""
+        frame = read_table(self.snapshot.path, ["material_id", "problem", *self.asked])
+        problems = frame["problem"]
+        rows = np.flatnonzero(problems.notna().to_numpy()).tolist()
+        reasons = {row: f"unusable entry: {problems.iloc[row]}" for row in rows}
+        table = clean_table(
+            frame,
+            material_column="material_id",
+            properties=[self._property(name, unit) for name, unit in self.asked.items()],
+            identity=str,
+            source=self.snapshot.path.name,
+            refused_before=self.refuse(frame["material_id"].tolist()) | reasons,
+        )
+        return self.with_structures(table)
+
+    def _property(self, name: str, unit: str) -> Property:
+        return Property(
+            name, unit, file_unit=self._unit_of(name), lower=self.lower.get(name), upper=self.upper.get(name)
+        )
+
+    def _unit_of(self, name: str) -> str:
+        """Unit of a field: as given, else as the database declares it, else as known of the database."""
+        field = self.fields[name]
+        declared = (self.snapshot.info["facts"].get("field_units") or {}).get(field)
+        known = self.known_fields[name][1] if name in self.known_fields and name not in self.given_fields else None
+        given = self.field_units.get(name) or known
+        if declared is None or not is_unit(declared):
+            if given is None:
+                said = "does not declare the unit" if declared is None else f"declares {declared!r} as the unit"
+                raise ValueError(f"{self.database} {said} of {field!r}: set `field_units`, e.g. {{{name}: eV}}")
+            return given
+        if given is None or same_quantity(declared, given):
+            return self.field_units.get(name) or declared
+        said = f"{self.database} declares {declared!r} for {field!r}, and {given!r} is another quantity"
+        if not same_quantity(declared, given, but_for_atoms=True):
+            raise ValueError(f"{said}; correct `field_units`")
+        logger.warning("%s; taken is %s", said, given)
+        return given
+
+    def card(self) -> dict[str, Any]:
+        """What a record or a model says about its data."""
+        kept = ("query", "date", "num_entries", "sha256")
+        return super().card() | {"snapshot": {name: self.snapshot.info[name] for name in kept}}

@@ -1,0 +1,188 @@
+"""Robust means over repeats, and draws of how far they could be off that move whole repeats.
+
+Everything works on one table, ``log_errors`` of shape ``(num_curves, num_points)``, with NaN where a curve has no
+model at a point: a source size, or a pair of source and target size.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.law.forms import Floats, Form
+from gnn_sim2real.law.least_squares import Fits, fit_rows
+
+_PRIOR_FREEDOM = 10.0  # the pooled spread counts as much as eleven repeats of a size
+_HUBER = 2.5  # in standard deviations; closer to the law, a model keeps its full weight
+_NUM_REWEIGHTINGS = 10
+_LARGEST_MOVE = 20.0  # of a log error in a draw; keeps the far tail of Student's t with 1 degree of freedom finite
+
+
+class Means(NamedTuple):
+    """What a table of log errors says at each point.
+
+    Attributes:
+        values: Robust mean log error, shape ``(num_points,)``.
+        weights: Weight of each mean in the fit, shape ``(num_points,)``.
+        moves: By how much each curve pulls each mean, scaled so that a sum with standard normal factors has the
+            covariance of the means, shape ``(num_curves, num_points)``; zero where a point has a single model.
+        lone_spread: Standard deviation of a mean that rests on a single model, else zero, shape ``(num_points,)``.
+        material_moves: The same as `moves` for the choice of test materials, shape ``(num_factors, num_points)``.
+        freedom: Degrees of freedom of `moves` and `lone_spread`.
+        repeated: Whether any point has more than one model, so that the spread is that of repeats.
+    """
+
+    values: Floats
+    weights: Floats
+    moves: Floats
+    lone_spread: Floats
+    material_moves: Floats
+    freedom: float
+    repeated: bool
+
+    def covariance(self) -> Floats:
+        """Return the covariance of the means, shape ``(num_points, num_points)``."""
+        shared = self.moves.T @ self.moves + self.material_moves.T @ self.material_moves
+        return np.asarray(shared + np.diag(self.lone_spread**2))
+
+    def first(self, num_points: int) -> Means:
+        """Return the same of the first points alone."""
+        points = slice(num_points)
+        return self._replace(
+            values=self.values[points],
+            weights=self.weights[points],
+            moves=self.moves[:, points],
+            lone_spread=self.lone_spread[points],
+            material_moves=self.material_moves[:, points],
+        )
+
+
+def _spread_of_repeats(table: Floats, counts: NDArray[np.int64]) -> Floats:
+    """Return the standard deviation of the models at each point, drawn toward the pooled one, shape ``(num_points,)``.
+
+    A few repeats say little about the spread of one size, and weights that follow every chance agreement make the
+    intervals too narrow. Far-out models are pulled in first, so that one failed run does not silence its size.
+    """
+    middle = np.nanmedian(table, axis=0)
+    distance = np.abs(table - middle)[:, counts > 1]
+    distance = distance[distance > 0]  # the median itself and missing entries
+    if distance.size == 0:
+        return np.zeros(len(counts))
+    reach = 3.0 * 1.4826 * np.median(distance)
+    pulled = np.clip(table, middle - reach, middle + reach)
+    squares = np.nansum((pulled - np.nanmean(pulled, axis=0)) ** 2, axis=0)
+    pooled = squares.sum() / (counts - 1).sum()
+    return np.asarray(np.sqrt((squares + _PRIOR_FREEDOM * pooled) / (counts - 1 + _PRIOR_FREEDOM)))
+
+
+def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None = None) -> tuple[Means, Fits]:
+    """Average the curves at each point; models far from the law count less (Huber).
+
+    Args:
+        form: The form of the law from which a model may be far.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        table: Log errors, NaN where a curve has no model at a point, shape ``(num_curves, num_points)``.
+        given: Weight of each model, of the same shape; equal ones if None.
+
+    Returns:
+        The means with their weights in the fit, and how the curves move them; and the law of these means.
+    """
+    present = np.isfinite(table)
+    counts = present.sum(axis=0)
+    repeated = bool((counts > 1).any())
+    trust = present.astype(float) if given is None else np.where(present, given / given[present].mean(), 0.0)
+    spread = _spread_of_repeats(table, counts)
+    if spread.max() < 1e-12:  # no repeats, or exact ones
+        spread = np.ones(table.shape[1])
+
+    keep, freedom = trust, present.sum() - form.num_parameters
+    fits = fit_rows(form, sizes, np.nanmedian(table, axis=0)[None], trust.sum(axis=0) / spread**2, num_starts=8)
+    residual = table - fits.predict_log(sizes)
+    scale = 1.4826 * np.nanmedian(np.abs(residual)) * np.sqrt(present.sum() / max(freedom, 1))
+    scale = np.maximum(scale, spread if repeated else 0.0)
+    for _ in range(_NUM_REWEIGHTINGS):
+        share = keep / keep.sum(axis=0)
+        values = np.nansum(share * table, axis=0)
+        weights = keep.sum(axis=0) / spread**2
+        fits = fit_rows(form, sizes, values[None], weights, start=fits.parameters[0])
+        residual = table - fits.predict_log(sizes)
+        excess = np.abs(residual) / np.maximum(_HUBER * scale, 1e-12)
+        previous, keep = keep, trust / np.maximum(np.nan_to_num(excess), 1.0)
+        if np.abs(keep - previous).max() < 1e-6:
+            break
+
+    correction = np.sqrt(counts / np.maximum(counts - 1, 1))
+    moves = np.where(present & (counts > 1), share * (table - values) * correction, 0.0)
+    if repeated:
+        lone_spread, freedom = np.where(counts == 1, spread, 0.0), float(np.median(counts[counts > 1]) - 1)
+    else:
+        freedom = float(max(table.shape[1] - form.num_parameters, 1))
+        lone_spread = np.full(table.shape[1], np.sqrt(np.nansum(share * residual**2) / freedom))
+    none = np.zeros((0, table.shape[1]))
+    return Means(values, weights, moves, lone_spread, none, freedom, repeated), fits
+
+
+class SharedDraws(NamedTuple):
+    """The part of the draws that a law shares with those it is compared with.
+
+    Attributes:
+        factors: Normal factors of the curves, shape ``(num_draws, num_curves)``.
+        quantiles: Quantiles of the chi-square in each draw, shape ``(num_draws, 1)``.
+        material_moves: Moves of the points by the choice of test materials, shape ``(num_draws, num_points)``.
+    """
+
+    factors: Floats
+    quantiles: Floats
+    material_moves: Floats
+
+
+def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | None = None) -> Floats:
+    """Draw by how much the mean log errors could be off.
+
+    Each draw gives every curve a normal factor (a wild bootstrap over whole curves), so that errors along a curve
+    stay correlated in whatever way they are, and divides by the root of a chi-square over its degrees of freedom.
+    For any linear function of the log errors, the percentiles are then Student's interval over the curves, which
+    holds for three curves as well as for a hundred. Resampling the curves themselves is too narrow for few: of k
+    curves it shows the fraction (k - 1) / k of the variance, and takes that for known. Test materials, of which there
+    are many, get a normal factor each.
+
+    Args:
+        means: The means and how the curves move them.
+        num_draws: Number of draws.
+        seed: Seed of the draws.
+        shared: What is drawn already; all of it is drawn unless given.
+
+    Returns:
+        The moves, shape ``(num_draws, num_points)``.
+
+    References:
+        C. F. J. Wu, Ann. Stat. 14, 1261 (1986), https://doi.org/10.1214/aos/1176350142;
+        A. C. Cameron, J. B. Gelbach, D. L. Miller, Rev. Econ. Stat. 90, 414 (2008),
+        https://doi.org/10.1162/rest.90.3.414.
+    """
+    random = np.random.default_rng(seed)
+    if shared is None:
+        # a thousand curves take no more factors than points: the covariance is all that counts
+        root = means.moves
+        if len(root) > root.shape[1]:
+            root = np.asarray(np.linalg.qr(root, "r"))
+            root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
+        moves = random.standard_normal((num_draws, len(root))) @ root
+    else:
+        moves = shared.factors @ means.moves
+    moves += random.standard_normal((num_draws, len(means.values))) * means.lone_spread
+    if shared is None:
+        squares = random.chisquare(means.freedom, (num_draws, 1))
+        of_materials = random.standard_normal((num_draws, len(means.material_moves))) @ means.material_moves
+    else:
+        squares, of_materials = _chi_square(shared.quantiles, means.freedom), shared.material_moves
+    moves = moves * np.sqrt(means.freedom / squares) + of_materials
+    return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
+
+
+def _chi_square(quantiles: Floats, freedom: float) -> Floats:
+    from scipy.special import chdtri  # here, so that the law can be imported in a moment
+
+    return np.asarray(chdtri(freedom, quantiles))

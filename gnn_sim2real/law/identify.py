@@ -1,0 +1,134 @@
+"""What the data determine, and what they do not: the verdicts on a fitted law, in plain sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnn_sim2real.law.bootstrap import Means
+from gnn_sim2real.law.forms import RATE_BOUNDS, Floats
+from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.scaling_law import Interval
+
+_SMALLEST_DRIFT = 0.5  # worth a sentence [%]
+_WIDEST_RATE = 5.0  # a rate known to less than this factor is not known
+
+
+def doubts_of_rate(intervals: tuple[Interval, ...], flat: bool, repeated: bool) -> list[str]:
+    """Why alpha is not identified; empty if it is.
+
+    Args:
+        intervals: Of alpha, from draws and from the profile.
+        flat: Whether the errors may as well not fall at all.
+        repeated: Whether sizes were repeated.
+    """
+    doubts = []
+    low, high = min(each.low for each in intervals), max(each.high for each in intervals)
+    if not repeated:
+        doubts.append(
+            "No source size was repeated: the intervals come from the scatter of single models about the law and do "
+            "not contain the spread between runs, so neither alpha nor C is identified; add curves of other seeds."
+        )
+    if flat and high < 0:
+        doubts.append("The error rises with n: more of this source makes it worse, and there is no limit to speak of.")
+    elif flat:
+        doubts.append(
+            "The error does not fall with n beyond its scatter, a constant describes it as well: neither alpha nor C "
+            "is identified."
+        )
+    elif high > 0.99 * RATE_BOUNDS[1]:
+        doubts.append(
+            f"alpha is not identified: its interval reaches the largest rate that was tried ({RATE_BOUNDS[1]:g}), as "
+            "when the error drops once and then stays level."
+        )
+    elif low < 1.01 * RATE_BOUNDS[0] or high > _WIDEST_RATE * low:
+        doubts.append(f"alpha is not identified: its interval spans more than a factor of {_WIDEST_RATE:g}.")
+    return doubts
+
+
+def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[Interval, ...]) -> list[str]:
+    """Why C is not identified; empty if it is.
+
+    Args:
+        sizes: Source sizes n, ascending, shape ``(1, num_sizes)``.
+        fit: The law.
+        pure_rate: alpha of the pure power law that fits best.
+        intervals: Of C, from draws and from the profile.
+    """
+    if not fit.form.has_limit:
+        return ["C is not identified: this form has none, and says nothing of a limit."]
+    first, last = fit.predict(sizes[:, [0, -1]])[0]
+    low, high = min(each.low for each in intervals), max(each.high for each in intervals)
+    if low <= 1e-6 * last:
+        which = _say_which(intervals[0].low <= 1e-6 * last)
+        return [
+            f"C is not identified: its interval {which}reaches 0, and a pure power law (C = 0, "
+            f"alpha = {pure_rate:.3g}) describes the errors as well."
+        ]
+    if high - low > first - last:
+        which = _say_which(intervals[0].high - intervals[0].low > first - last)
+        return [f"C is not identified: its interval {which}is wider than the whole fall of the error over these sizes."]
+    return []
+
+
+def _say_which(is_quoted: bool) -> str:
+    """Which interval a doubt is about, where it is not the quoted one, that of the draws."""
+    return "" if is_quoted else "by profile likelihood "
+
+
+def chance_of_misfit(means: Means, rows: Floats, fit: Fits, drawn: Fits, sizes: Floats) -> float:
+    """Share of draws that depart from their own law by at least as much as the means do; small for a wrong form.
+
+    Args:
+        means: The means.
+        rows: The drawn means, shape ``(num_draws, num_points)``.
+        fit: The law of the means.
+        drawn: The laws of the draws.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+    """
+    missed = means.values - fit.predict_log(sizes)[0]
+    by_chance = rows - drawn.predict_log(sizes) - missed  # the residual that a draw adds
+    return float((by_chance**2 @ means.weights >= missed**2 @ means.weights).mean())
+
+
+def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> list[str]:
+    """Say so when the law misses the means by more than the scatter of the repeats explains.
+
+    Args:
+        means: The means.
+        fit: The law.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        chance: From `chance_of_misfit`.
+    """
+    if not means.repeated or chance >= 0.01:
+        return []
+    missed = means.values - fit.predict_log(sizes)[0]
+    worst = np.abs(missed).argmax()
+    names = ("n", "m")
+    where = ", ".join(f"{name} = {size:,.0f}" for name, size in zip(names, sizes[:, worst], strict=False))
+    return [
+        "The mean errors depart from this form by more than the scatter of the repeats explains, most at "
+        f"{where} ({100 * np.expm1(missed[worst]):+.1f} %), and the intervals do not contain that."
+    ]
+
+
+def doubts_of_forecast(drift: Floats) -> list[str]:
+    """Say so when forecasts of the sizes measured missed by more than chance explains, or could not be made.
+
+    Args:
+        drift: From `gnn_sim2real.law.drift.forecast_drift`.
+    """
+    doubts = []
+    for which, of_variable in zip(("source", "target"), drift, strict=False):
+        if np.isnan(of_variable):
+            doubts.append(
+                f"There are too few {which} sizes to forecast one from the smaller ones: the intervals of all that "
+                f"lies beyond the largest {which} size hold only if the law goes on as it is."
+            )
+            continue
+        a_doubling = 100 * np.expm1(of_variable * np.log(2))
+        if a_doubling >= _SMALLEST_DRIFT:
+            doubts.append(
+                f"Forecasts of a {which} size from the smaller ones missed by {a_doubling:.2g} % a doubling more than "
+                f"chance explains; the intervals of all that lies beyond the largest {which} size contain that."
+            )
+    return doubts

@@ -1,0 +1,224 @@
+"""From a list of trained models to a table of log errors: one row a curve, one column a point."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gnn_sim2real.law.forms import Floats
+
+_MOST_POINTS = 1000
+_ROUNDING = 1e-6  # relative; a mean over materials that agrees so well with an error is that error
+
+
+class Table(NamedTuple):
+    """Errors of models by curve and point.
+
+    Attributes:
+        sizes: Sizes of the points, ascending, shape ``(num_variables, num_points)``.
+        log_errors: Natural logarithms, NaN where a curve has no model, shape ``(num_curves, num_points)``.
+        weights: Weight of each model, of the same shape; None if all are equal.
+        labels: Label of each curve.
+        points: Point of each model, shape ``(num_models,)``.
+    """
+
+    sizes: Floats
+    log_errors: Floats
+    weights: Floats | None
+    labels: tuple[Hashable, ...]
+    points: NDArray[np.intp]
+
+
+def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
+    """Return sizes as floats.
+
+    Args:
+        sizes: Numbers of materials, of any shape.
+        which: Whose they are: "source" or "target".
+
+    Returns:
+        The same, of the same shape.
+
+    Raises:
+        ValueError: If a size is below 1 or not finite.
+    """
+    checked = np.asarray(sizes, dtype=float)
+    if which == "source" and (checked == 0).any():
+        raise ValueError(
+            "source size 0 (from scratch) is a reference line, not a point of the scaling law: leave it out"
+        )
+    wrong = checked[~(np.isfinite(checked) & (checked >= 1))]
+    if wrong.size:
+        raise ValueError(f"{which} sizes must be finite and at least 1, but one of them is {wrong[0]:g}")
+    return checked
+
+
+def tabulate(
+    sizes: Floats, errors: ArrayLike, curves: Iterable[Hashable] | None, weights: ArrayLike | None = None
+) -> Table:
+    """Sort the errors of models into a table of curves and points.
+
+    Args:
+        sizes: Source size of each model, and below it the target size if it is a variable, shape
+            ``(num_variables, num_models)``.
+        errors: Its test error, shape ``(num_models,)``.
+        curves: Label of its curve, shape ``(num_models,)``; without labels, the k-th model of a point is on curve k.
+        weights: How much each model counts, shape ``(num_models,)``; equally unless given.
+
+    Returns:
+        The table. Neither labels nor the order of the input change its numbers.
+
+    Raises:
+        ValueError: If lengths differ, a size is below 1, an error or a weight is not positive and finite, a label
+            cannot be hashed, there is no model, or there are too many different points.
+    """
+    values = np.asarray(errors, dtype=float)
+    if values.ndim != 1 or any(of_variable.shape != values.shape for of_variable in sizes):
+        raise ValueError(
+            f"sizes and errors must be 1-d and of one length, but have shapes {sizes[0].shape} and {values.shape}"
+        )
+    if not values.size:
+        raise ValueError("there are no trained models: source_sizes and errors are empty")
+    for which, of_variable in zip(("source", "target"), sizes, strict=False):
+        check_sizes(of_variable, which)
+    _check_positive("errors", values, sizes[0], "leave failed runs out, and take an error measure that cannot vanish")
+    points, column = np.unique(sizes, axis=1, return_inverse=True)
+    column = column.ravel()
+    if points.shape[1] > _MOST_POINTS:
+        raise ValueError(
+            f"there are {points.shape[1]:,} different sizes, and at most {_MOST_POINTS:,} are fitted: round them, or "
+            "average over neighboring sizes"
+        )
+    row, labels = _rows_of_curves(column, curves)
+    shares = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
+    if shares.shape != values.shape:
+        raise ValueError(f"weights must have one entry a model, but have the shape {shares.shape}")
+    _check_positive("weights", shares, sizes[0], "leave out what is not to count")
+    total, weight, count = np.zeros((3, len(labels), points.shape[1]))
+    np.add.at(total, (row, column), shares * np.log(values))
+    np.add.at(weight, (row, column), shares)
+    np.add.at(count, (row, column), 1.0)
+    table = np.where(count > 0, total / np.where(count > 0, weight, 1.0), np.nan)
+    weight /= np.maximum(count, 1.0)
+    # sorted by content, so that the draws do not depend on labels or order
+    order = np.lexsort(np.concatenate([table, weight], axis=1).T[::-1])
+    return Table(
+        points,
+        table[order],
+        None if weights is None else weight[order],
+        tuple(labels[index] for index in order),
+        column,
+    )
+
+
+def _check_positive(name: str, values: Floats, sizes: Floats, advice: str) -> None:
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if wrong.size:
+        raise ValueError(
+            f"{name} must be positive and finite, but entry {wrong[0]} (source size {sizes[wrong[0]]:g}) is "
+            f"{values[wrong[0]]:g}: {advice}"
+        )
+
+
+def _rows_of_curves(
+    column: NDArray[np.intp], curves: Iterable[Hashable] | None
+) -> tuple[NDArray[np.intp], list[Hashable]]:
+    """Row of each model, and the label of each row."""
+    if curves is None:
+        order = np.argsort(column, kind="stable")
+        first = np.searchsorted(column[order], column[order])
+        row = np.empty_like(column)
+        row[order] = np.arange(len(column)) - first
+        return row, list(range(row.max() + 1))
+    labels = list(curves)
+    if len(labels) != len(column):
+        raise ValueError(f"curves must have one label a model, but there are {len(labels)} labels for {len(column)}")
+    number: dict[Hashable, int] = {}
+    wrong = next((label for label in labels if not isinstance(label, Hashable)), None)
+    if wrong is not None:
+        raise ValueError(f"curves must hold labels such as numbers, strings or tuples, but one of them is {wrong!r}")
+    return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp), list(number)
+
+
+def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+    """By how much the choice of test materials could move the mean log error of each point, in few factors.
+
+    Args:
+        table: From `tabulate`.
+        errors: Test error of each model, shape ``(num_models,)``.
+        material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
+
+    Returns:
+        Moves that are to be multiplied by standard normal factors, shape ``(num_factors, num_points)``, with the
+        covariance of `material_pulls`.
+
+    Raises:
+        ValueError: As `material_pulls`.
+    """
+    return in_few_factors(material_pulls(table, errors, material_errors))
+
+
+def in_few_factors(moves: Floats) -> Floats:
+    """Return moves of the same covariance in no more factors than points: it is all that counts.
+
+    Args:
+        moves: Shape ``(num_factors, num_points)``.
+    """
+    return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
+
+
+def material_pulls(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+    """By how much each test material pulls the mean log error of each point.
+
+    All models must have been tested on the same materials: what one hard material adds to the error of one size, it
+    adds to all. Each material's pull is its part in the mean (MAE) or in the root mean square (RMSE), whichever of
+    the two the errors are; a normal factor on each is a wild bootstrap over materials.
+
+    Args:
+        table: From `tabulate`.
+        errors: Test error of each model, shape ``(num_models,)``.
+        material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
+
+    Returns:
+        Moves that are to be multiplied by standard normal factors, shape ``(num_materials, num_points)``.
+
+    Raises:
+        ValueError: If the shape is another, or the errors are neither mean nor root mean square of them.
+    """
+    values, each = np.asarray(errors, dtype=float), np.asarray(material_errors, dtype=float)
+    if each.ndim != 2 or len(each) != len(values) or each.shape[1] < 2 or not np.isfinite(each).all():
+        raise ValueError(
+            "material_errors must be finite, with one row a model and one column a test material, at least two, but "
+            f"have the shape {each.shape} for {len(values)} models"
+        )
+    squares = each**2
+    if np.allclose(each.mean(axis=1), values, rtol=_ROUNDING):
+        pulls = each / values[:, None] - 1.0
+    elif np.allclose(squares.mean(axis=1), values**2, rtol=_ROUNDING):
+        pulls = (squares / values[:, None] ** 2 - 1.0) / 2.0
+    else:
+        raise ValueError("errors must be the mean (MAE) or the root mean square (RMSE) of each row of material_errors")
+    num_materials = each.shape[1]
+    mean = np.zeros((table.sizes.shape[1], num_materials))
+    np.add.at(mean, table.points, pulls)
+    mean /= np.bincount(table.points)[:, None]
+    return np.asarray(mean.T / np.sqrt(num_materials * (num_materials - 1.0)))
+
+
+def mean_and_half_width(table: Table, confidence: float) -> tuple[Floats, Floats]:
+    """Return mean log error of each point, and half of Student's interval; zero where there is a single repeat.
+
+    Args:
+        table: From `tabulate`.
+        confidence: Nominal coverage.
+    """
+    from scipy.special import stdtrit  # here, so that the law can be imported in a moment
+
+    counts = np.isfinite(table.log_errors).sum(axis=0)
+    mean = np.nanmean(table.log_errors, axis=0)
+    freedom = np.maximum(counts - 1, 1)
+    deviation = np.sqrt(np.nansum((table.log_errors - mean) ** 2, axis=0) / freedom)
+    return mean, np.asarray(stdtrit(freedom, 0.5 + confidence / 2) * deviation / np.sqrt(counts))

@@ -1,0 +1,290 @@
+"""What a fitted law says about the next step: sizes for a wanted error, what data are worth, how to spend a budget.
+
+References:
+    iso-error lines and equivalent sizes: S. Minami et al. (2025), https://doi.org/10.1038/s41524-025-01606-5;
+    effective data transferred: D. Hernandez et al. (2021), https://arxiv.org/abs/2102.01293.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gnn_sim2real.law.effective_data import FromScratch, effective_data
+from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
+from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.log_errors import check_sizes
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.surface import ScalingSurface
+
+FAR = 4.0
+"""A forecast beyond so many times the largest size measured is called far: so far is it tested that intervals hold
+(`benchmarks/results/law_intervals.json`), and at ten times they do not where a law bends in between."""
+
+_FAR_FORECAST = (
+    f"is more than {FAR:g} times the largest source size measured: a far forecast, whose interval holds only if the "
+    "law does not bend on the way."
+)
+
+FARTHEST = 1000.0
+"""An error that takes more than so many times the largest size measured is called out of reach in a draw."""
+
+_NUM_SPLITS = 401
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The source size for a wanted error.
+
+    Attributes:
+        error: The wanted error.
+        source_size: The size; None if it is out of reach or the smallest size is enough.
+        chance: Share of draws in which a thousand times the largest size measured reaches the error.
+        limit: The error of an endless source, by the form of the law: its interval has no drift in it.
+    """
+
+    error: float
+    source_size: Quantity
+    chance: float
+    limit: Quantity
+
+
+@dataclass(frozen=True)
+class Split:
+    """How to spend a budget.
+
+    Attributes:
+        source_share: Share of the budget for calculations; its interval is that of the best share.
+        num_source: Calculations to add.
+        num_target: Measurements to add.
+        error: The error then.
+        error_all_source: The error if all went into calculations.
+        error_all_target: The error if all went into measurements.
+    """
+
+    source_share: Quantity
+    num_source: int
+    num_target: int
+    error: Quantity
+    error_all_source: Quantity
+    error_all_target: Quantity
+
+
+@dataclass(frozen=True)
+class IsoError:
+    """The pairs of sizes that give one error.
+
+    Attributes:
+        error: The error.
+        target_sizes: Target sizes m.
+        source_sizes: Source size n for each; None where no source reaches the error.
+    """
+
+    error: float
+    target_sizes: tuple[float, ...]
+    source_sizes: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a law says about the next step.
+
+    Attributes:
+        source_size: Source size n at which it was asked.
+        target_size: Target size m; None for a law in n alone.
+        error: The error there.
+        gain_of_doubling: By how much doubling the source lowers it.
+        worth_of_measurement: How many more calculations lower it as much as one more measurement does.
+        effective_data: How many measurements more a model without the source needs for the same error.
+        wanted: The source size for a wanted error, if one was asked for.
+        split: How to spend a budget, if one was given.
+        iso_errors: Pairs of sizes for the same errors.
+        notes: Plain sentences on how far to trust this.
+    """
+
+    source_size: float
+    target_size: float | None
+    error: Quantity
+    gain_of_doubling: Quantity
+    worth_of_measurement: Quantity | None
+    effective_data: Quantity | None
+    wanted: Wanted | None
+    split: Split | None
+    iso_errors: tuple[IsoError, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields in types that JSON knows; None for endless."""
+        content: dict[str, Any] = plain(asdict(self))
+        return content
+
+
+def plan(
+    law: ScalingLaw | ScalingSurface,
+    *,
+    at: tuple[float, ...] | None = None,
+    target_error: float | None = None,
+    source_cost: float | None = None,
+    target_cost: float | None = None,
+    budget: float | None = None,
+    scratch: FromScratch | None = None,
+) -> Plan:
+    """Say what a law means for the next step.
+
+    Args:
+        law: From `fit_scaling_law` or `fit_scaling_surface`.
+        at: Source size n, and target size m for a law in both; the largest ones measured unless given.
+        target_error: An error that is wanted.
+        source_cost: Cost of a calculation; with the next two, for the split of a budget.
+        target_cost: Cost of a measurement, in the same unit.
+        budget: What there is to spend, in the same unit.
+        scratch: Models without a source, to say how many measurements the source is worth.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ValueError: If a number is out of its range, or a budget is given without costs or for a law in n alone.
+    """
+    source, target = _place(law, at)
+    surface = law if isinstance(law, ScalingSurface) else None
+    if isinstance(law, ScalingSurface) and target is not None:
+        fit, draws = law.at_target_size(target)
+    else:
+        fit, draws = law.fit, law.draws
+    laws, notes = (fit, *draws), []
+    if source > FAR * _largest(law):
+        notes.append(f"n = {source:,.0f} {_FAR_FORECAST}")
+    wanted = None
+    if target_error is not None:
+        wanted = _source_size_for(laws, target_error, law.confidence, FARTHEST * _largest(law))
+        found = wanted.source_size.value
+        if found is not None and found > FAR * _largest(law):
+            notes.append(f"n = {found:,.0f} for this error {_FAR_FORECAST}")
+    split = None
+    if (source_cost, target_cost, budget) != (None, None, None):
+        if source_cost is None or target_cost is None or budget is None:
+            raise ValueError("a budget is split with all three of source_cost, target_cost and budget")
+        if surface is None or target is None:
+            raise ValueError("a budget is split by a law in source and target size: give errors at several of both")
+        split = _split_budget(surface, (source, target), (source_cost, target_cost), budget)
+    worth: Quantity | None = None
+    lines: tuple[IsoError, ...] = ()
+    if surface is not None and target is not None:
+        worth = _worth_of_measurement(surface, source, target)
+        lines = tuple(_iso_errors(surface, fit, source))
+    return Plan(
+        source_size=source,
+        target_size=target,
+        error=quantity(errors_at(laws, source), law.confidence),
+        gain_of_doubling=gain_of_doubling(laws, source, law.confidence),
+        worth_of_measurement=worth,
+        effective_data=(
+            effective_data(scratch, errors_at(laws, source), target, law.confidence) if scratch and target else None
+        ),
+        wanted=wanted,
+        split=split,
+        iso_errors=lines,
+        notes=tuple(notes),
+    )
+
+
+def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tuple[float, float | None]:
+    """Source and target size at which a plan is asked."""
+    num_wanted = 2 if isinstance(law, ScalingSurface) else 1
+    if at is not None and len(at) != num_wanted:
+        raise ValueError(f"this law is asked at {('n', 'n,m')[num_wanted - 1]}, but got {len(at)} numbers")
+    if isinstance(law, ScalingSurface):
+        source, target = at or (law.source_sizes[-1], law.target_sizes[-1])
+        return float(check_sizes(source)), float(check_sizes(target, "target"))
+    return float(check_sizes(at[0] if at else law.largest_size)), None
+
+
+def _largest(law: ScalingLaw | ScalingSurface) -> float:
+    return law.source_sizes[-1] if isinstance(law, ScalingSurface) else law.largest_size
+
+
+def gain_of_doubling(laws: Sequence[Fits], source_size: float, confidence: float) -> Quantity:
+    """Return by how much doubling the source lowers the error.
+
+    Args:
+        laws: A law of the source size alone, and its draws.
+        source_size: Size before the doubling.
+        confidence: Nominal coverage.
+    """
+    return quantity([gains_of_doubling(fits, source_size) for fits in laws], confidence)
+
+
+def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
+    """Return by how much doubling the source lowers the error of each row.
+
+    No drift makes it a loss: who has the larger source can still take the smaller one. A law that rises by itself does.
+
+    Args:
+        fits: Laws of the source size alone.
+        source_size: Size before the doubling.
+    """
+    sizes = np.array([[source_size, 2.0 * source_size]])
+    drifting, still = (
+        errors[:, 0] - errors[:, 1] for errors in (fits.predict(sizes), fits.without_drift().predict(sizes))
+    )
+    return np.maximum(drifting, np.minimum(still, 0.0))
+
+
+def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, farthest: float) -> Wanted:
+    if not (np.isfinite(error) and error > 0):
+        raise ValueError(f"the wanted error must be positive and finite, but it is {error:g}")
+    sizes = [invert(fits, np.full(len(fits.loss), error)) for fits in laws]
+    return Wanted(
+        error=error,
+        source_size=quantity(sizes, confidence),
+        chance=float(np.mean(np.concatenate(sizes[1:]) <= farthest)),
+        limit=quantity(errors_at(laws, np.inf), confidence),
+    )
+
+
+def _worth_of_measurement(surface: ScalingSurface, source: float, target: float) -> Quantity:
+    """By how much n has to grow for the error that one more measurement gives."""
+    (fit, draws), (more, more_draws) = surface.at_target_size(target), surface.at_target_size(target + 1.0)
+    pairs = zip((fit, *draws), errors_at((more, *more_draws), source), strict=True)
+    return quantity([invert(fits, errors) - source for fits, errors in pairs], surface.confidence)
+
+
+def _split_budget(
+    surface: ScalingSurface, place: tuple[float, float], costs: tuple[float, float], budget: float
+) -> Split:
+    """The split of a budget that lowers the error most, on a fine grid of splits."""
+    for name, value in zip(("source_cost", "target_cost", "budget"), (*costs, budget), strict=True):
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be positive and finite, but it is {value:g}")
+    share = np.linspace(0.0, 1.0, _NUM_SPLITS)
+    added = np.floor(np.stack([share * budget / costs[0], (1.0 - share) * budget / costs[1]]) + 1e-9)
+    points = np.array(place)[:, None] + added
+    errors = [fits.predict(points) for fits in (surface.fit, *surface.draws)]
+    best = int(errors[0][0].argmin())
+
+    def error_at(index: int) -> Quantity:
+        return quantity([each[:, index] for each in errors], surface.confidence)
+
+    return Split(
+        source_share=quantity([share[each.argmin(axis=1)] for each in errors], surface.confidence),
+        num_source=int(added[0, best]),
+        num_target=int(added[1, best]),
+        error=error_at(best),
+        error_all_source=error_at(_NUM_SPLITS - 1),
+        error_all_target=error_at(0),
+    )
+
+
+def _iso_errors(surface: ScalingSurface, fit: Fits, source: float) -> Iterator[IsoError]:
+    """Lines of equal error: that of the place asked, and 10 and 20 % below it."""
+    here = float(fit.predict(np.array([[source]]))[0, 0])
+    targets = np.geomspace(surface.target_sizes[0], 4.0 * surface.target_sizes[-1], 9).round()
+    for factor in (1.0, 0.9, 0.8):
+        sizes = iso_error_line(surface, factor * here, targets)
+        found = tuple(float(size) if np.isfinite(size) else None for size in sizes)
+        yield IsoError(factor * here, tuple(targets.tolist()), found)

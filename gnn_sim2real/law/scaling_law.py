@@ -1,0 +1,198 @@
+"""The scaling law E(n) = D n^-alpha + C and its relatives: fit, intervals, and what the data do not determine.
+
+E is the test error on real materials of a model that was pretrained on n simulated ones. alpha is the decay rate,
+C the transfer gap (the error that no amount of simulation removes), D the prefactor.
+
+References:
+    S. Minami et al., npj Comput. Mater. 11, 146 (2025), https://doi.org/10.1038/s41524-025-01606-5;
+    the form: H. Mikami et al. (2021), https://arxiv.org/abs/2108.11018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.log_errors import check_sizes
+from gnn_sim2real.law.selection import Trial
+
+
+class Interval(NamedTuple):
+    """Ends of an interval, in the unit of the parameter."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ScalingLaw:
+    """A fitted law with its intervals. Whatever its form, E(n) - C falls as D n^-alpha where n is large.
+
+    Attributes:
+        form: Name of the form, of `gnn_sim2real.law.forms.CURVE_FORMS`.
+        formula: The form as text.
+        decay_rate: alpha.
+        transfer_gap: C, in the unit of the errors.
+        prefactor: D, in the unit of the errors.
+        decay_rate_interval: Interval of alpha.
+        transfer_gap_interval: Interval of C.
+        prefactor_interval: Interval of D.
+        decay_rate_profile: Interval of alpha by profile likelihood.
+        transfer_gap_profile: Interval of C by profile likelihood.
+        further: Further parameters of the form by name, e.g. `break_size`.
+        further_intervals: Their intervals.
+        decay_rate_identified: Whether the data determine alpha; if not, `notes` says why.
+        transfer_gap_identified: Whether the data determine C; if not, `notes` says why.
+        confidence: Nominal coverage of the intervals.
+        num_sizes: Number of different source sizes.
+        num_curves: Number of curves.
+        smallest_size: Smallest source size.
+        largest_size: Largest source size; the law is extrapolated beyond it.
+        residual_log_rmse: Root mean square of the log of (mean error / law) over the sizes.
+        chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
+        forecast_drift: By how much forecasts of one size from the smaller ones missed beyond chance, as a share of the
+            error, over log source size; 0 where there are too few sizes to know, as `notes` say.
+        interval_method: How the intervals were made.
+        trials: How each form did in the choice; empty if the form was given.
+        notes: Plain sentences on what the data do not show.
+        fit: The law as it is fitted.
+        draws: Laws of the draws; those of this form first, then those of rival forms. Beyond the largest size they
+            drift, see `gnn_sim2real.law.drift`.
+    """
+
+    form: str
+    formula: str
+    decay_rate: float
+    transfer_gap: float
+    prefactor: float
+    decay_rate_interval: Interval
+    transfer_gap_interval: Interval
+    prefactor_interval: Interval
+    decay_rate_profile: Interval
+    transfer_gap_profile: Interval
+    further: Mapping[str, float]
+    further_intervals: Mapping[str, Interval]
+    decay_rate_identified: bool
+    transfer_gap_identified: bool
+    confidence: float
+    num_sizes: int
+    num_curves: int
+    smallest_size: float
+    largest_size: float
+    residual_log_rmse: float
+    chance_of_misfit: float
+    forecast_drift: float
+    interval_method: str
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...]
+    fit: Fits = field(repr=False, compare=False)
+    draws: tuple[Fits, ...] = field(repr=False, compare=False)
+
+    def predict(self, source_sizes: ArrayLike) -> Floats:
+        """Return E(n), in the unit of the errors.
+
+        Args:
+            source_sizes: Source sizes n, of any shape.
+
+        Returns:
+            The errors, of the same shape.
+
+        Raises:
+            ValueError: If a size is below 1 or not finite.
+        """
+        sizes = check_sizes(source_sizes)
+        return np.asarray(self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape))
+
+    def predict_interval(self, source_sizes: ArrayLike) -> tuple[Floats, Floats]:
+        """Return the interval of the fitted E(n) at each size, not of a single model's error there.
+
+        Where forms were compared, it spans the intervals of all forms whose forecasts were about as good, and beyond
+        the largest size it contains what the form's own forecasts of the sizes measured have missed.
+
+        Args:
+            source_sizes: Source sizes n, of any shape.
+
+        Returns:
+            Lower and upper ends, of the same shape, in the unit of the errors.
+
+        Raises:
+            ValueError: If a size is below 1 or not finite.
+        """
+        sizes = check_sizes(source_sizes)
+        low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
+        return low.reshape(sizes.shape), high.reshape(sizes.shape)
+
+    def describe(self, unit: str = "") -> str:
+        """Return the law in a few sentences.
+
+        Args:
+            unit: Unit of the errors; empty for none.
+
+        Returns:
+            One line of text.
+        """
+        tail = f" {unit}" if unit else ""
+        doubt = {True: "", False: " (not identified)"}
+        falls = "Test error falls with source size n as" if self.decay_rate_identified else "The fitted law is"
+        further = "".join(
+            f", {name.replace('_', ' ')} = {quote(value, self.further_intervals[name])}"
+            for name, value in self.further.items()
+        )
+        text = (
+            f"{falls} E(n) = {self.formula} with "
+            f"alpha = {quote(self.decay_rate, self.decay_rate_interval)}{doubt[self.decay_rate_identified]}, "
+            f"C = {quote(self.transfer_gap, self.transfer_gap_interval)}{tail}{doubt[self.transfer_gap_identified]} "
+            f"and D = {quote(self.prefactor, self.prefactor_interval)}{tail}{further} "
+            f"({100 * self.confidence:g} % intervals, {self.interval_method}; "
+            f"{self.num_curves} curve{'s' * (self.num_curves != 1)}, "
+            f"{self.num_sizes} sizes from {self.smallest_size:,.0f} to {self.largest_size:,.0f})."
+        )
+        return " ".join([text, *self.notes])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields but the fitted rows, in types that JSON knows."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("fit", "draws")}
+        intervals = {name: list(value) for name, value in values.items() if isinstance(value, Interval)}
+        return (
+            values
+            | intervals
+            | {
+                "notes": list(self.notes),
+                "trials": [asdict(trial) for trial in self.trials],
+                "further": dict(self.further),
+                "further_intervals": {name: list(value) for name, value in self.further_intervals.items()},
+            }
+        )
+
+
+def tails(confidence: float) -> tuple[float, float]:
+    """The quantiles that leave out half of what is left on each side."""
+    return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
+
+
+def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Interval of a law at each point, over the draws of all forms; it holds the law itself.
+
+    Args:
+        fit: The law.
+        draws: Laws of the draws, a set for each form.
+        points: Sizes, shape ``(num_variables, num_points)``.
+        confidence: Nominal coverage.
+
+    Returns:
+        Lower and upper ends, shape ``(num_points,)``.
+    """
+    ends = np.stack([np.quantile(drawn.predict(points), tails(confidence), axis=0) for drawn in draws])
+    center = fit.predict(points)[0]
+    return np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
+
+
+def quote(value: float, interval: Interval) -> str:
+    """A number with its interval, three digits each."""
+    return f"{value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

@@ -1,0 +1,134 @@
+"""Which form of the law to use: the one that forecasts the largest sizes best from the smaller ones.
+
+Never the one that fits best: a form with more parameters always fits better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.law.bootstrap import robust_means
+from gnn_sim2real.law.forms import CURVE_FORMS, POWER_LIMIT, SURFACE, SURFACE_FORMS, Floats, Form
+from gnn_sim2real.law.log_errors import Table
+
+SPARE_SIZES = 2
+"""By how much the sizes fitted outnumber the parameters of a candidate."""
+
+_HELD_OUT = 8  # one in so many sizes, and at least one
+_TIE = 0.9  # a form with more parameters has to be better by this factor
+_RIVAL = 2.0  # a form whose forecast was worse by more than this factor is no rival
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a form did in the choice.
+
+    Attributes:
+        form: Its name.
+        num_parameters: Number of its parameters.
+        extrapolation_error: Root mean square of the log of (forecast / mean error) at the held-out sizes; None if it
+            was no candidate.
+        is_rival: Whether its forecast was about as good as that of the chosen form, which is one itself.
+        reason: Why it was chosen, was not, or was no candidate.
+    """
+
+    form: str
+    num_parameters: int
+    extrapolation_error: float | None
+    is_rival: bool
+    reason: str
+
+
+def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
+    """Choose a form by the error of its forecast of the largest source sizes from all smaller ones.
+
+    A form is a candidate only where the sizes fitted outnumber its parameters by two. Where that leaves fewer than two
+    forms, the power law with limit is used, or its product with a power of the target size: the pure power law is a
+    case of it, and its intervals say what is not identified.
+
+    Args:
+        table: The errors.
+
+    Returns:
+        The form, and how each form did.
+    """
+    forms = CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
+    sources = np.unique(table.sizes[0])
+    num_held_out = max(1, len(sources) // _HELD_OUT)
+    held_out = table.sizes[0] > sources[-num_held_out - 1] if len(sources) > num_held_out else table.sizes[0] > 0
+    num_fitted = int((~held_out).sum())
+    candidates = {
+        name: form
+        for name, form in forms.items()
+        if num_fitted >= form.num_parameters + SPARE_SIZES and len(sources) - num_held_out > 2
+    }
+    errors = {}
+    if len(candidates) > 1:
+        errors = {name: _extrapolation_error(form, table, held_out) for name, form in candidates.items()}
+    chosen = _best(errors) if errors else (POWER_LIMIT if len(table.sizes) == 1 else SURFACE).name
+    return forms[chosen], _trials(forms, errors, chosen, num_fitted, num_held_out)
+
+
+def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:
+    """Root mean square of the log of (forecast / mean error) at the held-out points, at least their standard error.
+
+    A forecast that is closer than the held-out means are known is as good as perfect.
+    """
+    missed, noise = _forecast(form, table, ~held_out, held_out)
+    return max(float(np.sqrt(np.mean(missed**2))), noise)
+
+
+def _forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Log of (forecast / mean error) at the held-out points, and how well their means are known."""
+    fitted = table.log_errors[:, known]
+    rows = np.isfinite(fitted).any(axis=1)
+    weights = None if table.weights is None else table.weights[rows][:, known]
+    _, law = robust_means(form, table.sizes[:, known], fitted[rows], weights)
+    means, noise = _means(table.log_errors[:, held_out])
+    return law.predict_log(table.sizes[:, held_out])[0] - means, noise
+
+
+def _means(log_errors: Floats) -> tuple[Floats, float]:
+    """Mean of each column, and the root mean square of their standard errors; 1e-9 where nothing was repeated."""
+    counts = np.isfinite(log_errors).sum(axis=0)
+    means = np.nanmean(log_errors, axis=0)
+    squares = np.nansum((log_errors - means) ** 2, axis=0)
+    variance = squares / np.maximum(counts - 1, 1) / counts
+    return means, max(float(np.sqrt(variance.mean())), 1e-9)
+
+
+def _best(errors: Mapping[str, float]) -> str:
+    """The best form, from simple to complex; one with more parameters has to be better by more than a tie."""
+    chosen = next(iter(errors))
+    for name, error in errors.items():
+        if error < _TIE * errors[chosen]:
+            chosen = name
+    return chosen
+
+
+def _trials(
+    forms: Mapping[str, Form], errors: Mapping[str, float], chosen: str, num_fitted: int, num_held_out: int
+) -> tuple[Trial, ...]:
+    trials = []
+    for name, form in forms.items():
+        error = errors.get(name)
+        wanted = form.num_parameters + SPARE_SIZES
+        is_rival = error is not None and error <= _RIVAL * errors[chosen]
+        if error is None and name == chosen:
+            reason = "taken as it is: too few sizes to compare forms"
+        elif error is None and num_fitted < wanted:
+            reason = f"no candidate: it takes {wanted} sizes below the {num_held_out} held out, there are {num_fitted}"
+        elif error is None:
+            reason = "no candidate: there is no other form to compare with"
+        elif name == chosen:
+            reason = "chosen: the best forecast, or the simplest of those as good"
+        elif error < errors[chosen]:
+            reason = "not clearly better than the simpler form"
+        else:
+            reason = "a worse or no better forecast"
+        trials.append(Trial(name, form.num_parameters, error, is_rival or name == chosen, reason))
+    return tuple(trials)

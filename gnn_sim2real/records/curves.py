@@ -1,0 +1,224 @@
+"""From results to curves: means over repeats, fitted laws, and gains paired over the same test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.metrics import interval_of_mean
+
+CONFIDENCE = 0.90
+
+
+@dataclass(frozen=True, order=True)
+class CurveLabel:
+    """What is the same all along a curve.
+
+    Attributes:
+        target_size: Measured materials used; of "all" the mean over the splits.
+        architecture: Name of the encoder.
+        policy: How the measurements are used.
+        growth: How the source grew.
+    """
+
+    target_size: int
+    architecture: str
+    policy: str
+    growth: str = "random"
+
+    def __str__(self) -> str:
+        name = self.policy if self.policy != "none" else "fine-tuned"
+        return f"{self.architecture} {name}, m = {self.target_size}".strip()
+
+
+_CURVE = [each.name for each in fields(CurveLabel)]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over repeats with its 90 % interval.
+
+    Attributes:
+        mean: Mean over all repeats.
+        low: Lower end of the interval, from the spread of the split means (their test sets differ).
+        high: Upper end.
+        num_repeats: Number of values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    num_repeats: int
+
+
+_GROWTHS = {"diversity": "by diversity", "family": "family by family", "cheapest": "from the cheapest"}
+
+
+def say_growth(growth: str) -> str:
+    """What a name of a model ends in where its source did not grow at random.
+
+    Args:
+        growth: How it grew.
+    """
+    return f", grown {_GROWTHS.get(growth, growth)}" if growth != "random" else ""
+
+
+def curve_of(results: pd.DataFrame, key: str) -> CurveLabel:
+    """The curve on which a record lies.
+
+    Args:
+        results: From `gnn_sim2real.records.results`.
+        key: Of the record.
+    """
+    row = results[results["key"] == key].iloc[0]
+    return CurveLabel(*(row[name] for name in _CURVE))
+
+
+def group_curves(results: pd.DataFrame) -> dict[CurveLabel, pd.DataFrame]:
+    """Results with a source, by curve; from scratch (source size 0) is a reference, never a point of a curve.
+
+    Args:
+        results: From `gnn_sim2real.records.results`.
+    """
+    return {CurveLabel(*names): found for names, found in _groups(results[results["source_size"] > 0], _CURVE)}
+
+
+def group_points(results: pd.DataFrame) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
+    """Results of each grid point, by curve and level of the source size.
+
+    Args:
+        results: From `gnn_sim2real.records.results`.
+    """
+    grouped = _groups(results, [*_CURVE, "source_level"])
+    return {(CurveLabel(*names[:-1]), names[-1]): found for names, found in grouped}
+
+
+def _groups(results: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    return iter(results.groupby(names, observed=True))
+
+
+class Results:
+    """The results of a study, grouped and fitted once for all that shows them.
+
+    Args:
+        table: Results of one property, from `gnn_sim2real.records.results`.
+        metric: Error of the curves.
+    """
+
+    def __init__(self, table: pd.DataFrame, metric: str = "mae") -> None:
+        self.table, self.metric = table, metric
+
+    @cached_property
+    def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
+        """See `group_points`."""
+        return group_points(self.table)
+
+    @cached_property
+    def curves(self) -> dict[CurveLabel, pd.DataFrame]:
+        """See `group_curves`."""
+        return group_curves(self.table)
+
+    @cached_property
+    def laws(self) -> dict[CurveLabel, ScalingLaw]:
+        """See `fit_curves`."""
+        return fit_curves(self.curves, self.metric)
+
+
+def level_sizes(results: pd.DataFrame) -> dict[str, int]:
+    """Number of source materials of each level; "all" is the mean over splits, which differ by a few.
+
+    Args:
+        results: Of one curve or one grid point.
+    """
+    means = results.groupby("source_level", observed=True)["source_size"].mean()
+    return {str(level): round(mean) for level, mean in means.items()}
+
+
+def source_sizes(results: pd.DataFrame) -> NDArray[np.float64]:
+    """Source size of each model of a curve, where "all" is one size, see `level_sizes`.
+
+    Args:
+        results: Of one curve.
+    """
+    sizes = level_sizes(results)
+    return np.array([sizes[level] for level in results["source_level"]], dtype=float)
+
+
+def fit_curves(curves: Mapping[CurveLabel, pd.DataFrame], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
+    """Fit a law to each curve that has enough sizes; the others are left out.
+
+    Args:
+        curves: From `group_curves`.
+        metric: Error to fit.
+    """
+    return {
+        label: fit_scaling_law(
+            source_sizes(found), found[metric], curves=independent_curves(found), confidence=CONFIDENCE
+        )
+        for label, found in curves.items()
+        if len(set(level_sizes(found).values())) >= MIN_SIZES
+    }
+
+
+def independent_curves(results: pd.DataFrame) -> list[str]:
+    """The curve of each model, as far as curves are independent.
+
+    Seeds of one split share its test part and are averaged into one curve; where there is a single split, each seed is
+    a curve, and the intervals say nothing of another test part.
+
+    Args:
+        results: Of one curve.
+    """
+    kind = "split" if results["split"].nunique() > 1 else "seed"
+    numbers, which = np.unique(results[kind], return_inverse=True)
+    names = np.array([f"{kind} {number}" for number in numbers], dtype=object)
+    return list(names[which])
+
+
+def estimate(values: pd.Series[float]) -> Estimate:
+    """Mean over repeats; its interval is Student's over the means of the splits, or over seeds if there is one split.
+
+    Args:
+        values: By split and seed.
+    """
+    mean = fmean(values)
+    of_splits = values.groupby(level="split")
+    units = of_splits.mean() if of_splits.ngroups > 1 else values
+    _, low, high = interval_of_mean(np.asarray(units, np.float64), CONFIDENCE)
+    half = (high - low) / 2
+    return Estimate(mean, mean - half, mean + half, len(values))
+
+
+def by_repeat(results: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """Metric of one grid point, by split and seed.
+
+    Args:
+        results: Of the grid point.
+        metric: Its column.
+    """
+    values = results.set_index(["split", "seed"])[metric]
+    return values[~values.index.duplicated(keep="last")]
+
+
+def paired_gain(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Estimate | None:
+    """How much lower the error of one is than another's, on the same splits and seeds.
+
+    Args:
+        better: Results of one grid point.
+        baseline: Results of the other.
+        metric: The error.
+
+    Returns:
+        The mean difference baseline - better, or None where they share no repeat.
+    """
+    both = pd.concat([by_repeat(better, metric), by_repeat(baseline, metric)], axis=1, join="inner", keys=["a", "b"])
+    return estimate(both["b"] - both["a"]) if len(both) else None

@@ -1,0 +1,300 @@
+"""The figure of a study: test error against source size, one panel a target size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.law.fit import MIN_SIZES
+from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.units import format_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+CONFIDENCE = 0.90
+# Okabe and Ito's palette, told apart with any color vision, and two dark ones; its paler half is for the baselines
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#6A3D9A", "#7B4B2A")
+BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
+MARKERS, BASELINE_MARKERS = ("o", "s", "^", "D"), ("v", "P", "X", "<")
+_GRAY = "#555555"
+_DASHES: tuple[Any, ...] = (":", "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")  # of gray lines
+_TEXT, _TITLE = 10.0, 12.0  # type sizes in points
+_LINE = 1.35 * _TEXT  # from one line of text to the next, in points
+_TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The trained models of one curve.
+
+    Attributes:
+        source_sizes: Source size n of each model, shape ``(num_models,)``.
+        errors: Its test error, shape ``(num_models,)``.
+        repeats: Label of its independent repeat (a split, or a seed), shape ``(num_models,)``.
+        law: The fitted law; None where there is none.
+        is_baseline: Whether it stands back: pale, thin, without a law.
+    """
+
+    source_sizes: Floats
+    errors: Floats
+    repeats: NDArray[Any]
+    law: ScalingLaw | None = None
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An error that does not depend on n, drawn as a dotted line, or in a way of its own where no curve is like it.
+
+    Attributes:
+        error: The error.
+        like: Name of the curve whose color it has; gray if there is no such curve.
+    """
+
+    error: float
+    like: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn for one target size; one name means the same model in all panels.
+
+    Attributes:
+        title: Heading.
+        curves: Curves by their name in the legend.
+        references: Dotted lines by theirs.
+    """
+
+    title: str
+    curves: Mapping[str, Curve]
+    references: Mapping[str, Reference]
+
+
+def plot_scaling_curves(
+    panels: Sequence[Panel], *, quantity: str, unit: str, title: str, path: Path, copies: Sequence[Path] = ()
+) -> Path:
+    """Draw the scaling curves on shared logarithmic axes, panels side by side.
+
+    Points are geometric means over repeats, as in the fit, with Student's 90 % interval on the logarithm; laws are
+    dashed, with a band that is the interval of the fitted E(n). The same inputs give the same file.
+
+    Args:
+        panels: The panels, in order.
+        quantity: What the error is of, for the error axis.
+        unit: Its unit, as in `gnn_sim2real.units.check_unit`.
+        title: Heading; empty for none.
+        path: File to write; its suffix sets the format (png, pdf, svg). Missing folders are made.
+        copies: Further files of the same figure, in other formats.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ValueError: If there is no curve, a size is below 1, an error or a reference is not positive and finite, or
+            the unit is unknown.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not any(panel.curves for panel in panels):
+        raise ValueError("there is no curve to draw: give at least one")
+    unit = format_unit(unit)
+    columns = -(-len(panels) // -(-len(panels) // 3))  # at most three a row, rows evenly filled
+    rows = -(-len(panels) // columns)
+    num_lines = max(len(_law_lines(panel, unit)) for panel in panels)
+    width, panel_height = (8.0 if columns == 1 else 12.0), (4.2 if columns < 3 else 3.7)
+    height = 1.4 + rows * (panel_height + num_lines * _LINE / 72)
+    figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    styles = _styles(panels)
+    gray = dict.fromkeys(name for panel in panels for name, each in panel.references.items() if each.like not in styles)
+    dashes = dict(zip(gray, cycle(_DASHES), strict=False))
+    for index, panel in enumerate(panels):
+        shared = figure.axes[0] if figure.axes else None
+        axes = figure.add_subplot(rows, columns, index + 1, sharex=shared, sharey=shared)
+        _draw_panel(axes, panel, styles, dashes)
+        _write_heading(axes, panel, unit, styles, num_lines)
+        axes.tick_params(labelsize=_TEXT, labelleft=index % columns == 0)
+        if index + columns >= len(panels):
+            axes.set_xlabel("source size n (simulated materials)", fontsize=_TEXT + 1)
+    first = figure.axes[0]
+    first.set_xlim(_limits(axes.dataLim.intervalx for axes in figure.axes))
+    first.set_ylim(_limits(axes.dataLim.intervaly for axes in figure.axes))
+    set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
+    set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
+    figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=_TITLE)
+    if title:
+        figure.suptitle(title, fontsize=_TITLE + 2, wrap=True)
+    _draw_legend(figure, any(curve.law for panel in panels for curve in panel.curves.values()))
+    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
+        for file in (path, *copies):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.set_layout_engine("none")  # found once, for all files
+    return path
+
+
+def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
+    """Color and marker of each curve, in the order of first appearance."""
+    curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
+    looks = {False: _looks(COLORS, MARKERS), True: _looks(BASELINE_COLORS, BASELINE_MARKERS)}
+    return {name: next(looks[curve.is_baseline]) for name, curve in curves.items()}
+
+
+def _looks(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Colors with markers; each round over the colors has other markers, so that looks repeat late."""
+    return ((colors[k % len(colors)], markers[(k + k // len(colors)) % len(markers)]) for k in count())
+
+
+def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], dashes: Mapping[str, Any]) -> None:
+    axes.set(xscale="log", yscale="log")
+    axes.set_autoscale_on(False)  # it warns of a single size; the limits are set once all is drawn
+    for name, curve in panel.curves.items():
+        _draw_curve(axes, name, curve, styles[name])
+    for name, reference in panel.references.items():
+        if not (np.isfinite(reference.error) and reference.error > 0):
+            raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {reference.error}")
+        color = styles[reference.like][0] if reference.like in styles else _GRAY
+        axes.axhline(reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=1.8, zorder=1, label=name)
+    axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
+    color, marker = style
+    table = tabulate(curve.source_sizes[None], curve.errors, curve.repeats.tolist())
+    sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, CONFIDENCE)
+    errors = np.exp(mean)
+    law = None if curve.is_baseline else curve.law
+    axes.errorbar(
+        sizes,
+        errors,
+        np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors]),
+        color=color,
+        marker=marker,
+        markersize=4.5 if curve.is_baseline else 6.0,
+        markerfacecolor="white" if curve.is_baseline else color,
+        linestyle="-" if law is None else "none",
+        linewidth=0.9,
+        elinewidth=0.8 if curve.is_baseline else 1.3,
+        capsize=0 if curve.is_baseline else 2.5,
+        label=name,
+        zorder=2 if curve.is_baseline else 4,
+    )
+    if law is not None:
+        grid = np.geomspace(sizes[0], sizes[-1], 100)
+        axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=1.8, zorder=3)
+        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0, zorder=1.5)
+
+
+def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
+    """Lines of text on the laws of a panel, each with the name of its curve."""
+    lines = []
+    for name, law in ((name, curve.law) for name, curve in panel.curves.items() if not curve.is_baseline):
+        if law is None:
+            if len(np.unique(panel.curves[name].source_sizes)) > 1:  # of a single point nobody expects a law
+                lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
+        else:
+            rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
+            gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
+            lines.append((name, rate if law.decay_rate_identified else "α not identified"))
+            lines.append((name, gap if law.transfer_gap_identified else "C not identified"))
+    return lines
+
+
+def _quote(value: float, interval: Interval) -> str:
+    plain = [f"{end:#.3g}".rstrip(".") if end < 999.5 else f"{end:,.0f}" for end in (value, *interval)]
+    return "{} [{}, {}]".format(*plain)
+
+
+def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:
+    """Write the title and below it the laws, at the same height in all panels."""
+    axes.set_title(panel.title, fontsize=_TITLE, loc="left", pad=6 + num_lines * _LINE)
+    for index, (name, text) in enumerate(_law_lines(panel, unit)):
+        offset = (0.0, 4 + (num_lines - 1 - index) * _LINE)
+        color = styles[name][0]
+        axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=_TEXT)
+
+
+def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
+    """Return the range that holds all intervals, with a margin; never a single point."""
+    ends = np.stack(list(intervals))
+    low, high = float(ends.min()), float(ends.max())
+    margin = max((high / low) ** 0.05, 1.05)
+    return low / margin, high * margin
+
+
+def set_ticks(axis: Axis, room: float, widest: float) -> None:
+    """Label round numbers only, as few as show the scale, so that no two labels touch.
+
+    Args:
+        axis: A logarithmic axis with its limits set.
+        room: Its length [points].
+        widest: Width of a digit along it; 0 where labels are stacked [points].
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    candidates = [np.outer(decades, steps).ravel() for steps in _TICKS]
+    candidates.append(np.asarray(MaxNLocator(6).tick_values(low, high)))  # far below a decade
+    for ticks in candidates:
+        shown = ticks[(ticks >= low) & (ticks <= high)]
+        if len(shown) >= 4:
+            break
+    length = max(len(_label(tick)) for tick in shown) * widest + 0.6 * _TEXT
+    while len(shown) > 2 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
+        shown = shown[::2]
+    axis.set_major_locator(FixedLocator(shown.tolist()))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
+
+
+def _label(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
+
+
+def _draw_legend(figure: Figure, has_law: bool) -> None:
+    """One legend of all panels: curves, dotted lines, the law."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    # what has error bars is a curve; a stable sort leaves each kind in its order
+    entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
+    if has_law:
+        law = Patch(color=_GRAY, alpha=0.16, linewidth=0), Line2D([], [], color=_GRAY, linestyle="--", linewidth=1.8)
+        entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = law
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=_num_legend_columns(entries, figure.get_figwidth() * 72),
+        fontsize=_TEXT,
+        frameon=False,
+        title=f"bars{', bands and brackets' * has_law} are {100 * CONFIDENCE:g} % intervals",
+    )
+
+
+def _num_legend_columns(names: Collection[str], room: float) -> int:
+    """Return as many columns as fit in `room` points, with the entries spread evenly over the rows."""
+    longest = max(len(name) for name in names) + 8  # with the handle and the space between columns
+    rows = -(-len(names) // max(1, int(room / (0.58 * _TEXT * longest))))
+    return -(-len(names) // rows)

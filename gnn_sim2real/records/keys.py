@@ -1,0 +1,114 @@
+"""What a result is named by: the hash of all that determines its numbers, and of no more."""
+
+import hashlib
+import importlib
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gnn_sim2real.renamed_paths import current_paths, first_paths
+
+
+class Canonical(str):
+    """Plain types as the one JSON text they have, made once where many keys share them."""
+
+    __slots__ = ()
+
+
+def canonical(content: Any) -> Canonical:
+    """Spell plain types out.
+
+    Args:
+        content: Plain types, without NaN.
+    """
+    return Canonical(json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False))
+
+
+def record_key(content: Mapping[str, Any]) -> str:
+    """Hash plain types: 32 hexadecimal digits.
+
+    Args:
+        content: Resolved configuration, data fingerprints, numerics versions; whatever changes the numbers, no more.
+            A value may be `Canonical`, which changes no key.
+    """
+    entries = (
+        f"{canonical(name)}:{value if isinstance(value, Canonical) else canonical(value)}"
+        for name, value in sorted(content.items())
+    )
+    return hashlib.sha256(f"{{{','.join(entries)}}}".encode()).hexdigest()[:32]
+
+
+_NUMERIC_TRAINER_SETTINGS = (
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "precision",
+    "max_epochs",
+    "min_epochs",
+    "max_steps",
+    "min_steps",
+    "max_time",
+    "limit_train_batches",
+    "limit_val_batches",
+    "overfit_batches",
+    "fast_dev_run",
+    "accumulate_grad_batches",
+    "gradient_clip_val",
+    "gradient_clip_algorithm",
+    "deterministic",
+    "check_val_every_n_epoch",
+    "val_check_interval",
+)
+"""Settings of Lightning's Trainer that can change a result. A list of what counts, rather than of what does not: a new
+setting of a later Lightning must not give every old result a new key."""
+
+_WATCHERS = ("ScalingLawCallback", "PredictionWriter", "ModelCheckpoint", "ProgressBar", "LearningRateMonitor", "Timer")
+
+
+def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that can change a result.
+
+    Loggers, folders, progress bars and callbacks that only watch are left out, so that adding W&B repeats no training.
+    The data are left out as well, since their fingerprint says more, and so is the path of a pretrained model.
+
+    Args:
+        config: With the keys `trainer`, `model` and `seed_everything`.
+    """
+    given = config.get("trainer", {})
+    trainer = {name: given[name] for name in _NUMERIC_TRAINER_SETTINGS if given.get(name) is not None}
+    callbacks = given.get("callbacks") or []
+    callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+    active = [each for each in callbacks if not str(each["class_path"]).endswith(_WATCHERS)]
+    model = dict(config.get("model", {}))
+    settings = {name: value for name, value in model.get("init_args", {}).items() if name != "pretrained"}
+    return {
+        "trainer": trainer | {"callbacks": [without_defaults(each) for each in active]},
+        "model": without_defaults(model | {"init_args": settings}),
+        "seed": config.get("seed_everything"),
+    }
+
+
+def without_defaults(content: Any) -> Any:
+    """Leave out the settings of a class that equal its defaults, at every depth.
+
+    A new option with a default that changes nothing then gives no old result a new key. Whoever changes what a default
+    does raises the `NUMERICS_VERSION` of the module instead.
+
+    Args:
+        content: Plain types, classes as `{"class_path": ..., "init_args": ...}`.
+    """
+    if isinstance(content, list):
+        return [without_defaults(each) for each in content]
+    if not isinstance(content, dict) or "class_path" not in content:
+        return content
+    module_name, _, name = str(current_paths(content["class_path"])).rpartition(".")
+    signature = inspect.signature(getattr(importlib.import_module(module_name), name))
+    defaults = {key: parameter.default for key, parameter in signature.parameters.items()}
+    # JSON has lists where Python's defaults may be tuples.
+    defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
+    settings = {key: without_defaults(value) for key, value in (content.get("init_args") or {}).items()}
+    kept = {key: value for key, value in settings.items() if key not in defaults or value != defaults[key]}
+    # Under its first name, so that a class that moves gives no old result a new key.
+    return {"class_path": first_paths(content["class_path"]), "init_args": kept}

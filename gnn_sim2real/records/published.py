@@ -1,0 +1,42 @@
+"""Reading the published result of a study: its cells as records."""
+
+import json
+from pathlib import Path
+
+from gnn_sim2real.records.record import Cell, Record
+
+
+def read_published(path: Path) -> list[Record]:
+    """Read the cells of a published result as records, without details.
+
+    The card of the data that is published is that of the largest source; cells of smaller ones have none.
+
+    Args:
+        path: The JSON of `publish`.
+
+    Raises:
+        ValueError: If the file is not there or is something else.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
+    try:
+        content = json.loads(path.read_text())
+        versions = content["versions"][0] if len(content["versions"]) == 1 else None
+        names = Cell.__dataclass_fields__
+        largest = max((each["source_size"], each["target_size"]) for each in content["cells"])
+        return [
+            Record(
+                key=each["key"],
+                cell=Cell(**{name: each[name] for name in names if name in each}),
+                property=content["property"],
+                unit=content["unit"],
+                metrics=each["metrics"],
+                data=(content.get("data") or {}) if (each["source_size"], each["target_size"]) == largest else {},
+                provenance={"published": path.name, "seconds": each.get("seconds"), "versions": versions},
+            )
+            for each in content["cells"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
+        ) from error

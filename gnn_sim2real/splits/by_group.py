@@ -1,0 +1,54 @@
+"""Parts of a table whose size is a number of groups, each with all its rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnn_sim2real.splits.random import Parts
+
+
+@dataclass(frozen=True)
+class GroupParts(Parts):
+    """Parts whose size is a number of groups.
+
+    Attributes:
+        num_groups: Number of groups used, validation included.
+    """
+
+    num_groups: int
+
+    @property
+    def size(self) -> int:
+        """Number of groups used."""
+        return self.num_groups
+
+
+def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validation_fraction: float) -> Parts:
+    """Use the first groups of a split; a larger number of them holds every smaller one.
+
+    Args:
+        whole: A split that uses all rows for training, in their order.
+        groups: Group of each row of the table.
+        size: Number of groups used for training and validation; None uses all.
+        validation_fraction: Share of the groups used that validate.
+
+    Raises:
+        ValueError: If there are not so many groups, or the validation part would be empty.
+    """
+    met = [groups[row] for row in whole.train.tolist()]
+    number = {name: place for place, name in enumerate(dict.fromkeys(met))}
+    size = len(number) if size is None else size
+    if not 2 <= size <= len(number):
+        raise ValueError(
+            f"`size` must be from 2 to {len(number)} (groups left for training and validation), got {size}"
+        )
+    place = np.array([number[group] for group in met], np.int64)
+    used, place = whole.train[place < size], place[place < size]
+    if not validation_fraction:
+        return GroupParts(used, used[:0], whole.test, size)
+    every = max(2, round(1 / validation_fraction))
+    validates = place % every == every - 1
+    if not validates.any():
+        raise ValueError(f"with {size} groups the validation part is empty; use {every} groups at least, or 0")
+    return GroupParts(used[~validates], used[validates], whole.test, size)

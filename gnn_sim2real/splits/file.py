@@ -1,0 +1,80 @@
+"""A split as a file: which materials train, validate and test, by hashed identity, with what it was made of and for."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.files import write_json
+from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.tables.table import CleanTable
+
+SPLIT_FORMAT = 1
+_PARTS = ("train", "validation", "test")
+
+
+def write_split(path: Path, table: CleanTable, parts: Parts, settings: dict[str, Any]) -> None:
+    """Write a split.
+
+    Identities are hashed, so that the file can be shared where the table cannot.
+
+    Args:
+        path: The JSON.
+        table: The table.
+        parts: Its split.
+        settings: What the split was made with, plain types.
+    """
+    names = [identity_hash(identity) for identity in table.identities]
+    content = {
+        "format": SPLIT_FORMAT,
+        "settings": settings,
+        "materials": {"number": len(names), "hash": _hash(sorted(names)), "values": table.fingerprint()},
+        **{part: [names[row] for row in getattr(parts, part).tolist()] for part in _PARTS},
+    }
+    write_json(path, content | {"hash": _hash(content)})
+
+
+def read_split(path: Path, table: CleanTable) -> tuple[Parts, dict[str, Any]]:
+    """Read a split for the table it was made of.
+
+    Args:
+        path: The JSON.
+        table: The table.
+
+    Returns:
+        The split, the rows in the same order, and the settings it was made with.
+
+    Raises:
+        ValueError: If the file is none, was altered, or was made of other materials.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"there is no split file {path}; `fit` writes one beside its configuration, or leave `split_file` out"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as a split ({error}); make it again") from error
+    number = content.get("format") if isinstance(content, dict) else None
+    if number != SPLIT_FORMAT:
+        raise ValueError(f"{path} is no split file of format {SPLIT_FORMAT}: its format is {number}; make it again")
+    if content.pop("hash", None) != _hash(content):
+        raise ValueError(f"{path} was altered after it was written: its hash does not fit; make it again")
+    row_of = {identity_hash(identity): row for row, identity in enumerate(table.identities)}
+    made_of = content["materials"]
+    if made_of["hash"] != _hash(sorted(row_of)):
+        missing = sum(name not in row_of for part in _PARTS for name in content[part])
+        raise ValueError(
+            f"{path} is a split of {made_of['number']} other materials: the table at hand has {len(row_of)}, and "
+            f"{missing} of the split's are not among them; give the table it was made of, or leave `split_file` out"
+        )
+    return Parts(*(np.array([row_of[name] for name in content[part]], np.int64) for part in _PARTS)), content[
+        "settings"
+    ]
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Graphs as columns on disk: one file for all materials, opened memory-mapped."""

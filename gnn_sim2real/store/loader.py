@@ -1,0 +1,116 @@
+"""Shuffled batches of a store for Lightning, the same in every run with the same seed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.store.mixtures import AnyStore
+
+
+class MaterialSet(Dataset[GraphBatch]):
+    """Rows of a store with their targets; indexed by whole batches.
+
+    Args:
+        store: The graphs.
+        rows: int64, (num_materials,); which of them.
+        targets: float32, (len(store), num_properties) in physical units, NaN where missing; None in prediction.
+        simulated: The simulated values of the same properties, likewise; None where they are not known.
+    """
+
+    def __init__(self, store: AnyStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None) -> None:
+        self.store, self.rows, self.targets, self.simulated = store, rows, targets, simulated
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, positions: Tensor) -> GraphBatch:
+        """Gather the batch at these positions of `rows`."""
+        rows = self.rows[positions]
+        targets, simulated = (None if values is None else values[rows] for values in (self.targets, self.simulated))
+        return self.store.select(rows, targets, simulated)
+
+    @property
+    def present_targets(self) -> Tensor:
+        """Targets of exactly these rows."""
+        if self.targets is None:
+            raise ValueError("this set has no targets: it is for prediction only")
+        return self.targets[self.rows]
+
+    @property
+    def present_conditions(self) -> Tensor | None:
+        """Conditions of exactly these rows; None where there are none."""
+        return self.store.conditions_of(self.rows)
+
+    @property
+    def present_simulated(self) -> Tensor | None:
+        """Simulated values of exactly these rows; None where they are not known."""
+        return None if self.simulated is None else self.simulated[self.rows]
+
+
+class BatchSampler(DistributedSampler[Tensor]):
+    """Positions of each batch. The order depends on nothing but `seed` and the epoch.
+
+    Batches differ by one material at most: no last batch so small that BatchNorm would choke on it. Several processes
+    (ranks) go through the same batches in the same order, each with its own share of every batch, so that a training
+    has the same steps on one device and on many. Lightning replaces any sampler that is no `DistributedSampler`.
+
+    Args:
+        num_materials: Number of materials in an epoch.
+        batch_size: Most materials in one batch, all processes together.
+        seed: Fixes the order of all epochs; None keeps the given order.
+        num_ranks: Number of processes.
+        rank: Number of this process.
+
+    Raises:
+        ValueError: If a process would get less than two materials of a batch, too few for BatchNorm.
+    """
+
+    def __init__(
+        self, num_materials: int, batch_size: int, seed: int | None, num_ranks: int = 1, rank: int = 0
+    ) -> None:
+        super().__init__(range(num_materials), num_replicas=num_ranks, rank=rank)  # type: ignore[arg-type]
+        self.num_materials, self.order_seed = num_materials, seed
+        self.num_batches = -(-num_materials // batch_size)
+        smallest = num_materials // max(1, self.num_batches)
+        if num_ranks > 1 and smallest < 2 * num_ranks:
+            raise ValueError(
+                f"{num_materials} materials in batches of at most {batch_size} cannot be shared by {num_ranks} "
+                f"processes with two of each batch at least; raise `batch_size` or use fewer devices"
+            )
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        # A generator, since Lightning takes the iterator of a resumed training before it sets the epoch.
+        if self.order_seed is None:
+            order = torch.arange(self.num_materials)
+        else:
+            generator = torch.Generator().manual_seed((self.order_seed * 1_000_003 + self.epoch) % 2**63)
+            order = torch.randperm(self.num_materials, generator=generator)
+        for batch in order.tensor_split(self.num_batches):
+            yield batch.tensor_split(self.num_replicas)[self.rank]
+
+
+def make_loader(
+    materials: MaterialSet, batch_size: int, seed: int | None = None, trainer: Trainer | None = None, **options: Any
+) -> DataLoader[Any]:
+    """A torch `DataLoader` whose items are whole `GraphBatch`es.
+
+    Args:
+        materials: What to load.
+        batch_size: Most materials in one batch, all processes together.
+        seed: Shuffles when given.
+        trainer: Its processes share every batch; without one, this process takes all.
+        options: Further arguments of `DataLoader`, e.g. `num_workers`.
+    """
+    num_ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+    sampler = BatchSampler(len(materials), batch_size, seed, num_ranks, rank)
+    # A generator of its own: else a loader draws from torch's global one, and dropout would depend on how often loaders
+    # were made, which differs between a whole and a resumed training.
+    return DataLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)

@@ -1,0 +1,1 @@
+"""Files of values: read, cleaned, with their units, replicates and refused rows."""

@@ -1,0 +1,295 @@
+"""The one road from a file of labels to clean labels, the same for every data set.
+
+parse -> validate -> unit -> canonical identity -> merge duplicates by median -> quarantine with reasons.
+Nothing is dropped without a line in the quarantine that says where it stood and why.
+"""
+
+import difflib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.console import track
+from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
+from gnn_sim2real.tables.table import CleanTable, Property, count_reasons, read_table
+from gnn_sim2real.units import check_property_unit, check_unit, convert, same_quantity
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["CleanTable", "Property", "clean_table", "read_table"]
+
+logger = logging.getLogger(__name__)
+
+_MISSING = frozenset({"", "nan", "na", "n/a", "none", "null"})
+
+
+def clean_table(
+    frame: "pandas.DataFrame",
+    *,
+    material_column: str,
+    properties: Sequence[Property],
+    identity: Callable[[str], str],
+    source: str,
+    max_spread: float | None = None,
+    refused_before: Mapping[int, str] | None = None,
+    label_columns: Sequence[str] = (),
+) -> CleanTable:
+    """Clean a table of labels.
+
+    Args:
+        frame: The table, best as `read_table` gives it: with the row numbers of the file as index.
+        material_column: Column of the material's text.
+        properties: What to read; all of one unit when `max_spread` is given.
+        identity: Canonical identity of a material's text; raises ValueError for text that is no material.
+        source: Name of the file, for messages.
+        max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
+        refused_before: Reason by position of rows that the data set itself refuses.
+        label_columns: Columns to keep as `CleanTable.labels`.
+
+    Raises:
+        ValueError: If a column is missing, a unit does not fit, a material has two labels in one column, or no material
+            is left.
+    """
+    import pandas
+
+    properties = tuple(properties)
+    _check_request(frame, material_column, properties, source, max_spread, label_columns)
+    columns = [_read_column(frame, prop, source) for prop in properties]
+    values = np.stack([column.values for column in columns], axis=1)
+    labeled = np.stack([column.labeled for column in columns]).any(axis=0)
+    materials = _to_texts(frame[material_column])
+    refused_before = dict.fromkeys(np.flatnonzero(~labeled).tolist(), "no value") | dict(refused_before or {})
+    codes, identities, refused = _identify(materials, refused_before, identity)
+
+    reasons = [(row, "", reason) for row, reason in refused.items()]
+    for prop, column in zip(properties, columns, strict=True):
+        reasons += [(row, prop.name, reason) for row, reason in column.refused.items() if row not in refused]
+    values[codes < 0] = np.nan
+    if max_spread is not None:
+        reasons += _refuse_disagreeing(codes, values, properties, max_spread)
+
+    numbers = _row_numbers(frame)
+    entries = [(numbers[row], materials[row], prop, reason) for row, prop, reason in sorted(reasons)]
+    quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
+    table = _merge(codes, values, columns, materials, identities, properties, quarantine)
+    _report(table, source)
+    kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
+    names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
+    labels = {column: _labels(_to_texts(frame[column]), names, column, source) for column in label_columns}
+    return replace(table, labels={column: [of[name] for name in table.identities] for column, of in labels.items()})
+
+
+def _labels(texts: list[str], names: list[str | None], column: str, source: str) -> dict[str, str]:
+    """Label of each material by its identity."""
+    labels: dict[str, str] = {}
+    for name, text in zip(names, texts, strict=True):
+        if name is not None and labels.setdefault(name, text) != text:
+            raise ValueError(
+                f'{source}: the rows of {name} have both "{labels[name]}" and "{text}" in column "{column}"; give a '
+                "material one label, or split by another column"
+            )
+    return labels
+
+
+class _Column(NamedTuple):
+    values: NDArray[np.float64]  # NaN where missing or refused
+    labeled: NDArray[np.bool_]  # something stood in the file
+    refused: dict[int, str]  # position -> reason
+    ranges: Ranges
+
+
+def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Column:
+    """Parse, convert and validate the values of one property."""
+    cells = frame[prop.column or prop.name]
+    numbers = np.array([_to_number(cell) for cell in cells.tolist()], dtype=np.float64)
+    labeled = np.array([text.lower() not in _MISSING for text in _to_texts(cells)], dtype=bool)
+    refused: dict[int, str] = {}
+    try:
+        if prop.unit_column is None:
+            values = convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)
+        else:
+            values, refused = _convert_by_row(numbers, labeled, _to_texts(frame[prop.unit_column]), prop.unit)
+    except ValueError as error:
+        raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
+    lower = -np.inf if prop.lower is None else prop.lower
+    upper = np.inf if prop.upper is None else prop.upper
+    interval = f"({lower:g}, {upper:g}) {prop.unit}".strip()
+    for position in np.flatnonzero(labeled & ~((values > lower) & (values < upper))).tolist():
+        if position in refused:
+            continue
+        if np.isfinite(values[position]):
+            refused[position] = f"outside {interval}: {values[position]:g}"
+        else:
+            refused[position] = f"not a finite number: {cells.iloc[position]!r}"
+    values[list(refused)] = np.nan
+    return _Column(values, labeled, refused, read_ranges(frame, prop, values))
+
+
+def _convert_by_row(
+    numbers: NDArray[np.float64], labeled: NDArray[np.bool_], units: list[str], wanted: str
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Convert values of which each has a unit of its own; those of none, or of another quantity, are refused."""
+    values = np.full(len(numbers), np.nan)
+    refused: dict[int, str] = {}
+    for unit in sorted(set(units)):
+        rows = np.array([each == unit for each in units], dtype=bool)
+        try:
+            if not unit and not same_quantity("", wanted):
+                raise ValueError(f"no unit: accepted are those of {wanted}")
+            values[rows] = convert(numbers[rows], unit, wanted)
+        except ValueError as error:
+            refused |= dict.fromkeys(np.flatnonzero(rows & labeled).tolist(), f"unusable unit: {error}")
+    return values, refused
+
+
+def _to_number(cell: object) -> float:
+    text = str(cell)
+    try:
+        return float("nan" if "_" in text else text)  # Python would read 1_000
+    except ValueError:
+        return float("nan")
+
+
+def _to_texts(cells: "pandas.Series[Any]") -> list[str]:
+    missing = cells.isna().tolist()
+    return ["" if gone else str(cell).strip() for cell, gone in zip(cells.tolist(), missing, strict=True)]
+
+
+def _identify(
+    materials: list[str], refused: dict[int, str], identity: Callable[[str], str]
+) -> tuple[NDArray[np.int64], list[str], dict[int, str]]:
+    """Number the rows by material: codes (-1 when refused), sorted identities, reasons of refused rows."""
+    found: dict[str, str] = {}
+    unreadable: dict[str, str] = {"": "no material"}
+    wanted = dict.fromkeys(material for row, material in enumerate(materials) if row not in refused)
+    for material in track([material for material in wanted if material], "identifying materials"):
+        try:
+            found[material] = identity(material)
+        except ValueError as error:
+            unreadable[material] = f"unreadable material: {' '.join(str(error).split())}"
+    for row, text in enumerate(materials):
+        if text in unreadable:
+            refused.setdefault(row, unreadable[text])
+    identities = sorted(set(found.values()))
+    number = {name: code for code, name in enumerate(identities)}
+    codes = [-1 if row in refused else number[found[material]] for row, material in enumerate(materials)]
+    return np.array(codes, dtype=np.int64), identities, refused
+
+
+def _refuse_disagreeing(
+    codes: NDArray[np.int64], values: NDArray[np.float64], properties: tuple[Property, ...], max_spread: float
+) -> list[tuple[int, str, str]]:
+    """Set duplicates that lie too far apart to NaN, in place."""
+    refused = []
+    for column, prop in enumerate(properties):
+        found = values[:, column]
+        spread, _ = merge_ranges(codes, found, Ranges.of_single(found), int(codes.max(initial=-1)) + 1)
+        for row in np.flatnonzero(np.isfinite(values[:, column])).tolist():
+            if spread[codes[row]] > max_spread:
+                half_range = f"{spread[codes[row]]:g} {prop.unit}".strip()
+                reason = f"duplicates disagree: {values[row, column]:g} in a half range of {half_range}"
+                refused.append((row, prop.name, reason))
+                values[row, column] = np.nan
+    return refused
+
+
+def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int) -> NDArray[np.float64]:
+    """Median by group; NaN without a value."""
+    present = np.isfinite(values)
+    codes, values = codes[present], values[present]
+    values = values[np.lexsort((values, codes))]
+    counts = np.bincount(codes, minlength=num_groups)
+    first = np.cumsum(counts) - counts
+    median, some = np.full(num_groups, np.nan), counts > 0
+    median[some] = (values[(first + (counts - 1) // 2)[some]] + values[(first + counts // 2)[some]]) / 2
+    return median
+
+
+def _merge(
+    codes: NDArray[np.int64],
+    values: NDArray[np.float64],
+    columns: list[_Column],
+    materials: list[str],
+    identities: list[str],
+    properties: tuple[Property, ...],
+    quarantine: "pandas.DataFrame",
+) -> CleanTable:
+    """Merge the rows of each material; materials without a value are left out."""
+    rows = np.flatnonzero(np.isfinite(values).any(axis=1))
+    medians = [_median(codes, column, len(identities)) for column in values.T]
+    merged = [
+        merge_ranges(codes, column, each.ranges, len(identities))
+        for column, each in zip(values.T, columns, strict=True)
+    ]
+    num_merged = np.bincount(codes[rows], minlength=len(identities))
+    kept = np.flatnonzero(num_merged)
+    spelling: dict[int, str] = {}
+    for row in rows.tolist():
+        spelling.setdefault(int(codes[row]), materials[row])
+    return CleanTable(
+        materials=[spelling[code] for code in kept.tolist()],
+        identities=[identities[code] for code in kept.tolist()],
+        values=np.stack(medians, axis=1)[kept],
+        spread=np.stack([half_range for half_range, _ in merged], axis=1)[kept],
+        num_merged=num_merged[kept],
+        num_values=np.stack([number for _, number in merged], axis=1)[kept],
+        properties=properties,
+        quarantine=quarantine,
+        num_rows_read=len(codes),
+    )
+
+
+def _check_request(
+    frame: "pandas.DataFrame",
+    material_column: str,
+    properties: tuple[Property, ...],
+    source: str,
+    max_spread: float | None,
+    label_columns: Sequence[str],
+) -> None:
+    names = [prop.name for prop in properties]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"properties to read from {source} are {names}: name at least one, and each only once")
+    columns = [str(column) for column in frame.columns]
+    given = [prop.column or prop.name for prop in properties] + [
+        each.unit_column for each in properties if each.unit_column
+    ]
+    given += [column for prop in properties for column in prop.replicates or ()]
+    for wanted in [material_column, *given, *label_columns]:
+        if wanted not in columns:
+            nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)
+            more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+            raise ValueError(f'{source} has no column "{wanted}": its columns are {", ".join(nearest)}{more}')
+    units = sorted({check_unit(prop.unit) for prop in properties})
+    for prop in properties:
+        check_property_unit(prop.name, prop.unit)
+    if max_spread is not None and len(units) > 1:
+        raise ValueError(
+            f"max_spread {max_spread:g} is in one unit, but the properties of {source} are in "
+            f"{', '.join(units)}: clean them one at a time or leave max_spread out"
+        )
+
+
+def _row_numbers(frame: "pandas.DataFrame") -> list[int]:
+    """Row numbers of the file: the index named "row", else counted below a header."""
+    if frame.index.name == "row":
+        return [int(row) for row in frame.index.tolist()]
+    return list(range(2, len(frame) + 2))
+
+
+def _report(table: CleanTable, source: str) -> None:
+    """Warn of what was refused; refuse a table without any material."""
+    refused, reasons = table.quarantine, count_reasons(table.quarantine)
+    if not table.identities:
+        examples = [f"; e.g. row {row.row} ({row.material}), {row.reason}" for row in refused[:1].itertuples()]
+        raise ValueError(
+            f"no material of {source} can be used: {table.num_rows_read:,} rows read, "
+            f"refused: {reasons or 'nothing'}{''.join(examples)}"
+        )
+    if reasons:
+        logger.warning("%s: %s rows or values refused: %s", source, f"{len(refused):,}", reasons)

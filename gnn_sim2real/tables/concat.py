@@ -1,0 +1,101 @@
+"""Several clean tables of one kind of material as one table."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.tables.table import CleanTable
+
+
+class JoinedMaterials(Sequence[Any]):
+    """The materials of several tables behind each other; none is copied.
+
+    Args:
+        parts: The materials of each table.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[Any]]) -> None:
+        self.parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """One material, or several."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        row = range(len(self))[index]
+        part = int(np.searchsorted(self._ends, row, side="right"))
+        return self.parts[part][row - int(self._ends[part]) + len(self.parts[part])]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of the materials of all parts."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            content = getattr(part, "content_hash", None)
+            for text in part if content is None else [content]:
+                digest.update(str(text).encode() + b"\0")
+        return digest.hexdigest()
+
+
+def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTable:
+    """Put tables below each other, each with properties of its own.
+
+    Args:
+        tables: The tables.
+        labels: Name of each. Properties are named `property (label)`, those of the first table as they are.
+
+    Returns:
+        A table whose identities are `label: identity`; the groups stay those of the tables, so that a material that is
+        in several of them is one group. Values of the properties of other tables are NaN.
+    """
+    import pandas
+
+    num_columns = [len(table.properties) for table in tables]
+    start, total = np.cumsum([0, *num_columns]), sum(num_columns)
+    values: list[NDArray[np.float64]] = []
+    spread: list[NDArray[np.float64]] = []
+    num_values: list[NDArray[np.int64]] = []
+    for number, table in enumerate(tables):
+        columns = slice(start[number], start[number + 1])
+        for kept, given in ((values, table.values), (spread, table.spread)):
+            whole = np.full((len(given), total), np.nan)
+            whole[:, columns] = given
+            kept.append(whole)
+        num_values.append(np.zeros((len(table.num_values), total), np.int64))
+        num_values[-1][:, columns] = table.num_values
+    properties = [
+        prop if not number else replace(prop, name=f"{prop.name} ({label})", column=prop.column or prop.name)
+        for number, (table, label) in enumerate(zip(tables, labels, strict=True))
+        for prop in table.properties
+    ]
+    quarantine = pandas.concat(
+        [table.quarantine.assign(source=label) for table, label in zip(tables, labels, strict=True)], ignore_index=True
+    )
+    return CleanTable(
+        materials=JoinedMaterials([table.materials for table in tables]),
+        identities=[
+            f"{label}: {name}" for table, label in zip(tables, labels, strict=True) for name in table.identities
+        ],
+        values=np.concatenate(values),
+        spread=np.concatenate(spread),
+        num_merged=np.concatenate([table.num_merged for table in tables]),
+        num_values=np.concatenate(num_values),
+        properties=tuple(properties),
+        quarantine=quarantine,
+        num_rows_read=sum(table.num_rows_read for table in tables),
+        own_groups=[group for table in tables for group in table.groups],
+    )

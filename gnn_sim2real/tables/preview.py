@@ -1,0 +1,70 @@
+"""What the columns of a file look like, before anyone has said what is wanted of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gnn_sim2real.featurize.crystal_files import is_crystal_path, read_crystals
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, read_heading
+from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def describe_columns(name: str) -> list[str]:
+    """Say what a file holds, in lines.
+
+    Args:
+        name: Its path.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir() or (is_crystal_path(path) and path.suffix.lower() != ".parquet"):
+        return _describe_crystals(path)
+    frame = read_table(path)
+    if path.suffix.lower() == ".parquet" and set(CELL_COLUMNS) <= set(frame):
+        frame = frame.drop(columns=list(CELL_COLUMNS))
+    return [f"{path.name}: {len(frame):,} rows, {len(frame.columns)} columns", *_describe(frame)]
+
+
+def _describe_crystals(path: Path) -> list[str]:
+    import pandas
+
+    entries = read_crystals(path)
+    unread = [entry for entry in entries if entry.crystal is None]
+    lines = [f"{path.name}: {len(entries):,} crystals, {len(unread):,} of them unreadable"]
+    lines += [f"  {entry.reason}" for entry in unread[:5]]
+    values = pandas.DataFrame([dict(entry.values) for entry in entries])
+    if path.is_dir():
+        tables = [file.name for file in sorted(path.iterdir()) if file.suffix.lower() in TABLE_SUFFIXES]
+        lines += [f"  with the table {name}" for name in tables]
+    return lines + (_describe(values) if len(values.columns) else [])
+
+
+def _describe(frame: "pandas.DataFrame") -> list[str]:
+    import pandas
+
+    kinds = {name: kind for kind, names in reversed(MATERIAL_HEADINGS.items()) for name in reversed(names)}
+    lines = []
+    for column in frame:
+        heading, cells = read_heading(str(column)), frame[column].dropna()
+        numbers = pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        finite = numbers[np.isfinite(numbers)]
+        if heading.name in kinds:
+            try:
+                distinct = f"{cells.astype(str).nunique():,} spellings"
+            except TypeError:
+                distinct = "not text"
+            lines.append(f"  {column}: materials ({distinct})")
+        elif len(finite) and len(finite) >= len(cells) / 2:
+            low, middle, high = np.quantile(finite, [0, 0.5, 1])
+            unit = "no unit in the heading" if heading.unit is None else heading.unit or "a pure number"
+            other = f", {len(cells) - len(finite):,} no numbers" if len(finite) < len(cells) else ""
+            lines.append(
+                f"  {column}: {len(finite):,} numbers from {low:.6g} by {middle:.6g} to {high:.6g}, {unit}{other}"
+            )
+        else:
+            lines.append(f"  {column}: {len(cells):,} texts")
+    return lines

@@ -1,0 +1,88 @@
+"""What a card says of a training: its data, its errors, and whose data they are."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.library.card import DOMAINS
+from gnn_sim2real.library.folder import ModelLibrary
+from gnn_sim2real.library.model import TrainedModel
+from gnn_sim2real.metrics import whole_set_metrics
+
+_NOT_STATED = "none stated"
+
+
+def keep_pretrained(
+    library: ModelLibrary,
+    model: TrainedModel,
+    data: PropertyDataModule,
+    config: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """Add a model that was just trained to a library.
+
+    Args:
+        library: The library.
+        model: The model, whose card is that of its task, see `PropertyRegression.card`.
+        data: What it was trained on.
+        config: Resolved configuration of the training, with its `seed_everything`.
+        provenance: See `scaling.records.provenance`.
+
+    Returns:
+        Its key.
+    """
+    model = replace(model, network=model.network.eval())
+    card = describe_training(model, data) | {"seed": int(config["seed_everything"]), "provenance": dict(provenance)}
+    return library.add(model, card, data.seen_identities(), config)
+
+
+def describe_training(model: TrainedModel, data: PropertyDataModule) -> dict[str, Any]:
+    """The part of a card that the data know.
+
+    Args:
+        model: The model.
+        data: What it was trained on.
+    """
+    sheet = find_sheet(data)
+    return model.card | {
+        "domain": DOMAINS[data.kind],
+        "source": sheet.name if sheet else type(data).__name__,
+        "license": sheet.license if sheet else _NOT_STATED,
+        "citation": sheet.citation if sheet else _NOT_STATED,
+        "num_validation": len(data.parts.validation),
+        "metrics": validation_metrics(model, data),
+    }
+
+
+def validation_metrics(model: TrainedModel, data: PropertyDataModule) -> dict[str, dict[str, float]]:
+    """Errors on the validation part, by property; nothing where no material of it has a value.
+
+    Args:
+        model: The model.
+        data: What it was trained on.
+    """
+    rows = data.parts.validation
+    if not len(rows):
+        return {}
+    prediction, truth = model.predict_graphs(data.store.take(rows)), data.table.values[rows]
+    found = {}
+    for column, spec in enumerate(model.network.properties):
+        if (truth[:, column] == truth[:, column]).any():  # some value is no NaN
+            errors = whole_set_metrics(prediction[:, column], truth[:, column])
+            found[spec.name] = {name: value for name, value in errors.items() if name != "num_test"}
+    return found
+
+
+def find_sheet(data: PropertyDataModule) -> DataSheet | None:
+    """The data sheet of a data module: the one with its settings, where it has several.
+
+    Args:
+        data: The data module.
+    """
+    sheets: tuple[DataSheet, ...] = tuple(vars(type(data)).get("sheets", ()))
+    if len(sheets) == 1:
+        return sheets[0]
+    named = [getattr(data, name, None) for name in ("name", "registered", "provider_name")]
+    return next((each for each in sheets if each.name in named), None)

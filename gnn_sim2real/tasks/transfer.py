@@ -1,0 +1,176 @@
+"""Bringing pretrained weights into a new model, and deciding which of them may move."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from torch import nn
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn.blend import Blend
+from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.head import FROM_ZERO
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.tasks.policies import Policy
+from gnn_sim2real.units import convert
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Which tensors of a model came from a file and which did not.
+
+    Attributes:
+        loaded: Names of tensors taken over as they were.
+        adapted: Names of tensors taken over in part or converted to another unit.
+        initialized: Names of tensors that start fresh.
+    """
+
+    loaded: tuple[str, ...]
+    adapted: tuple[str, ...]
+    initialized: tuple[str, ...]
+
+    def describe(self) -> str:
+        """One sentence."""
+        fresh = f": {', '.join(self.initialized)}" if self.initialized else ""
+        return (
+            f"{len(self.loaded)} tensors loaded from the pretrained model, {len(self.adapted)} adapted to the target, "
+            f"{len(self.initialized)} newly initialized{fresh}"
+        )
+
+
+def as_blend(pretrained: PropertyModel) -> PropertyModel:
+    """A model of pure materials as one of blends and copolymers: its encoder takes each component by itself.
+
+    Args:
+        pretrained: The model of pure materials; it is not changed. Its answers for them stay the same.
+    """
+    model = PropertyModel(
+        Blend(copy.deepcopy(pretrained.encoder)),
+        pretrained.properties,
+        pretrained.line is not None,
+        pretrained.condition_specs,
+    )
+    state = {name: value for name, value in pretrained.state_dict().items() if not name.startswith("encoder.")}
+    model.load_state_dict({**model.state_dict(), **state}, strict=True)
+    return model
+
+
+def adapt(
+    pretrained: PropertyModel,
+    target: PropertySpec,
+    corrects_simulation: bool = False,
+    conditions: Sequence[ConditionSpec] | None = None,
+) -> tuple[PropertyModel, LoadReport]:
+    """Make the model that fine-tuning starts from.
+
+    The encoder is always taken over. The head and the scaler are taken over where the pretrained model predicts the
+    same property in the same form under the same conditions (its output is picked out of several, and its scaler
+    converted to the target's unit), so that before the first step the model answers with the simulated value; else they
+    start fresh.
+
+    Args:
+        pretrained: The source model; it is not changed.
+        target: The measured property.
+        corrects_simulation: Whether the model shall correct simulated values; then head and scaler start fresh.
+        conditions: Those of the target's data; as in the pretrained model unless given.
+
+    Returns:
+        The model, and the report of what was loaded.
+    """
+    conditions = pretrained.condition_specs if conditions is None else list(conditions)
+    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation, conditions)
+    names = [(spec.name, spec.form) for spec in pretrained.properties]
+    encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
+    head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
+    fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
+    if corrects_simulation or (target.name, target.form) not in names or conditions != pretrained.condition_specs:
+        return model, fresh
+    column = names.index((target.name, target.form))
+    shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
+    factor = one - shift
+    if target.form in FROM_ZERO and shift != 0:  # the zero of the one unit is not that of the other
+        return model, fresh
+    state = pretrained.state_dict()
+    state["scaler.mean"] = shift + factor * state["scaler.mean"][column : column + 1]
+    state["scaler.std"] = factor * state["scaler.std"][column : column + 1]
+    outputs = pretrained.head.outputs_of(column)
+    for name in ("head.mlp.2.weight", "head.mlp.2.bias"):
+        state[name] = state[name][outputs]
+    model.load_state_dict(state, strict=True)
+    unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
+    return model, LoadReport(
+        loaded=encoder + (head if unchanged else ()), adapted=() if unchanged else head, initialized=()
+    )
+
+
+def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
+    """Refuse a pretrained model whose encoder is not the one the configuration asks for.
+
+    Raises:
+        CheckpointError: If they differ.
+    """
+    wanted, found = asked.describe(), pretrained.describe()
+    if wanted != found:
+        raise CheckpointError(
+            f"the pretrained model's encoder is {found['class_path']} with {found['init_args']}, the configuration "
+            f"asks for {wanted['class_path']} with {wanted['init_args']}; make them the same"
+        )
+
+
+def frozen_layers(model: PropertyModel, policy: Policy, epoch: int, unfreeze_every: int) -> list[nn.Module]:
+    """Layers of the encoder that do not move in this epoch.
+
+    `gradual` gives one more layer back every `unfreeze_every` epochs, from the output towards the input (Howard and
+    Ruder, Universal Language Model Fine-tuning, ACL 2018, arXiv 1801.06146). It is a function of the epoch alone, so a
+    resumed run freezes what the undisturbed one would.
+
+    Args:
+        model: The model.
+        policy: See `Policy`.
+        epoch: Number of the epoch, from 0.
+        unfreeze_every: Epochs between two layers.
+
+    Raises:
+        ValueError: If the policy is unknown.
+    """
+    layers = model.encoder.layers
+    match policy:
+        case "encoder":
+            return layers
+        case "gradual":
+            return layers[: max(0, len(layers) - epoch // unfreeze_every)]
+    if policy not in get_args(Policy):
+        raise ValueError(f"`policy` must be one of {', '.join(get_args(Policy))}, got {policy!r}")
+    return []
+
+
+def freeze(model: PropertyModel, layers: list[nn.Module]) -> None:
+    """Let exactly these layers of the encoder stand still: no gradients, and statistics (BatchNorm) in eval mode.
+
+    Args:
+        model: The model, in the mode its other parts shall have.
+        layers: Layers of its encoder.
+    """
+    model.encoder.requires_grad_(True)
+    for layer in layers:
+        layer.requires_grad_(False)
+        layer.eval()
+        for parameter in layer.parameters():
+            # A stale gradient would let the optimizer move the parameter once more.
+            parameter.grad = None
+
+
+def keep_statistics(model: PropertyModel) -> None:
+    """Put every BatchNorm of the encoder into eval mode: its running statistics stay those of pretraining."""
+    for module in model.encoder.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Numbers of trainable and of frozen parameters."""
+    sizes = [(parameter.requires_grad, parameter.numel()) for parameter in model.parameters()]
+    return sum(size for free, size in sizes if free), sum(size for free, size in sizes if not free)

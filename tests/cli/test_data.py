@@ -1,0 +1,125 @@
+"""`gnn-sim2real data list | get | check` as a user types it."""
+
+import json
+
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.io import write
+from loopback import entry, small_optimade
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.data.registry import find_sheets
+from gnn_sim2real.units import check_property_unit
+
+HERE = [("*CC*", 950), ("*CCO*", 1120), ("*COC*", 1140), ("nonsense", 1), ("*CS*", "soft"), ("*CC(*)C", -5)]
+THERE = [("*OCC*", 1.1), ("*CCCC*", 0.9), ("*CC(*)c1ccccc1", 1.05), ("*CN*", 1.0)]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GNN_SIM2REAL_DATA", raising=False)
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("COLUMNS", "250")
+    pd.DataFrame(HERE, columns=["smiles", "Density [kg/m3]"]).to_csv("here.csv", index=False)
+    pd.DataFrame(THERE, columns=["smiles", "density"]).to_csv("there.csv", index=False)
+
+
+def test_list(capfd):
+    assert main(["data", "list"]) == 0
+    out = capfd.readouterr().out
+    for name in ("mp", "oqmd", "aflow", "alexandria", "gnome", "radonpy_pi1070", "measured_band_gap", "demo_simulated"):
+        assert f"\n{name} " in out
+    assert main(["data", "list", "oqmd"]) == 0
+    out = capfd.readouterr().out
+    assert "Saal et al." in out
+    assert "class_path: datamodules.Optimade\n  init_args:\n    provider: oqmd\n" in out
+    assert main(["data", "list", "nothing"]) == 2
+
+
+def test_every_sheet_makes_its_data_module():
+    sheets = find_sheets()
+    assert len(sheets) > 20
+    for sheet, module in sheets.values():
+        assert module(**dict(sheet.settings)).kind
+        assert sheet.license
+        assert sheet.citation
+        for name, unit in sheet.units.items():
+            check_property_unit(name, unit)
+
+
+def test_check_a_file(capfd, tmp_path):
+    words = ["data", "check", "here.csv", "--property", "density", "--unit", "g/cm3", "--lower", "0"]
+    assert main([*words, "--against", "there.csv", "--json", "report.json"]) == 0
+    out = capfd.readouterr().out
+    assert "rows read      6" in out
+    assert "rows refused   3" in out
+    assert "density: 2 values, read as kg/m3" in out
+    assert "1 materials with several rows, merged by median: half range 0.01 in the middle" in out
+    assert "shared with there.csv: 2 groups, 100.0% of those here, 50.0% of those there" in out
+    quarantine = pd.read_csv("quarantine_here.csv")
+    assert quarantine["row"].tolist() == [5, 6, 7]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["properties"][0]["median"] == pytest.approx(1.04)
+    assert report["overlaps"] == [{"other": "there.csv", "shared": 2, "here": 1.0, "there": 0.5}]
+
+
+def test_check_says_what_is_in_a_file(capfd):
+    assert main(["data", "check", "here.csv"]) == 0
+    out = capfd.readouterr().out
+    assert "here.csv: 6 rows, 2 columns" in out
+    assert "smiles: materials (6 spellings)" in out
+    assert "Density [kg/m3]: 5 numbers from -5 by 950 to 1140, kg/m3, 1 no numbers" in out
+    atoms = Atoms(
+        "Si2", cell=[[0, 2.7, 2.7], [2.7, 0, 2.7], [2.7, 2.7, 0]], positions=[(0, 0, 0), (1.35,) * 3], pbc=True
+    )
+    atoms.info["gap"] = 1.1
+    write("all.extxyz", atoms)
+    assert main(["data", "check", "all.extxyz"]) == 0
+    out = capfd.readouterr().out
+    assert "all.extxyz: 1 crystals, 0 of them unreadable" in out
+    assert "gap: 1 numbers from 1.1 by 1.1 to 1.1, no unit in the heading" in out
+    assert main(["data", "check", "all.extxyz", "--property", "gap", "--unit", "eV"]) == 0
+    assert "gap: 1 values" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check", "here.csv", "--property", "density"], "say what to read from here.csv: --unit"),
+        (["check", "here.csv", "--property", "density", "--unit", "eV"], 'is not measured in "eV": accepted are units'),
+        (["check", "absent.csv"], "there is no file absent.csv: check the path"),
+        (["check", "nothing"], "there is no data set 'nothing'"),
+        (["get", "demo_simulated", "--new"], "no database that changes"),
+        (["show"], "knows list, get and check, got 'show'"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_a_sentence(capfd, words, said):
+    assert main(["data", *words]) == 2
+    err = capfd.readouterr().err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_get_and_check_what_a_yaml_names(capfd, tmp_path):
+    with small_optimade([entry(number) for number in range(30)]) as server:
+        settings = {"provider": server.url, "properties": {"band_gap": "eV"}, "fields": {"band_gap": "_test_band_gap"}}
+        config = {
+            "model": {
+                "class_path": "gnn_sim2real.tasks.SourcePretraining",
+                "init_args": {"encoder": {"class_path": "gnn_sim2real.nn.CGCNN"}},
+            },
+            "data": {"class_path": "datamodules.Optimade", "init_args": settings},
+        }
+        (tmp_path / "fit.yaml").write_text(json.dumps(config))
+        assert main(["data", "get", "fit.yaml"]) == 0
+        assert "30 entries (30 counted by the database), SHA-256" in capfd.readouterr().out
+        server.entries.append(entry(30))
+        assert main(["data", "get", "fit.yaml"]) == 0
+        assert "30 entries (30 counted" in capfd.readouterr().out
+        assert main(["data", "get", "fit.yaml", "--new"]) == 0
+        assert "31 entries (31 counted" in capfd.readouterr().out
+    assert main(["data", "check", "fit.yaml"]) == 0
+    assert "band_gap: 31 values" in capfd.readouterr().out

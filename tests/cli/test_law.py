@@ -1,0 +1,185 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gnn_sim2real.cli.main import main
+
+RESULTS = Path(__file__).parents[2] / "benchmarks/results"
+SIZES = [100, 200, 400, 800, 1600, 3200, 6400]
+
+
+@pytest.fixture
+def curve(tmp_path):
+    random = np.random.default_rng(0)
+    rows = ["source_size,error,seed,weight"]
+    for seed in "abc":
+        rows += [
+            f"{n},{(2 * n**-0.5 + 0.1) * np.exp(0.02 * random.standard_normal())},{seed},{1 + (seed == 'a')}"
+            for n in reversed(SIZES)
+        ]
+    return write(tmp_path / "curve.csv", rows)
+
+
+@pytest.fixture
+def grid(tmp_path):
+    random = np.random.default_rng(1)
+    rows = ["target_size,source_size,error,seed,architecture"]
+    for m in (20, 60, 200, 600):
+        for seed in range(3):
+            factor = np.exp(0.02 * random.standard_normal(len(SIZES) + 1))
+            rows += [
+                f"{m},{n},{(5 * n**-0.4 + 0.3) * m**-0.25 * each},{seed},CGCNN"
+                for n, each in zip(SIZES, factor, strict=False)
+            ]
+            rows.append(f"{m},0,{2.0 * m**-0.3 * factor[-1]},{seed},CGCNN")
+    return write(tmp_path / "grid.csv", rows)
+
+
+def write(path, rows):
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def run(capsys, *words):
+    assert main(["law", *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+def refuse(capsys, *words):
+    assert main(["law", *map(str, words)]) == 2
+    return capsys.readouterr().err
+
+
+def test_fit_says_all_that_is_known(capsys, curve, tmp_path):
+    text = run(capsys, "fit", curve, "--draws", "200", "--figure", tmp_path / "law")
+    for words in (
+        "3 curves, 7 sizes from 100 to 6,400",
+        "90 % interval",
+        "by profile",
+        "fit: the law misses",
+        "chosen",
+    ):
+        assert words in text
+    assert re.search(r"saturating \(4 parameters\): forecast off by [\d.]+ %", text)
+    assert "broken (6 parameters): no candidate: it takes 8 sizes below the 1 held out, there are 6" in text
+    assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "law.svg").read_text()
+
+
+def test_fit_for_machines(capsys, curve):
+    content = json.loads(run(capsys, "fit", curve, "--json", "--draws", "200", "--form", "power_limit"))
+    (law,) = content["curves"]
+    assert law["decay_rate_interval"][0] < 0.5 < law["decay_rate_interval"][1]
+    assert law["num_curves"] == 3
+    wide = json.loads(
+        run(capsys, "fit", curve, "--json", "--draws", "200", "--form", "power_limit", "--interval", "0.99")
+    )["curves"][0]
+    assert wide["decay_rate_interval"][1] > law["decay_rate_interval"][1]
+    assert wide["confidence"] == 0.99
+
+
+def test_fit_of_a_grid_gives_a_law_in_both_sizes(capsys, grid):
+    content = json.loads(run(capsys, "fit", grid, "--json", "--draws", "200"))
+    assert [curve["name"] for curve in content["curves"]] == [f"CGCNN, m = {m}" for m in (20, 60, 200, 600)]
+    (surface,) = content["surfaces"]
+    assert surface["target_rate_interval"][0] < 0.25 < surface["target_rate_interval"][1]
+
+
+def test_plan_of_a_curve(capsys, curve):
+    words = ("--draws", "200", "--form", "power_limit")
+    text = run(capsys, "plan", curve, *words, "--target-error", "0.05")
+    assert "out of reach: the limit is 0.1" in text or "out of reach: the limit is 0.09" in text
+    text = run(
+        capsys, "plan", curve, "--draws", "200", "--form", "power_limit", "--target-error", "0.12", "--at", "3000"
+    )
+    assert "at n = 3,000, with 90 % intervals" in text
+    assert "source size n = " in text
+
+
+def test_plan_of_a_grid(capsys, grid, tmp_path):
+    words = ("--source-cost", 1, "--target-cost", 400, "--budget", 1e5, "--figure", tmp_path / "iso")
+    text = run(capsys, "plan", grid, "--draws", "200", "--at", "3200,60", "--target-error", "0.2", *words)
+    for part in (
+        "at n = 3,200, m = 60",
+        "gain from doubling",
+        "one more measurement is worth",
+        "effective data transferred",
+        "the budget lowers the error most as",
+        "source sizes for an error of",
+    ):
+        assert part in text
+    assert (tmp_path / "iso.png").exists()
+    assert (tmp_path / "iso.svg").exists()
+    content = json.loads(run(capsys, "plan", grid, "--draws", "200", "--at", "3200,60", "--json"))
+    assert content["plan"]["error"]["value"] == pytest.approx((5 * 3200**-0.4 + 0.3) * 60**-0.25, rel=0.05)
+
+
+def test_compare_two_files(capsys, curve, tmp_path):
+    rows = ["source_size,error,seed"] + [f"{n},{n**-0.25},{seed}" for seed in "abd" for n in SIZES]
+    other = write(tmp_path / "other.csv", rows)
+    text = run(capsys, "compare", curve, other, "--draws", "200", "--at", "5000,50000")
+    assert "curve against other (paired over 2 shared repeats)" in text
+    assert "probability that curve has the lower error" in text
+    assert "n = 50,000" in text
+
+
+def test_published_results_are_read(capsys):
+    words = ("--target-size", 300, "--policy", "none,calibrated_source", "--draws", 100, "--json")
+    content = json.loads(run(capsys, "compare", RESULTS / "polymer_density.json", *words))
+    assert set(content["laws"]) == {"GINE fine-tuned, m = 300", "GINE calibrated source, m = 300"}
+    assert content["pairs"][0]["num_shared"] == 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (["size,error", "1,2"], "has no column 'source_size'; it needs source_size and error"),
+        (["source_size,error", "100,x"], r"line 2: error is 'x', which is no number"),
+        (["source_size,error", "100,1", "200,0"], r"line 3: error must be finite and positive, but is 0; leave failed"),
+        (["source_size,error", "100,1", "200,-0.5"], "line 3: error must be finite and positive, but is -0.5"),
+        (["source_size,error", "-3,1"], "line 2: source_size must be finite and at least 0, but is -3"),
+        (["source_size,error"], "has no rows"),
+        (["source_size,error", "100,1", "200,0.9"], "at least 4 different source sizes, found 2"),
+    ],
+)
+def test_bad_tables_are_refused_with_file_and_line(capsys, tmp_path, rows, sentence):
+    error = refuse(capsys, "fit", write(tmp_path / "bad.csv", rows))
+    assert re.search(sentence, error), error
+    assert error.count("\n") == 1
+
+
+def test_other_refusals(capsys, curve, grid, tmp_path):
+    assert "there is no command `law guess`" in refuse(capsys, "guess")
+    assert "there is no file" in refuse(capsys, "fit", tmp_path / "none.csv")
+    assert "there is no form 'cubic'" in refuse(capsys, "fit", curve, "--form", "cubic")
+    assert "got 'r2'" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--metric", "r2")
+    assert "has no policy magic" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--policy", "magic")
+    assert "at least two curves" in refuse(capsys, "compare", curve)
+    assert "takes numbers separated by commas" in refuse(capsys, "plan", curve, "--at", "many")
+    assert "only errors of one quantity" in refuse(
+        capsys, "compare", RESULTS / "polymer_density.json", RESULTS / "band_gap.json"
+    )
+
+
+@pytest.mark.parametrize("words", [["law"], ["law", "--help"]])
+def test_help_explains(capsys, words):
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    for word in ("fit", "plan", "compare", "--target-error", "--budget", "FILE.csv", "source_size"):
+        assert word in text
+
+
+def test_the_instrument_needs_no_torch():
+    program = (
+        "import sys; from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan; "
+        "plan(fit_scaling_law([50, 100, 200, 400, 800], [0.30, 0.25, 0.21, 0.18, 0.16])); "
+        "print(*{'torch', 'lightning', 'matplotlib', 'pandas', 'rdkit'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""

@@ -1,0 +1,375 @@
+"""The command line from end to end, and what it answers to mistakes: one sentence and exit code 2."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from tiny import CHAINS, density
+
+from gnn_sim2real.cli.main import in_one_sentence, main
+from gnn_sim2real.library import load_model
+from gnn_sim2real.library.model import save_model
+from gnn_sim2real.records.record import read_records
+
+TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "density", "column": "density"}}
+
+
+TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
+VALIDATION = ["--data.validation_fraction", "0.2"]
+NO_VALIDATION = ["--data.validation_fraction", "0"]
+
+
+def run(*words):
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as stop:
+        return stop.code or 0
+
+
+def write_table(path, values):
+    path.write_text(
+        "smiles,density\n" + "".join(f"{each},{value}\n" for each, value in zip(CHAINS, values, strict=True))
+    )
+
+
+def write_stage(path, task, table, callbacks=(), model=None, **settings):
+    data = {"class_path": TABLE["class_path"], "init_args": TABLE["init_args"] | {"path": str(table)} | settings}
+    trainer = {"accelerator": "cpu", "max_epochs": 2, "default_root_dir": str(path.with_suffix(""))}
+    trainer |= {"enable_progress_bar": False, "callbacks": list(callbacks)}
+    content = {
+        "trainer": trainer,
+        "model": {"class_path": f"gnn_sim2real.tasks.{task}", "init_args": model or {}},
+        "data": data,
+    }
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Tables, YAMLs, and the checkpoints of a pretraining and of a fine-tuning, all made by the command line."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_table(folder / "source.csv", [1000 * density(each) - 100 for each in CHAINS])
+    write_table(folder / "target.csv", [density(each) for each in CHAINS])
+    encoder = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 8, "num_layers": 2}}
+    write_stage(
+        folder / "pretrain.yaml", "SourcePretraining", folder / "source.csv", model={"encoder": encoder}, unit="kg/m3"
+    )
+    recorder = {
+        "class_path": "gnn_sim2real.records.callback.ScalingLawCallback",
+        "init_args": {"folder": str(folder / "records")},
+    }
+    target = {"unit": "g/cm3", "test_fraction": 0.2, "size": 20, "validation_fraction": 0}
+    write_stage(folder / "finetune.yaml", "TargetFineTuning", folder / "target.csv", [recorder], **target)
+    assert run("fit", "-c", folder / "pretrain.yaml") == 0
+    (pretrained,) = (folder / "pretrain").rglob("*.ckpt")
+    assert run("fit", "-c", folder / "finetune.yaml", "--model.pretrained", pretrained) == 0
+    (tuned,) = (folder / "finetune").rglob("*.ckpt")
+    pretrained.rename(folder / "pretrained.ckpt")
+    tuned.rename(folder / "tuned.ckpt")
+    return folder
+
+
+def test_fit_says_where_the_model_is_and_the_model_works(folder):
+    model = load_model(folder / "pretrained.ckpt")
+    assert model.predict(["*CCO*"]).units == ("kg/m3",)
+    assert load_model(folder / "tuned.ckpt").card["source"]["data"]["size"] == len(CHAINS)
+
+
+def test_test_writes_a_record_and_needs_no_source(folder, capfd):
+    assert run("test", "-c", folder / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt") == 0
+    assert "test/mae" in capfd.readouterr().out
+    (record,) = read_records(folder / "records")
+    assert (record.cell.source_size, record.cell.target_size, record.unit) == (len(CHAINS), 20, "g/cm3")
+    assert record.cell.policy == "none"
+    assert record.details["config"]["trainer"]["max_epochs"] == 2
+
+
+def test_fit_keeps_the_split_and_takes_it_again(folder, tmp_path):
+    assert not list((folder / "pretrain").rglob("split.json"))
+    (kept,) = (folder / "finetune").rglob("split.json")
+    words = ["--model.pretrained", folder / "pretrained.ckpt", "--data.split_file", kept, "--data.test_fraction", 0.5]
+    words += ["--data.split_by", "scaffold", "--data.size", "all", "--trainer.default_root_dir", tmp_path]
+    assert run("fit", "-c", folder / "finetune.yaml", *words) == 0
+    (again,) = tmp_path.rglob("split.json")
+    first, second = (json.loads(path.read_text()) for path in (kept, again))
+    assert (len(first["train"]), len(first["test"])) == (20, 9)
+    assert all(first[name] == second[name] for name in ("train", "validation", "test", "materials"))
+
+
+def test_predict_answers_every_row(folder, tmp_path):
+    asked = ["*CCO*", "nonsense(", "*CCN*", "*CC"]
+    (tmp_path / "asked.csv").write_text("polymer\n" + "\n".join(asked) + "\n")
+    words = ["--data.predict_path", tmp_path / "asked.csv", "--data.predict_column", "polymer"]
+    words += ["--prediction.output", tmp_path / "predictions.csv", "--data.path", "not needed.csv"]
+    assert run("predict", "-c", folder / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt", *words) == 0
+    with (tmp_path / "predictions.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["polymer", "density [g/cm3]", "reason"]
+    assert [row[0] for row in rows] == asked
+    wanted = load_model(folder / "tuned.ckpt").predict(["*CCO*", "*CCN*"]).values[:, 0]
+    assert [float(row[1]) for row in rows[::2]] == pytest.approx(wanted.tolist(), rel=1e-5)
+    assert [row[1] for row in rows[1::2]] == ["", ""]
+    assert "nonsense(" in rows[1][2]
+    assert "exactly two `*`" in rows[3][2]
+
+
+def test_a_folder_of_the_library_is_as_good_as_a_checkpoint(folder, tmp_path, capfd):
+    kept = tmp_path / "kept"
+    save_model(load_model(folder / "tuned.ckpt"), kept)
+    (tmp_path / "asked.csv").write_text("polymer\n*CCO*\n*CCN*\n")
+    words = ["--data.predict_path", tmp_path / "asked.csv", "--data.predict_column", "polymer", "--prediction.output"]
+    # What it was fine-tuned from, and how, does not matter to what it predicts.
+    words = ["-c", folder / "finetune.yaml", "--model.policy", "l2_start", *words]
+    for model in (folder / "tuned.ckpt", kept):
+        assert run("predict", *words, tmp_path / f"{model.stem}.csv", "--ckpt_path", model) == 0
+    assert (tmp_path / "kept.csv").read_text() == (tmp_path / "tuned.csv").read_text()
+    found = []
+    for model in (folder / "tuned.ckpt", kept):
+        records = tmp_path / f"records_{model.stem}"
+        own = tmp_path / f"{model.stem}.yaml"
+        own.write_text((folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(records)))
+        assert run("test", "-c", own, "--ckpt_path", model) == 0
+        found += read_records(records)
+    assert (found[0].key, found[0].cell, found[0].metrics) == (found[1].key, found[1].cell, found[1].metrics)
+    assert found[1].cell.source_size == len(CHAINS)
+    line = answer(capfd, "fit", *words, tmp_path / "no.csv", "--model.policy", "none", "--ckpt_path", kept)
+    assert "takes the .ckpt of an interrupted training" in line
+
+
+def test_the_seed_of_the_command_line_counts(folder, tmp_path):
+    def weights(seed, name):
+        root = tmp_path / name
+        words = ["--seed_everything", seed, "--trainer.default_root_dir", root]
+        assert run("fit", "-c", folder / "pretrain.yaml", *words) == 0
+        (path,) = root.rglob("*.ckpt")
+        return load_model(path).fingerprint
+
+    first, again, other = weights(5, "first"), weights(5, "again"), weights(6, "other")
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("words", "content"),
+    [
+        ([], ["fit", "validate", "test", "predict", "calibrate", "study"]),
+        (["--help"], ["fit", "validate", "test", "predict", "study"]),
+        (["--version"], ["gnn-sim2real 0."]),
+        (["study", "--help"], ["STUDY.yaml", "status", "report"]),
+        (
+            ["study", "run", "--help"],
+            [
+                "--axes.source_size",
+                "Most cells at a time",
+                "--launcher {serial,processes,ray}",
+                "--retry-failed",
+                "--output",
+            ],
+        ),
+        (["fit", "--help"], ["--trainer.max_epochs", "--model", "--data", "--ckpt_path"]),
+        (["predict", "--help"], ["--prediction.output", "The CSV."]),
+        (
+            ["fit", "--model.help", "gnn_sim2real.tasks.TargetFineTuning"],
+            [
+                "--model.unfreeze_every",
+                "Epochs between two layers of `gradual`.",
+                "--model.pretrained",
+                "by the class path of a torch scheduler, stepped after every optimizer step",
+                "Whether the forward pass goes through `torch.compile`",
+            ],
+        ),
+        (
+            ["fit", "--trainer.callbacks.help", "gnn_sim2real.tasks.EMAWeights"],
+            ["an exponential moving average of the weights", "Share of the average that is kept in one step"],
+        ),
+        (
+            ["fit", "--data.help", "datamodules.PolymerTable"],
+            ["Unit in which the model answers", "--data.test_fraction", "Share of the materials in the test part."],
+        ),
+    ],
+)
+def test_help_explains(words, content, capfd):
+    assert run(*words) == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    for each in content:
+        assert each in printed
+
+
+def test_print_config_can_be_run(folder, tmp_path, capfd):
+    capfd.readouterr()
+    assert run("fit", "-c", folder / "pretrain.yaml", "--trainer.max_epochs", 1, "--print_config") == 0
+    printed = capfd.readouterr().out
+    assert yaml.safe_load(printed)["trainer"]["max_epochs"] == 1
+    (tmp_path / "printed.yaml").write_text(printed)
+    assert run("fit", "-c", tmp_path / "printed.yaml", "--trainer.default_root_dir", tmp_path) == 0
+    assert list(tmp_path.rglob("*.ckpt"))
+
+
+TRAINING = """
+trainer:
+  max_epochs: 12
+  precision: bf16-mixed
+  enable_model_summary: false
+  callbacks:
+  - {class_path: lightning.pytorch.callbacks.EarlyStopping, init_args: {monitor: val/loss, patience: 2}}
+  - {class_path: gnn_sim2real.tasks.BestWeights}
+  - {class_path: gnn_sim2real.tasks.EMAWeights, init_args: {decay: 0.5}}
+model:
+  schedule: SCHEDULE
+data:
+  validation_fraction: 0.25
+"""
+SCHEDULES = {
+    "one cycle": "{class_path: torch.optim.lr_scheduler.OneCycleLR, init_args: {max_lr: 0.1, total_steps: 12}}",
+    "plateau": "{class_path: lightning.pytorch.cli.ReduceLROnPlateau, init_args: {monitor: val/loss}}",
+}
+
+
+@pytest.mark.parametrize(("stage", "schedule"), [("pretrain", "one cycle"), ("finetune", "plateau")])
+def test_details_of_a_training_come_from_the_yaml(folder, tmp_path, capfd, stage, schedule):
+    (tmp_path / "details.yaml").write_text(TRAINING.replace("SCHEDULE", SCHEDULES[schedule]))
+    words = ["-c", folder / f"{stage}.yaml", "-c", tmp_path / "details.yaml", "--trainer.default_root_dir", tmp_path]
+    if stage == "finetune":
+        words += ["--model.pretrained", folder / "pretrained.ckpt", "--model.encoder_rate", 0.5]
+    assert run("fit", *words) == 0
+    (checkpoint,) = tmp_path.rglob("*.ckpt")
+    assert f"trained model: {checkpoint}" in capfd.readouterr().out
+    assert run("validate", *words, "--ckpt_path", checkpoint) == 0
+    printed = capfd.readouterr().out
+    assert float(re.search(r"val/loss\D*([\d.]+)", printed)[1]) > 0
+    assert SCHEDULES[schedule].split()[1].rstrip(",") in next(tmp_path.rglob("config.yaml")).read_text()
+    assert load_model(checkpoint).predict(["*CCO*"]).values.shape == (1, 1)
+
+
+def answer(capfd, *words):
+    """The one sentence that a wrong command is answered with."""
+    capfd.readouterr()
+    assert run(*words) == 2
+    printed = capfd.readouterr().err
+    assert "Traceback" not in printed
+    (line,) = [each for each in printed.splitlines() if each.startswith("error: ")]
+    assert printed.splitlines()[-1] == line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fitt"], "there is no command 'fitt'; gnn-sim2real --help lists them"),
+        (["study", "walk"], "knows run, status and report, got 'walk'"),
+        (["study", "run"], "say what to compute: `gnn-sim2real study run -c"),
+        (["fit"], "required: .*data.*model"),
+        (["fit", "-c", "nowhere.yaml"], "does not exist.*nowhere.yaml"),
+        (["test", "--ckpt_path"], "ckpt_path.*expected one argument"),
+    ],
+)
+def test_wrong_commands(capfd, words, sentence):
+    assert re.search(sentence, answer(capfd, *words), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_epochs", "max_epoch"),
+        ("column", "colunm"),
+        ("hidden_dim", "hiden_dim"),
+        ("encoder:", "encodr:"),
+        ("trainer:", "trainerr:"),
+        ("nn.GINE", "nn.GINEE"),
+        ("datamodules.PolymerTable", "datamodules.PolymerTabel"),
+    ],
+)
+def test_a_slip_in_a_configuration_is_named(folder, tmp_path, capfd, old, new):
+    text = (folder / "pretrain.yaml").read_text()
+    assert old in text
+    (tmp_path / "slip.yaml").write_text(text.replace(old, new))
+    line = answer(capfd, "fit", "-c", tmp_path / "slip.yaml")
+    assert new.rpartition(".")[2].strip(":") in line
+    assert "NoneType" not in line
+    assert "Namespace(" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--data.path", "nofile.csv"], r'no file "nofile.csv": looked at .*; set data.init_args.path'),
+        (["--data.column", "dens"], r'source.csv has no column "dens": its columns are density, smiles'),
+        (["--data.smiles", "psmiles"], r'source.csv has no column "psmiles"'),
+        (["--data.unit", "foo"], r'unit "foo" is not known'),
+        (["--data.file_unit", "K"], r'"K" does not convert to "kg/m3": accepted are units of density'),
+        (["--data.column", "smiles"], r"no material of source.csv can be used: .* not a finite number"),
+        (["--data.size", "9999"], r"`size` must be from 2 to 42 .*, got 9999"),
+        (["--data.test_fraction", "1.5"], r"`test_fraction` must be at least 0 and below 1, got 1.5"),
+        (["--model.warmup_fraction", "2"], r"`warmup_fraction` must be at least 0 and below 1, got 2"),
+        (["--model.loss", "mape"], r"loss.*mse.*huber.*mae"),
+        (["--trainer.callbacks", "gnn_sim2real.tasks.BestWeights", *NO_VALIDATION], "BestWeights watches the loss of"),
+        (["--trainer.precision", "bf16-true"], "`trainer.precision` must be 32-true, bf16-mixed or 16-mixed, got bf16"),
+        (["--trainer.max_epochs", "many"], r"max_epochs.*, got many$"),
+    ],
+)
+def test_wrong_settings_of_a_training(folder, tmp_path, capfd, words, sentence):
+    words = [*words, "--trainer.default_root_dir", tmp_path]
+    assert re.search(sentence, answer(capfd, "fit", "-c", folder / "pretrain.yaml", *words))
+
+
+def test_a_column_without_numbers(folder, tmp_path, capfd):
+    write_table(tmp_path / "empty.csv", ["NaN"] * len(CHAINS))
+    line = answer(capfd, "fit", "-c", folder / "pretrain.yaml", "--data.path", tmp_path / "empty.csv")
+    assert "no material of empty.csv can be used: 42 rows read, refused: 42 no value" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fit"], "fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither"),
+        (["fit", "--model.policy", "encoder"], "policy 'encoder' needs a pretrained model"),
+        (["fit", "--model.pretrained", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
+        (["test"], "fine-tuning needs `pretrained`, or an `encoder`"),
+        (["test", "--ckpt_path", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
+        (["predict", "--ckpt_path", "TUNED"], "say what to predict: `--data.predict_path FILE`"),
+        (["predict", "--ckpt_path", "TUNED", "--data.predict_path", "no.csv"], "there is no file no.csv"),
+        (["test", "--ckpt_path", "TUNED", "--data.test_fraction", "0"], "there is no test part; set"),
+        (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test runs in one process, and 2 were asked for"),
+        (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict runs in one process, and 2 were asked for"),
+        (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning runs in one process, and 2 were asked"),
+        (["test", "--ckpt_path", "PRETRAINED", "--data.unit", "kg/m3"], "was pretrained and not fine-tuned"),
+        (
+            ["test", "--ckpt_path", "TUNED", "--data.unit", "kg/m3"],
+            "density [g/cm3], but the data have density [kg/m3]",
+        ),
+        (["validate", "--ckpt_path", "PRETRAINED", *VALIDATION], "density [kg/m3], but the data have density [g/cm3]"),
+        (["test", "--ckpt_path", "FOREIGN"], "was not written by gnn_sim2real"),
+        (["test", "--ckpt_path", "TABLE"], "is damaged, or is no checkpoint"),
+        (["fit", "--model.pretrained", "TABLE"], "is damaged, or is no checkpoint"),
+    ],
+)
+def test_wrong_uses_of_a_model(folder, tmp_path, capfd, words, sentence):
+    torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+    places = {"PRETRAINED": folder / "pretrained.ckpt"}
+    places |= {"TUNED": folder / "tuned.ckpt", "FOREIGN": tmp_path / "foreign.ckpt", "TABLE": folder / "target.csv"}
+    verb, *rest = [places.get(word, word) for word in words]
+    line = answer(capfd, verb, "-c", folder / "finetune.yaml", *rest, "--trainer.default_root_dir", tmp_path)
+    assert sentence in line
+
+
+def test_debugging_shows_where_an_error_was_raised(monkeypatch):
+    monkeypatch.setenv("GNN_SIM2REAL_DEBUG", "1")
+    with pytest.raises(ValueError, match="there is no command 'fitt'"):
+        main(["fitt"])
+
+
+def test_messages_that_are_no_tree_stay_as_they_are():
+    assert in_one_sentence("a file is missing") == "a file is missing"
+    tree = "Does not validate against any of the Union subtypes\nSubtypes: [x]\nErrors:\n  - the cause\nGiven value: {}"
+    assert in_one_sentence(tree) == "the cause"
+
+
+def test_the_installed_command(tmp_path):
+    command = [sys.executable, "-c", "from gnn_sim2real.cli.main import main; raise SystemExit(main())", "fitt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: there is no command 'fitt'; gnn-sim2real --help lists them\n"

@@ -1,0 +1,95 @@
+"""`gnn-sim2real models` through the real command line."""
+
+import json
+
+import pytest
+from libraries import flip_byte, make_library
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.library import ModelLibrary
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return make_library(tmp_path_factory.mktemp("library"))[0]
+
+
+@pytest.fixture
+def run(library, capsys):
+    def run(*words, folder=library.folder):
+        code = main(["models", *map(str, words), "--library", str(folder)])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_list(run, library):
+    code, said = run("list")
+    lines = said.out.splitlines()
+    assert code == 0
+    assert lines[0].split()[:5] == ["key", "domain", "source", "property", "architecture"]
+    assert len(lines) == 6
+    assert "density and 1 more" in said.out
+    assert lines[-1].startswith("4 models in ")
+    _, said = run("list", "--property", "tg", "--min_size", "30")
+    assert len(said.out.splitlines()) == 3
+    (card,) = library.cards(property="tg")
+    assert f"{card.metrics['tg']['mae']:.3g} K" in said.out
+    _, said = run("list", "--json", "--max_size", "20")
+    assert json.loads(said.out)["size"] == 20
+    _, said = run("list", "--domain", "crystal")
+    assert said.out.startswith("0 models in ")
+
+
+def test_show(run, library):
+    (card,) = library.cards(property="tg")
+    code, said = run("show", card.key[:10])
+    assert code == 0
+    for words in ("predicts: tg [K]", "42 hashed identities", "license of the data: none stated", "card_format: 1"):
+        assert words in said.out
+    code, said = run("show", "f" * 20)
+    assert code == 2
+    assert "no model whose key begins with" in said.err
+
+
+def test_export_import_push_pull_verify(run, tmp_path):
+    assert run("export", tmp_path / "some.tar.gz", "--property", "tg")[1].out.startswith("1 models in ")
+    other = tmp_path / "other"
+    assert "1 models added" in run("import", tmp_path / "some.tar.gz", folder=other)[1].out
+    assert "0 models added" in run("import", tmp_path / "some.tar.gz", folder=other)[1].out
+    assert "4 models sent" in run("push", tmp_path / "remote")[1].out
+    assert "0 models sent to" in run("push", tmp_path / "remote")[1].out
+    assert "3 models added" in run("pull", tmp_path / "remote", folder=other)[1].out
+    code, said = run("verify", folder=other)
+    assert (code, said.out) == (0, "4 models are sound, 0 are not\n")
+    key = ModelLibrary(other).keys()[0]
+    flip_byte(other / key / "config.yaml")
+    code, said = run("verify", folder=other)
+    assert code == 1
+    assert f"{key}: its content has another hash" in said.out
+    assert "3 models are sound, 1 are not" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["lst"], "knows list, show, verify"),
+        (["export", "x.tar", "--property", "colour"], "has no such model"),
+        (["push", "somewhere", "ffff", "--property", "tg"], "by their keys or by filters, not by both"),
+        (["import", "nowhere.tar"], "cannot be read as an archive of models"),
+        (["list", "--max_mae", "1"], "`max_mae` is in the unit of a property"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(run, words, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = run(*words)
+    assert code == 2
+    assert sentence in said.err
+
+
+def test_the_default_library(monkeypatch, library, capsys):
+    monkeypatch.setenv("GNN_SIM2REAL_LIBRARY", str(library.folder))
+    assert main(["models", "list"]) == 0
+    assert "4 models in" in capsys.readouterr().out
+    assert main(["models"]) == 0
+    assert "build   pretrains" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""The real command line, on a small library: a table, a YAML with several targets, figures and predictions."""
+
+import csv
+import json
+
+import pytest
+import yaml
+from shotgun_library import make_library
+from tiny import CHAINS, density
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.shotgun.study_report import read_records, summarize
+
+FAST = [
+    "--outer_folds=2",
+    "--tuning.best=2",
+    "--tuning.inner_folds=0",
+    "--tuning.epochs=1",
+    "--tuning.scratch_epochs=1",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shotgun")
+    make_library(folder / "library", planted=1, noise=2)
+    rows = "".join(f"{unit},{density(unit)}\n" for unit in CHAINS[::2])
+    (folder / "mine.csv").write_text(f"smiles,rho\n{rows}")
+    return folder
+
+
+def study_of(folder, **settings):
+    target = {"path": str(folder / "mine.csv"), "property": "density", "column": "rho", "unit": "g/cm3"}
+    data = {"class_path": "datamodules.Table", "init_args": target | {"test_fraction": 0.3, "validation_fraction": 0}}
+    other = {"class_path": "datamodules.DemoMeasured", "init_args": {"test_fraction": 0.3, "validation_fraction": 0}}
+    scratch = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 8, "num_layers": 1}}
+    content = {"library": str(folder / "library"), "output": str(folder / "several"), "seen": "warn"}
+    content["targets"] = [
+        {"name": "mine", "data": data, "scratch": scratch},
+        {"name": "refraction", "data": other, "scratch": scratch, "log": True},
+    ]
+    path = folder / "several.yaml"
+    path.write_text(yaml.safe_dump(content | settings))
+    return str(path)
+
+
+def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    (folder / "typed.csv").write_text((folder / "mine.csv").read_text() + "*CC(C1)*,1.0\n")
+    words = ["typed.csv", "--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
+    assert main(["shotgun", *words, "--library", "library", "--output", "out", *FAST]) == 0
+    said = capsys.readouterr().out
+    assert "winner's curse: the ranking promised" in said
+    assert "direct learning" in said
+    assert (folder / "out" / "ranking.png").stat().st_size > 10_000
+    result = json.loads((folder / "out" / "result.json").read_text())
+    assert result["target"] == {"name": "MaterialTable", "property": "density", "unit": "g/cm3", "train": 21, "test": 0}
+    with (folder / "out" / "quarantine_MaterialTable.csv").open() as file:
+        (refused,) = csv.DictReader(file)
+    assert refused["material"] == "*CC(C1)*"
+    command = next(line for line in said.splitlines() if line.strip().startswith("gnn-sim2real predict")).split()[1:]
+    (folder / "new.csv").write_text("smiles\n*CCCO*\nnonsense\n")
+    assert main([*command[:-1], "new.csv", "--data.predict_column", "smiles"]) == 0
+    with (folder / "predictions.csv").open() as file:
+        first, second = csv.DictReader(file)
+    assert float(first["density [g/cm3]"]) == pytest.approx(density("*CCCO*"), abs=0.1)
+    assert not second["density [g/cm3]"]
+
+
+def test_a_study_goes_on_where_it_stopped(folder, capsys):
+    tuning = {"best": 2, "inner_folds": 0, "epochs": 1, "scratch_epochs": 1}
+    path = study_of(folder, sizes=[8], draws=2, tuning=tuning)
+    assert main(["shotgun", "study", "-c", path, "--only", "mine"]) == 0
+    records = folder / "several" / "records"
+    before = {each.name: each.stat().st_mtime_ns for each in records.iterdir()}
+    assert len(before) == 2
+    assert main(["shotgun", "study", "-c", path, "--publish", str(folder / "published.json")]) == 0
+    after = {each.name: each.stat().st_mtime_ns for each in records.iterdir()}
+    assert len(after) == 4
+    assert before.items() <= after.items()
+    assert "m = 8, shotgun ensemble against: direct learning" in capsys.readouterr().out
+    assert (folder / "published.png").stat().st_size > 10_000
+    published = json.loads((folder / "published.json").read_text())
+    assert published == json.loads(json.dumps(summarize(read_records(records))))
+    for cell in published["cells"]:
+        errors = {name: each[0] for name, each in cell["errors"].items()}
+        assert errors["oracle, frozen"] <= errors["median model, frozen"] <= errors["worst, frozen"]
+        assert errors["oracle, frozen"] <= errors["first of the ranking, frozen"] * (1 + 1e-3)
+    assert {cell["unit"] for cell in published["cells"]} == {"g/cm3", "decades"}
+
+
+def test_the_heat_map(folder, capsys):
+    path = study_of(folder, size=20, output=str(folder / "map" / "matrix"), cache=str(folder / "map" / "scores"))
+    assert main(["shotgun", "matrix", "-c", path]) == 0
+    assert (folder / "map" / "matrix.png").stat().st_size > 10_000
+    with (folder / "map" / "matrix.csv").open() as file:
+        rows = {row["source"]: row for row in csv.DictReader(file)}
+    planted, noise = (rows[f"TinyPolymers: {name}"] for name in ("density", "noise"))
+    assert float(planted["mine"]) > float(noise["mine"])
+    assert set(planted) == {"source", "mine", "refraction"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mine.csv", "--smiles", "smiles"], "say what mine.csv holds: --target and --unit"),
+        (["study", "-c", "nowhere.yaml"], "nowhere.yaml"),
+        (["mine.csv", "--target", "rho", "--unit", "g/cm3", "--library", "empty"], "empty holds no models"),
+        (["mine.csv", "--target", "rho", "--unit"], "`--unit` needs a value"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(folder, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(folder)
+    assert main(["shotgun", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help(capsys):
+    assert main(["shotgun"]) == 0
+    assert "gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT" in capsys.readouterr().out

@@ -1,0 +1,22 @@
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import find_datasets
+
+
+def test_the_data_sets_of_this_distribution_are_found_by_entry_point():
+    found = find_datasets()
+    assert {"RadonPy", "PolymerTable", "DemoSimulated", "DemoMeasured"} <= set(found)
+    assert all(issubclass(each, PropertyDataModule) for each in found.values())
+    assert "PropertyDataModule" not in found
+
+
+def test_a_broken_distribution_hides_no_other(monkeypatch, caplog):
+    from importlib.metadata import EntryPoint
+
+    from gnn_sim2real.data import registry as datasets
+
+    points = [
+        EntryPoint(name, value, datasets.GROUP) for name, value in (("broken", "nowhere"), ("ours", "datamodules"))
+    ]
+    monkeypatch.setattr(datasets, "entry_points", lambda group: points)
+    assert "RadonPy" in find_datasets()
+    assert "nowhere cannot be imported" in caplog.text

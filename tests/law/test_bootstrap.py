@@ -1,0 +1,34 @@
+import numpy as np
+from scipy.optimize import least_squares
+
+from gnn_sim2real.law.bootstrap import draw_moves, robust_means
+from gnn_sim2real.law.forms import POWER_LIMIT
+from gnn_sim2real.law.least_squares import fit_rows
+
+SIZES = np.array([50.0, 91.0, 166.0, 302.0, 549.0, 1000.0])
+
+
+def test_rows_are_fitted_as_well_as_by_a_general_optimizer():
+    noise = 0.07 * np.random.default_rng(2).standard_normal((12, 6))
+    log_errors = np.log(0.8 * SIZES**-0.35 + 0.05) + noise
+    ours = fit_rows(POWER_LIMIT, SIZES[None], log_errors, np.ones(6)).predict_log(SIZES[None])
+
+    def residual(parameters, row):
+        log_prefactor, alpha, gap = parameters
+        return np.log(np.exp(log_prefactor) * SIZES**-alpha + gap) - row
+
+    for row, fitted in zip(log_errors, ours, strict=True):
+        bounds = ([-20, 1e-3, 0], [20, 3, 1])
+        starts = [(np.log(prefactor), alpha, 0.05) for prefactor in (0.5, 2) for alpha in (0.1, 0.4, 1.5)]
+        theirs = min(2 * least_squares(residual, start, args=(row,), bounds=bounds).cost for start in starts)
+        assert ((fitted - row) ** 2).sum() <= theirs * (1 + 1e-6)
+
+
+def test_draws_have_students_spread_and_the_curves_own_correlation():
+    random = np.random.default_rng(0)
+    table = -0.3 * np.log(SIZES) + 0.1 * random.standard_normal((4, 1)) + 0.02 * random.standard_normal((4, 6))
+    means, _ = robust_means(POWER_LIMIT, SIZES[None], table)
+    moves = draw_moves(means, 40_000, seed=0)
+    for weights in np.eye(6)[0], np.eye(6)[5] - np.eye(6)[0]:
+        half = 2.353363 * np.std(table @ weights, ddof=1) / 2  # Student's t of 3 degrees of freedom, 4 curves
+        np.testing.assert_allclose(np.quantile(moves @ weights, [0.05, 0.95]), [-half, half], rtol=0.05)

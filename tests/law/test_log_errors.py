@@ -1,0 +1,91 @@
+import time
+
+import numpy as np
+import pytest
+
+from gnn_sim2real.law import fit_scaling_law
+from gnn_sim2real.law.log_errors import material_moves, tabulate
+
+SIZES = np.geomspace(100, 10_000, 6)
+
+
+def test_a_weight_counts_as_often_as_it_says():
+    """Two models of one point on one curve, the second with thrice the weight."""
+    table = tabulate(np.array([[10.0, 10.0]]), [1.0, np.e], ["a", "a"], [1.0, 3.0])
+    assert table.log_errors[0, 0] == pytest.approx(0.75)
+    assert table.weights[0, 0] == pytest.approx(2.0)
+
+
+def test_a_heavy_curve_pulls_the_law_and_equal_weights_change_nothing():
+    random = np.random.default_rng(0)
+    errors = (SIZES**-0.4 + 0.05) * np.exp(0.05 * random.standard_normal((3, 6)))
+    errors[0] *= 1.1
+    sizes, labels = np.tile(SIZES, 3), np.repeat(range(3), 6)
+
+    def fit(weights):
+        return fit_scaling_law(sizes, errors.ravel(), curves=labels, weights=weights, num_resamples=100)
+
+    plain, equal, heavy = fit(None), fit(np.full(18, 7.0)), fit(np.repeat([10.0, 1.0, 1.0], 6))
+    np.testing.assert_allclose(equal.predict(SIZES), plain.predict(SIZES), rtol=1e-6)
+    assert (heavy.predict(SIZES) > 1.03 * plain.predict(SIZES)).all()
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_test_materials_move_the_means_by_their_standard_error(power):
+    """Of one point, the textbook's standard error of a mean, on the logarithm."""
+    each = np.exp(np.random.default_rng(1).standard_normal((1, 400)))
+    error = (each**power).mean() ** (1 / power)
+    moves = material_moves(tabulate(np.array([[50.0]]), [error], None), [error], each)
+    mean = (each**power).mean()
+    expected = (each**power).std(ddof=1) / np.sqrt(400) / mean / power
+    assert np.sqrt((moves**2).sum()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_choice_of_test_materials_widens_the_level_and_not_the_rate():
+    """Hard materials are hard at all sizes: a common factor, which alpha does not see."""
+    random = np.random.default_rng(2)
+    hard = np.exp(0.8 * random.standard_normal(60))
+    runs = np.exp(0.02 * random.standard_normal((12, 6, 60)))
+    each = ((SIZES**-0.4 + 0.05)[:, None] * hard * runs).reshape(72, 60)
+    sizes, labels, errors = np.tile(SIZES, 12), np.repeat(range(12), 6), each.mean(axis=1)
+    alone = fit_scaling_law(sizes, errors, curves=labels)
+    whole = fit_scaling_law(sizes, errors, curves=labels, material_errors=each)
+    assert "test materials" in whole.interval_method
+
+    def width(law, name):
+        low, high = getattr(law, f"{name}_interval")
+        return high - low
+
+    assert width(whole, "prefactor") > 3 * width(alone, "prefactor")
+    assert width(whole, "decay_rate") < 2 * width(alone, "decay_rate")
+
+
+def test_material_errors_must_be_those_of_the_errors():
+    with pytest.raises(ValueError, match=r"the mean \(MAE\) or the root mean square \(RMSE\) of each row"):
+        fit_scaling_law(SIZES, np.ones(6), material_errors=np.full((6, 3), 2.0))
+    with pytest.raises(ValueError, match="one row a model and one column a test material"):
+        fit_scaling_law(SIZES, np.ones(6), material_errors=np.ones((5, 3)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [([1, 1, 1, 1, 1, 0], r"entry 5 \(source size 10000\) is 0"), ([1.0], r"one entry a model, but have the shape")],
+)
+def test_weights_that_count_nothing_are_refused(weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit_scaling_law(SIZES, np.ones(6), weights=weights)
+
+
+def test_a_hundred_thousand_models_are_no_burden():
+    random = np.random.default_rng(3)
+    errors = (SIZES**-0.4 + 0.05) * np.exp(0.1 * random.standard_normal((20_000, 6)))
+    start = time.process_time()
+    law = fit_scaling_law(np.tile(SIZES, 20_000), errors.ravel())
+    assert time.process_time() - start < 10
+    assert law.num_curves == 20_000
+    assert law.decay_rate == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_thousand_sizes_are_the_most():
+    with pytest.raises(ValueError, match="1,500 different sizes, and at most 1,000 are fitted: round them"):
+        fit_scaling_law(np.arange(1, 1501), np.linspace(2, 1, 1500))

@@ -1,0 +1,127 @@
+"""What a pretrained model hands on, and which layers may move."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import CHAINS, TinyPolymers, copied, gine, same
+
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.tasks.transfer import (
+    adapt,
+    count_parameters,
+    freeze,
+    frozen_layers,
+    keep_statistics,
+    require_same_encoder,
+)
+
+
+def pretrained(*properties):
+    torch.manual_seed(0)
+    model = PropertyModel(gine(), [PropertySpec(*each) for each in properties])
+    model.scaler.mean.copy_(torch.arange(len(properties)) + 300.0)
+    model.scaler.std.copy_(torch.arange(len(properties)) + 2.0)
+    return model.eval()
+
+
+def answers(model):
+    data = TinyPolymers(materials=CHAINS[:6])
+    with torch.no_grad():
+        return model.eval().predict(data.store.select(torch.arange(6))).numpy()
+
+
+@pytest.mark.parametrize(
+    ("source_unit", "target_unit", "convert"),
+    [
+        ("kg/m3", "kg/m3", lambda each: each),
+        ("kg/m3", "g/cm3", lambda each: each / 1000),
+        ("degC", "K", lambda each: each + 273.15),
+        ("degF", "degC", lambda each: (each - 32) / 1.8),
+    ],
+)
+def test_the_head_answers_in_the_unit_of_the_target(source_unit, target_unit, convert):
+    source = pretrained(("other", ""), ("wanted", source_unit))
+    model, report = adapt(source, PropertySpec("wanted", target_unit))
+    assert model.properties == [PropertySpec("wanted", target_unit)]
+    np.testing.assert_allclose(answers(model)[:, 0], convert(answers(source)[:, 1]), rtol=1e-5)
+    assert report.initialized == ()
+    assert sorted(report.loaded + report.adapted) == sorted(model.state_dict())
+
+
+def test_the_report_counts_every_tensor_once():
+    source = pretrained(("density", "g/cm3"))
+    for name, num_fresh in (("density", 0), ("Tg", 6)):
+        model, report = adapt(source, PropertySpec(name, "g/cm3"))
+        assert sorted(report.loaded + report.initialized) == sorted(model.state_dict())
+        assert len(report.initialized) == num_fresh
+        assert f"{len(report.loaded)} tensors loaded from the pretrained model, 0 adapted" in report.describe()
+    assert report.describe().endswith("head.mlp.2.bias, scaler.mean, scaler.std")
+
+
+def test_adapting_leaves_the_source_as_it_was():
+    source = pretrained(("Cp", ""), ("density", "kg/m3"))
+    before = copied(source)
+    adapt(source, PropertySpec("density", "g/cm3"))
+    assert same(before, copied(source))
+
+
+def test_units_that_do_not_convert_are_refused():
+    with pytest.raises(ValueError, match='"kg/m3" does not convert to "K"'):
+        adapt(pretrained(("density", "kg/m3")), PropertySpec("density", "K"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "epoch", "num_frozen"),
+    [("none", 0, 0), ("encoder", 0, 4), ("encoder", 99, 4)]
+    + [("gradual", epoch, frozen) for epoch, frozen in [(0, 4), (4, 4), (5, 3), (10, 2), (19, 1), (20, 0), (500, 0)]],
+)
+def test_frozen_layers_are_the_first_ones(policy, epoch, num_frozen):
+    model = PropertyModel(gine(num_layers=3), [PropertySpec("density", "g/cm3")])
+    found = [each for layer in frozen_layers(model, policy, epoch, unfreeze_every=5) for each in layer.parameters()]
+    first = [each for layer in model.encoder.layers[:num_frozen] for each in layer.parameters()]
+    assert list(map(id, found)) == list(map(id, first))
+
+
+def test_an_unknown_policy_is_refused():
+    with pytest.raises(
+        ValueError, match="`policy` must be one of none, encoder, gradual, l2_start, difference, affine, got 'all'"
+    ):
+        frozen_layers(pretrained(("density", "")), "all", 0, 1)
+
+
+def test_the_layers_hold_every_parameter_of_the_encoder_once():
+    encoder = gine()
+    held = [id(each) for layer in encoder.layers for each in layer.parameters()]
+    assert sorted(held) == sorted(map(id, encoder.parameters()))
+
+
+def test_freezing_is_undone_and_leaves_no_stale_gradient():
+    model = pretrained(("density", "")).train()
+    total = sum(each.numel() for each in model.parameters())
+    for each in model.parameters():
+        each.grad = torch.ones_like(each)
+    freeze(model, model.encoder.layers)
+    assert count_parameters(model) == (
+        sum(each.numel() for each in model.head.parameters()),
+        sum(each.numel() for each in model.encoder.parameters()),
+    )
+    assert all(each.grad is None for each in model.encoder.parameters())
+    assert not any(each.training for each in model.encoder.modules() if list(each.parameters(recurse=False)))
+    freeze(model, [])
+    assert count_parameters(model) == (total, 0)
+
+
+def test_keep_statistics_touches_normalization_only():
+    model = PropertyModel(gine(dropout=0.5), [PropertySpec("density", "")]).train()
+    keep_statistics(model)
+    modes = {type(module).__name__: module.training for module in model.encoder.modules()}
+    assert modes["BatchNorm1d"] is False
+    assert modes["Dropout"] is True
+
+
+def test_encoders_must_agree_in_every_setting():
+    require_same_encoder(gine(), gine())
+    for other in (gine(hidden_dim=16), gine(num_layers=3), gine(dropout=0.1)):
+        with pytest.raises(CheckpointError, match="make them the same"):
+            require_same_encoder(other, gine())
