@@ -1,0 +1,29 @@
+"""Every page on how to add something is executed as it stands: `docs/contributing/*.md`."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[1] / "docs/contributing").glob("*.md"))
+_BLOCK = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page, tmp_path, monkeypatch):
+    """A block headed `file=NAME` becomes that file, which later blocks import; the others run in order."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
+    assert blocks, f"{page.name} shows no code"
+    names = {"__name__": page.stem}
+    for name, block in blocks:
+        if name:
+            Path(name).write_text(block, encoding="utf-8")
+        else:
+            exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
+    for module in set(sys.modules) - before:
+        if getattr(sys.modules[module], "__file__", None) and str(tmp_path) in sys.modules[module].__file__:
+            del sys.modules[module]
