@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GROUP = "gnn_sim2real.data.registry"
+GROUP = "gnn_sim2real.datasets"
 """Entry-point group: a distribution that brings data sets names its module here."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnn_sim2real.law import plot
+from gnn_sim2real.records import figure as plot
 from gnn_sim2real.records.curves import Results
 from gnn_sim2real.records.record import Cell, Record
 from gnn_sim2real.records.results import tabulate_records
