@@ -6,14 +6,10 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections import defaultdict
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("gnn_sim2real", "datamodules")
+from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_modules, read_imports
 
 _GROUND = "errors units files console metrics baselines graph renamed_paths"
 ARROWS = {
@@ -60,15 +56,6 @@ FORBIDDEN = {
 HEAVY = {"torch", "torch_geometric", "lightning", "rdkit", "pymatgen", "wandb", "matplotlib", "sklearn", "pandas"}
 
 
-def find_modules():
-    found = {}
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
 MODULES = find_modules()
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in MODULES.items()}
 
@@ -77,39 +64,20 @@ def is_below(module, package):
     return module == package or module.startswith(f"{package}.")
 
 
-def room_of(module):
-    """Folder or loose module of the package; `datamodules` is one room."""
-    package, _, inside = module.partition(".")
-    return inside.partition(".")[0] if package == "gnn_sim2real" and inside else package
-
-
-def imports_of(tree):
-    """Full names of all that a module imports, wherever in the file; of `from a import b` both a and a.b."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are by full names"
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-IMPORTS = {module: imports_of(tree) for module, tree in TREES.items()}
+IMPORTS = {module: read_imports(tree) for module, tree in TREES.items()}
 
 
 def test_a_room_imports_only_from_the_rooms_below_it():
-    found = defaultdict(set)
-    for module, names in IMPORTS.items():
-        for name in names & MODULES.keys() - {"gnn_sim2real"}:
-            found[room_of(module)].add(room_of(name))
-    rooms = {room_of(module) for module in MODULES} - {"gnn_sim2real"}
-    assert rooms == ARROWS.keys(), "give a new room its line in ARROWS"
-    allowed = {room: set(names.split()) | {room} for room, names in ARROWS.items()}
-    wrong = {room: names - allowed[room] for room, names in found.items() if room in allowed and names - allowed[room]}
-    assert not wrong
-    # Raises graphlib.CycleError, with the circle in its message.
-    TopologicalSorter({room: names - {room} for room, names in allowed.items()}).prepare()
+    found = find_arrows(IMPORTS)
+    assert found.keys() == ARROWS.keys(), "give a new room its line in ARROWS"
+    allowed = {room: set(names.split()) for room, names in ARROWS.items()}
+    assert not {room: names - allowed[room] for room, names in found.items() if names - allowed[room]}
+    assert find_levels(allowed)  # a circle is an error
+
+
+def test_the_picture_shows_the_rooms_of_today(tmp_path):
+    draw(find_arrows(IMPORTS), tmp_path / "rooms.svg")
+    assert (tmp_path / "rooms.svg").read_text() == PICTURE.read_text(), "run python docs/rooms.py"
 
 
 def test_no_circle_of_modules():
