@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn_sim2real.law import ScalingLaw, fit_scaling_law
-from gnn_sim2real.law.forms import POWER_LIMIT
+from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.least_squares import fit_rows
 
 SIZES = np.array([50.0, 91.0, 166.0, 302.0, 549.0, 1000.0])
