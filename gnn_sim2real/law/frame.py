@@ -24,12 +24,12 @@ class Draws(NamedTuple):
 
     Attributes:
         confidence: Nominal coverage of the intervals.
-        count: Number of draws.
+        num_resamples: Number of draws.
         seed: Their seed.
     """
 
     confidence: float
-    count: int
+    num_resamples: int
     seed: int
 
     def check(self) -> None:
@@ -40,9 +40,10 @@ class Draws(NamedTuple):
         """
         if not 0.0 < self.confidence < 1.0:
             raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {self.confidence}")
-        if self.count < MIN_DRAWS:
+        if self.num_resamples < MIN_DRAWS:
             raise ValueError(
-                f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is {self.count}"
+                f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is "
+                f"{self.num_resamples}"
             )
 
 
@@ -143,7 +144,7 @@ def fit_form(
     means, fit = robust_means(form, table.sizes, table.log_errors, table.weights)
     if moves_of_materials is not None:
         means = means._replace(material_moves=moves_of_materials)
-    rows = means.values + draw_moves(means, options.count, options.seed, shared)
+    rows = means.values + draw_moves(means, options.num_resamples, options.seed, shared)
     given = (table.sizes, rows, means.weights)
     drawn = fit_rows(form, *given)
     own = (drawn, *_on_the_bounds(form, *given, drawn, options.confidence))

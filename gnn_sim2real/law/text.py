@@ -63,10 +63,10 @@ def _sizes(law: ScalingLaw | ScalingSurface) -> str:
 
 def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[str, ...]]:
     """Symbol, value, interval, and for a law in n alone the interval by profile likelihood with its verdict."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for parameter, value, interval in parameters_of(law):
         label = f"{parameter.symbol}, {parameter.meaning}" if parameter.name in law.further else parameter.symbol
-        row = (label + unit * parameter.has_unit, format_number(value), format_interval(interval))
+        row: tuple[str, ...] = (label + unit * parameter.has_unit, format_number(value), format_interval(interval))
         if isinstance(law, ScalingLaw):
             profile = getattr(law, f"{parameter.name}_profile", None)
             verdict = "" if getattr(law, f"{parameter.name}_identified", True) else "  not identified"
@@ -76,7 +76,7 @@ def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[s
 
 
 def _forecast_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for factor in FORECASTS:
         size = factor * law.largest_size
         low, high = map(float, law.predict_interval(size))

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from gnn_sim2real.law.forms.form import Floats as Floats
 from gnn_sim2real.law.forms.form import Form as Form
@@ -63,13 +63,13 @@ def find_form(name: str, forms: Mapping[str, AnyForm]) -> AnyForm:
     return forms[name]
 
 
-class _Forms(Mapping[str, AnyForm]):
-    """All forms with a number of variables by name, from few parameters to many; looked for when first asked."""
+class _Forms(Mapping[str, Form]):
+    """The forms of E(n), or those of E(n, m), by name, from few parameters to many; looked for when first asked."""
 
-    def __init__(self, kind: type[AnyForm]) -> None:
-        self._kind = kind
+    def __init__(self, *, of_surfaces: bool) -> None:
+        self._of_surfaces = of_surfaces
 
-    def __getitem__(self, name: str) -> AnyForm:
+    def __getitem__(self, name: str) -> Form:
         return self._found()[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -78,17 +78,16 @@ class _Forms(Mapping[str, AnyForm]):
     def __len__(self) -> int:
         return len(self._found())
 
-    def _found(self) -> dict[str, AnyForm]:
+    def _found(self) -> dict[str, Form]:
         _find_all()
         ranked = sorted(_registered.values(), key=lambda form: (form.num_parameters, form.name))
-        same = self._kind.num_variables
-        return {each.name: each for each in ranked if each.num_variables == same and isinstance(each, self._kind)}
+        return {form.name: form for form in ranked if isinstance(form, SurfaceForm) == self._of_surfaces}
 
 
-CURVE_FORMS: Mapping[str, Form] = _Forms(Form)
+CURVE_FORMS: Mapping[str, Form] = _Forms(of_surfaces=False)
 """Forms of E(n), from few parameters to many."""
 
-SURFACE_FORMS: Mapping[str, SurfaceForm] = _Forms(SurfaceForm)
+SURFACE_FORMS = cast("Mapping[str, SurfaceForm]", _Forms(of_surfaces=True))
 """Forms of E(n, m), from few parameters to many."""
 
 
