@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from gnn_sim2real.law.compare import Comparison
+from gnn_sim2real.law.forms.form import PREFACTOR
 from gnn_sim2real.law.planning import Plan, Wanted
-from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import (
     FORECASTS,
@@ -22,6 +23,8 @@ from gnn_sim2real.records.repeat_means import Kind
 from gnn_sim2real.study.page.tables import Table, with_unit
 from gnn_sim2real.study.words import model_name
 from gnn_sim2real.units import format_unit
+
+_GREEK = {"alpha": "α", "beta": "β"}
 
 
 def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
@@ -145,23 +148,28 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
         surfaces: The laws.
         unit: Of the errors.
     """
+    parameters = {
+        each.symbol: each for law in surfaces.values() for each in law.fit.form.parameters if each != PREFACTOR
+    }
+    cells = {
+        kind: {each.symbol: _parameter(value, interval) for each, value, interval in parameters_of(law)}
+        for kind, law in surfaces.items()
+    }
     rows = [
         (
             model_name(kind._asdict()),
             law.formula,
-            _parameter(law.decay_rate, law.decay_rate_interval),
-            _parameter(law.target_rate, law.target_rate_interval),
-            _parameter(law.transfer_gap, law.transfer_gap_interval),
-            _parameter(law.limit, law.limit_interval) if law.fit.form.has_limit else "-",
+            *(cells[kind].get(symbol, "-") for symbol in parameters),
             _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for kind, law in surfaces.items()
     ]
-    tail = with_unit(unit)
-    headings = ("α", "β", f"G{tail}", f"L{tail}", "identified", "missed by", "chance of it")
-    return Table(("model", "E(n, m)", *headings), rows, (0, 1))
+    symbols = [
+        _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
+    ]
+    return Table(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
 
 
 def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
