@@ -12,7 +12,6 @@ from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form, 
 from gnn_sim2real.law.forms.broken import BROKEN
 from gnn_sim2real.law.forms.form import log_position
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
-from gnn_sim2real.law.forms.product_limit import PRODUCT_LIMIT
 from gnn_sim2real.law.inversion import invert
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 
@@ -133,6 +132,18 @@ class TestEveryForm:
             left = 2.0 * np.exp(form.log_shape(log_position(at, points_of(form).min(axis=1)), parameters))[0, 0]
             assert left == pytest.approx(law["transfer_gap"] * 1e9 ** -law["target_rate"] + law["limit"], rel=1e-9)
 
+    def test_its_formula_gives_the_errors(self, form):
+        """With the natural parameters in place of the symbols."""
+        parameters = some(form, 1)
+        law = law_of(form, parameters, 2.0)
+        values = {parameter.symbol: law[parameter.name] for parameter in (*form.standard, *form.further)}
+        values |= dict(zip("nm", points_of(form), strict=False))
+        if form is BROKEN:
+            values["B"] = values["D"] * values["n0"] ** (values["a"] - values["alpha"])
+        product = re.sub(r"(?<=[\w)])\s+(?=[\w(])", "*", form.formula.replace("^", "**"))
+        expected = 2.0 * np.exp(form.log_shape(position_of(form), parameters))[0]
+        np.testing.assert_allclose(eval(product, {}, values), expected, rtol=1e-9)  # noqa: S307 (our own formula)
+
     @pytest.mark.parametrize("seed", range(4))
     def test_beyond_the_limit_the_error_falls_as_d_n_to_the_minus_alpha(self, form, seed):
         """(E - C) / (D n^-alpha) goes to 1; E - C from Q, so that nothing cancels where it is small."""
@@ -215,15 +226,6 @@ def test_forms_go_from_few_parameters_to_many():
         ("product", 4),
         ("product_limit", 5),
     ]
-
-
-def test_the_product_is_that_of_the_paper():
-    parameters = some(PRODUCT_LIMIT, 1, seed=2)
-    errors = np.exp(0.4 + PRODUCT_LIMIT.log_shape(position_of(PRODUCT_LIMIT), parameters))[0]
-    law = law_of(PRODUCT_LIMIT, parameters, np.exp(0.4))
-    delta, gamma = law["prefactor"], law["transfer_gap"] / law["prefactor"]
-    expected = delta * (gamma + PAIRS[0] ** -law["decay_rate"]) * PAIRS[1] ** -law["target_rate"] + law["limit"]
-    np.testing.assert_allclose(errors, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(6))

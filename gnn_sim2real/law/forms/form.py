@@ -63,7 +63,7 @@ class Form(ABC):
 
     Attributes:
         name: What it is called in options and reports.
-        formula: The form as text.
+        formula: The form as text; a space multiplies and ^ is a power, as the tests evaluate it.
         use: When to take it, in a few words for the help.
         searched: Names of what is searched, in the order of the columns of `parameters` everywhere. One of them is
             called "rate" (alpha) or "log_rate" (its logarithm): the profile of alpha holds that one. A form with a
