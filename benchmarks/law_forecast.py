@@ -22,6 +22,7 @@ from scipy.optimize import brentq, curve_fit
 
 from gnn_sim2real.law import ScalingLaw, fit_scaling_law, plan
 from gnn_sim2real.law.bootstrap import robust_means
+from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.law.log_errors import tabulate
 from gnn_sim2real.law.selection import choose_form
 
@@ -136,7 +137,7 @@ def judge(family: Callable[..., Errors], seed: tuple[int, ...], with_interval: b
     labels = np.repeat(np.arange(num_seeds), num_sizes)
     models = np.tile(sizes, num_seeds), errors.ravel()
     table = tabulate(models[0][None], models[1], labels.tolist())
-    form, _ = choose_form(table)
+    form = CURVE_FORMS[choose_form(table)[0]]
     ours = float(robust_means(form, table.sizes, table.log_errors)[1].predict(np.array([[at]]))[0, 0])
     covered = width = None
     if with_interval:

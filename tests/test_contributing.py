@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
+
 PAGES = sorted((Path(__file__).parents[1] / "docs/contributing").glob("*.md"))
 _BLOCK = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -15,6 +17,8 @@ def test_page(page, tmp_path, monkeypatch):
     """A block headed `file=NAME` becomes that file, which later blocks import; the others run in order."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # What a page registers goes with it.
+    monkeypatch.setattr("gnn_sim2real.law.forms._registered", {**CURVE_FORMS, **SURFACE_FORMS})
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"

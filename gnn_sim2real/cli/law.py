@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from gnn_sim2real.law.compare import Models, compare_laws
-from gnn_sim2real.law.fit import MIN_DRAWS, MIN_SIZES, fit_scaling_law
+from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
+from gnn_sim2real.law.frame import MIN_DRAWS
 from gnn_sim2real.law.planning import plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_scaling_surface
-from gnn_sim2real.law.text import say_comparison, say_law, say_plan, say_surface
+from gnn_sim2real.law.text import print_comparison, print_law, print_plan
 from gnn_sim2real.records.learning_curves import (
     Grid,
     LearningCurves,
@@ -43,8 +46,11 @@ CURVES is one of
   FILE.json    what `gnn-sim2real study report DIR --publish FILE` wrote
 
 options of all
-  --form auto|power|power_limit|saturating|broken   auto takes the form that forecasts the largest sizes best from the
-               smaller ones; for laws in n and m also product, product_limit
+  --form auto           the form that forecasts the largest sizes best from the smaller ones, or by its name
+               for laws in n
+{curve_forms}
+               for laws in n and m
+{surface_forms}
   --interval 0.9        nominal coverage of the intervals
   --metric mae          error of a study: mae, rmse, mae_nonzero
   --policy NAMES        policies of a study, separated by commas; all ways of fine-tuning unless given
@@ -68,7 +74,7 @@ def law_command(words: list[str]) -> int:
     """
     commands = {"fit": _fit, "plan": _plan, "compare": _compare}
     if words[:1] in ([], ["-h"], ["--help"]):
-        sys.stdout.write(_HELP + "\n")
+        sys.stdout.write(_HELP.format(curve_forms=_list(CURVE_FORMS), surface_forms=_list(SURFACE_FORMS)) + "\n")
         return 0
     if words[0] not in commands:
         raise ValueError(f"there is no command `law {words[0]}`; gnn-sim2real law --help lists them")
@@ -77,6 +83,11 @@ def law_command(words: list[str]) -> int:
     if options.json:
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
     return 0
+
+
+def _list(forms: Mapping[str, Form]) -> str:
+    """Lines of the help on each form."""
+    return "\n".join(f"                 {name:<15} {form.formula}: {form.use}" for name, form in forms.items())
 
 
 def _options(command: str, words: list[str]) -> Namespace:
@@ -88,7 +99,8 @@ def _options(command: str, words: list[str]) -> Namespace:
     parser = ArgumentParser(prog=f"gnn-sim2real law {command}", description=about[command])
     several: dict[str, Any] = {"nargs": "+"} if command == "compare" else {}
     parser.add_argument("curves", type=Path, help="CSV file, folder of a study, or its published JSON", **several)
-    parser.add_argument("--form", type=str, default="auto", help="form of the law; auto chooses by extrapolation")
+    forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
+    parser.add_argument("--form", type=str, default="auto", help=f"form of the law: auto, {forms}")
     parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
     policies = "policies of a study, separated by commas; all ways of fine-tuning unless given"
@@ -110,6 +122,8 @@ def _options(command: str, words: list[str]) -> Namespace:
             "--budget", type=float | None, default=None, help="what there is to spend, in the same unit"
         )
     options = parser.parse_args(words)
+    if options.form != "auto":
+        find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
         raise ValueError(f"--interval takes a share between 0 and 1, such as 0.9, but got {options.interval:g}")
     if options.draws < MIN_DRAWS:
@@ -138,7 +152,7 @@ def _fit_curve(models: Models, options: Namespace) -> ScalingLaw:
         curves=models.curves,
         weights=models.weights,
         material_errors=models.material_errors,
-        form=options.form if not options.form.startswith("product") else "auto",
+        form=options.form if options.form in CURVE_FORMS else "auto",
         **_fit_options(options),
     )
 
@@ -151,7 +165,7 @@ def _fit_grid(grid: Grid, options: Namespace) -> ScalingSurface:
         curves=grid.models.curves,
         weights=grid.models.weights,
         material_errors=grid.models.material_errors,
-        form=options.form if options.form.startswith("product") else "auto",
+        form=options.form if options.form in SURFACE_FORMS else "auto",
         **_fit_options(options),
     )
 
@@ -170,14 +184,14 @@ def _fit(options: Namespace, console: Console) -> dict[str, Any]:
     drawn = {}
     for label, models in fitted.items():
         law, name = _fit_curve(models, options), curve_name(label)
-        say_law(name or read.name, law, read.unit, console)
+        print_law(name or read.name, law, read.unit, console)
         content["curves"].append({"name": name, **law.to_dict()})
         drawn[name or read.name] = (models, law)
     for model, grid in read.grids.items():
         if _has_surface(grid):
             surface = _fit_grid(grid, options)
             name = model_name(*model) or read.name
-            say_surface(name, surface, read.unit, console)
+            print_law(name, surface, read.unit, console)
             content["surfaces"].append({"name": name, **surface.to_dict()})
     _draw(drawn, read, options, console)
     return content
@@ -203,11 +217,11 @@ def _plan(options: Namespace, console: Console) -> dict[str, Any]:
     law: ScalingLaw | ScalingSurface
     if _has_surface(grid):
         law = _fit_grid(grid, options)
-        say_surface(read.name, law, read.unit, console)
+        print_law(read.name, law, read.unit, console)
     elif len(curves) == 1:
         ((label, models),) = curves.items()
         law = _fit_curve(models, options)
-        say_law(curve_name(label) or read.name, law, read.unit, console)
+        print_law(curve_name(label) or read.name, law, read.unit, console)
         if place and len(place) > 1:
             raise ValueError(
                 f"--at n,m takes a law in both, from {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes; give n"
@@ -216,7 +230,7 @@ def _plan(options: Namespace, console: Console) -> dict[str, Any]:
         sizes = ", ".join(str(label.target_size) for label in curves)
         raise ValueError(f"there are too few sizes for a law in n and m; choose with --target-size: {sizes}")
     found = plan(law, at=place, scratch=grid.scratch, **wishes)
-    say_plan(found, read.unit, law.confidence, console)
+    print_plan(found, read.unit, law.confidence, console)
     if options.figure is not None:
         from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 
@@ -244,7 +258,7 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
                 models[name] = of_curve
     at = _numbers(options.at, "--at") if options.at else ()
     found = compare_laws(models, at=at, form=options.form, **_fit_options(options))
-    say_comparison(found, inputs[0].unit, console)
+    print_comparison(found, inputs[0].unit, console)
     _draw({name: (models[name], law) for name, law in found.laws.items()}, inputs[0], options, console)
     return found.to_dict()
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.law.forms import Floats, Form
+from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 
 _PRIOR_FREEDOM = 10.0  # the pooled spread counts as much as eleven repeats of a size

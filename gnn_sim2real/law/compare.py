@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.law.bootstrap import SharedDraws
-from gnn_sim2real.law.fit import check_draws, fit_table
+from gnn_sim2real.law.fit import fit_table
 from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.frame import Draws
 from gnn_sim2real.law.inversion import Quantity, errors_at, plain, quantity
 from gnn_sim2real.law.log_errors import Table, in_few_factors, material_moves, material_pulls, tabulate
 from gnn_sim2real.law.planning import FARTHEST, gain_of_doubling, gains_of_doubling
@@ -138,7 +139,7 @@ def compare_laws(
     """
     if len(models) < 2:
         raise ValueError(f"a comparison needs at least two curves, found {len(models)}: {', '.join(models) or 'none'}")
-    check_draws(confidence, num_resamples)
+    Draws(confidence, num_resamples, seed).check()
     tables = {
         name: tabulate(np.asarray(each.source_sizes, dtype=float)[None], each.errors, each.curves, each.weights)
         for name, each in models.items()
@@ -146,7 +147,7 @@ def compare_laws(
     materials = {name: _labels_of_materials(name, each) for name, each in models.items()}
     shared = _shared_draws(tables, models, materials, num_resamples, seed)
     laws = {
-        name: fit_table(table, form, confidence, num_resamples, seed + number, moves, shared[name])
+        name: fit_table(table, form, Draws(confidence, num_resamples, seed + number), moves, shared[name])
         for number, (name, table) in enumerate(tables.items())
         for moves in (_moves_of_materials(table, models[name]),)
     }

@@ -4,7 +4,7 @@ Draws of repeats say how well the parameters of a form are known. They do not sa
 nothing was measured. So every draw of a law gets a drift as well: beyond the largest sizes its error departs from the
 form by a power of the size. All that is forecast follows from these draws, and so has the drift in its interval:
 errors, the size for a wanted error, the gain from doubling, the split of a budget, differences between laws. What lies
-within the sizes measured, the parameters, and the limit at an endless size have nothing of it.
+within the sizes measured, the parameters, and the limit at an infinite size have nothing of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from gnn_sim2real.law.bootstrap import Means
-from gnn_sim2real.law.forms import Floats, Form
+from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 
 _LEAST_FITTED = 4  # source sizes of a forecast

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
-from gnn_sim2real.law.forms import POWER, Floats
+from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.inversion import Quantity, quantity
 from gnn_sim2real.law.log_errors import tabulate
 
@@ -38,7 +39,7 @@ def effective_data(
     """Return how many more measurements a model from scratch needs for the same error.
 
     The curve from scratch is read off between its measured sizes, on logarithms, and never extrapolated: an error below
-    all of it is worth an endless number.
+    all of it is worth an infinite number.
 
     Args:
         scratch: The models from scratch, at two target sizes or more.

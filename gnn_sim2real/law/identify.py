@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from gnn_sim2real.law.bootstrap import Means
-from gnn_sim2real.law.forms import RATE_BOUNDS, Floats
+from gnn_sim2real.law.forms.form import RATE_BOUNDS, Floats
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.scaling_law import Interval
 
@@ -59,20 +62,36 @@ def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[I
     first, last = fit.predict(sizes[:, [0, -1]])[0]
     low, high = min(each.low for each in intervals), max(each.high for each in intervals)
     if low <= 1e-6 * last:
-        which = _say_which(intervals[0].low <= 1e-6 * last)
+        which = _which_interval(intervals[0].low <= 1e-6 * last)
         return [
             f"C is not identified: its interval {which}reaches 0, and a pure power law (C = 0, "
             f"alpha = {pure_rate:.3g}) describes the errors as well."
         ]
     if high - low > first - last:
-        which = _say_which(intervals[0].high - intervals[0].low > first - last)
+        which = _which_interval(intervals[0].high - intervals[0].low > first - last)
         return [f"C is not identified: its interval {which}is wider than the whole fall of the error over these sizes."]
     return []
 
 
-def _say_which(is_quoted: bool) -> str:
+def _which_interval(is_quoted: bool) -> str:
     """Which interval a doubt is about, where it is not the quoted one, that of the draws."""
     return "" if is_quoted else "by profile likelihood "
+
+
+def doubts_of_surface_gap(values: Mapping[str, Any], ends: tuple[float, float]) -> list[str]:
+    """Why G of a law in n and m is not identified, by the rules of a law in n alone; empty if it is.
+
+    Args:
+        values: Fields of the law by name.
+        ends: Smallest and largest source size.
+    """
+    interval = values["transfer_gap_interval"]
+    if interval.low <= 1e-6 * values["transfer_gap"] or not values["transfer_gap"]:
+        return ["G is not identified: its interval reaches 0."]
+    first, last = (values["prefactor"] * size ** -values["decay_rate"] for size in ends)
+    if interval.high - interval.low > first - last:
+        return ["G is not identified: its interval is wider than the whole fall of the error with n over these sizes."]
+    return []
 
 
 def chance_of_misfit(means: Means, rows: Floats, fit: Fits, drawn: Fits, sizes: Floats) -> float:

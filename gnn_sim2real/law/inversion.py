@@ -21,7 +21,7 @@ _NUM_STEPS, _NUM_HALVINGS = 200, 40
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that follows from a law, with its interval; `math.inf` where there is no end, None where no number.
+    """A number that follows from a law, with its interval; `math.inf` where it is unbounded, None where no number.
 
     Attributes:
         value: The number.
@@ -33,7 +33,7 @@ class Quantity:
 
 
 def quantity(values: Sequence[Floats], confidence: float) -> Quantity:
-    """Return a number with the interval that spans those of all draws; an end is endless where that of any is.
+    """Return a number with the interval that spans those of all draws; an end is infinite where that of any is.
 
     Args:
         values: The number from the law, shape ``(1,)``, and from the draws, each of shape ``(num_draws,)``.
@@ -46,7 +46,7 @@ def quantity(values: Sequence[Floats], confidence: float) -> Quantity:
 
 
 def errors_at(laws: Sequence[Fits], source_size: float) -> list[Floats]:
-    """Return E of each law and draw at one source size, which may be endless.
+    """Return E of each law and draw at one source size, which may be infinite.
 
     Args:
         laws: Laws of the source size alone.
@@ -90,7 +90,7 @@ def iso_error_line(surface: ScalingSurface, error: float, target_sizes: ArrayLik
 
 
 def plain(value: Any) -> Any:
-    """Return plain types for JSON, which has no endless numbers: None for them.
+    """Return plain types for JSON, which has no infinite numbers: None for them.
 
     Args:
         value: Numbers, lists and dictionaries.

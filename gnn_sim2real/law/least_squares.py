@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnn_sim2real.law.forms import Floats, Form, log_position, log_position_beyond
+from gnn_sim2real.law.forms.form import Floats, Form, log_position, log_position_beyond
 
 _NUM_STEPS = 100
-_ENDLESS = 600.0  # a log error beyond this is that of a law without limit at an endless size
+_INFINITE = 600.0  # a log error beyond this is that of a law without limit at an infinite size
 _HEAVY = 1e6  # weight of an anchor, in units of all points together
 _ROWS_AT_ONCE = 256  # bounds the memory of the grid search
 
@@ -76,9 +76,9 @@ class Fits:
 
 
 def _errors(log_errors: Floats) -> Floats:
-    """Undo the logarithm; at an endless size, what is left of nothing is nothing, and what rises has no end."""
-    errors = np.exp(np.clip(log_errors, -_ENDLESS, _ENDLESS))
-    return np.where(np.abs(log_errors) < _ENDLESS, errors, np.where(log_errors < 0, 0.0, np.inf))
+    """Undo the logarithm; at an infinite size, what is left of nothing is nothing, and what rises is infinite."""
+    errors = np.exp(np.clip(log_errors, -_INFINITE, _INFINITE))
+    return np.where(np.abs(log_errors) < _INFINITE, errors, np.where(log_errors < 0, 0.0, np.inf))
 
 
 def fit_rows(

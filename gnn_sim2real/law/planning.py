@@ -44,7 +44,7 @@ class Wanted:
         error: The wanted error.
         source_size: The size; None if it is out of reach or the smallest size is enough.
         chance: Share of draws in which a thousand times the largest size measured reaches the error.
-        limit: The error of an endless source, by the form of the law: its interval has no drift in it.
+        limit: The error of an infinite source, by the form of the law: its interval has no drift in it.
     """
 
     error: float
@@ -118,7 +118,7 @@ class Plan:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields in types that JSON knows; None for endless."""
+        """Return all fields in types that JSON knows; None for infinite."""
         content: dict[str, Any] = plain(asdict(self))
         return content
 

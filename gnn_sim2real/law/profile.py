@@ -14,14 +14,14 @@ from __future__ import annotations
 import numpy as np
 
 from gnn_sim2real.law.bootstrap import Means
-from gnn_sim2real.law.forms import POWER, Floats, log_position
+from gnn_sim2real.law.forms.form import Floats, log_position
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 
 _REACH = 2.4  # of the values close by, in expected half widths
 
 
 def profile_rate(fits: Fits, means: Means, sizes: Floats, confidence: float) -> tuple[float, float]:
-    """Return the ends of the profile interval of alpha, the first parameter of every form.
+    """Return the ends of the profile interval of alpha.
 
     Args:
         fits: The fitted law.
@@ -29,19 +29,20 @@ def profile_rate(fits: Fits, means: Means, sizes: Floats, confidence: float) -> 
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         confidence: Nominal coverage.
     """
-    center = float(fits.parameters[0, 0])
-    axis = fits.form.axes(log_position(sizes, fits.smallest).max(axis=1))[0]
-    direction = np.eye(fits.parameters.shape[1] + 1)[1]
+    form, column = fits.form, fits.form.rate_column
+    center = float(fits.parameters[0, column])
+    axis = form.axes(log_position(sizes, fits.smallest).max(axis=1))[column]
+    direction = np.eye(fits.parameters.shape[1] + 1)[1 + column]
     ratio, spread = _inflation(fits, means, sizes, direction)
     limit = _student(means, confidence)
     values = _candidates(center, limit * spread, float(axis[0]), float(axis[-1]))
-    held = fit_rows(fits.form, sizes, _repeat(means, len(values)), means.weights, num_starts=2, hold=(0, values))
+    held = fit_rows(form, sizes, _repeat(means, len(values)), means.weights, num_starts=2, hold=(column, values))
     low, high = _ends(values, center, _cost(held, fits, means, sizes) / ratio, limit)
-    return (low, high) if fits.form is POWER else (float(np.exp(low)), float(np.exp(high)))
+    return (float(np.exp(low)), float(np.exp(high))) if form.searches_log_rate else (low, high)
 
 
 def profile_gap(fits: Fits, means: Means, sizes: Floats, confidence: float) -> tuple[float, float]:
-    """Return the ends of the profile interval of C, the error at an endless source, in the unit of the errors.
+    """Return the ends of the profile interval of C, the error at an infinite source, in the unit of the errors.
 
     Args:
         fits: The fitted law, of a form with a limit.
@@ -57,7 +58,7 @@ def profile_gap(fits: Fits, means: Means, sizes: Floats, confidence: float) -> t
     limit = _student(means, confidence)
     values = _candidates(first * share, first * limit * spread, 0.0, float(np.exp(means.values.max())))
     values = values[values > 1e-12 * first]
-    # at an endless source E = C, so that a point there holds C at a value
+    # at an infinite source E = C, so that a point there holds C at a value
     held = fit_rows(
         fits.form, sizes, _repeat(means, len(values)), means.weights, anchor=(np.array([np.inf]), np.log(values))
     )

@@ -10,14 +10,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.forms import Floats, Parameter
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.selection import Trial
@@ -137,18 +137,10 @@ class ScalingLaw:
         Returns:
             One line of text.
         """
-        tail = f" {unit}" if unit else ""
-        doubt = {True: "", False: " (not identified)"}
         falls = "Test error falls with source size n as" if self.decay_rate_identified else "The fitted law is"
-        further = "".join(
-            f", {name.replace('_', ' ')} = {quote(value, self.further_intervals[name])}"
-            for name, value in self.further.items()
-        )
         text = (
             f"{falls} E(n) = {self.formula} with "
-            f"alpha = {quote(self.decay_rate, self.decay_rate_interval)}{doubt[self.decay_rate_identified]}, "
-            f"C = {quote(self.transfer_gap, self.transfer_gap_interval)}{tail}{doubt[self.transfer_gap_identified]} "
-            f"and D = {quote(self.prefactor, self.prefactor_interval)}{tail}{further} "
+            f"{describe_parameters(self, unit)} "
             f"({100 * self.confidence:g} % intervals, {self.interval_method}; "
             f"{self.num_curves} curve{'s' * (self.num_curves != 1)}, "
             f"{self.num_sizes} sizes from {self.smallest_size:,.0f} to {self.largest_size:,.0f})."
@@ -157,18 +149,7 @@ class ScalingLaw:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields but the fitted rows, in types that JSON knows."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("fit", "draws")}
-        intervals = {name: list(value) for name, value in values.items() if isinstance(value, Interval)}
-        return (
-            values
-            | intervals
-            | {
-                "notes": list(self.notes),
-                "trials": [asdict(trial) for trial in self.trials],
-                "further": dict(self.further),
-                "further_intervals": {name: list(value) for name, value in self.further_intervals.items()},
-            }
-        )
+        return plain_fields(self)
 
 
 def tails(confidence: float) -> tuple[float, float]:
@@ -193,6 +174,53 @@ def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) 
     return np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
 
 
-def quote(value: float, interval: Interval) -> str:
+def parameters_of(law: Any) -> Iterator[tuple[Parameter, float, Interval]]:
+    """Yield the parameters that the form of a law has, each with its value and interval.
+
+    Args:
+        law: A `ScalingLaw` or a `gnn_sim2real.law.surface.ScalingSurface`.
+    """
+    for parameter in law.fit.form.parameters:
+        if parameter.name in law.further:
+            yield parameter, law.further[parameter.name], law.further_intervals[parameter.name]
+        else:
+            yield parameter, getattr(law, parameter.name), getattr(law, f"{parameter.name}_interval")
+
+
+def describe_parameters(law: Any, unit: str) -> str:
+    """Return the parameters of a law with their intervals, as a part of a sentence.
+
+    Args:
+        law: A `ScalingLaw` or a `gnn_sim2real.law.surface.ScalingSurface`.
+        unit: Unit of the errors; empty for none.
+    """
+    text = ""
+    for parameter, value, interval in parameters_of(law):
+        label = parameter.name.replace("_", " ") if parameter.name in law.further else parameter.symbol
+        tail = f" {unit}" if unit and parameter.has_unit else ""
+        doubt = "" if getattr(law, f"{parameter.name}_identified", True) else " (not identified)"
+        joint = " and " if parameter.name == "prefactor" else ", "
+        text += f"{joint if text else ''}{label} = {_quote(value, interval)}{tail}{doubt}"
+    return text
+
+
+def plain_fields(law: Any) -> dict[str, Any]:
+    """Return all fields of a law but the fitted rows, in types that JSON knows.
+
+    Args:
+        law: A `ScalingLaw` or a `gnn_sim2real.law.surface.ScalingSurface`.
+    """
+    return {name: _plain(getattr(law, name)) for name in law.__dataclass_fields__ if name not in ("fit", "draws")}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Trial):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _quote(value: float, interval: Interval) -> str:
     """A number with its interval, three digits each."""
     return f"{value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

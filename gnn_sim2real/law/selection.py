@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.law.bootstrap import robust_means
-from gnn_sim2real.law.forms import CURVE_FORMS, POWER_LIMIT, SURFACE, SURFACE_FORMS, Floats, Form
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Floats, Form
+from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
+from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.log_errors import Table
 
 SPARE_SIZES = 2
@@ -43,7 +45,7 @@ class Trial:
     reason: str
 
 
-def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
+def choose_form(table: Table) -> tuple[str, tuple[Trial, ...]]:
     """Choose a form by the error of its forecast of the largest source sizes from all smaller ones.
 
     A form is a candidate only where the sizes fitted outnumber its parameters by two. Where that leaves fewer than two
@@ -54,9 +56,9 @@ def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
         table: The errors.
 
     Returns:
-        The form, and how each form did.
+        Name of the form, and how each form did.
     """
-    forms = CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
+    forms: Mapping[str, Form] = CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
     sources = np.unique(table.sizes[0])
     num_held_out = max(1, len(sources) // _HELD_OUT)
     held_out = table.sizes[0] > sources[-num_held_out - 1] if len(sources) > num_held_out else table.sizes[0] > 0
@@ -69,8 +71,8 @@ def choose_form(table: Table) -> tuple[Form, tuple[Trial, ...]]:
     errors = {}
     if len(candidates) > 1:
         errors = {name: _extrapolation_error(form, table, held_out) for name, form in candidates.items()}
-    chosen = _best(errors) if errors else (POWER_LIMIT if len(table.sizes) == 1 else SURFACE).name
-    return forms[chosen], _trials(forms, errors, chosen, num_fitted, num_held_out)
+    chosen = _best(errors) if errors else (POWER_LIMIT if len(table.sizes) == 1 else PRODUCT).name
+    return chosen, _trials(forms, errors, chosen, num_fitted, num_held_out)
 
 
 def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:

@@ -1,4 +1,4 @@
-"""Laws, plans and comparisons in words, for the terminal."""
+"""Laws, plans and comparisons as text, for the terminal."""
 
 from __future__ import annotations
 
@@ -11,221 +11,36 @@ from rich.table import Table
 from gnn_sim2real.law.compare import Comparison, Pair
 from gnn_sim2real.law.inversion import Quantity
 from gnn_sim2real.law.planning import FAR, Plan, Wanted
-from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.units import format_unit
 
 FORECASTS = (2.0, 4.0, 10.0)
-"""Forecasts are said at so many times the largest size."""
+"""Forecasts are shown at so many times the largest size."""
 
 
-def say_law(name: str, law: ScalingLaw, unit: str, console: Console) -> None:
-    """Print a law: form, parameters, fit, forecasts, doubts.
+def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: Console) -> None:
+    """Print a law: form, parameters, fit, doubts, and forecasts of a law in n alone.
 
     Args:
-        name: Of the curve.
+        name: Of the curve, or of the models of a law in n and m.
         law: The law.
         unit: Unit of the errors; empty if not known.
         console: Where to print.
     """
-    unit = format_unit(unit)
-    sizes = f"{law.num_sizes} sizes from {law.smallest_size:,.0f} to {law.largest_size:,.0f}"
-    table = _begin_law(name, law, "E(n)", sizes, console)
-    table.add_column("by profile", justify="right")
-    rows = [
-        ("alpha", law.decay_rate, law.decay_rate_interval, law.decay_rate_profile, law.decay_rate_identified),
-        ("C", law.transfer_gap, law.transfer_gap_interval, law.transfer_gap_profile, law.transfer_gap_identified),
-    ]
-    for symbol, value, interval, profile, identified in rows:
-        label = symbol + _unit(unit if symbol == "C" else "")
-        verdict = "" if identified else "  not identified"
-        table.add_row(
-            escape(label), say_number(value), escape(say_interval(interval)), escape(say_interval(profile) + verdict)
-        )
-    table.add_row(
-        escape(f"D{_unit(unit)}"), say_number(law.prefactor), escape(say_interval(law.prefactor_interval)), ""
-    )
-    for symbol, value in law.further.items():
-        interval = law.further_intervals[symbol]
-        table.add_row(symbol.replace("_", " "), say_number(value), escape(say_interval(interval)), "")
-    for factor in FORECASTS:
-        low, high = law.predict_interval(factor * law.largest_size)
-        value = float(law.predict(factor * law.largest_size))
-        label = f"E at n = {factor * law.largest_size:,.0f}"
-        far = "far forecast" if factor > FAR else ""
-        table.add_row(label, say_number(value), escape(say_interval(Interval(float(low), float(high)))), far)
-    _end_law(table, law, console)
-
-
-def say_surface(name: str, law: ScalingSurface, unit: str, console: Console) -> None:
-    """Print a law in source and target size.
-
-    Args:
-        name: Of the models.
-        law: The law.
-        unit: Unit of the errors; empty if not known.
-        console: Where to print.
-    """
-    unit = format_unit(unit)
-    sizes = f"{len(law.source_sizes)} source and {len(law.target_sizes)} target sizes"
-    table = _begin_law(name, law, "E(n, m)", sizes, console)
-    rows = [
-        ("alpha", law.decay_rate, law.decay_rate_interval),
-        ("beta", law.target_rate, law.target_rate_interval),
-        (f"G{_unit(unit)}", law.transfer_gap, law.transfer_gap_interval),
-        (f"D{_unit(unit)}", law.prefactor, law.prefactor_interval),
-    ]
-    if law.form == "product_limit":
-        rows.append((f"L{_unit(unit)}", law.limit, law.limit_interval))
-    for label, value, interval in rows:
-        table.add_row(escape(label), say_number(value), escape(say_interval(interval)))
-    _end_law(table, law, console)
-
-
-def say_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None:
-    """Print a plan.
-
-    Args:
-        plan: The plan.
-        unit: Unit of the errors; empty if not known.
-        confidence: Nominal coverage of its intervals.
-        console: Where to print.
-    """
-    tail = f" {format_unit(unit)}".rstrip()
-    place = f"n = {plan.source_size:,.0f}" + (f", m = {plan.target_size:,.0f}" if plan.target_size else "")
-    lines = [f"at {place}, with {100 * confidence:g} % intervals:"]
-    lines.append(f"  predicted error: {say_quantity(plan.error)}{tail}")
-    lines.append(f"  gain from doubling the source: {say_quantity(plan.gain_of_doubling)}{tail}")
-    if plan.worth_of_measurement is not None:
-        lines.append(
-            f"  one more measurement is worth {say_quantity(plan.worth_of_measurement, whole=True)} calculations"
-        )
-    if plan.effective_data is not None:
-        lines.append(f"  effective data transferred: {say_effective(plan.effective_data)}")
-    if plan.wanted is not None:
-        lines.append(f"for an error of {plan.wanted.error:g}{tail}:")
-        lines.append(f"  {say_wanted(plan.wanted, plan.target_size, tail)}")
-    if plan.split is not None:
-        split = plan.split
-        lines += [
-            "the budget lowers the error most as",
-            f"  {split.num_source:,} calculations and {split.num_target:,} measurements, "
-            f"{say_quantity(split.source_share)} of it for calculations: error {say_quantity(split.error)}{tail}",
-            f"  all for calculations: {say_quantity(split.error_all_source)}{tail}; "
-            f"all for measurements: {say_quantity(split.error_all_target)}{tail}",
-        ]
-    for line in plan.iso_errors:
-        pairs = (
-            f"m = {target:,.0f}: {'-' if source is None else format(source, ',.0f')}"
-            for target, source in zip(line.target_sizes, line.source_sizes, strict=True)
-        )
-        lines.append(f"source sizes for an error of {line.error:.4g}{tail}: {', '.join(pairs)}")
-    console.print("\n" + "\n".join([*lines, *plan.notes]), markup=False)
-
-
-def say_comparison(comparison: Comparison, unit: str, console: Console) -> None:
-    """Print laws side by side, and each two against each other.
-
-    Args:
-        comparison: The comparison.
-        unit: Unit of the errors; empty if not known.
-        console: Where to print.
-    """
-    tail = _unit(format_unit(unit))
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
-        table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
-    for name, law in comparison.laws.items():
-        rate = f"{say_number(law.decay_rate)} {say_interval(law.decay_rate_interval)}"
-        rate += "" if law.decay_rate_identified else " ?"
-        gap = f"{say_number(law.transfer_gap)} {say_interval(law.transfer_gap_interval)}"
-        gap += "" if law.transfer_gap_identified else " ?"
-        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", say_quantity(comparison.gains[name]))
-        table.add_row(*map(escape, cells))
-    _print_table(table, console)
-    console.print("?: not identified")
-    for pair in comparison.pairs:
-        console.print("\n" + "\n".join(_pair_lines(pair)), markup=False)
-
-
-def _pair_lines(pair: Pair) -> list[str]:
-    paired = f"paired over {pair.num_shared} shared repeats" if pair.num_shared else "not paired: no repeat is shared"
-    if any(pair.num_materials):
-        paired += f"; {_say_materials(pair)}"
-    crossing = (
-        ", ".join(f"n = {size:,.0f}" for size in pair.crossings) or "none up to a thousand times the largest size"
-    )
-    chances = ", ".join(
-        f"{100 * chance:.0f} % at n = {size:,.0f}" for size, chance in zip(pair.sizes, pair.chances, strict=True)
-    )
-    return [
-        f"{pair.first} against {pair.second} ({paired})",
-        f"  differences: alpha {say_quantity(pair.decay_rate)}, C {say_quantity(pair.transfer_gap)}, gain of the next "
-        f"doubling {say_quantity(pair.next_doubling)}",
-        f"  the fitted laws cross at: {crossing}",
-        f"  probability that {pair.first} has the lower error: {chances}",
-    ]
-
-
-def _say_materials(pair: Pair) -> str:
-    """Whose test materials are in the intervals."""
-    if not all(pair.num_materials):
-        name = pair.first if pair.num_materials[0] else pair.second
-        return f"of {name} alone, the choice of test materials is in the intervals"
-    if pair.num_shared_materials:
-        return f"paired over {pair.num_shared_materials:,} shared test materials"
-    return "the choice of test materials is in the intervals, and none is shared"
-
-
-def say_effective(worth: Quantity) -> str:
-    """What a source is worth, in a few words.
-
-    Args:
-        worth: From `gnn_sim2real.law.effective_data.effective_data`.
-    """
-    if worth.value is not None:
-        return f"the source is worth {say_quantity(worth, whole=True)} measurements"
-    low = worth.interval.low
-    least = f"; the source is worth {low:,.0f} measurements at least" if math.isfinite(low) else ""
-    return f"no model from scratch was as good{least}"
-
-
-def say_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
-    """The source size for an error, or that it is out of reach.
-
-    Args:
-        wanted: Of a plan.
-        target_size: Target size m; None if it is not known.
-        tail: What follows an error: a space and its unit.
-    """
-    where = f" at {target_size:,.0f} measurements" if target_size else ""
-    if wanted.source_size.value is None and wanted.limit.value is None:
-        return f"out of reach{where}: the error does not fall with the source"
-    if wanted.source_size.value is None:
-        return (
-            f"out of reach{where}: the limit is {say_quantity(wanted.limit)}{tail} "
-            f"(a thousand times the largest source measured reaches it in {100 * wanted.chance:.0f} % of the draws)"
-        )
-    text = f"source size n = {say_quantity(wanted.source_size, whole=True)}{where}"
-    if wanted.chance < 0.995:
-        chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"
-        text += f"; out of reach in {chance} (limit {say_quantity(wanted.limit)}{tail})"
-    return text
-
-
-def _begin_law(name: str, law: ScalingLaw | ScalingSurface, errors: str, sizes: str, console: Console) -> Table:
-    """Print name and form; make the table of the parameters."""
-    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {sizes}")
-    console.print(f"{errors} = {law.formula}   (form {law.form!r})", markup=False)
+    console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {_sizes(law)}")
+    variables = "n, m" if isinstance(law, ScalingSurface) else "n"
+    console.print(f"E({variables}) = {law.formula}   (form {law.form!r})", markup=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column(f"{100 * law.confidence:g} % interval", justify="right", no_wrap=True)
-    return table
-
-
-def _end_law(table: Table, law: ScalingLaw | ScalingSurface, console: Console) -> None:
-    """Print the parameters, how well the law fits, and how each form did in the choice."""
+    rows = _parameter_rows(law, _unit(format_unit(unit)))
+    if isinstance(law, ScalingLaw):
+        table.add_column("by profile", justify="right")
+        rows += _forecast_rows(law)
+    for row in rows:
+        table.add_row(*map(escape, row))
     _print_table(table, console)
     console.print(
         f"fit: the law misses the mean errors by {100 * law.residual_log_rmse:.2g} % (root mean square); chance would "
@@ -240,6 +55,168 @@ def _end_law(table: Table, law: ScalingLaw | ScalingSurface, console: Console) -
         console.print(f"  {trial.form} ({trial.num_parameters} parameters): {error}{trial.reason}", markup=False)
 
 
+def _sizes(law: ScalingLaw | ScalingSurface) -> str:
+    if isinstance(law, ScalingSurface):
+        return f"{len(law.source_sizes)} source and {len(law.target_sizes)} target sizes"
+    return f"{law.num_sizes} sizes from {law.smallest_size:,.0f} to {law.largest_size:,.0f}"
+
+
+def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[str, ...]]:
+    """Symbol, value, interval, and for a law in n alone the interval by profile likelihood with its verdict."""
+    rows: list[tuple[str, ...]] = []
+    for parameter, value, interval in parameters_of(law):
+        label = f"{parameter.symbol}, {parameter.meaning}" if parameter.name in law.further else parameter.symbol
+        row: tuple[str, ...] = (label + unit * parameter.has_unit, format_number(value), format_interval(interval))
+        if isinstance(law, ScalingLaw):
+            profile = getattr(law, f"{parameter.name}_profile", None)
+            verdict = "" if getattr(law, f"{parameter.name}_identified", True) else "  not identified"
+            row = (*row, format_interval(profile) + verdict if profile else "")
+        rows.append(row)
+    return rows
+
+
+def _forecast_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for factor in FORECASTS:
+        size = factor * law.largest_size
+        low, high = map(float, law.predict_interval(size))
+        far = "far forecast" if factor > FAR else ""
+        error = format_number(float(law.predict(size)))
+        rows.append((f"E at n = {size:,.0f}", error, format_interval(Interval(low, high)), far))
+    return rows
+
+
+def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None:
+    """Print a plan.
+
+    Args:
+        plan: The plan.
+        unit: Unit of the errors; empty if not known.
+        confidence: Nominal coverage of its intervals.
+        console: Where to print.
+    """
+    tail = f" {format_unit(unit)}".rstrip()
+    place = f"n = {plan.source_size:,.0f}" + (f", m = {plan.target_size:,.0f}" if plan.target_size else "")
+    lines = [f"at {place}, with {100 * confidence:g} % intervals:"]
+    lines.append(f"  predicted error: {format_quantity(plan.error)}{tail}")
+    lines.append(f"  gain from doubling the source: {format_quantity(plan.gain_of_doubling)}{tail}")
+    if plan.worth_of_measurement is not None:
+        lines.append(
+            f"  one more measurement is worth {format_quantity(plan.worth_of_measurement, whole=True)} calculations"
+        )
+    if plan.effective_data is not None:
+        lines.append(f"  effective data transferred: {format_effective(plan.effective_data)}")
+    if plan.wanted is not None:
+        lines.append(f"for an error of {plan.wanted.error:g}{tail}:")
+        lines.append(f"  {format_wanted(plan.wanted, plan.target_size, tail)}")
+    if plan.split is not None:
+        split = plan.split
+        lines += [
+            "the budget lowers the error most as",
+            f"  {split.num_source:,} calculations and {split.num_target:,} measurements, "
+            f"{format_quantity(split.source_share)} of it for calculations: error {format_quantity(split.error)}{tail}",
+            f"  all for calculations: {format_quantity(split.error_all_source)}{tail}; "
+            f"all for measurements: {format_quantity(split.error_all_target)}{tail}",
+        ]
+    for line in plan.iso_errors:
+        pairs = (
+            f"m = {target:,.0f}: {'-' if source is None else format(source, ',.0f')}"
+            for target, source in zip(line.target_sizes, line.source_sizes, strict=True)
+        )
+        lines.append(f"source sizes for an error of {line.error:.4g}{tail}: {', '.join(pairs)}")
+    console.print("\n" + "\n".join([*lines, *plan.notes]), markup=False)
+
+
+def print_comparison(comparison: Comparison, unit: str, console: Console) -> None:
+    """Print laws side by side, and each two against each other.
+
+    Args:
+        comparison: The comparison.
+        unit: Unit of the errors; empty if not known.
+        console: Where to print.
+    """
+    tail = _unit(format_unit(unit))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
+        table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
+    for name, law in comparison.laws.items():
+        rate = f"{format_number(law.decay_rate)} {format_interval(law.decay_rate_interval)}"
+        rate += "" if law.decay_rate_identified else " ?"
+        gap = f"{format_number(law.transfer_gap)} {format_interval(law.transfer_gap_interval)}"
+        gap += "" if law.transfer_gap_identified else " ?"
+        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", format_quantity(comparison.gains[name]))
+        table.add_row(*map(escape, cells))
+    _print_table(table, console)
+    console.print("?: not identified")
+    for pair in comparison.pairs:
+        console.print("\n" + "\n".join(_pair_lines(pair)), markup=False)
+
+
+def _pair_lines(pair: Pair) -> list[str]:
+    paired = f"paired over {pair.num_shared} shared repeats" if pair.num_shared else "not paired: no repeat is shared"
+    if any(pair.num_materials):
+        paired += f"; {_format_materials(pair)}"
+    crossing = (
+        ", ".join(f"n = {size:,.0f}" for size in pair.crossings) or "none up to a thousand times the largest size"
+    )
+    chances = ", ".join(
+        f"{100 * chance:.0f} % at n = {size:,.0f}" for size, chance in zip(pair.sizes, pair.chances, strict=True)
+    )
+    return [
+        f"{pair.first} against {pair.second} ({paired})",
+        f"  differences: alpha {format_quantity(pair.decay_rate)}, C {format_quantity(pair.transfer_gap)}, "
+        f"gain of the next doubling {format_quantity(pair.next_doubling)}",
+        f"  the fitted laws cross at: {crossing}",
+        f"  probability that {pair.first} has the lower error: {chances}",
+    ]
+
+
+def _format_materials(pair: Pair) -> str:
+    """Whose test materials are in the intervals."""
+    if not all(pair.num_materials):
+        name = pair.first if pair.num_materials[0] else pair.second
+        return f"of {name} alone, the choice of test materials is in the intervals"
+    if pair.num_shared_materials:
+        return f"paired over {pair.num_shared_materials:,} shared test materials"
+    return "the choice of test materials is in the intervals, and none is shared"
+
+
+def format_effective(worth: Quantity) -> str:
+    """What a source is worth, in a few words.
+
+    Args:
+        worth: From `gnn_sim2real.law.effective_data.effective_data`.
+    """
+    if worth.value is not None:
+        return f"the source is worth {format_quantity(worth, whole=True)} measurements"
+    low = worth.interval.low
+    least = f"; the source is worth {low:,.0f} measurements at least" if math.isfinite(low) else ""
+    return f"no model from scratch was as good{least}"
+
+
+def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
+    """The source size for an error, or that it is out of reach.
+
+    Args:
+        wanted: Of a plan.
+        target_size: Target size m; None if it is not known.
+        tail: What follows an error: a space and its unit.
+    """
+    where = f" at {target_size:,.0f} measurements" if target_size else ""
+    if wanted.source_size.value is None and wanted.limit.value is None:
+        return f"out of reach{where}: the error does not fall with the source"
+    if wanted.source_size.value is None:
+        return (
+            f"out of reach{where}: the limit is {format_quantity(wanted.limit)}{tail} "
+            f"(a thousand times the largest source measured reaches it in {100 * wanted.chance:.0f} % of the draws)"
+        )
+    text = f"source size n = {format_quantity(wanted.source_size, whole=True)}{where}"
+    if wanted.chance < 0.995:
+        chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"
+        text += f"; out of reach in {chance} (limit {format_quantity(wanted.limit)}{tail})"
+    return text
+
+
 def _print_table(table: Table, console: Console) -> None:
     """A line that is longer than the terminal is better than a number cut short."""
     width = console.width
@@ -248,28 +225,28 @@ def _print_table(table: Table, console: Console) -> None:
     console.width = width
 
 
-def say_quantity(quantity: Quantity, *, whole: bool = False) -> str:
+def format_quantity(quantity: Quantity, *, whole: bool = False) -> str:
     """A number with its interval.
 
     Args:
         quantity: The number.
         whole: Whether it is one of materials.
     """
-    value = "endlessly many" if quantity.value is None else say_number(quantity.value, whole)
-    low, high = (say_number(end, whole) for end in quantity.interval)
+    value = "infinitely many" if quantity.value is None else format_number(quantity.value, whole)
+    low, high = (format_number(end, whole) for end in quantity.interval)
     return f"{value} [{low}, {high}]"
 
 
-def say_interval(interval: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """An interval, three digits each.
 
     Args:
         interval: Its ends.
     """
-    return f"[{say_number(interval.low)}, {say_number(interval.high)}]"
+    return f"[{format_number(interval.low)}, {format_number(interval.high)}]"
 
 
-def say_number(value: float, whole: bool = False) -> str:
+def format_number(value: float, whole: bool = False) -> str:
     """A number with three digits, or all digits before the point.
 
     Args:
@@ -277,7 +254,7 @@ def say_number(value: float, whole: bool = False) -> str:
         whole: Whether it is one of materials.
     """
     if math.isinf(value):
-        return "no end"
+        return "unbounded"
     return f"{value:,.0f}" if abs(value) >= 1000 or (whole and abs(value) >= 10) else f"{value:.3g}"
 
 

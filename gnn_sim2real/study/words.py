@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gnn_sim2real.law.text import say_number
+from gnn_sim2real.law.text import format_number
 from gnn_sim2real.records.curves import say_growth
 from gnn_sim2real.tasks.policies import CORRECTIONS, FINE_TUNING_POLICIES
 from gnn_sim2real.units import format_unit
@@ -121,9 +121,9 @@ def _verdict(gains: list[Mapping[str, Any]]) -> str:
 
 def _say_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
     if gain["low"] <= 0 <= gain["high"]:
-        change = f"changes the {metric.upper()} by {say_number(-gain['mean'])}{unit} "
-        return f"{change}[{say_number(-gain['high'])}, {say_number(-gain['low'])}] against {other}"
+        change = f"changes the {metric.upper()} by {format_number(-gain['mean'])}{unit} "
+        return f"{change}[{format_number(-gain['high'])}, {format_number(-gain['low'])}] against {other}"
     verb, sign = ("lowers", 1) if gain["low"] > 0 else ("raises", -1)
     low, high = sorted((sign * gain["low"], sign * gain["high"]))
-    change = f"{verb} the {metric.upper()} by {say_number(sign * gain['mean'])}{unit} "
-    return f"{change}[{say_number(low)}, {say_number(high)}] against {other}"
+    change = f"{verb} the {metric.upper()} by {format_number(sign * gain['mean'])}{unit} "
+    return f"{change}[{format_number(low)}, {format_number(high)}] against {other}"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results"
 SIZES = [100, 200, 400, 800, 1600, 3200, 6400]
@@ -172,6 +173,7 @@ def test_help_explains(capsys, words):
     text = capsys.readouterr().out
     for word in ("fit", "plan", "compare", "--target-error", "--budget", "FILE.csv", "source_size"):
         assert word in text
+    assert all(f"{name} " in text and form.formula in text for name, form in {**CURVE_FORMS, **SURFACE_FORMS}.items())
 
 
 def test_the_instrument_needs_no_torch():

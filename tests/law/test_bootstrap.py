@@ -2,7 +2,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
-from gnn_sim2real.law.forms import POWER_LIMIT
+from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.least_squares import fit_rows
 
 SIZES = np.array([50.0, 91.0, 166.0, 302.0, 549.0, 1000.0])

@@ -7,7 +7,7 @@ from scipy.linalg import hadamard
 from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
 from gnn_sim2real.law.drift import forecast_drift
-from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 from gnn_sim2real.law.log_errors import tabulate
 
 
@@ -68,10 +68,10 @@ def test_each_size_of_a_surface_drifts_by_itself():
     source, target = (axis.ravel() for axis in np.meshgrid(np.geomspace(100, 10_000, 6), [20.0, 60.0, 200.0, 600.0]))
     pair = np.stack([source, target])
     fall = (5 * source**-0.4 + 0.3) * target**-0.25
-    assert drift_of(SURFACE, pair, np.tile(fall, (3, 1))).max() < 1e-6
-    dropped = drift_of(SURFACE, pair, np.tile(np.where(target > 500, 0.8, 1.0) * fall, (3, 1)))
+    assert drift_of(SURFACE_FORMS["product"], pair, np.tile(fall, (3, 1))).max() < 1e-6
+    dropped = drift_of(SURFACE_FORMS["product"], pair, np.tile(np.where(target > 500, 0.8, 1.0) * fall, (3, 1)))
     assert dropped[1] > max(0.05, 2.0 * dropped[0])
-    turned = drift_of(SURFACE, pair, np.tile(turning(source) * target**-0.25, (3, 1)))
+    turned = drift_of(SURFACE_FORMS["product"], pair, np.tile(turning(source) * target**-0.25, (3, 1)))
     assert turned[0] > 0.01
     assert turned[1] < 0.5 * turned[0]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn_sim2real.law import ScalingLaw, fit_scaling_law
-from gnn_sim2real.law.forms import POWER_LIMIT
+from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.least_squares import fit_rows
 
 SIZES = np.array([50.0, 91.0, 166.0, 302.0, 549.0, 1000.0])
@@ -35,8 +35,7 @@ def fit(errors, sizes=SIZES, **options) -> ScalingLaw:
 
 
 @pytest.mark.parametrize("sizes", [SIZES, WIDE_SIZES, np.array([10.0, 1e3, 1e5, 1e6])])
-@pytest.mark.parametrize("alpha", [0.1, 0.35, 1.2])
-@pytest.mark.parametrize("gap", [0.0, 0.05, 3.0])
+@pytest.mark.parametrize(("alpha", "gap"), [(0.1, 0.05), (0.35, 0.0), (1.2, 3.0)])
 def test_exact_errors_give_the_law_back(sizes, alpha, gap):
     law = fit(np.tile(true_error(sizes, alpha, gap, 2.0), (3, 1)), sizes)
     assert law.decay_rate == pytest.approx(alpha, rel=1e-6)

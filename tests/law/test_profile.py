@@ -4,7 +4,7 @@ from scipy.stats import t
 
 from gnn_sim2real.law import fit_scaling_law
 from gnn_sim2real.law.bootstrap import robust_means
-from gnn_sim2real.law.forms import POWER
+from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.identify import doubts_of_gap
 from gnn_sim2real.law.profile import profile_rate
 from gnn_sim2real.law.scaling_law import Interval

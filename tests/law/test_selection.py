@@ -24,7 +24,7 @@ def table_of(law, num_sizes, num_curves=4, noise=0.003, seed=0):
 @pytest.mark.parametrize("name", LAWS)
 def test_each_form_is_found_in_its_own_curves(name):
     form, trials = choose_form(table_of(LAWS[name], 14))
-    assert form.name == name
+    assert form == name
     chosen = next(trial for trial in trials if trial.form == name)
     assert chosen.is_rival
     assert "chosen" in chosen.reason
@@ -32,8 +32,8 @@ def test_each_form_is_found_in_its_own_curves(name):
 
 def test_a_tie_goes_to_the_simpler_form():
     """A pure power law is a case of all others, which follow it as closely."""
-    assert choose_form(table_of(LAWS["power"], 12, noise=0.0))[0].name == "power"
-    found = [choose_form(table_of(LAWS["power"], 9, noise=0.03, seed=seed))[0].name for seed in range(12)]
+    assert choose_form(table_of(LAWS["power"], 12, noise=0.0))[0] == "power"
+    found = [choose_form(table_of(LAWS["power"], 9, noise=0.03, seed=seed))[0] for seed in range(12)]
     assert found.count("power") > 6
 
 
@@ -45,7 +45,7 @@ def test_the_sizes_fitted_outnumber_the_parameters_of_a_candidate_by_two(num_siz
     form, trials = choose_form(table_of(LAWS["power_limit"], num_sizes))
     assert {trial.form for trial in trials if trial.extrapolation_error is not None} == candidates
     if not candidates:
-        assert form.name == "power_limit"
+        assert form == "power_limit"
         assert any("too few sizes to compare" in trial.reason for trial in trials)
 
 
@@ -74,7 +74,7 @@ def test_forecasts_span_the_rival_forms():
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(ValueError, match="there is no form 'cubic'; there are auto, power, power_limit"):
+    with pytest.raises(ValueError, match=r"cubic.*auto, power, power_limit"):
         fit_scaling_law([1, 2, 3, 4], [4.0, 3, 2, 1], form="cubic")
     with pytest.raises(ValueError, match="at least 7 different source sizes in the form 'broken', found 6"):
         fit_scaling_law(np.geomspace(10, 1000, 6), np.geomspace(1, 0.3, 6), form="broken")

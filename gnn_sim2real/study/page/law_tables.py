@@ -6,22 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from gnn_sim2real.law.compare import Comparison
+from gnn_sim2real.law.forms.form import PREFACTOR
 from gnn_sim2real.law.planning import Plan, Wanted
-from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import (
     FORECASTS,
-    say_effective,
-    say_interval,
-    say_number,
-    say_quantity,
-    say_wanted,
+    format_effective,
+    format_interval,
+    format_number,
+    format_quantity,
+    format_wanted,
 )
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.repeat_means import Kind
 from gnn_sim2real.study.page.tables import Table, with_unit
 from gnn_sim2real.study.words import model_name
 from gnn_sim2real.units import format_unit
+
+_GREEK = {"alpha": "α", "beta": "β"}
 
 
 def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
@@ -36,9 +39,9 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
             model_name(asdict(label)),
             f"{label.target_size:,}",
             _parameter(law.decay_rate, law.decay_rate_interval),
-            say_interval(law.decay_rate_profile),
+            format_interval(law.decay_rate_profile),
             _parameter(law.transfer_gap, law.transfer_gap_interval),
-            say_interval(law.transfer_gap_profile),
+            format_interval(law.transfer_gap_profile),
             _parameter(law.prefactor, law.prefactor_interval),
             _identified({"α": law.decay_rate_identified, "C": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
@@ -63,7 +66,7 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
         for factor in (1.0, *FORECASTS):
             size = factor * law.largest_size
             low, high = map(float, law.predict_interval(size))
-            error = f"{say_number(float(law.predict(size)))} {say_interval(Interval(low, high))}"
+            error = f"{format_number(float(law.predict(size)))} {format_interval(Interval(low, high))}"
             rows.append((model_name(asdict(label)), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
     return Table(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
 
@@ -80,8 +83,8 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
             model_name(asdict(label)),
             f"{label.target_size:,}",
             f"{plan.source_size:,.0f}",
-            say_quantity(plan.error),
-            say_quantity(plan.gain_of_doubling),
+            format_quantity(plan.error),
+            format_quantity(plan.gain_of_doubling),
         )
         for label, plan in plans.items()
     ]
@@ -102,8 +105,8 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
             model_name(asdict(label)),
             f"{label.target_size:,}",
             how,
-            say_number(each.error),
-            say_wanted(each, None, tail),
+            format_number(each.error),
+            format_wanted(each, None, tail),
         )
         for label, found in wanted.items()
         for how, each in found.items()
@@ -123,9 +126,9 @@ def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
             pair.first,
             pair.second,
             f"{size:,}",
-            say_quantity(pair.decay_rate),
-            say_quantity(pair.transfer_gap),
-            say_quantity(pair.next_doubling),
+            format_quantity(pair.decay_rate),
+            format_quantity(pair.transfer_gap),
+            format_quantity(pair.next_doubling),
             f"{100 * pair.chances[0]:.0f} %",
             f"{100 * pair.chances[-1]:.0f} %",
             ", ".join(f"{each:,.0f}" for each in pair.crossings) or "-",
@@ -145,23 +148,28 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
         surfaces: The laws.
         unit: Of the errors.
     """
+    parameters = {
+        each.symbol: each for law in surfaces.values() for each in law.fit.form.parameters if each != PREFACTOR
+    }
+    cells = {
+        kind: {each.symbol: _parameter(value, interval) for each, value, interval in parameters_of(law)}
+        for kind, law in surfaces.items()
+    }
     rows = [
         (
             model_name(kind._asdict()),
             law.formula,
-            _parameter(law.decay_rate, law.decay_rate_interval),
-            _parameter(law.target_rate, law.target_rate_interval),
-            _parameter(law.transfer_gap, law.transfer_gap_interval),
-            _parameter(law.limit, law.limit_interval) if law.form == "product_limit" else "-",
+            *(cells[kind].get(symbol, "-") for symbol in parameters),
             _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for kind, law in surfaces.items()
     ]
-    tail = with_unit(unit)
-    headings = ("α", "β", f"G{tail}", f"L{tail}", "identified", "missed by", "chance of it")
-    return Table(("model", "E(n, m)", *headings), rows, (0, 1))
+    symbols = [
+        _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
+    ]
+    return Table(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
 
 
 def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
@@ -175,8 +183,8 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
             model_name(kind._asdict()),
             f"{plan.target_size:,.0f}",
             f"{plan.source_size:,.0f}",
-            say_quantity(plan.worth_of_measurement, whole=True) if plan.worth_of_measurement else "",
-            say_effective(plan.effective_data) if plan.effective_data else "no models from scratch at several m",
+            format_quantity(plan.worth_of_measurement, whole=True) if plan.worth_of_measurement else "",
+            format_effective(plan.effective_data) if plan.effective_data else "no models from scratch at several m",
         )
         for kind, plan in plans
     ]
@@ -185,7 +193,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
 
 
 def _parameter(value: float, interval: Interval) -> str:
-    return f"{say_number(value)} {say_interval(interval)}"
+    return f"{format_number(value)} {format_interval(interval)}"
 
 
 def _identified(parameters: Mapping[str, bool]) -> str:

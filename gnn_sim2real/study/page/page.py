@@ -18,7 +18,7 @@ from gnn_sim2real.law.compare import Comparison, Models, compare_laws
 from gnn_sim2real.law.planning import Plan, Wanted, plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.law.text import say_quantity
+from gnn_sim2real.law.text import format_quantity
 from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results
 from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
 from gnn_sim2real.study.config import KEPT, StudyConfig
@@ -155,8 +155,8 @@ def _in_short(
         verdict = " and ".join(part for part in known if part)
         here = plan(law)
         text = (
-            f"at n = {law.largest_size:,.0f} the law gives {say_quantity(here.error)}{tail}; doubling the source "
-            f"lowers it by {say_quantity(here.gain_of_doubling)}{tail}. "
+            f"at n = {law.largest_size:,.0f} the law gives {format_quantity(here.error)}{tail}; doubling the source "
+            f"lowers it by {format_quantity(here.gain_of_doubling)}{tail}. "
             + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
         )
         found = [
@@ -167,7 +167,7 @@ def _in_short(
         ]
         for each in found:
             if each.worth_of_measurement is not None:
-                worth = say_quantity(each.worth_of_measurement, whole=True)
+                worth = format_quantity(each.worth_of_measurement, whole=True)
                 text += f" One more measurement is worth {worth} calculations there."
         said.append((_name(label), text))
     return said

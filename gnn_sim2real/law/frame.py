@@ -1,0 +1,202 @@
+"""What the fits of all laws share: one form, its draws with those of its rivals, and the fields that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gnn_sim2real.law.bootstrap import Means, SharedDraws, draw_moves, robust_means
+from gnn_sim2real.law.drift import forecast_drift, let_drift
+from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
+from gnn_sim2real.law.identify import chance_of_misfit, doubts_of_forecast, doubts_of_form
+from gnn_sim2real.law.least_squares import Fits, fit_rows
+from gnn_sim2real.law.log_errors import Table
+from gnn_sim2real.law.scaling_law import Interval, tails
+from gnn_sim2real.law.selection import Trial, choose_form
+
+MIN_DRAWS = 100  # for percentiles to mean anything
+
+
+class Draws(NamedTuple):
+    """How the draws are made.
+
+    Attributes:
+        confidence: Nominal coverage of the intervals.
+        num_resamples: Number of draws.
+        seed: Their seed.
+    """
+
+    confidence: float
+    num_resamples: int
+    seed: int
+
+    def check(self) -> None:
+        """Refuse options that make no interval.
+
+        Raises:
+            ValueError: If one is out of its range.
+        """
+        if not 0.0 < self.confidence < 1.0:
+            raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {self.confidence}")
+        if self.num_resamples < MIN_DRAWS:
+            raise ValueError(
+                f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is "
+                f"{self.num_resamples}"
+            )
+
+
+class Fitted(NamedTuple):
+    """A fitted form with its draws.
+
+    Attributes:
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        num_curves: Number of curves.
+        means: What is known of the errors there.
+        rows: Drawn means, shape ``(num_draws, num_points)``.
+        fit: The law.
+        drawn: Laws of the draws, without drift.
+        draws: Laws of all draws with drift: those of this form, those at its bounds, those of rival forms.
+        num_own: How many sets of `draws` are of this form or a case of it.
+        drift: From `gnn_sim2real.law.drift.forecast_drift`.
+        confidence: Nominal coverage of the intervals.
+        trials: How each form did in the choice.
+    """
+
+    sizes: Floats
+    num_curves: int
+    means: Means
+    rows: Floats
+    fit: Fits
+    drawn: Fits
+    draws: tuple[Fits, ...]
+    num_own: int
+    drift: Floats
+    confidence: float
+    trials: tuple[Trial, ...]
+
+    def fields(self, rate_doubts: list[str], gap_doubts: list[str]) -> dict[str, Any]:
+        """Return the fields of a law that do not depend on its variables.
+
+        Args:
+            rate_doubts: Why the decay rate is not identified; empty if it is.
+            gap_doubts: Why the transfer gap is not.
+        """
+        chance = chance_of_misfit(self.means, self.rows, self.fit, self.drawn, self.sizes)
+        missed = self.means.values - self.fit.predict_log(self.sizes)[0]
+        return {
+            "form": self.fit.form.name,
+            "formula": self.fit.form.formula,
+            "decay_rate_identified": not rate_doubts,
+            "confidence": self.confidence,
+            "num_curves": self.num_curves,
+            "residual_log_rmse": float(np.sqrt(np.mean(missed**2))),
+            "chance_of_misfit": chance,
+            "trials": self.trials,
+            "notes": (
+                *rate_doubts,
+                *gap_doubts,
+                *doubts_of_form(self.means, self.fit, self.sizes, chance),
+                *doubts_of_forecast(self.drift),
+            ),
+            "fit": self.fit,
+            "draws": self.draws,
+        }
+
+
+def pick_form(table: Table, name: str, forms: Mapping[str, AnyForm]) -> tuple[AnyForm, tuple[Trial, ...]]:
+    """Return a form by its name, or the one that forecasts best, and how each did in that choice.
+
+    Args:
+        table: The errors.
+        name: Name of the form, or "auto".
+        forms: What there is.
+
+    Raises:
+        ValueError: If there is no such form.
+    """
+    if name != "auto":
+        return find_form(name, forms), ()
+    chosen, trials = choose_form(table)
+    return forms[chosen], trials
+
+
+def fit_form(
+    table: Table,
+    form: Form,
+    trials: tuple[Trial, ...],
+    options: Draws,
+    moves_of_materials: Floats | None = None,
+    shared: SharedDraws | None = None,
+) -> Fitted:
+    """Fit a form, and it and its rivals to draws of the means.
+
+    Args:
+        table: The errors.
+        form: The form.
+        trials: How each form did in the choice; empty if the form was given.
+        options: How the draws are made.
+        moves_of_materials: From `gnn_sim2real.law.log_errors.material_moves`.
+        shared: What the draws have in common with those of other laws; nothing unless given.
+    """
+    forms: Mapping[str, Form] = CURVE_FORMS if form.num_variables == 1 else SURFACE_FORMS
+    means, fit = robust_means(form, table.sizes, table.log_errors, table.weights)
+    if moves_of_materials is not None:
+        means = means._replace(material_moves=moves_of_materials)
+    rows = means.values + draw_moves(means, options.num_resamples, options.seed, shared)
+    given = (table.sizes, rows, means.weights)
+    drawn = fit_rows(form, *given)
+    own = (drawn, *_on_the_bounds(form, *given, drawn, options.confidence))
+    rivals = [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
+    others = [fit_rows(forms[name], *given) for name in rivals]
+    drift = forecast_drift(form, table.sizes, means, rows)
+    draws = let_drift((*own, *others), drift, options.seed)
+    return Fitted(
+        table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, len(own), drift, options.confidence, trials
+    )
+
+
+def _on_the_bounds(
+    form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float
+) -> list[Fits]:
+    """The draws again without a transfer gap, and without a further limit, where these are among the possible values.
+
+    A share held at 0 or above has draws on one side of the law without it only, and they alone are too narrow.
+    """
+
+    def may_be_zero(column: int) -> bool:
+        return bool(np.quantile(drawn.parameters[:, column], tails(confidence)[0]) <= 0)
+
+    found = []
+    if form.gap_column is not None and may_be_zero(form.gap_column):
+        found.append(fit_rows(form, sizes, rows, weights, hold=(form.gap_column, np.zeros(len(rows)))))
+    simpler = form.without_limit if isinstance(form, SurfaceForm) else None
+    if simpler is not None and may_be_zero(-1):
+        limitless = fit_rows(simpler, sizes, rows, weights)
+        found += [limitless, *_on_the_bounds(simpler, sizes, rows, weights, limitless, confidence)]
+    return found
+
+
+def parameter_fields(fit: Fits, draws: tuple[Fits, ...], confidence: float) -> dict[str, Any]:
+    """Return all parameters of a law and their intervals, which span those of all draws, as the fields of the law.
+
+    Args:
+        fit: The law.
+        draws: Laws of the draws; of another form where that has a parameter of the same name.
+        confidence: Nominal coverage.
+    """
+    values = {name: float(value[0]) for name, value in fit.natural().items()}
+    ends = [drawn.natural() for drawn in draws]
+    intervals = {}
+    for name, value in values.items():
+        found = [value, *np.ravel([np.quantile(each[name], tails(confidence)) for each in ends if name in each])]
+        intervals[name] = Interval(float(min(found)), float(max(found)))
+    standard = [parameter.name for parameter in fit.form.standard]
+    further = [parameter.name for parameter in fit.form.further]
+    return {
+        **{name: values[name] for name in standard},
+        **{f"{name}_interval": intervals[name] for name in standard},
+        "further": {name: values[name] for name in further},
+        "further_intervals": {name: intervals[name] for name in further},
+    }
