@@ -46,6 +46,11 @@ def find_encoders() -> dict[str, type[Encoder]]:
     return {each.__name__: each for each in _concrete(Encoder)}
 
 
+def plugin_modules() -> list[str]:
+    """Names of the modules of installed packages that bring encoders, none of them imported."""
+    return [each.module for each in entry_points(group=GROUP)]
+
+
 def _concrete(base: type[Encoder]) -> Iterator[type[Encoder]]:
     """Encoders that can be made, by name."""
     below: set[type[Encoder]] = set()
