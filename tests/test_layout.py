@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gnn_sim2real", "datamodules")
 
-_GROUND = "errors units files console metrics baselines graph renamed_paths"
+_GROUND = "errors units files console metrics linear baselines graph figures renamed_paths"
 ARROWS = {
     "cli": f"{_GROUND} config study shotgun records tasks data uncertainty library splits store tables databases law",
     "study": f"{_GROUND} config records tasks data library splits store tables featurize nn law",
@@ -36,9 +36,11 @@ ARROWS = {
     "console": "",
     "errors": "",
     "units": "",
+    "figures": "",
     "files": "errors",
     "metrics": "",
-    "baselines": "",
+    "linear": "",
+    "baselines": "linear",
     "graph": "",
     "renamed_paths": "",
     "datamodules": "errors units files graph data store tables databases featurize",
