@@ -92,6 +92,9 @@ class ModelLibrary:
 
         Returns:
             The key of the model.
+
+        Raises:
+            CheckpointError: If the folder has other files than a model has, or cannot be moved.
         """
         key = hash_model(folder)
         folder.chmod(0o777 & ~umask())
