@@ -19,6 +19,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gnn_sim2real.linear import fit_line, fit_ridge
+
 BaselineName = Literal[
     "extra_trees",
     "extra_trees_with_source",
@@ -112,11 +114,7 @@ def calibrate(source_train: ArrayLike, values_train: ArrayLike, source_test: Arr
     values = _column("values_train", values_train, "source_train", len(source))
     test = _column("source_test", source_test)
     _require_measurements(values)
-    centered = source - source.mean()
-    constant = np.ptp(source) <= np.finfo(np.float32).eps * np.abs(source).max()
-    slope = 1.0
-    if len(source) >= 3 and not constant:
-        slope = float(centered @ (values - values.mean()) / (centered @ centered))
+    slope = fit_line(source, values, slope_of_constant=1.0)[1] if len(source) >= 3 else 1.0
     return np.asarray(values.mean() + slope * (test - source.mean()), dtype=np.float64)
 
 
@@ -157,18 +155,12 @@ def ridge(features_train: ArrayLike, values_train: ArrayLike, features_test: Arr
     References:
         A. E. Hoerl, R. W. Kennard, Technometrics 12, 55 (1970), https://doi.org/10.1080/00401706.1970.10488634
     """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     train, test = _table("features_train", features_train), _table("features_test", features_test)
     values = _column("values_train", values_train, "features_train", len(train))
     _require_same_columns(train, test, "encoder")
     _require_measurements(values)
-    if not len(test):
-        return np.empty(0)
-    model: Any = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-3, 5, 17)))
-    return np.asarray(model.fit(train, values).predict(test), dtype=np.float64)
+    weights, offsets = fit_ridge(train[None], values[None], np.logspace(-3, 5, 17))
+    return test @ weights[0] + offsets[0]
 
 
 def _table(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) ->
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(0o666 & ~umask())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -87,7 +87,8 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The bits that new files and folders of this process lack; `tempfile` makes its own without any for others."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

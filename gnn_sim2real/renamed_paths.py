@@ -7,7 +7,9 @@ class that moves gets a line here: old files keep loading, and keys stay what th
 from typing import Any
 
 RENAMED = {
-    "gnn_sim2real.scaling.callback.ScalingLawCallback": "gnn_sim2real.records.callback.ScalingLawCallback",
+    "gnn_sim2real.tasks.SourcePretraining": "gnn_sim2real.SourcePretraining",
+    "gnn_sim2real.tasks.TargetFineTuning": "gnn_sim2real.TargetFineTuning",
+    "gnn_sim2real.scaling.callback.ScalingLawCallback": "gnn_sim2real.ScalingLawCallback",
     "gnn_sim2real.nn.up_to_layer.UpToLayer": "gnn_sim2real.nn.truncated.TruncatedEncoder",
     "gnn_sim2real.nn.UpToLayer": "gnn_sim2real.nn.TruncatedEncoder",
     "gnn_sim2real.datamodule.PropertyDataModule": "gnn_sim2real.data.module.PropertyDataModule",

@@ -45,6 +45,9 @@ def data_command(words: list[str]) -> int:
 
     Returns:
         Exit code.
+
+    Raises:
+        ValueError: If there is no such command.
     """
     console = open_console()
     match words:

@@ -71,6 +71,9 @@ def law_command(words: list[str]) -> int:
 
     Returns:
         Exit code.
+
+    Raises:
+        ValueError: If there is no such command.
     """
     commands = {"fit": _fit, "plan": _plan, "compare": _compare}
     if words[:1] in ([], ["-h"], ["--help"]):

@@ -49,6 +49,9 @@ def models_command(words: list[str]) -> int:
 
     Returns:
         Exit code: 1 if something is wrong with a model.
+
+    Raises:
+        ValueError: If there is no such command.
     """
     console = open_console()
     commands = {

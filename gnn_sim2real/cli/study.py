@@ -36,6 +36,9 @@ def study_command(words: list[str]) -> int:
 
     Returns:
         Exit code: 1 if a cell failed.
+
+    Raises:
+        ValueError: If there is no such command.
     """
     console = open_console()
     match words:
@@ -93,6 +96,9 @@ def split_config(words: list[str]) -> tuple[list[str], list[str]]:
 
     Args:
         words: Of the command line.
+
+    Raises:
+        ValueError: If `-c` has no file after it.
     """
     files, options, rest = [], [], iter(words)
     for word in rest:

@@ -17,7 +17,11 @@ _ORDERED_ONLY = "only ordered crystals are accepted, so make an ordered approxim
 
 
 def from_block(block: Any) -> Crystal:
-    """From a block of a CIF, by gemmi; the symmetry operations are applied."""
+    """From a block of a CIF, by gemmi; the symmetry operations are applied.
+
+    Raises:
+        ValueError: If it is disordered, or its cell, its space group or an element is not known.
+    """
     import gemmi
 
     try:
@@ -49,7 +53,11 @@ def _refuse_site(sites: Any) -> None:
 
 
 def from_pymatgen(structure: "Structure") -> Crystal:
-    """From an ordered structure of pymatgen."""
+    """From an ordered structure of pymatgen.
+
+    Raises:
+        ValueError: If it is disordered.
+    """
     if not structure.is_ordered:
         sites = [site.species_string for site in structure if not site.is_ordered]
         raise ValueError(f"it is disordered: a site holds {sites[0]}; {_ORDERED_ONLY}")
@@ -61,7 +69,11 @@ def from_pymatgen(structure: "Structure") -> Crystal:
 
 
 def from_dictionary(content: dict[str, Any]) -> Crystal:
-    """From a pymatgen `Structure.as_dict`, without making the Structure."""
+    """From a pymatgen `Structure.as_dict`, without making the Structure.
+
+    Raises:
+        ValueError: If it is not such a dictionary, or it is disordered.
+    """
     try:
         lattice = np.array(content["lattice"]["matrix"], np.float64)
         sites = content["sites"]
@@ -77,7 +89,11 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
 
 
 def from_ase(atoms: "Atoms") -> Crystal:
-    """From atoms of ASE that are periodic in all directions."""
+    """From atoms of ASE that are periodic in all directions.
+
+    Raises:
+        ValueError: If it is not periodic in all directions, has no cell, or is disordered.
+    """
     if not atoms.pbc.all():
         raise ValueError(f"it is periodic in {int(atoms.pbc.sum())} of 3 directions; a crystal is in all")
     if not atoms.cell.rank == 3:

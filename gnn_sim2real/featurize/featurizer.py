@@ -31,7 +31,6 @@ class Featurizer:
         identity: Canonical identity, the same for every spelling of a material; raises like `featurize`.
         descriptors: Features of many materials for the tabular baselines, (num_materials, num_features).
         descriptor_version: Raised by hand whenever the features change.
-        example: A spelling, for messages.
         settings: What the user chose about the graphs, in plain types.
     """
 
@@ -41,7 +40,6 @@ class Featurizer:
     identity: Callable[[Any], str]
     descriptors: Callable[[Sequence[Any]], NDArray[np.float64]]
     descriptor_version: int
-    example: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
@@ -89,7 +87,6 @@ def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:
         identity.repeat_unit_identity,
         descriptors.repeat_unit_descriptors,
         descriptors.DESCRIPTOR_VERSION,
-        "*CC(*)c1ccccc1",
         _described(atom_descriptors),
     )
 
@@ -105,7 +102,6 @@ def _molecule(atom_descriptors: bool = False) -> Featurizer:
         identity.molecule_identity,
         descriptors.molecule_descriptors,
         descriptors.DESCRIPTOR_VERSION,
-        "CCO",
         _described(atom_descriptors),
     )
 
@@ -121,7 +117,6 @@ def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = (), atom_des
         mixture.component_identity,
         mixture.mixture_descriptors,
         descriptors.DESCRIPTOR_VERSION,
-        "*CCO*",
         {"roles": list(roles), "conditions": list(conditions)} | _described(atom_descriptors),
     )
 
@@ -158,7 +153,6 @@ def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featu
         crystal_files.crystal_formula,
         crystal_table.crystal_descriptors,
         composition.DESCRIPTOR_VERSION,
-        "quartz.cif",
         {"cutoff": float(cutoff), "max_neighbors": max_neighbors},
     )
 
@@ -173,7 +167,6 @@ def _composition() -> Featurizer:
         composition.reduced_formula,
         composition.formula_descriptors,
         composition.DESCRIPTOR_VERSION,
-        "Al2O3",
     )
 
 

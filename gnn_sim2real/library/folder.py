@@ -14,7 +14,7 @@ import orjson
 import yaml
 
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.files import umask, write_atomically, write_json
 from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, CardFilters, check_card, read_card
 from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
@@ -92,9 +92,12 @@ class ModelLibrary:
 
         Returns:
             The key of the model.
+
+        Raises:
+            CheckpointError: If the folder has other files than a model has, or cannot be moved.
         """
         key = hash_model(folder)
-        folder.chmod(0o777 & ~_umask())
+        folder.chmod(0o777 & ~umask())
         with suppress(OSError):  # the same model was added meanwhile
             folder.replace(self.folder / key)
         if not (self.folder / key / CARD_FILE).is_file():
@@ -261,9 +264,3 @@ class ModelLibrary:
 @lru_cache(maxsize=64)
 def _identities(folder: Path, name: str) -> frozenset[str]:
     return read_identities(folder, name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

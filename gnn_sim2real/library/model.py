@@ -21,6 +21,7 @@ from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library.card import CARD_FILE, read_card
 from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.nn.registry import plugin_modules
 from gnn_sim2real.renamed_paths import current_paths
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 
@@ -203,11 +204,12 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _read_card(folder: Path) -> dict[str, Any]:
     """The card of a model of a library, which may come from anyone: it must not name modules at will."""
     card = read_card(folder)
-    allowed = [each.strip() for each in os.environ.get(TRUST_VARIABLE, "").split(",") if each.strip()]
+    given = [each.strip() for each in os.environ.get(TRUST_VARIABLE, "").split(",") if each.strip()]
     for class_path in _class_paths(card["network"]):
         module = class_path.rpartition(".")[0]
-        known = module in sys.modules or any(f"{module}.".startswith(f"{each}.") for each in ("gnn_sim2real", *allowed))
-        if not known:
+        # What was installed as a plug-in is trusted already.
+        trusted = ("gnn_sim2real", *given, *plugin_modules())
+        if module not in sys.modules and not any(f"{module}.".startswith(f"{each}.") for each in trusted):
             raise CheckpointError(
                 f"the model in {folder} names the encoder {class_path!r}, which is not of this package; if you trust "
                 f"that module, import it first, or set {TRUST_VARIABLE}={module.partition('.')[0]}"

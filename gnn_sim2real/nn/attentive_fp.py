@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import elu, leaky_relu
-from torch_geometric.nn import GATConv
-from torch_geometric.nn.models.attentive_fp import GATEConv
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.bond_encoder import BondEncoder
@@ -46,6 +44,9 @@ class AttentiveFP(BondEncoder):
         dropout: float = 0.0,
         readout: Literal["mean", "sum"] = "mean",
     ) -> None:
+        from torch_geometric.nn import GATConv
+        from torch_geometric.nn.models.attentive_fp import GATEConv
+
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_timesteps=num_timesteps, dropout=dropout, readout=readout
         )

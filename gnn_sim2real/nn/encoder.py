@@ -100,7 +100,7 @@ def encoder_class(class_path: str) -> type[Encoder]:
     """Find an encoder by its dotted path.
 
     Raises:
-        CheckpointError: If there is no such class, or it is no encoder.
+        CheckpointError: If there is no such class, or it is not an encoder.
     """
     module_name, _, name = str(current_paths(class_path)).rpartition(".")
     try:
@@ -118,7 +118,7 @@ def build_encoder(description: dict[str, Any]) -> Encoder:
     """Make an encoder from its description, with fresh weights.
 
     Raises:
-        CheckpointError: If the class is unknown, is no encoder, or does not take these settings.
+        CheckpointError: If the class is unknown, is not an encoder, or does not take these settings.
     """
     found = encoder_class(str(description.get("class_path")))
     try:

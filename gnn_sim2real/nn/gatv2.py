@@ -1,7 +1,6 @@
 """Graph attention network, second version."""
 
 from torch import nn
-from torch_geometric.nn import GATv2Conv
 
 from gnn_sim2real.nn.bond_encoder import check_heads
 from gnn_sim2real.nn.readout import ReadoutKind
@@ -39,6 +38,8 @@ class GATv2(ResidualEncoder):
         dropout: float = 0.0,
         readout: ReadoutKind = "mean",
     ) -> None:
+        from torch_geometric.nn import GATv2Conv
+
         check_heads(hidden_dim, num_heads)
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_heads=num_heads, dropout=dropout, readout=readout

@@ -1,7 +1,6 @@
 """Graph isomorphism network with edge features."""
 
 from torch import nn
-from torch_geometric.nn import GINEConv
 
 from gnn_sim2real.nn.readout import ReadoutKind
 from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
@@ -25,6 +24,8 @@ class GINE(ResidualEncoder):
     def __init__(
         self, hidden_dim: int = 128, num_layers: int = 4, dropout: float = 0.0, readout: ReadoutKind = "mean"
     ) -> None:
+        from torch_geometric.nn import GINEConv
+
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout, readout=readout)
         self.convolutions = nn.ModuleList(
             ResidualConvolution(GINEConv(_mlp(hidden_dim), train_eps=True), hidden_dim, dropout)

@@ -2,7 +2,6 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch_geometric.nn import GINEConv, GPSConv
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.bond_encoder import BondEncoder, check_heads
@@ -42,6 +41,8 @@ class GPS(BondEncoder):
         dropout: float = 0.0,
         readout: ReadoutKind = "mean",
     ) -> None:
+        from torch_geometric.nn import GINEConv, GPSConv
+
         check_heads(hidden_dim, num_heads)
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_heads=num_heads, dropout=dropout, readout=readout

@@ -5,13 +5,15 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch_geometric.nn.models.schnet import ShiftedSoftplus
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import gaussian_basis
 from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
+
+_LOG_2 = torch.log(torch.tensor(2.0)).item()
+"""In single precision, as the models in libraries were trained with."""
 
 
 class MEGNet(Encoder):
@@ -64,6 +66,14 @@ class MEGNet(Encoder):
             atoms, edges, state = block(atoms, edges, state, batch)
         arriving = mean_at_destination(edges, batch.edge_index, len(atoms))
         return torch.cat([weighted_mean(torch.cat([atoms, arriving], dim=1), batch), state], dim=1)
+
+
+class ShiftedSoftplus(nn.Module):
+    """Softplus that is zero at zero."""
+
+    def forward(self, values: Float[Tensor, "num_items dim"]) -> Float[Tensor, "num_items dim"]:
+        """Apply it to each number."""
+        return nn.functional.softplus(values) - _LOG_2
 
 
 class MEGNetBlock(nn.Module):

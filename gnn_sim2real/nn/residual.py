@@ -1,5 +1,8 @@
 """Convolutional encoders of materials with bonds: the step, and one step after the other."""
 
+from abc import abstractmethod
+from typing import Any
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -38,6 +41,10 @@ class ResidualEncoder(BondEncoder):
     """Encoder of one `ResidualConvolution` after the other, which a subclass sets as `convolutions`."""
 
     convolutions: nn.ModuleList
+
+    @abstractmethod
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
 
     @property
     def layers(self) -> list[nn.Module]:

@@ -5,7 +5,6 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch_geometric.utils import softmax
 
 from gnn_sim2real.graph import ATOM_CODES, NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.edges import pair_up
@@ -145,7 +144,7 @@ class WeightedAttention(nn.Module):
         score = torch.einsum("mhd,hd->mh", to_score, torch.cat([layer.weight for layer in score_layers]))
         score = score + torch.cat([layer.bias for layer in score_layers])
         log_weight = weight.clamp_min(torch.finfo(weight.dtype).tiny).log().unsqueeze(1)
-        attention = softmax(score + self.powers * log_weight, group, num_nodes=num_groups) / num_heads
+        attention = softmax_of_groups(score + self.powers * log_weight, group, num_groups) / num_heads
         values = (attention.to(to_value.dtype).unsqueeze(2) * to_value).flatten(1)
         told = nn.functional.linear(values, torch.cat([layer.weight for layer in value_layers], dim=1))
         total = attention.new_zeros((num_groups, told.shape[1])).index_add_(0, group, told.to(attention.dtype))
@@ -163,6 +162,23 @@ class WeightedAttention(nn.Module):
         for weight, nodes in zip(weights[1:], members[1:], strict=True):
             mapped = mapped + nn.functional.linear(vectors, weight).index_select(0, nodes)
         return mapped
+
+
+def softmax_of_groups(
+    scores: Float[Tensor, "num_members num_heads"], group: Int[Tensor, " num_members"], num_groups: int
+) -> Float[Tensor, "num_members num_heads"]:
+    """Softmax over the members of each group; to import torch-geometric for its own would take two seconds.
+
+    Args:
+        scores: Of each member.
+        group: Of each member.
+        num_groups: Number of groups.
+    """
+    index, shape = group.unsqueeze(1).expand_as(scores), (num_groups, scores.shape[1])
+    highest = scores.new_zeros(shape).scatter_reduce_(0, index, scores.detach(), "amax", include_self=False)
+    exponentials = (scores - highest.index_select(0, group)).exp()
+    total = exponentials.new_zeros(shape).scatter_add_(0, index, exponentials) + 1e-16
+    return exponentials / total.index_select(0, group)
 
 
 def _perceptron(input_dim: int, hidden_dim: int, output_dim: int) -> nn.Sequential:

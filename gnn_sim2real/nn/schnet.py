@@ -2,7 +2,6 @@
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch_geometric.nn.models.schnet import InteractionBlock
 
 from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.basis import cosine_cutoff, gaussian_basis
@@ -37,9 +36,7 @@ class SchNet(Encoder):
         self.output_dim, self.cutoff = hidden_dim, cutoff
         self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
         self.basis = gaussian_basis(cutoff, num_gaussians)
-        self.interactions = nn.ModuleList(
-            Interaction(hidden_dim, num_gaussians, hidden_dim, cutoff) for _ in range(num_layers)
-        )
+        self.interactions = nn.ModuleList(Interaction(hidden_dim, num_gaussians, cutoff) for _ in range(num_layers))
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -57,14 +54,24 @@ class SchNet(Encoder):
         return weighted_mean(atoms, batch)
 
 
-class Interaction(InteractionBlock):  # type: ignore[misc]
+class Interaction(nn.Module):
     """torch-geometric's interaction, which takes the envelope, computed once for all, in place of the distance.
 
     In mixed precision the large tensors stay in the lower one; the envelope inside of torch-geometric's raises them,
     and a step takes half as long again.
 
-    Args: those of `torch_geometric.nn.models.schnet.InteractionBlock`.
+    Args:
+        dim: Width of the atom vectors, also of the filters.
+        num_gaussians: Number of Gaussians of the distance.
+        cutoff: Where the envelope ends [angstrom].
     """
+
+    def __init__(self, dim: int, num_gaussians: int, cutoff: float) -> None:
+        from torch_geometric.nn.models.schnet import InteractionBlock
+
+        super().__init__()
+        block = InteractionBlock(dim, num_gaussians, dim, cutoff)
+        self.mlp, self.conv, self.act, self.lin = block.mlp, block.conv, block.act, block.lin
 
     def forward(
         self,

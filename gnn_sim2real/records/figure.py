@@ -11,6 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.figures import (
+    BAND,
+    BASELINE_COLORS,
+    BASELINE_MARKERS,
+    COLORS,
+    GRAY,
+    LINE_WIDTH,
+    MARKERS,
+    TEXT,
+    TITLE,
+    clear_frame,
+    new_figure,
+    save_figure,
+)
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
@@ -23,14 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONFIDENCE = 0.90
-# Okabe and Ito's palette, told apart with any color vision, and two dark ones; its paler half is for the baselines
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#6A3D9A", "#7B4B2A")
-BASELINE_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#999999")
-MARKERS, BASELINE_MARKERS = ("o", "s", "^", "D"), ("v", "P", "X", "<")
-_GRAY = "#555555"
 _DASHES: tuple[Any, ...] = (":", "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")  # of gray lines
-_TEXT, _TITLE = 10.0, 12.0  # type sizes in points
-_LINE = 1.35 * _TEXT  # from one line of text to the next, in points
+_LINE = 1.35 * TEXT  # from one line of text to the next, in points
 _TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 
 
@@ -104,10 +112,6 @@ def plot_scaling_curves(
         ValueError: If there is no curve, a size is below 1, an error or a reference is not positive and finite, or
             the unit is unknown.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not any(panel.curves for panel in panels):
         raise ValueError("there is no curve to draw: give at least one")
     unit = format_unit(unit)
@@ -116,8 +120,7 @@ def plot_scaling_curves(
     num_lines = max(len(_law_lines(panel, unit)) for panel in panels)
     width, panel_height = (8.0 if columns == 1 else 12.0), (4.2 if columns < 3 else 3.7)
     height = 1.4 + rows * (panel_height + num_lines * _LINE / 72)
-    figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     styles = _styles(panels)
     gray = dict.fromkeys(name for panel in panels for name, each in panel.references.items() if each.like not in styles)
     dashes = dict(zip(gray, cycle(_DASHES), strict=False))
@@ -126,24 +129,19 @@ def plot_scaling_curves(
         axes = figure.add_subplot(rows, columns, index + 1, sharex=shared, sharey=shared)
         _draw_panel(axes, panel, styles, dashes)
         _write_heading(axes, panel, unit, styles, num_lines)
-        axes.tick_params(labelsize=_TEXT, labelleft=index % columns == 0)
+        axes.tick_params(labelsize=TEXT, labelleft=index % columns == 0)
         if index + columns >= len(panels):
-            axes.set_xlabel("source size n (simulated materials)", fontsize=_TEXT + 1)
+            axes.set_xlabel("source size n (simulated materials)", fontsize=TEXT + 1)
     first = figure.axes[0]
     first.set_xlim(_limits(axes.dataLim.intervalx for axes in figure.axes))
     first.set_ylim(_limits(axes.dataLim.intervaly for axes in figure.axes))
-    set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * _TEXT)
+    set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * TEXT)
     set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
-    figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=_TITLE)
+    figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=TITLE)
     if title:
-        figure.suptitle(title, fontsize=_TITLE + 2, wrap=True)
+        figure.suptitle(title, fontsize=TITLE + 2, wrap=True)
     _draw_legend(figure, any(curve.law for panel in panels for curve in panel.curves.values()))
-    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
-        for file in (path, *copies):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(file, metadata=undated.get(file.suffix))
-            figure.set_layout_engine("none")  # found once, for all files
+    save_figure(figure, path, *copies)
     return path
 
 
@@ -167,11 +165,11 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]],
     for name, reference in panel.references.items():
         if not (np.isfinite(reference.error) and reference.error > 0):
             raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {reference.error}")
-        color = styles[reference.like][0] if reference.like in styles else _GRAY
-        axes.axhline(reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=1.8, zorder=1, label=name)
-    axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+        color = styles[reference.like][0] if reference.like in styles else GRAY
+        axes.axhline(
+            reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=LINE_WIDTH, zorder=1, label=name
+        )
+    clear_frame(axes)
 
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
@@ -197,8 +195,8 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
     )
     if law is not None:
         grid = np.geomspace(sizes[0], sizes[-1], 100)
-        axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=1.8, zorder=3)
-        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=0.16, linewidth=0, zorder=1.5)
+        axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=LINE_WIDTH, zorder=3)
+        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=BAND, linewidth=0, zorder=1.5)
 
 
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
@@ -223,11 +221,11 @@ def _quote(value: float, interval: Interval) -> str:
 
 def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:
     """Write the title and below it the laws, at the same height in all panels."""
-    axes.set_title(panel.title, fontsize=_TITLE, loc="left", pad=6 + num_lines * _LINE)
+    axes.set_title(panel.title, fontsize=TITLE, loc="left", pad=6 + num_lines * _LINE)
     for index, (name, text) in enumerate(_law_lines(panel, unit)):
         offset = (0.0, 4 + (num_lines - 1 - index) * _LINE)
         color = styles[name][0]
-        axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=_TEXT)
+        axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=TEXT)
 
 
 def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
@@ -256,7 +254,7 @@ def set_ticks(axis: Axis, room: float, widest: float) -> None:
         shown = ticks[(ticks >= low) & (ticks <= high)]
         if len(shown) >= 4:
             break
-    length = max(len(_label(tick)) for tick in shown) * widest + 0.6 * _TEXT
+    length = max(len(_label(tick)) for tick in shown) * widest + 0.6 * TEXT
     while len(shown) > 2 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
         shown = shown[::2]
     axis.set_major_locator(FixedLocator(shown.tolist()))
@@ -280,14 +278,17 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
     # what has error bars is a curve; a stable sort leaves each kind in its order
     entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
     if has_law:
-        law = Patch(color=_GRAY, alpha=0.16, linewidth=0), Line2D([], [], color=_GRAY, linestyle="--", linewidth=1.8)
+        law = (
+            Patch(color=GRAY, alpha=BAND, linewidth=0),
+            Line2D([], [], color=GRAY, linestyle="--", linewidth=LINE_WIDTH),
+        )
         entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = law
     figure.legend(
         list(entries.values()),
         list(entries),
         loc="outside lower center",
         ncols=_num_legend_columns(entries, figure.get_figwidth() * 72),
-        fontsize=_TEXT,
+        fontsize=TEXT,
         frameon=False,
         title=f"bars{', bands and brackets' * has_law} are {100 * CONFIDENCE:g} % intervals",
     )
@@ -296,5 +297,5 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
 def _num_legend_columns(names: Collection[str], room: float) -> int:
     """Return as many columns as fit in `room` points, with the entries spread evenly over the rows."""
     longest = max(len(name) for name in names) + 8  # with the handle and the space between columns
-    rows = -(-len(names) // max(1, int(room / (0.58 * _TEXT * longest))))
+    rows = -(-len(names) // max(1, int(room / (0.58 * TEXT * longest))))
     return -(-len(names) // rows)

@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnn_sim2real.figures import (
+    BAND,
+    BASELINE_COLORS,
+    BASELINE_MARKERS,
+    COLORS,
+    GRAY,
+    MARKERS,
+    TEXT,
+    clear_frame,
+    new_figure,
+    save_figure,
+)
 from gnn_sim2real.law.compare import Models
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.records.figure import BASELINE_COLORS, BASELINE_MARKERS, COLORS, MARKERS, set_ticks
+from gnn_sim2real.records.figure import set_ticks
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TEXT = 10.0  # type size in points
-_DIGIT = 0.62 * _TEXT
+_DIGIT = 0.62 * TEXT
 _FEW = 3  # curves whose bands can be told apart
 _ASIDE = 1.015
 _DRAWN = 10.0
@@ -43,11 +54,11 @@ def draw_laws(
     Returns:
         A PNG and an SVG.
     """
-    figure = _new_figure(7.0, 6.0)
+    figure = new_figure(7.0, 6.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     styles = cycle(zip((*COLORS, *BASELINE_COLORS), (*MARKERS, *BASELINE_MARKERS), strict=True))
     several = len(curves) > _FEW
-    shade = 0.07 if several else 0.16
+    shade = 0.07 if several else BAND
     for number, ((name, (models, law)), (color, marker)) in enumerate(zip(curves.items(), styles, strict=False)):
         table = tabulate(np.asarray(models.source_sizes, dtype=float)[None], models.errors, models.curves)
         sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, law.confidence)
@@ -66,22 +77,22 @@ def draw_laws(
         missed = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
         below.plot(sizes, missed, color=color, marker=marker, linewidth=0.8)
     axes.set(xscale="log", yscale="log")
-    axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=_TEXT)
-    below.axhline(0.0, color="#555555", linewidth=0.8)
-    below.set_ylabel("missed [%]", fontsize=_TEXT)
-    below.set_xlabel("source size n (simulated materials)", fontsize=_TEXT)
+    axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=TEXT)
+    below.axhline(0.0, color=GRAY, linewidth=0.8)
+    below.set_ylabel("missed [%]", fontsize=TEXT)
+    below.set_xlabel("source size n (simulated materials)", fontsize=TEXT)
     set_ticks(below.xaxis, room=400, widest=_DIGIT)
     set_ticks(axes.yaxis, room=250, widest=0.0)
     confidence = next(iter(curves.values()))[1].confidence
     axes.legend(
-        fontsize=_TEXT - 1,
+        fontsize=TEXT - 1,
         frameon=False,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),  # above the curves, where it hides none of them
         alignment="left",
         ncols=2 if several else 1,
         title=f"bars and bands: {100 * confidence:g} % intervals; dashed: forecast",
-        title_fontsize=_TEXT - 1,
+        title_fontsize=TEXT - 1,
     )
     return _save(figure, (axes, below), path)
 
@@ -99,16 +110,16 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     Returns:
         A PNG and an SVG.
     """
-    figure = _new_figure(6.5, 5.0)
+    figure = new_figure(6.5, 5.0)
     axes = figure.subplots()
     sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
     targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
     errors = law.predict(sources[:, None], targets[None, :])
     axes.set(xscale="log", yscale="log")  # first, or labels are fitted to other coordinates
     lines = axes.contour(targets, sources, errors, levels=10, cmap="viridis")
-    axes.clabel(lines, fontsize=_TEXT - 2, inline_spacing=1)
+    axes.clabel(lines, fontsize=TEXT - 2, inline_spacing=1)
     measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
-    axes.plot(*measured.T, ".", color="#555555", label="measured")
+    axes.plot(*measured.T, ".", color=GRAY, label="measured")
     here = plan.target_size or law.target_sizes[-1]
     axes.plot(here, plan.source_size, marker="*", markersize=13, color=COLORS[1], linestyle="none", label="now")
     if plan.split is not None:
@@ -116,10 +127,10 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
         axes.plot(target, source, marker="D", color=COLORS[0], linestyle="none", label="after the budget")
     set_ticks(axes.xaxis, room=380, widest=_DIGIT)
     set_ticks(axes.yaxis, room=270, widest=0.0)
-    axes.set_xlabel("target size m (measured materials)", fontsize=_TEXT)
-    axes.set_ylabel("source size n (simulated materials)", fontsize=_TEXT)
-    axes.set_title(f"lines of equal {quantity}" + (f" [{format_unit(unit)}]" if unit else ""), fontsize=_TEXT)
-    axes.legend(fontsize=_TEXT - 1)
+    axes.set_xlabel("target size m (measured materials)", fontsize=TEXT)
+    axes.set_ylabel("source size n (simulated materials)", fontsize=TEXT)
+    axes.set_title(f"lines of equal {quantity}" + (f" [{format_unit(unit)}]" if unit else ""), fontsize=TEXT)
+    axes.legend(fontsize=TEXT - 1)
     return _save(figure, (axes,), path)
 
 
@@ -129,27 +140,9 @@ def _after(plan: Plan) -> tuple[float, float]:
     return plan.source_size + added[0], (plan.target_size or 1.0) + added[1]
 
 
-def _new_figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _save(figure: Figure, all_axes: tuple[Axes, ...], path: Path) -> tuple[Path, Path]:
-    from matplotlib import rc_context
-
     for axes in all_axes:
-        axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
+        clear_frame(axes)
     files = path.with_suffix(".png"), path.with_suffix(".svg")
-    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}}
-    with rc_context({"svg.hashsalt": "gnn_sim2real"}):  # the same inputs give the same file
-        for file in files:
-            figure.savefig(file, metadata=undated.get(file.suffix))
-            figure.set_layout_engine("none")  # found once, for both files
+    save_figure(figure, *files)
     return files

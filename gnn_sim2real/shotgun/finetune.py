@@ -36,6 +36,9 @@ class TuningSettings:
         scratch_epochs: Epochs of direct learning, which wants more.
         scratch_rate: Its learning rate.
         seed: Of the trainings.
+
+    Raises:
+        ValueError: If `best` is below 2, or `inner_folds` is 1 or negative.
     """
 
     best: int = 5

@@ -49,6 +49,7 @@ def random_folds(groups: Sequence[str], num_folds: int, seed: Sequence[int]) -> 
     names, group = number_groups(groups)
     if len(names) < 2:
         raise ValueError(f"cross-validation needs two groups of materials at least, got {len(names)}")
+    # Not scikit-learn's GroupKFold: it draws from NumPy's older generator, and published rankings have these folds.
     order = np.random.default_rng(list(seed)).permutation(len(names))
     folds = []
     for tested in np.array_split(order, min(num_folds, len(names))):

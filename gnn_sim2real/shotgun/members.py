@@ -81,6 +81,9 @@ def make_candidates(
     Returns:
         Those of the library by inner error, best first, and direct learning. All read the same graphs: those of the
         best ranked model.
+
+    Raises:
+        ValueError: If fewer than two models can be asked about the target.
     """
     num_folds = tuning.inner_folds
     folds = folds_within(target, rows, ranking, num_folds, "inner") if num_folds else []

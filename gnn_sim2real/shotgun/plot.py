@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.figures import COLORS, GRAY, SMALL, new_figure, save_figure
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.say import unit_of
@@ -22,23 +23,23 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
         title: Heading.
         path: The PNG.
     """
-    from matplotlib.figure import Figure
-
     rows = ranking_rows(result)[:_SHOWN][::-1]
-    figure = Figure(figsize=(11.0, 1.4 + 0.28 * max(len(rows), 6)), layout="constrained", dpi=150)
+    figure = new_figure(11.0, 1.4 + 0.28 * max(len(rows), 6))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     places = np.arange(len(rows))
     errors = np.array([row["error"] for row in rows])
     final = np.array(["interval" in row for row in rows])
     ends = np.array([row["interval"] for row in rows if "interval" in row]).reshape(-1, 2).T
     bars = np.maximum(np.abs(ends - errors[final]), 0)
-    left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color="#3366aa")
+    left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color=COLORS[0])
     if not final.all():  # halving stopped them after fewer folds, so that their errors do not compare with the others
-        left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color="#777777")
-    left.set_yticks(places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=7)
+        left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color=GRAY)
+    left.set_yticks(
+        places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=SMALL - 1
+    )
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
     stopped = "" if final.all() else "\nhollow: given up early, on fewer folds"
-    left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=9)
+    left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=SMALL + 1)
     compared = result.nested.errors if result.nested is not None else result.tested
     names = list(compared)[::-1]
     means = np.array([interval_of_mean(compared[name]) for name in names]).reshape(-1, 3)
@@ -48,20 +49,19 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
         xerr=np.abs(means[:, 1:].T - means[:, 0]),
         fmt="s",
         capsize=2,
-        color="#aa3333",
+        color=COLORS[1],
     )
-    right.set_yticks(np.arange(len(names)), names, fontsize=8)
+    right.set_yticks(np.arange(len(names)), names, fontsize=SMALL)
     right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
     seen, dotted = (
         ("test materials", "") if result.nested is None else ("outer folds", "\ndotted: what the ranking promised")
     )
-    right.set_title(f"{seen}, which no step had seen{dotted}", fontsize=9)
+    right.set_title(f"{seen}, which no step had seen{dotted}", fontsize=SMALL + 1)
     if result.nested is not None:
         promised = float(result.nested.promised.mean())
-        right.axvline(promised, linestyle=":", color="#555555")
+        right.axvline(promised, linestyle=":", color=GRAY)
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    save_figure(figure, path)
     return path
 
 
@@ -80,9 +80,7 @@ def draw_matrix(
     Returns:
         Order of the rows and of the columns.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.5 + 0.55 * len(targets), 2.5 + 0.28 * len(sources)), layout="constrained", dpi=150)
+    figure = new_figure(5.5 + 0.55 * len(targets), 2.5 + 0.28 * len(sources))
     axes: Any = figure.subplots(2, 2, width_ratios=(1, 6), height_ratios=(1, 8))
     rows, columns = _draw_tree(axes[1, 0], table, "left"), _draw_tree(axes[0, 1], table.T, "top")
     axes[0, 0].axis("off")
@@ -93,21 +91,19 @@ def draw_matrix(
     axes[1, 1].set_xticks(range(len(columns)), [targets[column] for column in columns], rotation=40, ha="right")
     axes[1, 1].set_yticks(range(len(rows)), [sources[row] for row in rows])
     axes[1, 1].yaxis.tick_right()
-    axes[1, 1].tick_params(labelsize=7)
+    axes[1, 1].tick_params(labelsize=SMALL - 1)
     for (row, column), value in np.ndenumerate(shown):
         text = f"{value:+.2f}" if np.isfinite(value) else "-"
         dark = np.isfinite(value) and abs(value) > 0.7 * limit
-        axes[1, 1].text(column, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+        axes[1, 1].text(
+            column, row, text, ha="center", va="center", fontsize=SMALL - 2, color="white" if dark else "black"
+        )
     figure.colorbar(
         image, ax=axes[1, 1], location="bottom", shrink=0.5, label="share of the error that the source takes away"
     )
     figure.suptitle(title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    save_figure(figure, path)
     return rows, columns
-
-
-_COLORS = ("#aa3333", "#3366aa", "#228833", "#ccaa33")
 
 
 def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best: str, path: Path) -> Path:
@@ -119,16 +115,14 @@ def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best:
         best: The method that nobody could have chosen, as a dotted line.
         path: The PNG.
     """
-    from matplotlib.figure import Figure
-
     targets = list(dict.fromkeys(cell["target"] for cell in cells))
     num_rows = -(-len(targets) // 3)
-    figure = Figure(figsize=(11.0, 0.8 + 2.7 * num_rows), layout="constrained", dpi=150)
+    figure = new_figure(11.0, 0.8 + 2.7 * num_rows)
     panels = figure.subplots(num_rows, 3, squeeze=False).ravel()
     for axes, target in zip(panels, targets, strict=False):
         own = sorted((cell for cell in cells if cell["target"] == target), key=lambda cell: cell["size"])
         sizes = [cell["size"] for cell in own]
-        for number, (name, color) in enumerate(zip(methods, _COLORS, strict=False)):
+        for number, (name, color) in enumerate(zip(methods, COLORS, strict=False)):
             shown = [(cell["size"], *cell["errors"][name]) for cell in own if name in cell["errors"]]
             if not shown:
                 continue
@@ -144,22 +138,21 @@ def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best:
                 color=color,
                 label=name,
             )
-        axes.plot(sizes, [cell["errors"][best][0] for cell in own], ":", color="#555555", label=best)
+        axes.plot(sizes, [cell["errors"][best][0] for cell in own], ":", color=GRAY, label=best)
         axes.set_xscale("log")
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
         unit = f" [{own[0]['unit']}]" if own[0]["unit"] else ""
-        axes.set_title(f"{target}{unit}", fontsize=9)
-        axes.tick_params(labelsize=8)
+        axes.set_title(f"{target}{unit}", fontsize=SMALL + 1)
+        axes.tick_params(labelsize=SMALL)
     for axes in panels[len(targets) :]:
         axes.axis("off")
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=8)
-    figure.supxlabel("measurements", fontsize=9)
-    figure.supylabel("mean absolute error on the fixed test part, 90 % intervals over draws", fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=SMALL)
+    figure.supxlabel("measurements", fontsize=SMALL + 1)
+    figure.supylabel("mean absolute error on the fixed test part, 90 % intervals over draws", fontsize=SMALL + 1)
+    save_figure(figure, path)
     return path
 
 
@@ -171,6 +164,6 @@ def _draw_tree(axes: Any, table: NDArray[np.float64], side: Literal["left", "top
     if len(table) < 2:
         return list(range(len(table)))
     links = linkage(np.nan_to_num(table), method="average", optimal_ordering=True)
-    settings: dict[str, Any] = {"no_labels": True, "color_threshold": 0, "above_threshold_color": "#555555"}
+    settings: dict[str, Any] = {"no_labels": True, "color_threshold": 0, "above_threshold_color": GRAY}
     drawn: Any = dendrogram(links, orientation=side, ax=axes, **settings)
     return [int(leaf) for leaf in drawn["leaves"]]

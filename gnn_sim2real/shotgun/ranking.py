@@ -36,6 +36,9 @@ class RankingSettings:
         finalists: Models that get to the last look.
         keep: Share of the models that get to the next look.
         seed: Of the folds.
+
+    Raises:
+        ValueError: If a number of folds, repeats or finalists, or `keep`, is out of its range.
     """
 
     method: Literal["ridge", "forest"] = "ridge"
@@ -206,6 +209,9 @@ def score_model(
         folds: Of each repeat, as positions in `rows`.
         settings: See `RankingSettings`.
         look: How closely.
+
+    Raises:
+        ValueError: If there are no features.
     """
     if features is None:
         raise ValueError("a model without features has no score")

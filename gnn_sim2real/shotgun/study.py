@@ -82,6 +82,9 @@ def study_command(words: list[str], console: Console) -> int:
     Args:
         words: What follows `gnn-sim2real shotgun study`.
         console: Where results are said.
+
+    Raises:
+        ValueError: If no target has as many measurements as asked for.
     """
     from gnn_sim2real.shotgun.plot import draw_study
     from gnn_sim2real.shotgun.study_report import RIVALS, read_records, say_study, summarize

@@ -78,7 +78,11 @@ class GraphStore:
 
     @classmethod
     def from_graphs(cls, graphs: Iterable[Graph]) -> "GraphStore":
-        """Put graphs into memory, in their order."""
+        """Put graphs into memory, in their order.
+
+        Raises:
+            ValueError: If there is no graph, or some of them lack a field that others have.
+        """
         graphs = list(graphs)
         if not graphs:
             raise ValueError("a graph store needs at least one graph, got none")

@@ -36,7 +36,11 @@ class MaterialSet(Dataset[GraphBatch]):
 
     @property
     def present_targets(self) -> Tensor:
-        """Targets of exactly these rows."""
+        """Targets of exactly these rows.
+
+        Raises:
+            ValueError: If the set is for prediction only.
+        """
         if self.targets is None:
             raise ValueError("this set has no targets: it is for prediction only")
         return self.targets[self.rows]

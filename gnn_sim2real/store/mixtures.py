@@ -69,7 +69,11 @@ class MixtureStore:
         return None if self.conditions is None else torch.from_numpy(self.conditions[rows.numpy()])
 
     def select(self, rows: Tensor, targets: Tensor | None = None, simulated: Tensor | None = None) -> GraphBatch:
-        """Gather a batch; arguments and errors are those of `GraphStore.select`."""
+        """Gather a batch; the arguments are those of `GraphStore.select`.
+
+        Raises:
+            IndexError: If a row is not there.
+        """
         wanted = rows.numpy()
         if len(wanted) and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
             raise IndexError(f"rows must be from 0 to {len(self) - 1}, got {wanted.min()} to {wanted.max()}")

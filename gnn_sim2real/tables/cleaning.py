@@ -62,7 +62,7 @@ def clean_table(
     columns = [_read_column(frame, prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
-    materials = _to_texts(frame[material_column])
+    materials = to_texts(frame[material_column])
     refused_before = dict.fromkeys(np.flatnonzero(~labeled).tolist(), "no value") | dict(refused_before or {})
     codes, identities, refused = _identify(materials, refused_before, identity)
 
@@ -80,7 +80,7 @@ def clean_table(
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
-    labels = {column: _labels(_to_texts(frame[column]), names, column, source) for column in label_columns}
+    labels = {column: _labels(to_texts(frame[column]), names, column, source) for column in label_columns}
     return replace(table, labels={column: [of[name] for name in table.identities] for column, of in labels.items()})
 
 
@@ -107,13 +107,13 @@ def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Col
     """Parse, convert and validate the values of one property."""
     cells = frame[prop.column or prop.name]
     numbers = np.array([_to_number(cell) for cell in cells.tolist()], dtype=np.float64)
-    labeled = np.array([text.lower() not in _MISSING for text in _to_texts(cells)], dtype=bool)
+    labeled = np.array([text.lower() not in _MISSING for text in to_texts(cells)], dtype=bool)
     refused: dict[int, str] = {}
     try:
         if prop.unit_column is None:
             values = convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)
         else:
-            values, refused = _convert_by_row(numbers, labeled, _to_texts(frame[prop.unit_column]), prop.unit)
+            values, refused = _convert_by_row(numbers, labeled, to_texts(frame[prop.unit_column]), prop.unit)
     except ValueError as error:
         raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
     lower = -np.inf if prop.lower is None else prop.lower
@@ -155,7 +155,12 @@ def _to_number(cell: object) -> float:
         return float("nan")
 
 
-def _to_texts(cells: "pandas.Series[Any]") -> list[str]:
+def to_texts(cells: "pandas.Series[Any]") -> list[str]:
+    """Cells as texts without blanks around them, empty where missing.
+
+    Args:
+        cells: Of one column.
+    """
     missing = cells.isna().tolist()
     return ["" if gone else str(cell).strip() for cell, gone in zip(cells.tolist(), missing, strict=True)]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.mixture import Mixture, MixtureTable
+from gnn_sim2real.tables.cleaning import to_texts
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_mixtures(
         ValueError: If a column is missing.
     """
     _require_columns(frame, columns, source)
-    spellings = [_texts(frame[name]) for name in columns.components]
+    spellings = [to_texts(frame[name]) for name in columns.components]
     weights = [_numbers(frame[name]) for name in columns.weights or ()]
     values = {name: column.tolist() for name, column in _read_conditions(frame, columns, units).items()}
     for row in range(len(frame)):
@@ -74,7 +75,7 @@ def read_pairs(
     import pandas
 
     _require_columns(frame, columns, source)
-    texts = [text for name in columns.components for text in _texts(frame[name])]
+    texts = [text for name in columns.components for text in to_texts(frame[name])]
     numbers, components = pandas.factorize(np.array(texts, object))
     members = numbers.reshape(len(columns.components), len(frame)).T.astype(np.int32)
     given = _read_conditions(frame, columns, units)
@@ -98,11 +99,6 @@ def _read_conditions(
         name: convert(np.array(_numbers(frame[column])), unit, units[name])
         for name, (column, unit) in (columns.conditions or {}).items()
     }
-
-
-def _texts(cells: "pandas.Series[Any]") -> list[str]:
-    missing = cells.isna().tolist()
-    return ["" if gone else str(cell).strip() for cell, gone in zip(cells.tolist(), missing, strict=True)]
 
 
 def _numbers(cells: "pandas.Series[Any]") -> list[float]:

@@ -51,6 +51,9 @@ class Ensemble:
     Attributes:
         models: At least two.
         recalibrations: What becomes of the spread of a property, by its name; it stays where it is not named.
+
+    Raises:
+        ValueError: If there are fewer than two, one stands there twice, or they are not alike.
     """
 
     models: tuple[TrainedModel, ...]

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnn_sim2real.figures import (
+    BAND,
+    COLORS,
+    GRAY,
+    LINE_WIDTH,
+    MARKERS,
+    TEXT,
+    clear_frame,
+    new_figure,
+    save_figure,
+)
 from gnn_sim2real.uncertainty.calibration import Floats, within
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLORS = ("#D55E00", "#0072B2", "#009E73")
-MARKERS = ("s", "o", "^")
-_GRAY = "#555555"
+_LOOKS = tuple((COLORS[number], MARKERS[number]) for number in (1, 0, 2))
 _SHARES = np.linspace(0.02, 0.98, 49)
-_TEXT = 10.0
 _PER_BIN = 20
 
 
@@ -44,39 +52,29 @@ def plot_calibration(
     Returns:
         `path`.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     present = ~np.isnan(truth)
-    figure = Figure(figsize=(10.0, 5.2), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10.0, 5.2)
     left, right = figure.subplots(1, 2)
     _draw_band(left, int(present.sum()))
-    for name, std, color, marker in zip(stds, stds.values(), COLORS, MARKERS, strict=False):
+    for (name, std), (color, marker) in zip(stds.items(), _LOOKS, strict=False):
         held = [within(mean[present], std[present], truth[present], share).mean() for share in _SHARES]
-        left.plot(_SHARES, held, color=color, linewidth=1.8, label=name)
+        left.plot(_SHARES, held, color=color, linewidth=LINE_WIDTH, label=name)
         spread, error = _bins(std[present], (truth - mean)[present])
         right.plot(spread, error, color=color, marker=marker, markersize=6.0, linewidth=0.9, label=name)
     left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    left.set_xlabel("share promised", fontsize=_TEXT + 1)
-    left.set_ylabel(f"share of {int(present.sum())} measured values held", fontsize=_TEXT + 1)
+    left.set_xlabel("share promised", fontsize=TEXT + 1)
+    left.set_ylabel(f"share of {int(present.sum())} measured values held", fontsize=TEXT + 1)
     suffix = f" [{format_unit(unit)}]" if unit else ""
     right.set(xscale="log", yscale="log")
-    right.set_xlabel(f"standard deviation of {quantity}{suffix}", fontsize=_TEXT + 1)
-    right.set_ylabel(f"root mean square error{suffix}", fontsize=_TEXT + 1)
+    right.set_xlabel(f"standard deviation of {quantity}{suffix}", fontsize=TEXT + 1)
+    right.set_ylabel(f"root mean square error{suffix}", fontsize=TEXT + 1)
     _draw_diagonal(right)
     for axes in (left, right):
-        axes.grid(True, which="major", color="#E6E6E6", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=_TEXT)
-    left.legend(loc="upper left", fontsize=_TEXT, frameon=False)
-    figure.suptitle(title, fontsize=_TEXT + 4, wrap=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
-        figure.savefig(path, metadata=undated.get(path.suffix))
+        clear_frame(axes)
+        axes.tick_params(labelsize=TEXT)
+    left.legend(loc="upper left", fontsize=TEXT, frameon=False)
+    figure.suptitle(title, fontsize=TEXT + 4, wrap=True)
+    save_figure(figure, path)
     return path
 
 
@@ -84,8 +82,8 @@ def _draw_band(axes: Axes, num: int) -> None:
     from scipy.stats import binom
 
     low, high = (binom.ppf(quantile, num, _SHARES) / num for quantile in (0.05, 0.95))
-    axes.fill_between(_SHARES, low, high, color=_GRAY, alpha=0.16, linewidth=0, label="90 % band of kept promises")
-    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", linewidth=1.8)
+    axes.fill_between(_SHARES, low, high, color=GRAY, alpha=BAND, linewidth=0, label="90 % band of kept promises")
+    axes.plot([0, 1], [0, 1], color=GRAY, linestyle=":", linewidth=LINE_WIDTH)
 
 
 def _bins(std: Floats, error: Floats) -> tuple[Floats, Floats]:
@@ -102,5 +100,5 @@ def _draw_diagonal(axes: Axes) -> None:
     ends = np.concatenate([axes.dataLim.intervalx, axes.dataLim.intervaly])
     ends = ends[np.isfinite(ends) & (ends > 0)]
     low, high = float(ends.min()) / 1.2, float(ends.max()) * 1.2
-    axes.plot([low, high], [low, high], color=_GRAY, linestyle=":", linewidth=1.8, zorder=1)
+    axes.plot([low, high], [low, high], color=GRAY, linestyle=":", linewidth=LINE_WIDTH, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import orjson
@@ -219,9 +220,16 @@ def test_a_model_imports_no_module_that_nobody_asked_for(library, tmp_path, monk
     with pytest.raises(CheckpointError, match="is not of this package"):
         library.load(key)
     change_card(library, key, lambda card: card["network"]["encoder"].update(class_path=path))
-    monkeypatch.setenv("GNN_SIM2REAL_ENCODERS", "foreign_encoders")
-    assert type(library.load(key).network.encoder).__name__ == "Foreign"
+    with monkeypatch.context() as trusting:
+        trusting.setenv("GNN_SIM2REAL_ENCODERS", "foreign_encoders")
+        assert type(library.load(key).network.encoder).__name__ == "Foreign"
     assert (tmp_path / "ran").exists()
+    monkeypatch.delitem(sys.modules, "foreign_encoders")
+    with pytest.raises(CheckpointError, match="not of this package"):
+        library.load(key)
+    (tmp_path / "foreign-1.dist-info").mkdir()
+    (tmp_path / "foreign-1.dist-info/entry_points.txt").write_text("[gnn_sim2real.encoders]\nx = foreign_encoders\n")
+    assert type(library.load(key).network.encoder).__name__ == "Foreign", "an installed package is trusted"
 
 
 def test_no_such_model(made):

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of, molecules, units
-from conformance import EncoderConformance
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.atom_descriptors import describe_molecule, describe_repeat_unit
-from gnn_sim2real.graph import Graph, GraphBatch
+from gnn_sim2real.graph import Graph
 from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
 
@@ -24,7 +23,7 @@ ENCODERS = {
     "fingerprint": lambda: FingerprintMLP(hidden_dim=12, num_bits=64),
     "fingerprint and descriptors": lambda: FingerprintMLP(hidden_dim=12, num_bits=64, descriptors=True),
 }
-"""Every encoder of the package, small. A new one needs a line here and nothing else."""
+"""Every encoder of materials with bonds, small."""
 
 SIZE_AWARE = {
     "GINE": lambda readout: GINE(hidden_dim=8, num_layers=2, readout=readout),
@@ -92,12 +91,8 @@ def relabel(graph: Graph, seed: int) -> Graph:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-class TestEncoders(EncoderConformance):
-    """What every encoder of materials with bonds must hold to."""
-
-    @pytest.fixture
-    def batch(self) -> GraphBatch:
-        return units(*UNITS)
+class TestEncoders:
+    """What every encoder of materials with bonds must hold to, beside what `test_conformance.py` tests."""
 
     @pytest.fixture
     def fresh(self, name) -> Encoder:

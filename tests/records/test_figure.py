@@ -7,8 +7,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from gnn_sim2real.figures import BASELINE_COLORS, COLORS
 from gnn_sim2real.law import fit_scaling_law
-from gnn_sim2real.records.figure import BASELINE_COLORS, COLORS, Curve, Panel, Reference, plot_scaling_curves
+from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 700.0, 1000.0])
 
