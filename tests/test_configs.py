@@ -67,8 +67,8 @@ def test_a_study_and_its_stages_can_be_read(path):
         stage: read_stage(Path(getattr(config, stage)))[1].model.class_path
         for stage in ("pretrain", "finetune", "scratch")
     }
-    assert tasks["pretrain"] == "gnn_sim2real.tasks.SourcePretraining"
-    assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.tasks.TargetFineTuning"
+    assert tasks["pretrain"] == "gnn_sim2real.SourcePretraining"
+    assert tasks["finetune"] == tasks["scratch"] == "gnn_sim2real.TargetFineTuning"
 
 
 @pytest.mark.parametrize("path", of_kind("shotgun"))
@@ -96,7 +96,7 @@ def test_a_library_and_its_sources_can_be_read(path):
     first_line = path.read_text().splitlines()[0]
     assert len(resolver.points()) == int(first_line.removeprefix("# ").partition(" ")[0])
     for stage in resolver.stages:
-        assert stage.config(0, {}).model.class_path == "gnn_sim2real.tasks.SourcePretraining"
+        assert stage.config(0, {}).model.class_path == "gnn_sim2real.SourcePretraining"
 
 
 def test_the_library_has_300_models_and_more():

@@ -60,7 +60,7 @@ def test_a_trial_is_a_pretraining_with_the_values_of_the_sweep(started, monkeypa
         for step in path:
             value = value.get("init_args", value)[step]
         assert value == chosen["value"]
-    assert config.model.class_path == "gnn_sim2real.tasks.SourcePretraining"
+    assert config.model.class_path == "gnn_sim2real.SourcePretraining"
     assert config.trainer.logger.class_path == "lightning.pytorch.loggers.WandbLogger"
     assert config.data.init_args.validation_fraction > 0
     assert config.data.init_args.test_fraction == 0

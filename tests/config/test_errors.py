@@ -21,7 +21,7 @@ SHOTGUN = Path(__file__).resolve().parents[2] / "configs/shotgun/study.yaml"
             "there is no setting `modle` ({path}, line 8); did you mean `model`? there are ckpt_path, ",
         ),
         ("max_steps", "max_step", "no setting `max_step` in `trainer` ({path}, line 6); did you mean `max_steps`?\n"),
-        ("encoder:", "encodr:", "`encodr` of gnn_sim2real.tasks.SourcePretraining in `model` ({path}, line 11); did"),
+        ("encoder:", "encodr:", "`encodr` of gnn_sim2real.SourcePretraining in `model` ({path}, line 11); did"),
         (
             "hidden_dim",
             "width",
