@@ -20,12 +20,12 @@ from gnn_sim2real.records.curves import (
     level_sizes,
     paired_gain,
 )
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 
 
 def record(size=100, mae=0.1, level=None, split=0, seed=0, target_size=20, policy="none", architecture="GINE"):
-    cell = Cell(architecture, policy, size, level or str(size), target_size, seed, split)
+    cell = RecordKey(architecture, policy, size, level or str(size), target_size, seed, split)
     return Record(repr(cell), cell, "density", "g/cm3", {"mae": mae, "rmse": 2 * mae, "num_test": 10.0}, {})
 
 

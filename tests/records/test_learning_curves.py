@@ -4,7 +4,7 @@ import pytest
 from gnn_sim2real.law import compare_laws
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.learning_curves import read_learning_curves
-from gnn_sim2real.records.record import Cell, Record, write_record
+from gnn_sim2real.records.record import Record, RecordKey, write_record
 
 SIZES = (100, 200, 400, 800, 1600)
 
@@ -19,7 +19,7 @@ def write_study(folder, splits=(0,), materials="abcdefgh"):
                 for size in (0, *SIZES):
                     errors = hard * (max(size, 50) ** -0.4) * np.exp(0.1 * random.standard_normal(len(materials)))
                     metrics = {"mae": errors.mean(), "rmse": np.sqrt((errors**2).mean()), "num_test": len(materials)}
-                    cell = Cell("CGCNN", "none", size, str(size), target, seed, split)
+                    cell = RecordKey("CGCNN", "none", size, str(size), target, seed, split)
                     record = Record(f"{split}-{target}-{seed}-{size}", cell, "band_gap", "eV", metrics, {})
                     write_record(folder / "records", record, dict(zip(materials, errors.tolist(), strict=True)))
     return folder

@@ -5,7 +5,7 @@ import pytest
 
 from gnn_sim2real.law import fit_scaling_law
 from gnn_sim2real.records.curves import CONFIDENCE, Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
 from gnn_sim2real.records.results import tabulate_records
 
@@ -13,7 +13,7 @@ SOURCES, TARGETS = (100, 200, 400, 800, 1600), (20, 50, 150, 400)
 
 
 def record(size, m, split, seed, error, policy="none"):
-    cell = Cell("GINE" if policy == "none" else "", policy, size, str(size), m, seed, split)
+    cell = RecordKey("GINE" if policy == "none" else "", policy, size, str(size), m, seed, split)
     return Record(repr(cell), cell, "density", "g/cm3", {"mae": error, "num_test": 30.0}, {})
 
 

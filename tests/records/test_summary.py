@@ -5,7 +5,7 @@ import pytest
 
 from gnn_sim2real.records import figure as plot
 from gnn_sim2real.records.curves import Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import draw_figure
 
@@ -13,7 +13,7 @@ CURVES = ("none", "encoder", "calibrated_source", "extra_trees_with_source")
 
 
 def record(policy, size, target_size, split=0, seed=0, architecture="GINE", mae=None, num_test=30.0):
-    cell = Cell(architecture, policy, size, str(size), target_size, seed, split)
+    cell = RecordKey(architecture, policy, size, str(size), target_size, seed, split)
     spread = 1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7)
     error = mae or (max(size, 10) ** -0.5 + 1 / target_size) * spread
     return Record(repr(cell), cell, "thermal_conductivity", "W/(m K)", {"mae": error, "num_test": num_test}, {})

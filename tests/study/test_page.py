@@ -10,7 +10,7 @@ import pytest
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.curves import Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 
 def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
-    cell = Cell(architecture, policy, size, str(size), m, seed, split, growth)
+    cell = RecordKey(architecture, policy, size, str(size), m, seed, split, growth)
     error = (max(size, 10) ** -0.5 + 1 / m) * (1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7))
     metrics = {"mae": error, "rmse": 1.3 * error, "r2": 0.5, "num_test": 30.0}
     return Record(repr(cell), cell, "density", "g/cm3", metrics, {})
