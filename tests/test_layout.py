@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gnn_sim2real", "datamodules")
 
-_GROUND = "errors units files console metrics baselines graph renamed_paths"
+_GROUND = "errors units files console metrics baselines graph renamed_paths renamed_policies"
 ARROWS = {
     "cli": f"{_GROUND} config study shotgun records tasks data uncertainty library splits store tables databases law",
     "study": f"{_GROUND} config records tasks data library splits store tables featurize nn law",
@@ -41,6 +41,7 @@ ARROWS = {
     "baselines": "",
     "graph": "",
     "renamed_paths": "",
+    "renamed_policies": "",
     "datamodules": "errors units files graph data store tables databases featurize",
 }
 """Rooms (folders, and modules loose in the root), each with those that it may import."""

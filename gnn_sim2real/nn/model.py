@@ -192,7 +192,7 @@ class PropertyModel(nn.Module):
                 self.scaler.std[column] = present.clamp_min(torch.finfo(present.dtype).tiny).log().mean().exp()
 
     def select_property(self, other: "PropertyModel", column: int, factor: float = 1.0, shift: float = 0.0) -> None:
-        """Predict one property of another model, in another unit, from what the encoder of this one makes of a material.
+        """Take over what predicts one property of another model, but for its encoder; in another unit.
 
         Args:
             other: With a head of the same input, under the same conditions; it is not changed.

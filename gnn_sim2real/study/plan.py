@@ -121,10 +121,8 @@ def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
 
 def _grid(study: JobsConfig) -> str:
     """The grid as one text, policies by their first names, as plans of earlier versions have them."""
-    axes = [
-        each | {"policy": [*map(first_policy, each["policy"])]} if "policy" in each else each for each in study.grid
-    ]
-    return canonical(axes)
+    policies = [{"policy": [*map(first_policy, axes["policy"])]} if "policy" in axes else {} for axes in study.grid]
+    return canonical([axes | own for axes, own in zip(study.grid, policies, strict=True)])
 
 
 def take_shard(plan: Plan, shard: Shard) -> Plan:

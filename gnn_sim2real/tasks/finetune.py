@@ -171,8 +171,8 @@ class TargetFineTuning(PropertyRegression):
         simulated = self.data.part("train").present_simulated
         if self.policy.takes_simulated and simulated is None:
             raise ValueError(
-                f"policy {self.policy.name!r} corrects the simulated value of each material, but {type(self.data).__name__} "
-                "knows none; choose another policy"
+                f"policy {self.policy.name!r} corrects the simulated value of each material, but "
+                f"{type(self.data).__name__} knows none; choose another policy"
             )
         conditions = self.data.part("train").present_conditions
         network.fit_scales(self.data.train_targets, simulated, self.policy.fits_line, conditions)

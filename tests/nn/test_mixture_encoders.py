@@ -226,4 +226,4 @@ class TestConditions:
 def test_the_name_tells_what_is_inside(encoder, name):
     made = encoder()
     assert made.name == name
-    assert GridPoint(made.describe(), 0, 10, 0, 0, "none").architecture_name == name
+    assert GridPoint(made.describe(), 0, 10, 0, 0, "full").architecture_name == name

@@ -38,7 +38,7 @@ def test_a_test_writes_one_record(source, tmp_path):
     data = TinyPolymers(size=20, seed=3, split=2, test_fraction=0.2)
     module = recorded(tmp_path, lambda: TargetFineTuning(pretrained=str(source)), data)
     (record,) = read_records(tmp_path)
-    assert record.cell == RecordKey("GINE", "none", len(CHAINS), "all", 20, 3, 2)
+    assert record.cell == RecordKey("GINE", "full", len(CHAINS), "all", 20, 3, 2)
     assert (record.property, record.unit) == ("density", "g/cm3")
     assert record.metrics["num_test"] == len(data.parts.test)
     assert record.details["start_mae"] == module.start_error
@@ -85,7 +85,7 @@ def test_a_pretraining_has_no_place_on_the_curve():
 
 
 def synthetic(size, seed, decay_rate=0.5, **changes):
-    cell = RecordKey("GINE", "none", size, str(size), 20, seed, 0)
+    cell = RecordKey("GINE", "full", size, str(size), 20, seed, 0)
     error = (2.0 * size**-decay_rate + 0.05) * (1 + 0.01 * (seed - 1))
     values = {"property": "density", "unit": "g/cm3", "metrics": {"mae": error, "num_test": 10.0}, "data": {}}
     return Record(key=f"{size:028x}{seed:04x}", cell=cell, **values | changes)

@@ -17,7 +17,7 @@ schedule_module.PAUSE = 0.0
 
 def make_plan(sizes):
     """Cells by the number that each model serves; the first number is of cells without a model."""
-    point = GridPoint(None, 1, 1, 0, 0, "none")
+    point = GridPoint(None, 1, 1, 0, 0, "full")
     cells, models = [], {}
     for group, size in enumerate(sizes):
         model = f"model {group}" if group else None
