@@ -35,7 +35,9 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color="#3366aa")
     if not final.all():  # halving stopped them after fewer folds, so that their errors do not compare with the others
         left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color="#777777")
-    left.set_yticks(places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=7)
+    left.set_yticks(
+        places, [f"{row['source'][:44]} ({row['architecture']}, {row['probe']})" for row in rows], fontsize=7
+    )
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
     stopped = "" if final.all() else "\nhollow: given up early, on fewer folds"
     left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=9)

@@ -1,23 +1,14 @@
 """Fine-tunings that correct a simulated value, and the one that pays for leaving its start."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 from killed import whole_and_resumed
+from simulated import Simulated
 from tiny import CHAINS, TinyPolymers, copied, fit, gine, same, trained_model
 
 from gnn_sim2real.library import load_model, save_model
 from gnn_sim2real.tasks import TargetFineTuning
-
-
-class Simulated(TinyPolymers):
-    """Measured densities, each beside a simulated one that is too low and too steep."""
-
-    def load_table(self):
-        table = super().load_table()
-        return dataclasses.replace(table, simulated=1.3 * table.values - 0.5)
 
 
 def started(policy, data, **settings):
