@@ -81,7 +81,7 @@ def test_polymers_are_read_by_models_of_other_materials(polymers, source):
     features = features_of(source(), polymers)
     assert all(len(each) == len(CHAINS) for each in features.layers)
     assert features.source is not None  # they say that they predict a density
-    start = make_start(source(), polymers, polymers.train, f"layer {len(features.layers) - 1}")
+    start = make_start(source(), polymers, polymers.train, Probe(len(features.layers) - 1))
     assert start.featurizer.describe() == get_featurizer("repeat_unit", atom_descriptors=True).describe()
     assert start.predict(CHAINS[:3]).values.shape == (3, 1)
 
