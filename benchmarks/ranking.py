@@ -2,7 +2,7 @@
 
 The library is made for the purpose: untrained networks of about the sizes of `configs/library`, which cost as much as
 trained ones. Everything counts from the first card to the last score: reading the files, building the networks,
-encoding the materials, and ridge regression in 5-fold cross-validation; then the further looks of successive halving.
+encoding the materials, and ridge regression in 5-fold cross-validation; then the further rungs of successive halving.
 The target are 50 repeat units of the demo.
 
 Processor time says what the work costs on a busy machine too; the time on the wall is what a user of an idle one waits.
@@ -30,7 +30,7 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
-from gnn_sim2real.shotgun.ranking import RankingSettings, plan_looks, rank_models
+from gnn_sim2real.shotgun.ranking import RankingSettings, plan_rungs, rank_models
 from gnn_sim2real.shotgun.scores import ScoreCache
 from gnn_sim2real.shotgun.target import Target
 
@@ -122,7 +122,7 @@ def main() -> None:
         "materials": len(target.train),
         "mean_atoms": round(float(np.mean(target.view(target.own).store.num_nodes)), 1),
         "models_of_each_architecture": arguments.models,
-        "looks": [vars(look) for look in plan_looks(arguments.models, settings)],
+        "rungs": [vars(rung) for rung in plan_rungs(arguments.models, settings)],
         "load_at_the_end": round(os.getloadavg()[0], 2),
         "processor": processor(),
         "versions": versions("numpy", "torch"),

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 import pytest
 from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_modules, read_imports
 
-_GROUND = "errors units files console metrics linear baselines graph figures renamed_paths"
+_GROUND = "errors units files console metrics linear baselines graph figures renamed_paths renamed_policies"
 ARROWS = {
     "cli": f"{_GROUND} config study shotgun records tasks data uncertainty library splits store tables databases law",
     "study": f"{_GROUND} config records tasks data library splits store tables featurize nn law",
@@ -39,6 +39,7 @@ ARROWS = {
     "baselines": "linear",
     "graph": "",
     "renamed_paths": "",
+    "renamed_policies": "",
     "datamodules": "errors units files graph data store tables databases featurize",
 }
 """Rooms (folders, and modules loose in the root), each with those that it may import."""

@@ -26,7 +26,6 @@ from gnn_sim2real.records.learning_curves import (
     model_name,
     read_learning_curves,
 )
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
 
 _HELP = """usage: gnn-sim2real law fit CURVES [options]
        gnn-sim2real law plan CURVES [--at n[,m]] [--target-error E] [--source-cost A --target-cost B --budget X]
@@ -107,7 +106,7 @@ def _options(command: str, words: list[str]) -> Namespace:
     parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
     policies = "policies of a study, separated by commas; all ways of fine-tuning unless given"
-    parser.add_argument("--policy", type=str, default=",".join(FINE_TUNING_POLICIES), help=policies)
+    parser.add_argument("--policy", type=str, default="", help=policies)
     parser.add_argument("--architecture", type=str | None, default=None, help="the only architecture to take")
     parser.add_argument("--target-size", type=int | None, default=None, help="the only target size to take")
     parser.add_argument("--draws", type=int, default=1000, help="number of draws of the bootstrap")
@@ -138,7 +137,7 @@ def _read(path: Path, options: Namespace) -> LearningCurves:
     return read_learning_curves(
         path,
         metric=options.metric,
-        policies=options.policy.split(","),
+        policies=options.policy.split(",") if options.policy else None,
         architecture=options.architecture,
         target_size=options.target_size,
     )

@@ -12,7 +12,7 @@ _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
 Which of all pretrained models should a team with a few dozen measurements start from? Ranks a model library for the
 target by cross-validation on frozen features, fine-tunes the best few, and writes an ensemble for `predict`. The whole
 selection is repeated in outer folds, so that the error is honest although thousands were tried; it is said plainly when
-no source beats direct learning.
+no source beats training from scratch.
 
   --library DIR             the model library; $GNN_SIM2REAL_LIBRARY or runs/library unless given
   --property NAME           of a table: the name that sources give the property; the heading of --target unless given

@@ -19,7 +19,7 @@ run     computes all cells of the study that have no record yet, then reports; t
           --shard i/N                           one of N parts, e.g. as one job of a SLURM array
           --dry-run                             says what would be computed and how long it would take
           --retry-failed                        tries cells again that failed before
-          --known FILE.json                     takes over the cells of a published result
+          --reuse FILE.json                     takes over the cells of a published result
 status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
 report  table and scaling law in words from the records that are there; in DIR report.html, one page that needs no
         network (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG

@@ -68,7 +68,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         predict_path: Table of materials to predict, for `gnn-sim2real predict`.
         predict_column: Its column with the materials.
         predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
-            `difference` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
+            `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
         atom_descriptors: Whether atoms carry descriptors, for encoders that read them; needs bonds.
     """
 

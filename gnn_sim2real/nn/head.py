@@ -57,6 +57,43 @@ class PropertyHead(nn.Module):
         start = sum(_WIDTH[form] for form in self.forms[:column])
         return slice(start, start + _WIDTH[self.forms[column]])
 
+    def select_outputs(self, other: "PropertyHead", outputs: slice, factor: float = 1.0, shift: float = 0.0) -> None:
+        """Answer as another head does with some of its outputs: `factor` times each, and `shift` added to the first.
+
+        Args:
+            other: A head of the same input; it is not changed.
+            outputs: Which of its outputs, as many as this head has.
+            factor: Scale of the outputs.
+            shift: Offset of the first of them.
+        """
+        (first, last), (first_of_other, last_of_other) = self._linear_layers(), other._linear_layers()
+        with torch.no_grad():
+            first.load_state_dict(first_of_other.state_dict())
+            last.weight.copy_(factor * last_of_other.weight[outputs])
+            last.bias.copy_(factor * last_of_other.bias[outputs])
+            last.bias[0] += shift
+
+    def set_linear_output(self, weights: Float[Tensor, " dim"], offset: float) -> None:
+        """Answer exactly `weights x + offset`: one hidden unit has what is above zero, one what is below.
+
+        The other units stay as they were made, and get a say once the head is trained.
+
+        Args:
+            weights: Of the only output.
+            offset: Likewise.
+        """
+        first, last = self._linear_layers()
+        with torch.no_grad():
+            for unit, sign in ((0, 1.0), (1, -1.0)):
+                first.weight[unit], first.bias[unit] = sign * weights, sign * offset
+            last.weight.zero_()
+            last.bias.zero_()
+            last.weight[0, 0], last.weight[0, 1] = 1.0, -1.0
+
+    def _linear_layers(self) -> tuple[nn.Linear, nn.Linear]:
+        first, last = (layer for layer in self.mlp if isinstance(layer, nn.Linear))
+        return first, last
+
     def forward(self, features: Float[Tensor, "num_graphs dim"]) -> Float[Tensor, "num_graphs num_outputs"]:
         """Compute the outputs of all properties."""
         outputs: Tensor = self.mlp(features)

@@ -191,6 +191,28 @@ class PropertyModel(nn.Module):
                 present = targets[:, column][~targets[:, column].isnan()]
                 self.scaler.std[column] = present.clamp_min(torch.finfo(present.dtype).tiny).log().mean().exp()
 
+    def select_property(self, other: "PropertyModel", column: int, factor: float = 1.0, shift: float = 0.0) -> None:
+        """Take over what predicts one property of another model, but for its encoder; in another unit.
+
+        Args:
+            other: With a head of the same input, under the same conditions; it is not changed.
+            column: Number of the property there.
+            factor: Times a value in the other's unit, to which `shift` is added, gives it in the unit of this model.
+            shift: See `factor`.
+        """
+        self.take_conditions(other)
+        self.scaler.select_property(other.scaler, column, factor, shift)
+        self.head.select_outputs(other.head, other.head.outputs_of(column))
+
+    def take_conditions(self, other: "PropertyModel") -> None:
+        """Take over the scales of the conditions.
+
+        Args:
+            other: A model under the same conditions; it is not changed.
+        """
+        if self.conditions is not None and other.conditions is not None:
+            self.conditions.load_state_dict(other.conditions.state_dict())
+
     def describe(self) -> dict[str, Any]:
         """Plain types from which `from_description` makes the same network."""
         described: dict[str, Any] = {

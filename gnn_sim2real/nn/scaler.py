@@ -51,6 +51,18 @@ class TargetScaler(nn.Module):
         # A constant property cannot be divided by its spread, nor one whose spread single precision cannot tell from 0.
         self.std.copy_(torch.where(spread >= torch.finfo(spread.dtype).tiny, spread, torch.ones_like(spread)))
 
+    def select_property(self, other: "TargetScaler", column: int, factor: float = 1.0, shift: float = 0.0) -> None:
+        """Take over the statistics of one property of another scaler, in another unit.
+
+        Args:
+            other: It is not changed.
+            column: Number of the property there.
+            factor: Times a value in the other's unit, to which `shift` is added, gives it in the unit of this one.
+            shift: See `factor`.
+        """
+        self.mean.copy_(shift + factor * other.mean[column : column + 1])
+        self.std.copy_(factor * other.std[column : column + 1])
+
     def scale(self, targets: Float[Tensor, "num_graphs num_properties"]) -> Float[Tensor, "num_graphs num_properties"]:
         """Physical units to standardized."""
         return (targets - self.mean) / self.std

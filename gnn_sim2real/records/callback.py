@@ -14,7 +14,7 @@ from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.encoder import encoder_class
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.records.keys import Canonical, numbers_only, record_key
-from gnn_sim2real.records.record import Cell, Record, provenance, target_level, write_record
+from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level, write_record
 from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 
@@ -113,9 +113,9 @@ def fine_tuning_record(
     (spec,) = module.network.properties
     source = module.source_card["data"] if module.source_card else None
     cards = {"source": source, "target": data.card()}
-    cell = Cell(
+    cell = RecordKey(
         architecture=module.network.encoder.name,
-        policy=module.policy,
+        policy=module.policy.name,
         source_size=source["size"] if source else 0,
         source_level=str(source["size_level"]) if source else "0",
         target_size=data.parts.size,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.tasks.policies import policy_title
 
 CONFIDENCE = 0.90
 
@@ -36,8 +37,7 @@ class CurveLabel:
     growth: str = "random"
 
     def __str__(self) -> str:
-        name = self.policy if self.policy != "none" else "fine-tuned"
-        return f"{self.architecture} {name}, m = {self.target_size}".strip()
+        return f"{self.architecture} {policy_title(self.policy)}, m = {self.target_size}".strip()
 
 
 _CURVE = [each.name for each in fields(CurveLabel)]

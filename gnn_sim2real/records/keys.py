@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnn_sim2real.renamed_paths import current_paths, first_paths
+from gnn_sim2real.renamed_policies import current_policy, first_policy
 
 
 class Canonical(str):
@@ -83,9 +84,15 @@ def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
     active = [each for each in callbacks if not str(each["class_path"]).endswith(_WATCHERS)]
     model = dict(config.get("model", {}))
     settings = {name: value for name, value in model.get("init_args", {}).items() if name != "pretrained"}
+    # A default goes by the name of today, a key by the first name.
+    if isinstance(settings.get("policy"), str):
+        settings["policy"] = current_policy(settings["policy"])
+    model = without_defaults(model | {"init_args": settings})
+    if isinstance(model["init_args"].get("policy"), str):
+        model["init_args"]["policy"] = first_policy(model["init_args"]["policy"])
     return {
         "trainer": trainer | {"callbacks": [without_defaults(each) for each in active]},
-        "model": without_defaults(model | {"init_args": settings}),
+        "model": model,
         "seed": config.get("seed_everything"),
     }
 

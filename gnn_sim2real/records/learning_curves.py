@@ -20,9 +20,10 @@ from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import CurveLabel, group_curves, independent_curves, say_growth, source_sizes
 from gnn_sim2real.records.published import read_published
-from gnn_sim2real.records.record import Cell, Record, read_errors
+from gnn_sim2real.records.record import Record, RecordKey, read_errors
 from gnn_sim2real.records.results import read_results, tabulate_records
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.renamed_policies import current_policy
+from gnn_sim2real.tasks.policies import REFERENCE, find_policies, policy_title
 
 _NEEDED = ("source_size", "error")
 _COLUMNS = (*_NEEDED, "target_size", "seed", "architecture", "weight")
@@ -68,7 +69,7 @@ def read_learning_curves(
     path: Path,
     *,
     metric: str = "mae",
-    policies: Collection[str] = FINE_TUNING_POLICIES,
+    policies: Collection[str] | None = None,
     architecture: str | None = None,
     target_size: int | None = None,
 ) -> LearningCurves:
@@ -78,7 +79,8 @@ def read_learning_curves(
         path: A CSV file with the columns source_size and error, and perhaps target_size, seed, architecture and
             weight; the folder of a study; or the JSON that `study report --publish` wrote.
         metric: Error of a study to take: mae, rmse or mae_nonzero.
-        policies: Policies of a study to take; the baselines are left out unless given.
+        policies: Policies of a study to take, by their names of this or an earlier version; all ways of fine-tuning
+            unless given.
         architecture: The only architecture to take; all unless given.
         target_size: The only target size to take; all unless given.
 
@@ -89,15 +91,16 @@ def read_learning_curves(
         raise ValueError(f"metric must be an error that falls to zero: mae, rmse or mae_nonzero; got {metric!r}")
     if path.suffix == ".csv":
         results, quantity, unit = _read_csv(path), "error", ""
-        metric, policies = "error", ("",)
+        metric, wanted_policies = "error", [""]
     else:
         results = _read_study(path)
         first = results.iloc[0]
         quantity, unit = f"{metric.upper()} of {first['property'].replace('_', ' ')}", first["unit"]
         found = {*results["policy"]}
-        if not found & {*policies}:
-            raise ValueError(f"{path} has no policy {', '.join(policies)}; it has {', '.join(sorted(found))}")
-    kept = results["policy"].isin([*policies]) | _is_scratch(results)
+        wanted_policies = [*find_policies()] if policies is None else [current_policy(name) for name in policies]
+        if not found & {*wanted_policies}:
+            raise ValueError(f"{path} has no policy {', '.join(wanted_policies)}; it has {', '.join(sorted(found))}")
+    kept = results["policy"].isin(wanted_policies) | _is_scratch(results)
     for name, wanted in (("architecture", architecture), ("target_size", target_size)):
         if wanted is not None:
             kept &= results[name] == wanted
@@ -128,8 +131,8 @@ def _grids(results: pd.DataFrame, metric: str, folder: Path | None) -> dict[tupl
 
 
 def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
-    """Which results are of direct learning, the reference of every policy; that of a CSV file has no policy."""
-    return (results["source_size"] == 0) & results["policy"].isin(["none", ""])
+    """Which results are from scratch, the reference of every policy; that of a CSV file has no policy."""
+    return (results["source_size"] == 0) & results["policy"].isin([REFERENCE, ""])
 
 
 def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
@@ -195,7 +198,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
             point = (row.get("architecture") or "", f"{size:g}", f"{target:g}")
             repeats[point] = repeats.get(point, -1) + 1
             seed = row.get("seed") or ""
-            cell = Cell(
+            cell = RecordKey(
                 architecture=point[0],
                 policy="",
                 source_size=round(size),
@@ -269,5 +272,4 @@ def model_name(architecture: str, policy: str, growth: str = "random") -> str:
         policy: How the measurements are used; empty if not known.
         growth: How the source grew.
     """
-    words = "fine-tuned" if policy == "none" else policy.replace("_", " ")
-    return f"{architecture} {words}".strip() + say_growth(growth)
+    return f"{architecture} {policy_title(policy)}".strip() + say_growth(growth)

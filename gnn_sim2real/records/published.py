@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
+from gnn_sim2real.renamed_policies import current_policy
 
 
 def read_published(path: Path) -> list[Record]:
@@ -22,12 +23,14 @@ def read_published(path: Path) -> list[Record]:
     try:
         content = json.loads(path.read_text())
         versions = content["versions"][0] if len(content["versions"]) == 1 else None
-        names = Cell.__dataclass_fields__
+        names = RecordKey.__dataclass_fields__
         largest = max((each["source_size"], each["target_size"]) for each in content["cells"])
         return [
             Record(
                 key=each["key"],
-                cell=Cell(**{name: each[name] for name in names if name in each}),
+                cell=RecordKey(
+                    **{name: each[name] for name in names if name in each} | {"policy": current_policy(each["policy"])}
+                ),
                 property=content["property"],
                 unit=content["unit"],
                 metrics=each["metrics"],

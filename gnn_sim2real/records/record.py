@@ -18,18 +18,19 @@ from typing import Any, TypeVar
 import orjson
 
 from gnn_sim2real.files import write_json
+from gnn_sim2real.renamed_policies import current_policy
 
 RECORD_FORMAT = 1
 _PACKAGES = ("gnn-sim2real", "torch", "torch-geometric", "lightning", "rdkit", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RecordKey:
     """One point of a study's grid.
 
     Attributes:
         architecture: Name of the encoder; empty where none is used.
-        policy: How the measurements are used: a freeze policy, or a baseline.
+        policy: How the measurements are used: a fine-tuning policy, or a baseline.
         source_size: Source materials pretrained on; 0 is from scratch.
         source_level: The size as it was asked for, "all" included.
         target_size: Measured materials used, validation included.
@@ -66,7 +67,7 @@ class Record:
     """
 
     key: str
-    cell: Cell
+    cell: RecordKey
     property: str
     unit: str
     metrics: Mapping[str, float]
@@ -122,7 +123,7 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
 
 
 def target_level(data: Mapping[str, Any]) -> str:
-    """What the card of the target says of its size, see `Cell.target_level`; empty where there is no card.
+    """What the card of the target says of its size, see `RecordKey.target_level`; empty where there is no card.
 
     Args:
         data: Cards of source and target.
@@ -169,6 +170,7 @@ def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
         number = content.pop("format")
         if number == RECORD_FORMAT:
             content["cell"].setdefault("target_level", target_level(content["data"]))
+            content["cell"]["policy"] = current_policy(content["cell"]["policy"])
             return make(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
@@ -186,7 +188,7 @@ def _contents(path: str) -> bytes:
 
 
 def _whole(content: dict[str, Any]) -> Record:
-    return Record(**content | {"cell": Cell(**content["cell"])})
+    return Record(**content | {"cell": RecordKey(**content["cell"])})
 
 
 def record_paths(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_scaling_surface
 from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results, independent_curves, source_sizes
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import REFERENCE, is_fine_tuning
 
 NUM_RESAMPLES = 500
 
@@ -40,9 +40,7 @@ def repeat_means(results: Results) -> dict[CurveLabel, Models]:
         One model a source size and independent repeat, with the geometric mean of the errors, as a fit takes it.
     """
     return {
-        label: _means(found, results.metric)
-        for label, found in results.curves.items()
-        if label.policy in FINE_TUNING_POLICIES
+        label: _means(found, results.metric) for label, found in results.curves.items() if is_fine_tuning(label.policy)
     }
 
 
@@ -72,7 +70,7 @@ def from_scratch(results: Results, architecture: str) -> FromScratch | None:
     sizes = {
         label.target_size: _means(found, results.metric)
         for (label, level), found in results.points.items()
-        if level == "0" and (label.architecture, label.policy) == (architecture, "none")
+        if level == "0" and (label.architecture, label.policy) == (architecture, REFERENCE)
     }
     if len(sizes) < 2:
         return None

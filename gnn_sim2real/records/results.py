@@ -13,12 +13,12 @@ import pandas as pd
 from gnn_sim2real.console import track
 from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.record import Cell, Record, read_content, record_paths
+from gnn_sim2real.records.record import Record, RecordKey, read_content, record_paths
 
 _WORDS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
 _WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
 _NUMBERS = (*METRICS, "num_test", "error")
-_GRID = tuple(each.name for each in fields(Cell))
+_GRID = tuple(each.name for each in fields(RecordKey))
 
 
 def read_results(folder: Path) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
         records: The records.
 
     Returns:
-        Sorted by grid point: the `key` of each record, the columns of its `Cell`, `property` and `unit`, and its
+        Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
         metrics (`num_test` included), NaN where it lacks one. Where all measurements were asked for, `target_size` is
         the mean over the splits, which differ by some: else each split would be a curve of its own.
     """

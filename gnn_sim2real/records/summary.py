@@ -25,6 +25,7 @@ from gnn_sim2real.records.curves import (
     say_growth,
     source_sizes,
 )
+from gnn_sim2real.tasks.policies import REFERENCE, policy_title
 
 if TYPE_CHECKING:
     from gnn_sim2real.records.figure import Reference
@@ -118,14 +119,6 @@ def _gains(results: Results) -> list[dict[str, Any]]:
     return gains
 
 
-_WORDS = {
-    "none": "fine-tuned",
-    "encoder": "fine-tuned, frozen encoder",
-    "gradual": "fine-tuned, gradual unfreezing",
-    "calibrated_source": "calibrated source model",
-}
-
-
 def draw_figure(
     results: Results,
     path: Path,
@@ -180,7 +173,7 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
     for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
         if level != "0":
             continue
-        name = label.architecture if label.policy == "none" else _name(label)
+        name = label.architecture if label.policy == REFERENCE else _name(label)
         if label.policy not in BASELINES:
             name = f"{name} from scratch".strip()
         # the geometric mean, as for the points of the curves
@@ -202,7 +195,7 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
 
 def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
     """Name of the curve whose color a line has: of its policy, or from scratch the only one of its architecture."""
-    if label.policy != "none":
+    if label.policy != REFERENCE:
         return _name(label)
     of_it = (each for each in curves if each.architecture == label.architecture and each.policy not in BASELINES)
     trained = {_name(each) for each in of_it}
@@ -210,13 +203,13 @@ def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
 
 
 def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
-    """Sort key: plain fine-tuning first, the other freeze policies next, baselines last."""
-    return label.policy in BASELINES, label.policy != "none", label
+    """Sort key: the policy of reference first, the other policies next, baselines last."""
+    return label.policy in BASELINES, label.policy != REFERENCE, label
 
 
 def _name(label: CurveLabel) -> str:
-    words = _WORDS.get(label.policy, label.policy.replace("_", " "))
-    return f"{label.architecture} {words}".strip() + say_growth(label.growth)
+    title = "calibrated source model" if label.policy == "calibrated_source" else policy_title(label.policy)
+    return f"{label.architecture} {title}".strip() + say_growth(label.growth)
 
 
 def write_report(

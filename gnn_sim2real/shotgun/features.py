@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -14,20 +13,8 @@ from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.target import Floats, Target
-
-PREDICTION = "prediction"
-"""The way of a source model that predicts the target's property itself: a straight line through its answer."""
-
-
-@lru_cache
-def layer_way(layer: int) -> str:
-    """Name of the way of a layer.
-
-    Args:
-        layer: Its number from the input, from 0.
-    """
-    return f"layer {layer}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +29,18 @@ class Features:
     layers: list[Floats]
     source: Floats | None
 
-    def ways(self, last_only: bool) -> dict[str, NDArray[np.float64]]:
-        """Tables of features by the name of the way, the model's own answer first.
+    def tables(self, last_only: bool) -> dict[Probe, NDArray[np.float64]]:
+        """What each probe reads, the model's own answer first.
 
         Args:
-            last_only: Whether the last layer alone is looked at.
+            last_only: Whether the last layer is the only one.
+
+        Returns:
+            (num_materials, num_features) of each.
         """
         found = {} if self.source is None else {PREDICTION: self.source[:, None]}
         numbers = range(len(self.layers))
-        return found | {layer_way(number): self.layers[number] for number in (numbers[-1:] if last_only else numbers)}
+        return found | {Probe(number): self.layers[number] for number in (numbers[-1:] if last_only else numbers)}
 
 
 def features_of(model: TrainedModel, target: Target) -> Features:

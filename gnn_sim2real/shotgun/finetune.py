@@ -1,4 +1,4 @@
-"""Fine-tuning a ranked model, and learning without one."""
+"""Fine-tuning a ranked model, and training from scratch."""
 
 import logging
 import tempfile
@@ -26,14 +26,15 @@ class TuningSettings:
     """How the best ranked models are fine-tuned, and how many of them.
 
     Attributes:
-        best: How many of the library are candidates for the ensemble, beside direct learning.
+        best: How many of the library are candidates for the ensemble, beside the network from scratch.
         inner_folds: Folds in which it is decided whether a model is better frozen or fine-tuned, and which candidates
-            make the ensemble; 0 fine-tunes all, and all of the library's but not direct learning make it.
+            make the ensemble; 0 fine-tunes all, and all of the library's but not the network from scratch make it.
         epochs: Epochs of a fine-tuning.
         learning_rate: Its learning rate.
         encoder_rate: Learning rate of the encoder over that of the head.
-        scratch: Encoder of direct learning (`class_path`, `init_args`); that of the best ranked model unless given.
-        scratch_epochs: Epochs of direct learning, which wants more.
+        scratch: Encoder of the network from scratch (`class_path`, `init_args`); that of the best ranked model unless
+            given.
+        scratch_epochs: Epochs of training from scratch, which wants more.
         scratch_rate: Its learning rate.
         seed: Of the trainings.
 
@@ -78,7 +79,7 @@ def fine_tune(start: TrainedModel, target: Target, rows: Rows, tuning: TuningSet
         return _train(task, start, target, rows, tuning.epochs, tuning.seed)
 
 
-def learn_directly(
+def train_from_scratch(
     encoder: dict[str, Any], like: TrainedModel, target: Target, rows: Rows, tuning: TuningSettings
 ) -> TrainedModel:
     """Train a fresh network on the measurements alone.

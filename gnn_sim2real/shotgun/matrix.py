@@ -29,7 +29,7 @@ class MatrixConfig(ManyTargets):
 
     Args:
         size: Measurements of each target, drawn once; those of a target with fewer are all taken.
-        ranking: How models are scored; all get to the last look.
+        ranking: How models are scored; all get to the last rung.
         output: The figure and the table, without their endings.
         cache: Folder of scores.
         title: Heading of the figure.

@@ -1,6 +1,6 @@
 """Candidates for the ensemble, which of them make it, and the references that stand beside them.
 
-Direct learning is a candidate like any other: where no source helps, the ensemble is direct learning.
+A network trained from scratch is a candidate like any other: where no source helps, it is the ensemble.
 """
 
 import logging
@@ -12,18 +12,18 @@ import numpy as np
 
 from gnn_sim2real.baselines import extra_trees
 from gnn_sim2real.library import TrainedModel
-from gnn_sim2real.shotgun.features import PREDICTION
-from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, learn_directly, predict
+from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, predict, train_from_scratch
 from gnn_sim2real.shotgun.folds import Fold, random_folds, tail_folds
+from gnn_sim2real.shotgun.probe import PREDICTION
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
 
-Finish = Literal["frozen", "fine-tuned", "learned directly"]
+Finish = Literal["frozen", "fine-tuned", "from scratch"]
 """A start is kept as it is, or all its weights are trained further; or there is no source model at all."""
 
-DIRECT = "direct learning"
+SCRATCH: Finish = "from scratch"
 
 _SALTS = {"inner": 999, "outer": 777}
 
@@ -35,7 +35,7 @@ class Member:
     """A model of the target.
 
     Attributes:
-        source: Score of the source model in the ranking; None of direct learning.
+        source: Score of the source model in the ranking; None of the one from scratch.
         finish: What became of it.
         inner_errors: (num_tested,) absolute errors in the inner folds, of the finish that was chosen; empty without.
         model: The model.
@@ -57,7 +57,9 @@ class Member:
         """What it is, in plain types."""
         error = None if np.isnan(self.inner_error) else self.inner_error
         described = {"finish": self.finish, "inner_error": error}
-        return described if self.source is None else {"key": self.source.key, "way": self.source.way, **described}
+        return (
+            described if self.source is None else {"key": self.source.key, "probe": str(self.source.probe), **described}
+        )
 
 
 def make_candidates(
@@ -79,8 +81,8 @@ def make_candidates(
         tuning: See `TuningSettings`.
 
     Returns:
-        Those of the library by inner error, best first, and direct learning. All read the same graphs: those of the
-        best ranked model.
+        Those of the library by inner error, best first, and the one from scratch. All read the same graphs: those of
+        the best ranked model.
 
     Raises:
         ValueError: If fewer than two models can be asked about the target.
@@ -149,7 +151,7 @@ def _of_source(
     source: TrainedModel, score: Score, target: Target, rows: Rows, folds: Sequence[Fold], tuning: TuningSettings
 ) -> Member:
     def start(trained: Rows) -> TrainedModel:
-        return make_start(source, target, trained, score.way)
+        return make_start(source, target, trained, score.probe)
 
     def tuned(trained: Rows) -> TrainedModel:
         return fine_tune(start(trained), target, trained, tuning)
@@ -157,7 +159,7 @@ def _of_source(
     finishes: dict[Finish, Callable[[Rows], TrainedModel]] = {"frozen": start, "fine-tuned": tuned}
     errors = {finish: _inner_errors(make, target, rows, folds) for finish, make in finishes.items()}
     finish: Finish = min(errors, key=lambda name: float(errors[name].mean())) if folds else "fine-tuned"
-    card = {"source": {"key": score.key}, "way": score.way}
+    card = {"source": {"key": score.key}, "probe": str(score.probe)}
     return Member(score, finish, errors[finish], _with_card(finishes[finish](rows), target, rows, finish, card))
 
 
@@ -167,10 +169,10 @@ def _without_source(
     encoder = tuning.scratch or _whole(like.network.encoder.describe())
 
     def learn(trained: Rows) -> TrainedModel:
-        return learn_directly(encoder, like, target, trained, tuning)
+        return train_from_scratch(encoder, like, target, trained, tuning)
 
     errors = _inner_errors(learn, target, rows, folds)
-    return Member(None, "learned directly", errors, _with_card(learn(rows), target, rows, "learned directly", {}))
+    return Member(None, SCRATCH, errors, _with_card(learn(rows), target, rows, SCRATCH, {}))
 
 
 def _inner_errors(make: Callable[[Rows], TrainedModel], target: Target, rows: Rows, folds: Sequence[Fold]) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
-from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members, folds_within, make_candidates, references
+from gnn_sim2real.shotgun.members import SCRATCH, Member, choose_members, folds_within, make_candidates, references
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
@@ -29,7 +29,7 @@ class Selection:
 
     Attributes:
         members: Of the ensemble, best first.
-        candidates: What the members were chosen from, direct learning last.
+        candidates: What the members were chosen from, the one from scratch last.
         ranked: Scores, best first.
         predictions: (num_tested,) of the tested rows by method, on the scale of the errors.
     """
@@ -72,20 +72,20 @@ def select(
     Raises:
         ValueError: If fewer than two models can be asked.
     """
-    sources, direct = make_candidates(models, ranked, target, rows, ranking, tuning)
-    members = choose_members([*sources, direct]) if tuning.inner_folds else sources
+    sources, scratch = make_candidates(models, ranked, target, rows, ranking, tuning)
+    members = choose_members([*sources, scratch]) if tuning.inner_folds else sources
     each = np.stack([predict(member.model, target, tested) for member in members])
     winner = ranked[0]
-    frozen = make_start(models.load(winner.key), target, rows, winner.way)
+    frozen = make_start(models.load(winner.key), target, rows, winner.probe)
     predictions = {
         # The ensemble answers in physical units; so does its mean.
         ENSEMBLE: target.scale((10**each if target.log else each).mean(axis=0)),
         BEST: predict(sources[0].model, target, tested),
         FROZEN: predict(frozen, target, tested),
-        DIRECT: predict(direct.model, target, tested),
+        SCRATCH: predict(scratch.model, target, tested),
     }
     predictions |= references(models, ranked, target, rows, tested, tuning.seed)
-    return Selection(members, [*sources, direct], ranked, predictions)
+    return Selection(members, [*sources, scratch], ranked, predictions)
 
 
 def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> list[tuple[Rows, Rows]]:
@@ -131,7 +131,7 @@ def gather(selections: Sequence[Selection], problems: Sequence[tuple[Rows, Rows]
     return NestedResult({name: np.concatenate(each) for name, each in errors.items()}, kept - promised, promised)
 
 
-def verdict(result: NestedResult, method: str = ENSEMBLE, against: str = DIRECT) -> tuple[float, float, float]:
+def verdict(result: NestedResult, method: str = ENSEMBLE, against: str = SCRATCH) -> tuple[float, float, float]:
     """Mean difference of the errors of two methods on the same materials, with its 90 % interval.
 
     Args:

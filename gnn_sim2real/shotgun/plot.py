@@ -35,7 +35,7 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     if not final.all():  # halving stopped them after fewer folds, so that their errors do not compare with the others
         left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color=GRAY)
     left.set_yticks(
-        places, [f"{row['source'][:44]} ({row['architecture']}, {row['way']})" for row in rows], fontsize=SMALL - 1
+        places, [f"{row['source'][:44]} ({row['architecture']}, {row['probe']})" for row in rows], fontsize=SMALL - 1
     )
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
     stopped = "" if final.all() else "\nhollow: given up early, on fewer folds"

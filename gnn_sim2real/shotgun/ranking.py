@@ -1,9 +1,9 @@
 """Ranking a model library for a target: successive halving by cross-validation on frozen features.
 
-All models are looked at briefly, the better third of them more closely, and so on (K. Jamieson, A. Talwalkar, AISTATS
-2016, arXiv 1502.07943). One model is in memory at a time. Several problems, i.e. sets of training rows of one target,
-are ranked in one go, since what a frozen model makes of the materials is the same for all of them: that is what makes
-the outer folds of a nested cross-validation affordable.
+All models are scored roughly on the first rung, the better third of them more closely on the next, and so on (K.
+Jamieson, A. Talwalkar, AISTATS 2016, arXiv 1502.07943). One model is in memory at a time. Several problems, i.e. sets
+of training rows of one target, are ranked in one go, since what a frozen model makes of the materials is the same for
+all of them: that is what makes the outer folds of a nested cross-validation affordable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,9 @@ import numpy as np
 
 from gnn_sim2real.console import track
 from gnn_sim2real.library import TrainedModel
-from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
+from gnn_sim2real.shotgun.features import Features, Skipped, features_of
 from gnn_sim2real.shotgun.folds import Fold, Purpose, repeated_folds
+from gnn_sim2real.shotgun.probe import PREDICTION
 from gnn_sim2real.shotgun.ridge import forest_out_of_fold, line_out_of_fold, ridge_out_of_fold
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
@@ -32,9 +33,9 @@ class RankingSettings:
         method: What is fitted to frozen features: ridge regression, or a random forest (a hundred times slower).
         purpose: `interpolation` tests on random folds, `extrapolation` on values, or families, beyond the training's.
         folds: Folds of the cross-validation.
-        repeats: Repeats of the last look; the first has one, each further look twice as many.
-        finalists: Models that get to the last look.
-        keep: Share of the models that get to the next look.
+        repeats: Repeats on the last rung; the first has one, each further rung twice as many.
+        finalists: Models that get to the last rung.
+        keep: Share of the models that get to the next rung.
         seed: Of the folds.
 
     Raises:
@@ -83,12 +84,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Look:
-    """One pass over the models that are left.
+class Rung:
+    """One pass of successive halving over the models that are left.
 
     Attributes:
         repeats: Repeats of the cross-validation.
-        last_only: Whether the last layer alone is looked at.
+        last_only: Whether the last layer is the only one that is read.
         keep: How many go on, of as many as there are.
         with_errors: Whether the error of each material is kept.
     """
@@ -99,20 +100,20 @@ class Look:
     with_errors: bool = False
 
 
-def plan_looks(num_models: int, settings: RankingSettings) -> list[Look]:
+def plan_rungs(num_models: int, settings: RankingSettings) -> list[Rung]:
     """Cut down until the finalists are left, whom all repeats and all layers are for.
 
     Args:
         num_models: How many there are.
         settings: See `RankingSettings`.
     """
-    looks: list[Look] = []
+    rungs: list[Rung] = []
     left, repeats = num_models, 1
     while left > settings.finalists:
         kept = max(settings.finalists, round(settings.keep * left))
-        looks.append(Look(min(repeats, settings.repeats), last_only=not looks, keep=kept))
+        rungs.append(Rung(min(repeats, settings.repeats), last_only=not rungs, keep=kept))
         left, repeats = kept, 2 * repeats
-    return [*looks, Look(settings.repeats, last_only=False, keep=left, with_errors=True)]
+    return [*rungs, Rung(settings.repeats, last_only=False, keep=left, with_errors=True)]
 
 
 def rank_models(
@@ -143,11 +144,11 @@ def rank_models(
     left = [[entry.key for entry in entries] for _ in problems]
     by_key = {entry.key: entry for entry in entries}
     unreadable: set[str] = set()
-    for number, look in enumerate(plan_looks(len(entries), settings)):
-        folds = [folds_of(target, rows, settings, look.repeats) for rows in problems]
-        names = [cache_name(target, rows, settings, look) for rows in problems]
+    for number, rung in enumerate(plan_rungs(len(entries), settings)):
+        folds = [folds_of(target, rows, settings, rung.repeats) for rows in problems]
+        names = [cache_name(target, rows, settings, rung) for rows in problems]
         wanted = [set(keys) for keys in left]
-        for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, look {number + 1}"):
+        for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
             asked = [place for place, keys in enumerate(wanted) if key in keys]
             scores = {place: score for place in asked if (score := cache.get(names[place], key)) is not None}
             missing = [place for place in asked if place not in scores]
@@ -156,14 +157,14 @@ def rank_models(
                 unreadable.add(key)
                 continue
             for place in missing:
-                scores[place] = score_model(key, features, target, problems[place], folds[place], settings, look)
+                scores[place] = score_model(key, features, target, problems[place], folds[place], settings, rung)
                 cache.put(names[place], scores[place])
             for place, score in scores.items():
-                found[place][key] = replace(score, look=number)
+                found[place][key] = replace(score, rung=number)
         by_key = {key: entry for key, entry in by_key.items() if key not in unreadable}
         cache.forget()
-        left = [_best(found[place], keys, look.keep) for place, keys in enumerate(left)]
-    return [sorted(each.values(), key=lambda score: (-score.look, score.error, score.key)) for each in found]
+        left = [_best(found[place], keys, rung.keep) for place, keys in enumerate(left)]
+    return [sorted(each.values(), key=lambda score: (-score.rung, score.error, score.key)) for each in found]
 
 
 def _best(found: Mapping[str, Score], keys: Iterable[str], keep: int) -> list[str]:
@@ -197,9 +198,9 @@ def score_model(
     rows: Rows,
     folds: Sequence[Sequence[Fold]],
     settings: RankingSettings,
-    look: Look,
+    rung: Rung,
 ) -> Score:
-    """Score one model by the best of its ways.
+    """Score one model by the best of its probes.
 
     Args:
         key: Of the model.
@@ -208,7 +209,7 @@ def score_model(
         rows: Training rows.
         folds: Of each repeat, as positions in `rows`.
         settings: See `RankingSettings`.
-        look: How closely.
+        rung: How closely.
 
     Raises:
         ValueError: If there are no features.
@@ -216,12 +217,12 @@ def score_model(
     if features is None:
         raise ValueError("a model without features has no score")
     values, errors = target.values[rows], {}
-    for way, table in features.ways(look.last_only).items():
-        errors[way] = errors_out_of_fold(table[rows], values, folds, settings, is_answer=way == PREDICTION)
-    means = {way: float(np.nanmean(each)) for way, each in errors.items()}
-    way = min(means, key=lambda name: (means[name], name))
-    kept = tuple(errors[way].tolist()) if look.with_errors else ()
-    return Score(key, way, means[way], means.get(PREDICTION), kept)
+    for probe, table in features.tables(rung.last_only).items():
+        errors[probe] = errors_out_of_fold(table[rows], values, folds, settings, is_answer=probe == PREDICTION)
+    means = {probe: float(np.nanmean(each)) for probe, each in errors.items()}
+    best = min(means, key=lambda probe: (means[probe], str(probe)))
+    kept = tuple(errors[best].tolist()) if rung.with_errors else ()
+    return Score(key, best, means[best], means.get(PREDICTION), kept)
 
 
 def errors_out_of_fold(
@@ -272,14 +273,14 @@ def folds_of(target: Target, rows: Rows, settings: RankingSettings, repeats: int
     )
 
 
-def cache_name(target: Target, rows: Rows, settings: RankingSettings, look: Look) -> str:
+def cache_name(target: Target, rows: Rows, settings: RankingSettings, rung: Rung) -> str:
     """What a score depends on beside the model.
 
     Args:
         target: The target.
         rows: Training rows.
         settings: See `RankingSettings`.
-        look: How closely.
+        rung: How closely.
     """
     counted = {
         name: value for name, value in asdict(settings).items() if name in ("method", "purpose", "folds", "seed")
@@ -291,8 +292,8 @@ def cache_name(target: Target, rows: Rows, settings: RankingSettings, look: Look
         "graphs": target.own.describe(),
         "tail": target.tail,
         "families": None if target.families is None else [target.families[row] for row in rows.tolist()],
-        "repeats": look.repeats,
-        "last_only": look.last_only,
-        "with_errors": look.with_errors,
+        "repeats": rung.repeats,
+        "last_only": rung.last_only,
+        "with_errors": rung.with_errors,
     }
     return ScoreCache.name_of(content | counted)

@@ -141,7 +141,8 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
     for score in result.selection.ranked:
         card = result.cards[score.key]
         row: dict[str, Any] = {"key": score.key, "source": source_name(card), "architecture": card.architecture}
-        row |= {"size": card.size, "seed": card.seed, "way": score.way, "error": score.error, "look": score.look + 1}
+        row |= {"size": card.size, "seed": card.seed, "probe": str(score.probe)}
+        row |= {"error": score.error, "rung": score.rung + 1}
         if score.errors:
             row["interval"] = list(score.interval())
         rows.append(row)

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, verdict
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
@@ -45,11 +45,11 @@ def _say_ranking(result: ShotgunResult, console: Console) -> None:
         f"in cross-validation{unit}, 90 % intervals"
     )
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("", "model", "source", "architecture", "n", "best way", "error", "interval"):
+    for name in ("", "model", "source", "architecture", "n", "best probe", "error", "interval"):
         table.add_column(name, justify="right" if name in ("", "n", "error") else "left")
     for number, row in enumerate(ranking_rows(result)[:_SHOWN], start=1):
         interval = "[{:.3g}, {:.3g}]".format(*row["interval"]) if "interval" in row else ""
-        cells = (str(number), row["key"][:8], row["source"], row["architecture"], f"{row['size']:,}", row["way"])
+        cells = (str(number), row["key"][:8], row["source"], row["architecture"], f"{row['size']:,}", row["probe"])
         table.add_row(*map(escape, (*cells, f"{row['error']:.4g}", interval)))
     console.print(table)
     if len(ranked) > _SHOWN:
@@ -60,15 +60,15 @@ def _say_members(result: ShotgunResult, console: Console) -> None:
     members = result.selection.members
     _say(console, "the ensemble:" if len(members) > 1 else "one model alone, since the others are too far behind:")
     for member in members:
-        what = DIRECT
+        what = f"the network {SCRATCH}"
         if member.source is not None:
             key = member.source.key
-            what = f"{key[:8]} {result.cards[key].architecture}, {member.source.way}, {member.finish}"
+            what = f"{key[:8]} {result.cards[key].architecture}, {member.source.probe}, {member.finish}"
         _say(console, f"  {what}: error {member.inner_error:.4g} within the training part")
     behind = [each for each in result.selection.candidates if each not in members]
     for each in behind:
         if each.source is None and not np.isnan(each.inner_error):
-            _say(console, f"  not in it: {DIRECT}, at {each.inner_error:.4g}")
+            _say(console, f"  not in it: the network {SCRATCH}, at {each.inner_error:.4g}")
     if others := [each.inner_error for each in behind if each.source is not None]:
         _say(console, f"  not in it: {len(others)} of the library, the best of them at {min(others):.4g}")
 
@@ -79,12 +79,12 @@ def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
     number = len(nested.errors[ENSEMBLE])
     title = f"mean absolute error{unit} on {number} materials kept out of ranking and training, 90 % intervals"
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("method", "error", "interval", "less direct learning", "interval"):
-        table.add_column(name, justify="right" if name in ("error", "less direct learning") else "left")
+    for name in ("method", "error", "interval", f"minus {SCRATCH}", "interval"):
+        table.add_column(name, justify="right" if name in ("error", f"minus {SCRATCH}") else "left")
     for name, errors in nested.errors.items():
         mean, low, high = interval_of_mean(errors)
         cells = [name, f"{mean:.4g}", f"[{low:.4g}, {high:.4g}]"]
-        if name != DIRECT:
+        if name != SCRATCH:
             difference = verdict(nested, name)
             cells += [f"{difference[0]:+.3g}", f"[{difference[1]:+.3g}, {difference[2]:+.3g}]"]
         table.add_row(*map(escape, cells))
@@ -105,17 +105,17 @@ def sentence(nested: NestedResult, target: Target) -> str:
         nested: Errors of the outer folds.
         target: The target.
     """
-    rivals = [name for name in nested.errors if name in (DIRECT, "extra trees")]
+    rivals = [name for name in nested.errors if name in (SCRATCH, "extra trees")]
     best = min(rivals, key=lambda name: float(np.mean(nested.errors[name])))
     mean, low, high = verdict(nested, ENSEMBLE, best)
     by = f"{abs(mean):.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}]"
     if high < 0:
         return f"shotgun transfer beats learning from the measurements alone (at best {best}) by {by}"
     if low > 0:
-        return f"NO SOURCE BEATS DIRECT LEARNING: {best} is better by {by}; use it rather than the ensemble"
+        return f"NO SOURCE BEATS TRAINING FROM SCRATCH: {best} is better by {by}; use it rather than the ensemble"
     return (
-        f"no source is shown to beat direct learning: against {best} the difference is {mean:+.3g}{unit_of(target)} "
-        f"[{low:+.3g}, {high:+.3g}], which so few materials cannot tell from zero"
+        f"no source is shown to beat training from scratch: against {best} the difference is "
+        f"{mean:+.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}], which so few materials cannot tell from zero"
     )
 
 

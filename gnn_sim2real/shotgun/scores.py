@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.shotgun.probe import Probe
 
 _WRITE_EVERY = 500
 
@@ -20,19 +21,19 @@ class Score:
 
     Attributes:
         key: Of the model.
-        way: What did best: a layer, or the model's own answer.
-        error: Mean absolute error of that way.
+        probe: What did best: a layer, or the model's own answer.
+        error: Mean absolute error with it.
         prediction_error: That of the model's own answer on a straight line; None where it predicts something else.
-        errors: Of each training row, in their order, NaN where it was never left out; of the last look only.
-        look: Number of the last look that the model got to.
+        errors: Of each training row, in their order, NaN where it was never left out; of the last rung only.
+        rung: Number of the last rung of successive halving that the model got to.
     """
 
     key: str
-    way: str
+    probe: Probe
     error: float
     prediction_error: float | None
     errors: tuple[float, ...] = ()
-    look: int = 0
+    rung: int = 0
 
     def interval(self, level: float = 0.9, num_draws: int = 1000) -> tuple[float, float]:
         """Interval of the error over draws of the materials: what another few dozen measurements might have said.
@@ -124,7 +125,8 @@ class ScoreCache:
 
 def _plain(score: Score) -> dict[str, Any]:
     row = asdict(score)
-    del row["look"]
+    del row["rung"]
+    row["layer"] = row.pop("probe")["layer"]
     row["errors"] = [None if error != error else error for error in score.errors]  # noqa: PLR0124 (NaN)
     return row
 
@@ -132,4 +134,6 @@ def _plain(score: Score) -> dict[str, Any]:
 def _score(row: Mapping[str, Any]) -> Score:
     errors = tuple(float("nan") if error is None else float(error) for error in row["errors"])
     known = row["prediction_error"]
-    return Score(str(row["key"]), str(row["way"]), float(row["error"]), None if known is None else float(known), errors)
+    return Score(
+        str(row["key"]), Probe.of_row(row), float(row["error"]), None if known is None else float(known), errors
+    )

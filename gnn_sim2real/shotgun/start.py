@@ -9,37 +9,36 @@ import copy
 
 import numpy as np
 import torch
-from torch import nn
 
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import PropertyHead
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.nn.truncated import TruncatedEncoder
-from gnn_sim2real.shotgun.features import PREDICTION, answer, column_of
+from gnn_sim2real.shotgun.features import answer, column_of
+from gnn_sim2real.shotgun.probe import Probe
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.target import Rows, Target
 
 _LN10 = float(np.log(10))
 
 
-def make_start(source: TrainedModel, target: Target, rows: Rows, way: str) -> TrainedModel:
-    """Make the model that answers for the target as the ranked way did, fitted to some rows.
+def make_start(source: TrainedModel, target: Target, rows: Rows, probe: Probe) -> TrainedModel:
+    """Make the model that answers for the target as the ranked probe did, fitted to some rows.
 
     Args:
         source: The source model; it is not changed.
         target: The target.
         rows: Rows that the head is fitted to.
-        way: See `features.Features.ways`.
+        probe: What of the source model is read.
     """
     view = target.view(source.featurizer)
-    if way == PREDICTION:
+    if probe.layer is None:
         network = _on_a_line(source.network, target, rows, view.featurizer)
     else:
-        network = _with_ridge(source.network, target, rows, view.featurizer, int(way.removeprefix("layer ")))
-    return TrainedModel(network.eval(), view.featurizer, {"way": way})
+        network = _with_ridge(source.network, target, rows, view.featurizer, probe.layer)
+    return TrainedModel(network.eval(), view.featurizer, {"probe": str(probe)})
 
 
 def _with_ridge(
@@ -55,7 +54,8 @@ def _with_ridge(
         inputs = torch.cat([model.encoder(batch), *shown], dim=1).double().numpy()
     weights, offset = fit_ridge(inputs[None], target.values[rows][None])
     factor, shift = _to_outputs(model, target)
-    set_line(model.head, factor * weights[0], factor * float(offset[0]) + shift)
+    line = torch.from_numpy(factor * weights[0]).float()
+    model.head.set_linear_output(line, factor * float(offset[0]) + shift)
     return model
 
 
@@ -81,16 +81,11 @@ def _on_a_line(network: PropertyModel, target: Target, rows: Rows, featurizer: F
         spec = type(spec)(spec.name, spec.unit, "inverse_temperature")
     model = PropertyModel(copy.deepcopy(network.encoder), [spec], conditions=network.condition_specs)
     model.fit_scales(torch.from_numpy(target.table.values[rows]).float())
-    state = network.state_dict()
+    model.take_conditions(network)
     outputs = network.head.outputs_of(column)
     outputs = outputs if by_temperature else slice(outputs.start, outputs.start + 1)
     factor, shift = _to_outputs(model, target)
-    own = {name: state[name] for name in state if name.startswith(("encoder.", "conditions."))}
-    own |= {name: state[name] for name in ("head.mlp.0.weight", "head.mlp.0.bias")}
-    own["head.mlp.2.weight"] = factor * slope * state["head.mlp.2.weight"][outputs]
-    own["head.mlp.2.bias"] = factor * slope * state["head.mlp.2.bias"][outputs]
-    own["head.mlp.2.bias"][0] += factor * offset + shift
-    model.load_state_dict(own | {"scaler.mean": model.scaler.mean, "scaler.std": model.scaler.std}, strict=True)
+    model.head.select_outputs(network.head, outputs, factor * slope, factor * offset + shift)
     return model
 
 
@@ -98,26 +93,6 @@ def _to_outputs(model: PropertyModel, target: Target) -> tuple[float, float]:
     """Factor and shift from the scale of the errors to that of the head's output."""
     mean, std = float(model.scaler.mean[0]), float(model.scaler.std[0])
     return (_LN10, -float(np.log(std))) if target.log else (1 / std, -mean / std)
-
-
-def set_line(head: PropertyHead, weights: Floats, offset: float) -> None:
-    """Let a fresh head answer exactly `weights x + offset`: one hidden unit has what is above zero, one what is below.
-
-    Its other units are as they were made, and get a say once it is trained.
-
-    Args:
-        head: Of one output.
-        weights: (input_dim,).
-        offset: Of the line.
-    """
-    first, last = (layer for layer in head.mlp if isinstance(layer, nn.Linear))
-    row = torch.from_numpy(weights).float()
-    with torch.no_grad():
-        for unit, sign in ((0, 1.0), (1, -1.0)):
-            first.weight[unit], first.bias[unit] = sign * row, sign * offset
-        last.weight.zero_()
-        last.bias.zero_()
-        last.weight[0, 0], last.weight[0, 1] = 1.0, -1.0
 
 
 def _batch(target: Target, rows: Rows, featurizer: Featurizer) -> GraphBatch:

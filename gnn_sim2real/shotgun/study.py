@@ -22,10 +22,11 @@ from gnn_sim2real.files import write_json
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.shotgun.config import find_cards, open_library
-from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
+from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.nested import ENSEMBLE, MEDIAN, ORACLE, WORST, select
+from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
 from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
@@ -180,7 +181,7 @@ def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:
 def frozen_errors(
     models: QuickLoader, ranked: Sequence[Sequence[Score]], target: Target, problems: Sequence[Rows]
 ) -> list[Floats]:
-    """Test error of every ranked model, frozen, by the way that did best in its ranking.
+    """Test error of every ranked model, frozen, by the probe that did best in its ranking.
 
     Args:
         models: The library.
@@ -191,19 +192,19 @@ def frozen_errors(
     Returns:
         (num_models,) of each problem.
     """
-    ways = [{score.key: score.way for score in scores} for scores in ranked]
+    probes = [{score.key: score.probe for score in scores} for scores in ranked]
     found: list[list[float]] = [[] for _ in problems]
-    for key in track(sorted({key for each in ways for key in each}), "Testing frozen models"):
-        tables = features_of(models.load(key), target).ways(last_only=False)
+    for key in track(sorted({key for each in probes for key in each}), "Testing frozen models"):
+        tables = features_of(models.load(key), target).tables(last_only=False)
         for place, rows in enumerate(problems):
-            if key in ways[place]:
-                found[place].append(_test_error(tables[ways[place][key]], target, rows, ways[place][key]))
+            if (probe := probes[place].get(key)) is not None:
+                found[place].append(_test_error(tables[probe], target, rows, probe))
     return [np.array(each) for each in found]
 
 
-def _test_error(table: Floats, target: Target, rows: Rows, way: str) -> float:
+def _test_error(table: Floats, target: Target, rows: Rows, probe: Probe) -> float:
     values, tested = target.values[rows], table[target.test]
-    if way == PREDICTION:
+    if probe == PREDICTION:
         offset, slope = fit_line(table[rows, 0], values)
         prediction = offset + slope * tested[:, 0]
     else:

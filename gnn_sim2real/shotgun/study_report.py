@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST
 
-METHODS = (ENSEMBLE, BEST, DIRECT, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
+METHODS = (ENSEMBLE, BEST, SCRATCH, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
 """In the order of the tables."""
 
-RIVALS = (DIRECT, "extra trees", "calibrated source")
+RIVALS = (SCRATCH, "extra trees", "calibrated source")
 """What the ensemble and the best single source are compared with."""
 
 
@@ -27,7 +27,23 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     Args:
         folder: Of the records.
     """
-    return [orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+    return [_in_words_of_today(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
+
+
+def _in_words_of_today(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of an earlier version with the names that this one writes."""
+    errors = {_METHODS_BEFORE.get(name, name): error for name, error in record["errors"].items()}
+    described = {name: [_member(each) for each in record.get(name, [])] for name in ("members", "candidates")}
+    return record | {"errors": errors} | described
+
+
+_METHODS_BEFORE = {"direct learning": SCRATCH}
+_FINISHES_BEFORE = {"learned directly": SCRATCH}
+
+
+def _member(described: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {"probe" if name == "way" else name: value for name, value in described.items()}
+    return renamed | {"finish": _FINISHES_BEFORE.get(renamed["finish"], renamed["finish"])}
 
 
 def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -50,19 +50,19 @@ class MeasuredRows(PropertyDataModule):
     """Some rows of a data set as one kind of graphs, for a training on exactly the rows that are asked for.
 
     Args:
-        table: The rows, with the first property alone.
-        view: Their graphs.
+        table: All rows, with the first property alone.
+        rows: Those that train; no row is tested.
+        view: Graphs of all rows.
         conditions: Name and unit of each condition.
         batch_size: Most materials in one batch.
         seed: Of the order of the batches.
     """
 
     def __init__(
-        self, table: CleanTable, view: View, conditions: list[ConditionSpec], batch_size: int, seed: int
+        self, table: CleanTable, rows: Rows, view: View, conditions: list[ConditionSpec], batch_size: int, seed: int
     ) -> None:
         super().__init__(validation_fraction=0.0, batch_size=batch_size, seed=seed)
-        self.own_table, self._conditions = table, conditions
-        self.featurizer, self.store = view.featurizer, view.store
+        self.own_table, self.rows, self.view, self._conditions = table, rows, view, conditions
 
     def load_table(self) -> CleanTable:
         """The rows as given."""
@@ -73,11 +73,21 @@ class MeasuredRows(PropertyDataModule):
         """Name and unit of each condition."""
         return self._conditions
 
-    def train_on(self, rows: Rows) -> "MeasuredRows":
-        """Let these rows train, and no row be tested."""
+    @cached_property
+    def featurizer(self) -> Featurizer:
+        """Makes the graphs."""
+        return self.view.featurizer
+
+    @cached_property
+    def store(self) -> AnyStore:
+        """The graphs of all rows."""
+        return self.view.store
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The rows that train, and nothing else."""
         nothing = np.empty(0, np.int64)
-        self.parts = Parts(np.asarray(rows), nothing, nothing)
-        return self
+        return Parts(np.asarray(self.rows), nothing, nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +225,7 @@ class Target:
             batch_size: Most materials in one batch.
             seed: Of the order of the batches.
         """
-        return MeasuredRows(self.table, view, self.conditions, batch_size, seed).train_on(rows)
+        return MeasuredRows(self.table, rows, view, self.conditions, batch_size, seed)
 
 
 MIN_SIZE = 6

@@ -24,7 +24,7 @@ class TargetConfig:
         name: What it is called in tables and figures.
         data: The measurements; the test part is fixed by their settings.
         log: Whether errors are those of the decimal logarithm.
-        scratch: Encoder of direct learning (`class_path`, `init_args`), fixed in advance.
+        scratch: Encoder of the network from scratch (`class_path`, `init_args`), fixed in advance.
         max_pool: Most materials that a study draws measurements from, drawn once, since every model encodes all of
             them; None for all.
     """

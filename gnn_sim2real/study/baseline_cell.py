@@ -14,8 +14,8 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.records.keys import Canonical, record_key
-from gnn_sim2real.records.record import Cell, Record, provenance, target_level
-from gnn_sim2real.study.grid import Point
+from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
+from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.units import convert
 
@@ -41,7 +41,7 @@ def baseline_key(
 
 
 def run_baseline(
-    key: str, point: Point, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+    key: str, point: GridPoint, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
 ) -> tuple[Record, dict[str, float]]:
     """Compute a baseline.
 
@@ -64,7 +64,7 @@ def run_baseline(
     cards = {"source": card["data"] if card else None, "target": target.card()}
     record = Record(
         key=key,
-        cell=Cell(
+        cell=RecordKey(
             architecture=model.network.encoder.name if model else "",
             policy=point.policy,
             source_size=card["data"]["size"] if card else 0,
@@ -85,7 +85,7 @@ def run_baseline(
 
 
 def _predict(
-    point: Point, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+    point: GridPoint, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
 ) -> NDArray[np.float64]:
     """Predictions for the test part, NaN where the baseline has none."""
     used = np.concatenate([target.parts.train, target.parts.validation])

@@ -24,7 +24,7 @@ from gnn_sim2real.study.memory import ReleaseMemory
 from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
 from gnn_sim2real.tasks.interrupt import interruptible
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class CellRunner:
             )
         if job.is_pretraining:
             self._pretrain(job)
-        elif job.point.policy in FINE_TUNING_POLICIES:
+        elif is_fine_tuning(job.point.policy):
             self._fine_tune(job)
         else:
             source, target = self.resolver.data(self.resolver.pretraining(job.point)), self.resolver.data(job)

@@ -114,7 +114,8 @@ class StudyConfig(JobsConfig):
     Args:
         pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
         finetune: YAML of the fine-tuning, likewise.
-        scratch: YAML of direct learning, which wants more steps than fine-tuning; that of the fine-tuning unless given.
+        scratch: YAML of training from scratch, which wants more steps than fine-tuning; that of the fine-tuning unless
+            given.
         axes: What varies.
         more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells that two grids share are
             computed once.
@@ -174,13 +175,13 @@ class RunOptions:
         shard: The part that this run computes; all unless given.
         retry_failed: Whether jobs that failed before are tried again.
         dry_run: Whether to say what would be computed, and how long it would take, instead.
-        known: A published result, whose cells are not computed again.
+        reuse: A published result, whose cells are not computed again.
     """
 
     shard: Shard | None = None
     retry_failed: bool = False
     dry_run: bool = False
-    known: Path | None = None
+    reuse: Path | None = None
 
 
 def jobs_parser(kind: type[JobsConfig], prog: str, description: str) -> ArgumentParser:
@@ -253,7 +254,8 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     """
     parser = jobs_parser(StudyConfig, "gnn-sim2real study run", "Compute a grid of pretrainings and fine-tunings.")
     parser.add_argument(
-        "--known",
+        "--reuse",
+        "--known",  # its name in earlier versions
         type=str | None,
         default=None,
         metavar="FILE",
@@ -263,19 +265,18 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((Path(files[0]).parent / getattr(config, stage)).resolve()))
-    known = Path(settings.known) if settings.known else None
-    return config, read_options(settings, known)
+    return config, read_options(settings, Path(settings.reuse) if settings.reuse else None)
 
 
-def read_options(settings: Any, known: Path | None = None) -> RunOptions:
+def read_options(settings: Any, reuse: Path | None = None) -> RunOptions:
     """What a run is to do.
 
     Args:
         settings: From `read_settings`.
-        known: A published result.
+        reuse: A published result.
     """
     shard = Shard.parse(settings.shard) if settings.shard else None
-    return RunOptions(shard, settings.retry_failed, settings.dry_run, known)
+    return RunOptions(shard, settings.retry_failed, settings.dry_run, reuse)
 
 
 def keep_config(config: JobsConfig) -> None:

@@ -29,7 +29,7 @@ from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
 from gnn_sim2real.tasks.interrupt import interruptible
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 
 _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
@@ -48,9 +48,9 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
         plan = take_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
     present = look(study)
-    if options.known is not None:
-        known = frozenset(record.key for record in read_published(options.known))
-        present = replace(present, records=present.records | known)
+    if options.reuse is not None:
+        published = frozenset(record.key for record in read_published(options.reuse))
+        present = replace(present, records=present.records | published)
     schedule = Schedule(plan, present, failed)
     console.print(_table(plan, present.records, present.models))
     policies = Counter(job.point.policy for job in plan.cells)
@@ -63,7 +63,7 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
         return
     jobs = [job for job in plan.cells if job.key not in present.records]
     needed = {job.model for job in jobs if job.model is not None} - present.models
-    seconds = Probe(study).estimate([*jobs, *(plan.models[key] for key in needed)])
+    seconds = Trials(study).estimate([*jobs, *(plan.models[key] for key in needed)])
     at_once = study.workers or max(1, available_cores() // study.threads)
     at_once = 1 if study.launcher == "serial" else at_once
     console.print(
@@ -116,7 +116,7 @@ class StepTimer(Callback):
         return median(steps[_WARM_UP:] or steps)
 
 
-class Probe:
+class Trials:
     """Measures a few steps of each kind of training, in a folder of its own.
 
     Args:
@@ -127,7 +127,7 @@ class Probe:
         torch.set_num_threads(study.threads)
         quiet_lightning()
         quiet_tasks()
-        self._folder = TemporaryDirectory(prefix="gnn_sim2real_probe_")
+        self._folder = TemporaryDirectory(prefix="gnn_sim2real_trials_")
         self._resolver = make_resolver(replace(study, output=self._folder.name, models=""))
         self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
         self._models: dict[str, Path] = {}
@@ -151,7 +151,7 @@ class Probe:
 
     def _time(self, job: Job) -> float:
         architecture = str(job.point.architecture)
-        if not job.is_pretraining and job.point.policy not in FINE_TUNING_POLICIES:
+        if not job.is_pretraining and not is_fine_tuning(job.point.policy):
             return self._once(job.point.policy, architecture, lambda: self._baseline(job))[0]
         fixed, step = self._once(self._stage(job).name, architecture, lambda: self._training(job))
         return fixed + step * num_steps(self._stage(job), self._data(job))
@@ -186,7 +186,7 @@ class Probe:
         return time.monotonic() - started, 0.0
 
     def _model(self, job: Job) -> Path:
-        """A model of the job's architecture, trained for as many steps as the probe takes."""
+        """A model of the job's architecture, trained for as many steps as a trial takes."""
         architecture = str(job.point.architecture)
         self._once("pretrain", architecture, lambda: self._training(self._resolver.pretraining(job.point)))
         return self._models[architecture]

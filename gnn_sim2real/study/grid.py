@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
-from gnn_sim2real.baselines import BaselineName
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.renamed_policies import current_policy
 from gnn_sim2real.splits.acquisition import GrowBy
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
+from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, find_policies, is_fine_tuning
 
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
 """Baselines that use a pretrained model; the others need none."""
@@ -25,10 +26,9 @@ class Axes:
         target_size: Numbers of measured materials used, "all" is every one that is not in the test part.
         seed: Numbers of the nested subsets; a seed also fixes initialization and order.
         split: Numbers of the test part.
-        policy: How the measurements are used: fine-tuning policies (none, encoder, gradual, l2_start, difference,
-            affine; see `gnn_sim2real.tasks.policies`) and baselines (extra_trees, extra_trees_with_source,
-            calibrated_source, frozen_ridge, simulated_value, shifted_simulated_value, calibrated_simulated_value; see
-            `gnn_sim2real.baselines`).
+        policy: How the measurements are used: fine-tuning policies ({policies}) and baselines (extra_trees,
+            extra_trees_with_source, calibrated_source, frozen_ridge, simulated_value, shifted_simulated_value,
+            calibrated_simulated_value; see `gnn_sim2real.baselines`).
         growth: How the source grows (random, diversity, family, cheapest; see `gnn_sim2real.splits.acquisition`). The
             pretraining YAML says what `cheapest` costs. Its order has no meaning for 0, nor for "all": leave them to
             one of them.
@@ -38,11 +38,12 @@ class Axes:
     target_size: list[int | Literal["all"]]
     seed: list[int] = field(default_factory=lambda: [0])
     split: list[int] = field(default_factory=lambda: [0])
-    policy: list[Policy | BaselineName] = field(default_factory=lambda: ["none"])
+    policy: list[str] = field(default_factory=lambda: [REFERENCE])
     architecture: list[EncoderSettings] = field(default_factory=list)
     growth: list[GrowBy] = field(default_factory=lambda: ["random"])
 
     def __post_init__(self) -> None:
+        self.policy = [current_policy(each) for each in self.policy]
         for name in ("source_size", "target_size", "seed", "split", "policy", "growth"):
             values = getattr(self, name)
             if not values:
@@ -53,10 +54,17 @@ class Axes:
             too_small = [value for value in getattr(self, name) if value != "all" and value < least]
             if too_small:
                 raise ValueError(f"the axis `{name}` starts at {least}, got {too_small[0]}")
+        known = (*find_policies(), *BASELINES)
+        unknown = [each for each in self.policy if each not in known]
+        if unknown:
+            raise ValueError(f"the axis `policy` takes {', '.join(known)}, got {unknown[0]!r}")
+
+
+Axes.__doc__ = str(Axes.__doc__).replace("{policies}", describe_policies())
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """One cell of the grid, as it was asked for.
 
     Attributes:
@@ -98,12 +106,7 @@ def _name(encoder: Mapping[str, Any]) -> str:
 class Family:
     """The cells that share one pretrained model (or none), computed one after the other by one process."""
 
-    points: tuple[Point, ...]
-
-    @property
-    def needs_pretraining(self) -> bool:
-        """Whether there is a pretrained model at all."""
-        return self.points[0].source_size != 0
+    points: tuple[GridPoint, ...]
 
 
 def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
@@ -116,7 +119,7 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
     Raises:
         ValueError: If a policy needs a pretrained model and there is none.
     """
-    found: dict[tuple[object, ...], list[Point]] = {}
+    found: dict[tuple[object, ...], list[GridPoint]] = {}
     for axes in grids:
         _require_sources(axes)
         architectures: list[EncoderSettings | None] = [*axes.architecture] or [None]
@@ -139,9 +142,13 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
 
 
 def _require_sources(axes: Axes) -> None:
-    needy = [policy for policy in axes.policy if policy in (*NEED_PRETRAINED, *SOURCE_BASELINES)]
+    needy = [policy for policy in axes.policy if _needs_source(policy)]
     if needy and set(axes.source_size) == {0}:
         raise ValueError(f"the policy {needy[0]!r} needs a pretrained model, but `source_size` has only 0; add a size")
+
+
+def _needs_source(policy: str) -> bool:
+    return find_policies()[policy].needs_pretrained if is_fine_tuning(policy) else policy in SOURCE_BASELINES
 
 
 def _points(
@@ -151,13 +158,13 @@ def _points(
     seed: int,
     split: int,
     first_architecture: bool,
-) -> Iterator[Point]:
+) -> Iterator[GridPoint]:
     """Cells of one family: what needs a pretrained model with one, what needs none at source size 0 only."""
     for policy, target_size in product(axes.policy, axes.target_size):
         pretrained = source_size != 0
-        if policy in (*NEED_PRETRAINED, *SOURCE_BASELINES):
+        if _needs_source(policy):
             wanted = pretrained
-        elif policy in FINE_TUNING_POLICIES:
+        elif is_fine_tuning(policy):
             wanted = True
         elif policy != "simulated_value":
             wanted = not pretrained and first_architecture
@@ -166,7 +173,7 @@ def _points(
                 not pretrained and first_architecture and (seed, target_size) == (axes.seed[0], axes.target_size[0])
             )
         if wanted:
-            yield Point(architecture, source_size, target_size, seed, split, policy)
+            yield GridPoint(architecture, source_size, target_size, seed, split, policy)
 
 
 def _order(size: int | Literal["all"]) -> float:

@@ -11,7 +11,7 @@ from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
 from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.study.config import JobsConfig
-from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.tasks.library_entry import keep_pretrained
 
@@ -34,7 +34,7 @@ class Job:
     """
 
     key: str
-    point: Point
+    point: GridPoint
     model: str | None
     is_pretraining: bool
 
@@ -58,15 +58,15 @@ class JobResolver(ABC):
         """All stages."""
 
     @abstractmethod
-    def points(self) -> list[Point]:
+    def points(self) -> list[GridPoint]:
         """All points of the grid, in the order in which they are computed."""
 
     @abstractmethod
-    def job(self, point: Point) -> Job:
+    def job(self, point: GridPoint) -> Job:
         """The cell of a point."""
 
     @abstractmethod
-    def pretraining(self, point: Point) -> Job:
+    def pretraining(self, point: GridPoint) -> Job:
         """The pretraining that a point needs."""
 
     @abstractmethod
@@ -79,7 +79,7 @@ class JobResolver(ABC):
 
     @abstractmethod
     def config(self, job: Job) -> Any:
-        """The configuration of a pretraining, a fine-tuning or direct learning."""
+        """The configuration of a pretraining, a fine-tuning or a training from scratch."""
 
     @abstractmethod
     def kept_config(self, job: Job) -> dict[str, Any]:

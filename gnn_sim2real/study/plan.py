@@ -11,6 +11,7 @@ from gnn_sim2real.console import track
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library.content import is_key
 from gnn_sim2real.records.keys import canonical
+from gnn_sim2real.renamed_policies import current_policy, first_policy
 from gnn_sim2real.study.config import JobsConfig, Shard
 from gnn_sim2real.study.jobs import PRETRAININGS, Job, JobResolver, has_model, model_folder
 
@@ -119,7 +120,9 @@ def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
 
 
 def _grid(study: JobsConfig) -> str:
-    return canonical(study.grid)
+    """The grid as one text, policies by their first names, as plans of earlier versions have them."""
+    policies = [{"policy": [*map(first_policy, axes["policy"])]} if "policy" in axes else {} for axes in study.grid]
+    return canonical([axes | own for axes, own in zip(study.grid, policies, strict=True)])
 
 
 def take_shard(plan: Plan, shard: Shard) -> Plan:
@@ -191,7 +194,8 @@ def load_plan(folder: Path) -> Any:
     path = folder / PLAN_FILE
     if not path.exists():
         raise ValueError(f"{folder} has no {PLAN_FILE}: the study has not been planned yet; `study run` does it first")
-    return pandas.read_parquet(path)
+    plan = pandas.read_parquet(path)
+    return plan.assign(policy=plan["policy"].map(current_policy))
 
 
 def _names(folder: Path) -> Iterable[str]:

@@ -26,7 +26,7 @@ from gnn_sim2real.study.config import (
     read_options,
     read_settings,
 )
-from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.resolve import Resolver, spelled
 from gnn_sim2real.study.stage import Stage
@@ -145,21 +145,21 @@ class LibraryResolver(JobResolver):
         """One for each source and property."""
         return list(self._stages.values())
 
-    def points(self) -> list[Point]:
+    def points(self) -> list[GridPoint]:
         """All pretrainings, source after source."""
         return [
-            Point(architecture, size, 0, seed, 0, "pretraining", "random", number, name, self._name(number, name))
+            GridPoint(architecture, size, 0, seed, 0, "pretraining", "random", number, name, self._name(number, name))
             for number, source in enumerate(self.study.sources)
             for name, seed, size, architecture in product(
                 source.property or [""], source.seed, source.source_size, _architectures(source)
             )
         ]
 
-    def job(self, point: Point) -> Job:
+    def job(self, point: GridPoint) -> Job:
         """The pretraining of a point."""
         return self.pretraining(point)
 
-    def pretraining(self, point: Point) -> Job:
+    def pretraining(self, point: GridPoint) -> Job:
         """The pretraining of a point."""
         content = training_content(plain(self._config(point)), self.study.threads)
         plain_content = {name: canonical(value) for name, value in content.items()}
@@ -202,7 +202,7 @@ class LibraryResolver(JobResolver):
             or target.roles == source.roles
         ]
 
-    def _source(self, point: Point) -> PropertyDataModule:
+    def _source(self, point: GridPoint) -> PropertyDataModule:
         def without_tested() -> PropertyDataModule:
             data = self._stages[point.source, point.property_name].data
             targets = [self._targets[1][name] for name in self._applicable(data)]
@@ -211,7 +211,7 @@ class LibraryResolver(JobResolver):
         whole = self._once(("source", point.source, point.property_name), without_tested)
         return whole.variant(size=point.source_size, seed=point.seed)
 
-    def _config(self, point: Point) -> Any:
+    def _config(self, point: GridPoint) -> Any:
         changes = {"encoder": point.architecture} if point.architecture else {}
         stage = self._stages[point.source, point.property_name]
         name = ("config", point.source, point.property_name, spelled(point.architecture), point.seed)

@@ -14,7 +14,7 @@ from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.words import model_name, say_data, say_transfer, source_name
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
@@ -45,7 +45,7 @@ def say_report(config: StudyConfig, console: Console) -> None:
     for sentence in say_transfer(summary):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
     for law in summary["laws"]:
-        if law["policy"] not in FINE_TUNING_POLICIES:  # the baselines' are in summary.json
+        if not is_fine_tuning(law["policy"]):  # the baselines' are in summary.json
             continue
         console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:

@@ -16,10 +16,10 @@ from gnn_sim2real.records.keys import Canonical, canonical
 from gnn_sim2real.records.record import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import SOURCE_BASELINES, Point, families
+from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, families
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 
 
 class Resolver(JobResolver):
@@ -45,18 +45,18 @@ class Resolver(JobResolver):
 
     @property
     def stages(self) -> list[Stage]:
-        """Pretraining, fine-tuning and direct learning."""
+        """Pretraining, fine-tuning and training from scratch."""
         return [self.pretrain, self.finetune, self.scratch]
 
-    def points(self) -> list[Point]:
+    def points(self) -> list[GridPoint]:
         """All points of all grids, those of one pretrained model together."""
         shared_by_splits = self.pretrain.data.remove == "all"
         return [point for family in families(self.study.grids, shared_by_splits) for point in family.points]
 
-    def job(self, point: Point) -> Job:
+    def job(self, point: GridPoint) -> Job:
         """The cell of a point."""
         model = self.pretraining(point).key if self.needs_model(point) else None
-        if point.policy in FINE_TUNING_POLICIES:
+        if is_fine_tuning(point.policy):
             stage = self._fine_tuning(point)
             key = fine_tuning_key(self._content(stage, point), model, self._target_content(point))
         else:
@@ -65,7 +65,7 @@ class Resolver(JobResolver):
             key = baseline_key(point.policy, model, self._target_content(point), descriptors, simulated)
         return Job(key, point, model, is_pretraining=False)
 
-    def pretraining(self, point: Point) -> Job:
+    def pretraining(self, point: GridPoint) -> Job:
         """The pretraining that a point needs."""
         return self._once(
             (
@@ -85,19 +85,19 @@ class Resolver(JobResolver):
         )
 
     @staticmethod
-    def needs_model(point: Point) -> bool:
+    def needs_model(point: GridPoint) -> bool:
         """Whether a point starts from a pretrained model."""
-        return point.source_size != 0 and point.policy in (*FINE_TUNING_POLICIES, *SOURCE_BASELINES)
+        return point.source_size != 0 and (is_fine_tuning(point.policy) or point.policy in SOURCE_BASELINES)
 
     def stage(self, job: Job) -> Stage:
         """Whose YAML a job follows; a baseline has the data of the fine-tuning."""
         return self.pretrain if job.is_pretraining else self._fine_tuning(job.point)
 
-    def _fine_tuning(self, point: Point) -> Stage:
-        return self.scratch if point.policy in FINE_TUNING_POLICIES and point.source_size == 0 else self.finetune
+    def _fine_tuning(self, point: GridPoint) -> Stage:
+        return self.scratch if is_fine_tuning(point.policy) and point.source_size == 0 else self.finetune
 
     def config(self, job: Job) -> Any:
-        """The configuration of a pretraining, a fine-tuning or direct learning."""
+        """The configuration of a pretraining, a fine-tuning or a training from scratch."""
         if job.is_pretraining:
             return self._config(self.pretrain, job.point)
         folder = self.model_folder(job.model) if job.model else None
@@ -125,7 +125,7 @@ class Resolver(JobResolver):
         for data in (self.pretrain.data, self.finetune.data):
             _ = data.table, data.store
 
-    def source(self, point: Point) -> PropertyDataModule:
+    def source(self, point: GridPoint) -> PropertyDataModule:
         """The source of a point, without the target's test materials."""
         data = self._described(self.pretrain, point)
 
@@ -139,7 +139,7 @@ class Resolver(JobResolver):
         whole = self._once(name, without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
-    def target(self, point: Point) -> PropertyDataModule:
+    def target(self, point: GridPoint) -> PropertyDataModule:
         """The target of a point, cut to its size, seed and split."""
         own = self._fine_tuning(point).data  # batches and validation part as in the YAML that is followed
         return self._described(self.finetune, point).variant(
@@ -159,17 +159,17 @@ class Resolver(JobResolver):
         """Fingerprint of the source's table."""
         return self.pretrain.data.fingerprint
 
-    def _source_split(self, point: Point) -> int | None:
+    def _source_split(self, point: GridPoint) -> int | None:
         """Split of the target that decides what is removed from the source; None if it is the same in every split."""
         return None if self.pretrain.data.remove == "all" else point.split
 
-    def _config(self, stage: Stage, point: Point, pretrained: Path | None = None) -> Any:
+    def _config(self, stage: Stage, point: GridPoint, pretrained: Path | None = None) -> Any:
         changes: dict[str, Any] = {"encoder": point.architecture} if point.architecture else {}
         if stage is not self.pretrain:
             changes |= {"policy": point.policy, "pretrained": str(pretrained) if pretrained else None}
         return stage.config(point.seed, changes)
 
-    def _content(self, stage: Stage, point: Point) -> dict[str, Any]:
+    def _content(self, stage: Stage, point: GridPoint) -> dict[str, Any]:
         """What of the configuration counts in a key. The path of a pretrained model does not."""
         policy = point.policy if stage is not self.pretrain else ""
         name = ("content", stage.name, spelled(point.architecture), policy)
@@ -182,14 +182,14 @@ class Resolver(JobResolver):
             },
         )
 
-    def _target_content(self, point: Point) -> Canonical:
+    def _target_content(self, point: GridPoint) -> Canonical:
         own, described = self._fine_tuning(point).data, self._described(self.finetune, point).atom_descriptors
         return self._once(
             ("target", described, own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
             lambda: canonical(self.target(point).key_content()),
         )
 
-    def _described(self, stage: Stage, point: Point) -> PropertyDataModule:
+    def _described(self, stage: Stage, point: GridPoint) -> PropertyDataModule:
         """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
         if stage.data.atom_descriptors or point.architecture is None:
             return stage.data

@@ -48,7 +48,7 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
     Raises:
         ValueError: If what is given as a published result is none.
     """
-    published = read_published(options.known) if options.known is not None else []
+    published = read_published(options.reuse) if options.reuse is not None else []
     resolver = make_resolver(study)
     # Workers take as long to read the data as planning does: they begin at once, unless the last plan is worked off.
     launcher = None if _looks_finished(study) else make_launcher(study, resolver)
@@ -56,7 +56,7 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
         plan = plan_study(study, resolver)
         if published:
             taken = take_over(published, study.records, {job.key for job in plan.cells})
-            logger.info("%d records taken over from %s", taken, options.known)
+            logger.info("%d records taken over from %s", taken, options.reuse)
         if options.shard is not None:
             plan = take_shard(plan, options.shard)
         failures = Failures(study.failures)

@@ -26,7 +26,7 @@ _QUIET: dict[str, Any] = {
 
 
 class Stage:
-    """The pretraining, the fine-tuning or the direct learning of a study, or one of the pretrainings of a library.
+    """The pretraining, the fine-tuning or the training from scratch of a study, or a pretraining of a library.
 
     Args:
         name: What it is called in the folder of the study.

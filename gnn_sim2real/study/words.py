@@ -5,7 +5,7 @@ from typing import Any
 
 from gnn_sim2real.law.text import format_number
 from gnn_sim2real.records.curves import say_growth
-from gnn_sim2real.tasks.policies import CORRECTIONS, FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning, policy_title
 from gnn_sim2real.units import format_unit
 
 
@@ -17,7 +17,7 @@ def source_name(row: Mapping[str, Any]) -> str:
     """
     if row["source_size"]:
         return f"{row['source_size']:,}"
-    return "from scratch" if row["policy"] in FINE_TUNING_POLICIES else "-"
+    return "from scratch" if is_fine_tuning(row["policy"]) else "-"
 
 
 def model_name(row: Mapping[str, Any]) -> str:
@@ -28,9 +28,9 @@ def model_name(row: Mapping[str, Any]) -> str:
     """
     policy, architecture = str(row["policy"]), str(row["architecture"])
     growth = say_growth(str(row["growth"]))
-    if policy == "none":
-        return f"{architecture}, fine-tuned{growth}" if row.get("source_size", 1) else architecture
-    name = policy.replace("_", " ")
+    if policy == REFERENCE and not row.get("source_size", 1):
+        return architecture
+    name = policy_title(policy)
     return (f"{architecture}, {name}" if architecture else name) + growth
 
 
@@ -80,7 +80,7 @@ def say_transfer(summary: Mapping[str, Any]) -> list[str]:
     found: dict[tuple[str, int], dict[str, Mapping[str, Any]]] = {}
     for gain in summary["gains"]:
         rival = _rival(gain)
-        if gain["policy"] in FINE_TUNING_POLICIES and rival and gain["gain"]["low"] is not None:
+        if is_fine_tuning(gain["policy"]) and rival and gain["gain"]["low"] is not None:
             rivals = found.setdefault((model_name(gain), gain["target_size"]), {})
             # The same policy from scratch is nearer than another one.
             if rival not in rivals or gain["over"]["policy"] == gain["policy"]:
@@ -104,10 +104,11 @@ def _rival(gain: Mapping[str, Any]) -> str | None:
     over = gain["over"]
     if over["source_level"] != "0":
         return None
-    if over["architecture"] == gain["architecture"] and over["policy"] in ("none", gain["policy"]):
+    if over["architecture"] == gain["architecture"] and over["policy"] in (REFERENCE, gain["policy"]):
         return _SCRATCH
     if over["policy"] == "calibrated_simulated_value":
-        return _LINE if gain["policy"] in CORRECTIONS else None
+        corrects = is_fine_tuning(gain["policy"]) and find_policies()[gain["policy"]].takes_simulated
+        return _LINE if corrects else None
     return _TREES if over["policy"] == "extra_trees" else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from gnn_sim2real.errors import CheckpointError
@@ -22,18 +23,19 @@ from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.checks import require_one_process
 from gnn_sim2real.tasks.losses import Loss
-from gnn_sim2real.tasks.policies import CORRECTIONS, NEED_PRETRAINED, Policy
+from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, make_policy
 from gnn_sim2real.tasks.transfer import (
     adapt,
     as_blend,
     count_parameters,
     freeze,
-    frozen_layers,
     keep_statistics,
     require_same_encoder,
 )
 
 logger = logging.getLogger(__name__)
+
+_POLICY_ENTRY = "gnn_sim2real_policy"
 
 
 class TargetFineTuning(PropertyRegression):
@@ -42,12 +44,11 @@ class TargetFineTuning(PropertyRegression):
     Args:
         encoder: The architecture; may be left out where `pretrained` is given.
         pretrained: The source model: a folder of the model library or a Lightning checkpoint. Null trains from scratch.
-        policy: All weights move (`none`), the encoder is frozen (`encoder`), frozen at first and one layer less every
-            `unfreeze_every` epochs (`gradual`), or held near its start (`l2_start`); or the model corrects the
-            simulated value of each material, by a `difference` or from a straight line through it (`affine`).
+        policy: What of the pretrained model moves, see `gnn_sim2real.tasks.policies`. {policies}.
         unfreeze_every: Epochs between two layers of `gradual`.
-        start_penalty: What `l2_start` adds to the loss: this times the squared distance of the pretrained weights from
+        start_penalty: What `l2_sp` adds to the loss: this times the squared distance of the pretrained weights from
             their start.
+        policy_settings: Further settings of policies, by name; each policy takes its own.
         encoder_rate: Learning rate of the encoder over that of the head; below 1 keeps what was pretrained longer.
         loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
             that one wrong measurement among a few dozen does not lead the way.
@@ -67,9 +68,10 @@ class TargetFineTuning(PropertyRegression):
         self,
         encoder: Encoder | None = None,
         pretrained: str | None = None,
-        policy: Policy = "none",
+        policy: str = REFERENCE,
         unfreeze_every: int = 10,
         start_penalty: float = 0.01,
+        policy_settings: dict[str, Any] | None = None,
         encoder_rate: float = 1.0,
         loss: Loss = "huber",
         forms: dict[str, Form] | None = None,
@@ -79,18 +81,13 @@ class TargetFineTuning(PropertyRegression):
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
         super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
-        if start_penalty < 0:
-            raise ValueError(f"`start_penalty` must be at least 0, got {start_penalty}")
-        if unfreeze_every < 1:
-            raise ValueError(f"`unfreeze_every` must be at least 1 epoch, got {unfreeze_every}")
         self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
         self.pretrained = pretrained
         if not 0 < encoder_rate <= 1:
             raise ValueError(f"`encoder_rate` must be above 0 and at most 1, got {encoder_rate}")
-        self.policy: Policy = policy
+        settings = {"unfreeze_every": unfreeze_every, "start_penalty": start_penalty} | (policy_settings or {})
+        self.policy = make_policy(policy, settings)
         self.encoder_rate = encoder_rate
-        self.unfreeze_every, self.start_penalty = unfreeze_every, start_penalty
-        self._start: dict[str, Tensor] = {}
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
         self._is_fine_tuned = True
@@ -104,9 +101,10 @@ class TargetFineTuning(PropertyRegression):
 
     def _require_pretrained(self) -> None:
         """Refuse a policy without its pretrained model; a checkpoint of what was fine-tuned needs none."""
-        if self.pretrained is None and self.policy in NEED_PRETRAINED:
+        if self.pretrained is None and self.policy.needs_pretrained:
             raise ValueError(
-                f"policy {self.policy!r} needs a pretrained model, but `pretrained` is not given; use `none`"
+                f"policy {self.policy.name!r} needs a pretrained model, but `pretrained` is not given; use "
+                f"`{REFERENCE}`"
             )
 
     def make_network(self) -> PropertyModel:
@@ -116,8 +114,7 @@ class TargetFineTuning(PropertyRegression):
         if self.pretrained is None:
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
-            corrects = self.policy in CORRECTIONS
-            network = PropertyModel(encoder, [self.target()], corrects, self.data.conditions)
+            network = PropertyModel(encoder, [self.target()], self.policy.takes_simulated, self.data.conditions)
             self.fit_scales(network)
             return network
         source = self.source()
@@ -125,7 +122,7 @@ class TargetFineTuning(PropertyRegression):
             require_same_encoder(encoder, source.network.encoder)
         self.source_card = source.card | {"fingerprint": source.fingerprint}
         network, report = adapt(
-            source.network, self.target(source.network), self.policy in CORRECTIONS, self.data.conditions
+            source.network, self.target(source.network), self.policy.takes_simulated, self.data.conditions
         )
         if report.initialized:
             self.fit_scales(network)
@@ -155,9 +152,9 @@ class TargetFineTuning(PropertyRegression):
             source: The pretrained model.
         """
         (target,) = self.properties
-        if self.policy in CORRECTIONS and target.form in FROM_ZERO:  # a correction goes both ways
+        if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction goes both ways
             return replace(target, form="linear")
-        if source is not None and self.policy not in CORRECTIONS and target.name not in self.forms:
+        if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
             forms = {spec.name: spec.form for spec in source.properties}
             return replace(target, form=forms.get(target.name, target.form))
         return target
@@ -172,13 +169,13 @@ class TargetFineTuning(PropertyRegression):
             ValueError: If it corrects simulated values and the data have none.
         """
         simulated = self.data.part("train").present_simulated
-        if self.policy in CORRECTIONS and simulated is None:
+        if self.policy.takes_simulated and simulated is None:
             raise ValueError(
-                f"policy {self.policy!r} corrects the simulated value of each material, but {type(self.data).__name__} "
-                "knows none; choose another policy"
+                f"policy {self.policy.name!r} corrects the simulated value of each material, but "
+                f"{type(self.data).__name__} knows none; choose another policy"
             )
         conditions = self.data.part("train").present_conditions
-        network.fit_scales(self.data.train_targets, simulated, self.policy == "affine", conditions)
+        network.fit_scales(self.data.train_targets, simulated, self.policy.fits_line, conditions)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder and head, the encoder at its own share of the learning rate."""
@@ -188,13 +185,10 @@ class TargetFineTuning(PropertyRegression):
         ]
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
-        """One step on a batch, with the price of leaving the start where that is asked for."""
+        """One step on a batch, with the penalty of the policy where it has one."""
         loss = super().training_step(batch, batch_number)
-        if not self._start:
-            return loss
-        weights = dict(self.network.named_parameters())
-        way = torch.stack([(weights[name] - start).square().sum() for name, start in self._start.items()]).sum()
-        return loss + self.start_penalty * way
+        penalty = self.policy.penalty(self.network)
+        return loss if penalty is None else loss + penalty
 
     def train(self, mode: bool = True) -> "TargetFineTuning":
         """Switch the mode.
@@ -206,7 +200,7 @@ class TargetFineTuning(PropertyRegression):
         if mode and self.pretrained is not None and hasattr(self, "network"):
             keep_statistics(self.network)
             epoch = self.current_epoch if self._trainer is not None else 0
-            freeze(self.network, frozen_layers(self.network, self.policy, epoch, self.unfreeze_every))
+            freeze(self.network, self.policy.frozen(self.network, epoch))
         return self
 
     def on_train_epoch_start(self) -> None:
@@ -216,7 +210,7 @@ class TargetFineTuning(PropertyRegression):
     def on_fit_start(self) -> None:
         """Say what moves, and how wrong the model is before its first step."""
         self.train()
-        self._start = self._start_weights() if self.policy == "l2_start" else {}
+        self.policy.begin(self.start_weights)
         free, frozen = count_parameters(self.network)
         if self.start_error is None:
             self.start_error = self.error_at_start()
@@ -224,10 +218,13 @@ class TargetFineTuning(PropertyRegression):
         if self.logger is not None:
             self.logger.log_metrics({"start/mae": self.start_error}, step=0)
 
-    def _start_weights(self) -> dict[str, Tensor]:
-        """The pretrained weights as they were, also where the training is resumed."""
+    def start_weights(self) -> dict[str, Tensor]:
+        """The pretrained weights as they were, by name, also where the training is resumed; none from scratch."""
+        if self.pretrained is None:
+            return {}
         conditions = self.network.condition_specs
-        network, report = adapt(self.source().network, self.network.properties[0], conditions=conditions)
+        spec, corrects = self.network.properties[0], self.policy.takes_simulated
+        network, report = adapt(self.source().network, spec, corrects, conditions)
         return {
             name: start.detach().to(self.device)
             for name, start in network.named_parameters()
@@ -250,7 +247,7 @@ class TargetFineTuning(PropertyRegression):
         """Where the model comes from, its source included."""
         return super().card() | {
             "source": self.source_card,
-            "policy": self.policy,
+            "policy": self.policy.name,
             "start_mae": self.start_error,
         }
 
@@ -260,6 +257,18 @@ class TargetFineTuning(PropertyRegression):
         if self._is_fine_tuned:
             self.source_card, self.start_error = card.get("source"), card.get("start_mae")
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the policy needs to go on."""
+        super().on_save_checkpoint(checkpoint)
+        if state := self.policy.state_dict():
+            checkpoint[_POLICY_ENTRY] = state
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the policy where a training is resumed."""
+        super().on_load_checkpoint(checkpoint)
+        if _POLICY_ENTRY in checkpoint and self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            self.policy.load_state_dict(checkpoint[_POLICY_ENTRY])
+
     def on_test_start(self) -> None:
         """Refuse a pretrained model, whose record would call it trained from scratch."""
         if not self._is_fine_tuned:
@@ -268,3 +277,7 @@ class TargetFineTuning(PropertyRegression):
                 "it first (`gnn-sim2real fit --model.pretrained MODEL`)"
             )
         super().on_test_start()
+
+
+# For the help: which policies there are is known when they have registered.
+TargetFineTuning.__doc__ = str(TargetFineTuning.__doc__).replace("{policies}", describe_policies())

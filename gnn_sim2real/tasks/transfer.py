@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from torch import nn
@@ -14,7 +13,6 @@ from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
-from gnn_sim2real.tasks.policies import Policy
 from gnn_sim2real.units import convert
 
 
@@ -86,20 +84,16 @@ def adapt(
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
     fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
-    if corrects_simulation or (target.name, target.form) not in names or conditions != pretrained.condition_specs:
+    # What a model adds to a simulated value is not the property itself.
+    predicts_target = (target.name, target.form) in names and pretrained.line is None
+    if corrects_simulation or not predicts_target or conditions != pretrained.condition_specs:
         return model, fresh
     column = names.index((target.name, target.form))
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
     if target.form in FROM_ZERO and shift != 0:  # the zero of the one unit is not that of the other
         return model, fresh
-    state = pretrained.state_dict()
-    state["scaler.mean"] = shift + factor * state["scaler.mean"][column : column + 1]
-    state["scaler.std"] = factor * state["scaler.std"][column : column + 1]
-    outputs = pretrained.head.outputs_of(column)
-    for name in ("head.mlp.2.weight", "head.mlp.2.bias"):
-        state[name] = state[name][outputs]
-    model.load_state_dict(state, strict=True)
+    model.select_property(pretrained, column, factor, shift)
     unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
     return model, LoadReport(
         loaded=encoder + (head if unchanged else ()), adapted=() if unchanged else head, initialized=()
@@ -120,45 +114,18 @@ def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
         )
 
 
-def frozen_layers(model: PropertyModel, policy: Policy, epoch: int, unfreeze_every: int) -> list[nn.Module]:
-    """Layers of the encoder that do not move in this epoch.
-
-    `gradual` gives one more layer back every `unfreeze_every` epochs, from the output towards the input (Howard and
-    Ruder, Universal Language Model Fine-tuning, ACL 2018, arXiv 1801.06146). It is a function of the epoch alone, so a
-    resumed run freezes what the undisturbed one would.
-
-    Args:
-        model: The model.
-        policy: See `Policy`.
-        epoch: Number of the epoch, from 0.
-        unfreeze_every: Epochs between two layers.
-
-    Raises:
-        ValueError: If the policy is unknown.
-    """
-    layers = model.encoder.layers
-    match policy:
-        case "encoder":
-            return layers
-        case "gradual":
-            return layers[: max(0, len(layers) - epoch // unfreeze_every)]
-    if policy not in get_args(Policy):
-        raise ValueError(f"`policy` must be one of {', '.join(get_args(Policy))}, got {policy!r}")
-    return []
-
-
-def freeze(model: PropertyModel, layers: list[nn.Module]) -> None:
-    """Let exactly these layers of the encoder stand still: no gradients, and statistics (BatchNorm) in eval mode.
+def freeze(model: PropertyModel, parts: list[nn.Module]) -> None:
+    """Let exactly these parts of a model stand still: no gradients, and statistics (BatchNorm) in eval mode.
 
     Args:
         model: The model, in the mode its other parts shall have.
-        layers: Layers of its encoder.
+        parts: Layers of its encoder or its head.
     """
-    model.encoder.requires_grad_(True)
-    for layer in layers:
-        layer.requires_grad_(False)
-        layer.eval()
-        for parameter in layer.parameters():
+    model.requires_grad_(True)
+    for part in parts:
+        part.requires_grad_(False)
+        part.eval()
+        for parameter in part.parameters():
             # A stale gradient would let the optimizer move the parameter once more.
             parameter.grad = None
 

@@ -85,7 +85,7 @@ def test_test_writes_a_record_and_needs_no_source(folder, capfd):
     assert "test/mae" in capfd.readouterr().out
     (record,) = read_records(folder / "records")
     assert (record.cell.source_size, record.cell.target_size, record.unit) == (len(CHAINS), 20, "g/cm3")
-    assert record.cell.policy == "none"
+    assert record.cell.policy == "full"
     assert record.details["config"]["trainer"]["max_epochs"] == 2
 
 
@@ -326,7 +326,7 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
     ("words", "sentence"),
     [
         (["fit"], "fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither"),
-        (["fit", "--model.policy", "encoder"], "policy 'encoder' needs a pretrained model"),
+        (["fit", "--model.policy", "encoder"], "policy 'frozen_encoder' needs a pretrained model"),
         (["fit", "--model.pretrained", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
         (["test"], "fine-tuning needs `pretrained`, or an `encoder`"),
         (["test", "--ckpt_path", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),

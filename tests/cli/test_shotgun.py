@@ -51,7 +51,7 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     assert main(["shotgun", *words, "--library", "library", "--output", "out", *FAST]) == 0
     said = capsys.readouterr().out
     assert "winner's curse: the ranking promised" in said
-    assert "direct learning" in said
+    assert "from scratch" in said
     assert (folder / "out" / "ranking.png").stat().st_size > 10_000
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["target"] == {"name": "MaterialTable", "property": "density", "unit": "g/cm3", "train": 21, "test": 0}
@@ -78,7 +78,7 @@ def test_a_study_goes_on_where_it_stopped(folder, capsys):
     after = {each.name: each.stat().st_mtime_ns for each in records.iterdir()}
     assert len(after) == 4
     assert before.items() <= after.items()
-    assert "m = 8, shotgun ensemble against: direct learning" in capsys.readouterr().out
+    assert "m = 8, shotgun ensemble against: from scratch" in capsys.readouterr().out
     assert (folder / "published.png").stat().st_size > 10_000
     published = json.loads((folder / "published.json").read_text())
     assert published == json.loads(json.dumps(summarize(read_records(records))))

@@ -37,6 +37,20 @@ def rng(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def test_some_outputs_of_another_head_on_another_scale():
+    other, head, points = PropertyHead(5, ["linear", "hurdle"]), PropertyHead(5, ["hurdle"]), torch.randn(20, 5)
+    head.select_outputs(other, other.outputs_of(1), 2.0, 0.5)
+    torch.testing.assert_close(head(points), 2 * other(points)[:, 1:] + torch.tensor([0.5, 0.0]))
+
+
+def test_a_head_that_is_a_line():
+    head, weights, points = PropertyHead(5, ["linear"]), torch.arange(5.0) - 2, torch.randn(20, 5)
+    head.set_linear_output(weights, 0.5)
+    torch.testing.assert_close(head(points)[:, 0], points @ weights + 0.5)
+    head(points).sum().backward()
+    assert all(bool(each.grad.any()) for each in head.parameters())
+
+
 def test_the_loss_of_a_hurdle_by_hand():
     head = PropertyHead(4, ["hurdle"])
     outputs = torch.tensor([[3.0, 0.0], [3.0, 2.0], [3.0, -2.0]])

@@ -11,7 +11,7 @@ from gnn_sim2real.featurize.mixture import component_identity
 from gnn_sim2real.nn import DMPNN, GINE, Blend, ConditionSpec, Encoder, FingerprintMLP, Pair, PropertyModel
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tasks.transfer import adapt
 
 INNER = {
@@ -226,4 +226,4 @@ class TestConditions:
 def test_the_name_tells_what_is_inside(encoder, name):
     made = encoder()
     assert made.name == name
-    assert Point(made.describe(), 0, 10, 0, 0, "none").architecture_name == name
+    assert GridPoint(made.describe(), 0, 10, 0, 0, "full").architecture_name == name

@@ -11,7 +11,7 @@ from tiny import CHAINS, DictLogger, TinyPolymers, fit, gine, save_source
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.records.callback import ScalingLawCallback, log_law
-from gnn_sim2real.records.record import Cell, Record, read_errors, read_records, write_record
+from gnn_sim2real.records.record import Record, RecordKey, read_errors, read_records, write_record
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
 CONFIG = {
@@ -38,7 +38,7 @@ def test_a_test_writes_one_record(source, tmp_path):
     data = TinyPolymers(size=20, seed=3, split=2, test_fraction=0.2)
     module = recorded(tmp_path, lambda: TargetFineTuning(pretrained=str(source)), data)
     (record,) = read_records(tmp_path)
-    assert record.cell == Cell("GINE", "none", len(CHAINS), "all", 20, 3, 2)
+    assert record.cell == RecordKey("GINE", "full", len(CHAINS), "all", 20, 3, 2)
     assert (record.property, record.unit) == ("density", "g/cm3")
     assert record.metrics["num_test"] == len(data.parts.test)
     assert record.details["start_mae"] == module.start_error
@@ -85,7 +85,7 @@ def test_a_pretraining_has_no_place_on_the_curve():
 
 
 def synthetic(size, seed, decay_rate=0.5, **changes):
-    cell = Cell("GINE", "none", size, str(size), 20, seed, 0)
+    cell = RecordKey("GINE", "full", size, str(size), 20, seed, 0)
     error = (2.0 * size**-decay_rate + 0.05) * (1 + 0.01 * (seed - 1))
     values = {"property": "density", "unit": "g/cm3", "metrics": {"mae": error, "num_test": 10.0}, "data": {}}
     return Record(key=f"{size:028x}{seed:04x}", cell=cell, **values | changes)

@@ -20,12 +20,12 @@ from gnn_sim2real.records.curves import (
     level_sizes,
     paired_gain,
 )
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 
 
-def record(size=100, mae=0.1, level=None, split=0, seed=0, target_size=20, policy="none", architecture="GINE"):
-    cell = Cell(architecture, policy, size, level or str(size), target_size, seed, split)
+def record(size=100, mae=0.1, level=None, split=0, seed=0, target_size=20, policy="full", architecture="GINE"):
+    cell = RecordKey(architecture, policy, size, level or str(size), target_size, seed, split)
     return Record(repr(cell), cell, "density", "g/cm3", {"mae": mae, "rmse": 2 * mae, "num_test": 10.0}, {})
 
 
@@ -34,7 +34,7 @@ def test_from_scratch_is_on_no_curve_and_every_other_record_on_one():
         record(size, target_size=target, policy=policy, architecture=architecture)
         for size in (0, 50, 100)
         for target in (10, 20)
-        for policy in ("none", "encoder")
+        for policy in ("full", "frozen_encoder")
         for architecture in ("GINE", "Other")
     ]
     table = tabulate_records(records)
@@ -47,8 +47,8 @@ def test_from_scratch_is_on_no_curve_and_every_other_record_on_one():
 
 
 def test_labels_are_words():
-    assert str(CurveLabel(20, "GINE", "none")) == "GINE fine-tuned, m = 20"
-    assert str(CurveLabel(20, "", "extra_trees")) == "extra_trees, m = 20"
+    assert str(CurveLabel(20, "GINE", "full")) == "GINE fine-tuned, m = 20"
+    assert str(CurveLabel(20, "", "extra_trees")) == "extra trees, m = 20"
 
 
 def test_all_is_one_level_although_splits_leave_other_numbers():

@@ -4,7 +4,7 @@ import pytest
 from gnn_sim2real.law import compare_laws
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.learning_curves import read_learning_curves
-from gnn_sim2real.records.record import Cell, Record, write_record
+from gnn_sim2real.records.record import Record, RecordKey, write_record
 
 SIZES = (100, 200, 400, 800, 1600)
 
@@ -19,7 +19,7 @@ def write_study(folder, splits=(0,), materials="abcdefgh"):
                 for size in (0, *SIZES):
                     errors = hard * (max(size, 50) ** -0.4) * np.exp(0.1 * random.standard_normal(len(materials)))
                     metrics = {"mae": errors.mean(), "rmse": np.sqrt((errors**2).mean()), "num_test": len(materials)}
-                    cell = Cell("CGCNN", "none", size, str(size), target, seed, split)
+                    cell = RecordKey("CGCNN", "full", size, str(size), target, seed, split)
                     record = Record(f"{split}-{target}-{seed}-{size}", cell, "band_gap", "eV", metrics, {})
                     write_record(folder / "records", record, dict(zip(materials, errors.tolist(), strict=True)))
     return folder
@@ -29,7 +29,7 @@ def write_study(folder, splits=(0,), materials="abcdefgh"):
 def test_a_study_is_read_with_the_errors_of_each_material(tmp_path, metric):
     read = read_learning_curves(write_study(tmp_path), metric=metric)
     assert (read.quantity, read.unit) == (f"{metric.upper()} of band gap", "eV")
-    models = read.curves[CurveLabel(300, "CGCNN", "none")]
+    models = read.curves[CurveLabel(300, "CGCNN", "full")]
     assert sorted({*models.source_sizes}) == list(SIZES)
     each = np.asarray(models.material_errors)
     mean = each.mean(axis=1) if metric == "mae" else np.sqrt((each**2).mean(axis=1))
@@ -42,7 +42,7 @@ def test_the_folder_of_the_records_is_the_study_too(tmp_path):
 
 
 def test_splits_have_test_materials_of_their_own(tmp_path):
-    models = read_learning_curves(write_study(tmp_path, splits=(0, 1))).curves[CurveLabel(30, "CGCNN", "none")]
+    models = read_learning_curves(write_study(tmp_path, splits=(0, 1))).curves[CurveLabel(30, "CGCNN", "full")]
     assert models.material_errors is None
     assert {*models.curves} == {"split 0", "split 1"}
 
@@ -97,7 +97,7 @@ def test_tables_that_cannot_be_meant_so_are_refused(tmp_path, text, sentence):
 def test_studies_on_the_same_test_materials_are_paired_over_them(tmp_path):
     one, other = (write_study(tmp_path / name) for name in ("one", "other"))
     curves = {
-        folder.name: read_learning_curves(folder).curves[CurveLabel(300, "CGCNN", "none")] for folder in (one, other)
+        folder.name: read_learning_curves(folder).curves[CurveLabel(300, "CGCNN", "full")] for folder in (one, other)
     }
     (pair,) = compare_laws(curves, num_resamples=100).pairs
     assert (pair.num_materials, pair.num_shared_materials, pair.num_shared) == ((8, 8), 8, 3)

@@ -5,15 +5,15 @@ import pytest
 
 from gnn_sim2real.law import fit_scaling_law
 from gnn_sim2real.records.curves import CONFIDENCE, Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
 from gnn_sim2real.records.results import tabulate_records
 
 SOURCES, TARGETS = (100, 200, 400, 800, 1600), (20, 50, 150, 400)
 
 
-def record(size, m, split, seed, error, policy="none"):
-    cell = Cell("GINE" if policy == "none" else "", policy, size, str(size), m, seed, split)
+def record(size, m, split, seed, error, policy="full"):
+    cell = RecordKey("GINE" if policy == "full" else "", policy, size, str(size), m, seed, split)
     return Record(repr(cell), cell, "density", "g/cm3", {"mae": error, "num_test": 30.0}, {})
 
 
@@ -44,7 +44,7 @@ def test_a_law_of_the_means_is_the_law_of_the_records(splits):
 
 def test_a_surface_of_exact_errors_is_found():
     surfaces = fit_surfaces(repeat_means(Results(tabulate_records(study()))))
-    assert list(surfaces) == [Kind("GINE", "none", "random")]
+    assert list(surfaces) == [Kind("GINE", "full", "random")]
     (law,) = surfaces.values()
     assert (law.decay_rate, law.target_rate) == pytest.approx((0.4, 0.2), rel=1e-4)
     assert (law.prefactor, law.transfer_gap) == pytest.approx((2.0, 0.3), rel=1e-3)

@@ -5,15 +5,15 @@ import pytest
 
 from gnn_sim2real.records import figure as plot
 from gnn_sim2real.records.curves import Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import draw_figure
 
-CURVES = ("none", "encoder", "calibrated_source", "extra_trees_with_source")
+CURVES = ("full", "frozen_encoder", "calibrated_source", "extra_trees_with_source")
 
 
 def record(policy, size, target_size, split=0, seed=0, architecture="GINE", mae=None, num_test=30.0):
-    cell = Cell(architecture, policy, size, str(size), target_size, seed, split)
+    cell = RecordKey(architecture, policy, size, str(size), target_size, seed, split)
     spread = 1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7)
     error = mae or (max(size, 10) ** -0.5 + 1 / target_size) * spread
     return Record(repr(cell), cell, "thermal_conductivity", "W/(m K)", {"mae": error, "num_test": num_test}, {})
@@ -26,7 +26,7 @@ def study(target_sizes=(50, 100, 300), sizes=(50, 100, 200, 400, 950), architect
         for m in target_sizes
         for split, seed in repeats
         for architecture in architectures
-        for policy, levels in [*((each, sizes) for each in CURVES), ("none", (0,))]
+        for policy, levels in [*((each, sizes) for each in CURVES), ("full", (0,))]
         for size in levels
     ] + [record("extra_trees", 0, m, split, seed, "") for m in target_sizes for split, seed in repeats]
 
@@ -81,7 +81,7 @@ def test_a_line_from_scratch_has_the_color_of_the_only_curve_of_its_architecture
     records = [
         record(policy, size, 50, split, architecture=architecture)
         for architecture in ("GINE", "CGCNN")
-        for policy, sizes in (("l2_start", (50, 100, 200, 400)), ("none", (0,)), ("affine", (0,)))
+        for policy, sizes in (("l2_sp", (50, 100, 200, 400)), ("full", (0,)), ("affine", (0,)))
         for size in sizes
         for split in range(3)
     ]
@@ -89,7 +89,7 @@ def test_a_line_from_scratch_has_the_color_of_the_only_curve_of_its_architecture
     (panel,) = panels
     likes = {name: each.like for name, each in panel.references.items()}
     assert {name: likes.pop(f"{name} from scratch") for name in ("CGCNN", "GINE")} == {
-        name: f"{name} l2 start" for name in ("CGCNN", "GINE")
+        name: f"{name} fine-tuned, L2-SP" for name in ("CGCNN", "GINE")
     }
     # Another line of one color would be taken for the same.
     assert len(likes) == 2
@@ -102,9 +102,9 @@ def test_few_sizes_make_no_law(tmp_path, panels):
 
 
 def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, panels):
-    records = [record("none", size, m) for size in (50, 100) for m in (20, 50)]
-    records += [record("none", 0, 20, mae=0.1), record("none", 0, 20, split=1, mae=0.4)]
-    records += [record("none", 0, 50, mae=0.3), record("none", 0, 999, mae=7.0)]
+    records = [record("full", size, m) for size in (50, 100) for m in (20, 50)]
+    records += [record("full", 0, 20, mae=0.1), record("full", 0, 20, split=1, mae=0.4)]
+    records += [record("full", 0, 50, mae=0.3), record("full", 0, 999, mae=7.0)]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     first, second = ({name: reference.error for name, reference in panel.references.items()} for panel in panels)
     assert first == {"GINE from scratch": pytest.approx(0.2)}
@@ -113,7 +113,7 @@ def test_a_reference_is_the_geometric_mean_of_its_own_target_size(tmp_path, pane
 
 @pytest.mark.parametrize(("num_test", "drawn"), [(30.0, True), (12.0, False)])
 def test_the_simulated_value_is_in_every_panel_where_it_is_on_the_same_rows(tmp_path, panels, num_test, drawn):
-    records = [record("none", size, m) for size in (50, 100) for m in (20, 50)]
+    records = [record("full", size, m) for size in (50, 100) for m in (20, 50)]
     records += [record("simulated_value", 0, 20, architecture="", mae=0.5, num_test=num_test)]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     assert len(panels) == 2
@@ -124,7 +124,7 @@ def test_the_simulated_value_is_in_every_panel_where_it_is_on_the_same_rows(tmp_
 
 @pytest.mark.parametrize(("mae", "drawn"), [(0.05, True), (0.001, False), (0.0, False)])
 def test_noise_of_the_measurements_is_a_line_where_it_is_near(tmp_path, panels, mae, drawn):
-    records = [record("none", size, m, mae=0.1) for size in (50, 100) for m in (20, 50)]
+    records = [record("full", size, m, mae=0.1) for size in (50, 100) for m in (20, 50)]
     data = {"target": {"noise_floor": {"mae": mae}}}
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png", data=data)
     for panel in panels:
@@ -132,7 +132,7 @@ def test_noise_of_the_measurements_is_a_line_where_it_is_near(tmp_path, panels, 
 
 
 def test_points_are_those_of_the_records(tmp_path, panels):
-    records = [record("none", size, 50, split) for size in (50, 100, 200) for split in (0, 1)]
+    records = [record("full", size, 50, split) for size in (50, 100, 200) for split in (0, 1)]
     draw_figure(Results(tabulate_records(records)), tmp_path / "a.png")
     (curve,) = panels[0].curves.values()
     np.testing.assert_array_equal(curve.source_sizes, [50, 50, 100, 100, 200, 200])

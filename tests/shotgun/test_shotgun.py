@@ -5,25 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
 from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary, load_model
-from gnn_sim2real.nn import PropertyHead, Roost
+from gnn_sim2real.nn import Roost
 from gnn_sim2real.shotgun.config import ShotgunConfig
-from gnn_sim2real.shotgun.features import PREDICTION, Features, Skipped, features_of
+from gnn_sim2real.shotgun.features import Features, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
-from gnn_sim2real.shotgun.members import DIRECT, Member, choose_members
+from gnn_sim2real.shotgun.members import SCRATCH, Member, choose_members
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
-from gnn_sim2real.shotgun.ranking import Look, RankingSettings, folds_of, plan_looks, rank_models, score_model
+from gnn_sim2real.shotgun.probe import PREDICTION, Probe
+from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
 from gnn_sim2real.shotgun.say import sentence
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
-from gnn_sim2real.shotgun.start import make_start, set_line
+from gnn_sim2real.shotgun.start import make_start
+from gnn_sim2real.shotgun.study_report import read_records
 from gnn_sim2real.shotgun.target import Target
 
 QUICK = RankingSettings(finalists=3, repeats=2)
@@ -68,8 +69,8 @@ def test_the_planted_source_wins_and_noise_loses(result, made):
     assert {score.key for score in ranked[1:]} == set(noise)
     assert ranked[0].error < 0.7 * ranked[1].error
     errors = {name: each.mean() for name, each in result[0].nested.errors.items()}
-    assert errors[FROZEN] < 0.5 * errors[DIRECT]
-    assert errors["calibrated source"] < 0.5 * errors[DIRECT]
+    assert errors[FROZEN] < 0.5 * errors[SCRATCH]
+    assert errors["calibrated source"] < 0.5 * errors[SCRATCH]
     low, high = ranked[0].interval()
     assert low < ranked[0].error < high
 
@@ -123,6 +124,34 @@ def test_a_damaged_cache_is_made_again(made, tmp_path):
     assert [score.error for score in found[0]] == [score.error for score in wanted[0]]
 
 
+def test_scores_of_earlier_versions_are_read(tmp_path):
+    rows = [{"key": way, "way": way, "error": 1.5, "prediction_error": None, "errors": [1.0, None]} for way in WAYS]
+    (tmp_path / "name.json").write_text(json.dumps(rows))
+    for way, probe in WAYS.items():
+        assert ScoreCache(tmp_path).get("name", way).probe == probe
+        assert str(probe) == way
+    cache = ScoreCache(tmp_path)
+    cache.put("name", Score("new", Probe(2), 0.5, None))
+    cache.write()
+    read = [ScoreCache(tmp_path).get("name", key).probe for key in (*WAYS, "new")]
+    assert read == [*WAYS.values(), Probe(2)]
+
+
+WAYS = {"prediction": PREDICTION, "layer 0": Probe(0), "layer 12": Probe(12)}
+
+
+def test_study_records_of_earlier_versions_are_read(tmp_path):
+    member = {"key": "a", "way": "layer 1", "finish": "frozen", "inner_error": 0.1}
+    direct = {"finish": "learned directly", "inner_error": 0.2}
+    record = {"errors": {"direct learning": 0.3}, "members": [member], "candidates": [member, direct], "size": 20}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    (found,) = read_records(tmp_path)
+    assert found["errors"] == {SCRATCH: 0.3}
+    assert found["members"] == [{"key": "a", "probe": "layer 1", "finish": "frozen", "inner_error": 0.1}]
+    assert found["candidates"][1] == {"finish": SCRATCH, "inner_error": 0.2}
+    assert found["size"] == 20
+
+
 def test_models_take_turns_in_one_network(made):
     library, planted, noise = made
     loader = QuickLoader(library)
@@ -149,14 +178,14 @@ def test_only_training_rows_are_looked_at(made):
     assert [score.error for score in rank(library, other, [rows])[0]] == [score.error for score in before]
 
 
-def test_looks_get_closer_and_fewer():
-    looks = plan_looks(140_000, RankingSettings())
-    assert [look.last_only for look in looks] == [True, *[False] * (len(looks) - 1)]
-    assert [look.repeats for look in looks] == sorted(look.repeats for look in looks)
-    assert looks[0].repeats == 1
-    assert looks[-1].keep == 16
-    assert looks[-1].with_errors
-    assert len(plan_looks(10, RankingSettings())) == 1
+def test_rungs_get_closer_and_fewer():
+    rungs = plan_rungs(140_000, RankingSettings())
+    assert [rung.last_only for rung in rungs] == [True, *[False] * (len(rungs) - 1)]
+    assert [rung.repeats for rung in rungs] == sorted(rung.repeats for rung in rungs)
+    assert rungs[0].repeats == 1
+    assert rungs[-1].keep == 16
+    assert rungs[-1].with_errors
+    assert len(plan_rungs(10, RankingSettings())) == 1
 
 
 @pytest.mark.parametrize("change", [{"folds": 1}, {"keep": 1.0}, {"finalists": 0}])
@@ -182,10 +211,10 @@ def null_library():
         )
         features = [Features([rng.normal(size=(NUM_MATERIALS, 6))], None) for _ in range(NUM_MODELS)]
         for rows, tested in outer_problems(target, RankingSettings(seed=draw), 4):
-            look, settings = Look(2, last_only=False, keep=1), RankingSettings(seed=draw)
+            rung, settings = Rung(2, last_only=False, keep=1), RankingSettings(seed=draw)
             folds = folds_of(target, rows, settings, 2)
             scores = [
-                score_model(str(number), each, target, rows, folds, settings, look)
+                score_model(str(number), each, target, rows, folds, settings, rung)
                 for number, each in enumerate(features)
             ]
             winner = min(scores, key=lambda score: score.error)
@@ -213,23 +242,23 @@ def test_it_is_said_plainly_when_no_source_helps():
     direct = rng.uniform(1, 2, 40)
 
     def say(shift):
-        errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), DIRECT: direct, "extra trees": direct + 5}
+        errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), SCRATCH: direct, "extra trees": direct + 5}
         return sentence(NestedResult(errors, np.zeros(3), np.ones(3)), target)
 
-    assert "NO SOURCE BEATS DIRECT LEARNING: direct learning is better by 0.5" in say(0.5)
+    assert "NO SOURCE BEATS TRAINING FROM SCRATCH: from scratch is better by 0.5" in say(0.5)
     assert say(-0.5).startswith("shotgun transfer beats learning from the measurements alone")
     assert "no source is shown to beat" in say(0.0)
 
 
-@pytest.mark.parametrize("way", [PREDICTION, "layer 0", "layer 1", "layer 2"])
+@pytest.mark.parametrize("probe", [PREDICTION, Probe(0), Probe(1), Probe(2)], ids=str)
 @pytest.mark.parametrize("log", [False, True])
-def test_a_start_answers_as_the_ranked_way(made, way, log):
+def test_a_start_answers_as_the_ranked_probe(made, probe, log):
     library, (planted,), _ = made
     target = Target.of_data(TinyPolymers(materials=FEW), log)
     source = library.load(planted)
-    table = features_of(source, target).ways(last_only=False)[way]
-    start = make_start(source, target, target.train, way)
-    if way == PREDICTION:
+    table = features_of(source, target).tables(last_only=False)[probe]
+    start = make_start(source, target, target.train, probe)
+    if probe == PREDICTION:
         line = np.polynomial.Polynomial.fit(table[:, 0], target.values, 1)
         wanted = line(table[:, 0])
     else:
@@ -237,14 +266,6 @@ def test_a_start_answers_as_the_ranked_way(made, way, log):
         wanted = table @ weights[0] + offset[0]
     np.testing.assert_allclose(predict(start, target, np.arange(len(wanted))), wanted, atol=2e-4)
     assert start.network.properties[0].form == ("exponential" if log else "linear")
-
-
-def test_a_head_that_is_a_line():
-    torch.manual_seed(0)
-    head, weights = PropertyHead(5, ["linear"]), np.arange(5) - 2.0
-    set_line(head, weights, 0.5)
-    points = torch.randn(20, 5)
-    np.testing.assert_allclose(head(points)[:, 0].detach(), points.numpy() @ weights + 0.5, atol=1e-5)
 
 
 def test_a_model_that_has_seen_the_test_part_is_skipped(made, tmp_path):
@@ -303,7 +324,7 @@ def test_compositions_bridge_the_disciplines(tmp_path):
     assert len(ranked) == 2
     assert not skipped.reasons
     model = library.load(ranked[0].key)
-    start = make_start(model, target, target.train, ranked[0].way)
+    start = make_start(model, target, target.train, ranked[0].probe)
     assert start.predict(["NaCl"]).units == ("W/(m K)",)
     whole = library.load(ranked[0].key).network
     ethylene = target_of(materials=["*CC*", *CHAINS[:8]], columns={("tg", "K"): [float(n) for n in range(9)]})
@@ -341,7 +362,7 @@ def test_extrapolation_leaves_out_whole_families_where_the_data_are_split_by_the
 
 
 def test_errors_without_an_interval():
-    assert np.isnan(Score("a", "layer 0", 1.0, None).interval()).all()
+    assert np.isnan(Score("a", Probe(0), 1.0, None).interval()).all()
 
 
 def test_a_library_that_is_empty(tmp_path):
@@ -358,16 +379,16 @@ def test_members_are_models_of_the_target(result):
         assert member.finish in ("frozen", "fine-tuned")
         assert member.model.card["source"]["key"] == member.source.key
     assert direct.source is None
-    assert direct.model.card["finish"] == "learned directly"
+    assert direct.model.card["finish"] == "from scratch"
     for member in found.selection.candidates:
         assert member.model.network.properties[0].name == "density"
         assert len(member.inner_errors) == len(found.target.train)
-    # The planted source is far ahead of noise and of direct learning: nobody may spoil its mean.
+    # The planted source is far ahead of noise and of the network from scratch: nobody may spoil its mean.
     assert [each.source.key for each in found.selection.members] == [found.selection.ranked[0].key]
 
 
 def candidate(errors, key="a"):
-    return Member(None if key is None else Score(key, "layer 1", 1.0, None), "frozen", np.array(errors), None)
+    return Member(None if key is None else Score(key, Probe(1), 1.0, None), "frozen", np.array(errors), None)
 
 
 def test_members_are_those_within_a_standard_error_of_the_best():
@@ -378,7 +399,7 @@ def test_members_are_those_within_a_standard_error_of_the_best():
     assert choose_members([far, near, best, direct]) == [direct]
 
 
-def test_where_the_library_is_noise_direct_learning_makes_the_ensemble(made):
+def test_where_the_library_is_noise_the_network_from_scratch_makes_the_ensemble(made):
     """Density depends on the chain; models of noise cannot compete, and the ensemble must not lose by them."""
     library, _, noise = made
     target = target_of(materials=CHAINS)
@@ -390,5 +411,5 @@ def test_where_the_library_is_noise_direct_learning_makes_the_ensemble(made):
     found = select(models, ranked, target, problems[0], tested, QUICK, tuning)
     assert found.members[0].source is None
     errors = {name: each.mean() for name, each in found.errors(target, tested).items()}
-    assert errors[ENSEMBLE] < 1.1 * errors[DIRECT]
+    assert errors[ENSEMBLE] < 1.1 * errors[SCRATCH]
     assert errors[ENSEMBLE] < errors[BEST]

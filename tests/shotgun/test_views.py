@@ -13,8 +13,9 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn import CGCNN, DMPNN, GINE, Blend, FingerprintMLP, Pair, PropertyModel, Roost
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.shotgun.features import PREDICTION, Skipped, features_of
+from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
+from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Target, take_rows
 from gnn_sim2real.tables.cleaning import CleanTable, Property
@@ -80,7 +81,7 @@ def test_polymers_are_read_by_models_of_other_materials(polymers, source):
     features = features_of(source(), polymers)
     assert all(len(each) == len(CHAINS) for each in features.layers)
     assert features.source is not None  # they say that they predict a density
-    start = make_start(source(), polymers, polymers.train, f"layer {len(features.layers) - 1}")
+    start = make_start(source(), polymers, polymers.train, Probe(len(features.layers) - 1))
     assert start.featurizer.describe() == get_featurizer("repeat_unit", atom_descriptors=True).describe()
     assert start.predict(CHAINS[:3]).values.shape == (3, 1)
 
@@ -132,7 +133,7 @@ def test_an_answer_by_the_temperature_is_laid_on_a_line():
     np.testing.assert_allclose(
         predict(start, target, np.arange(len(features.source))), line(features.source), atol=1e-4
     )
-    ridge = make_start(source, target, target.train, "layer 0")
+    ridge = make_start(source, target, target.train, Probe(0))
     assert np.isfinite(predict(ridge, target, target.train)).all()
     assert features.layers[0].shape[1] == ridge.network.head.mlp[0].in_features
 

@@ -19,7 +19,7 @@ def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, study_files
             "source_size": [0, 20],
             "target_size": [10],
             "seed": [0],
-            "policy": ["none", "calibrated_source"],
+            "policy": ["full", "calibrated_source"],
             "architecture": [perceptron],
         }
     ]
@@ -28,7 +28,7 @@ def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, study_files
     found, others = results(study_files / "out"), results(undisturbed)
     assert others.items() <= found.items()
     added = sorted((found[key][0].source_size, found[key][0].policy) for key in found.keys() - others.keys())
-    assert added == [(0, "none"), (20, "calibrated_source"), (20, "none")]
+    assert added == [(0, "full"), (20, "calibrated_source"), (20, "full")]
     models = [load_model(path.parent) for path in (study_files / "out" / "models").glob("*/card.json")]
     described = {type(each.network.encoder).__name__: dict(each.featurizer.settings) for each in models}
     assert described == {"GINE": {}, "FingerprintMLP": {"atom_descriptors": True}}

@@ -66,7 +66,7 @@ def test_cells_of_a_failed_pretraining_are_not_computed(study_files, run, capfd)
     assert "16 cells failed" in said
     assert "pretraining (source size 10, seed 0, split 0): TrainingDivergedError" in said
     cells_left = {cell.policy for cell, *_ in results(study_files / "out").values()}
-    assert cells_left == {"none", "extra_trees", "simulated_value"}
+    assert cells_left == {"full", "extra_trees", "simulated_value"}
     assert not list((study_files / "out").glob("models/pretrainings/*"))
 
 

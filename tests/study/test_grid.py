@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from gnn_sim2real.study.grid import Axes, families
 
 ALL_POLICIES = [
-    "none",
-    "encoder",
+    "full",
+    "frozen_encoder",
     "gradual",
     "calibrated_source",
     "extra_trees_with_source",
     "extra_trees",
     "simulated_value",
-    "l2_start",
+    "l2_sp",
     "affine",
     "frozen_ridge",
     "calibrated_simulated_value",
@@ -30,7 +30,7 @@ def points(axes, shared=False):
     st.booleans(),
 )
 def test_no_point_twice_and_the_grouping_changes_none(sizes, targets, seeds, shared):
-    axes = Axes(sizes, targets, seeds, [0, 1], ["none", "extra_trees"])
+    axes = Axes(sizes, targets, seeds, [0, 1], ["full", "extra_trees"])
     found = points(axes, shared)
     assert len(found) == len(set(map(repr, found)))
     assert sorted(map(repr, found)) == sorted(map(repr, points(axes, not shared)))
@@ -40,14 +40,14 @@ def test_each_policy_stands_where_it_has_a_meaning():
     found = points(Axes([0, 50], [10, 20], [0, 1], [0], ALL_POLICIES))
     count = {policy: sum(point.policy == policy for point in found) for policy in ALL_POLICIES}
     assert count == {
-        "none": 8,
-        "encoder": 4,
+        "full": 8,
+        "frozen_encoder": 4,
         "gradual": 4,
         "calibrated_source": 4,
         "extra_trees_with_source": 4,
         "extra_trees": 4,
         "simulated_value": 1,
-        "l2_start": 4,
+        "l2_sp": 4,
         "affine": 8,
         "frozen_ridge": 4,
         "calibrated_simulated_value": 4,
@@ -57,13 +57,13 @@ def test_each_policy_stands_where_it_has_a_meaning():
 
 def test_baselines_without_a_network_are_not_repeated_for_each_architecture():
     architectures = [{"class_path": "a"}, {"class_path": "b"}]
-    found = points(Axes([0, 50], [10], [0], [0], ["none", "extra_trees"], architectures))
+    found = points(Axes([0, 50], [10], [0], [0], ["full", "extra_trees"], architectures))
     assert sum(point.policy == "extra_trees" for point in found) == 1
-    assert sum(point.policy == "none" for point in found) == 4
+    assert sum(point.policy == "full" for point in found) == 4
 
 
 def test_a_family_shares_one_pretrained_model():
-    for family in families([Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["none", "encoder"])], False):
+    for family in families([Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["full", "frozen_encoder"])], False):
         assert len({(point.source_size, point.seed, point.split) for point in family.points}) == 1
 
 
@@ -82,28 +82,34 @@ def test_axes_that_make_no_grid_are_refused(axes, sentence):
 
 
 def test_a_policy_that_needs_a_source_says_so():
-    with pytest.raises(ValueError, match="'encoder' needs a pretrained model"):
-        families([Axes([0], [10], policy=["encoder"])], False)
+    with pytest.raises(ValueError, match="'frozen_encoder' needs a pretrained model"):
+        families([Axes([0], [10], policy=["frozen_encoder"])], False)
 
 
 def test_grids_that_share_a_model_use_it_up_together():
-    whole = Axes([0, 50, "all"], [10, 20], [0, 1], policy=["none", "encoder"])
+    whole = Axes([0, 50, "all"], [10, 20], [0, 1], policy=["full", "frozen_encoder"])
     more = Axes([0, "all"], [10], [0, 1], policy=["affine"])
     other = Axes([50], [10], [0, 1], architecture=[{"class_path": "other"}])
     found = families([whole, more, other], False)
     assert len(found) == 2 * 3 + 2
     shared = {(family.points[0].source_size, family.points[0].seed): family for family in found[:6]}
-    assert [point.policy for point in shared["all", 1].points] == ["none", "none", "encoder", "encoder", "affine"]
-    assert [point.policy for point in shared[50, 1].points] == ["none", "none", "encoder", "encoder"]
+    assert [point.policy for point in shared["all", 1].points] == [
+        "full",
+        "full",
+        "frozen_encoder",
+        "frozen_encoder",
+        "affine",
+    ]
+    assert [point.policy for point in shared[50, 1].points] == ["full", "full", "frozen_encoder", "frozen_encoder"]
     assert all(family.points[0].architecture_name == "other" for family in found[6:])
 
 
 def test_growth_concerns_sources_alone():
-    found = points(Axes([0, 50], [10], [0], [0], ["none", "extra_trees"], growth=["random", "family", "cheapest"]))
+    found = points(Axes([0, 50], [10], [0], [0], ["full", "extra_trees"], growth=["random", "family", "cheapest"]))
     assert [(point.source_size, point.policy, point.growth) for point in found] == [
-        (0, "none", "random"),
+        (0, "full", "random"),
         (0, "extra_trees", "random"),
-        (50, "none", "random"),
-        (50, "none", "family"),
-        (50, "none", "cheapest"),
+        (50, "full", "random"),
+        (50, "full", "family"),
+        (50, "full", "cheapest"),
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.curves import Results
-from gnn_sim2real.records.record import Cell, Record
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 
 def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
-    cell = Cell(architecture, policy, size, str(size), m, seed, split, growth)
+    cell = RecordKey(architecture, policy, size, str(size), m, seed, split, growth)
     error = (max(size, 10) ** -0.5 + 1 / m) * (1 + 0.03 * split + 0.01 * seed + 0.002 * (size % 7))
     metrics = {"mae": error, "rmse": 1.3 * error, "r2": 0.5, "num_test": 30.0}
     return Record(repr(cell), cell, "density", "g/cm3", metrics, {})
@@ -65,7 +65,7 @@ def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
 
 def records(sizes=SIZES, targets=TARGETS):
     repeats = [(split, seed) for split in range(3) for seed in range(2)]
-    kinds = [("none", size, "GINE") for size in (0, *sizes)]
+    kinds = [("full", size, "GINE") for size in (0, *sizes)]
     kinds += [("calibrated_source", size, "GINE") for size in sizes] + [("extra_trees", 0, "")]
     return [record(policy, size, m, *each, name) for m in targets for each in repeats for policy, size, name in kinds]
 
@@ -135,7 +135,7 @@ def test_the_same_figures_are_files(whole):
 def test_every_mean_of_the_summary_stands_in_the_table(whole):
     _, page, summary = whole
     shown = {(row[0], row[1], row[2]): row[3] for row in page.rows if len(row) == 6}
-    row = next(row for row in summary["rows"] if (row["policy"], row["source_size"]) == ("none", 200))
+    row = next(row for row in summary["rows"] if (row["policy"], row["source_size"]) == ("full", 200))
     mae = row["mae"]
     assert shown["GINE, fine-tuned", "50", "200"] == f"{mae['mean']:.4f} [{mae['low']:.4f}, {mae['high']:.4f}]"
     means = {f"{row['mae']['mean']:.4f}" for row in summary["rows"]}
@@ -144,7 +144,7 @@ def test_every_mean_of_the_summary_stands_in_the_table(whole):
 
 def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
     _, page, summary = whole
-    (law,) = [law for law in summary["laws"] if (law["policy"], law["target_size"]) == ("none", 300)]
+    (law,) = [law for law in summary["laws"] if (law["policy"], law["target_size"]) == ("full", 300)]
     low, high = law["decay_rate_interval"]
     assert ["GINE, fine-tuned", "300", f"{law['decay_rate']:.3g} [{low:.3g}, {high:.3g}]"] in [r[:3] for r in page.rows]
     forecasts = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "4"]]
@@ -192,7 +192,7 @@ def test_two_target_sizes_make_no_law_in_both(tmp_path):
 
 def test_laws_of_one_target_size_stand_side_by_side(tmp_path):
     found = records(targets=(50,))
-    better = [record("none", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]
+    better = [record("full", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]
     better = [replace(each, metrics={"mae": 0.5 * each.metrics["mae"], "num_test": 30.0}) for each in better]
     _, page, _ = make(tmp_path / "a", [*found, *better])
     (row,) = [row for row in page.rows if len(row) == 9 and row[1] == "GINE, fine-tuned"]

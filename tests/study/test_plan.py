@@ -1,8 +1,11 @@
 """A plan that is kept, and when it may be taken again."""
 
+import pyarrow
 import pytest
 import yaml
+from pyarrow import parquet
 
+from gnn_sim2real.renamed_policies import first_policy
 from gnn_sim2real.study.config import load_kept_config, read_study
 from gnn_sim2real.study.plan import keep_plan, kept_plan, load_plan, make_plan
 from gnn_sim2real.study.resolve import Resolver
@@ -46,6 +49,21 @@ def test_a_kept_plan_is_the_one_that_would_be_made(study_files):
     assert plain(kept) == plain(made) == plain(make_plan(study, resolver))
     assert load_kept_config(study.folder).grids == study.grids
     assert len(load_plan(study.folder)) == len(made.cells) == 21 + 8
+
+
+def test_a_plan_of_an_earlier_version_is_taken(study_files):
+    study, resolver = read(study_files)
+    made = plan_study(study, resolver)
+    path = study.folder / "plan.parquet"
+    table = parquet.read_table(path)
+    assert b'"none"' in table.schema.metadata[b"grid"]
+    policies = pyarrow.array(map(first_policy, table["policy"].to_pylist()))
+    table = table.set_column(table.schema.get_field_index("policy"), "policy", policies)
+    assert "none" in table["policy"].to_pylist()
+    parquet.write_table(table, path)
+    study, resolver = read(study_files)
+    assert plain(kept_plan(study, resolver)) == plain(made)
+    assert set(load_plan(study.folder)["policy"]) == {job.point.policy for job in made.cells}
 
 
 def other_axis(folder):

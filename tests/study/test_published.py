@@ -7,6 +7,7 @@ import pytest
 from studies import NUM_CELLS, results
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.renamed_policies import first_policy
 
 
 @pytest.fixture
@@ -22,9 +23,13 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
     left_out = [cell["key"] for cell in content["cells"] if cell["policy"] == "extra_trees"]
     content["cells"] = [cell for cell in content["cells"] if cell["key"] not in left_out]
     published.write_text(json.dumps(content))
-    assert main([*words, "--known", str(published), "--dry-run"]) == 0
+    assert main([*words, "--reuse", str(published), "--dry-run"]) == 0
     printed = " ".join(capfd.readouterr().out.split())
     assert f"{NUM_CELLS - 2} cells are there, 0 failed before, 2 are to be computed" in printed
+    # as earlier versions spell it, and with the policies that they named
+    content["cells"] = [cell | {"policy": first_policy(cell["policy"])} for cell in content["cells"]]
+    assert "none" in {cell["policy"] for cell in content["cells"]}
+    published.write_text(json.dumps(content))
     assert main([*words, "--known", str(published)]) == 0
     said = capfd.readouterr()
     assert f"{NUM_CELLS - 2} records taken over" in said.err
@@ -54,7 +59,7 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
 def test_records_that_are_there_stay(undisturbed, published, tmp_path, capfd):
     shutil.copytree(undisturbed, tmp_path / "copy")
     words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "copy")]
-    assert main([*words, "--known", str(published)]) == 0
+    assert main([*words, "--reuse", str(published)]) == 0
     assert "0 records taken over" in capfd.readouterr().err
     assert results(tmp_path / "copy") == results(undisturbed)
 
@@ -65,7 +70,7 @@ def test_cells_of_other_studies_are_left_out(undisturbed, published, tmp_path, c
     others = [cell | {"key": cell["key"][::-1], "architecture": "Other"} for cell in content["cells"]]
     published.write_text(json.dumps(content | {"cells": content["cells"] + others}))
     words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "again")]
-    assert main([*words, "--known", str(published)]) == 0
+    assert main([*words, "--reuse", str(published)]) == 0
     assert f"{NUM_CELLS} records taken over" in capfd.readouterr().err
     assert sorted(path.stem for path in (tmp_path / "again/records").glob("*.json")) == sorted(names)
     summary = json.loads((tmp_path / "again/summary.json").read_text())
@@ -82,6 +87,6 @@ def test_something_else_is_refused(undisturbed, tmp_path, capfd, content, senten
     if content is not None:
         path.write_text(content)
     words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "new")]
-    assert main([*words, "--known", str(path)]) == 2
+    assert main([*words, "--reuse", str(path)]) == 2
     assert sentence in " ".join(capfd.readouterr().err.split())
     assert not (tmp_path / "new" / "records").exists()

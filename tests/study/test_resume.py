@@ -34,7 +34,7 @@ def run(study_files, name, monkeypatch, kill_epochs=()):
     study, _ = read_study(
         [str(study_files / "study.yaml")], ["--output", str(study_files / name), "--checkpoint_interval", "0"]
     )
-    study.axes = Axes([20], [10], policy=["none"])
+    study.axes = Axes([20], [10], policy=["full"])
     for epoch in kill_epochs:
         runner = CellRunner(study)
         (cell,), models = (plan := make_plan(study, runner.resolver)).cells, plan.models

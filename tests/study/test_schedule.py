@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gnn_sim2real.study import schedule as schedule_module
 from gnn_sim2real.study.config import Shard
-from gnn_sim2real.study.grid import Point
+from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.plan import Plan, Present, take_shard
 from gnn_sim2real.study.resolve import Job
 from gnn_sim2real.study.schedule import Schedule
@@ -17,7 +17,7 @@ schedule_module.PAUSE = 0.0
 
 def make_plan(sizes):
     """Cells by the number that each model serves; the first number is of cells without a model."""
-    point = Point(None, 1, 1, 0, 0, "none")
+    point = GridPoint(None, 1, 1, 0, 0, "full")
     cells, models = [], {}
     for group, size in enumerate(sizes):
         model = f"model {group}" if group else None

@@ -45,7 +45,7 @@ def test_a_dry_run_says_what_and_how_long_and_writes_nothing(study_files, capfd)
     assert main(["study", "run", "-c", str(study_files / "study.yaml"), "--dry-run"]) == 0
     printed = " ".join(capfd.readouterr().out.split())
     assert f"{NUM_CELLS} cells (" in printed
-    for policies in ("10 none", "8 calibrated_source", "2 extra_trees", "1 simulated_value"):
+    for policies in ("10 full", "8 calibrated_source", "2 extra_trees", "1 simulated_value"):
         assert policies in printed
     assert "8 pretrained models; 0 cells are there" in printed
     assert len(re.findall(r"\b[0-9a-f]{8} (10|20|40|all) [01] no 2 0\b", printed)) == 8

@@ -5,7 +5,7 @@ import pytest
 from gnn_sim2real.study.words import say_transfer
 
 
-def gain(low, mean, high, policy="none", architecture="GINE", level="0", of="none", m=50):
+def gain(low, mean, high, policy="full", architecture="GINE", level="0", of="full", m=50):
     over = {"policy": policy, "architecture": architecture, "source_level": level, "target_size": m}
     return {
         "policy": of,
@@ -77,9 +77,9 @@ def test_a_single_run_makes_no_verdict():
 
 
 def test_one_sentence_a_curve():
-    sentences = say(gain(1, 2, 3), gain(1, 2, 3, m=100), gain(1, 2, 3, of="l2_start"))
+    sentences = say(gain(1, 2, 3), gain(1, 2, 3, m=100), gain(1, 2, 3, of="l2_sp"))
     assert [each.split(":")[0] for each in sentences] == [
         "GINE, fine-tuned, m = 50",
         "GINE, fine-tuned, m = 100",
-        "GINE, l2 start, m = 50",
+        "GINE, fine-tuned, L2-SP, m = 50",
     ]

@@ -1,23 +1,14 @@
 """Fine-tunings that correct a simulated value, and the one that pays for leaving its start."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 from killed import whole_and_resumed
+from simulated import Simulated
 from tiny import CHAINS, TinyPolymers, copied, fit, gine, same, trained_model
 
 from gnn_sim2real.library import load_model, save_model
 from gnn_sim2real.tasks import TargetFineTuning
-
-
-class Simulated(TinyPolymers):
-    """Measured densities, each beside a simulated one that is too low and too steep."""
-
-    def load_table(self):
-        table = super().load_table()
-        return dataclasses.replace(table, simulated=1.3 * table.values - 0.5)
 
 
 def started(policy, data, **settings):
@@ -30,11 +21,11 @@ def test_an_affine_correction_starts_on_the_line_through_the_simulated_values():
     line = started("affine", data, encoder=gine()).line
     assert float(line.slope) == pytest.approx(1 / 1.3, rel=1e-4)
     assert float(line.offset) == pytest.approx(0.5 / 1.3, rel=1e-4)
-    line = started("difference", data, encoder=gine()).line
+    line = started("delta", data, encoder=gine()).line
     assert (float(line.slope), float(line.offset)) == (1.0, 0.0)
 
 
-@pytest.mark.parametrize("policy", ["difference", "affine"])
+@pytest.mark.parametrize("policy", ["delta", "affine"])
 def test_the_simulated_value_enters_the_answer(policy, source_folder):
     network = started(policy, Simulated(), pretrained=str(source_folder))
     data = Simulated()
@@ -44,7 +35,7 @@ def test_the_simulated_value_enters_the_answer(policy, source_folder):
     assert same(copied(network.encoder), copied(load_model(source_folder).network.encoder))
 
 
-@pytest.mark.parametrize("policy", ["difference", "affine"])
+@pytest.mark.parametrize("policy", ["delta", "affine"])
 def test_learns_what_is_missing(policy, source_folder, tmp_path):
     data = Simulated(test_fraction=0.2)
     trainer, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy=policy), data, epochs=40)
@@ -72,7 +63,7 @@ def way(module, source_folder):
 def test_the_price_of_leaving_the_start_keeps_the_weights_near(source_folder):
     ways = []
     for penalty in (0.0, 1.0, 100.0):
-        make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_start", start_penalty=penalty)  # noqa: B023, E731
+        make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_sp", start_penalty=penalty)  # noqa: B023, E731
         ways.append(way(fit(make, TinyPolymers(), epochs=5)[1], source_folder))
     assert ways[0] > 1.5 * ways[1] > 1.5 * ways[2] > 0
     _, free = fit(lambda: TargetFineTuning(pretrained=str(source_folder)), TinyPolymers(), epochs=5)
@@ -80,7 +71,7 @@ def test_the_price_of_leaving_the_start_keeps_the_weights_near(source_folder):
 
 
 def test_a_resumed_training_pays_for_the_way_from_the_same_start(source_folder, tmp_path):
-    make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_start", start_penalty=1.0)  # noqa: E731
+    make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="l2_sp", start_penalty=1.0)  # noqa: E731
     whole, resumed = whole_and_resumed(tmp_path, [1, 3], make, TinyPolymers())
     assert same(whole[0], resumed[0])
 

@@ -66,7 +66,7 @@ def test_error_before_the_first_step_is_logged_first_and_recorded(source_folder)
 
 
 def test_policy_encoder_moves_the_head_and_not_one_bit_of_the_encoder(source_folder):
-    _, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="encoder"), TinyPolymers(), 3)
+    _, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="frozen_encoder"), TinyPolymers(), 3)
     source = load_model(source_folder).network
     assert same(copied(module.network.encoder), copied(source.encoder))
     assert not torch.equal(module.network.head.mlp[0].weight, source.head.mlp[0].weight)
@@ -180,7 +180,7 @@ def test_wrong_settings_are_refused(settings, sentence):
         TargetFineTuning(gine(), **settings)
 
 
-@pytest.mark.parametrize("policy", ["encoder", "gradual", "l2_start"])
+@pytest.mark.parametrize("policy", ["frozen_encoder", "gradual", "l2_sp"])
 def test_a_policy_without_its_source_is_refused(policy):
     with pytest.raises(ValueError, match=f"policy '{policy}' needs a pretrained model, but `pretrained` is not given"):
         fit(lambda: TargetFineTuning(gine(), policy=policy), TinyPolymers())

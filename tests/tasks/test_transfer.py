@@ -7,11 +7,11 @@ from tiny import CHAINS, TinyPolymers, copied, gine, same
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.tasks.policies import make_policy
 from gnn_sim2real.tasks.transfer import (
     adapt,
     count_parameters,
     freeze,
-    frozen_layers,
     keep_statistics,
     require_same_encoder,
 )
@@ -73,21 +73,22 @@ def test_units_that_do_not_convert_are_refused():
 
 @pytest.mark.parametrize(
     ("policy", "epoch", "num_frozen"),
-    [("none", 0, 0), ("encoder", 0, 4), ("encoder", 99, 4)]
+    [("full", 0, 0), ("frozen_encoder", 0, 4), ("frozen_encoder", 99, 4)]
     + [("gradual", epoch, frozen) for epoch, frozen in [(0, 4), (4, 4), (5, 3), (10, 2), (19, 1), (20, 0), (500, 0)]],
 )
 def test_frozen_layers_are_the_first_ones(policy, epoch, num_frozen):
     model = PropertyModel(gine(num_layers=3), [PropertySpec("density", "g/cm3")])
-    found = [each for layer in frozen_layers(model, policy, epoch, unfreeze_every=5) for each in layer.parameters()]
+    parts = make_policy(policy, {"unfreeze_every": 5}).frozen(model, epoch)
+    found = [each for part in parts for each in part.parameters()]
     first = [each for layer in model.encoder.layers[:num_frozen] for each in layer.parameters()]
     assert list(map(id, found)) == list(map(id, first))
 
 
-def test_an_unknown_policy_is_refused():
-    with pytest.raises(
-        ValueError, match="`policy` must be one of none, encoder, gradual, l2_start, difference, affine, got 'all'"
-    ):
-        frozen_layers(pretrained(("density", "")), "all", 0, 1)
+def test_what_corrects_a_simulated_value_hands_on_its_encoder_alone():
+    source = PropertyModel(gine(), [PropertySpec("density", "g/cm3")], corrects_simulation=True)
+    model, report = adapt(source, PropertySpec("density", "g/cm3"))
+    assert same(copied(model.encoder), copied(source.encoder))
+    assert {name for name in model.state_dict() if not name.startswith("encoder.")} == set(report.initialized)
 
 
 def test_the_layers_hold_every_parameter_of_the_encoder_once():

@@ -134,7 +134,7 @@ def test_the_average_is_what_is_validated_tested_and_stored(tmp_path):
 
 
 def test_what_stands_still_is_not_moved_by_averaging(source_folder):
-    make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="encoder")  # noqa: E731
+    make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="frozen_encoder")  # noqa: E731
     _, module = fit(make, TinyPolymers(), 30, callbacks=[EMAWeights(0.9)])
     source = load_model(source_folder).network
     assert same(copied(module.network.encoder), copied(source.encoder))

@@ -15,6 +15,7 @@ from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 from gnn_sim2real.records.repeat_means import Kind
 from gnn_sim2real.study.words import model_name
+from gnn_sim2real.tasks.policies import REFERENCE
 
 
 class Picture(NamedTuple):
@@ -79,7 +80,7 @@ def draw_equal_errors(
     """
     pictures = []
     for kind, law in surfaces.items():
-        name = "_".join(part for part in kind if part not in ("", "none", "random")) or "model"
+        name = "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"
         _, svg = draw_iso_errors(law, plans[kind], quantity, unit, folder / f"equal_error_{name}")
         pictures.append(embed(svg, f"Lines of equal error of {model_name(kind._asdict())}"))
     return pictures

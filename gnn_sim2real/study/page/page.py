@@ -25,7 +25,7 @@ from gnn_sim2real.study.config import KEPT, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
 from gnn_sim2real.study.words import model_name, say_data, say_transfer
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 PAGE = "report.html"
@@ -70,7 +70,7 @@ def _content(
     config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     unit, data = summary["unit"], summary.get("data", {})
-    laws = {label: law for label, law in results.laws.items() if label.policy in FINE_TUNING_POLICIES}
+    laws = {label: law for label, law in results.laws.items() if is_fine_tuning(label.policy)}
     models = repeat_means(results)
     surfaces = fit_surfaces(models)
     plans = {kind: _plans(law, results, kind) for kind, law in surfaces.items()}

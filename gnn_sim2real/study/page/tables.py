@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gnn_sim2real.study.words import model_name, source_name
-from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES
+from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
@@ -59,7 +59,7 @@ def gains_table(summary: Mapping[str, Any]) -> Table:
         over = gain["over"]
         # a model without a source, or the same model on another one
         other = model_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
-        if over["source_level"] == "0" and over["policy"] in FINE_TUNING_POLICIES:
+        if over["source_level"] == "0" and is_fine_tuning(over["policy"]):
             other = f"{other} from scratch".strip()
         rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = with_unit(summary["unit"])

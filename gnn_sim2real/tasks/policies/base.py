@@ -1,0 +1,90 @@
+"""What every fine-tuning policy has."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gnn_sim2real.nn.model import PropertyModel
+
+REGISTERED: "dict[str, type[FineTuningPolicy]]" = {}
+"""Policies whose file was imported, by name."""
+
+
+@dataclass
+class FineTuningPolicy:
+    """What of a pretrained model is frozen or penalised, and when.
+
+    A policy is a dataclass: its fields are its settings, each with a default. A subclass with a `name` registers itself
+    when its file is imported.
+
+    Attributes:
+        name: What YAMLs, records and tables call it.
+        title: What tables and figures write after the name of the network.
+        summary: What it does, in half a sentence for the help.
+        needs_pretrained: Whether it has no meaning from scratch.
+        takes_simulated: Whether the model takes the simulated value of each material as input and learns what is
+            missing from it, with a fresh head.
+        fits_line: Whether that is what is missing from a straight line through the simulated values.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    needs_pretrained: ClassVar[bool] = False
+    takes_simulated: ClassVar[bool] = False
+    fits_line: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in vars(cls):  # a base of several policies
+            return
+        lacking = [text for text in ("name", "title", "summary") if not getattr(cls, text, "")]
+        if lacking:
+            raise TypeError(f"the policy {cls.__qualname__} has no {lacking[0]}")
+        other = REGISTERED.get(cls.name)
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{other.__module__} and {cls.__module__} both have a policy {cls.name!r}")
+        REGISTERED[cls.name] = cls
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """Names of the settings that it takes."""
+        return tuple(each.name for each in fields(cls) if each.init)
+
+    def frozen(self, model: "PropertyModel", epoch: int) -> "list[nn.Module]":
+        """Parts of the model that do not move in this epoch; asked only where there is a pretrained model.
+
+        Args:
+            model: The model.
+            epoch: Number of the epoch, from 0. A function of it alone resumes exactly.
+        """
+        return []
+
+    def begin(self, start: "Callable[[], Mapping[str, Tensor]]") -> None:
+        """Prepare for a training, or for the rest of one that was interrupted.
+
+        Args:
+            start: Reads the pretrained weights as they were, by name, without those that start fresh.
+        """
+
+    def penalty(self, model: "PropertyModel") -> "Tensor | None":
+        """What every step adds to the loss, a scalar; None for nothing.
+
+        Args:
+            model: The model.
+        """
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to hold so that an interrupted training goes on exactly: tensors and plain types."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint; comes before `begin`.
+
+        Args:
+            state: From `state_dict`.
+        """

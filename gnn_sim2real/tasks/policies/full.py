@@ -1,0 +1,14 @@
+"""Fine-tuning of all weights."""
+
+from dataclasses import dataclass
+
+from gnn_sim2real.tasks.policies.base import FineTuningPolicy
+
+
+@dataclass
+class Full(FineTuningPolicy):
+    """All weights move, and nothing holds them."""
+
+    name = "full"
+    title = "fine-tuned"
+    summary = "all weights move"

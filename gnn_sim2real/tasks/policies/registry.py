@@ -1,0 +1,104 @@
+"""Finding policies: those of this folder, and those of other installed distributions."""
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from gnn_sim2real.renamed_policies import current_policy
+from gnn_sim2real.tasks.policies.base import REGISTERED, FineTuningPolicy
+
+logger = logging.getLogger(__name__)
+
+GROUP = "gnn_sim2real.policies"
+"""Entry-point group: a distribution that brings policies names their modules here."""
+
+REFERENCE = "full"
+"""The policy that others are compared with. From scratch nothing is held back, so that it stands for all of them."""
+
+
+@cache
+def _import_all() -> None:
+    package = __name__.rpartition(".")[0]
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{package}.{module.name}")
+    for entry_point in entry_points(group=GROUP):
+        try:
+            entry_point.load()
+        except ImportError as error:
+            logger.warning("the policies of %s cannot be imported: %s", entry_point.value, error)
+
+
+def find_policies() -> dict[str, type[FineTuningPolicy]]:
+    """All policies by name, that of reference first."""
+    _import_all()
+    return dict(sorted(REGISTERED.items(), key=lambda item: (item[0] != REFERENCE, item[0])))
+
+
+def find_policy(name: str) -> type[FineTuningPolicy]:
+    """Find a policy.
+
+    Args:
+        name: Of this or an earlier version.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = find_policies()
+    current = current_policy(name)
+    if current not in found:
+        raise ValueError(f"`policy` must be one of {', '.join(found)}, got {name!r}")
+    return found[current]
+
+
+def is_fine_tuning(name: str) -> bool:
+    """Whether a name is that of a fine-tuning policy, and not of a baseline.
+
+    Args:
+        name: Of today.
+    """
+    _import_all()
+    return name in REGISTERED
+
+
+def policy_title(name: str) -> str:
+    """What tables and figures call a policy or a baseline.
+
+    Args:
+        name: Of today; of a policy that is not installed its own words are taken.
+    """
+    found = find_policies().get(name)
+    return found.title if found else name.replace("_", " ")
+
+
+def describe_policies() -> str:
+    """Names of all policies, each with what it does, for a help text."""
+    return "; ".join(f"`{name}`: {each.summary}" for name, each in find_policies().items())
+
+
+def make_policy(name: str, settings: Mapping[str, Any]) -> FineTuningPolicy:
+    """Make a policy.
+
+    Args:
+        name: Of this or an earlier version.
+        settings: Those of any policies: each takes its own, so that the policies of a study share one YAML.
+
+    Raises:
+        ValueError: If there is no such policy, no policy takes a setting, or one cannot have this value.
+    """
+    wanted = find_policy(name)
+    kinds = find_policies().values()
+    taken = sorted({setting for kind in kinds for setting in kind.settings()})
+    unknown = sorted(settings.keys() - set(taken))
+    if unknown:
+        raise ValueError(f"no policy takes a setting `{unknown[0]}`; there are {', '.join(taken)}")
+    # All of them, since a wrong value is refused whichever policy is asked for.
+    made = {
+        kind.name: kind(**{setting: settings[setting] for setting in kind.settings() if setting in settings})
+        for kind in kinds
+    }
+    return made[wanted.name]
