@@ -160,7 +160,7 @@ def ridge(features_train: ArrayLike, values_train: ArrayLike, features_test: Arr
     _require_same_columns(train, test, "encoder")
     _require_measurements(values)
     weights, offsets = fit_ridge(train[None], values[None], np.logspace(-3, 5, 17))
-    return test @ weights[0] + offsets[0]
+    return np.asarray(test @ weights[0] + offsets[0], dtype=np.float64)
 
 
 def _table(name: str, values: ArrayLike) -> NDArray[np.float64]:

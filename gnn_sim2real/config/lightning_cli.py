@@ -17,7 +17,7 @@ from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
-from gnn_sim2real.nn.registry import find_encoders
+from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -51,7 +51,7 @@ class Sim2RealCLI(LightningCLI):
         self.only_read = not run
         quiet_lightning()
         find_datasets()
-        find_encoders()
+        import_plugins()
         super().__init__(
             PropertyRegression,
             PropertyDataModule,

@@ -4,7 +4,6 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -22,40 +21,32 @@ def own_encoders() -> dict[str, type[Encoder]]:
     """Import the files of this folder.
 
     Returns:
-        The encoders of this package by class name, sorted.
+        Its encoders by class name, sorted.
     """
     for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{_PACKAGE}.{file.name}")
-    return {each.__name__: each for each in _concrete(Encoder) if each.__module__.startswith(f"{_PACKAGE}.")}
+    found: dict[str, type[Encoder]] = {}
+    waiting = Encoder.__subclasses__()
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if kind.__module__.startswith(f"{_PACKAGE}.") and not inspect.isabstract(kind):
+            found[kind.__name__] = kind
+    return dict(sorted(found.items()))
 
 
-def find_encoders() -> dict[str, type[Encoder]]:
-    """Import the modules of installed packages that bring encoders.
+def import_plugins() -> None:
+    """Import the modules of installed packages that bring encoders: a YAML may then name these by their class alone.
 
-    Afterwards a YAML may say `class_path: GINE` in place of the dotted path. A module that cannot be imported is left
-    out with a warning.
-
-    Returns:
-        All encoders by class name, sorted.
+    A module that cannot be imported is left out with a warning.
     """
     for entry_point in entry_points(group=GROUP):
         try:
             entry_point.load()
         except ImportError as error:
             logger.warning("the encoders of %s cannot be imported: %s", entry_point.value, error)
-    return {each.__name__: each for each in _concrete(Encoder)}
 
 
 def plugin_modules() -> list[str]:
-    """Names of the modules of installed packages that bring encoders, none of them imported."""
+    """Names of those modules, none of them imported."""
     return [each.module for each in entry_points(group=GROUP)]
-
-
-def _concrete(base: type[Encoder]) -> Iterator[type[Encoder]]:
-    """Encoders that can be made, by name."""
-    below: set[type[Encoder]] = set()
-    waiting = [base]
-    while waiting:
-        waiting = [each for kind in waiting for each in kind.__subclasses__()]
-        below.update(waiting)
-    return iter(sorted((each for each in below if not inspect.isabstract(each)), key=lambda each: each.__name__))
