@@ -23,7 +23,7 @@ STUDIES = (
     "liquid_density_architectures",
     "liquid_density_architectures_4e-3",
 )
-POLICIES = ("none", "l2_start", "calibrated_source", "frozen_ridge", "extra_trees_with_source")
+POLICIES = ("full", "l2_sp", "calibrated_source", "frozen_ridge", "extra_trees_with_source")
 FRACTIONS = (0.25, 0.5)
 CONFIDENCE = 0.90
 _RESULTS = Path(__file__).parent / "results"

@@ -82,7 +82,7 @@ def write_study(folder: Path, num_seeds: int) -> None:
             "target_size": [8, 10, 12, 14, 16],
             "seed": list(range(num_seeds)),
             "split": [0, 1, 2, 3, 4],
-            "policy": ["none", "encoder", "calibrated_source", "extra_trees"],
+            "policy": ["full", "frozen_encoder", "calibrated_source", "extra_trees"],
         },
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
