@@ -1,4 +1,4 @@
-"""The parts of an unfinished download: small parquet files, and a state that says where to go on."""
+"""The parts of an unfinished download: small parquet files, and a state that tells where to resume."""
 
 import json
 import shutil
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     import pyarrow
 
 PART_ROWS = 5000
-"""Rows that are kept in memory at most before a part is written."""
+"""Largest number of rows in memory before a part is written."""
 
 PART_SECONDS = 60.0
-"""Seconds after which a part is written however few rows it has: a killed download loses no more."""
+"""Seconds after which a part is written however few rows it has: the most that a killed download loses."""
 
 
 class Parts:
     """Rows that are written as they come.
 
-    The state is written after the part that it counts; a part that is not counted is written over.
+    The state is written after the part that it counts; a part that is not counted is overwritten.
 
     Args:
-        folder: Where to; what is there is gone on with.
+        folder: Folder of the parts; an unfinished download in it is resumed.
         schema: Columns of the rows.
     """
 
@@ -49,21 +49,21 @@ class Parts:
         self._written = time.monotonic()
 
     def paths(self) -> list[Path]:
-        """The parts that are written, in order."""
+        """The parts written so far, in order."""
         return [self.folder / f"part-{number:06d}.parquet" for number in range(self.state.get("num_parts", 0))]
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start again."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.state = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def add(self, rows: list[dict[str, Any]], bookmark: dict[str, Any], num_matching: int | None) -> None:
-        """Take rows in; they are on disk once a part is full.
+        """Add rows; they are on disk once a part is full.
 
         Args:
             rows: The rows.
-            bookmark: Where to go on after them.
-            num_matching: How many the database counts in all.
+            bookmark: Where to resume after them.
+            num_matching: Total number that the database counts.
         """
         self._rows += rows
         self.state["bookmark"] = bookmark
@@ -95,16 +95,16 @@ class Parts:
         self.note(finished=True)
 
     def note(self, **facts: Any) -> None:
-        """Keep something in the state.
+        """Save facts in the state.
 
         Args:
-            facts: By name.
+            facts: Facts by name.
         """
         self.state |= facts
         write_json(self.folder / "state.json", self.state)
 
     def progress(self) -> str:
-        """Say how far the download is."""
+        """Format how far the download is."""
         count = self.state.get("num_rows", 0) + len(self._rows)
         total = self.state.get("num_matching")
         return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({count / total:.0%})"
@@ -132,11 +132,11 @@ def row_schema(columns: tuple[str, ...]) -> "pyarrow.Schema":
 
 
 def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
-    """Write all parts as one file, one at a time.
+    """Write all parts to one file, one at a time.
 
     Args:
         parts: The parts.
-        kept: Which of their rows are kept.
+        kept: Whether each of their rows is kept.
         path: The file.
 
     Returns:
