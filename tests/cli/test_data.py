@@ -72,7 +72,7 @@ def test_check_says_what_is_in_a_file(capfd):
     out = capfd.readouterr().out
     assert "here.csv: 6 rows, 2 columns" in out
     assert "smiles: materials (6 spellings)" in out
-    assert re.search(r"Density \[kg/m3\]: 5 numbers .*-5\b.* 950\b.* 1140\b.*, kg/m3, 1 ", out)
+    assert re.search(r"Density \[kg/m3\]: 5 numbers .*-5\b.* 1140\b.* 950\b.*, kg/m3, 1 ", out)
     atoms = Atoms(
         "Si2", cell=[[0, 2.7, 2.7], [2.7, 0, 2.7], [2.7, 2.7, 0]], positions=[(0, 0, 0), (1.35,) * 3], pbc=True
     )

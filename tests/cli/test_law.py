@@ -92,7 +92,7 @@ def test_plan_of_a_curve(capsys, curve):
         capsys, "plan", curve, "--draws", "200", "--form", "power_limit", "--target-error", "0.12", "--at", "3000"
     )
     assert re.search(r"n = 3,000, .*90 %", text)
-    assert re.search(r"n = [\d,]+", text)
+    assert re.search(r"source size n = [\d,]+", text)
 
 
 def test_plan_of_a_grid(capsys, grid, tmp_path):

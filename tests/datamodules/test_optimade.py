@@ -41,7 +41,7 @@ def gaps(url, **settings):
 def test_a_database_becomes_a_table_with_its_refusals(server):
     table = gaps(server.url).table
     reasons = dict(zip(table.quarantine["material"], table.quarantine["reason"], strict=True))
-    assert reasons["test-7"] == "unusable entry: no ordered crystal: a site holds Li, Na"
+    assert reasons["test-7"] == "unusable entry: not an ordered crystal: a site holds Li, Na"
     assert reasons["test-8"] == "no value"
     assert reasons["test-9"] == "outside (-1, inf) eV: -4"
     values = dict(zip(table.identities, table.values[:, 0], strict=True))
