@@ -1,7 +1,7 @@
 """Snapshots: the complete answer of a database to one query on one day, as one parquet file that never changes.
 
-A download goes part by part into the folder `unfinished`, with a bookmark, so it can be interrupted at any moment; one
-process downloads while others wait for it. The snapshot appears under its name once it is complete.
+A download goes chunk by chunk into the folder `unfinished`, with a bookmark, so it can be interrupted at any moment;
+one process downloads while others wait for it. The snapshot appears under its name once it is complete.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.databases.parts import Parts, join_parts, row_schema
+from gnn_sim2real.databases.chunks import Chunks, join_chunks, row_schema
 from gnn_sim2real.errors import DownloadError
 from gnn_sim2real.files import default_cache_folder, write_json
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SAY_EVERY = 30.0
+_LOG_EVERY = 30.0
 """Seconds between two log lines on the progress of a download."""
 
 
@@ -160,56 +160,56 @@ def _download(folder: Path, source: Source, columns: tuple[str, ...], accept_inc
         present = find_snapshots(folder)
         if len(present) > known:  # the other process has finished it meanwhile
             return present[-1]
-        parts = Parts(folder / "unfinished", row_schema(columns))
-        if parts.state.get("incomplete") and not accept_incomplete:
-            parts.clear()
-        if not parts.state.get("finished"):
-            _fill(parts, source)
-        return _finish(folder, parts, source, accept_incomplete)
+        chunks = Chunks(folder / "unfinished", row_schema(columns))
+        if chunks.state.get("incomplete") and not accept_incomplete:
+            chunks.clear()
+        if not chunks.state.get("finished"):
+            _fill(chunks, source)
+        return _finish(folder, chunks, source, accept_incomplete)
     finally:
         lock.release()
 
 
-def _fill(parts: Parts, source: Source) -> None:
+def _fill(chunks: Chunks, source: Source) -> None:
     """Read what is still missing."""
-    state, said = parts.state, time.monotonic()
+    state, logged = chunks.state, time.monotonic()
     if "facts" not in state:
-        parts.note(facts=source.facts())
+        chunks.note(facts=source.facts())
     if state.get("num_rows"):
         logger.info("resuming after %s entries", f"{state['num_rows']:,}")
     try:
         for batch in source.read(state.get("bookmark")):
-            parts.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
-            if time.monotonic() - said > _SAY_EVERY:
-                said = time.monotonic()
-                logger.info("%s", parts.progress())
+            chunks.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
+            if time.monotonic() - logged > _LOG_EVERY:
+                logged = time.monotonic()
+                logger.info("%s", chunks.progress())
     finally:
-        parts.flush()
-    parts.finish()
+        chunks.flush()
+    chunks.finish()
 
 
-def _finish(folder: Path, parts: Parts, source: Source, accept_incomplete: bool) -> Snapshot:
-    """Check the count and join the parts."""
-    state = parts.state
-    kept = first_of_each(parts.read_ids())
+def _finish(folder: Path, chunks: Chunks, source: Source, accept_incomplete: bool) -> Snapshot:
+    """Check the count and join the chunks."""
+    state = chunks.state
+    kept = first_of_each(chunks.read_ids())
     num_entries, matching = int(kept.sum()), state.get("num_matching")
     wanted = matching
     if (most := source.describe().get("max_entries")) is not None and matching is not None:
         wanted = min(int(most), int(matching))
     if wanted is not None and num_entries != wanted and not accept_incomplete:
         changed = state.get("first_num_matching") != matching
-        parts.note(incomplete=True)
+        chunks.note(incomplete=True)
         raise DownloadError(
             f"the database counts {wanted:,} entries and gave {num_entries:,}"
             + (f" (at first it counted {state['first_num_matching']:,}: it changed meanwhile)" if changed else "")
             + "; run the same command again to read all pages again, or set `accept_incomplete: true` to accept these"
         )
     if not num_entries:
-        parts.note(incomplete=True)
+        chunks.note(incomplete=True)
         raise DownloadError("no entry matches the query; check `filter`")
     taken = datetime.now(UTC)
     whole = folder / "unfinished" / "whole.parquet"
-    num_problems = join_parts(parts, kept, whole)
+    num_problems = join_chunks(chunks, kept, whole)
     with whole.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     path = folder / f"{taken:%Y-%m-%d}-{sha256[:8]}.parquet"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from loopback import FAULTS, entry, misbehaving_proxy, real_optimade, small_optimade
 
-from gnn_sim2real.databases import parts as parts_module
+from gnn_sim2real.databases import chunks as chunks_module
 from gnn_sim2real.databases.client import Client
 from gnn_sim2real.databases.optimade import OptimadeSource, Query
 from gnn_sim2real.databases.snapshot import find_snapshots, get_snapshot, snapshot_folder
@@ -23,7 +23,7 @@ COLUMNS = {"band_gap": "_test_band_gap", "energy": "_test_deep.gga.energy"}
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(parts_module, "PART_ROWS", 25)
+    monkeypatch.setattr(chunks_module, "CHUNK_ROWS", 25)
 
 
 def make_source(url, page_limit=10, max_entries=None, columns=COLUMNS, **settings):
@@ -154,11 +154,11 @@ PROGRAM = textwrap.dedent(
     """
     import os, sys
     from pathlib import Path
-    from gnn_sim2real.databases import parts
+    from gnn_sim2real.databases import chunks
     from gnn_sim2real.databases.client import Client
     from gnn_sim2real.databases.optimade import OptimadeSource, Query
     from gnn_sim2real.databases.snapshot import get_snapshot, snapshot_folder
-    parts.PART_ROWS = 25
+    chunks.CHUNK_ROWS = 25
     url, stop = sys.argv[1], int(sys.argv[2])
     columns = {"band_gap": "_test_band_gap"}
     class Killed(OptimadeSource):

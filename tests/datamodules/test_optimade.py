@@ -11,7 +11,7 @@ from loopback import entry, small_optimade
 from datamodules import Optimade
 from datamodules.optimade import PROVIDERS
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.databases import parts
+from gnn_sim2real.databases import chunks
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 
 ENTRIES = [entry(number) for number in range(60)]
@@ -24,7 +24,7 @@ ENTRIES[9] = entry(9, _test_band_gap=-4.0)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(parts, "PART_ROWS", 20)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 20)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The parts of an unfinished download: small parquet files, and a state that tells where to resume."""
+"""The chunks of an unfinished download: small parquet files, and a state that tells where to resume."""
 
 import json
 import shutil
@@ -17,20 +17,20 @@ from gnn_sim2real.files import write_atomically, write_json
 if TYPE_CHECKING:
     import pyarrow
 
-PART_ROWS = 5000
-"""Largest number of rows in memory before a part is written."""
+CHUNK_ROWS = 5000
+"""Largest number of rows in memory before a chunk is written."""
 
-PART_SECONDS = 60.0
-"""Seconds after which a part is written however few rows it has: the most that a killed download loses."""
+CHUNK_SECONDS = 60.0
+"""Seconds after which a chunk is written however few rows it has: the most that a killed download loses."""
 
 
-class Parts:
+class Chunks:
     """Rows that are written as they come.
 
-    The state is written after the part that it counts; a part that is not counted is overwritten.
+    The state is written after the chunk that it counts; a chunk that is not counted is overwritten.
 
     Args:
-        folder: Folder of the parts; an unfinished download in it is resumed.
+        folder: Folder of the chunks; an unfinished download in it is resumed.
         schema: Columns of the rows.
     """
 
@@ -49,7 +49,7 @@ class Parts:
         self._written = time.monotonic()
 
     def paths(self) -> list[Path]:
-        """The parts written so far, in order."""
+        """The chunks written so far, in order."""
         return [self.folder / f"part-{number:06d}.parquet" for number in range(self.state.get("num_parts", 0))]
 
     def clear(self) -> None:
@@ -58,7 +58,7 @@ class Parts:
         self.state = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def add(self, rows: list[dict[str, Any]], bookmark: dict[str, Any], num_matching: int | None) -> None:
-        """Add rows; they are on disk once a part is full.
+        """Add rows; they are on disk once a chunk is full.
 
         Args:
             rows: The rows.
@@ -70,7 +70,7 @@ class Parts:
         if num_matching is not None:
             self.state.setdefault("first_num_matching", num_matching)
             self.state["num_matching"] = num_matching
-        if len(self._rows) >= PART_ROWS or time.monotonic() - self._written > PART_SECONDS:
+        if len(self._rows) >= CHUNK_ROWS or time.monotonic() - self._written > CHUNK_SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -110,7 +110,7 @@ class Parts:
         return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({count / total:.0%})"
 
     def read_ids(self) -> Iterator["pyarrow.ChunkedArray"]:
-        """Names of the entries, part by part."""
+        """Names of the entries, chunk by chunk."""
         import pyarrow.parquet
 
         for path in self.paths():
@@ -131,11 +131,11 @@ def row_schema(columns: tuple[str, ...]) -> "pyarrow.Schema":
     return pyarrow.schema(types | dict.fromkeys(columns, pyarrow.float64()))
 
 
-def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
-    """Write all parts to one file, one at a time.
+def join_chunks(chunks: Chunks, kept: NDArray[np.bool_], path: Path) -> int:
+    """Write all chunks to one file, one at a time.
 
     Args:
-        parts: The parts.
+        chunks: The chunks.
         kept: Whether each of their rows is kept.
         path: The file.
 
@@ -146,9 +146,9 @@ def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
     import pyarrow.parquet
 
     start = num_problems = 0
-    with pyarrow.parquet.ParquetWriter(path, parts.schema, compression="zstd") as writer:
-        for part in parts.paths():
-            table = pyarrow.parquet.read_table(part)
+    with pyarrow.parquet.ParquetWriter(path, chunks.schema, compression="zstd") as writer:
+        for chunk in chunks.paths():
+            table = pyarrow.parquet.read_table(chunk)
             table = table.filter(pyarrow.array(kept[start : (start := start + len(table))]))
             num_problems += len(table) - table["problem"].null_count
             writer.write_table(table)
