@@ -81,7 +81,7 @@ def test_check_says_what_is_in_a_file(capfd):
     assert main(["data", "check", "all.extxyz"]) == 0
     out = capfd.readouterr().out
     assert "all.extxyz: 1 crystals, 0 of them unreadable" in out
-    assert re.search(r"gap: 1 numbers .*1\.1 .*1\.1 .*1\.1\b.* unit", out)
+    assert re.search(r"gap: 1 numbers .*1\.1\b.*1\.1\b.*1\.1\b.* unit", out)
     assert main(["data", "check", "all.extxyz", "--property", "gap", "--unit", "eV"]) == 0
     assert "gap: 1 values" in capfd.readouterr().out
 
