@@ -2,14 +2,14 @@
 
 A transferred model has to beat what the same m measurements give without it:
 
-* ``extra_trees``: trees on fingerprint counts and a few descriptors, the direct learner of a small data set;
+* ``extra_trees``: trees on fingerprint counts and a few descriptors, trained on the small data set alone;
 * ``extra_trees_with_source``: the same trees with the source model's prediction as one more column;
 * ``calibrated_source``: the source model's prediction, put on the measured scale by a straight line;
-* ``frozen_ridge``: ridge regression on what the encoder of the source model makes of each material;
+* ``frozen_ridge``: ridge regression on the features of each material from the encoder of the source model;
 * ``simulated_value``: the simulated property itself. There is nothing to fit and hence no function: the
   prediction is the column of the simulation, scored on the test materials that have a value there;
-* ``shifted_simulated_value`` and ``calibrated_simulated_value``: the same plus the mean difference to the measurements,
-  and on a straight line through them.
+* ``shifted_simulated_value`` and ``calibrated_simulated_value``: the simulated property plus the mean difference to the
+  measurements, and on a straight line through them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BaselineName = Literal[
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 
-BASELINE_VERSION = 1  # raise it when a change here changes the numbers, so that old records are not mixed with new ones
+BASELINE_VERSION = 1  # raise it if a change here changes the numbers, so that old records are not mixed with new ones
 
 
 def extra_trees(
@@ -78,7 +78,7 @@ def extra_trees(
     _require_measurements(values)
     if (source_train is None) != (source_test is None):
         given, missing = ("source_train", "source_test")[:: 1 if source_test is None else -1]
-        raise ValueError(f"{given} is given without {missing}; give both columns of the source model, or neither.")
+        raise ValueError(f"{given} is given without {missing}; give both columns of the source model, or neither")
     if source_train is not None and source_test is not None:
         source = _column("source_train", source_train, "features_train", len(train))
         train = np.column_stack([train, source])
@@ -166,7 +166,7 @@ def ridge(features_train: ArrayLike, values_train: ArrayLike, features_test: Arr
 def _table(name: str, values: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2:
-        raise ValueError(f"{name} has shape {table.shape}; it must be a table of (materials, features).")
+        raise ValueError(f"{name} must have the shape (materials, features), got {table.shape}")
     _require_finite(name, table)
     return table
 
@@ -174,10 +174,10 @@ def _table(name: str, values: ArrayLike) -> NDArray[np.float64]:
 def _column(name: str, values: ArrayLike, partner: str | None = None, length: int | None = None) -> NDArray[np.float64]:
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1:
-        raise ValueError(f"{name} has shape {column.shape}; it must hold one number for each material.")
+        raise ValueError(f"{name} must have one number per material, got shape {column.shape}")
     if length is not None and len(column) != length:
         raise ValueError(
-            f"{name} has {len(column)} rows and {partner} has {length}; each material needs one row in both."
+            f"{name} has {len(column)} rows and {partner} has {length}; each material needs one row in both"
         )
     _require_finite(name, column)
     return column
@@ -188,7 +188,7 @@ def _require_finite(name: str, values: NDArray[np.float64]) -> None:
     if len(rows):
         raise ValueError(
             f"{name} has a missing or infinite number in row {rows[0]} (rows of this kind: {len(rows)}); "
-            "drop these materials or fill in their values first."
+            "drop these materials or fill in their values first"
         )
 
 
@@ -196,10 +196,10 @@ def _require_same_columns(train: NDArray[np.float64], test: NDArray[np.float64],
     if train.shape[1] != test.shape[1]:
         raise ValueError(
             f"features_train has {train.shape[1]} columns and features_test has {test.shape[1]}; "
-            f"both must come from the same {origin}."
+            f"both must come from the same {origin}"
         )
 
 
 def _require_measurements(values: NDArray[np.float64]) -> None:
     if not len(values):
-        raise ValueError("values_train is empty; a baseline needs at least one measurement.")
+        raise ValueError("values_train is empty; a baseline needs at least one measurement")

@@ -1,4 +1,4 @@
-"""What is shown on the terminal: tables, progress bars, one line a message; the chatter of libraries is not."""
+"""Output on the terminal: tables, progress bars, one line per message, without the noise of libraries."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ _WIDTH_OF_A_FILE = 120
 _EXPECTED_WARNINGS = (
     "The number of training batches",  # small data sets
     "Found .* in eval mode",  # frozen layers
-    "The dirpath has changed",  # a test has a folder of its own
+    "The dirpath has changed",  # a test has its own folder
     "The '.*_dataloader' does not have many workers",  # batches are gathered, not computed
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
@@ -24,7 +24,7 @@ _EXPECTED_WARNINGS = (
 
 
 def open_console() -> "Console":
-    """The console on stdout: as wide as the terminal, and wide enough for tables where the output goes to a file."""
+    """The console on stdout: as wide as the terminal, or wide enough for tables if the output goes to a file."""
     from rich.console import Console
 
     console = Console()
@@ -32,12 +32,12 @@ def open_console() -> "Console":
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Iterate with a progress bar that appears where a person watches and vanishes when done.
+    """Iterate with a progress bar that appears only on a terminal and vanishes when done.
 
     Args:
         items: What to iterate over.
-        description: Said beside the bar.
-        total: How many there are, where `items` does not know.
+        description: Text beside the bar.
+        total: Number of items, if `items` has no length.
     """
     from rich.console import Console
     from rich.progress import track as rich_track
@@ -50,7 +50,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 
 
 def set_up_logging() -> None:
-    """One line a message on stderr; warnings of libraries are kept, their chatter is not."""
+    """Log one line per message to stderr; of libraries only warnings."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     for name in ("gnn_sim2real", "datamodules"):
@@ -60,7 +60,7 @@ def set_up_logging() -> None:
 
 
 def quiet_lightning() -> None:
-    """Silence chatter of Lightning and warnings of what is meant to be; to be called once it is imported."""
+    """Silence Lightning's notices and its warnings about intended behavior; call this after importing it."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _EXPECTED_WARNINGS:
@@ -68,6 +68,6 @@ def quiet_lightning() -> None:
 
 
 def quiet_tasks() -> None:
-    """Silence the line that each training says of itself: of hundreds of trainings nobody reads it."""
+    """Silence the line that each training logs: nobody reads it for hundreds of trainings."""
     for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
         logging.getLogger(name).setLevel(logging.WARNING)

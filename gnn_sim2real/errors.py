@@ -1,12 +1,12 @@
-"""The decisions that only the user can take, one exception each; everything else is a `ValueError`."""
+"""Errors that leave a decision to the user, one exception each; all other errors are a `ValueError`."""
 
 
 class DatasetNotFoundError(FileNotFoundError):
-    """A data set's file is in none of the places where it was looked for."""
+    """A data set's file is in none of the places searched."""
 
 
 class CheckpointError(ValueError):
-    """A file is not a model of this package, is damaged, or does not fit the model that should take it."""
+    """A file is not a model of this package, is damaged, or does not fit the model that should load it."""
 
 
 class CacheDamagedError(ValueError):
@@ -14,8 +14,8 @@ class CacheDamagedError(ValueError):
 
 
 class TrainingDivergedError(ValueError):
-    """A training whose loss is no longer a finite number."""
+    """The loss of a training is no longer a finite number."""
 
 
 class DownloadError(ConnectionError):
-    """A database cannot be reached, refuses, or gives something else than it should."""
+    """A database cannot be reached, refuses, or gives wrong answers."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, and where this package keeps its own."""
+"""Files that are complete or absent: atomic writes, and the package's cache folder."""
 
 import errno
 import gc
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, also on a shared file system, sees all of it or none.
+    """Write a file so that a reader, even on a shared file system, sees all of it or nothing.
 
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file, if any, is untouched.
@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
-    """Write a file piece by piece, like `write_atomically`; it may be larger than the memory.
+    """Write a file piece by piece, like `write_atomically`; it may be larger than memory.
 
     Args:
         path: The file.
@@ -46,7 +46,7 @@ def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) ->
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain types as readable JSON, atomically; NaN is refused since no other reader takes it."""
+    """Write plain types as readable JSON, atomically; NaN is refused since other readers do not accept it."""
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_atomically(path, (text + "\n").encode())
 
@@ -60,7 +60,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if "No space left on device" in str(error):  # safetensors and torch have error classes of their own
+        if "No space left on device" in str(error):  # safetensors and torch have their own error classes
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -77,7 +77,7 @@ def default_cache_folder() -> Path:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Spare the garbage collector from walking again and again through a growing list: a third of the time."""
+    """Keep the garbage collector from scanning a growing list again and again, which takes a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,11 +1,11 @@
 """The one graph type: a single material (`Graph`) and many of them as tensors (`GraphBatch`).
 
-Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every edge stands
+Conventions. `edge_index[0]` is the source atom and `edge_index[1]` the destination of a message; every edge is listed
 twice, once in each direction, with the same codes. Molecules and repeat units have bonds, i.e. codes and no geometry;
 crystals have the vectors between neighbors and no codes; a bare composition has neither. In a batch of mixtures every
-distinct component is one graph, and `members` says which of them a mixture has. A field that a kind of material does
-not have is None. Categorical features are small integer codes; what a code means is the featurizer's
-business, how many codes there are is fixed here, because both featurizers and encoders need to know it.
+distinct component is one graph, and `members` lists the components of each mixture. A field that a kind of material
+does not have is None. Categorical features are small integer codes; the featurizer defines the meaning of a code, and
+this module the number of codes, because both featurizers and encoders need it.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -49,7 +49,7 @@ ATOM_DESCRIPTORS = (
     "molar_refractivity",
     "labute_surface",
 )
-"""What an atom adds to common molecular descriptors, in column order, see `featurize.descriptors`."""
+"""Contributions of an atom to common molecular descriptors, in column order, see `featurize.descriptors`."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Graph:
         atom_codes: uint8, (num_nodes, len(ATOM_CODES)); of materials with bonds.
         bond_codes: uint8, (num_edges, len(BOND_CODES)); of materials with bonds.
         crosses_cell: bool, (num_edges,); of materials with bonds: True for the bond between neighboring repeat units.
-            Bookkeeping: no encoder reads it, since where the chain is cut is a matter of spelling.
+            For bookkeeping: no encoder reads it, since the place where the chain is cut is a matter of spelling.
         edge_vector: float32, (num_edges, 3); of crystals: from the source to the destination, in the periodic image
             that is meant [angstrom].
-        atom_descriptors: float32, (num_nodes, len(ATOM_DESCRIPTORS)); of materials with bonds, where asked for.
+        atom_descriptors: float32, (num_nodes, len(ATOM_DESCRIPTORS)); of materials with bonds, if requested.
     """
 
     atomic_number: NDArray[np.uint8]
@@ -106,13 +106,14 @@ class GraphBatch:
         bond_codes: Categorical bond features (`BOND_CODES`); None without bonds.
         crosses_cell: True where a bond leads to the next repeat unit (bookkeeping, see `Graph`); None without bonds.
         edge_vector: From source to destination of each edge [angstrom]; None without geometry.
-        atom_descriptors: What each atom adds to molecular descriptors (`ATOM_DESCRIPTORS`); None unless asked for.
+        atom_descriptors: Contributions of each atom to molecular descriptors (`ATOM_DESCRIPTORS`); None unless
+            requested.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
         simulated: Simulated values of the same properties, for models that correct them; None for all others.
         component_row: Of mixtures: row of each distinct component in the store of components.
-        members: Of mixtures: which of the components of the batch each one has, -1 for none.
+        members: Of mixtures: components of each mixture, by their number in the batch; -1 for none.
         weights: Of mixtures: weight of each member, 0 for none.
-        conditions: Temperature and the like, in physical units; None where there are none.
+        conditions: Temperature and the like, in physical units; None without conditions.
     """
 
     atomic_number: Int[Tensor, " num_nodes"]
@@ -139,13 +140,13 @@ class GraphBatch:
         return len(self.row)
 
     def components(self, which: Int[Tensor, " num_wanted"] | None = None) -> "GraphBatch":
-        """The distinct components of mixtures as materials of their own, for an encoder of pure materials.
+        """The distinct components of mixtures as pure materials, for an encoder of these.
 
         Args:
             which: Numbers of the components wanted, ascending; all unless given.
 
         Raises:
-            ValueError: If these are no mixtures.
+            ValueError: If the materials are not mixtures.
         """
         if self.component_row is None:
             raise ValueError("this encoder reads mixtures, and these materials are pure ones; choose another encoder")
@@ -234,13 +235,13 @@ def to_pyg(graph: Graph) -> Any:
 
 
 def from_pyg(data: Any) -> Graph:
-    """Turn a `Data` written by `to_pyg`, or one of your own with the same field names, into a graph.
+    """Turn a `Data` from `to_pyg`, or your own one with the same field names, into a graph.
 
     Args:
-        data: Must have `atomic_number` and `edge_index`; weights default to one, `component` to zero, others to None.
+        data: Needs `atomic_number` and `edge_index`; weights default to one, `component` to zero, others to None.
 
     Raises:
-        ValueError: If one of the two is absent, or an edge names an atom that is not there.
+        ValueError: If one of the two is missing, or an edge refers to an atom that does not exist.
     """
     for name in ("atomic_number", "edge_index"):
         if getattr(data, name, None) is None:

@@ -14,20 +14,20 @@ def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str
 
     Args:
         prediction: (num_materials,), physical units.
-        truth: (num_materials,), the same; NaN where missing, and then left out.
+        truth: (num_materials,), physical units; NaN if missing, and then left out.
 
     Returns:
-        `mae` and `rmse` in the property's unit, `r2` (coefficient of determination; absent where the true values do
-        not vary), `num_test`, the number of values compared, and where some but not all true values are exactly zero,
-        such as the band gaps of metals, `mae_nonzero` over the others, since the zeros are easy and many.
+        `mae` and `rmse` in the property's unit, `r2` (coefficient of determination; absent if the true values do not
+        vary), `num_test`, the number of values compared, and if some but not all true values are exactly zero, such as
+        the band gaps of metals, `mae_nonzero` over the others, since the zeros are easy and many.
 
     Raises:
-        ValueError: If there is no value to compare with, or a prediction is not finite.
+        ValueError: If there are no true values, or a prediction is not finite.
     """
     present = ~np.isnan(truth)
     prediction, truth = prediction[present].astype(np.float64), truth[present].astype(np.float64)
     if not len(truth):
-        raise ValueError("there is no value to compare the predictions with: the property is missing in all materials")
+        raise ValueError("there are no values to compare the predictions with: all materials lack the property")
     if not np.isfinite(prediction).all():
         raise ValueError(
             f"{int((~np.isfinite(prediction)).sum())} of {len(prediction)} predictions are not finite: the training "
@@ -52,8 +52,8 @@ def interval_of_mean(values: NDArray[np.float64], level: float = 0.9) -> tuple[f
     """Mean and its interval by Student's t.
 
     Args:
-        values: Independent, or about so.
-        level: Of the interval.
+        values: Values, about independent.
+        level: Coverage of the interval.
 
     Returns:
         Mean, lower and upper end; NaN ends for a single value.

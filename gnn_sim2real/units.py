@@ -1,8 +1,8 @@
 """Physical units: spelled as people write them, checked, and converted.
 
-Three things differ from plain pint. Powers need no caret (`g/cm3`, `W m-1 K-1`). `atom` counts atoms in a
-dimension of its own, so that a total energy (eV) or an energy per mole of formula units (kJ/mol) never passes
-for an energy per atom; a mole of atoms is written `mol_atom`. `Angstrom` is accepted beside `angstrom`.
+Three things differ from plain pint. Powers need no caret (`g/cm3`, `W m-1 K-1`). `atom` counts atoms in its own
+dimension, so that a total energy (eV) or an energy per mole of formula units (kJ/mol) is never mistaken for an
+energy per atom; a mole of atoms is written `mol_atom`. `Angstrom` is accepted beside `angstrom`.
 """
 
 import re
@@ -80,7 +80,7 @@ def check_unit(unit: str) -> str:
         The unit as given, without outer spaces; `dimensionless` for a number without dimension.
 
     Raises:
-        ValueError: If the unit is unknown or holds a number as factor.
+        ValueError: If the unit is unknown or has a number as factor.
     """
     parsed = _parse(unit)
     return "dimensionless" if unit.strip() in {"", "1"} or str(parsed) == "dimensionless" else unit.strip()
@@ -95,7 +95,7 @@ def convert(values: NDArray[np.float64], from_unit: str, to_unit: str) -> NDArra
         to_unit: Unit of the result.
 
     Returns:
-        New values, same shape; equal to the bit when both units are the same.
+        New values, same shape; bitwise equal if both units are the same.
 
     Raises:
         ValueError: If a unit is unknown or the two measure different quantities.
@@ -113,7 +113,7 @@ def is_unit(text: str) -> bool:
     """Whether a text is a unit as in `check_unit`.
 
     Args:
-        text: Any.
+        text: Any text.
     """
     try:
         _parse(text)
@@ -127,25 +127,25 @@ def same_quantity(first: str, second: str, but_for_atoms: bool = False) -> bool:
 
     Args:
         first: A unit.
-        second: Another.
-        but_for_atoms: Whether an energy may pass for an energy per atom.
+        second: Another unit.
+        but_for_atoms: Whether an energy counts as an energy per atom.
 
     Raises:
-        ValueError: If one of them is not known.
+        ValueError: If one of them is unknown.
     """
     ratio = _parse(first).dimensionality / _parse(second).dimensionality
     return not ratio or (but_for_atoms and set(ratio) == {"[number_of_atoms]"})
 
 
 def check_property_unit(name: str, unit: str) -> None:
-    """Refuse a unit that a property of a known name cannot have, such as eV for a density or for an energy per atom.
+    """Refuse a unit that a property with a known name cannot have, such as eV for a density or for an energy per atom.
 
     Args:
-        name: For example `density`, `band_gap`, `bulk_modulus`, `debye_temperature`; other names have any unit.
+        name: For example `density`, `band_gap`, `bulk_modulus`, `debye_temperature`; other names may have any unit.
         unit: Its unit.
 
     Raises:
-        ValueError: If the unit is not known, or measures another quantity.
+        ValueError: If the unit is unknown, or measures another quantity.
     """
     plain = re.sub(r"[\s-]+", "_", name.strip().lower())
     called = _ALSO_CALLED.get(plain) or next((end for end in ("temperature", "modulus") if plain.endswith(end)), plain)
@@ -195,7 +195,7 @@ def _parse(unit: str) -> "Unit":
 
 
 def _accepted(unit: str) -> str:
-    """Say which units convert to `unit`."""
+    """Describe the units that convert to `unit`."""
     wanted = _parse(unit).dimensionality
     for quantity, examples in _QUANTITIES.items():
         if _parse(examples[0]).dimensionality == wanted:

@@ -57,9 +57,9 @@ def test_fields_that_are_not_given_get_defaults():
 def test_an_encoder_of_bonds_is_refused_to_materials_without(random_graph):
     bare = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
     batch = GraphStore.from_graphs([bare]).select(torch.tensor([0]))
-    with pytest.raises(ValueError, match=r"reads `bond_codes`, .* it is for materials with bonds"):
+    with pytest.raises(ValueError, match=r"`bond_codes`, .*with bonds"):
         batch.need("bond_codes")
-    with pytest.raises(ValueError, match=r"reads `edge_vector`, .* it is for materials with geometry"):
+    with pytest.raises(ValueError, match=r"`edge_vector`, .*with geometry"):
         batch.need("edge_vector")
     whole = GraphStore.from_graphs([random_graph(3, 4, 0)]).select(torch.tensor([0]))
     assert whole.need("edge_vector").shape == (4, 3)
@@ -67,7 +67,7 @@ def test_an_encoder_of_bonds_is_refused_to_materials_without(random_graph):
 
 def test_kinds_of_graphs_are_kept_apart(random_graph):
     graph = random_graph(3, 4, 0)
-    with pytest.raises(ValueError, match="graphs with and without `edge_vector` cannot stand in one store"):
+    with pytest.raises(ValueError, match="`edge_vector`"):
         GraphStore.from_graphs([graph, replace(graph, edge_vector=None)])
 
 
@@ -75,13 +75,13 @@ def test_kinds_of_graphs_are_kept_apart(random_graph):
 def test_what_must_be_given(absent):
     content = {"atomic_number": torch.tensor([6]), "edge_index": torch.empty(2, 0, dtype=torch.int64)}
     present = next(name for name in content if name != absent)
-    with pytest.raises(ValueError, match=rf"needs `{absent}` to become a Graph, got only \['{present}'\]"):
+    with pytest.raises(ValueError, match=rf"`{absent}` .*\['{present}'\]"):
         from_pyg(Data(**{present: content[present]}))
 
 
 @pytest.mark.parametrize("edge", [[[0], [2]], [[2], [0]], [[-1], [0]]])
 def test_edges_must_name_atoms(edge):
-    with pytest.raises(ValueError, match=r"`edge_index` must name atoms 0 to 1, got"):
+    with pytest.raises(ValueError, match=r"`edge_index` .*0 to 1, got"):
         from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor(edge)))
 
 

@@ -1,3 +1,4 @@
+import re
 import sys
 from subprocess import run
 
@@ -53,9 +54,8 @@ def test_a_number_without_dimension_has_one_name(unit):
 
 @pytest.mark.parametrize("unit", ["foo", "gcm3/", "(", "5 K", "10^-6/K", "K**K", "eV2.5"])
 def test_an_unknown_unit_is_named_with_examples(unit):
-    with pytest.raises(ValueError, match="is not known: accepted are units without a number in front") as error:
+    with pytest.raises(ValueError, match=rf'"{re.escape(unit)}" .*"g/cm\^3"'):
         check_unit(unit)
-    assert f'"{unit}"' in str(error.value)
 
 
 @pytest.mark.parametrize(("from_unit", "to_unit", "value", "expected"), PAIRS)
@@ -66,18 +66,17 @@ def test_convert(from_unit, to_unit, value, expected):
 @pytest.mark.parametrize(
     ("from_unit", "to_unit", "accepted"),
     [
-        ("degC", "g/cm3", "units of density such as g/cm^3"),
-        ("eV", "eV/atom", "units of energy per atom such as eV/atom"),
-        ("kJ/mol", "eV/atom", "units of energy per atom such as eV/atom or kJ/mol_atom"),
-        ("W/mK", "W/(m K)", "units of thermal conductivity"),
-        ("K", "1", "units of ratio such as dimensionless"),
-        ("K", "V/m", 'units that measure the same as "V/m"'),
+        ("degC", "g/cm3", r"density .*g/cm\^3"),
+        ("eV", "eV/atom", "energy per atom .*eV/atom"),
+        ("kJ/mol", "eV/atom", "energy per atom .*eV/atom or kJ/mol_atom"),
+        ("W/mK", "W/(m K)", "thermal conductivity"),
+        ("K", "1", "ratio .*dimensionless"),
+        ("K", "V/m", '"V/m"$'),
     ],
 )
 def test_other_quantities_are_refused_and_the_accepted_ones_named(from_unit, to_unit, accepted):
-    with pytest.raises(ValueError, match="does not convert to") as error:
+    with pytest.raises(ValueError, match=rf'"{re.escape(from_unit)}" .*"{re.escape(to_unit)}": .*{accepted}'):
         convert(np.ones(1), from_unit, to_unit)
-    assert f'"{from_unit}" does not convert to "{to_unit}": accepted are {accepted}' in str(error.value)
 
 
 @given(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
@@ -23,25 +24,25 @@ _HELP = """usage: gnn-sim2real data list [NAME]
        gnn-sim2real data get NAME|CONFIG.yaml [--new]
        gnn-sim2real data check FILE|NAME|CONFIG.yaml [--property P --unit U] [--against FILE|NAME ...] [options]
 
-list   all data sets: kind, rows, properties with units, license, where they come from; of one also what to cite
-get    fetches what can be fetched, and says where it is; of a database its snapshot (--new: another, of today).
-       What a YAML of a training names is fetched whole, so that the training itself needs no network
-check  rows read and refused, with the reasons; duplicates and their spread; units and ranges; what is shared with other
-       data sets by canonical identity
-         --property P --unit U  of a file: what to read; without them its columns are listed
-         --column, --file_unit, --material_column ...   as in `data.init_args` of datamodules.Table
+list   all data sets: kind, rows, properties with units, license, origin; with NAME also how to cite that one
+get    download a data set and print where it is; for a database, its snapshot (--new: a new one, as of today).
+       With the YAML of a training, everything it names is downloaded, so that the training needs no network
+check  rows read and refused, with reasons; duplicates and their spread; units and ranges; materials shared with other
+       data sets, by canonical identity
+         --property P --unit U  what to read from a file; without them its columns are listed
+         --column, --file-unit, --material-column ...   as in `data.init_args` of datamodules.Table
          --against X            another data set or file (with the same --property and --unit); may be repeated
-         --quarantine FILE.csv  where the refused rows go (default: quarantine_NAME.csv)
-         --json FILE.json       the report as numbers"""
+         --quarantine FILE.csv  where to write the refused rows (default: quarantine_NAME.csv)
+         --json FILE.json       where to write the report as JSON"""
 
 logger = logging.getLogger(__name__)
 
 
-def data_command(words: list[str]) -> int:
+def data_command(argv: list[str]) -> int:
     """Run a data command.
 
     Args:
-        words: What follows `gnn-sim2real data`.
+        argv: Arguments after `gnn-sim2real data`.
 
     Returns:
         Exit code.
@@ -50,7 +51,7 @@ def data_command(words: list[str]) -> int:
         ValueError: If there is no such command.
     """
     console = open_console()
-    match words:
+    match argv:
         case ["list", *rest]:
             return _list(rest, console)
         case ["get", *rest]:
@@ -60,16 +61,16 @@ def data_command(words: list[str]) -> int:
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
-    raise ValueError(f"`gnn-sim2real data` knows list, get and check, got {words[0]!r}")
+    raise ValueError(f"there is no command `data {argv[0]}`; choose list, get or check")
 
 
-def _list(words: list[str], console: Console) -> int:
-    parser = ArgumentParser(prog="gnn-sim2real data list", description="The data sets that are known.")
-    parser.add_argument("name", nargs="?", help="one of them, with its citation and the YAML that uses it")
-    name = parser.parse_args(words).name
+def _list(argv: list[str], console: Console) -> int:
+    parser = ArgumentParser(prog="gnn-sim2real data list", description="List the known data sets.")
+    parser.add_argument("name", nargs="?", help="show only this one, with its citation and the YAML that uses it")
+    name = parse_options(parser, argv).name
     sheets = find_sheets()
     if name is not None:
-        _say_sheet(*_sheet(name), console)
+        _print_sheet(*_sheet(name), console)
         return 0
     table = Table(
         "name", "kind", "rows", "properties", "license", "from", box=None, pad_edge=False, header_style="bold"
@@ -83,11 +84,11 @@ def _list(words: list[str], console: Console) -> int:
     return 0
 
 
-def _say_sheet(sheet: DataSheet, module: type[PropertyDataModule], console: Console) -> None:
-    units = ", ".join(f"{name} {unit or '(a number)'}" for name, unit in sheet.units.items())
+def _print_sheet(sheet: DataSheet, module: type[PropertyDataModule], console: Console) -> None:
+    units = ", ".join(f"{name} {unit or '(dimensionless)'}" for name, unit in sheet.units.items())
     settings = "".join(f"\n    {name}: {_yaml(value)}" for name, value in sheet.settings.items())
     lines = [
-        f"{sheet.name}: {sheet.kind}, {f'{sheet.num_rows:,} rows' if sheet.num_rows else 'rows not counted here'}",
+        f"{sheet.name}: {sheet.kind}, {f'{sheet.num_rows:,} rows' if sheet.num_rows else 'number of rows not known'}",
         f"properties: {units}",
         f"license: {sheet.license}",
         f"cite: {sheet.citation}",
@@ -104,47 +105,47 @@ def _yaml(value: Any) -> str:
     return "[" + ", ".join(map(_yaml, value)) + "]" if isinstance(value, list | tuple) else str(value)
 
 
-def _get(words: list[str], console: Console) -> int:
-    parser = ArgumentParser(prog="gnn-sim2real data get", description="Fetch a data set.")
-    parser.add_argument("name", help="from `data list`, or a YAML of a training")
-    parser.add_argument("--new", action="store_true", help="take a new snapshot of a database although there is one")
-    given = parser.parse_args(words)
+def _get(argv: list[str], console: Console) -> int:
+    parser = ArgumentParser(prog="gnn-sim2real data get", description="Download a data set.")
+    parser.add_argument("name", help="a name from `data list`, or the YAML of a training")
+    parser.add_argument("--new", action="store_true", help="take a new snapshot of a database even if there is one")
+    given = parse_options(parser, argv)
     for data in _modules_of(given.name, {}):
         download = getattr(data, "download", None)
         if download is not None:
             found = download(new=given.new).describe()
         elif given.new:
-            raise ValueError(f"{given.name} is no database that changes: `--new` has no meaning for it")
+            raise ValueError(f"`--new` is for databases that change; {given.name} does not")
         else:
             found = data.table.summary().replace("\n", "; ")
         console.print(f"{type(data).__name__}: {found}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def _check(words: list[str], console: Console) -> int:
-    parser = ArgumentParser(prog="gnn-sim2real data check", description="Look at a data set.")
-    parser.add_argument("name", help="a file, a folder of crystals, a name of `data list`, or a YAML of a training")
+def _check(argv: list[str], console: Console) -> int:
+    parser = ArgumentParser(prog="gnn-sim2real data check", description="Check a data set.")
+    parser.add_argument("name", help="a file, a folder of crystals, a name from `data list`, or the YAML of a training")
     parser.add_argument("--against", action="append", default=[], help="another data set or file; may be repeated")
-    parser.add_argument("--quarantine", type=Path, help="where the refused rows go")
-    parser.add_argument("--json", type=Path, help="where the report goes, as numbers")
-    words, settings = _split_settings(words)
-    given = parser.parse_args(words)
+    parser.add_argument("--quarantine", type=Path, help="where to write the refused rows")
+    parser.add_argument("--json", type=Path, help="where to write the report as JSON")
+    argv, settings = _split_settings(argv)
+    given = parse_options(parser, argv)
     if "property" not in settings and not _is_config(given.name) and _is_file(given.name):
         for line in describe_columns(given.name):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(
-            "\nadd `--property NAME --unit UNIT` to see what a training would use", markup=False, highlight=False
+            "\nadd `--property NAME --unit UNIT` to see what a training would read", markup=False, highlight=False
         )
         return 0
     data, *_ = _modules_of(given.name, settings)
     others = {name: _modules_of(name, settings)[0].table for name in given.against}
     report = make_report(data.table, others)
-    _say_report(report, console)
-    _keep(data.table, report, given.quarantine or Path(f"quarantine_{Path(given.name).stem}.csv"), given.json, console)
+    _print_report(report, console)
+    _save(data.table, report, given.quarantine or Path(f"quarantine_{Path(given.name).stem}.csv"), given.json, console)
     return 0
 
 
-def _keep(table: CleanTable, report: DataReport, quarantine: Path, json: Path | None, console: Console) -> None:
+def _save(table: CleanTable, report: DataReport, quarantine: Path, json: Path | None, console: Console) -> None:
     if not table.quarantine.empty:
         table.write_quarantine(quarantine)
         console.print(f"\nrefused rows and values, with reasons: {quarantine}", markup=False, highlight=False)
@@ -155,13 +156,13 @@ def _keep(table: CleanTable, report: DataReport, quarantine: Path, json: Path | 
 _OWN = ("--against", "--quarantine", "--json")
 
 
-def _split_settings(words: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The words of the command itself, and settings of the data module: `--unit g/cm3` or `--unit=g/cm3`."""
+def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Arguments of the command itself, and settings of the data module: `--unit g/cm3` or `--unit=g/cm3`."""
     import yaml
 
     own: list[str] = []
     settings: dict[str, Any] = {}
-    rest = iter(words)
+    rest = iter(argv)
     for word in rest:
         name, equals, value = word.partition("=")
         if not name.startswith("--") or name in (*_OWN, "--help"):
@@ -170,13 +171,14 @@ def _split_settings(words: list[str]) -> tuple[list[str], dict[str, Any]]:
         text = value if equals else next(rest, None)
         if text is None:
             raise ValueError(f"`{name}` needs a value")
-        plain = name in ("--unit", "--file_unit", "--property", "--column")
-        settings[name.removeprefix("--")] = text if plain else yaml.safe_load(text)
+        setting = name.removeprefix("--").replace("-", "_")
+        plain = setting in ("unit", "file_unit", "property", "column")
+        settings[setting] = text if plain else yaml.safe_load(text)
     return own, settings
 
 
 def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]:
-    """The data modules that a word means: one, or those of a YAML with what they exclude."""
+    """The data module of a name; for a YAML, also the data modules whose materials it excludes."""
     if _is_config(name):
         from gnn_sim2real.config.lightning_cli import read_stage
 
@@ -188,7 +190,7 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
     if _is_file(name):
         missing = [each for each in ("property", "unit") if each not in settings]
         if missing:
-            raise ValueError(f"say what to read from {name}: --{' and --'.join(missing)}")
+            raise ValueError(f"choose what to read from {name} with --{' and --'.join(missing)}")
         return [find_table_reader()(name, **settings)]
     sheet, module = _sheet(name)
     return [module(**dict(sheet.settings))]
@@ -215,27 +217,27 @@ def _sheet(name: str) -> tuple[DataSheet, type[PropertyDataModule]]:
     return sheets[name]
 
 
-def _say_report(report: DataReport, console: Console) -> None:
-    def say(line: str) -> None:
+def _print_report(report: DataReport, console: Console) -> None:
+    def show(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    say(f"rows read      {report.num_rows_read:,}")
-    say(f"rows refused   {report.num_rows_refused:,}")
+    show(f"rows read      {report.num_rows_read:,}")
+    show(f"rows refused   {report.num_rows_refused:,}")
     for reason, count in report.refusals.items():
-        say(f"  {count:>9,}    {reason}")
-    say(f"materials      {report.num_materials:,}, in {report.num_groups:,} groups that no split cuts")
+        show(f"  {count:>9,}    {reason}")
+    show(f"materials      {report.num_materials:,}, in {report.num_groups:,} groups, which a split never divides")
     for each in report.properties:
         unit = "" if each.unit == "dimensionless" else f" {each.unit}"
         read = "" if each.file_unit == each.unit else f", read as {each.file_unit}"
-        say(f"{each.name}: {each.count:,} values{read}")
-        say(f"  lowest {each.minimum:.6g}, median {each.median:.6g}, highest {each.maximum:.6g}{unit}")
+        show(f"{each.name}: {each.count:,} values{read}")
+        show(f"  lowest {each.minimum:.6g}, median {each.median:.6g}, highest {each.maximum:.6g}{unit}")
         if each.num_duplicates:
-            say(
+            show(
                 f"  {each.num_duplicates:,} materials with several rows, merged by median: half range "
-                f"{each.median_spread:.3g} in the middle, {each.largest_spread:.3g}{unit} at most"
+                f"{each.median_spread:.3g} in the median, {each.largest_spread:.3g}{unit} at most"
             )
     for overlap in report.overlaps:
-        say(
-            f"shared with {overlap.other}: {overlap.shared:,} groups, {overlap.here:.1%} of those here, "
+        show(
+            f"shared with {overlap.other}: {overlap.shared:,} groups, {overlap.here:.1%} of those here and "
             f"{overlap.there:.1%} of those there"
         )

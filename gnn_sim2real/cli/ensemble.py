@@ -30,35 +30,35 @@ logger = logging.getLogger(__name__)
 
 _HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] -c FINETUNE.yaml [--output DIR] [--data.SETTING VALUE]
 
-How far the standard deviation of an ensemble can be trusted, on the test part: the share of measured values in its
-50 and 90 % intervals, the negative log-likelihood, and a picture. The spread of the models alone is too small, since
-it knows nothing of the scatter of the measurements, nor of what all models get wrong alike; so a factor on it and a
-floor below it are found on the validation part, which the models must have in common and not have been trained on.
-The test part has no say. With few models the spread is itself a guess for each material, and the floor is most of the
-standard deviation.
+How far the standard deviation of an ensemble can be trusted, judged on the test part: the coverage of its 50 and 90 %
+intervals, the negative log-likelihood, and a figure. The spread of the models alone is too small: it includes neither
+the scatter of the measurements nor the errors that all models share. So a factor on the spread and a floor below it are
+fitted on the validation part, which all models must share and must not have been trained on; the test part is not used
+for that. With few models the spread of each material is only a rough estimate, and the floor is most of the standard
+deviation.
 
-train the models with one split and one `data.seed`, and each with another `--seed_everything`:
+Train the models with the same split and `data.seed`, and each with a different `--seed_everything`:
   gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
-then calibrate, and predict with what was found:
+then calibrate, and predict with the calibration:
   gnn-sim2real calibrate A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.validation_fraction 0.2
   gnn-sim2real predict A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.predict_path FILE --calibration DIR/calibration.json
 
   MODEL     Lightning checkpoints or folders of the model library
-  --output  where calibration.json and calibration_PROPERTY.png go (default: calibration)"""
+  --output  folder for calibration.json and calibration_PROPERTY.png (default: calibration)"""
 
 
-def predict_command(words: list[str]) -> int:
+def predict_command(argv: list[str]) -> int:
     """Predict with several models: mean and standard deviation.
 
     Args:
-        words: What follows `gnn-sim2real predict`: models, then options.
+        argv: Arguments after `gnn-sim2real predict`: models, then options.
     """
-    paths, words = _take_models(words)
-    calibration, words = take_option(words, "--calibration")
-    data, config = _read_data(words)
+    paths, argv = _separate_models(argv)
+    calibration, argv = take_option(argv, "--calibration")
+    data, config = _read_data(argv)
     ensemble = _load(paths, data)
     if calibration is None:
-        logger.warning("the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` mends it")
+        logger.warning("the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` fixes it")
     else:
         ensemble = replace(ensemble, recalibrations=_read_recalibrations(Path(calibration), ensemble))
     found = ensemble.predict_batches(data.predict_dataloader())
@@ -72,24 +72,24 @@ def predict_command(words: list[str]) -> int:
     return 0
 
 
-def calibrate_command(words: list[str]) -> int:
-    """Say how far an ensemble's standard deviation can be trusted, and find the recalibration.
+def calibrate_command(argv: list[str]) -> int:
+    """Report how far an ensemble's standard deviation can be trusted, and find the recalibration.
 
     Args:
-        words: What follows `gnn-sim2real calibrate`: models, then options.
+        argv: Arguments after `gnn-sim2real calibrate`: models, then options.
     """
     console = open_console()
-    if words[:1] in ([], ["-h"], ["--help"]):
+    if argv[:1] in ([], ["-h"], ["--help"]):
         console.print(_HELP, markup=False, highlight=False)
         return 0
-    paths, words = _take_models(words)
-    output, words = take_option(words, "--output")
+    paths, argv = _separate_models(argv)
+    output, argv = take_option(argv, "--output")
     folder = Path(output or "calibration")
-    data, _ = _read_data(words)
+    data, _ = _read_data(argv)
     content = calibrate(_load(paths, data), data, folder)
     for name, each in content["properties"].items():
-        _say(name, each, console)
-    console.print(f"\ncalibration.json and the picture are in {folder}", highlight=False)
+        _print_quality(name, each, console)
+    console.print(f"\ncalibration.json and the figure are in {folder}", highlight=False)
     return 0
 
 
@@ -97,9 +97,9 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
     """Judge an ensemble on the test part of its data, before and after a recalibration on the validation part.
 
     Args:
-        ensemble: Its models were trained on the training part of these data.
+        ensemble: Models trained on the training part of these data.
         data: The data.
-        folder: Where `calibration.json` and the pictures go.
+        folder: Folder for `calibration.json` and the figures.
 
     Returns:
         Content of `calibration.json`: `models`, `parts` (a hash), and for each property `unit`, `factor`,
@@ -111,10 +111,10 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
     _require_same_parts(ensemble, data)
     if not len(data.parts.validation):
         raise ValueError(
-            "there is no validation part to find the recalibration on; train the models again with "
+            "there is no validation part for the recalibration; train the models again with "
             "`data.init_args.validation_fraction`, e.g. 0.2"
         )
-    data.test_dataloader()  # says what is missing where there is no test part
+    data.test_dataloader()  # refuses data without a test part
     validation, test = (_predict_part(ensemble, data, part) for part in ("validation", "test"))
     properties = {}
     for column, spec in enumerate(ensemble.properties):
@@ -150,34 +150,33 @@ def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) 
 
 
 def _require_same_parts(ensemble: Ensemble, data: PropertyDataModule) -> None:
-    """Refuse models that saw the validation or test part, or may have: what they were trained on is in their cards."""
+    """Refuse models that have or may have seen the validation or test part; their cards hold the training part."""
     wanted = [(spec.name, spec.unit) for spec in data.properties]
     given = [(spec.name, spec.unit) for spec in ensemble.properties]
     if given != wanted:
         raise CheckpointError(
-            f"the models predict {given}, but the data have {wanted}; give the data of their training"
+            f"the models predict {given}, but the data have {wanted}; use the data that the models were trained on"
         )
     for number, model in enumerate(ensemble.models, start=1):
         parts = model.card.get("data", {}).get("parts")
         if parts != data.parts_hash:
             raise CheckpointError(
-                f"model {number} was trained on other materials than the training part at hand, so that it may have "
-                "seen those that judge it; give the same data settings as in the training (`size`, `seed`, `split`, "
-                "`validation_fraction` ...), and train all models with the same ones, each with another "
-                "`--seed_everything`"
+                f"model {number} was trained on a different training part, so it may have seen the test materials; "
+                "use the data settings of the training (`size`, `seed`, `split`, `validation_fraction` ...), the same "
+                "for all models, and a different `--seed_everything` for each"
             )
 
 
 def _read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibration]:
-    """What `calibrate` found for this ensemble."""
+    """The recalibrations that `calibrate` found for this ensemble."""
     try:
         content = json.loads(path.read_text())
         models, properties = content["models"], content["properties"]
         found = {name: Recalibration(float(each["factor"]), float(each["floor"])) for name, each in properties.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no calibration: {error}; `gnn-sim2real calibrate` writes one") from error
+        raise ValueError(f"{path} is not a calibration: {error}; `gnn-sim2real calibrate` writes one") from error
     if models != ensemble.fingerprints:
-        raise ValueError(f"{path} is the calibration of other models; calibrate these with `gnn-sim2real calibrate`")
+        raise ValueError(f"{path} belongs to other models; calibrate these with `gnn-sim2real calibrate`")
     return found
 
 
@@ -187,20 +186,20 @@ def _load(paths: list[str], data: PropertyDataModule) -> Ensemble:
     return ensemble
 
 
-def _take_models(words: list[str]) -> tuple[list[str], list[str]]:
+def _separate_models(argv: list[str]) -> tuple[list[str], list[str]]:
     """The models, which come first, and the options."""
-    first = next((position for position, word in enumerate(words) if word.startswith("-")), len(words))
+    first = next((position for position, word in enumerate(argv) if word.startswith("-")), len(argv))
     if first < 2:
         raise ValueError(
-            f"an ensemble needs at least two models before the options, got {first}; a single one goes to "
+            f"an ensemble needs at least two models before the options, got {first}; for a single model use "
             "`gnn-sim2real predict --ckpt_path MODEL`"
         )
-    return words[:first], words[first:]
+    return argv[:first], argv[first:]
 
 
-def _read_data(words: list[str]) -> tuple[PropertyDataModule, Namespace]:
-    """The data of a configuration, without making its model, and the whole configuration."""
-    cli = Sim2RealCLI(words, run=False)
+def _read_data(argv: list[str]) -> tuple[PropertyDataModule, Namespace]:
+    """The data of a configuration, without building its model, and the whole configuration."""
+    cli = Sim2RealCLI(argv, run=False)
     data_only = copy.deepcopy(cli.config)
     data_only.model = None
     data: PropertyDataModule = cli.parser.instantiate(data_only).data
@@ -215,26 +214,26 @@ def _plain(quality: Quality) -> dict[str, Any]:
     return plain
 
 
-def _say(name: str, result: dict[str, Any], console: Console) -> None:
+def _print_quality(name: str, result: dict[str, Any], console: Console) -> None:
     """Print the quality before and after, within 80 columns."""
     unit = f" {result['unit']}" if result["unit"] else ""
     spread = result["spread"]
     error = f"RMSE {spread['rmse']:.4g}{unit}"
     title = f"Uncertainty of {name.replace('_', ' ')} on {spread['num']} test materials, {error}"
     table = Table(title=escape(title), box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
-    for column in ("spread", "std", "held by 50 %", "held by 90 %", "NLL"):
+    for column in ("spread", "std", "coverage 50 %", "coverage 90 %", "NLL"):
         table.add_column(column, justify="left" if column == "spread" else "right", no_wrap=True)
-    for label, quality in (("as it is", spread), ("recalibrated", result["recalibrated"])):
-        held = [
+    for label, quality in (("as is", spread), ("recalibrated", result["recalibrated"])):
+        coverage = [
             "{:.0%} [{:.0%}, {:.0%}]".format(quality["coverage"][share], *quality["coverage_interval"][share])
             for share in ("0.5", "0.9")
         ]
-        row = [label, f"{quality['mean_std']:.4g}", *held, f"{quality['nll']:.3f}"]
+        row = [label, f"{quality['mean_std']:.4g}", *coverage, f"{quality['nll']:.3f}"]
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     console.print(
-        "std: root mean square, in the same unit; held: share of the measured values in the interval, in brackets what "
-        f"so few materials can tell; found on {result['num_validation']} validation materials: the spread times "
+        "std: root mean square, in the same unit; coverage: share of the measured values in the interval, in brackets "
+        f"its 90 % interval; from {result['num_validation']} validation materials: the spread times "
         f"{result['factor']:.3g}, and a floor of {result['floor']:.3g}{unit}, added in quadrature",
         markup=False,
         highlight=False,

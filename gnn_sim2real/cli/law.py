@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.law.compare import Models, compare_laws
 from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
@@ -31,20 +32,20 @@ _HELP = """usage: gnn-sim2real law fit CURVES [options]
        gnn-sim2real law plan CURVES [--at n[,m]] [--target-error E] [--source-cost A --target-cost B --budget X]
        gnn-sim2real law compare CURVES [CURVES ...] [options]
 
-How the test error falls with the number of simulated materials, what that is worth, and how sure it is.
+How the test error falls with the number of simulated materials, what that is worth, and how certain it is.
 
 fit      parameters with intervals, the form and why, goodness of fit, forecasts, and what is not identified
 plan     the source size for an error (or that it is out of reach), the gain from doubling the source, how many
-         calculations one more measurement is worth, the split of a budget, lines of equal error
+         calculations one more measurement is worth, how to spend a budget, lines of equal error
 compare  several curves side by side: rates, limits, where they cross, and the probability that one is ahead
 
 CURVES is one of
-  FILE.csv     columns source_size and error; perhaps target_size, seed (equal seeds share their subsets or test
+  FILE.csv     columns source_size and error; optionally target_size, seed (equal seeds share their subsets or test
                sets), architecture, weight. Rows with source_size 0 are models from scratch.
   DIR          the output folder of a study
   FILE.json    what `gnn-sim2real study report DIR --publish FILE` wrote
 
-options of all
+options of all three
   --form auto           the form that forecasts the largest sizes best from the smaller ones, or by its name
                for laws in n
 {curve_forms}
@@ -52,21 +53,21 @@ options of all
 {surface_forms}
   --interval 0.9        nominal coverage of the intervals
   --metric mae          error of a study: mae, rmse, mae_nonzero
-  --policy NAMES        policies of a study, separated by commas; all ways of fine-tuning unless given
-  --architecture NAME   the only one to take
-  --target-size M       the only one to take
+  --policy NAMES        policies of a study, separated by commas (default: all fine-tuning policies)
+  --architecture NAME   use only this architecture
+  --target-size M       use only this target size
   --draws 1000 --seed 0 of the bootstrap
   --figure PATH         also draw PATH.png and PATH.svg
-  --json                numbers for machines in place of text
+  --json                print JSON instead of text
 
-`gnn-sim2real law plan --help` lists what a plan takes."""
+`gnn-sim2real law plan --help` lists all options of plan."""
 
 
-def law_command(words: list[str]) -> int:
+def law_command(argv: list[str]) -> int:
     """Run a law command.
 
     Args:
-        words: What follows `gnn-sim2real law`.
+        argv: Arguments after `gnn-sim2real law`.
 
     Returns:
         Exit code.
@@ -75,13 +76,13 @@ def law_command(words: list[str]) -> int:
         ValueError: If there is no such command.
     """
     commands = {"fit": _fit, "plan": _plan, "compare": _compare}
-    if words[:1] in ([], ["-h"], ["--help"]):
+    if argv[:1] in ([], ["-h"], ["--help"]):
         sys.stdout.write(_HELP.format(curve_forms=_list(CURVE_FORMS), surface_forms=_list(SURFACE_FORMS)) + "\n")
         return 0
-    if words[0] not in commands:
-        raise ValueError(f"there is no command `law {words[0]}`; gnn-sim2real law --help lists them")
-    options = _options(words[0], words[1:])
-    content = commands[words[0]](options, Console(quiet=options.json, soft_wrap=True, highlight=False))
+    if argv[0] not in commands:
+        raise ValueError(f"there is no command `law {argv[0]}`; choose fit, plan or compare")
+    options = _options(argv[0], argv[1:])
+    content = commands[argv[0]](options, Console(quiet=options.json, soft_wrap=True, highlight=False))
     if options.json:
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
     return 0
@@ -92,10 +93,10 @@ def _list(forms: Mapping[str, Form]) -> str:
     return "\n".join(f"                 {name:<15} {form.formula}: {form.use}" for name, form in forms.items())
 
 
-def _options(command: str, words: list[str]) -> Namespace:
+def _options(command: str, argv: list[str]) -> Namespace:
     about = {
-        "fit": "Fit a scaling law to each curve, and one in source and target size where there are several of both.",
-        "plan": "What the law says about the next step.",
+        "fit": "Fit a scaling law to each curve, and one in source and target size if there are several of both.",
+        "plan": "Plan the next step by the law.",
         "compare": "Fit laws to several curves and compare them by paired draws.",
     }
     parser = ArgumentParser(prog=f"gnn-sim2real law {command}", description=about[command])
@@ -105,31 +106,31 @@ def _options(command: str, words: list[str]) -> Namespace:
     parser.add_argument("--form", type=str, default="auto", help=f"form of the law: auto, {forms}")
     parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
-    policies = "policies of a study, separated by commas; all ways of fine-tuning unless given"
+    policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
     parser.add_argument("--policy", type=str, default="", help=policies)
-    parser.add_argument("--architecture", type=str | None, default=None, help="the only architecture to take")
-    parser.add_argument("--target-size", type=int | None, default=None, help="the only target size to take")
+    parser.add_argument("--architecture", type=str | None, default=None, help="use only this architecture")
+    parser.add_argument("--target-size", type=int | None, default=None, help="use only this target size")
     parser.add_argument("--draws", type=int, default=1000, help="number of draws of the bootstrap")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
-    parser.add_argument("--figure", type=Path | None, default=None, help="draw this .png and .svg")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of text")
+    parser.add_argument("--figure", type=Path | None, default=None, help="also draw FIGURE.png and FIGURE.svg")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     if command != "fit":
         place = "source size n, or n,m" if command == "plan" else "further source sizes, separated by commas"
         parser.add_argument("--at", type=str | None, default=None, help=place)
     if command == "plan":
-        parser.add_argument("--target-error", type=float | None, default=None, help="a wanted error")
+        parser.add_argument("--target-error", type=float | None, default=None, help="the error to reach")
         parser.add_argument("--source-cost", type=float | None, default=None, help="cost of one calculation")
         parser.add_argument("--target-cost", type=float | None, default=None, help="cost of one measurement")
         parser.add_argument(
-            "--budget", type=float | None, default=None, help="what there is to spend, in the same unit"
+            "--budget", type=float | None, default=None, help="how much can be spent, in the unit of the costs"
         )
-    options = parser.parse_args(words)
+    options = parse_options(parser, argv)
     if options.form != "auto":
         find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
-        raise ValueError(f"--interval takes a share between 0 and 1, such as 0.9, but got {options.interval:g}")
+        raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
     if options.draws < MIN_DRAWS:
-        raise ValueError(f"--draws takes {MIN_DRAWS} or more, or percentiles mean nothing, but got {options.draws}")
+        raise ValueError(f"--draws must be at least {MIN_DRAWS}, or percentiles mean nothing, got {options.draws}")
     return options
 
 
@@ -204,7 +205,7 @@ def _plan(options: Namespace, console: Console) -> dict[str, Any]:
     grids = {model: grid for model, grid in read.grids.items() if grid.models.num_sizes() >= MIN_SIZES}
     if len(grids) > 1:
         names = "; ".join(model_name(*model) for model in grids)
-        raise ValueError(f"a plan is of one architecture and policy; choose with --architecture or --policy: {names}")
+        raise ValueError(f"a plan needs one architecture and policy; choose by --architecture or --policy: {names}")
     if not grids:
         most = max((grid.models.num_sizes() for grid in read.grids.values()), default=0)
         raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
@@ -226,11 +227,11 @@ def _plan(options: Namespace, console: Console) -> dict[str, Any]:
         print_law(curve_name(label) or read.name, law, read.unit, console)
         if place and len(place) > 1:
             raise ValueError(
-                f"--at n,m takes a law in both, from {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes; give n"
+                f"--at n,m needs a law in both, from {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes; give n"
             )
     else:
         sizes = ", ".join(str(label.target_size) for label in curves)
-        raise ValueError(f"there are too few sizes for a law in n and m; choose with --target-size: {sizes}")
+        raise ValueError(f"there are too few sizes for a law in n and m; choose by --target-size: {sizes}")
     found = plan(law, at=place, scratch=grid.scratch, **wishes)
     print_plan(found, read.unit, law.confidence, console)
     if options.figure is not None:
@@ -248,7 +249,7 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
     inputs = [_read(path, options) for path in options.curves]
     if len({(read.quantity, read.unit) for read in inputs}) > 1:
         found_quantities = "; ".join(f"{read.name}: {read.quantity} [{read.unit}]" for read in inputs)
-        raise ValueError(f"only errors of one quantity can be compared, but these are {found_quantities}")
+        raise ValueError(f"only errors of the same quantity can be compared, got {found_quantities}")
     models: dict[str, Models] = {}
     for path, read in zip(options.curves, inputs, strict=True):
         for label, of_curve in read.curves.items():
@@ -269,7 +270,7 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
-        raise ValueError(f"{option} takes numbers separated by commas, but got {text!r}") from None
+        raise ValueError(f"{option} must be numbers separated by commas, got {text!r}") from None
 
 
 def _draw(drawn: dict[str, Any], read: LearningCurves, options: Namespace, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `gnn-sim2real fit | validate | test | predict | calibrate`, `data`, `models`, `study` and `law`."""
+"""The command line `gnn-sim2real`: chooses the command, and turns errors into one line and an exit code."""
 
 import importlib
 import importlib.util
@@ -16,14 +16,14 @@ one model
   fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
   validate  error on the validation part
   test      error on the fixed test part; ScalingLawCallback writes a record
-  predict   a table of materials in, a table of predictions with units out
+  predict   read a table of materials, write a table of predictions with units
 
-several models, trained alike with other seeds
+several models, trained alike with different seeds
   predict MODEL MODEL ...    mean and standard deviation of their predictions
   calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
 
 data
-  data      which data sets there are, getting one, looking at a file: gnn-sim2real data --help
+  data      list data sets, download one, check a file: gnn-sim2real data --help
 
 many models
   shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
@@ -45,21 +45,21 @@ _ATTEMPTS = (
 )
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        words: Its words; those of the process unless given.
+        argv: Arguments; those of the process unless given.
 
     Returns:
-        Exit code: 0, or 2 for an error that the user can mend, said in one sentence on stderr.
+        Exit code: 0; 2 for an error that the user can fix, printed in one line on stderr; 130 after an interrupt.
     """
-    words = sys.argv[1:] if words is None else words
-    # Nothing leaves the machine unless the user says so.
+    argv = sys.argv[1:] if argv is None else argv
+    # Nothing leaves the machine unless the user asks for it.
     os.environ.setdefault("WANDB_MODE", "offline")
     set_up_logging()
     try:
-        return _run(words)
+        return _run(argv)
     except (ValueError, OSError, ArgumentError) as error:
         if os.environ.get("GNN_SIM2REAL_DEBUG"):
             raise
@@ -80,38 +80,38 @@ _COMMANDS = {
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
 }
-"""Where a command is; only its own module is imported. All others are Lightning's."""
+"""Module and function of each command; only that module is imported. All other commands are Lightning's."""
 
 
-def _run(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help"):
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
         sys.stdout.write(_HELP + "\n")
         return 0
-    if words[0] == "--version":
+    if argv[0] == "--version":
         from gnn_sim2real import __version__
 
         sys.stdout.write(f"gnn-sim2real {__version__}\n")
         return 0
     require_own_datamodules()
-    name = words[0]
-    if name == "predict" and words[1:] and not words[1].startswith("-"):
+    name = argv[0]
+    if name == "predict" and argv[1:] and not argv[1].startswith("-"):
         name = "predict MODEL"
     if name in _COMMANDS:
         module, function = _COMMANDS[name]
-        return int(getattr(importlib.import_module(module), function)(words[1:]))
-    if words[0] not in ("fit", "validate", "test", "predict"):
-        raise ValueError(f"there is no command {words[0]!r}; gnn-sim2real --help lists them")
+        return int(getattr(importlib.import_module(module), function)(argv[1:]))
+    if argv[0] not in ("fit", "validate", "test", "predict"):
+        raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
     from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 
-    Sim2RealCLI(words)
+    Sim2RealCLI(argv)
     return 0
 
 
 def in_one_sentence(message: str) -> str:
-    """Take the cause out of the tree of attempts that jsonargparse lists; other messages stay as they are.
+    """Extract the cause from the tree of attempts that jsonargparse lists; other messages stay as they are.
 
     Args:
-        message: Of an exception.
+        message: Message of an exception.
     """
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     causes = [line for line in lines if line and not line.startswith(_ATTEMPTS)]
@@ -119,10 +119,10 @@ def in_one_sentence(message: str) -> str:
 
 
 def require_own_datamodules() -> None:
-    """Refuse to go on where another package of the name `datamodules` hides ours.
+    """Refuse to go on if another package named `datamodules` hides ours.
 
     Raises:
-        ValueError: If `import datamodules` finds one that does not lie beside `gnn_sim2real`.
+        ValueError: If `import datamodules` finds one that is not beside `gnn_sim2real`.
     """
     ours = Path(__file__).resolve().parents[2]
     spec = importlib.util.find_spec("datamodules")
@@ -133,6 +133,6 @@ def require_own_datamodules() -> None:
     found = Path(spec.origin).resolve().parents[1]
     if found != ours:
         raise ValueError(
-            f"the package `datamodules` in {found} hides that of gnn-sim2real in {ours}; uninstall it, or run from "
+            f"the package `datamodules` in {found} hides the one of gnn-sim2real in {ours}; uninstall it, or run from "
             "another folder"
         )

@@ -12,6 +12,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card, CardFilters
@@ -19,7 +20,7 @@ from gnn_sim2real.library.folder import ModelLibrary
 
 logger = logging.getLogger(__name__)
 
-_HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--architecture A] [--min_r2 R2] ... [--json]
+_HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--architecture A] [--min-r2 R2] ... [--json]
        gnn-sim2real models show KEY
        gnn-sim2real models verify
        gnn-sim2real models export ARCHIVE.tar.gz [KEY ...] [--property P ...]
@@ -28,24 +29,24 @@ _HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--archit
        gnn-sim2real models pull URL [--property P ...]
        gnn-sim2real models build -c LIBRARY.yaml [--workers K] [options]
 
-list    one line a model, with its error on the validation part of its source
+list    one line per model, with its error on the validation part of its source
 show    the card of one model: data, license, citation, settings; KEY may be its first characters
-verify  hashes and cards of all models
-export  models as one file, all of them unless keys are named or filters given
-import  the models of such a file; checked before any of them is added
-push    copies models to a folder, s3://BUCKET/FOLDER, hf://USER/REPOSITORY or whatever else fsspec opens
-pull    fetches models from there; in both directions only what is missing
-build   pretrains the models of a LIBRARY.yaml; the same command goes on after a stop
+verify  check hashes and cards of all models
+export  write models to one file: all of them unless keys or filters are given
+import  add the models of such a file; they are checked before any of them is added
+push    copy models to a folder, s3://BUCKET/FOLDER, hf://USER/REPOSITORY or whatever else fsspec opens
+pull    copy models from there; both push and pull skip models that are already present
+build   pretrain the models of a LIBRARY.yaml; after a stop, the same command resumes
 
-All but `build` take --library DIR (default: $GNN_SIM2REAL_LIBRARY, else runs/library). Filters: --domain, --source,
---property, --architecture, --min_size, --max_size, --min_r2, --max_mae (in the unit of --property)."""
+All but `build` accept --library DIR (default: $GNN_SIM2REAL_LIBRARY, else runs/library). Filters: --domain, --source,
+--property, --architecture, --min-size, --max-size, --min-r2, --max-mae (in the unit of --property)."""
 
 
-def models_command(words: list[str]) -> int:
+def models_command(argv: list[str]) -> int:
     """Run a command of the model library.
 
     Args:
-        words: What follows `gnn-sim2real models`.
+        argv: Arguments after `gnn-sim2real models`.
 
     Returns:
         Exit code: 1 if something is wrong with a model.
@@ -64,18 +65,31 @@ def models_command(words: list[str]) -> int:
         "pull": _pull,
         "build": _build,
     }
-    if not words or words[0] in ("-h", "--help"):
+    if not argv or argv[0] in ("-h", "--help"):
         console.print(_HELP, markup=False, highlight=False)
         return 0
-    if words[0] not in commands:
-        raise ValueError(f"`gnn-sim2real models` knows {', '.join(commands)}, got {words[0]!r}")
-    return commands[words[0]](words[1:], console)
+    if argv[0] not in commands:
+        raise ValueError(f"there is no command `models {argv[0]}`; choose {', '.join(commands)}")
+    return commands[argv[0]](argv[1:], console)
+
+
+_FILTERS: dict[str, tuple[Any, str]] = {
+    "--domain": (str, "polymer, molecule, crystal, mixture or composition"),
+    "--source": (str, "name of the source"),
+    "--property": (str, "a property that the model predicts"),
+    "--architecture": (str, "name of the encoder"),
+    "--min-size": (int, "smallest number of source materials"),
+    "--max-size": (int, "largest number of source materials"),
+    "--min-r2": (float, "smallest R2 on the validation part, of --property if given, else of all properties"),
+    "--max-mae": (float, "largest mean absolute error on the validation part, in the unit of --property"),
+}
+"""Type and help of each option that chooses models; `CardFilters` has a field for each."""
 
 
 def _parser(name: str, description: str, filters: bool = False) -> ArgumentParser:
     parser = ArgumentParser(prog=f"gnn-sim2real models {name}", description=description, exit_on_error=False)
-    if filters:
-        parser.add_class_arguments(CardFilters)
+    for option, (kind, about) in _FILTERS.items() if filters else ():
+        parser.add_argument(option, type=kind | None, default=None, help=about)
     parser.add_argument("--library", type=Path, default=default_library(), help="folder of the models")
     return parser
 
@@ -85,26 +99,26 @@ def _filters(given: Any) -> dict[str, Any]:
 
 
 def _chosen(given: Any) -> tuple[ModelLibrary, list[str]]:
-    """The library, and the keys of the models that are named or asked for by filters."""
+    """The library, and the keys of the models that are chosen by key or by filters."""
     library = ModelLibrary(given.library)
     filters = _filters(given)
     if given.keys_ and any(value is not None for value in filters.values()):
-        raise ValueError("name models by their keys or by filters, not by both")
+        raise ValueError("choose models by keys or by filters, not by both")
     keys = [library.find(key) for key in given.keys_]
     if not keys:
         cards = library.cards(**filters)
         keys = [card.key for card in cards if card.identities]
         if len(keys) < len(cards):
-            logger.warning("%d models are left out: they are of format 1, and have no hash", len(cards) - len(keys))
+            logger.warning("%d models are left out: they are of format 1, which has no hash", len(cards) - len(keys))
     if not keys:
-        raise ValueError(f"{library.folder} has no such model; `gnn-sim2real models list` shows what it has")
+        raise ValueError(f"{library.folder} has no such model; `gnn-sim2real models list` lists its models")
     return library, keys
 
 
-def _list(words: list[str], console: Console) -> int:
-    parser = _parser("list", "The models of a library.", filters=True)
-    parser.add_argument("--json", action="store_true", help="the cards as JSON, one a line")
-    given = parser.parse_args(words)
+def _list(argv: list[str], console: Console) -> int:
+    parser = _parser("list", "List the models of a library.", filters=True)
+    parser.add_argument("--json", action="store_true", help="print the cards as JSON, one per line")
+    given = parse_options(parser, argv)
     library = ModelLibrary(given.library)
     cards = library.cards(**_filters(given))
     if given.json:
@@ -121,10 +135,12 @@ _RIGHT = ("n", "seed", "validation MAE", "R2")
 
 
 def format_cards(cards: Sequence[Card]) -> str:
-    """A table in text, one line a model; of a model of many properties its first one, and how many more there are.
+    """Format cards as a text table, one line per model.
+
+    A model of several properties shows its first one and the number of the others.
 
     Args:
-        cards: Of the models.
+        cards: Cards of the models.
     """
     rows = [_COLUMNS, *map(_row, cards)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -141,10 +157,10 @@ def _row(card: Card) -> tuple[str, ...]:
     return card.key[:12], card.domain, card.source, shown, card.architecture, str(card.size), str(card.seed), mae, r2
 
 
-def _show(words: list[str], console: Console) -> int:
-    parser = _parser("show", "All that is known of one model.")
+def _show(argv: list[str], console: Console) -> int:
+    parser = _parser("show", "Show the card of one model.")
     parser.add_argument("key", help="key of the model, or its first characters")
-    given = parser.parse_args(words)
+    given = parse_options(parser, argv)
     library = ModelLibrary(given.library)
     key = library.find(given.key)
     card, content = library.card(key), library.content(key)
@@ -171,23 +187,23 @@ def _errors(errors: Any) -> str:
     return ", ".join(f"{name.upper() if name != 'r2' else 'R2'} {value:.4g}" for name, value in errors.items())
 
 
-def _verify(words: list[str], console: Console) -> int:
-    given = _parser("verify", "Check hashes and cards of all models.").parse_args(words)
+def _verify(argv: list[str], console: Console) -> int:
+    given = _parser("verify", "Check hashes and cards of all models.").parse_args(argv)
     library = ModelLibrary(given.library)
     problems = library.verify()
     for key, problem in problems.items():
         console.print(f"{key}: {problem}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(library.keys()) - len(problems):,} models are sound, {len(problems):,} are not")
+    console.print(f"{len(library.keys()) - len(problems):,} models are intact, {len(problems):,} are not")
     return int(bool(problems))
 
 
-def _export(words: list[str], console: Console) -> int:
+def _export(argv: list[str], console: Console) -> int:
     from gnn_sim2real.library.archive import export_models
 
-    parser = _parser("export", "Write models into one file.", filters=True)
+    parser = _parser("export", "Write models to one file.", filters=True)
     parser.add_argument("archive", type=Path, help="the file, e.g. models.tar.gz")
     parser.add_argument("keys_", metavar="keys", nargs="*", help="keys of the models, or their first characters")
-    given = parser.parse_args(words)
+    given = parse_options(parser, argv)
     library, keys = _chosen(given)
     count = export_models(library, keys, given.archive)
     size = given.archive.stat().st_size / 1e6
@@ -195,55 +211,55 @@ def _export(words: list[str], console: Console) -> int:
     return 0
 
 
-def _import(words: list[str], console: Console) -> int:
+def _import(argv: list[str], console: Console) -> int:
     from gnn_sim2real.library.archive import import_models
 
     parser = _parser("import", "Add the models of a file to a library.")
     parser.add_argument("archive", type=Path, help="the file")
-    given = parser.parse_args(words)
+    given = parse_options(parser, argv)
     new, known = import_models(ModelLibrary(given.library), given.archive)
-    _say_came(new, len(known), given.library, console)
+    _print_added(new, len(known), given.library, console)
     return 0
 
 
-def _say_came(new: Sequence[str], known: int, library: Path, console: Console) -> None:
-    text = f"{len(new):,} models added to {library}, {known:,} were there"
+def _print_added(new: Sequence[str], known: int, library: Path, console: Console) -> None:
+    text = f"{len(new):,} models added to {library}, {known:,} already there"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _push(words: list[str], console: Console) -> int:
+def _push(argv: list[str], console: Console) -> int:
     from gnn_sim2real.library.remote import RemoteLibrary
 
-    parser = _parser("push", "Copy models elsewhere.", filters=True)
-    parser.add_argument("url", help="a folder, or what else fsspec opens")
+    parser = _parser("push", "Copy models to another place.", filters=True)
+    parser.add_argument("url", help="a folder, or another URL that fsspec opens")
     parser.add_argument("keys_", metavar="keys", nargs="*", help="keys of the models, or their first characters")
-    given = parser.parse_args(words)
+    given = parse_options(parser, argv)
     library, keys = _chosen(given)
     sent = RemoteLibrary(given.url).push(library, keys)
-    text = f"{len(sent):,} models sent to {given.url}, {len(keys) - len(sent):,} were there"
+    text = f"{len(sent):,} models sent to {given.url}, {len(keys) - len(sent):,} already there"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def _pull(words: list[str], console: Console) -> int:
+def _pull(argv: list[str], console: Console) -> int:
     from gnn_sim2real.library.remote import RemoteLibrary
 
-    parser = _parser("pull", "Fetch models from elsewhere.", filters=True)
-    parser.add_argument("url", help="a folder, or what else fsspec opens")
-    given = parser.parse_args(words)
+    parser = _parser("pull", "Copy models from another place.", filters=True)
+    parser.add_argument("url", help="a folder, or another URL that fsspec opens")
+    given = parse_options(parser, argv)
     library = ModelLibrary(given.library)
     before = len(library.keys())
     came = RemoteLibrary(given.url).pull(library, CardFilters(**_filters(given)).match)
-    _say_came(came, before, given.library, console)
+    _print_added(came, before, given.library, console)
     return 0
 
 
-def _build(words: list[str], console: Console) -> int:
-    from gnn_sim2real.cli.study import say_failures, split_config
+def _build(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.cli.study import print_failures, split_config
     from gnn_sim2real.study.pretrainings import read_library
     from gnn_sim2real.study.run import run_study
 
-    config, options = read_library(*split_config(words))
+    config, options = read_library(*split_config(argv))
     if options.dry_run:
         from gnn_sim2real.study.dry_run import say_plan
 
@@ -252,5 +268,5 @@ def _build(words: list[str], console: Console) -> int:
     outcomes = run_study(config, options)
     console.print(f"{outcomes['done']} models trained, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if outcomes["failed"]:
-        say_failures(config, outcomes["failed"], console)
+        print_failures(config, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)

@@ -11,35 +11,35 @@ _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
 
 Which of all pretrained models should a team with a few dozen measurements start from? Ranks a model library for the
 target by cross-validation on frozen features, fine-tunes the best few, and writes an ensemble for `predict`. The whole
-selection is repeated in outer folds, so that the error is honest although thousands were tried; it is said plainly when
-no source beats training from scratch.
+selection is repeated in outer folds, so the error is unbiased even if thousands of models were tried. The report says
+so if no source beats training from scratch.
 
-  --library DIR             the model library; $GNN_SIM2REAL_LIBRARY or runs/library unless given
-  --property NAME           of a table: the name that sources give the property; the heading of --target unless given
-  --for extrapolation       rank by folds that lie beyond the values (or families) of training
+  --library DIR             the model library (default: $GNN_SIM2REAL_LIBRARY, else runs/library)
+  --property NAME           name of the property in the sources (default for a table: the heading of --target)
+  --for extrapolation       rank by folds beyond the values (or families) of the training part
   --seen warn               do not skip models that were trained on simulations of test materials
   --log true                errors of the decimal logarithm, for values over orders of magnitude
-  --ranking.method forest   random forests on the frozen features in place of ridge regression
+  --ranking.method forest   random forests on the frozen features instead of ridge regression
   --tuning.best K           models in the ensemble
   --output DIR              result.json, ranking.png, ensemble/, predict.yaml
 
 matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
-study   errors at several numbers of measurements, many draws each, on fixed test parts; goes on where it stopped
+study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
 
 `gnn-sim2real shotgun -c FILE --print_config` shows all settings."""
 
 
-def shotgun_command(words: list[str]) -> int:
+def shotgun_command(argv: list[str]) -> int:
     """Run a shotgun command.
 
     Args:
-        words: What follows `gnn-sim2real shotgun`.
+        argv: Arguments after `gnn-sim2real shotgun`.
 
     Returns:
         Exit code.
     """
     console = open_console()
-    match words:
+    match argv:
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
@@ -51,16 +51,16 @@ def shotgun_command(words: list[str]) -> int:
             from gnn_sim2real.shotgun.study import study_command
 
             return study_command(rest, console)
-    return _run(words, console)
+    return _run(argv, console)
 
 
-def _run(words: list[str], console: Console) -> int:
+def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.shotgun.config import read_shotgun
     from gnn_sim2real.shotgun.plot import draw_ranking
     from gnn_sim2real.shotgun.run import run_shotgun, write_result
     from gnn_sim2real.shotgun.say import say_result
 
-    config, described = read_shotgun(words)
+    config, described = read_shotgun(argv)
     result = run_shotgun(config)
     folder = write_result(result, config, described)
     say_result(result, console)

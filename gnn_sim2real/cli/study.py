@@ -5,6 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.study.config import JobsConfig, load_kept_config, read_study
 from gnn_sim2real.study.failures import Failures
@@ -14,25 +15,25 @@ _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--
        gnn-sim2real study status DIR
        gnn-sim2real study report DIR [--publish PATH]
 
-run     computes all cells of the study that have no record yet, then reports; the same command goes on after a stop
+run     compute all cells of the study that have no record yet, then report; after a stop, the same command resumes
           --launcher serial | processes | ray   in this process, in --workers K processes, on a Ray cluster (--address)
-          --shard i/N                           one of N parts, e.g. as one job of a SLURM array
-          --dry-run                             says what would be computed and how long it would take
-          --retry-failed                        tries cells again that failed before
-          --reuse FILE.json                     takes over the cells of a published result
-status  says how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
-report  table and scaling law in words from the records that are there; in DIR report.html, one page that needs no
-        network (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG
+          --shard i/N                           one of N shards, e.g. as one job of a SLURM array
+          --dry-run                             print what would be computed and how long it would take
+          --retry-failed                        compute cells again that failed before
+          --reuse FILE.json                     reuse the cells of a published result
+status  how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
+report  print table and scaling law of the records so far; write to DIR report.html, one page that needs no network
+        (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG
 
 A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
-configs/wandb.yaml, are laid over both stages. `gnn-sim2real study run --help` lists all options."""
+configs/wandb.yaml, apply to both stages. `gnn-sim2real study run --help` lists all options."""
 
 
-def study_command(words: list[str]) -> int:
+def study_command(argv: list[str]) -> int:
     """Run a study command.
 
     Args:
-        words: What follows `gnn-sim2real study`.
+        argv: Arguments after `gnn-sim2real study`.
 
     Returns:
         Exit code: 1 if a cell failed.
@@ -41,7 +42,7 @@ def study_command(words: list[str]) -> int:
         ValueError: If there is no such command.
     """
     console = open_console()
-    match words:
+    match argv:
         case ["run", *rest]:
             return _run(rest, console)
         case ["status", *rest]:
@@ -51,14 +52,14 @@ def study_command(words: list[str]) -> int:
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
-    raise ValueError(f"`gnn-sim2real study` knows run, status and report, got {words[0]!r}")
+    raise ValueError(f"there is no command `study {argv[0]}`; choose run, status or report")
 
 
-def _run(words: list[str], console: Console) -> int:
+def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import run_study
 
-    files, words = split_config(words)
-    study, options = read_study(files, words)
+    files, argv = split_config(argv)
+    study, options = read_study(files, argv)
     if options.dry_run:
         from gnn_sim2real.study.dry_run import say_plan
 
@@ -69,17 +70,17 @@ def _run(words: list[str], console: Console) -> int:
     if any(study.records.glob("*.json")):
         say_report(study, console)
     if outcomes["failed"]:
-        say_failures(study, outcomes["failed"], console)
+        print_failures(study, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)
 
 
-def say_failures(study: JobsConfig, count: int, console: Console) -> None:
-    """Print the first few failures in a line each, and what to do.
+def print_failures(study: JobsConfig, count: int, console: Console) -> None:
+    """Print the first few failures, one line each, and what to do.
 
     Args:
         study: The study.
-        count: How many cells failed.
-        console: Where to.
+        count: Number of failed cells.
+        console: Console to print on.
     """
     failures = Failures(study.failures)
     keys = sorted(failures.keys())
@@ -88,19 +89,22 @@ def say_failures(study: JobsConfig, count: int, console: Console) -> None:
         console.print(f"  {key[:8]} {failures.sentence(key)}", markup=False, highlight=False, soft_wrap=True)
     if len(keys) > 5:
         console.print(f"  and {len(keys) - 5} more")
-    console.print("once the cause is gone: the same command with --retry-failed")
+    console.print("once the cause is fixed, run the same command with --retry-failed")
 
 
-def split_config(words: list[str]) -> tuple[list[str], list[str]]:
-    """The files after `-c` or `--config`, and the other words.
+def split_config(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Separate the files after `-c` or `--config` from the other arguments.
 
     Args:
-        words: Of the command line.
+        argv: Arguments of the command line.
+
+    Returns:
+        The files, and the other arguments.
 
     Raises:
-        ValueError: If `-c` has no file after it.
+        ValueError: If no file follows.
     """
-    files, options, rest = [], [], iter(words)
+    files, options, rest = [], [], iter(argv)
     for word in rest:
         name, equals, value = word.partition("=")
         if name in ("-c", "--config"):
@@ -113,23 +117,23 @@ def split_config(words: list[str]) -> tuple[list[str], list[str]]:
     return files, options
 
 
-def _status(words: list[str], console: Console) -> int:
+def _status(argv: list[str], console: Console) -> int:
     from gnn_sim2real.study.pretrainings import load_kept_jobs
     from gnn_sim2real.study.status import say_status
 
-    parser = ArgumentParser(prog="gnn-sim2real study status", description="How far a study is; also while it runs.")
+    parser = ArgumentParser(prog="gnn-sim2real study status", description="Show the progress of a study.")
     parser.add_argument("folder", type=Path, help="output folder of the study")
-    say_status(load_kept_jobs(parser.parse_args(words).folder), console)
+    say_status(load_kept_jobs(parse_options(parser, argv).folder), console)
     return 0
 
 
-def _report_again(words: list[str], console: Console) -> int:
+def _report_again(argv: list[str], console: Console) -> int:
     parser = ArgumentParser(
-        prog="gnn-sim2real study report", description="Table, laws, page and figures of the records so far."
+        prog="gnn-sim2real study report", description="Write table, laws, page and figures of the records so far."
     )
     parser.add_argument("folder", type=Path, help="output folder of the study")
     parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
-    arguments = parser.parse_args(words)
+    arguments = parse_options(parser, argv)
     config = load_kept_config(arguments.folder)
     say_report(config, console)
     if arguments.publish:

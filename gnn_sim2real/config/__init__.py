@@ -1,1 +1,1 @@
-"""Configurations: LightningCLI and its options, and its errors in words."""
+"""Configurations: LightningCLI, its options, and error messages that users understand."""

@@ -6,5 +6,5 @@ _Plain = dict[str, str | dict[str, _Value | list[_Value]]]
 EncoderSettings = dict[str, str | dict[str, _Value | list[_Value] | _Plain]]
 """An encoder, or a pair or blend around one.
 
-Spelled out, since jsonargparse would build the inner encoder where the type says `Any`, and a grid needs plain values.
+Spelled out because jsonargparse would build the inner encoder if the type were `Any`, and a grid needs plain values.
 """

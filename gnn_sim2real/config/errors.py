@@ -1,4 +1,4 @@
-"""Settings in YAMLs and on the command line: parsed, or refused in a sentence that says where and what there is."""
+"""Settings in YAMLs and on the command line: parsed, or refused with a message that names the place and the choices."""
 
 import ast
 import inspect
@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser, Namespace, get_loader, set_loader
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gnn_sim2real.config.options import respell
 from gnn_sim2real.renamed_paths import RENAMED, current_paths
 
 _OPTION = re.compile(r"(?:(?:Option|does not accept option) '|unrecognized arguments: --)([\w.-]+)")
@@ -28,42 +29,46 @@ _load_yaml = get_loader("yaml")
 set_loader("yaml", lambda text: current_paths(_load_yaml(text)), exceptions=(yaml.YAMLError,))
 
 _SHORT = 12
-"""Longer lists are not shown beside a guess."""
+"""Lists longer than this are not shown beside a guess."""
 
 
-def parse_settings(parser: ArgumentParser, words: Sequence[str], of_command: ArgumentParser | None = None) -> Namespace:
-    """Parse words, among them files.
+def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: ArgumentParser | None = None) -> Namespace:
+    """Parse settings from the command line and from the files that it names.
 
     Args:
-        parser: Of the command line.
-        words: Of the command line.
-        of_command: The parser of its command, where that is another one.
+        parser: Parser of the command line.
+        argv: Arguments of the command line.
+        of_command: Parser of the command, where it is another one.
 
     Returns:
-        What was parsed.
+        The settings.
 
     Raises:
-        ValueError: If there is no such setting or class, or a file is no YAML of settings.
-        ArgumentError: If a value is not what its setting takes.
+        ValueError: If a setting or class does not exist, or a file is not a YAML of settings.
+        ArgumentError: If a value does not fit its setting.
     """
+    spelled = respell(argv, parser, of_command or parser)
     try:
-        parsed: Namespace = parser.parse_args([_current_word(word) for word in words])
+        parsed: Namespace = parser.parse_args([_current_path(word) for word in spelled])
     except (ArgumentError, UnicodeDecodeError) as error:
-        files = [path for path in _files(words) if path.exists()]
-        sentence = _say_unreadable(files) or say_misspelled(str(error), of_command or parser, files)
+        files = [path for path in _files(argv) if path.exists()]
+        sentence = _format_unreadable(files) or format_misspelled(str(error), of_command or parser, files)
         if sentence is None:
             raise
         raise ValueError(sentence) from error
     return parsed
 
 
-def say_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path] = ()) -> str | None:
-    """Say in one sentence which setting nothing takes; None where the parser complains of something else.
+def format_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path] = ()) -> str | None:
+    """Name the setting or class that does not exist; None if the message is about something else.
 
     Args:
-        message: Of jsonargparse.
-        parser: Which knows the settings that belong to no class of the user's choice.
+        message: Error message of jsonargparse.
+        parser: Parser with the settings that do not depend on the user's choice of classes.
         files: YAMLs in which to look for the line.
+
+    Returns:
+        One sentence.
     """
     if missing := _NO_CLASS.search(message):
         module, name = missing.groups()
@@ -71,14 +76,14 @@ def say_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path] =
         return f"there is no `{name}` in `{module}`{_place(name, files)}{_offer(name, classes)}"
     if beside := _beside_a_class(message):
         key = ".".join(_KEY.findall(message))
-        return f"`{beside}` of `{key}`{_place(beside, files)} stands beside `class_path`; it belongs below `init_args`"
+        return f"move `{beside}` of `{key}`{_place(beside, files)} from beside `class_path` to below `init_args`"
     if found := list(_OPTION.finditer(message)):
-        return _say_option(message, found[-1], parser, files)
+        return _format_option(message, found[-1], parser, files)
     return None
 
 
-def _say_option(message: str, found: re.Match[str], parser: ArgumentParser, files: Sequence[Path]) -> str:
-    """The sentence on an option that was found in the message."""
+def _format_option(message: str, found: re.Match[str], parser: ArgumentParser, files: Sequence[Path]) -> str:
+    """The sentence about an option that was found in the message."""
     name, before = found[1], message[: found.start()]
     where = ".".join(_KEY.findall(before))
     built = _BUILT_OF_A_FUNCTION.match(message, found.end())
@@ -93,7 +98,7 @@ def _say_option(message: str, found: re.Match[str], parser: ArgumentParser, file
 
 
 def _level(name: str, keys: Iterable[str]) -> tuple[str, str, list[str]]:
-    """Where a name with dots leaves the settings: the part that is there, the first that is not, and what there is."""
+    """Where a dotted name leaves the settings: the part that exists, the first that does not, and the alternatives."""
     parts, known = name.split("."), [key.split(".") for key in keys]
     for depth, part in enumerate(parts):
         rivals = {key[depth] for key in known if key[:depth] == parts[:depth] and len(key) > depth}
@@ -103,11 +108,11 @@ def _level(name: str, keys: Iterable[str]) -> tuple[str, str, list[str]]:
 
 
 def _beside_a_class(message: str) -> str | None:
-    """The first key that a class has beside its path and its settings."""
+    """The first key that a class has beside `class_path` and `init_args`."""
     for given in _GIVEN.findall(message):
         try:
             value = ast.literal_eval(given)
-        except (ValueError, SyntaxError):  # the print of an object
+        except (ValueError, SyntaxError):  # the repr of an object
             continue
         beside = [key for key in value if key not in ("class_path", "init_args", "dict_kwargs")]
         if "class_path" in value and beside:
@@ -116,7 +121,7 @@ def _beside_a_class(message: str) -> str | None:
 
 
 def _options_of(class_path: str) -> list[str]:
-    """Settings of a class, those that it hands to its bases among them, or of a function."""
+    """Settings of a function, or of a class including those that it passes to its bases."""
     kind: Any = pydoc.locate(class_path)
     if not inspect.isclass(kind):
         return sorted(ArgumentParser().add_function_arguments(kind, fail_untyped=False))
@@ -125,45 +130,43 @@ def _options_of(class_path: str) -> list[str]:
 
 
 def _offer(name: str, options: Iterable[str]) -> str:
-    """What was perhaps meant; all that there is where nothing is near, or the list is short."""
+    """The likely spelling; the whole list if none is close or the list is short."""
     options = sorted(options)
     near = get_close_matches(name, options, n=1)
     guess = f"; did you mean `{near[0]}`?" if near else ""
-    return guess if near and len(options) > _SHORT else f"{guess or ';'} there are {', '.join(options)}"
+    return guess if near and len(options) > _SHORT else f"{guess or ';'} choose from {', '.join(options)}"
 
 
-def _say_unreadable(files: Sequence[Path]) -> str | None:
-    """The first file that is no YAML of settings."""
+def _format_unreadable(files: Sequence[Path]) -> str | None:
+    """What is wrong with the first file that is not a YAML of settings."""
     for path in files:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
-            return f"{path} is not text (UTF-8); settings are a YAML"
+            return f"{path} is not UTF-8 text; settings are written in YAML"
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            return (
-                f"{path}{line} is not valid YAML: {error.problem}; look at the indentation, brackets and colons there"
-            )
+            return f"{path}{line} is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
         except yaml.YAMLError as error:
             return f"{path} is not valid YAML: {error}"
         if not isinstance(content, dict):
-            return f"{path} has no settings; they are written as `name: value`, one a line"
+            return f"{path} has no settings; write them as `name: value`, one per line"
     return None
 
 
-def _current_word(word: str) -> str:
-    """A word that gives a class by the path of an earlier version, with that of today."""
+def _current_path(word: str) -> str:
+    """An argument with the class path of an earlier version replaced by the current one."""
     name, equals, value = word.rpartition("=")
     return f"{name}{equals}{RENAMED.get(value, value)}"
 
 
-def _files(words: Sequence[str]) -> list[Path]:
-    """YAMLs among the words of a command line."""
-    return [Path(part) for word in words for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+def _files(argv: Sequence[str]) -> list[Path]:
+    """YAMLs among the arguments of a command line."""
+    return [Path(part) for word in argv for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
 
 
 def _place(name: str, files: Sequence[Path]) -> str:
-    """File and line of a name, where it stands in one place only."""
+    """File and line of a name, if it occurs only once."""
     key = re.compile(rf"(^|[\s.{{,-]){re.escape(name)}\s*(:|$)")
     found = [
         (path, number)

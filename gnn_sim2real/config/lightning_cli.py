@@ -28,10 +28,10 @@ from gnn_sim2real.tasks.pretrain import SourcePretraining
 
 
 class LogConfig(SaveConfigCallback):
-    """Saves the resolved configuration beside the run, and gives it to the logger (e.g. W&B) as well."""
+    """Saves the resolved configuration beside the run, and passes it to the logger (e.g. W&B)."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the configuration to the logger, and keep the split beside it."""
+        """Pass the configuration to the logger, and save the split beside it."""
         if isinstance(trainer.logger, Logger):
             trainer.logger.log_hyperparams(plain(self.config))
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
@@ -43,8 +43,8 @@ class Sim2RealCLI(LightningCLI):
     """`gnn-sim2real fit | validate | test | predict`, from one YAML of trainer, model and data.
 
     Args:
-        arguments: Words of the command line.
-        run: Whether to run the subcommand; False only reads the configuration of a stage, without making objects.
+        arguments: Arguments of the command line.
+        run: Whether to run the subcommand; False only reads the configuration of a stage, without building objects.
     """
 
     def __init__(self, arguments: list[str], run: bool = True) -> None:
@@ -67,22 +67,22 @@ class Sim2RealCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Predictions are written to a table, and pretrainings end in the library, unless the YAML says otherwise."""
+        """Write predictions to a table, and add pretrainings to the library, unless the YAML says otherwise."""
         parser.add_lightning_class_args(PredictionWriter, "prediction")
         parser.add_argument(
             "--library",
             type=str | None,
             default=str(default_library()),
-            help="folder of the model library to which a finished pretraining is added; null for none",
+            help="folder of the model library to which finished pretrainings are added; null for none",
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse the words given, whatever those of the process are."""
+        """Parse the arguments given, not those of the process."""
         commands: dict[str, LightningArgumentParser] = getattr(self, "_subcommand_parsers", {})
         self.config = parse_settings(parser, args, commands.get(args[0]))
 
     def _parse_ckpt_path(self) -> None:
-        """Refuse a checkpoint that is not ours before anything is made. Lightning's own looks for other entries."""
+        """Refuse a checkpoint that is not ours before anything is built. Lightning's method looks for other entries."""
         subcommand = self.config.get("subcommand")
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         self.library_model: TrainedModel | None = None
@@ -97,7 +97,7 @@ class Sim2RealCLI(LightningCLI):
             self.library_model = model if of_library else None
 
     def before_instantiate_classes(self) -> None:
-        """Tell W&B, where it is asked for, what kind of run this is."""
+        """Tell W&B, if it is used, what kind of run this is."""
         config = self.config.get(self.subcommand) or self.config
         logger = config.trainer.logger
         if str(getattr(logger, "class_path", "")).endswith("WandbLogger") and not logger.init_args.get("job_type"):
@@ -105,19 +105,19 @@ class Sim2RealCLI(LightningCLI):
             logger.init_args.job_type = "pretrain" if pretraining else "finetune"
 
     def instantiate_classes(self) -> None:
-        """Make trainer, model and data, and let the records know the configuration."""
+        """Build trainer, model and data, and give the configuration to the records."""
         if self.only_read:
             return
         super().instantiate_classes()
-        # Before Lightning starts further processes, of which each would say the same.
+        # Before Lightning starts further processes, each of which would repeat the message.
         self.model.check_trainer(self.trainer, self.subcommand)
-        self._take_library_model()
+        self._load_library_model()
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
                 callback.config = plain(self.config.get(self.subcommand) or self.config)
 
-    def _take_library_model(self) -> None:
-        """Take the model of a folder of the model library here; Lightning reads files only."""
+    def _load_library_model(self) -> None:
+        """Load the model from a folder of the model library; Lightning reads only files."""
         if self.library_model is not None:
             require_same_graphs(self.library_model.featurizer.describe(), self.datamodule)
             self.model.adopt(self.library_model.network)
@@ -129,31 +129,31 @@ class Sim2RealCLI(LightningCLI):
         self._started = time.monotonic()
 
     def after_fit(self) -> None:
-        """Add a pretraining to the library, and say where the trained model is."""
+        """Add a pretraining to the library, and print where the trained model is."""
         config = self.config[self.subcommand]
         if config.library and isinstance(self.model, SourcePretraining) and self._is_finished():
             model = TrainedModel(self.model.network, self.datamodule.featurizer, self.model.card())
             seconds = time.monotonic() - self._started
-            kept = stage_config(plain(config))
-            key = keep_pretrained(ModelLibrary(config.library), model, self.datamodule, kept, provenance(seconds))
+            saved = stage_config(plain(config))
+            key = keep_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, provenance(seconds))
             sys.stdout.write(f"model {key} added to the library {config.library}\n")
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         if checkpoint and self.trainer.is_global_zero:
             sys.stdout.write(f"trained model: {checkpoint}\n")
 
     def _is_finished(self) -> bool:
-        """Whether this process has a model that is no trial: not one of many processes, nor of a few batches."""
+        """Whether this process trained a whole model: not one of many processes, nor only a few batches."""
         return self.trainer.is_global_zero and not self.trainer.fast_dev_run  # type: ignore[attr-defined]
 
 
 def plain(config: Namespace) -> dict[str, Any]:
-    """A configuration as plain types; what JSON does not know is spelled out."""
+    """A configuration as plain types; values unknown to JSON become text."""
     content: dict[str, Any] = json.loads(json.dumps(config.as_dict(), default=_spell))
     return content
 
 
 def stage_config(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a configuration makes the same training again, for a model to keep.
+    """The part of a configuration that repeats the training, to be saved with the model.
 
     Args:
         config: From `plain`.
@@ -162,25 +162,25 @@ def stage_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spell(value: object) -> str:
-    """Name a function by its import path: its `str` has an address in memory, which is another in every process."""
+    """Name a function by its import path: its `str` has a memory address, which differs between processes."""
     return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else str(value)
 
 
 def read_stage(path: Path, overlays: Sequence[str] = ()) -> tuple[LightningArgumentParser, Namespace]:
-    """Read the YAML of a pretraining or a fine-tuning without making its objects.
+    """Read the YAML of a pretraining or a fine-tuning without building its objects.
 
     Args:
         path: The YAML.
         overlays: YAMLs laid over it.
 
     Returns:
-        The parser, which makes the objects, and the configuration.
+        The parser, which builds the objects, and the configuration.
 
     Raises:
-        ValueError: If the file is not there.
+        ValueError: If the file does not exist.
     """
     if not path.exists():
         raise ValueError(f"there is no configuration {path}; a study names the YAMLs of its two stages")
-    words = [word for each in (str(path), *overlays) for word in ("--config", each)]
-    cli = Sim2RealCLI(words, run=False)
+    argv = [word for each in (str(path), *overlays) for word in ("--config", each)]
+    cli = Sim2RealCLI(argv, run=False)
     return cli.parser, cli.config

@@ -1,29 +1,67 @@
-"""Options of a command that stand beside those of its configuration."""
+"""Options on the command line: their spelling, and those that are not settings of a configuration."""
 
 from collections.abc import Sequence
 
+from jsonargparse import ArgumentParser, Namespace
 
-def take_option(words: Sequence[str], name: str) -> tuple[str | None, list[str]]:
-    """Take an option that is not one of the configuration.
+
+def respell(argv: Sequence[str], *parsers: ArgumentParser) -> list[str]:
+    """Spell options as the parsers do: `--target_size` becomes `--target-size`.
+
+    Commands list their options with dashes. Options with a dot are settings of a class, which are Python names and so
+    have underscores. Both are read in either spelling.
 
     Args:
-        words: Of the command line.
-        name: Of the option, e.g. `--publish`; its value follows, or stands behind an equals sign.
+        argv: Arguments of the command line.
+        parsers: Parsers of the command, which know its options.
+    """
+    # argparse has no public list of the spellings that a parser knows.
+    known = {option for parser in parsers for option in parser._option_string_actions}
+    return [_respell(word, known) for word in argv]
+
+
+def _respell(word: str, known: set[str]) -> str:
+    option, equals, value = word.partition("=")
+    name = option.removeprefix("--")
+    if not option.startswith("--") or not name or option in known:
+        return word
+    dashes, underscores = "--" + name.replace("_", "-"), "--" + name.replace("-", "_")
+    spelled = dashes if dashes in known else underscores if underscores in known or "." in name else option
+    return f"{spelled}{equals}{value}"
+
+
+def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
+    """Parse the options of a command, spelled with dashes or with underscores.
+
+    Args:
+        parser: Parser of the command.
+        argv: Arguments of the command line.
+    """
+    parsed: Namespace = parser.parse_args(respell(argv, parser))
+    return parsed
+
+
+def take_option(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """Remove an option that is not a setting of the configuration.
+
+    Args:
+        argv: Arguments of the command line.
+        name: Name of the option, e.g. `--publish`; its value follows, or stands after an equals sign.
 
     Returns:
-        Its value, None where it is not there, and the other words.
+        The value, None if the option is absent, and the remaining arguments.
 
     Raises:
         ValueError: If the value is missing.
     """
     value, rest = None, []
-    words = list(words)
-    while words:
-        word, equals, given = words.pop(0).partition("=")
-        if word != name:
-            rest.append(f"{word}{equals}{given}")
-        elif equals or words:
-            value = given if equals else words.pop(0)
+    left = list(argv)
+    while left:
+        option, equals, given = left.pop(0).partition("=")
+        if option != name:
+            rest.append(f"{option}{equals}{given}")
+        elif equals or left:
+            value = given if equals else left.pop(0)
         else:
             raise ValueError(f"`{name}` needs a value")
     return value, rest

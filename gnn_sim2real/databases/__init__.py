@@ -1,1 +1,1 @@
-"""Reading public databases over the network: polite requests, pages, and snapshots that stay as they were taken."""
+"""Reading public databases over the network: polite requests, pages, and snapshots that never change."""

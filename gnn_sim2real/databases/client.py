@@ -1,4 +1,4 @@
-"""Requests that survive a bad line: time-outs, retries with back-off, rate limits, and errors in the server's words."""
+"""Requests over an unreliable network: time-outs, retries with back-off, rate limits, and the server's own errors."""
 
 import json
 import logging
@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 900.0
-"""A server that asks for a longer pause [s] than this is not waited for."""
+"""Longest pause [s] that a server may ask for; longer ones are refused."""
 
 _CHUNK = 2**16
 
 
 class _AnswerError(Exception):
-    """What is wrong with an answer, and how long the server asks to wait [s]."""
+    """An unusable answer, and how long the server asks to wait [s]."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -34,16 +34,16 @@ class _AnswerError(Exception):
 
 @dataclass
 class Client:
-    """Asks a server for JSON.
+    """Requests JSON from a server.
 
     Args:
-        attempts: How often a request is tried in all.
+        attempts: Total number of attempts per request.
         timeout: Longest silence of the server [s].
-        deadline: Longest time for one answer in all [s], however steadily it drips.
-        pause: Shortest time from one request to the next [s].
+        deadline: Longest total time for one answer [s], however steadily it arrives.
+        pause: Shortest time between two requests [s].
         first_wait: Wait before the second attempt [s]; it doubles with each, up to a minute, give or take a quarter.
-        headers: Sent with every request.
-        sleep: Waits; another one in tests.
+        headers: Headers sent with every request.
+        sleep: Function that waits; replaced in tests.
     """
 
     attempts: int = 8
@@ -67,14 +67,14 @@ class Client:
         self._session.close()
 
     def get_json(self, url: str, check: Callable[[dict[str, Any]], str | None] | None = None) -> dict[str, Any]:
-        """Ask for a JSON object, again and again where the fault may pass.
+        """Request a JSON object; errors that may be temporary are retried.
 
         Args:
             url: The address.
-            check: Says what is wrong with the content, if something is; it is then asked for again.
+            check: Returns what is wrong with the content, or None; wrong content is requested again.
 
         Raises:
-            DownloadError: If the server refuses, or no attempt gave a whole answer.
+            DownloadError: If the server refuses, or no attempt gave a complete answer.
         """
         reason = ""
         for attempt in range(self.attempts):
@@ -89,7 +89,7 @@ class Client:
                 wait = self._wait(attempt, asked_wait, url)
                 logger.info("%s: %s; trying again in %.0f s", url, reason, wait)
                 self.sleep(wait)
-        raise DownloadError(f"{url} gave no usable answer in {self.attempts} attempts; the last one: {reason}")
+        raise DownloadError(f"{url} gave no usable answer in {self.attempts} attempts; the last error was {reason}")
 
     def _wait(self, attempt: int, asked: float | None, url: str) -> float:
         if asked is not None and asked > _LONGEST_WAIT:
@@ -105,21 +105,21 @@ class Client:
             with self._session.get(url, timeout=self.timeout, stream=True) as answer:
                 body = self._read(answer)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _AnswerError(f"no whole answer ({type(error).__name__})") from error
+            raise _AnswerError(f"an incomplete answer ({type(error).__name__})") from error
         except (requests.exceptions.ContentDecodingError, requests.exceptions.TooManyRedirects) as error:
             raise _AnswerError(f"an unreadable answer ({type(error).__name__})") from error
         except requests.RequestException as error:  # a malformed address and the like
-            raise DownloadError(f"{url} cannot be asked: {error}") from error
+            raise DownloadError(f"{url} cannot be requested: {error}") from error
         if answer.status_code in _TRY_AGAIN:
-            raise _AnswerError(say_error(answer.status_code, body), _asked_wait(answer.headers.get("Retry-After")))
+            raise _AnswerError(format_error(answer.status_code, body), _asked_wait(answer.headers.get("Retry-After")))
         if not answer.ok:
-            raise DownloadError(f"{url}: the server says {say_error(answer.status_code, body)}")
+            raise DownloadError(f"{url}: the server answers {format_error(answer.status_code, body)}")
         try:
             content = _parse(body)
         except ValueError as error:
-            raise _AnswerError(f"the answer is no JSON; it begins {_beginning(body)!r}") from error
+            raise _AnswerError(f"an answer that is not JSON; it begins {_beginning(body)!r}") from error
         if not isinstance(content, dict):
-            raise _AnswerError(f"the answer is no JSON object but a {type(content).__name__}")
+            raise _AnswerError(f"an answer that is not a JSON object but a {type(content).__name__}")
         return content
 
     def _read(self, answer: requests.Response) -> bytes:
@@ -127,15 +127,15 @@ class Client:
         for piece in answer.iter_content(_CHUNK):
             pieces.append(piece)
             if time.monotonic() - self._last > self.deadline:
-                raise _AnswerError(f"the answer was not whole after {self.deadline:.0f} s")
+                raise _AnswerError(f"an answer that is incomplete after {self.deadline:.0f} s")
         return b"".join(pieces)
 
 
-def say_error(status: int, body: bytes) -> str:
-    """What a server says of an error, in its own words; those of JSON:API are taken out of their frame.
+def format_error(status: int, body: bytes) -> str:
+    """The server's own error message, unpacked if it is JSON:API.
 
     Args:
-        status: Status code of HTTP.
+        status: HTTP status code.
         body: Content of the answer.
     """
     try:
@@ -144,20 +144,20 @@ def say_error(status: int, body: bytes) -> str:
         content = None
     found = content if isinstance(content, dict) else {}
     errors = found.get("errors") or found.get("error") or found.get("detail") or found.get("message") or []
-    said = [_say(each) for each in (errors if isinstance(errors, list) else [errors])]
-    words = "; ".join(each for each in said if each)
-    return f"{status}: {words}" if words else f"{status} {_beginning(body)!r}" if body else f"{status}"
+    messages = [_format(each) for each in (errors if isinstance(errors, list) else [errors])]
+    text = "; ".join(each for each in messages if each)
+    return f"{status}: {text}" if text else f"{status} {_beginning(body)!r}" if body else f"{status}"
 
 
 def _parse(body: bytes) -> Any:
-    """Content of a JSON; NaN and Infinity are no JSON, but some servers send them."""
+    """Content of a JSON; NaN and Infinity are not valid JSON, but some servers send them."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return json.loads(body)
 
 
-def _say(error: Any) -> str:
+def _format(error: Any) -> str:
     if not isinstance(error, dict):
         return str(error)
     return ": ".join(str(error[name]) for name in ("title", "detail", "msg", "message") if error.get(name))
@@ -168,7 +168,7 @@ def _beginning(body: bytes) -> str:
 
 
 def _asked_wait(text: str | None) -> float | None:
-    """Seconds of a Retry-After, which is a number or a date."""
+    """Seconds of a Retry-After header, which is a number or a date."""
     if not text:
         return None
     try:

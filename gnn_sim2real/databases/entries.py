@@ -23,23 +23,23 @@ CELL_FIELDS = (
     "structure_features",
     "last_modified",
 )
-"""Fields of the standard that make a crystal."""
+"""Fields of the standard that describe a crystal."""
 
 TABLE_COLUMNS = ("material_id", "reduced_formula", "nsites", "volume", *CELL_COLUMNS, "problem")
-"""Columns of a snapshot beside those of the properties; `problem` says why a row has no usable crystal."""
+"""Columns of a snapshot beside those of the properties; `problem` tells why a row has no usable crystal."""
 
 _NO_CELL = dict.fromkeys(CELL_COLUMNS[:6], float("nan"))
 _BEYOND = 2.0**31 / 1e8
 
 
 def to_rows(entries: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Turn entries into rows with `TABLE_COLUMNS` and one column a property.
+    """Turn entries into rows with `TABLE_COLUMNS` and one column per property.
 
-    An entry that is no ordered crystal, periodic in three directions, keeps its row, with the reason in `problem`.
+    An entry that is not an ordered crystal, periodic in three directions, keeps its row, with the reason in `problem`.
 
     Args:
-        entries: As the server gives them.
-        fields: Field of each column of a property; a dot goes into a dictionary.
+        entries: Entries as the server gives them.
+        fields: Field of each property column; a dot in its name leads into a dictionary.
     """
     rows = [_read(entry, fields) for entry in entries]
     whole = [row for row in rows if row["problem"] is None]
@@ -56,8 +56,8 @@ def structure_row(name: str, read: Callable[[], Crystal], values: Mapping[str, f
 
     Args:
         name: Identifier of the entry.
-        read: Gives the crystal, or a ValueError that says why there is none.
-        values: Value of each column of a property.
+        read: Returns the crystal, or raises a ValueError with the reason.
+        values: Value of each property column.
     """
     row: dict[str, Any] = _empty_row(name) | dict(values)
     try:
@@ -80,10 +80,10 @@ def _empty_row(name: str) -> dict[str, Any]:
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
-    """Identifier of an entry; the hash of its content where the server gives none, although the standard demands it.
+    """Identifier of an entry; the hash of its content if the server gives none, although the standard demands it.
 
     Args:
-        entry: As the server gives it.
+        entry: Entry as the server gives it.
     """
     if identifier := entry.get("id") or entry["attributes"].get("immutable_id"):
         return str(identifier)
@@ -110,14 +110,14 @@ def _read_sites(attributes: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDA
     features = attributes.get("structure_features") or []
     features = [each for each in features if each != "site_attachments"] if isinstance(features, list) else [features]
     if features:
-        raise ValueError(f"no ordered crystal: it has {', '.join(map(str, features))}")
+        raise ValueError(f"not an ordered crystal: it has {', '.join(map(str, features))}")
     dimensions = attributes.get("dimension_types")
     if isinstance(dimensions, list) and dimensions != [1, 1, 1]:
-        raise ValueError(f"no crystal: it is periodic in {sum(map(bool, dimensions))} of 3 directions")
+        raise ValueError(f"not a crystal: it is periodic in {sum(map(bool, dimensions))} of 3 directions")
     lattice = _numbers(attributes.get("lattice_vectors"), "lattice_vectors")
     positions = _numbers(attributes.get("cartesian_site_positions"), "cartesian_site_positions")
     if lattice.shape != (3, 3):
-        raise ValueError("no crystal: `lattice_vectors` are not three vectors")
+        raise ValueError("not a crystal: `lattice_vectors` are not three vectors")
     symbols = _read_symbols(attributes)
     if len(positions) != len(symbols):
         raise ValueError(f"{len(positions)} positions for {len(symbols)} sites")
@@ -129,21 +129,21 @@ def _read_sites(attributes: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDA
 
 def _numbers(values: Any, name: str) -> NDArray[np.float64]:
     if not values:
-        raise ValueError(f"no structure: `{name}` is not given")
+        raise ValueError(f"no structure: `{name}` is missing")
     try:
         numbers = np.array(values, np.float64)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"`{name}` holds what is no number") from error
+        raise ValueError(f"`{name}` contains a value that is not a number") from error
     if numbers.ndim != 2 or numbers.shape[1] != 3 or not np.isfinite(numbers).all():
         raise ValueError(f"`{name}` are not rows of three finite numbers")
     return numbers
 
 
 def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
-    """Symbol of each site; the standard gives the sites names of species, and these their elements."""
+    """Symbol of each site; in the standard, sites have names of species, and species have elements."""
     names, species = attributes.get("species_at_sites"), attributes.get("species")
     if not isinstance(names, list) or not names:
-        raise ValueError("no structure: `species_at_sites` is not given")
+        raise ValueError("no structure: `species_at_sites` is missing")
     held: dict[Any, list[str]] = {}
     for each in species if isinstance(species, list) else []:
         if isinstance(each, dict) and isinstance(each.get("chemical_symbols"), list):
@@ -152,9 +152,9 @@ def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
     for name in names:
         elements = held.get(name, [name]) if isinstance(name, str) else []
         if len(elements) != 1:
-            raise ValueError(f"no ordered crystal: a site holds {', '.join(map(str, elements)) or 'nothing'}")
+            raise ValueError(f"not an ordered crystal: a site holds {', '.join(map(str, elements)) or 'nothing'}")
         if not _is_element(elements[0]):
-            raise ValueError(f"a site of no known element: {elements[0]}")
+            raise ValueError(f"a site of an unknown element: {elements[0]}")
         symbols.append(elements[0])
     return symbols
 
@@ -185,7 +185,7 @@ def _read_value(attributes: Mapping[str, Any], field: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"`{field}` is no number but {str(value)[:40]!r}")
+        raise ValueError(f"`{field}` is not a number but {str(value)[:40]!r}")
     return float(value)
 
 
@@ -194,7 +194,7 @@ def _fill_cells(rows: list[dict[str, Any]]) -> None:
     lattices = np.array([row["lattice"] for row in rows])
     volumes = np.abs(np.linalg.det(lattices))
     for row in [row for row, volume in zip(rows, volumes, strict=True) if not volume > 1e-3]:
-        row |= {"problem": "no crystal: its cell has no volume", "species": ""}
+        row |= {"problem": "not a crystal: its cell has no volume", "species": ""}
     kept = volumes > 1e-3
     if not kept.any():
         return
@@ -208,7 +208,7 @@ def _fill_cells(rows: list[dict[str, Any]]) -> None:
     flat = np.einsum(
         "si,sij->sj", np.concatenate([row["positions"] for row in rows]), np.repeat(inverse, count, axis=0)
     )
-    # Far outside the cell the format has no numbers left; one image is as good as another.
+    # Far outside the cell the numbers would overflow; any other image is as good.
     flat = np.where(np.abs(flat) < _BEYOND, flat, flat - np.floor(flat))
     whole = np.round(flat * 1e8).astype(np.int32)
     for row, volume, cell, sites in zip(

@@ -2,9 +2,9 @@
 
 OPTIMADE is the common interface of materials databases: Andersen et al., Sci. Data 8, 217 (2021), doi
 10.1038/s41597-021-00974-z; Evans et al., Digital Discovery 3, 1509 (2024), doi 10.1039/d4dd00039k. The package
-`optimade` has a client of its own (1.5.0 was read), made to ask many databases a question at once: all answers stay in
-memory, an interrupted download begins anew, and a page that is short or comes twice is taken as it is. What is needed
-here is one database, whole, so this is a thin client on `requests`, which pooch has installed anyway.
+`optimade` has its own client (1.5.0 was examined), made to send one query to many databases: all answers stay in
+memory, an interrupted download starts again, and a page that is short or repeated is accepted as it is. What is needed
+here is one database, complete, so this is a thin client on `requests`, which pooch installs anyway.
 """
 
 import difflib
@@ -23,18 +23,18 @@ from gnn_sim2real.errors import DownloadError
 logger = logging.getLogger(__name__)
 
 _INSISTS = 2
-"""A page that is short is taken if it is as short when asked for this often again."""
+"""A short page is accepted if it is still as short after this many further requests."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is wanted of a server.
+    """What to request from a server.
 
     Attributes:
         base_url: Address of the database, without `/v1`.
         filter: Which entries, in OPTIMADE's language, e.g. `elements HAS "O" AND nelements=2`; empty for all.
-        fields: Fields wanted beside those of the structure; a dot goes into a dictionary (`_mp_stability.gga_gga+u`).
-        page_limit: Entries asked for at a time; a server may give fewer.
+        fields: Fields beside those of the structure; a dot leads into a dictionary (`_mp_stability.gga_gga+u`).
+        page_limit: Number of entries requested at a time; a server may give fewer.
         max_entries: Number of entries after which to stop; None for all.
     """
 
@@ -65,9 +65,9 @@ class Page(NamedTuple):
     """Some entries.
 
     Attributes:
-        entries: As the server gives them.
-        next_url: Where the next ones are; None on the last page.
-        num_matching: How many entries match the query in all, if the server says so.
+        entries: Entries as the server gives them.
+        next_url: Address of the next page; None on the last one.
+        num_matching: Total number of entries that match the query, if the server gives it.
         last_id: Identifier of the last entry.
         pause: How long the server asks to wait between requests [s].
     """
@@ -80,10 +80,10 @@ class Page(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where to go on.
+    """Where to resume.
 
     Attributes:
-        url: Address of the next page; None behind the last one.
+        url: Address of the next page; None after the last one.
         last_id: Identifier of the last entry before it.
         num_read: Number of entries before it.
     """
@@ -96,17 +96,17 @@ class Place(NamedTuple):
 def read_pages(client: Client, query: Query, place: Place) -> Iterator[Page]:
     """Read page after page.
 
-    A page is asked for again if it holds the entries of the page before, or fewer than it should: than a full one
-    though more are to come, or, on the last page, than the server counts. Proxies do that. Where the server insists on
-    a short page, it is taken; the count decides in the end.
+    A page is requested again if it holds the entries of the page before, or too few: not a full page though more are
+    to come, or, on the last page, fewer than the server counts. Proxies do that. If the server insists on a short page,
+    it is accepted; the total count is checked in the end.
 
     Args:
-        client: Asks.
-        query: What for.
-        place: Where to begin.
+        client: Client that sends the requests.
+        query: The query.
+        place: Where to start.
 
     Raises:
-        DownloadError: If the server refuses the query, repeats itself, or what it gives is no OPTIMADE.
+        DownloadError: If the server refuses the query, repeats itself, or its answers are not OPTIMADE.
     """
     seen: set[int] = set()  # hashes: there may be a million pages
     full = query.page_limit if query.max_entries is None else min(query.page_limit, query.max_entries)
@@ -117,7 +117,7 @@ def read_pages(client: Client, query: Query, place: Place) -> Iterator[Page]:
         client.pause = max(client.pause, page.pause)
         most = max(most, len(page.entries))
         if hash(page.next_url) in seen:
-            raise DownloadError(f"{place.url}: the page that is said to come next, {page.next_url}, was read before")
+            raise DownloadError(f"{place.url}: its next page, {page.next_url}, has been read before")
         yield page
         place = Place(page.next_url, page.last_id or place.last_id, place.num_read + len(page.entries))
 
@@ -130,9 +130,9 @@ def _read_page(client: Client, place: Place, full: int) -> Page:
             return complaint
         entries, meta, link = content["data"], content.get("meta", {}), _next_url(content, url)
         if meta.get("more_data_available") is True and not link:
-            return "there are more entries, it says, but no link to them"
+            return "a page that announces more entries without a link to them"
         if entries and name_of(entries[-1]) == place.last_id:
-            return "it is the page before once more"
+            return "the previous page again"
         wanted = full if link else (_count(meta) or 0) - place.num_read
         short[len(entries)] += 1
         if len(entries) < wanted and short[len(entries)] <= _INSISTS:
@@ -152,16 +152,16 @@ def _read_page(client: Client, place: Place, full: int) -> Page:
 
 
 def _count(meta: dict[str, Any]) -> int | None:
-    """How many entries match the query in all, if the server says so."""
+    """Total number of entries that match the query, if the server gives it."""
     count = meta.get("data_returned")
     return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 def _complain(content: dict[str, Any]) -> str | None:
-    """Say why an answer is no page of entries, if so."""
+    """Why an answer is not a page of entries; None if it is one."""
     entries = content.get("data")
     if not isinstance(entries, list) or not isinstance(content.get("meta", {}), dict):
-        return f"the answer is no list of entries; it has {', '.join(content) or 'nothing'}"
+        return f"an answer that is not a list of entries; it has {', '.join(content) or 'nothing'}"
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("attributes"), dict):
             return "an entry without `attributes`"
@@ -176,14 +176,14 @@ def _next_url(content: dict[str, Any], url: str) -> str | None:
 
 
 def read_facts(client: Client, query: Query) -> dict[str, Any]:
-    """What a server says of itself.
+    """What a server declares about itself.
 
     Args:
-        client: Asks.
-        query: Its fields.
+        client: Client that sends the requests.
+        query: Query with the fields.
 
     Returns:
-        `provider`, `api_version`, and `field_units` with the unit of each field, None where none is declared.
+        `provider`, `api_version`, and `field_units` with the unit of each field, None if none is declared.
 
     Raises:
         DownloadError: If the server lists its fields and one of the query is not among them.
@@ -201,7 +201,7 @@ def read_facts(client: Client, query: Query) -> dict[str, Any]:
         if name not in known:
             own = [each for each in known if each.startswith("_")] or list(known)
             nearest = difflib.get_close_matches(name, own, n=12, cutoff=0)
-            raise DownloadError(f"{query.base_url} has no field {name!r}: the nearest are {', '.join(nearest)}")
+            raise DownloadError(f"{query.base_url} has no field {name!r}; the closest are {', '.join(nearest)}")
         units[path] = None if dot or not isinstance(known[name], dict) else _declared_unit(known[name])
     return facts | {"field_units": units}
 
@@ -216,9 +216,9 @@ class OptimadeSource:
     """A query whose entries become rows of a snapshot.
 
     Attributes:
-        client: Asks.
-        query: What for.
-        columns: Field of each column of a property.
+        client: Client that sends the requests.
+        query: The query.
+        columns: Field of each property column.
     """
 
     client: Client
@@ -226,17 +226,17 @@ class OptimadeSource:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """What is asked; how many entries a page holds does not matter."""
+        """The query in plain types, without the page size, which does not matter."""
         described = asdict(self.query) | {"columns": dict(sorted(self.columns.items()))}
         del described["page_limit"], described["fields"]
         return described
 
     def facts(self) -> dict[str, Any]:
-        """What the server says of itself and of the fields; refuses a field that it does not have."""
+        """What the server declares about itself and the fields; refuses a field that it does not have."""
         return read_facts(self.client, self.query)
 
     def read(self, bookmark: dict[str, Any] | None) -> Iterator[Batch]:
-        """Read page after page, from the beginning or from a bookmark."""
+        """Read page after page, from the start or from a bookmark."""
         place = Place(**bookmark) if bookmark else Place(self.query.first_url)
         most = self.query.max_entries
         for page in read_pages(self.client, self.query, place):

@@ -1,6 +1,6 @@
-"""Snapshots: what a database gave to one query on one day, whole, as one parquet file that does not change any more.
+"""Snapshots: the complete answer of a database to one query on one day, as one parquet file that never changes.
 
-A download goes part by part into the folder `unfinished`, with a bookmark, so that it can be interrupted at any moment;
+A download goes chunk by chunk into the folder `unfinished`, with a bookmark, so it can be interrupted at any moment;
 one process downloads while others wait for it. The snapshot appears under its name once it is complete.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.databases.parts import Parts, join_parts, row_schema
+from gnn_sim2real.databases.chunks import Chunks, join_chunks, row_schema
 from gnn_sim2real.errors import DownloadError
 from gnn_sim2real.files import default_cache_folder, write_json
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SAY_EVERY = 30.0
-"""Seconds between two lines on how far a download is."""
+_LOG_EVERY = 30.0
+"""Seconds between two log lines on the progress of a download."""
 
 
 class Batch(NamedTuple):
-    """Rows of a database, and where to go on.
+    """Rows of a database, and where to resume.
 
     Attributes:
-        rows: With `entries.TABLE_COLUMNS` and the columns of the properties.
-        bookmark: Plain types from which the source goes on after these rows; after the last, it reads nothing.
-        num_matching: How many rows there are in all, if the database says so.
+        rows: Rows with `entries.TABLE_COLUMNS` and the property columns.
+        bookmark: Plain types from which the source resumes after these rows; after the last, it reads nothing.
+        num_matching: Total number of rows, if the database gives it.
     """
 
     rows: list[dict[str, Any]]
@@ -49,13 +49,13 @@ class Source(Protocol):
     """A query to a database."""
 
     def facts(self) -> dict[str, Any]:
-        """What the database says of itself and of the fields wanted, in plain types; asked once, before all else."""
+        """What the database declares about itself and the fields, in plain types; requested once, before all else."""
 
     def describe(self) -> dict[str, Any]:
-        """What is asked, in plain types; names the snapshot."""
+        """The query in plain types; it names the snapshot."""
 
     def read(self, bookmark: dict[str, Any] | None) -> Iterator[Batch]:
-        """Read batch after batch, from the beginning or from a bookmark."""
+        """Read batch after batch, from the start or from a bookmark."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,16 @@ class Snapshot:
     """A complete download.
 
     Attributes:
-        path: Parquet file with `entries.TABLE_COLUMNS` and one column a property.
-        info: What was asked (`query`), what the database says of itself (`facts`), `date`, `num_entries`,
-            `num_matching` (what the database counted), `num_repeated`, `num_problems`, `sha256` and `size` of the file.
+        path: Parquet file with `entries.TABLE_COLUMNS` and one column per property.
+        info: The `query`, what the database declares about itself (`facts`), `date`, `num_entries`, `num_matching` (as
+            counted by the database), `num_repeated`, `num_problems`, `sha256` and `size` of the file.
     """
 
     path: Path
     info: dict[str, Any]
 
     def describe(self) -> str:
-        """Say in a line what it is."""
+        """Describe it in one line."""
         counted = self.info["num_matching"]
         count = "not counted by the database" if counted is None else f"{counted:,} counted by the database"
         return (
@@ -82,10 +82,10 @@ class Snapshot:
 
 
 def snapshot_folder(name: str, source: Source) -> Path:
-    """Where the snapshots of a query are kept.
+    """Folder of the snapshots of a query.
 
     Args:
-        name: Of the database, for people.
+        name: Name of the database, for people.
         source: The query.
     """
     key = hashlib.sha256(json.dumps(source.describe(), sort_keys=True).encode()).hexdigest()[:12]
@@ -97,7 +97,7 @@ def find_snapshots(folder: Path) -> list[Snapshot]:
     """Complete snapshots of a query, the oldest first.
 
     Args:
-        folder: From `snapshot_folder`.
+        folder: Folder from `snapshot_folder`.
     """
     found = []
     for file in sorted(folder.glob("*.json")):
@@ -120,18 +120,18 @@ def get_snapshot(
     new: bool = False,
     accept_incomplete: bool = False,
 ) -> Snapshot:
-    """Take the newest snapshot of a query, or download one if there is none; an interrupted download goes on.
+    """Open the newest snapshot of a query, or download one if there is none; an interrupted download resumes.
 
     Args:
-        folder: From `snapshot_folder`.
+        folder: Folder from `snapshot_folder`.
         source: The query.
-        columns: Columns of the properties.
-        date: Day of the snapshot wanted, e.g. 2026-11-21; it is never downloaded.
-        new: Whether to download although there is one.
-        accept_incomplete: Whether to take what the database gave although it counts more.
+        columns: Property columns.
+        date: Day of an existing snapshot to open, e.g. 2026-11-21.
+        new: Whether to download even if there is a snapshot.
+        accept_incomplete: Whether to accept fewer entries than the database counts.
 
     Raises:
-        DownloadError: If the database refuses, cannot be reached, or gave less than it counts.
+        DownloadError: If the database refuses, cannot be reached, or gave fewer entries than it counts.
         ValueError: If there is no snapshot of this day.
     """
     present = find_snapshots(folder)
@@ -139,7 +139,7 @@ def get_snapshot(
         wanted = [each for each in present if str(each.info["date"]).startswith(date)]
         if not wanted:
             days = ", ".join(str(each.info["date"]) for each in present) or "none"
-            raise ValueError(f"there is no snapshot of {date} in {folder}, but of these days: {days}")
+            raise ValueError(f"there is no snapshot of {date} in {folder}; there are snapshots of {days}")
         return wanted[-1]
     if present and not new:
         return present[-1]
@@ -154,62 +154,62 @@ def _download(folder: Path, source: Source, columns: tuple[str, ...], accept_inc
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        logger.info("another process downloads to %s; waiting for it", folder)
+        logger.info("another process is downloading to %s; waiting for it", folder)
         lock.acquire()
     try:
         present = find_snapshots(folder)
-        if len(present) > known:  # the other process has made it meanwhile
+        if len(present) > known:  # the other process has finished it meanwhile
             return present[-1]
-        parts = Parts(folder / "unfinished", row_schema(columns))
-        if parts.state.get("incomplete") and not accept_incomplete:
-            parts.clear()
-        if not parts.state.get("finished"):
-            _fill(parts, source)
-        return _finish(folder, parts, source, accept_incomplete)
+        chunks = Chunks(folder / "unfinished", row_schema(columns))
+        if chunks.state.get("incomplete") and not accept_incomplete:
+            chunks.clear()
+        if not chunks.state.get("finished"):
+            _fill(chunks, source)
+        return _finish(folder, chunks, source, accept_incomplete)
     finally:
         lock.release()
 
 
-def _fill(parts: Parts, source: Source) -> None:
+def _fill(chunks: Chunks, source: Source) -> None:
     """Read what is still missing."""
-    state, said = parts.state, time.monotonic()
+    state, logged = chunks.state, time.monotonic()
     if "facts" not in state:
-        parts.note(facts=source.facts())
+        chunks.note(facts=source.facts())
     if state.get("num_rows"):
-        logger.info("going on after %s entries", f"{state['num_rows']:,}")
+        logger.info("resuming after %s entries", f"{state['num_rows']:,}")
     try:
         for batch in source.read(state.get("bookmark")):
-            parts.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
-            if time.monotonic() - said > _SAY_EVERY:
-                said = time.monotonic()
-                logger.info("%s", parts.progress())
+            chunks.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
+            if time.monotonic() - logged > _LOG_EVERY:
+                logged = time.monotonic()
+                logger.info("%s", chunks.progress())
     finally:
-        parts.flush()
-    parts.finish()
+        chunks.flush()
+    chunks.finish()
 
 
-def _finish(folder: Path, parts: Parts, source: Source, accept_incomplete: bool) -> Snapshot:
-    """Check the count and join the parts."""
-    state = parts.state
-    kept = first_of_each(parts.read_ids())
+def _finish(folder: Path, chunks: Chunks, source: Source, accept_incomplete: bool) -> Snapshot:
+    """Check the count and join the chunks."""
+    state = chunks.state
+    kept = first_of_each(chunks.read_ids())
     num_entries, matching = int(kept.sum()), state.get("num_matching")
     wanted = matching
     if (most := source.describe().get("max_entries")) is not None and matching is not None:
         wanted = min(int(most), int(matching))
     if wanted is not None and num_entries != wanted and not accept_incomplete:
         changed = state.get("first_num_matching") != matching
-        parts.note(incomplete=True)
+        chunks.note(incomplete=True)
         raise DownloadError(
             f"the database counts {wanted:,} entries and gave {num_entries:,}"
             + (f" (at first it counted {state['first_num_matching']:,}: it changed meanwhile)" if changed else "")
-            + "; run the same command again to read all pages anew, or set `accept_incomplete: true` to take these"
+            + "; run the same command again to read all pages again, or set `accept_incomplete: true` to accept these"
         )
     if not num_entries:
-        parts.note(incomplete=True)
+        chunks.note(incomplete=True)
         raise DownloadError("no entry matches the query; check `filter`")
     taken = datetime.now(UTC)
     whole = folder / "unfinished" / "whole.parquet"
-    num_problems = join_parts(parts, kept, whole)
+    num_problems = join_chunks(chunks, kept, whole)
     with whole.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     path = folder / f"{taken:%Y-%m-%d}-{sha256[:8]}.parquet"
@@ -235,7 +235,7 @@ def _finish(folder: Path, parts: Parts, source: Source, accept_incomplete: bool)
 
 
 def first_of_each(names: Iterator["pyarrow.ChunkedArray"]) -> NDArray[np.bool_]:
-    """Whether each name stands there for the first time; 8 bytes a name are kept in memory.
+    """Whether each name occurs for the first time; needs 8 bytes of memory per name.
 
     Args:
         names: Names, column by column.

@@ -1,1 +1,1 @@
-"""Featurizers: from a material as users write it down to a `Graph`."""
+"""Featurizers: from a material as users write it to a `Graph`."""

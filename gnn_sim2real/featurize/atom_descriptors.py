@@ -1,7 +1,7 @@
 """Graphs of materials with bonds whose atoms also carry their shares of common molecular descriptors.
 
-The shares are RDKit's, some of them sums over patterns, and take as long as the graph itself: a data module makes them
-only where an encoder reads them.
+The shares are RDKit's, some of them sums over patterns, and take as long as the graph itself, so a data module makes
+them only if an encoder reads them.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from gnn_sim2real.graph import Graph
 
 
 def describe_repeat_unit(psmiles: str) -> Graph:
-    """`featurize_repeat_unit` with descriptors; an atom has those that it has in the endless chain.
+    """`featurize_repeat_unit` with descriptors; an atom has those that it has in the infinite chain.
 
     Args:
         psmiles: Repeat-unit SMILES with exactly two `*`.

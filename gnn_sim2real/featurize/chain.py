@@ -1,10 +1,10 @@
 """Reading SMILES, and the closed polymer chain that a repeat unit stands for.
 
-Everything about an atom or a bond of a repeat unit (aromatic, conjugated, sp2 ...) is a matter of the endless
-chain, not of the place where someone cut it. It is therefore read from the middle copy of an open oligomer
-that is long enough for its ends not to be felt. An oligomer, unlike a macrocycle, adds no artificial ring.
-Nothing that is perceived at single atoms and bonds passes a saturated carbon, so that for these a chain cut there
-needs one copy only.
+Everything about an atom or a bond of a repeat unit (aromatic, conjugated, sp2 ...) is a matter of the infinite
+chain, not of the place where it was cut. It is therefore read from the middle copy of an open oligomer
+that is long enough for its ends to have no effect. An oligomer, unlike a macrocycle, adds no artificial ring.
+What is perceived at single atoms and bonds does not extend beyond a saturated carbon, so a chain cut there needs
+only one copy.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from itertools import pairwise
 from rdkit import Chem, rdBase
 
 MIN_BACKBONE = 4
-"""Backbone atoms needed on either side of the middle copy; what rdkit calls conjugated or sp2
-depends on atoms at most three bonds away, what it calls aromatic on a ring system, which no cut can split."""
+"""Backbone atoms needed on either side of the middle copy: what rdkit calls conjugated or sp2
+depends on atoms at most three bonds away, what it calls aromatic on a ring system, which is never cut."""
 
 
 _STAR = Chem.MolFromSmarts("[#0]")
@@ -26,7 +26,7 @@ class Chain:
     """A sanitized piece of the chain, and where one copy of the repeat unit lies in it.
 
     Attributes:
-        mol: The piece, with aromaticity and all else perceived.
+        mol: The piece, with aromaticity and everything else perceived.
         atoms: Indices of the atoms of the copy.
         bonds: Indices of the bonds within the copy.
         crossing: Index of the bond from the copy to the next.
@@ -43,7 +43,7 @@ class Chain:
 
 
 def read_smiles(smiles: str) -> Chem.Mol:
-    """Read a SMILES without its stereo marks and without the hydrogens that need no atom of their own.
+    """Read a SMILES without its stereo marks and without hydrogens that need no atom of their own.
 
     Args:
         smiles: SMILES; `*` is allowed. Isotopes are kept: `[2H]` stays an atom.
@@ -52,18 +52,18 @@ def read_smiles(smiles: str) -> Chem.Mol:
         An rdkit `Mol` that is not yet sanitized.
 
     Raises:
-        ValueError: If the text is empty or no SMILES.
+        ValueError: If the text is empty or not a SMILES.
     """
     text = smiles.strip()
     if not text:
         raise ValueError(f"got an empty SMILES ({smiles!r}); leave out rows without one")
     if len(text.split()) > 1:
-        raise ValueError(f"cannot read {smiles!r}: a SMILES has no blanks; remove what follows the first")
+        raise ValueError(f"cannot read {smiles!r}: a SMILES has no spaces; remove what follows the first")
     with rdBase.BlockLogs():
         # As plain single bonds, since rdkit keeps hydrogens that take part in cis/trans marks.
         mol = Chem.MolFromSmiles(text.replace("/", "-").replace("\\", "-"), sanitize=False)
         if mol is None:
-            raise ValueError(f"cannot read {smiles!r}: it is no valid SMILES")
+            raise ValueError(f"cannot read {smiles!r}: it is not a valid SMILES")
         if "@" in text:
             Chem.RemoveStereochemistry(mol)
         if "[H" in text:
@@ -75,8 +75,8 @@ def sanitize(mol: Chem.Mol, smiles: str) -> None:
     """Perceive rings, aromaticity, conjugation and hybridization in place.
 
     Args:
-        mol: An rdkit `Mol` from `read_smiles`, or made of such.
-        smiles: The text it came from, for the error sentence.
+        mol: An rdkit `Mol` from `read_smiles`, or built from such.
+        smiles: The text it came from, for the error message.
 
     Raises:
         ValueError: If an atom has too many bonds, or the aromatic atoms have no Kekulé structure.
@@ -96,29 +96,29 @@ def find_stars(mol: Chem.Mol) -> list[int]:
     Args:
         mol: An rdkit `Mol`, sanitized or not.
     """
-    # A query, since to look at each atom from Python takes ten times as long.
+    # A query, since a loop over the atoms in Python takes ten times as long.
     return sorted(index for (index,) in mol.GetSubstructMatches(_STAR, maxMatches=mol.GetNumAtoms() + 1))
 
 
 def build_chain(psmiles: str) -> Chain:
-    """Build the oligomer in whose middle a repeat unit looks as it does in the endless chain.
+    """Build the oligomer in whose middle a repeat unit looks as it does in the infinite chain.
 
     Args:
         psmiles: Repeat-unit SMILES with exactly two `*`; stereo marks are ignored.
 
     Returns:
-        The oligomer with its middle copy. Both its ends keep a `*`, which saturates any kind of bond.
+        The oligomer with its middle copy. Both ends keep a `*`, which saturates any kind of bond.
 
     Raises:
-        ValueError: If the text is no connected repeat unit with two `*` that are bonded alike.
+        ValueError: If the text is not a connected repeat unit with two `*` that are bonded alike.
     """
     return _oligomer(*_open_unit(psmiles), psmiles)
 
 
 def build_short_chain(psmiles: str) -> Chain:
-    """The same of one copy wherever that is enough, which takes half the time.
+    """Like `build_chain`, but with one copy wherever that is enough, which takes half the time.
 
-    Of the atoms and bonds of the copy all that rdkit perceives is as in the endless chain: degree, hydrogens, charge,
+    All that rdkit perceives of the atoms and bonds of the copy is as in the infinite chain: degree, hydrogens, charge,
     hybridization, aromaticity, conjugation and rings. What looks farther, such as a descriptor, needs `build_chain`.
 
     Args:
@@ -126,10 +126,10 @@ def build_short_chain(psmiles: str) -> Chain:
 
     Returns:
         A copy that is closed at its `*` and cut open at a saturated carbon instead, the cut ends capped by
-        saturated carbons; that of `build_chain` where there is no such place in the backbone.
+        saturated carbons; the chain of `build_chain` if the backbone has no such place.
 
     Raises:
-        ValueError: If the text is no connected repeat unit with two `*` that are bonded alike.
+        ValueError: If the text is not a connected repeat unit with two `*` that are bonded alike.
     """
     unit, path, order = _open_unit(psmiles)
     cut = _find_cut(unit, path, order)
@@ -141,7 +141,7 @@ def build_short_chain(psmiles: str) -> Chain:
         removed = unit.GetBondBetweenAtoms(*cut).GetIdx()
         unit.RemoveBond(*cut)
         unit.AddBond(path[-1], path[0], order)
-        # Bonds behind it move up; a bond to a cap looks like the one that was cut.
+        # Bonds after it move up; a bond to a cap looks like the one that was cut.
         bonds = [*range(removed), num_bonds, *range(removed, num_bonds)]
     for end in cut:
         unit.AddBond(end, unit.AddAtom(Chem.Atom(6)), order)
@@ -152,7 +152,7 @@ def build_short_chain(psmiles: str) -> Chain:
 def _open_unit(psmiles: str) -> tuple[Chem.RWMol, list[int], Chem.BondType]:
     """A unit without its `*`, its backbone, and the bond order between one unit and the next."""
     if "." in psmiles:
-        raise ValueError(f"{psmiles!r} has several parts; one connected repeat unit is accepted, without counterions")
+        raise ValueError(f"{psmiles!r} has several parts; give one connected repeat unit, without counterions")
     unit = Chem.RWMol(read_smiles(psmiles))
     stars = find_stars(unit)
     head, tail, order = _open_ends(unit, stars, psmiles)
@@ -161,7 +161,7 @@ def _open_unit(psmiles: str) -> tuple[Chem.RWMol, list[int], Chem.BondType]:
     for star in stars:
         unit.RemoveAtom(star)
     unit.CommitBatchEdit()
-    # Removal of the two `*` shifts the atoms behind them.
+    # Removal of the two `*` shifts the atoms after them.
     one, other = stars
     return unit, [index - (index > one) - (index > other) for index in path], order
 
@@ -190,7 +190,7 @@ def _oligomer(unit: Chem.RWMol, path: list[int], order: Chem.BondType, psmiles: 
 
 def _find_cut(unit: Chem.RWMol, path: list[int], order: Chem.BondType) -> tuple[int, int] | None:
     """A single bond of the backbone, in no ring, at a saturated carbon; the bond to the next copy if that is one."""
-    # An end bonded to `*` by a double bond would look saturated without it.
+    # An end bonded to `*` by a double bond would look saturated without the `*`.
     if order != Chem.BondType.SINGLE:
         return None
     next_copy = (path[-1], path[0])
@@ -209,7 +209,7 @@ def _has_saturated_carbon(unit: Chem.RWMol, atoms: tuple[int, int]) -> bool:
 
 
 def _is_saturated_carbon(atom: Chem.Atom) -> bool:
-    """Whether an atom, not sanitized yet, is a carbon with single bonds only; one in brackets is not counted on."""
+    """Whether an unsanitized atom is a carbon with single bonds only; one in brackets is never taken for one."""
     return (
         atom.GetAtomicNum() == 6
         and not atom.GetNoImplicit()
@@ -241,14 +241,14 @@ def _open_ends(unit: Chem.Mol, stars: list[int], psmiles: str) -> tuple[int, int
         )
     bonds = [list(unit.GetAtomWithIdx(star).GetBonds()) for star in stars]
     if any(len(at_star) != 1 for at_star in bonds):
-        raise ValueError(f"each `*` must have exactly one bond, as in '*CC*'; that is not so in {psmiles!r}")
+        raise ValueError(f"each `*` must have exactly one bond, as in '*CC*', got {psmiles!r}")
     ends = [bond.GetOtherAtomIdx(star) for star, (bond,) in zip(stars, bonds, strict=True)]
     if ends[0] in stars:
         raise ValueError(f"the two `*` of {psmiles!r} are bonded to each other; put at least one atom between them")
     accepted = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
     orders = [bond.GetBondType() for (bond,) in bonds]
     if any(order not in accepted for order in orders):
-        raise ValueError(f"a bond to `*` must be single, double or triple; it is another one in {psmiles!r}")
+        raise ValueError(f"the bonds to `*` must be single, double or triple, got {psmiles!r}")
     if orders[0] != orders[1]:
         raise ValueError(
             f"the bonds to both `*` become one bond of the chain and must have the same order, "

@@ -34,16 +34,16 @@ ELEMENT_PROPERTIES = (
     "max_oxidation_state",
     "min_oxidation_state",
 )
-"""What pymatgen knows of every element, or nearly; electrons outside the noble-gas core come on top."""
+"""Properties that pymatgen has for all or nearly all elements; outer electrons are added to them."""
 
 _SHELLS = "spdf"
 _LAST_ELEMENT = 103
 _CHUNK = 8192
-"""Materials at a time, so that their tables by element stay small."""
+"""Number of materials processed at a time, so that their tables by element stay small."""
 
 
 def read_formula(formula: str) -> dict[int, float]:
-    """Read a chemical formula, with brackets and fractions if need be.
+    """Read a chemical formula, which may have brackets and fractions.
 
     Args:
         formula: For example `Al2O3`, `Ca(OH)2`, `Ag0.5Ba1Si1.5`.
@@ -52,7 +52,7 @@ def read_formula(formula: str) -> dict[int, float]:
         Amount of each element by atomic number, as written, sorted.
 
     Raises:
-        ValueError: If it is no formula of known elements with positive amounts.
+        ValueError: If it is not a formula of known elements with positive amounts.
     """
     from pymatgen.core.composition import Composition
     from pymatgen.core.periodic_table import Element
@@ -63,7 +63,7 @@ def read_formula(formula: str) -> dict[int, float]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"cannot read the formula {formula!r}: {' '.join(str(error).split())}") from error
     if not amounts or min(amounts.values()) <= 0:
-        raise ValueError(f"the formula {formula!r} names no element with a positive amount; accepted is e.g. 'Al2O3'")
+        raise ValueError(f"the formula {formula!r} has no element with a positive amount; write e.g. 'Al2O3'")
     return dict(sorted(amounts.items()))
 
 
@@ -81,7 +81,7 @@ def reduced_formula(formula: str) -> str:
 
     read_formula(formula)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of noble gases, whose electronegativity is not known
+        warnings.simplefilter("ignore")  # noble gases have no known electronegativity
         return str(Composition(formula).get_integer_formula_and_factor()[0])
 
 
@@ -89,7 +89,7 @@ def formula_of_counts(counts: Mapping[int, int]) -> str:
     """The reduced formula of numbers of atoms.
 
     Args:
-        counts: By atomic number.
+        counts: Number of atoms by atomic number.
     """
     from pymatgen.core.periodic_table import Element
 
@@ -97,13 +97,13 @@ def formula_of_counts(counts: Mapping[int, int]) -> str:
 
 
 def composition_graph(formula: str) -> Graph:
-    """Turn a formula into a graph of its elements, which no edges join: what pairs do is the encoder's business.
+    """Turn a formula into a graph of its elements without edges; pairs of elements are left to the encoder.
 
     Args:
         formula: A chemical formula.
 
     Returns:
-        One node an element, sorted by atomic number; `node_weight` is its share of the atoms.
+        One node per element, sorted by atomic number; `node_weight` is its share of the atoms.
 
     Raises:
         ValueError: If it cannot be read.
@@ -128,7 +128,7 @@ def formula_descriptors(formulas: Sequence[str]) -> NDArray[np.float64]:
         ValueError: If there is none, or one cannot be read.
     """
     if not len(formulas):
-        raise ValueError("there is no formula to describe")
+        raise ValueError("there are no formulas to describe")
     parts = []
     for first in range(0, len(formulas), _CHUNK):
         amounts = np.zeros((len(formulas[first : first + _CHUNK]), NUM_ELEMENTS))
@@ -155,7 +155,7 @@ def element_statistics(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     values = element_table()
     share = amounts / amounts.sum(axis=1, keepdims=True)
     mean = share @ values
-    # The mean of squares less the square of the mean loses all digits for an element; centered on the mean it does not.
+    # The mean of squares minus the square of the mean loses all digits for a pure element; centered values do not.
     present = share > 0
     row, number = np.nonzero(present)
     deviation = (values[number] - mean[row]) ** 2 * share[row, number][:, None]
@@ -169,16 +169,16 @@ def element_statistics(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def element_table() -> NDArray[np.float64]:
-    """(NUM_ELEMENTS, num_properties); what pymatgen does not know is interpolated along Mendeleev numbers.
+    """(NUM_ELEMENTS, num_properties); values missing in pymatgen are interpolated along Mendeleev numbers.
 
-    These order the elements by chemical kinship (D. Pettifor, Solid State Commun. 51, 31 (1984)). Elements beyond
-    lawrencium, of which nobody has a crystal, pass for lawrencium.
+    These order the elements by chemical similarity (D. Pettifor, Solid State Commun. 51, 31 (1984)). Elements beyond
+    lawrencium, of which no crystals exist, are treated as lawrencium.
     """
     from pymatgen.core.periodic_table import Element
 
     elements = [Element.from_Z(min(number, _LAST_ELEMENT)) for number in range(1, NUM_ELEMENTS)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of elements for which a property is not known
+        warnings.simplefilter("ignore")  # some elements lack a property
         rows = [
             [_number(getattr(each, name)) for name in ELEMENT_PROPERTIES] + _outer_electrons(each) for each in elements
         ]

@@ -14,17 +14,18 @@ FEATURIZER_VERSION = 1
 """Version of the numbers: raised by hand whenever the graphs of this module change."""
 
 SHELL_TOLERANCE = 0.0107
-"""Neighbors that lie this much [angstrom] beyond the k-th still belong to its shell. Far above the rounding of files,
-far below what parts two shells of a solid, and no round number, because differences of lattice constants often are."""
+"""Neighbors up to this much [angstrom] beyond the k-th still belong to its shell. Far above the rounding of files, far
+below the gap between two shells of a solid, and not a round number, because differences of lattice constants often are
+one."""
 
 MIN_DISTANCE = 0.5
 """Two sites closer than this [angstrom] are one site written twice: no bond is shorter than that of H2, 0.74."""
 
 _CUTOFF_MARGIN = 1e-5
-"""A neighbor at the cutoff, but for rounding, is left out in every cell."""
+"""A neighbor exactly at the cutoff, apart from rounding, is left out in every cell."""
 
 _FIRST_RADIUS, _GROWTH = 1.2, 1.35
-"""First sphere, in units of the one that holds the wanted neighbors on average, and the step to the next; measured."""
+"""First sphere, in units of the one that holds the wanted neighbors on average, and the step to the next; tuned."""
 
 _MAX_SKEW = 50.0
 """Cells whose edges multiply to more than this many times the volume are reduced first: the search in them is slow."""
@@ -37,12 +38,12 @@ class Crystal:
     """An ordered crystal; its arrays cannot be written to.
 
     Args:
-        lattice: (3, 3), one lattice vector a row [angstrom]; right- or left-handed.
+        lattice: (3, 3), one lattice vector per row [angstrom]; right- or left-handed.
         atomic_number: (num_sites,), 1 to 118.
         fractional: (num_sites, 3); coordinates in units of the lattice vectors, in any image of the cell.
 
     Raises:
-        ValueError: If the cell has no volume, there is no site, or a number is none.
+        ValueError: If the cell has no volume, there is no site, or a value is not a finite number.
     """
 
     lattice: NDArray[np.float64]
@@ -53,7 +54,7 @@ class Crystal:
         lattice, number, fractional = self.lattice, self.atomic_number, self.fractional
         if lattice.shape != (3, 3) or fractional.shape != (len(number), 3):
             raise ValueError(
-                f"a crystal needs a lattice of shape (3, 3) and three coordinates a site, got {lattice.shape}, and "
+                f"a crystal needs a lattice of shape (3, 3) and three coordinates per site, got {lattice.shape} and "
                 f"coordinates of shape {fractional.shape} for {len(number)} sites"
             )
         if not len(number):
@@ -61,12 +62,12 @@ class Crystal:
         if not 1 <= int(number.min()) <= int(number.max()) < NUM_ELEMENTS:
             raise ValueError(
                 f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1}, got {number.min()} to {number.max()} (0 stands "
-                "for a symbol that is no element)"
+                "for a symbol that is not an element)"
             )
         if not math.isfinite(self.volume + float(fractional.sum())):
-            raise ValueError("the lattice or a coordinate of the crystal is not a finite number")
+            raise ValueError("the lattice or the coordinates of the crystal contain a value that is not finite")
         if not self.volume > 1e-3:
-            raise ValueError(f"the cell of the crystal has a volume of {self.volume:.3g} angstrom^3: it is no solid")
+            raise ValueError(f"the cell of the crystal has a volume of only {self.volume:.3g} angstrom^3")
         for name in ("lattice", "atomic_number", "fractional"):
             view = getattr(self, name).view()
             view.flags.writeable = False
@@ -95,9 +96,9 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     within `SHELL_TOLERANCE`. Taking exactly k would cut through a shell of equal distances (in half of the atoms of
     simple crystals), and which neighbors stay would depend on the cell and on the order of atoms.
 
-    "Is among my nearest" is not mutual. An edge stands here, in both directions, where either end counts the other
-    among its nearest: an atom never lacks one of its own, and the few it gains (8 % on the Materials Project) are atoms
-    that lean on it. Being a statement on two atoms of the endless crystal, it does not depend on the choice of cell, on
+    Being among the nearest is not mutual. There is an edge, in both directions, if either end counts the other among
+    its nearest: an atom keeps all of its own, and gains a few (8 % on the Materials Project) that count it among
+    theirs. As a property of two atoms of the infinite crystal, an edge does not depend on the choice of cell, on
     supercells, on the order of atoms, nor on rotation, translation and handedness. Nearest shells jump when atoms move;
     the pure cutoff (`max_neighbors=None`) does not, if the encoder fades edges out towards it.
 
@@ -120,7 +121,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     position = (crystal.fractional - np.floor(crystal.fractional)) @ crystal.lattice
     pairs = _nearest(crystal, position, cutoff - _CUTOFF_MARGIN, max_neighbors)
     destination, source, image = _both_directions(pairs, crystal.num_sites)
-    # `take` picks rows of a small table several times faster than an index in brackets.
+    # `take` picks rows of a small array several times faster than an index in brackets.
     vector = (position.take(destination, 0) - position.take(source, 0)) - image @ crystal.lattice
     return Graph(
         atomic_number=crystal.atomic_number,
@@ -132,7 +133,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
 
 
 def _reduced(crystal: Crystal) -> Crystal:
-    """The crystal, in a more compact cell if its own is very flat. The graph does not know the cell."""
+    """The crystal, in a more compact cell if its own is very flat. The graph does not depend on the cell."""
     if math.prod(math.hypot(*edge) for edge in crystal.lattice.tolist()) < _MAX_SKEW * crystal.volume:
         return crystal
     from pymatgen.core.lattice import Lattice
@@ -150,7 +151,8 @@ class _Pairs(NamedTuple):
 def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_neighbors: int | None) -> _Pairs:
     """Neighbors of each site within the cutoff, or its nearest shells.
 
-    Spheres are searched that should hold the wanted neighbors, and larger ones around the sites where they did not.
+    The search starts with spheres that should hold the wanted neighbors, and enlarges them around sites where they do
+    not.
     """
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
@@ -169,8 +171,8 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
         if len(near) > len(centers):  # each center is near to itself
             closest = np.sort(distance[near])[len(centers)]
             raise ValueError(
-                f"two sites of the crystal are {closest:.3f} angstrom apart: they are one site written twice, or the "
-                f"cell is not in angstrom; at least {MIN_DISTANCE} is accepted"
+                f"two sites of the crystal are {closest:.3f} angstrom apart, less than {MIN_DISTANCE}: either one site "
+                "is written twice, or the cell is not in angstrom"
             )
         distance[near] = 1.5 * cutoff  # itself comes after all its neighbors
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
@@ -192,11 +194,11 @@ def _reach(
     cutoff: float,
     max_neighbors: int | None,
 ) -> NDArray[np.float64]:
-    """How far the neighbors of each site may lie; the site itself stands behind them, beyond the cutoff."""
+    """How far the neighbors of each site may be; the site itself comes after them, beyond the cutoff."""
     reach = np.full(num_centers, cutoff)
     if max_neighbors is not None:
         key = center * (2 * cutoff) + distance  # by site, then by distance
-        # The bits of numbers that are not negative have their order; numpy sorts whole numbers in half the time.
+        # The bits of non-negative floats have the order of the floats, and numpy sorts integers in half the time.
         key.view(np.int64).sort()
         count = np.bincount(center, minlength=num_centers)
         enough = (count > max_neighbors).nonzero()[0]
@@ -206,9 +208,9 @@ def _reach(
 
 
 def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
-    """Each pair as it stands and from the other end, once, sorted by the first site.
+    """Each pair in both directions, once, sorted by the first site.
 
-    Pairs are compared by whole numbers, so that the rounding of distances cannot part the two directions.
+    Pairs are compared by integers, so that the rounding of distances cannot separate the two directions.
     """
     base = 2 * int(max(pairs.image.max(initial=0), -pairs.image.min(initial=0))) + 1
     num_cells = base**3

@@ -1,6 +1,6 @@
-"""Crystals from what people have: CIF, POSCAR, extxyz, ASE databases, JSON and objects of pymatgen and ASE.
+"""Crystals from common formats: CIF, POSCAR, extxyz, ASE databases, JSON and objects of pymatgen and ASE.
 
-Every reader either gives a crystal or says in one sentence why not; nothing is repaired in silence.
+Every reader either gives a crystal or tells in one sentence why not; nothing is repaired silently.
 """
 
 import json
@@ -27,7 +27,7 @@ ACCEPTED = (
 
 
 class Entry(NamedTuple):
-    """A crystal as read, or the reason why it cannot be; with the values that the file holds of it."""
+    """A crystal, or the reason why it cannot be read; with the values that the file has for it."""
 
     name: str
     crystal: Crystal | None
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 
 def as_crystal(material: Any) -> Crystal:
-    """Take a crystal from whatever holds one.
+    """Convert a material of any accepted type to a crystal.
 
     Args:
         material: A `Crystal`, a pymatgen `Structure` or its dictionary, an ASE `Atoms`, or the text of a CIF.
@@ -55,18 +55,18 @@ def as_crystal(material: Any) -> Crystal:
     if hasattr(material, "get_scaled_positions"):
         return from_ase(material)
     raise ValueError(
-        f"a {type(material).__name__} is no crystal: accepted are a Crystal, a pymatgen Structure or its dictionary, "
-        "an ASE Atoms and the text of a CIF"
+        f"{type(material).__name__} is not a type of crystal: give a Crystal, a pymatgen Structure or its dictionary, "
+        "an ASE Atoms or the text of a CIF"
     )
 
 
 def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -> Graph:
-    """The graph of whatever holds a crystal; see `as_crystal` and `featurize.crystal.crystal_graph`."""
+    """The graph of a material that `as_crystal` accepts; see `featurize.crystal.crystal_graph`."""
     return crystal_graph(as_crystal(material), cutoff, max_neighbors)
 
 
 def crystal_formula(material: Any) -> str:
-    """Reduced formula of whatever holds a crystal: the coarse identity, which all polymorphs share."""
+    """Reduced formula of a material that `as_crystal` accepts: the coarse identity, which all polymorphs share."""
     counts = np.bincount(as_crystal(material).atomic_number).tolist()
     return formula_of_counts({number: count for number, count in enumerate(counts) if count})
 
@@ -78,28 +78,28 @@ def read_crystals(path: Path) -> list[Entry]:
         path: See `ACCEPTED`; of a folder, all files of a known kind, in the order of their names.
 
     Returns:
-        One entry a crystal. Its name is that of the file, with a number or name where the file holds several; a file
+        One entry per crystal. Its name is that of the file, plus a number or name if the file holds several; a file
         that cannot be read is one entry with the reason.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the file is of no known kind, or the folder holds none.
+        ValueError: If the file is of an unknown kind, or the folder has no file of a known kind.
     """
     path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and _reader(file))
         if not files:
-            raise ValueError(f"the folder {path} holds no crystals: accepted is {ACCEPTED}")
+            raise ValueError(f"the folder {path} has no files of crystals; accepted are {ACCEPTED}")
         return [entry for file in track(files, "Reading crystals") for entry in _read_file(file)]
     if not path.is_file():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path")
     if _reader(path) is None:
-        raise ValueError(f"{path} is no file of crystals by its name: accepted is {ACCEPTED}")
+        raise ValueError(f"{path} does not have the name of a file of crystals; accepted are {ACCEPTED}")
     return _read_file(path)
 
 
 def is_crystal_path(path: Path) -> bool:
-    """Whether a path is a folder, or a file that holds crystals by its name."""
+    """Whether a path is a folder, or has the name of a file of crystals."""
     return path.is_dir() or _reader(path) is not None
 
 
@@ -113,35 +113,35 @@ def read_cif(text: str) -> list[Entry]:
         One entry for each block that has sites, by the name of the block.
 
     Raises:
-        ValueError: If the text is no CIF, or no block has sites.
+        ValueError: If the text is not a CIF, or no block has sites.
     """
     import gemmi
 
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
-        raise ValueError(f"it is no valid CIF ({' '.join(str(error).split())})") from error
+        raise ValueError(f"it is not a valid CIF ({' '.join(str(error).split())})") from error
     blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
     if not blocks:
-        raise ValueError("it holds no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
+        raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
     return [_attempt(block.name, lambda block=block: from_block(block)) for block in blocks]  # type: ignore[misc]
 
 
 def _read_file(path: Path) -> list[Entry]:
     read = _reader(path)
     if read is None:
-        raise ValueError(f"{path} is no file of crystals by its name: accepted is {ACCEPTED}")
+        raise ValueError(f"{path} does not have the name of a file of crystals; accepted are {ACCEPTED}")
     if not path.stat().st_size:
         return [Entry(path.name, None, f"{path.name}: it is empty")]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of readers that guess; what they guess wrong shows in the sites
+            warnings.simplefilter("ignore")  # readers guess; wrong guesses show in the sites
             entries = list(read(path))
-    except Exception as error:  # each reader has its own
+    except Exception as error:  # each reader has its own exceptions
         cause = " ".join(str(error).split()) or type(error).__name__
         return [Entry(path.name, None, f"{path.name}: it cannot be read: {cause}")]
     if not entries:
-        return [Entry(path.name, None, f"{path.name}: it holds no crystal")]
+        return [Entry(path.name, None, f"{path.name}: it has no crystal")]
     several = len(entries) > 1
     named = [entry._replace(name=f"{path.name}#{entry.name}" if several else path.name) for entry in entries]
     return [each._replace(reason=f"{each.name}: {each.reason}") if each.reason else each for each in named]
@@ -217,7 +217,7 @@ def _attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] |
 
 def _sole_crystal(entries: list[Entry]) -> Crystal:
     if len(entries) > 1:
-        raise ValueError(f"the CIF holds {len(entries)} crystals, wanted is one")
+        raise ValueError(f"the CIF must have one crystal, got {len(entries)}")
     if entries[0].crystal is None:
         raise ValueError(entries[0].reason)
     return entries[0].crystal

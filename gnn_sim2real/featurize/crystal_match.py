@@ -17,14 +17,14 @@ def reduced_structure(crystal: Crystal) -> "Structure":
 
 
 def same_structure(first: "Structure", second: "Structure") -> bool:
-    """Whether two crystals are one structure, in whatever cell and at whatever volume.
+    """Whether two crystals are the same structure, in any cell and at any volume.
 
-    By pymatgen's `StructureMatcher` with its default tolerances: scaled to one volume, sites within 0.3 of the mean
-    free length.
+    By pymatgen's `StructureMatcher` with its default tolerances: scaled to the same volume, sites within 0.3 of the
+    mean free length.
 
     Args:
-        first: A crystal, as `reduced_structure` gives it.
-        second: Another.
+        first: A crystal from `reduced_structure`.
+        second: Another crystal.
 
     References:
         S. P. Ong et al., Comput. Mater. Sci. 68, 314 (2013), https://doi.org/10.1016/j.commatsci.2012.10.028

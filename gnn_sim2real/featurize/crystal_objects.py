@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 _FULL = 1 - 1e-3
-"""Occupancies from here on are those of a site that is always there."""
+"""Smallest occupancy of a site that counts as fully occupied."""
 
-_ORDERED_ONLY = "only ordered crystals are accepted, so make an ordered approximant first"
+_ORDERED_ONLY = "only ordered crystals are accepted; make an ordered approximant first"
 
 
 def from_block(block: Any) -> Crystal:
-    """From a block of a CIF, by gemmi; the symmetry operations are applied.
+    """Read a block of a CIF by gemmi; the symmetry operations are applied.
 
     Raises:
         ValueError: If it is disordered, or its cell, its space group or an element is not known.
@@ -26,7 +26,7 @@ def from_block(block: Any) -> Crystal:
 
     try:
         small = gemmi.make_small_structure_from_block(block)
-    except RuntimeError as error:  # of an angle of 0 degrees
+    except RuntimeError as error:  # e.g. an angle of 0 degrees
         raise ValueError(f"its unit cell is impossible ({' '.join(str(error).split())})") from error
     if not small.cell.is_crystal():
         raise ValueError("it has no unit cell (_cell_length_a and so on)")
@@ -49,11 +49,11 @@ def _refuse_site(sites: Any) -> None:
         if not site.occ >= _FULL:
             raise ValueError(f"it is disordered: site {site.label} has the occupancy {site.occ:g}; {_ORDERED_ONLY}")
         if not site.element.atomic_number:
-            raise ValueError(f"site {site.label} is of no known element ({site.type_symbol or site.label})")
+            raise ValueError(f"site {site.label} is of an unknown element ({site.type_symbol or site.label})")
 
 
 def from_pymatgen(structure: "Structure") -> Crystal:
-    """From an ordered structure of pymatgen.
+    """Convert an ordered structure of pymatgen.
 
     Raises:
         ValueError: If it is disordered.
@@ -69,7 +69,7 @@ def from_pymatgen(structure: "Structure") -> Crystal:
 
 
 def from_dictionary(content: dict[str, Any]) -> Crystal:
-    """From a pymatgen `Structure.as_dict`, without making the Structure.
+    """Convert a pymatgen `Structure.as_dict`, without building the Structure.
 
     Raises:
         ValueError: If it is not such a dictionary, or it is disordered.
@@ -80,7 +80,7 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
         fractional = np.array([site["abc"] for site in sites], np.float64).reshape(-1, 3)
         species = [site["species"] for site in sites]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"it is no pymatgen structure: {type(error).__name__} {error}") from error
+        raise ValueError(f"it is not a pymatgen structure: {type(error).__name__} {error}") from error
     for each in species:
         if len(each) != 1 or each[0].get("occu", 1) < _FULL:
             held = ", ".join(f"{part.get('element')} {part.get('occu', 1):g}" for part in each)
@@ -89,24 +89,24 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
 
 
 def from_ase(atoms: "Atoms") -> Crystal:
-    """From atoms of ASE that are periodic in all directions.
+    """Convert atoms of ASE that are periodic in all directions.
 
     Raises:
         ValueError: If it is not periodic in all directions, has no cell, or is disordered.
     """
     if not atoms.pbc.all():
-        raise ValueError(f"it is periodic in {int(atoms.pbc.sum())} of 3 directions; a crystal is in all")
+        raise ValueError(f"it is periodic in {int(atoms.pbc.sum())} of 3 directions, a crystal in all of them")
     if not atoms.cell.rank == 3:
         raise ValueError("it has no unit cell")
     if any(len(parts) > 1 for parts in (atoms.info.get("occupancy") or {}).values()):
-        raise ValueError(f"it is disordered: its `occupancy` names several elements for a site; {_ORDERED_ONLY}")
+        raise ValueError(f"it is disordered: its `occupancy` lists several elements for one site; {_ORDERED_ONLY}")
     return Crystal(
         np.array(atoms.cell.array), atoms.numbers.astype(np.uint8), np.array(atoms.get_scaled_positions(wrap=False))
     )
 
 
 def _numbers(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Atomic numbers; 0 for what is no element, such as pymatgen's dummy species."""
+    """Atomic numbers; 0 for symbols that are not elements, such as pymatgen's dummy species."""
     from pymatgen.core.periodic_table import Element
 
     known = {symbol: Element(symbol).Z if Element.is_valid_symbol(symbol) else 0 for symbol in set(symbols)}

@@ -1,4 +1,4 @@
-"""Many crystals without an object for each: flat arrays, and tables of cells in parquet that are read when needed."""
+"""Many crystals without an object for each: flat arrays, and parquet files of cells that are read when needed."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import pyarrow
 
 CELL_COLUMNS = ("a", "b", "c", "alpha", "beta", "gamma", "species", "frac_e8")
-"""Columns of a table of cells: edges [angstrom], angles [degree], symbols separated by blanks, coordinates x 1e8."""
+"""Columns of a file of cells: edges [angstrom], angles [degree], symbols separated by spaces, coordinates x 1e8."""
 
 _CHUNK = 8192
 _FEW_ROWS = 16384
-"""Row groups with more rows than this, and than 8 times those wanted, are not read for these alone: the whole table is
-read, and stays in memory."""
+"""If the row groups have more rows than this, and more than 8 times those wanted, the whole file is read instead and
+stays in memory."""
 
 
 class CrystalTable(Sequence[Any]):
@@ -30,9 +30,9 @@ class CrystalTable(Sequence[Any]):
 
     Args:
         lattice: (num_crystals, 3, 3) [angstrom].
-        atomic_number: (num_sites,) of all crystals; 0 for what is no element.
+        atomic_number: (num_sites,) of all crystals; 0 for symbols that are not elements.
         fractional: (num_sites, 3).
-        pointer: (num_crystals + 1,); where the sites of each crystal begin.
+        pointer: (num_crystals + 1,); where the sites of each crystal start.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class CrystalTable(Sequence[Any]):
 
     @classmethod
     def from_crystals(cls, crystals: Iterable[Crystal]) -> "CrystalTable":
-        """Put crystals behind each other."""
+        """Concatenate crystals."""
         crystals = list(crystals)
         return cls(
             np.array([each.lattice for each in crystals]).reshape(-1, 3, 3),
@@ -65,7 +65,11 @@ class CrystalTable(Sequence[Any]):
     def __getitem__(self, index: slice) -> "CrystalTable": ...
 
     def __getitem__(self, index: int | slice) -> "Crystal | CrystalTable":
-        """One crystal, or several; a `ValueError` says why one that was asked for is none."""
+        """One crystal, or several.
+
+        Raises:
+            ValueError: If one crystal is wanted and its row is not a valid one.
+        """
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         row = range(len(self))[index]
@@ -96,13 +100,13 @@ class CrystalTable(Sequence[Any]):
 
 
 class CrystalFile(Sequence[Any]):
-    """Crystals of a parquet table with `CELL_COLUMNS`; the structures are read when the first one is asked for.
+    """Crystals of a parquet file with `CELL_COLUMNS`; the structures are read when the first one is needed.
 
     Args:
-        path: The table.
+        path: The file.
 
     Raises:
-        ValueError: If it is no parquet file, or lacks a column.
+        ValueError: If it is not a parquet file, or lacks a column.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,7 +123,7 @@ class CrystalFile(Sequence[Any]):
     def __getitem__(self, index: slice) -> CrystalTable: ...
 
     def __getitem__(self, index: int | slice) -> Crystal | CrystalTable:
-        """One crystal, or several in flat arrays; of neighboring rows only their part of the file is read."""
+        """One crystal, or several in flat arrays; for neighboring rows only their part of the file is read."""
         if not isinstance(index, slice):
             return self.crystals[int(self._rows[index])]
         rows = self._rows[index]
@@ -137,7 +141,7 @@ class CrystalFile(Sequence[Any]):
 
     @cached_property
     def _group_ends(self) -> NDArray[np.int64]:
-        """Row behind the last one of each row group of the file."""
+        """Row after the last one of each row group of the file."""
         import pyarrow.parquet
 
         metadata = pyarrow.parquet.read_metadata(self.path)
@@ -159,7 +163,7 @@ class CrystalFile(Sequence[Any]):
 
     @cached_property
     def names(self) -> list[str]:
-        """What the column `material_id` says of each crystal, or the number of its row."""
+        """Name of each crystal in the column `material_id`, or the number of its row."""
         import pyarrow.parquet
 
         if "material_id" not in pyarrow.parquet.read_schema(self.path).names:
@@ -180,8 +184,8 @@ def crystals_of_columns(table: "pyarrow.Table") -> CrystalTable:
     """Read a table of cells.
 
     Args:
-        table: With `CELL_COLUMNS`. Where symbols and coordinates do not agree in number, or a symbol is no element, the
-            row becomes a crystal of element 0, which refuses to be made.
+        table: Table with `CELL_COLUMNS`. A row whose numbers of symbols and coordinates differ, or with a symbol that
+            is not an element, becomes a crystal of element 0, which is refused when it is built.
     """
     import pyarrow.compute
 
@@ -212,7 +216,7 @@ def lattices_of_parameters(parameters: NDArray[np.float64]) -> NDArray[np.float6
         parameters: (num, 6); a, b, c [angstrom], alpha, beta, gamma [degree].
 
     Returns:
-        (num, 3, 3); without volume, or not finite, where the parameters are those of no cell.
+        (num, 3, 3); without volume, or not finite, if the parameters are not those of a cell.
     """
     a, b, c = parameters[:, :3].T
     cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(parameters[:, 3:])).T
@@ -235,14 +239,14 @@ def crystal_descriptors(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
         ValueError: If there is none.
     """
     if not len(crystals):
-        raise ValueError("there is no crystal to describe")
+        raise ValueError("there are no crystals to describe")
     parts = [crystals[first : first + _CHUNK] for first in range(0, len(crystals), _CHUNK)]
     tables = (part if isinstance(part, CrystalTable) else CrystalTable.from_crystals(part) for part in parts)
     return np.concatenate([element_statistics(table.element_counts) for table in tables])
 
 
 def _check_columns(path: Path) -> int:
-    """Number of rows of a table that has the columns wanted."""
+    """Number of rows of a file that has the columns wanted."""
     import pyarrow
     import pyarrow.parquet
 
@@ -254,7 +258,7 @@ def _check_columns(path: Path) -> int:
     lacking = [name for name in CELL_COLUMNS if name not in names]
     if lacking:
         raise ValueError(
-            f"{path} is no table of crystals: it lacks {', '.join(lacking)}; wanted are {', '.join(CELL_COLUMNS)}"
+            f"{path} is not a file of crystals: it lacks {', '.join(lacking)} of the columns {', '.join(CELL_COLUMNS)}"
         )
     return num_rows
 

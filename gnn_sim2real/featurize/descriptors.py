@@ -1,10 +1,9 @@
 """Rows of numbers for the tabular baselines: fingerprint counts and a few summed atom contributions.
 
-A repeat unit has no beginning, no end and no size: `*CCO*`, `*COC*` and `*CCOCCO*` are one polymer. Its row
-is therefore read from the middle copy of an oligomer, whose atoms see what they would see in an endless
-chain, and divided by the number of atoms of that copy. A molecule has a size, so that its row holds sums as
-well. Atoms are those of the graphs: hydrogens belong to the atom that carries them, only `[2H]` stands for
-itself.
+A repeat unit has no start, no end and no size: `*CCO*`, `*COC*` and `*CCOCCO*` are the same polymer. Its row
+is therefore read from the middle copy of an oligomer, whose atoms have the surroundings they would have in an
+infinite chain, and divided by the number of atoms of that copy. A molecule has a size, so its row has sums as
+well. Atoms are those of the graphs: hydrogens belong to the atom that carries them, except `[2H]`.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ DESCRIPTOR_VERSION = 1
 
 _RADIUS = 2
 _NUM_COUNTS = 1024
-_MAX_MATCHES = 1000  # where rdkit's Crippen stops to look for atoms of one type, without a word
+_MAX_MATCHES = 1000  # where rdkit's Crippen silently stops looking for atoms of one type
 
 
 def repeat_unit_descriptors(psmiles: Sequence[str]) -> NDArray[np.float64]:
@@ -51,7 +50,7 @@ def repeat_unit_descriptors(psmiles: Sequence[str]) -> NDArray[np.float64]:
 def molecule_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
     """Describe molecules.
 
-    The columns are the environment counts of `repeat_unit_descriptors`, not divided by anything, the sums of
+    The columns are the environment counts of `repeat_unit_descriptors`, not divided, the sums of
     `atom_contributions`, their means over the atoms, and the number of atoms: a density follows the means, a
     boiling point the sums. Stereo marks are ignored.
 
@@ -68,7 +67,7 @@ def molecule_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
 
 
 def per_atom_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
-    """Describe polymers and molecules side by side, all by what `repeat_unit_descriptors` has: means over the atoms.
+    """Describe polymers and molecules together, all by the columns of `repeat_unit_descriptors`: means over the atoms.
 
     Args:
         smiles: Repeat-unit SMILES with two `*`, or SMILES without.
@@ -83,7 +82,7 @@ def per_atom_descriptors(smiles: Sequence[str]) -> NDArray[np.float64]:
 
 
 def atom_contributions(mol: Mol, atoms: range) -> NDArray[np.float64]:
-    """Split common molecular descriptors into what each atom adds, its hydrogens included.
+    """Contribution of each atom, with its hydrogens, to common molecular descriptors.
 
     Args:
         mol: A sanitized molecule with implicit hydrogens.
@@ -165,13 +164,13 @@ def _environment_counts(mol: Mol, atoms: range) -> NDArray[np.float64]:
 
 def _crippen_contributions(mol: Mol, atoms: range) -> NDArray[np.float64]:
     """Contributions to logP and molar refractivity, shape `(len(atoms), 2)`."""
-    # Crippen's hydrogens have values of their own; rdkit appends them behind the other atoms.
+    # Crippen's hydrogens have values of their own; rdkit appends them after the other atoms.
     complete, num_atoms = AddHs(mol, onlyOnAtoms=list(atoms)), mol.GetNumAtoms()
     num_hydrogens = complete.GetNumAtoms() - num_atoms
     if max(num_atoms, num_hydrogens) > _MAX_MATCHES:
         raise ValueError(
             f"{num_atoms} atoms and {num_hydrogens} hydrogens are too many: at most {_MAX_MATCHES} of each "
-            "can be described (the atoms of a repeat unit count at least three times); leave such giants out"
+            "can be described (the atoms of a repeat unit count at least three times); leave such molecules out"
         )
     contributions = np.array(rdMolDescriptors._CalcCrippenContribs(complete))
     carriers = [

@@ -1,6 +1,6 @@
-"""Families of materials: polymer classes, scaffolds, and what the anions of a crystal are.
+"""Chemical families of materials: polymer classes, scaffolds, and anions of crystals.
 
-A split can keep whole families for the test, and a database can grow family after family.
+A split can reserve whole families for the test, and a database can grow family by family.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.featurize.repeat_unit import read_molecule
 
 OTHER = "other"
-"""Class of a polymer that no pattern of `POLYMER_CLASSES` finds."""
+"""Class of a polymer that matches no pattern of `POLYMER_CLASSES`."""
 
 ACYCLIC = "acyclic"
 """Scaffold of a molecule without a ring."""
@@ -45,17 +45,17 @@ POLYMER_CLASSES = (
     ("polyvinyls", "[c:2]"),
     ("polyolefins", "[CX4:1]"),
 )
-"""Classes and their patterns (SMARTS); the first that matches counts. Atoms numbered 1 must lie in the main chain,
-those numbered 2 beside it, others anywhere. What links the main chain goes before what hangs on it."""
+"""Classes and their patterns (SMARTS); the first match counts. Atoms numbered 1 must be in the main chain, those
+numbered 2 beside it, others anywhere. Links of the main chain come before side groups."""
 
 _MAX_MATCHES = 100_000  # rdkit's default stops at 1000
 
 
 def polymer_class(psmiles: str) -> str:
-    """Class of a polymer by what links its main chain, or by what hangs on a chain of carbon.
+    """Class of a polymer by the links of its main chain, or by the side groups of a carbon chain.
 
-    The main chain are the atoms on a shortest way along the chain, all of them where several are equally short. The
-    class belongs to the endless chain: it does not depend on where that is cut, or how many repeats are written.
+    The main chain consists of the atoms on a shortest path along the chain, on all such paths if there are several. The
+    class belongs to the infinite chain: it does not depend on where that is cut, or how many repeats are written.
 
     Args:
         psmiles: Repeat-unit SMILES with exactly two `*`.
@@ -64,7 +64,7 @@ def polymer_class(psmiles: str) -> str:
         A name in `POLYMER_CLASSES`, or `OTHER`.
 
     Raises:
-        ValueError: If the text is no repeat unit.
+        ValueError: If the text is not a repeat unit.
     """
     chain = build_chain(psmiles)
     main = _main_chain(chain)
@@ -78,7 +78,7 @@ def polymer_class(psmiles: str) -> str:
 
 
 def repeat_unit_scaffold(psmiles: str) -> str:
-    """Main chain and ring systems of a polymer, with what links them: its Murcko scaffold.
+    """Main chain and ring systems of a polymer, with their links: its Murcko scaffold.
 
     Polymers that differ in side chains without a ring share it. It is an identity, as of
     `featurize.identity.repeat_unit_identity`, hence the same for every spelling.
@@ -87,16 +87,16 @@ def repeat_unit_scaffold(psmiles: str) -> str:
         psmiles: Repeat-unit SMILES with exactly two `*`.
 
     Raises:
-        ValueError: If the text is no repeat unit.
+        ValueError: If the text is not a repeat unit.
 
     References:
         G. W. Bemis, M. A. Murcko, J. Med. Chem. 39, 2887 (1996), https://doi.org/10.1021/jm9602928
     """
-    build_chain(psmiles)  # one sentence for what is no repeat unit
+    build_chain(psmiles)  # refuses a text that is not a repeat unit
     unit = Chem.RWMol(read_smiles(psmiles))
     sanitize(unit, psmiles)
     first, last = _stars(unit)
-    # Closed to a ring, the main chain is no dead end that would be cut off.
+    # Closed to a ring, the main chain is not a dead end, which would be cut off.
     unit.AddBond(first, last, Chem.BondType.SINGLE)
     Chem.FastFindRings(unit)
     scaffold = Chem.RWMol(MurckoDecompose(unit))
@@ -105,7 +105,7 @@ def repeat_unit_scaffold(psmiles: str) -> str:
 
 
 def molecule_scaffold(smiles: str) -> str:
-    """Ring systems of a molecule with what links them: its Murcko scaffold.
+    """Ring systems of a molecule with their links: its Murcko scaffold.
 
     Args:
         smiles: SMILES without `*`.
@@ -114,7 +114,7 @@ def molecule_scaffold(smiles: str) -> str:
         The canonical SMILES of the scaffold, `ACYCLIC` without a ring.
 
     Raises:
-        ValueError: If the text is no molecule.
+        ValueError: If the text is not a molecule.
 
     References:
         G. W. Bemis, M. A. Murcko, J. Med. Chem. 39, 2887 (1996), https://doi.org/10.1021/jm9602928
@@ -141,17 +141,17 @@ ANION_CLASSES: dict[str, tuple[str, ...]] = {
 """Classes of crystals, by their most electronegative element."""
 
 INTERMETALLICS = "intermetallics"
-"""Class of a crystal whose most electronegative element is in no other."""
+"""Class of a crystal whose most electronegative element is in no other class."""
 
 
 def anion_class(formula: str) -> str:
     """Class of a crystal by its most electronegative element (Pauling's scale); an oxyfluoride is a halide.
 
     Args:
-        formula: E.g. Al2O3.
+        formula: Chemical formula, e.g. Al2O3.
 
     Raises:
-        ValueError: If the text is no formula.
+        ValueError: If the text is not a formula.
     """
     from gnn_sim2real.featurize.composition import read_formula
 
@@ -197,7 +197,7 @@ def _anion_classes() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, Chem.Mol, dict[int, list[int]]], ...]:
-    """Name and pattern of each class, and which of its atoms lie in the main chain (1) and beside it (2)."""
+    """Name and pattern of each class, and which of its atoms are in the main chain (1) and beside it (2)."""
     found = []
     for name, smarts in POLYMER_CLASSES:
         pattern = Chem.MolFromSmarts(smarts)
@@ -213,7 +213,7 @@ def _stars(mol: Chem.Mol) -> list[int]:
 
 
 def _main_chain(chain: Chain) -> frozenset[int]:
-    """Atoms of the oligomer on a shortest way from end to end."""
+    """Atoms of the oligomer on a shortest path from end to end."""
     first, last = _stars(chain.mol)
     distance = Chem.GetDistanceMatrix(chain.mol)
     return frozenset(

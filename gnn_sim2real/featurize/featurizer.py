@@ -13,7 +13,7 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import Graph
 
 MAX_CUTOFF = 20.0
-"""Largest cutoff accepted [angstrom]: a solid has some 3,000 atoms within it around each of its atoms."""
+"""Largest cutoff accepted [angstrom]: each atom of a solid has some 3,000 others within it."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Featurizer:
     """How one kind of material becomes a graph, and when two materials are the same.
 
     A material is a text for the kinds that have a spelling (PSMILES, SMILES, a formula), and for crystals a `Crystal`
-    or what `featurize.crystal_files.as_crystal` takes. A `Mixture` has a graph for each of its components, and it is
-    these that `featurize` and `identity` take.
+    or anything that `featurize.crystal_files.as_crystal` accepts. A `Mixture` has a graph for each of its components;
+    `featurize` and `identity` apply to these.
 
     Attributes:
         name: Name of the kind.
         version: Raised by hand whenever the graphs change.
-        featurize: Makes the graph; raises a `ValueError` with one sentence for a material it cannot read.
+        featurize: Makes the graph; raises a `ValueError` for a material it cannot read.
         identity: Canonical identity, the same for every spelling of a material; raises like `featurize`.
         descriptors: Features of many materials for the tabular baselines, (num_materials, num_features).
         descriptor_version: Raised by hand whenever the features change.
-        settings: What the user chose about the graphs, in plain types.
+        settings: The user's settings of the graphs, in plain types.
     """
 
     name: str
@@ -43,13 +43,13 @@ class Featurizer:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """Plain types that name the graphs."""
+        """Description of the graphs in plain types."""
         described: dict[str, Any] = {"name": self.name, "version": self.version}
         return described | {"settings": dict(self.settings)} if self.settings else described
 
 
 def get_featurizer(name: str, **settings: Any) -> Featurizer:
-    """Look a featurizer up.
+    """Look up a featurizer.
 
     Args:
         name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `mixture` (of these two), `crystal`, or
@@ -59,7 +59,7 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
             molecules and mixtures: `atom_descriptors`, whether the graphs have them.
 
     Raises:
-        ValueError: If there is none of this name, or it has no such setting.
+        ValueError: If there is no featurizer of this name, or it has no such setting.
     """
     known: dict[str, Callable[..., Featurizer]] = {
         "repeat_unit": _repeat_unit,
@@ -125,8 +125,8 @@ def makes_components(pure: Featurizer, blends: Featurizer) -> bool:
     """Whether a featurizer of pure materials makes the graphs of the components of blends, or of copolymers.
 
     Args:
-        pure: Of a model of pure materials.
-        blends: Of other data.
+        pure: Featurizer of a model of pure materials.
+        blends: Featurizer of other data.
     """
     if blends.name != "mixture" or blends.settings["roles"] or pure.name not in ("repeat_unit", "molecule"):
         return False
@@ -135,7 +135,7 @@ def makes_components(pure: Featurizer, blends: Featurizer) -> bool:
 
 
 def _described(atom_descriptors: bool) -> dict[str, Any]:
-    """The setting as it is written down: not at all without descriptors, as before there were any."""
+    """The setting as it is saved: left out without descriptors, as in versions that had none."""
     return {"atom_descriptors": True} if atom_descriptors else {}
 
 

@@ -1,8 +1,8 @@
-"""Canonical identities: one string per polymer or molecule, however it was written down.
+"""Canonical identities: one string per polymer or molecule, however it is written.
 
-A plain canonical SMILES tells `*CCO*` from `*COC*`, although both are poly(ethylene oxide); test
-materials would then stay in the source set unseen. The identity of a repeat unit is instead the smallest
-period of the endless chain.
+A plain canonical SMILES distinguishes `*CCO*` from `*COC*`, although both are poly(ethylene oxide); test
+materials would then stay in the source set unnoticed. The identity of a repeat unit is instead the smallest
+period of the infinite chain.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ def repeat_unit_identity(psmiles: str) -> str:
 
     The chain is split at every bond of its backbone that is in no ring. Each fragment between two such bonds
     gets the canonical SMILES in which its entry is `[1*]` and its exit `[2*]`. The chain is then a cyclic
-    word of fragments, and two repeat units give the same endless chain if, and only if, their words have the
+    word of fragments, and two repeat units give the same infinite chain if, and only if, their words have the
     same primitive root up to rotation and reversal. Head-to-head and head-to-tail are different polymers.
 
     Args:
         psmiles: Repeat-unit SMILES with exactly two `*`. Stereo marks are ignored, isotopes are not.
 
     Returns:
-        The fragments of the smallest period, joined by dots; a valid SMILES, but no repeat unit.
+        The fragments of the smallest period, joined by dots; a valid SMILES, but not a repeat unit.
 
     Raises:
-        ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
+        ValueError: If the text is not a SMILES, has several parts, or does not have two `*` that are bonded alike.
     """
     fragments = _split_backbone(build_chain(psmiles))
     forward = [_label(fragment) for fragment in fragments]
@@ -59,16 +59,16 @@ def molecule_identity(smiles: str) -> str:
         The canonical SMILES.
 
     Raises:
-        ValueError: If the text is empty, no SMILES, or has a `*`.
+        ValueError: If the text is empty, is not a SMILES, or has a `*`.
     """
     return _label(read_molecule(smiles))
 
 
 def identity_hash(identity: str) -> str:
-    """Shorten an identity for files that may not show the SMILES itself.
+    """Shorten an identity for files that must not show the SMILES itself.
 
     Args:
-        identity: From `repeat_unit_identity` or `molecule_identity`.
+        identity: Identity from `repeat_unit_identity` or `molecule_identity`.
 
     Returns:
         The first 16 hexadecimal digits of its SHA-256.
@@ -95,7 +95,7 @@ def _split_backbone(chain: Chain) -> list[Chem.Mol]:
             pieces.AddBond(atom, pieces.AddAtom(_star(mark)), order)
     pieces.CommitBatchEdit()
 
-    # Not sanitized anew: a fragment keeps the aromaticity that it has in the chain.
+    # Not sanitized again: a fragment keeps the aromaticity that it has in the chain.
     fragment_of: list[int] = []
     fragments = Chem.GetMolFrags(pieces, asMols=True, sanitizeFrags=False, frags=fragment_of)
     # A dict as an ordered set: the order in which the backbone meets the fragments.

@@ -24,8 +24,8 @@ class Mixture:
 
     Attributes:
         components: Spelling of each: a repeat unit (SMILES with two `*`) or a molecule (SMILES without).
-        weights: Share of each component, in any unit that all of them have; only their ratios count. All alike unless
-            given. A component of weight 0 is absent.
+        weights: Share of each component, in any common unit; only their ratios count. Equal unless given. A component
+            of weight 0 is absent.
         conditions: Value of each condition by name, e.g. `{"temperature": 298.15}` [K].
     """
 
@@ -34,7 +34,7 @@ class Mixture:
     conditions: Mapping[str, int | float] = field(default_factory=dict)
 
     def spell(self, ordered: bool) -> str:
-        """Write the mixture down for a person.
+        """Write the mixture as text for people.
 
         Args:
             ordered: Whether the components have roles, as in a pair.
@@ -48,7 +48,7 @@ class Mixture:
 
 
 def is_repeat_unit(spelling: str) -> bool:
-    """Whether a component is a polymer, which the `*` of its repeat unit tell."""
+    """Whether a component is a polymer, recognized by the `*` of its repeat unit."""
     return "*" in spelling
 
 
@@ -78,10 +78,10 @@ def component_identity(spelling: str) -> str:
 
 
 def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[str] = ()) -> Mixture:
-    """Bring a mixture into the form in which equal ones are equal but for the spelling of their components.
+    """Normalize a mixture, so that equal mixtures differ only in the spelling of their components.
 
-    A pair keeps its order. In a blend, components of weight 0 go, one that stands there twice becomes one, the weights
-    sum to 1, and the order is that of the identities.
+    A pair keeps its order. In a blend, components of weight 0 are dropped, equal ones are merged, the weights sum to 1,
+    and the order is that of the identities.
 
     Args:
         mixture: The mixture.
@@ -101,7 +101,7 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
         return Mixture(mixture.components, None, given)
     weights = mixture.weights or (1.0,) * len(mixture.components)
     if len(weights) != len(mixture.components):
-        raise ValueError(f"a blend needs one weight a component, got {len(weights)} for {len(mixture.components)}")
+        raise ValueError(f"a blend needs one weight per component, got {len(weights)} for {len(mixture.components)}")
     if any(not (isfinite(weight) and weight >= 0) for weight in weights):
         raise ValueError(f"weights must be numbers from 0 up, got {', '.join(map(str, weights))}")
     total = sum(weights)
@@ -120,17 +120,17 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
 def _condition(mixture: Mixture, name: str) -> float:
     value = float(mixture.conditions.get(name, float("nan")))
     if not isfinite(value):
-        raise ValueError(f"no {name}: this kind of mixture needs one, as a number")
+        raise ValueError(f"no {name}: this kind of mixture needs one")
     if name == TEMPERATURE and value <= 0:
         raise ValueError(f"the temperature must be above 0 K, got {value:g} K")
     return value
 
 
 def mixture_identity(mixture: Mixture, ordered: bool) -> str:
-    """Name a mixture at its conditions; a blend of one component at none is named as the pure material.
+    """Name a mixture with its conditions; a blend of one component without conditions is named as the pure material.
 
     Args:
-        mixture: From `normalize`.
+        mixture: Mixture from `normalize`.
         ordered: Whether its components have roles.
     """
     names = tuple(map(component_identity, mixture.components))
@@ -142,8 +142,8 @@ class MixtureTable(Sequence[Mixture]):
 
     Args:
         components: Distinct spellings.
-        members: int32, (num_mixtures, max_components); numbers of the components, -1 where there is none.
-        weights: float32, likewise; 0 where there is none, 1 for components with roles.
+        members: int32, (num_mixtures, max_components); numbers of the components, -1 for none.
+        weights: float32, (num_mixtures, max_components); 0 for no component, 1 for components with roles.
         conditions: float64, (num_mixtures, num_conditions).
         condition_names: Name of each condition.
         roles: What each component is; empty for blends.
@@ -168,7 +168,7 @@ class MixtureTable(Sequence[Mixture]):
         """Number the components of mixtures.
 
         Args:
-            mixtures: From `normalize`, with the same roles and conditions.
+            mixtures: Mixtures from `normalize`, with the same roles and conditions.
             roles: See `normalize`.
             conditions: Names of the conditions, in order.
         """
@@ -204,7 +204,7 @@ class MixtureTable(Sequence[Mixture]):
         return MixtureTable(self.components, *index, self.condition_names, self.roles)
 
     def without_unused(self) -> "MixtureTable":
-        """The same mixtures, with the components that they have, in the order in which they are met."""
+        """The same mixtures with only the components that they use, in order of first use."""
         there = self.members >= 0
         used, first, number = np.unique(self.members[there], return_index=True, return_inverse=True)
         order = np.argsort(first)
@@ -216,10 +216,10 @@ class MixtureTable(Sequence[Mixture]):
         return MixtureTable(components, *columns, self.condition_names, self.roles)
 
     def spell(self, names: Sequence[str]) -> list[str]:
-        """Write mixtures of components with roles down, as `Mixture.spell` does one of them.
+        """Write mixtures of components with roles as text, like `Mixture.spell`.
 
         Args:
-            names: What to call each component.
+            names: Name of each component.
         """
         columns = [[names[number] for number in column] for column in self.members.T.tolist()]
         texts = list(map(" | ".join, zip(*columns, strict=True)))
@@ -229,7 +229,7 @@ class MixtureTable(Sequence[Mixture]):
 
 
 def component_names(table: MixtureTable) -> set[str]:
-    """Identities of all components in use, and with their roles in front of them, as in `solute CCO`.
+    """Identities of all components in use, both plain and with their roles, as in `solute CCO`.
 
     Args:
         table: The mixtures.
@@ -244,8 +244,8 @@ def component_names(table: MixtureTable) -> set[str]:
 def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
     """Describe mixtures by the descriptors of their components, and their conditions.
 
-    Components with roles stand beside each other, each described as the polymer or molecule that it is. A blend is the
-    mean of its components by weight, all of them described per atom.
+    The descriptors of components with roles are side by side, each as a polymer or a molecule. Those of a blend are the
+    mean over its components by weight, all of them described per atom.
 
     Args:
         materials: A `MixtureTable`.
@@ -254,10 +254,10 @@ def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
         (num_mixtures, num_features).
 
     Raises:
-        ValueError: If they are no `MixtureTable`, or one role holds polymers and molecules.
+        ValueError: If they are not a `MixtureTable`, or one role has polymers and molecules.
     """
     if not isinstance(materials, MixtureTable):
-        raise ValueError("descriptors are made of a MixtureTable; see MixtureTable.from_mixtures")
+        raise ValueError("the descriptors need a MixtureTable; see MixtureTable.from_mixtures")
     if not materials.roles:
         described = per_atom_descriptors(materials.components)
         shares = materials.weights / materials.weights.sum(axis=1, keepdims=True)

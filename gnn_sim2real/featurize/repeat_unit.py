@@ -37,11 +37,11 @@ _MAX_CODES = np.array(list(ATOM_CODES.values())) - 1
 
 
 def featurize_repeat_unit(psmiles: str) -> Graph:
-    """Turn a repeat unit into the graph of its endless chain, folded into one unit.
+    """Turn a repeat unit into the graph of its infinite chain, folded into one unit.
 
-    The two `*` are no atoms of the graph: the atoms they are bonded to share one bond that crosses the
+    The two `*` are not atoms of the graph: the atoms they are bonded to share one bond that crosses the
     cell. For `*C*` that is a loop at the only atom, for `*CC*` a second bond between the same two atoms. All
-    features are those of the endless chain, so they do not depend on where it was cut. Stereo marks are
+    features are those of the infinite chain, so they do not depend on where it is cut. Stereo marks are
     ignored; `[2H]` stays an atom, other isotopes look like the natural element.
 
     Args:
@@ -51,16 +51,16 @@ def featurize_repeat_unit(psmiles: str) -> Graph:
         The periodic graph; the atoms keep the order of the SMILES, the bond that crosses the cell comes last.
 
     Raises:
-        ValueError: If the text is no SMILES, has several parts, or its `*` are not two that are bonded alike.
+        ValueError: If the text is not a SMILES, has several parts, or does not have two `*` that are bonded alike.
     """
     return chain_graph(build_short_chain(psmiles))
 
 
 def chain_graph(chain: Chain) -> Graph:
-    """The graph of an endless chain, see `featurize_repeat_unit`.
+    """The graph of an infinite chain, see `featurize_repeat_unit`.
 
     Args:
-        chain: From `build_chain` or `build_short_chain`.
+        chain: Chain from `build_chain` or `build_short_chain`.
     """
     # The bond to the next copy ends, in the folded chain, at the first atom of the same.
     ends = [*chain.bond_ends, *(chain.backbone[end] - chain.atoms.start for end in (-1, 0))]
@@ -78,7 +78,7 @@ def featurize_molecule(smiles: str) -> Graph:
         The graph of the heavy atoms, in the order of the SMILES.
 
     Raises:
-        ValueError: If the text is empty, no SMILES, or has a `*`.
+        ValueError: If the text is empty, is not a SMILES, or has a `*`.
     """
     return molecule_graph(read_molecule(smiles))
 
@@ -87,7 +87,7 @@ def molecule_graph(mol: Chem.Mol) -> Graph:
     """The graph of a molecule, see `featurize_molecule`.
 
     Args:
-        mol: From `read_molecule`.
+        mol: Molecule from `read_molecule`.
     """
     codes = _bond_codes(mol, range(mol.GetNumBonds()))
     return _build_graph(mol, range(mol.GetNumAtoms()), bond_ends(mol), codes, crosses_cell=False)
@@ -103,7 +103,7 @@ def read_molecule(smiles: str) -> Chem.Mol:
         An rdkit `Mol`.
 
     Raises:
-        ValueError: If the text is empty, no SMILES, or has a `*`.
+        ValueError: If the text is empty, is not a SMILES, or has a `*`.
     """
     mol = read_smiles(smiles)
     if find_stars(mol):
@@ -113,7 +113,7 @@ def read_molecule(smiles: str) -> Chem.Mol:
 
 
 def _build_graph(mol: Chem.Mol, atoms: range, ends: list[int], codes: list[int], *, crosses_cell: bool) -> Graph:
-    """Lists of plain numbers become arrays at once: a repeat unit is small, and calls of numpy are what would cost."""
+    """Convert whole lists to arrays: a repeat unit is small, so the time goes into the number of numpy calls."""
     numbers, atom_codes = _read_atoms(mol, atoms)
     num_atoms, num_edges = len(numbers), len(ends)
     edge_index = np.empty((2, num_edges), np.int32)
@@ -136,7 +136,7 @@ def _build_graph(mol: Chem.Mol, atoms: range, ends: list[int], codes: list[int],
 
 
 def _read_atoms(mol: Chem.Mol, indices: Iterable[int]) -> tuple[list[int], list[int]]:
-    """Atomic numbers, and codes of one atom after the other before they are cut at both ends."""
+    """Atomic numbers, and the codes of one atom after the other, not yet clipped."""
     ring_size, atom_at, hybridization_code = mol.GetRingInfo().MinAtomRingSize, mol.GetAtomWithIdx, _HYBRIDIZATIONS.get
     numbers: list[int] = []
     codes: list[int] = []

@@ -1,7 +1,7 @@
-"""Graphs that are made once: built by several processes, kept in the user's cache, found again by their content.
+"""Graphs that are made once: built by several processes, saved in the user's cache, found again by their content.
 
 The file is named by its content (materials, featurizer, settings, version), so a changed setting can never read old
-graphs. It appears under its name only when it is whole.
+graphs. It appears under its name only when it is complete.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from gnn_sim2real.store.graphs import STORE_FORMAT, GraphStore, write_joined
 logger = logging.getLogger(__name__)
 
 PART_SIZE = 2048
-"""Materials that one process makes graphs of at a time."""
+"""Number of materials that one process turns into graphs at a time."""
 
 _STALE = 24 * 3600
-"""Parts older than this [s] were left by a build that was killed."""
+"""Parts older than this [s] were left behind by a killed build."""
 
 Featurize = Callable[[Any], Graph]
 
@@ -38,8 +38,8 @@ def content_key(materials: Sequence[Any], featurizer: dict[str, object]) -> str:
     """Name of the store of these materials: 32 hexadecimal digits.
 
     Args:
-        materials: Spelling of each material in order, or a sequence that knows its `content_hash`.
-        featurizer: Plain description of how they become graphs, its version included.
+        materials: Spelling of each material in order, or a sequence with a `content_hash`.
+        featurizer: Plain description of how they become graphs, including the version.
     """
     digest = hashlib.sha256(json.dumps([STORE_FORMAT, featurizer], sort_keys=True).encode())
     content_hash = getattr(materials, "content_hash", None)
@@ -54,18 +54,18 @@ def open_or_build(
     featurizer: dict[str, object],
     folder: Path | None = None,
 ) -> GraphStore:
-    """Open the graphs of these materials from the cache, or make them and keep them there.
+    """Open the graphs of these materials from the cache, or make them and save them there.
 
     Several processes may do so at once; each then makes them, and the files are the same.
 
     Args:
         materials: The materials, in order; more than `PART_SIZE` of them are sent to other processes in slices.
-        featurize: Makes a graph of one.
-        featurizer: Plain description of `featurize`, its version included; part of the file's name.
-        folder: Where stores are kept; the user's cache folder unless given.
+        featurize: Makes the graph of one material.
+        featurizer: Plain description of `featurize`, including its version; part of the file's name.
+        folder: Folder of the stores; the user's cache folder unless given.
 
     Returns:
-        The graphs, numbered as the materials. Its `refused` names those that `featurize` refuses.
+        The graphs, numbered as the materials. Its `refused` lists those that `featurize` refuses.
 
     Raises:
         ValueError: If it refuses all of them.
@@ -76,7 +76,7 @@ def open_or_build(
         try:
             return GraphStore.open(path)
         except CacheDamagedError as error:
-            logger.warning("%s; it is built again", error)
+            logger.warning("%s; rebuilding it", error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
@@ -84,22 +84,22 @@ def open_or_build(
             _build(materials, featurize, path, Path(parts))
         return GraphStore.open(path)
     except OSError as error:
-        logger.warning("the graphs could not be kept in %s (%s); they are made again next time", path, error)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parts:  # Windows keeps what is mapped
+        logger.warning("the graphs could not be saved to %s (%s); they will be made again next time", path, error)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parts:  # Windows cannot delete mapped files
         whole = Path(parts) / "whole.safetensors"
         _build(materials, featurize, whole, Path(parts))
         return GraphStore.open(whole)
 
 
 def open_or_join(stores: Sequence[GraphStore], folder: Path | None = None) -> GraphStore:
-    """The graphs of several stores in one, from the cache, or joined and kept there.
+    """The graphs of several stores in one, from the cache, or joined and saved there.
 
     Args:
-        stores: With the same kind of graphs.
-        folder: Where stores are kept; the user's cache folder unless given.
+        stores: Stores of the same kind of graphs.
+        folder: Folder of the stores; the user's cache folder unless given.
 
     Returns:
-        The graphs of all, behind each other.
+        The graphs of all stores, one after the other.
     """
     folder = folder or default_cache_folder() / "graphs"
     digest = hashlib.sha256(STORE_FORMAT.encode())
@@ -112,15 +112,15 @@ def open_or_join(stores: Sequence[GraphStore], folder: Path | None = None) -> Gr
         try:
             return GraphStore(GraphStore.open(path).tensors, rows)
         except CacheDamagedError as error:
-            logger.warning("%s; it is built again", error)
+            logger.warning("%s; rebuilding it", error)
     write_joined(path, [store.tensors for store in stores])
     return GraphStore(GraphStore.open(path).tensors, rows)
 
 
 def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Path) -> None:
-    """Make all graphs part by part, and join the parts to one file."""
+    """Make all graphs part by part, and join the parts into one file."""
     if not len(materials):
-        raise ValueError("there is no material to make a graph of")
+        raise ValueError("there are no materials to make graphs of")
     starts = range(0, len(materials), PART_SIZE)
     refused: dict[int, str] = {}
     if len(starts) == 1:
@@ -137,15 +137,15 @@ def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Pa
         for start, some in zip(starts, track(done, "Making graphs", len(starts)), strict=True):
             refused |= {start + row: reason for row, reason in some.items()}
         if multiprocessing.parent_process() is not None:
-            get_reusable_executor().shutdown()  # or this process, a worker itself, ends only minutes after its work
+            get_reusable_executor().shutdown()  # else this process, itself a worker, would end only minutes later
     made = [GraphStore.open(part).tensors for start in starts if (part := parts / str(start)).exists()]
     if not made:
-        raise ValueError(f"none of the {len(materials)} materials can become a graph: {refused[0]}")
+        raise ValueError(f"none of the {len(materials)} materials can become a graph; the first: {refused[0]}")
     write_joined(path, made, refused)
 
 
 def _build_part(materials: Sequence[Any], featurize: Featurize, path: Path, watched: bool = False) -> dict[int, str]:
-    """Write the graphs of some materials, if there are any; gives the reasons of those that were refused."""
+    """Write the graphs of some materials, if there are any; returns the reasons of refused ones."""
     graphs, refused = [], {}
     rows = range(len(materials))
     for row in track(rows, "Making graphs") if watched else rows:
@@ -159,7 +159,7 @@ def _build_part(materials: Sequence[Any], featurize: Featurize, path: Path, watc
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what killed builds have left."""
+    """Remove parts left behind by killed builds."""
     for left in folder.glob(".*/"):
         if time.time() - left.stat().st_mtime > _STALE:
             shutil.rmtree(left, ignore_errors=True)

@@ -24,27 +24,26 @@ _NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom
 _EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
 _POINTERS = ("node_pointer", "edge_pointer")
 _CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes"})
-"""Fields that are kept in bytes and used as int64."""
+"""Fields that are stored as bytes and used as int64."""
 
 _DTYPE_NAMES = {"int64": "I64", "int32": "I32", "float32": "F32", "uint8": "U8", "bool": "BOOL"}
 """Spelling of the safetensors format."""
 
 _ALWAYS_CHECKED = 2**24
-"""Files up to this size [bytes] are checked whole whenever they are opened: it takes some milliseconds."""
+"""Files up to this size [bytes] are checked completely whenever they are opened: it takes some milliseconds."""
 
 _CLOCK_STEP = 2_000_000_000
-"""Two changes of a file within this time [ns] may carry one time stamp, on the coarsest file systems."""
+"""Two changes of a file within this time [ns] may have the same time stamp on the coarsest file systems."""
 
 
 class GraphStore:
     """Many graphs as flat tensors.
 
     Args:
-        tensors: By name. Node fields have one row an atom, edge fields one row an edge (`edge_index` as (num_edges, 2),
-            numbered within its graph), `node_pointer` and `edge_pointer` (num_graphs + 1, int64) say where each graph
-            begins.
-        rows: int64, (num_materials,); where the graph of each material stands, -1 where it has none. As they stand
-            unless given.
+        tensors: Tensors by name. Node fields have one row per atom, edge fields one row per edge (`edge_index` as
+            (num_edges, 2), numbered within its graph); `node_pointer` and `edge_pointer` (num_graphs + 1, int64) give
+            the start of each graph.
+        rows: int64, (num_materials,); position of the graph of each material, -1 for none. In order unless given.
         refused: Reason by material for those that have no graph.
     """
 
@@ -68,7 +67,7 @@ class GraphStore:
 
     @property
     def graph_rows(self) -> NDArray[np.int64]:
-        """(num_materials,); where the graph of each material stands in the tensors, -1 where it has none."""
+        """(num_materials,); position of the graph of each material in the tensors, -1 for none."""
         return self._rows
 
     @property
@@ -96,7 +95,7 @@ class GraphStore:
             if not columns:
                 continue
             if len(columns) < len(graphs):
-                raise ValueError(f"graphs with and without `{name}` cannot stand in one store; keep the kinds apart")
+                raise ValueError(f"graphs with and without `{name}` cannot be in one store; make a store for each kind")
             if name == "edge_index":
                 columns = [column.T for column in columns]
             tensors[name] = torch.from_numpy(np.ascontiguousarray(np.concatenate(columns)))
@@ -106,7 +105,7 @@ class GraphStore:
     def open(cls, path: Path) -> "GraphStore":
         """Open a file memory-mapped: resident memory grows only with the rows that are read.
 
-        A large file is read whole to check it once; afterwards its size and time of change tell that it is the same.
+        A large file is checked completely once; afterwards its size and modification time tell that it is the same.
 
         Raises:
             CacheDamagedError: If the file is truncated, altered, or not a store of this format.
@@ -115,7 +114,7 @@ class GraphStore:
         if not _known_whole(path):
             columns = {name: [tensor.numpy()] for name, tensor in tensors.items()}
             if metadata.get("crc32") != _checksum(columns, metadata.get("refused", "{}")):
-                raise CacheDamagedError(f"the graph store {path} was altered: its checksum does not agree")
+                raise CacheDamagedError(f"the graph store {path} was altered: its checksum does not match")
             _remember_whole(path)
         refused = {int(row): reason for row, reason in json.loads(metadata.get("refused", "{}")).items()}
         if not refused:
@@ -130,7 +129,7 @@ class GraphStore:
 
     @property
     def num_nodes(self) -> NDArray[np.int64]:
-        """(num_materials,); atoms of each graph, 0 where there is none."""
+        """(num_materials,); number of atoms of each graph, 0 for none."""
         counts = np.append(np.diff(self._columns["node_pointer"]), 0)
         return counts[self._rows]
 
@@ -148,11 +147,11 @@ class GraphStore:
 
         Args:
             rows: int64, (num_graphs,); the materials wanted, in the order wanted, repeats allowed.
-            targets: (num_graphs, num_properties) of the same materials, carried along.
-            simulated: Simulated values of the same properties, likewise.
+            targets: (num_graphs, num_properties) of the same materials, passed on.
+            simulated: (num_graphs, num_properties); simulated values of the same properties, passed on.
 
         Raises:
-            IndexError: If a row is not there, or has no graph.
+            IndexError: If a row does not exist, or has no graph.
         """
         wanted = rows.numpy()
         if len(wanted) and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
@@ -163,8 +162,8 @@ class GraphStore:
             raise IndexError(f"material {row} has no graph: {self.refused.get(row, 'it was refused')}")
         nodes, node_count = _positions(self._columns["node_pointer"], graph)
         edges, edge_count = _slices(self._columns["edge_pointer"], graph)
-        # A graph has few atoms and, in crystals, hundreds of edges: atoms are faster picked one by one, edges copied as
-        # a block.
+        # A graph has few atoms and, in crystals, hundreds of edges: it is faster to pick atoms one by one and to copy
+        # edges as a block.
         taken = {name: self._columns[name][nodes] for name in _NODE_FIELDS if name in self._columns}
         taken |= {name: _copy(self._columns[name], edges) for name in _EDGE_FIELDS if name in self._columns}
         tensors = {
@@ -172,7 +171,7 @@ class GraphStore:
             for name, column in taken.items()
         }
         first_node = np.repeat(np.cumsum(node_count) - node_count, edge_count)
-        # torch turns and widens faster than numpy, numpy adds faster in place.
+        # torch transposes and casts faster than numpy, numpy adds faster in place.
         edge_index = tensors["edge_index"].T.to(torch.int64, memory_format=torch.contiguous_format).numpy()
         edge_index += first_node
         tensors["edge_index"] = torch.from_numpy(edge_index)
@@ -181,7 +180,7 @@ class GraphStore:
 
 
 def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mapping[int, str] | None = None) -> None:
-    """Write the graphs of several stores behind each other as one file, atomically, and without holding them in memory.
+    """Write the graphs of several stores one after the other to one file, atomically, and without loading them.
 
     Args:
         path: The file.
@@ -195,7 +194,7 @@ def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mappin
     for name in _POINTERS:
         counts = [np.diff(pointer) for pointer in columns[name]]
         columns[name] = [np.concatenate([[0], np.cumsum(np.concatenate(counts))])]
-    # The widest numbers come first, so that every tensor begins where its numbers may.
+    # The widest types come first, so that every tensor is aligned.
     columns = dict(sorted(columns.items(), key=lambda item: (-item[1][0].dtype.itemsize, item[0])))
     reasons = json.dumps({str(row): reason for row, reason in sorted((refused or {}).items())})
     metadata = {"format": STORE_FORMAT, "refused": reasons, "crc32": _checksum(columns, reasons)}
@@ -246,7 +245,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def checked_file(path: Path) -> Path:
-    """Where it is kept that a large store was found whole, and how it looked then."""
+    """File that records that a large store was checked, with its size and time at that moment."""
     return path.with_suffix(".checked")
 
 
@@ -256,7 +255,7 @@ def _look(path: Path) -> str:
 
 
 def _known_whole(path: Path) -> bool:
-    """Whether the file is the one that was found whole. It may be another of the same time if that was only just."""
+    """Whether the file is the one that was checked. If it is very young, it may be another one of the same time."""
     note = checked_file(path)
     try:
         later = note.stat().st_mtime_ns - path.stat().st_mtime_ns
@@ -270,7 +269,7 @@ def _remember_whole(path: Path) -> None:
         return
     try:
         write_atomically(checked_file(path), _look(path).encode())
-    except OSError:  # a folder that cannot be written: the file is checked whole every time
+    except OSError:  # a folder that cannot be written: the file is checked every time
         return
 
 
@@ -284,7 +283,7 @@ def _positions(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDA
 
 
 def _slices(pointer: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[list[slice], NDArray[np.int64]]:
-    """Where the items of each of the given graphs stand, and their number."""
+    """Positions of the items of each of the given graphs, and their number."""
     start, end = pointer[rows], pointer[rows + 1]
     return list(map(slice, start.tolist(), end.tolist())), end - start
 

@@ -19,7 +19,7 @@ class MaterialSet(Dataset[GraphBatch]):
         store: The graphs.
         rows: int64, (num_materials,); which of them.
         targets: float32, (len(store), num_properties) in physical units, NaN where missing; None in prediction.
-        simulated: The simulated values of the same properties, likewise; None where they are not known.
+        simulated: float32, (len(store), num_properties); simulated values of the same properties; None if unknown.
     """
 
     def __init__(self, store: AnyStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None) -> None:
@@ -52,26 +52,26 @@ class MaterialSet(Dataset[GraphBatch]):
 
     @property
     def present_simulated(self) -> Tensor | None:
-        """Simulated values of exactly these rows; None where they are not known."""
+        """Simulated values of exactly these rows; None if unknown."""
         return None if self.simulated is None else self.simulated[self.rows]
 
 
 class BatchSampler(DistributedSampler[Tensor]):
     """Positions of each batch. The order depends on nothing but `seed` and the epoch.
 
-    Batches differ by one material at most: no last batch so small that BatchNorm would choke on it. Several processes
-    (ranks) go through the same batches in the same order, each with its own share of every batch, so that a training
-    has the same steps on one device and on many. Lightning replaces any sampler that is no `DistributedSampler`.
+    Batch sizes differ by at most one material: no last batch is too small for BatchNorm. Several processes (ranks) go
+    through the same batches in the same order, each with its own share of every batch, so that a training has the same
+    steps on one device and on many. Lightning replaces any sampler that is not a `DistributedSampler`.
 
     Args:
         num_materials: Number of materials in an epoch.
-        batch_size: Most materials in one batch, all processes together.
-        seed: Fixes the order of all epochs; None keeps the given order.
+        batch_size: Largest number of materials in one batch, all processes together.
+        seed: Seed of the order of all epochs; None keeps the given order.
         num_ranks: Number of processes.
         rank: Number of this process.
 
     Raises:
-        ValueError: If a process would get less than two materials of a batch, too few for BatchNorm.
+        ValueError: If a process would get fewer than two materials of a batch, too few for BatchNorm.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class BatchSampler(DistributedSampler[Tensor]):
         if num_ranks > 1 and smallest < 2 * num_ranks:
             raise ValueError(
                 f"{num_materials} materials in batches of at most {batch_size} cannot be shared by {num_ranks} "
-                f"processes with two of each batch at least; raise `batch_size` or use fewer devices"
+                f"processes with at least two of each batch; increase `batch_size` or use fewer devices"
             )
 
     def __len__(self) -> int:
         return self.num_batches
 
     def __iter__(self) -> Iterator[Tensor]:
-        # A generator, since Lightning takes the iterator of a resumed training before it sets the epoch.
+        # A generator, since Lightning creates the iterator of a resumed training before it sets the epoch.
         if self.order_seed is None:
             order = torch.arange(self.num_materials)
         else:
@@ -108,13 +108,13 @@ def make_loader(
 
     Args:
         materials: What to load.
-        batch_size: Most materials in one batch, all processes together.
-        seed: Shuffles when given.
-        trainer: Its processes share every batch; without one, this process takes all.
+        batch_size: Largest number of materials in one batch, all processes together.
+        seed: Seed of the shuffling; no shuffling unless given.
+        trainer: Trainer whose processes share every batch; without one, this process gets all materials.
         options: Further arguments of `DataLoader`, e.g. `num_workers`.
     """
     num_ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
     sampler = BatchSampler(len(materials), batch_size, seed, num_ranks, rank)
-    # A generator of its own: else a loader draws from torch's global one, and dropout would depend on how often loaders
-    # were made, which differs between a whole and a resumed training.
+    # With its own generator: otherwise a loader draws from torch's global one, and dropout would depend on how many
+    # loaders were made, which differs between an uninterrupted and a resumed training.
     return DataLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)

@@ -17,14 +17,14 @@ from gnn_sim2real.store.graphs import GraphStore
 class MixtureStore:
     """Mixtures of the graphs of a store.
 
-    A million pairs of a thousand molecules take a thousand graphs and two million numbers. A batch holds every
-    distinct component once, however many of its mixtures have it.
+    A million pairs of a thousand molecules need a thousand graphs and two million numbers. A batch has every distinct
+    component once, however many of its mixtures contain it.
 
     Args:
         components: Graphs of the distinct components.
-        members: int32, (num_mixtures, max_components); rows of `components`, -1 where there is none.
-        weights: float32, likewise; 0 where there is none.
-        conditions: float32, (num_mixtures, num_conditions); None where there are none.
+        members: int32, (num_mixtures, max_components); rows of `components`, -1 for none.
+        weights: float32, (num_mixtures, max_components); 0 for no component.
+        conditions: float32, (num_mixtures, num_conditions); None without conditions.
 
     Raises:
         ValueError: If the shapes do not fit, or a member is not in the store.
@@ -38,7 +38,7 @@ class MixtureStore:
         conditions: NDArray[np.float32] | None = None,
     ) -> None:
         if members.shape != weights.shape or (conditions is not None and len(conditions) != len(members)):
-            raise ValueError("members, weights and conditions of mixtures must be of the same number of mixtures")
+            raise ValueError("`members`, `weights` and `conditions` must have the same number of mixtures")
         if members.size and not -1 <= int(members.min()) <= int(members.max()) < len(components):
             raise ValueError(
                 f"members must be from -1 to {len(components) - 1}, got {members.min()} to {members.max()}"
@@ -65,7 +65,7 @@ class MixtureStore:
         return MixtureStore(self.components, self.members[rows], self.weights[rows], conditions)
 
     def conditions_of(self, rows: Tensor) -> Tensor | None:
-        """Conditions of some of the mixtures, (num_rows, num_conditions); None where there are none."""
+        """Conditions of some of the mixtures, (num_rows, num_conditions); None without conditions."""
         return None if self.conditions is None else torch.from_numpy(self.conditions[rows.numpy()])
 
     def select(self, rows: Tensor, targets: Tensor | None = None, simulated: Tensor | None = None) -> GraphBatch:
@@ -114,10 +114,10 @@ AnyStore = GraphStore | MixtureStore
 
 
 def store_of(materials: Sequence[Any], featurizer: Featurizer) -> AnyStore:
-    """Put materials into memory.
+    """Make a store of materials in memory.
 
     Args:
-        materials: As `featurizer` reads them; a `Mixture` each for the kind `mixture`.
+        materials: Materials as `featurizer` reads them; a `Mixture` each for the kind `mixture`.
         featurizer: Makes their graphs.
 
     Raises:

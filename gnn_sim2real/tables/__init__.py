@@ -1,1 +1,1 @@
-"""Files of values: read, cleaned, with their units, replicates and refused rows."""
+"""Files of values: reading, cleaning, units, replicates and refused rows."""

@@ -1,7 +1,7 @@
-"""The one road from a file of labels to clean labels, the same for every data set.
+"""The way from a file of labels to clean labels, the same for every data set.
 
 parse -> validate -> unit -> canonical identity -> merge duplicates by median -> quarantine with reasons.
-Nothing is dropped without a line in the quarantine that says where it stood and why.
+Nothing is dropped without a line in the quarantine that gives its row and the reason.
 """
 
 import difflib
@@ -42,10 +42,10 @@ def clean_table(
     """Clean a table of labels.
 
     Args:
-        frame: The table, best as `read_table` gives it: with the row numbers of the file as index.
+        frame: The table, preferably from `read_table`, with the row numbers of the file as index.
         material_column: Column of the material's text.
-        properties: What to read; all of one unit when `max_spread` is given.
-        identity: Canonical identity of a material's text; raises ValueError for text that is no material.
+        properties: Properties to read; all in the same unit if `max_spread` is given.
+        identity: Canonical identity of a material's text; raises ValueError for text that is not a material.
         source: Name of the file, for messages.
         max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
         refused_before: Reason by position of rows that the data set itself refuses.
@@ -133,7 +133,7 @@ def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Col
 def _convert_by_row(
     numbers: NDArray[np.float64], labeled: NDArray[np.bool_], units: list[str], wanted: str
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Convert values of which each has a unit of its own; those of none, or of another quantity, are refused."""
+    """Convert values that each have their own unit; values without a unit or of another quantity are refused."""
     values = np.full(len(numbers), np.nan)
     refused: dict[int, str] = {}
     for unit in sorted(set(units)):
@@ -189,7 +189,7 @@ def _identify(
 def _refuse_disagreeing(
     codes: NDArray[np.int64], values: NDArray[np.float64], properties: tuple[Property, ...], max_spread: float
 ) -> list[tuple[int, str, str]]:
-    """Set duplicates that lie too far apart to NaN, in place."""
+    """Set duplicates that differ too much to NaN, in place."""
     refused = []
     for column, prop in enumerate(properties):
         found = values[:, column]
@@ -259,7 +259,7 @@ def _check_request(
 ) -> None:
     names = [prop.name for prop in properties]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"properties to read from {source} are {names}: name at least one, and each only once")
+        raise ValueError(f"choose at least one property of {source}, and each only once, got {names}")
     columns = [str(column) for column in frame.columns]
     given = [prop.column or prop.name for prop in properties] + [
         each.unit_column for each in properties if each.unit_column
@@ -275,13 +275,13 @@ def _check_request(
         check_property_unit(prop.name, prop.unit)
     if max_spread is not None and len(units) > 1:
         raise ValueError(
-            f"max_spread {max_spread:g} is in one unit, but the properties of {source} are in "
-            f"{', '.join(units)}: clean them one at a time or leave max_spread out"
+            f"max_spread {max_spread:g} needs properties in the same unit, but those of {source} are in "
+            f"{', '.join(units)}; clean them one at a time or leave max_spread out"
         )
 
 
 def _row_numbers(frame: "pandas.DataFrame") -> list[int]:
-    """Row numbers of the file: the index named "row", else counted below a header."""
+    """Row numbers of the file: the index named "row", otherwise counted below a header."""
     if frame.index.name == "row":
         return [int(row) for row in frame.index.tolist()]
     return list(range(2, len(frame) + 2))

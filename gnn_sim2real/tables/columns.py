@@ -1,4 +1,4 @@
-"""What the headings of a table say: which column holds the materials, which the values, and in what unit."""
+"""Headings of a table: which column has the materials, which the values, and in what unit."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,15 +23,15 @@ MATERIAL_HEADINGS = {
     "molecule": ("smiles", "canonical_smiles", "molecule", "smiles_string", "mol_smiles"),
     "composition": ("formula", "composition", "reduced_formula", "formula_pretty", "chemical_formula", "compound"),
 }
-"""Headings under which the materials of a kind are found, in the order of preference, as `plain_heading` gives them."""
+"""Headings of the materials of each kind, in order of preference, as `plain_heading` gives them."""
 
 
 class Heading(NamedTuple):
-    """A heading, taken apart.
+    """A heading, split into name and unit.
 
     Attributes:
-        column: The heading as it stands.
-        name: What is measured, in plain letters.
+        column: The heading as written.
+        name: The quantity, as in `plain_heading`.
         unit: The unit in brackets, if there is one.
     """
 
@@ -41,7 +41,7 @@ class Heading(NamedTuple):
 
 
 def read_heading(column: str) -> Heading:
-    """Take a heading such as `Density [g/cm3]`, `Tg (K)` or `Tg / degC` apart.
+    """Split a heading such as `Density [g/cm3]`, `Tg (K)` or `Tg / degC` into name and unit.
 
     Args:
         column: The heading.
@@ -57,7 +57,7 @@ def read_heading(column: str) -> Heading:
 
 
 def plain_heading(text: str) -> str:
-    """A heading in small letters, with one underscore for whatever parts the words.
+    """A heading in lower case, with one underscore between words.
 
     Args:
         text: The heading.
@@ -66,17 +66,17 @@ def plain_heading(text: str) -> str:
 
 
 def find_column(columns: Sequence[str], names: Iterable[str], what: str, source: str, setting: str) -> Heading:
-    """Find a column by what its heading says.
+    """Find a column by its heading.
 
     Args:
         columns: The headings.
-        names: Names looked for, the best first.
+        names: Names to look for, the best first.
         what: What is looked for, for messages.
         source: Name of the file, for messages.
-        setting: What to set where it is not found.
+        setting: Setting by which a user chooses the column, for messages.
 
     Raises:
-        ValueError: If there is none, or there are several alike.
+        ValueError: If no column fits, or several do.
     """
     headings = [read_heading(str(column)) for column in columns]
     names = list(names)
@@ -94,15 +94,15 @@ def find_column(columns: Sequence[str], names: Iterable[str], what: str, source:
 
 
 def in_table(prop: Property, columns: list[str], source: str) -> Property:
-    """A property with its column and the unit that the heading tells.
+    """A property with its column and the unit in the heading.
 
     Args:
-        prop: As the user gives it.
+        prop: Property as the user gives it.
         columns: Headings of the table.
         source: Name of the file, for messages.
 
     Raises:
-        ValueError: If no column is found, or its heading tells a unit of another quantity, or another unit than given.
+        ValueError: If no column is found, or the unit in its heading is of another quantity or not the one given.
     """
     if prop.column is not None:
         heading = read_heading(prop.column)

@@ -13,7 +13,7 @@ from gnn_sim2real.tables.table import CleanTable
 
 
 class JoinedMaterials(Sequence[Any]):
-    """The materials of several tables behind each other; none is copied.
+    """The materials of several tables, one after the other; none is copied.
 
     Args:
         parts: The materials of each table.
@@ -52,15 +52,15 @@ class JoinedMaterials(Sequence[Any]):
 
 
 def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTable:
-    """Put tables below each other, each with properties of its own.
+    """Concatenate tables, each with its own properties.
 
     Args:
         tables: The tables.
-        labels: Name of each. Properties are named `property (label)`, those of the first table as they are.
+        labels: Name of each. Properties are renamed to `property (label)`, except those of the first table.
 
     Returns:
-        A table whose identities are `label: identity`; the groups stay those of the tables, so that a material that is
-        in several of them is one group. Values of the properties of other tables are NaN.
+        A table whose identities are `label: identity`; the groups stay those of the tables, so a material that is in
+        several of them is one group. Values of the properties of other tables are NaN.
     """
     import pandas
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixtureColumns:
-    """Where the mixtures stand in a table.
+    """Columns of the mixtures in a table.
 
     Attributes:
-        components: Columns with the spellings of the components; an empty field is no component.
-        weights: Columns with their weights, in the same order; None where all weigh alike.
+        components: Columns with the spellings of the components; an empty field means no component.
+        weights: Columns with their weights, in the same order; None for equal weights.
         conditions: Column and unit in the file of each condition, by its name.
     """
 
@@ -33,13 +33,13 @@ class MixtureColumns:
 def read_mixtures(
     frame: "pandas.DataFrame", columns: MixtureColumns, units: Mapping[str, str], keep_empty: bool, source: str
 ) -> Iterator[Mixture]:
-    """The mixture of each row, as written down.
+    """The mixture of each row, as written.
 
     Args:
         frame: The table.
-        columns: Where they stand.
+        columns: Columns of the mixtures.
         units: Unit wanted of each condition, by name.
-        keep_empty: Whether an empty field stays as an unreadable component, as in pairs; else it is no component.
+        keep_empty: Whether an empty field counts as an unreadable component, as in pairs; otherwise it is ignored.
         source: Name of the file, for messages.
 
     Raises:
@@ -60,13 +60,13 @@ def read_mixtures(
 def read_pairs(
     frame: "pandas.DataFrame", columns: MixtureColumns, units: Mapping[str, str], roles: Sequence[str], source: str
 ) -> MixtureTable:
-    """The mixtures of all rows at once, for components with roles; as written down, with empty fields as components.
+    """The mixtures of all rows at once, for components with roles; as written, with empty fields as components.
 
     Args:
         frame: The table.
-        columns: Where they stand.
-        units: Unit wanted of each condition, by name; one without a column is not a number.
-        roles: What each component is.
+        columns: Columns of the mixtures.
+        units: Unit wanted of each condition, by name; a condition without a column is NaN.
+        roles: Role of each component.
         source: Name of the file, for messages.
 
     Raises:

@@ -1,7 +1,7 @@
-"""From a table of mixtures to clean mixtures, by the road of `cleaning.clean_table`.
+"""From a table of mixtures to clean mixtures, by `cleaning.clean_table`.
 
-A large table names few components many times: each distinct spelling is read and identified once, and the rows of pairs
-are never taken one by one.
+A large table repeats few components many times: each distinct spelling is read and identified once, and the rows of
+pairs are never processed one by one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,16 +42,16 @@ def clean_mixture_table(
     """Clean a table of mixtures.
 
     Args:
-        frame: The table, as `read_table` gives it.
-        columns: Where the mixtures stand.
-        properties: What to read.
+        frame: The table, from `read_table`.
+        columns: Columns of the mixtures.
+        properties: Properties to read.
         source: Name of the file, for messages.
-        roles: What each component is; empty for blends.
+        roles: Role of each component; empty for blends.
         condition_units: Unit of each condition, by name.
         refused_before: Reason by position of rows that the data set itself refuses.
         simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
             conditions.
-        require_simulated: Whether mixtures without a simulated value are put aside.
+        require_simulated: Whether mixtures without a simulated value are excluded.
 
     Returns:
         The table, and the mixtures that are its `materials`.
@@ -90,7 +90,7 @@ class _Rows(NamedTuple):
     """The mixtures of a table, row by row."""
 
     texts: list[str]  # as written
-    names: list[str]  # identities, of no meaning where the row is refused
+    names: list[str]  # identities, meaningless if the row is refused
     refused: dict[int, str]
     mixtures: MixtureTable
 
@@ -140,6 +140,6 @@ def _read_blends(
 
 
 def _values_by_identity(simulated: CleanTable, unit: str) -> dict[str, float]:
-    """Values of the first property of simulations, in another unit."""
+    """Values of the first property of simulations, converted to another unit."""
     values = convert(simulated.values[:, 0], simulated.properties[0].unit, unit).tolist()
     return {name: value for name, value in zip(simulated.identities, values, strict=True) if np.isfinite(value)}

@@ -1,4 +1,4 @@
-"""What the columns of a file look like, before anyone has said what is wanted of them."""
+"""What the columns of a file look like, before a property is chosen."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def describe_columns(name: str) -> list[str]:
-    """Say what a file holds, in lines.
+    """Describe the content of a file.
 
     Args:
-        name: Its path.
+        name: Path of the file.
+
+    Returns:
+        Lines of text.
     """
     path = Path(name).expanduser()
     if path.is_dir() or (is_crystal_path(path) and path.suffix.lower() != ".parquet"):
@@ -60,10 +63,10 @@ def _describe(frame: "pandas.DataFrame") -> list[str]:
             lines.append(f"  {column}: materials ({distinct})")
         elif len(finite) and len(finite) >= len(cells) / 2:
             low, middle, high = np.quantile(finite, [0, 0.5, 1])
-            unit = "no unit in the heading" if heading.unit is None else heading.unit or "a pure number"
-            other = f", {len(cells) - len(finite):,} no numbers" if len(finite) < len(cells) else ""
+            unit = "no unit in the heading" if heading.unit is None else heading.unit or "dimensionless"
+            other = f", {len(cells) - len(finite):,} not numbers" if len(finite) < len(cells) else ""
             lines.append(
-                f"  {column}: {len(finite):,} numbers from {low:.6g} by {middle:.6g} to {high:.6g}, {unit}{other}"
+                f"  {column}: {len(finite):,} numbers from {low:.6g} to {high:.6g}, median {middle:.6g}, {unit}{other}"
             )
         else:
             lines.append(f"  {column}: {len(cells):,} texts")

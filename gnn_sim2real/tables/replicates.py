@@ -1,4 +1,4 @@
-"""Several measurements of one material: the range they span, and the error that their noise leaves to any model."""
+"""Several measurements of the same material: their range, and the error that their noise leaves to any model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 MIN_REPLICATED = 10
-"""Materials measured more than once below which nothing is said of the noise."""
+"""Smallest number of materials measured more than once for an estimate of the noise."""
 
 
 class Ranges(NamedTuple):
@@ -27,7 +27,7 @@ class Ranges(NamedTuple):
     Attributes:
         lowest: (num_rows,).
         highest: (num_rows,).
-        number: (num_rows,); how many there are.
+        number: (num_rows,); number of measurements.
     """
 
     lowest: Floats
@@ -50,10 +50,10 @@ class NoiseFloor:
 
     Attributes:
         mae: The error, in the unit of the property.
-        mae_without_ties: The same where materials whose measurements agree exactly are left out, as copies of one.
-        num_replicated: Materials measured more than once.
-        num_tied: Those of them whose measurements agree exactly.
-        num_materials: Materials with a label.
+        mae_without_ties: The error without materials whose measurements agree exactly, which may be copies.
+        num_replicated: Number of materials measured more than once.
+        num_tied: Number of those whose measurements agree exactly.
+        num_materials: Number of materials with a label.
     """
 
     mae: float
@@ -64,7 +64,7 @@ class NoiseFloor:
 
 
 def read_ranges(frame: pandas.DataFrame, prop: Property, values: Floats) -> Ranges:
-    """Read the range behind each row, where the file gives it.
+    """Read the range of the measurements behind each row, if the file gives it.
 
     Args:
         frame: The table.
@@ -72,7 +72,7 @@ def read_ranges(frame: pandas.DataFrame, prop: Property, values: Floats) -> Rang
         values: (num_rows,); the values of the rows, converted.
 
     Returns:
-        The ranges. A row whose range is missing or does not hold its value counts as one measurement.
+        The ranges. A row whose range is missing or does not contain its value counts as one measurement.
     """
     if prop.replicates is None:
         return Ranges.of_single(values)
@@ -101,7 +101,7 @@ def merge_ranges(
     Args:
         codes: (num_rows,); number of the material.
         values: (num_rows,); rows with NaN do not count.
-        ranges: Of the rows.
+        ranges: Ranges of the rows.
         num_groups: Number of materials.
 
     Returns:
@@ -120,21 +120,21 @@ def merge_ranges(
 
 
 def noise_floor(values: Floats, half_range: Floats, number: NDArray[np.int64]) -> NoiseFloor | None:
-    """What the spread of replicates says of the noise of the labels.
+    """Estimate the noise of the labels from the spread of replicates.
 
     The standard deviation of one measurement is the range over its expected value for that many normal deviates
-    (Tippett); of a material that was measured once it is taken to be the mean over the others. A label is held to be
-    as certain as the mean of its measurements. Labels of exactly zero (metals among band gaps) are a group of their
-    own, since they are not measured like the others; a group without replicates counts as free of noise. What all
-    measurements of a material have in common, such as the method, does not show. So this is rather too low.
+    (Tippett); for a material that was measured once it is the mean over the others. A label is assumed to be as certain
+    as the mean of its measurements. Labels of exactly zero (metals among band gaps) are a separate group, since they
+    are not measured like the others; a group without replicates counts as free of noise. Errors that all measurements
+    of a material share, such as those of the method, do not show. So the estimate is rather too low.
 
     Args:
-        values: (num_materials,); the labels, NaN where there is none.
+        values: (num_materials,); the labels, NaN for none.
         half_range: (num_materials,); half the range of the measurements behind each, NaN for a single one.
-        number: (num_materials,); how many there are.
+        number: (num_materials,); number of measurements.
 
     Returns:
-        None where fewer than `MIN_REPLICATED` materials were measured more than once.
+        The error; None if fewer than `MIN_REPLICATED` materials were measured more than once.
 
     References:
         L. H. C. Tippett, Biometrika 17, 364 (1925), doi 10.1093/biomet/17.3-4.364.
@@ -160,7 +160,7 @@ def noise_floor(values: Floats, half_range: Floats, number: NDArray[np.int64]) -
 
 
 def _mean_error(values: Floats, deviation: Floats, number: NDArray[np.int64]) -> float:
-    """Mean over all labels of the expected absolute error; `deviation` is NaN where a label was measured once."""
+    """Mean over all labels of the expected absolute error; `deviation` is NaN for labels measured once."""
     deviation = deviation.copy()
     for group in (values == 0, values != 0):
         known = group & np.isfinite(deviation)
@@ -170,7 +170,7 @@ def _mean_error(values: Floats, deviation: Floats, number: NDArray[np.int64]) ->
 
 @lru_cache
 def _expected_range(count: int) -> float:
-    """Expected range of so many standard normal deviates."""
+    """Expected range of this many standard normal deviates."""
     from scipy.integrate import quad
     from scipy.stats import norm
 

@@ -1,4 +1,4 @@
-"""What is in a data set: rows read, refused, merged; units, ranges, and what it shares with others."""
+"""Report on a data set: rows read, refused, merged; units, ranges, and overlap with other data sets."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -15,9 +15,9 @@ class PropertyFacts:
     """Values of one property after cleaning.
 
     Attributes:
-        unit: Their unit; `file_unit` is that of the file.
+        unit: Unit of the values; `file_unit` is that of the file.
         count: Number of materials with a value.
-        minimum, median, maximum: Of the values.
+        minimum, median, maximum: Statistics of the values.
         num_duplicates: Number of materials that had several rows.
         median_spread, largest_spread: Half range of the rows of one material, over those that had several.
     """
@@ -36,13 +36,13 @@ class PropertyFacts:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two data sets share, by canonical identity (of crystals by formula).
+    """Overlap of two data sets, by canonical identity (for crystals by formula).
 
     Attributes:
         other: Name of the other data set.
         shared: Number of identities in both.
-        here: Share of the identities here.
-        there: Share of those of the other.
+        here: Shared fraction of the identities of this data set.
+        there: Shared fraction of the identities of the other one.
     """
 
     other: str
@@ -56,13 +56,13 @@ class DataReport:
     """A data set in numbers.
 
     Attributes:
-        num_rows_read: Rows of the file.
-        num_rows_refused: Rows of which nothing could be used.
+        num_rows_read: Number of rows of the file.
+        num_rows_refused: Number of rows that could not be used at all.
         refusals: How often each reason for a refused row or value occurs.
-        num_materials: Materials after merging.
-        num_groups: Groups that stay on one side of a split: identities, or formulas of crystals.
-        properties: One entry a property.
-        overlaps: One entry for each other data set.
+        num_materials: Number of materials after merging.
+        num_groups: Number of groups that stay on one side of a split: identities, or formulas of crystals.
+        properties: One entry per property.
+        overlaps: One entry per other data set.
     """
 
     num_rows_read: int
@@ -74,12 +74,12 @@ class DataReport:
     overlaps: list[Overlap]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types."""
+        """The report in plain types."""
         return asdict(self)
 
 
 def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) -> DataReport:
-    """Count what the cleaning did.
+    """Summarize what the cleaning did.
 
     Args:
         table: The clean table.

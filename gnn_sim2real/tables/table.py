@@ -33,7 +33,7 @@ class Replicates(NamedTuple):
     Attributes:
         lowest: The lowest measurement behind each row, in the unit of the values.
         highest: The highest.
-        number: How many there are.
+        number: The number of measurements.
     """
 
     lowest: str
@@ -50,10 +50,10 @@ class Property:
         unit: The unit the clean values are in.
         column: Its column in the file; `name` when None.
         file_unit: The unit in the file; `unit` when None.
-        lower: Values at or below are refused, in `unit`.
-        upper: Values at or above are refused, in `unit`.
-        unit_column: Column with the unit of each row, where the rows have several; `file_unit` is then not read.
-        replicates: Columns that tell of the measurements behind each row, where there are several.
+        lower: Values at or below this are refused, in `unit`.
+        upper: Values at or above this are refused, in `unit`.
+        unit_column: Column with the unit of each row, if the units differ; `file_unit` is then ignored.
+        replicates: Columns on the measurements behind each row, if there are several.
     """
 
     name: str
@@ -68,20 +68,20 @@ class Property:
 
 @dataclass(frozen=True, eq=False)
 class CleanTable:
-    """One row a material, sorted by identity.
+    """One row per material, sorted by identity.
 
     Args:
-        materials: The first spelling met of each material, or its crystal.
+        materials: The first spelling of each material in the file, or its crystal.
         identities: Canonical identity of each material, unique.
         values: (num_materials, num_properties) in the unit of each property; NaN where missing.
         spread: (num_materials, num_properties); half the range of the measurements behind each value, NaN when single.
         num_merged: (num_materials,); number of rows of the file behind each material.
         num_values: (num_materials, num_properties); number of measurements behind each value.
         properties: The columns of `values`.
-        quarantine: What was refused: columns row (as a person counts in the file), material, property (empty
-            when the whole row was refused), reason.
+        quarantine: Refused values: columns row (as a person counts in the file), material, property (empty if the
+            whole row was refused), reason.
         num_rows_read: Number of rows of the file.
-        own_groups: What removal and splits go by where it is coarser than the identity: of crystals the formula, which
+        own_groups: Groups for removal and splits that are coarser than the identity: for crystals the formula, which
             all polymorphs share. See `groups`.
         simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
             where there is none. None where the data set does not know it.
@@ -108,7 +108,7 @@ class CleanTable:
         return self.identities if self.own_groups is None else self.own_groups
 
     def summary(self) -> str:
-        """Say in a few lines what was read, refused, merged and kept."""
+        """Summarize in a few lines what was read, refused, merged and kept."""
         num_merged, present = int(self.num_merged.sum()), np.isfinite(self.values).sum(axis=0)
         counts = ", ".join(f"{prop.name} {number:,}" for prop, number in zip(self.properties, present, strict=True))
         return "\n".join(
@@ -173,7 +173,7 @@ def _plain_bytes(values: NDArray[np.float64]) -> bytes:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.DataFrame":
-    """Read a table as people keep it, with the row numbers of the file as index (a header is row 1).
+    """Read a table in a common format, with the row numbers of the file as index (a header is row 1).
 
     Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
 
@@ -184,7 +184,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is of another kind, damaged, or holds no rows.
+        ValueError: If the file is of another kind, damaged, or has no rows.
     """
     import pandas
 
@@ -195,35 +195,35 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
     kind = suffixes[-1] if suffixes else "none"
     if kind not in TABLE_SUFFIXES:
         raise ValueError(
-            f"the suffix of {path} is {kind}: accepted are .csv, .tsv and .jsonl (each also with .gz, .bz2, "
+            f"the suffix of {path} is {kind}; accepted are .csv, .tsv and .jsonl (each also with .gz, .bz2, "
             ".xz or .zip), .xlsx and .parquet; save another spreadsheet as CSV UTF-8"
         )
     try:
         frame = _read_kind(path, kind, columns)
-    except Exception as error:  # each kind and compression has its own
+    except Exception as error:  # each kind and compression has its own exceptions
         unicode = isinstance(error, UnicodeDecodeError)
         cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read as {kind}: {cause}; mend it or save it anew") from error
+        raise ValueError(f"{path} cannot be read as {kind}: {cause}; repair it or save it again") from error
     first = 2 if kind in {".csv", ".tsv", ".xlsx"} else 1
     frame.index = pandas.RangeIndex(first, first + len(frame), name="row")
     frame = frame.dropna(how="all")
     if frame.empty:
-        raise ValueError(f"{path} holds no rows: a header and at least one row are needed")
+        raise ValueError(f"{path} has no rows; a header and at least one row are needed")
     return frame
 
 
 def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
-    """Read the tables of one name in all folders below one, behind each other; rows are counted over all of them.
+    """Read the tables of one name in a folder and all folders below it; rows are counted over all of them.
 
     Args:
-        folder: Where to look.
+        folder: Folder to search.
         name: Name of the files, e.g. `results.csv`.
 
     Returns:
-        With the column `folder`, which says where each row comes from.
+        The rows one after the other, with the column `folder`, which tells where each row comes from.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such file.
     """
     import pandas
 
@@ -260,7 +260,7 @@ def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.
 
 
 def _separator(path: Path) -> str:
-    """A semicolon where the header has some and no comma: spreadsheets write such files where the comma is decimal."""
+    """A semicolon if the header has one and no comma: spreadsheets write such files where the comma is decimal."""
     import pandas
 
     columns = pandas.read_csv(path, nrows=0, encoding="utf-8-sig").columns
@@ -268,10 +268,10 @@ def _separator(path: Path) -> str:
 
 
 def count_reasons(quarantine: "pandas.DataFrame") -> str:
-    """Say how often each reason occurs, e.g. "12 no value, 3 outside (0, 10) g/cm3".
+    """Format how often each reason occurs, e.g. "12 no value, 3 outside (0, 10) g/cm3".
 
     Args:
-        quarantine: Its reasons are counted up to their colon; what follows is about one row.
+        quarantine: Quarantine whose reasons are counted up to the colon; what follows is about one row.
     """
     counts = Counter(reason.partition(": ")[0] for reason in quarantine["reason"])
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())

@@ -1,1 +1,1 @@
-"""How sure a prediction is: ensembles of trained models, and whether their intervals hold what they promise."""
+"""How certain a prediction is: ensembles of trained models, and the calibration of their intervals."""

@@ -1,6 +1,6 @@
-"""Whether intervals hold what they promise, and the recalibration that makes them do so.
+"""Whether intervals have their nominal coverage, and the recalibration that gives it to them.
 
-Predictions are taken as normal distributions with the mean and the standard deviation that an ensemble gives.
+Predictions are normal distributions with the mean and the standard deviation of an ensemble.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 COVERAGES = (0.5, 0.9)
-"""Shares of the true values that the central intervals reported shall hold."""
+"""Nominal coverages of the central intervals that are reported."""
 MIN_VALIDATION = 5
-"""Materials that a recalibration can be found on, at least; with n of them a standard deviation is uncertain by a share
-of about 1/sqrt(2n)."""
+"""Smallest number of materials for a recalibration; from n materials the relative error of a standard deviation is
+about 1/sqrt(2n)."""
 
 
 @dataclass(frozen=True)
 class Recalibration:
     """How the spread of an ensemble becomes a standard deviation: sqrt(floor^2 + (factor spread)^2).
 
-    The floor is the error that no model of the ensemble knows of. With few models it is also the larger part: the
-    spread of two or three is nearly zero for some materials by chance alone, and a factor on it would not help these.
+    The floor is the error that all models of the ensemble share. With few models it is also the larger part: the
+    spread of two or three models is nearly zero for some materials by chance, and a factor would not help there.
 
     Attributes:
-        factor: On the spread.
-        floor: In the property's unit.
+        factor: Factor on the spread.
+        floor: Floor, in the property's unit.
     """
 
     factor: float
@@ -43,16 +43,16 @@ class Recalibration:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well uncertainties describe the errors made.
+    """How well uncertainties describe the errors.
 
     Attributes:
-        coverage: Share of true values within the central interval, by the share promised.
-        coverage_interval: Its 90 % interval (Wilson's), by the share promised: what so few materials can tell.
+        coverage: Share of true values within the central interval, by nominal coverage.
+        coverage_interval: 90 % interval (Wilson's) of that share for this number of materials, by nominal coverage.
         nll: Mean negative log-likelihood of the true values [nats, for values in the property's unit]; lower is better.
         rmse: Root mean square error, in the property's unit.
         mean_std: Root mean square standard deviation, in the property's unit.
-        num: Materials compared.
-        num_certain: Materials left out of the likelihood, since all models say the same of them.
+        num: Number of materials compared.
+        num_certain: Number of materials left out of the likelihood because all models predict the same value.
     """
 
     coverage: dict[float, float]
@@ -71,17 +71,17 @@ def assess(mean: Floats, std: Floats, truth: Floats, coverages: Sequence[float] 
         mean: (num_materials,); predictions.
         std: (num_materials,); their standard deviations.
         truth: (num_materials,); true values, NaN where missing.
-        coverages: Shares promised.
+        coverages: Nominal coverages.
 
     Raises:
-        ValueError: If no material has a true value, or all models say the same of all materials.
+        ValueError: If no material has a true value, or all models predict the same for every material.
     """
     from scipy.stats import binomtest, norm
 
     mean, std, truth = _present(mean, std, truth)
     error, spread = truth - mean, std > 0
     if not spread.any():
-        raise ValueError("all models say the same of all materials: there is no spread to judge; give different seeds")
+        raise ValueError("all models predict the same for every material, so there is no spread; use different seeds")
     held = {share: int(within(mean, std, truth, share).sum()) for share in coverages}
     intervals = {share: binomtest(count, len(truth)).proportion_ci(0.90, "wilson") for share, count in held.items()}
     return Quality(
@@ -99,13 +99,13 @@ def within(mean: Floats, std: Floats, truth: Floats, coverage: float) -> NDArray
     """Which true values lie in the central interval of their prediction.
 
     V. Kuleshov, N. Fenner, S. Ermon, Accurate uncertainties for deep learning using calibrated regression, Proceedings
-    of Machine Learning Research 80, 2796 (2018), compare these shares with those promised.
+    of Machine Learning Research 80, 2796 (2018), compare the observed coverage with the nominal one.
 
     Args:
         mean: (num_materials,); predictions.
         std: (num_materials,); their standard deviations.
         truth: (num_materials,); true values.
-        coverage: Share that the interval shall hold.
+        coverage: Nominal coverage of the interval.
     """
     from scipy.stats import norm
 
@@ -113,14 +113,14 @@ def within(mean: Floats, std: Floats, truth: Floats, coverage: float) -> NDArray
 
 
 def find_recalibration(mean: Floats, std: Floats, truth: Floats) -> Recalibration:
-    """The recalibration under which the true values are the most likely.
+    """Find the recalibration under which the true values are most likely.
 
     J. P. Janet, C. Duan, T. Yang, A. Nandy, H. J. Kulik, A quantitative uncertainty metric controls error in neural
     network-driven chemical discovery, Chem. Sci. 10, 7913 (2019), doi 10.1039/c9sc02298h, find a constant and a factor
     of the variance like this, for a distance in place of the spread.
 
     Args:
-        mean: (num_materials,); predictions of materials that are neither trained on nor tested.
+        mean: (num_materials,); predictions of materials used neither in training nor in the test.
         std: (num_materials,); standard deviation over the models.
         truth: (num_materials,); true values, NaN where missing.
 
@@ -133,17 +133,17 @@ def find_recalibration(mean: Floats, std: Floats, truth: Floats) -> Recalibratio
     there = std > 0
     if there.sum() < MIN_VALIDATION:
         raise ValueError(
-            f"a recalibration needs at least {MIN_VALIDATION} materials in the validation part on which the models "
-            f"differ, got {int(there.sum())}; train with a larger `data.init_args.validation_fraction`"
+            f"a recalibration needs at least {MIN_VALIDATION} validation materials on which the models differ, got "
+            f"{int(there.sum())}; train with a larger `data.init_args.validation_fraction`"
         )
     errors, spreads = np.square((truth - mean)[there]), np.square(std[there])
     error, spread = errors.mean(), spreads.mean()
     if error == 0:
-        raise ValueError("the models predict the validation part without any error; is it part of the training?")
+        raise ValueError("the models predict the validation part without any error; were they trained on it?")
     errors, spreads = errors / error, spreads / spread
 
     def loss(logarithms: Floats) -> tuple[float, Floats]:
-        """Negative log-likelihood, and its slope, by the logarithms of both shares of the variance."""
+        """Negative log-likelihood and its slope, as functions of the logarithms of both shares of the variance."""
         shares = np.exp(logarithms)
         variance = shares[0] + shares[1] * spreads
         slope = (1 / variance - errors / variance**2) / 2
@@ -159,11 +159,11 @@ def find_recalibration(mean: Floats, std: Floats, truth: Floats) -> Recalibratio
 
 
 _BOUNDS = [(-18.0, 9.0)] * 2
-"""Of the logarithms of both shares: as small as that they are nothing."""
+"""Bounds of the logarithms of both shares; the lower one is practically zero."""
 
 
 def _present(mean: Floats, std: Floats, truth: Floats) -> tuple[Floats, Floats, Floats]:
     present = ~np.isnan(truth)
     if not present.any():
-        raise ValueError("there is no true value to compare the predictions with")
+        raise ValueError("there are no true values to compare the predictions with")
     return mean[present], std[present], truth[present]

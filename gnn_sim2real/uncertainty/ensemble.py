@@ -1,4 +1,4 @@
-"""Several trained models as one that says how far they disagree."""
+"""Several trained models as one model that also gives its uncertainty."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ class UncertainPrediction:
     """Predicted properties with their uncertainty.
 
     Attributes:
-        mean: (num_materials, num_columns), physical units; mean over the models. Behind the properties stand A and B of
+        mean: (num_materials, num_columns), physical units; mean over the models. After the properties come A and B of
             those with the form `inverse_temperature`.
-        std: The same shape and units; standard deviation over the models, or what a recalibration makes of it.
+        std: The same shape and units; standard deviation over the models, recalibrated if the ensemble is.
         names: Name of each column.
         units: Unit of each column.
     """
@@ -39,10 +39,10 @@ class UncertainPrediction:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models of the same properties, trained alike but for their random numbers.
+    """Models of the same properties, trained alike except for their random numbers.
 
-    Their spread alone is too small an uncertainty: it knows nothing of the scatter of the measurements, nor of what all
-    models get wrong alike. `gnn-sim2real calibrate` finds what to make of it.
+    Their spread alone is too small an uncertainty: it includes neither the scatter of the measurements nor the errors
+    that all models share. `gnn-sim2real calibrate` finds the recalibration.
 
     B. Lakshminarayanan, A. Pritzel, C. Blundell, Simple and scalable predictive uncertainty estimation using deep
     ensembles, Advances in Neural Information Processing Systems 30 (2017). Theirs also predict a variance each; ours
@@ -50,10 +50,10 @@ class Ensemble:
 
     Attributes:
         models: At least two.
-        recalibrations: What becomes of the spread of a property, by its name; it stays where it is not named.
+        recalibrations: Recalibration of the spread by name of the property; a property without one keeps its spread.
 
     Raises:
-        ValueError: If there are fewer than two, one stands there twice, or they are not alike.
+        ValueError: If there are fewer than two, one is given twice, or they differ in what they predict.
     """
 
     models: tuple[TrainedModel, ...]
@@ -67,7 +67,7 @@ class Ensemble:
         stored = [model.fingerprint for model in self.models if model.fingerprint]
         if len(set(stored)) < len(stored):
             raise ValueError(
-                "the same model stands twice in the ensemble: its spread would be too small; give each once"
+                "the same model is twice in the ensemble, which makes the spread too small; give each model once"
             )
 
     @property
@@ -90,10 +90,10 @@ class Ensemble:
 
         Args:
             materials: As for `library.TrainedModel.predict`.
-            batch_size: Materials at a time.
+            batch_size: Number of materials per batch.
 
         Raises:
-            ValueError: If a spelling cannot be read; the sentence says which.
+            ValueError: If a spelling cannot be read; the message names it.
         """
         store = store_of(materials, self.featurizer)
         return self.predict_batches(make_loader(MaterialSet(store, torch.arange(len(store)), None), batch_size))
@@ -127,7 +127,7 @@ def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:
         paths: Folders of the model library or Lightning checkpoints, at least two.
 
     Raises:
-        CheckpointError: If one is missing or damaged, or two predict something else.
+        CheckpointError: If one is missing or damaged, or two differ in properties or graphs.
         ValueError: If there are too few.
     """
     return Ensemble(tuple(load_model(path) for path in paths))
@@ -140,7 +140,7 @@ def _require_alike(first: TrainedModel, other: TrainedModel, number: int) -> Non
     ):
         if mine != theirs:
             raise CheckpointError(
-                f"the models do not belong together: model 1 has the {what} {mine}, model {number} has {theirs}"
+                f"the models do not fit together: model 1 has the {what} {mine}, model {number} has {theirs}"
             )
 
 

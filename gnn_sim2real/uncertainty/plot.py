@@ -1,4 +1,4 @@
-"""The calibration picture: what the intervals promise and what they hold, and errors against uncertainties."""
+"""The calibration figure: observed against nominal coverage, and errors against uncertainties."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def plot_calibration(
 ) -> Path:
     """Draw how well uncertainties describe the errors of a test part.
 
-    Left, the share of true values in the central interval against the share promised, with the band in which 90 % of
-    such shares would lie if the promise were kept. Right, the error against the standard deviation, both as root mean
-    squares over bins of materials of like standard deviation, as in D. Levi et al., Sensors 22, 5540 (2022), doi
-    10.3390/s22155540. The diagonal is what should be. The same inputs give the same file.
+    Left, the observed coverage of the central interval against the nominal one, with the band in which 90 % of the
+    observed ones lie for perfect intervals. Right, the error against the standard deviation, both as root mean squares
+    over bins of materials of similar standard deviation, as in D. Levi et al., Sensors 22, 5540 (2022), doi
+    10.3390/s22155540. The diagonal is perfect calibration. The same inputs give the same file.
 
     Args:
         mean: (num_materials,); predictions.
@@ -57,13 +57,13 @@ def plot_calibration(
     left, right = figure.subplots(1, 2)
     _draw_band(left, int(present.sum()))
     for (name, std), (color, marker) in zip(stds.items(), _LOOKS, strict=False):
-        held = [within(mean[present], std[present], truth[present], share).mean() for share in _SHARES]
-        left.plot(_SHARES, held, color=color, linewidth=LINE_WIDTH, label=name)
+        coverage = [within(mean[present], std[present], truth[present], share).mean() for share in _SHARES]
+        left.plot(_SHARES, coverage, color=color, linewidth=LINE_WIDTH, label=name)
         spread, error = _bins(std[present], (truth - mean)[present])
         right.plot(spread, error, color=color, marker=marker, markersize=6.0, linewidth=0.9, label=name)
     left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    left.set_xlabel("share promised", fontsize=TEXT + 1)
-    left.set_ylabel(f"share of {int(present.sum())} measured values held", fontsize=TEXT + 1)
+    left.set_xlabel("nominal coverage", fontsize=TEXT + 1)
+    left.set_ylabel(f"observed coverage of {int(present.sum())} measured values", fontsize=TEXT + 1)
     suffix = f" [{format_unit(unit)}]" if unit else ""
     right.set(xscale="log", yscale="log")
     right.set_xlabel(f"standard deviation of {quantity}{suffix}", fontsize=TEXT + 1)
@@ -82,12 +82,12 @@ def _draw_band(axes: Axes, num: int) -> None:
     from scipy.stats import binom
 
     low, high = (binom.ppf(quantile, num, _SHARES) / num for quantile in (0.05, 0.95))
-    axes.fill_between(_SHARES, low, high, color=GRAY, alpha=BAND, linewidth=0, label="90 % band of kept promises")
+    axes.fill_between(_SHARES, low, high, color=GRAY, alpha=BAND, linewidth=0, label="90 % band of perfect intervals")
     axes.plot([0, 1], [0, 1], color=GRAY, linestyle=":", linewidth=LINE_WIDTH)
 
 
 def _bins(std: Floats, error: Floats) -> tuple[Floats, Floats]:
-    """Root mean squares of standard deviation and error over bins of materials of like standard deviation."""
+    """Root mean squares of standard deviation and error over bins of materials of similar standard deviation."""
     order = np.argsort(std[std > 0], kind="stable")
     bins = np.array_split(order, min(10, max(1, len(order) // _PER_BIN)))
     squares = (np.square(values[std > 0]) for values in (std, error))
@@ -96,7 +96,7 @@ def _bins(std: Floats, error: Floats) -> tuple[Floats, Floats]:
 
 
 def _draw_diagonal(axes: Axes) -> None:
-    """The line on which error and standard deviation agree, within limits that hold all points."""
+    """The line on which error and standard deviation agree, within limits that contain all points."""
     ends = np.concatenate([axes.dataLim.intervalx, axes.dataLim.intervaly])
     ends = ends[np.isfinite(ends) & (ends > 0)]
     low, high = float(ends.min()) / 1.2, float(ends.max()) * 1.2

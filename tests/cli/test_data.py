@@ -1,6 +1,7 @@
 """`gnn-sim2real data list | get | check` as a user types it."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -51,14 +52,14 @@ def test_every_sheet_makes_its_data_module():
 
 
 def test_check_a_file(capfd, tmp_path):
-    words = ["data", "check", "here.csv", "--property", "density", "--unit", "g/cm3", "--lower", "0"]
-    assert main([*words, "--against", "there.csv", "--json", "report.json"]) == 0
+    argv = ["data", "check", "here.csv", "--property", "density", "--unit", "g/cm3", "--lower", "0"]
+    assert main([*argv, "--against", "there.csv", "--json", "report.json"]) == 0
     out = capfd.readouterr().out
     assert "rows read      6" in out
     assert "rows refused   3" in out
     assert "density: 2 values, read as kg/m3" in out
-    assert "1 materials with several rows, merged by median: half range 0.01 in the middle" in out
-    assert "shared with there.csv: 2 groups, 100.0% of those here, 50.0% of those there" in out
+    assert re.search(r"1 materials .* half range 0\.01 ", out)
+    assert re.search(r"there\.csv: 2 groups, 100\.0% .* 50\.0% ", out)
     quarantine = pd.read_csv("quarantine_here.csv")
     assert quarantine["row"].tolist() == [5, 6, 7]
     report = json.loads((tmp_path / "report.json").read_text())
@@ -71,7 +72,7 @@ def test_check_says_what_is_in_a_file(capfd):
     out = capfd.readouterr().out
     assert "here.csv: 6 rows, 2 columns" in out
     assert "smiles: materials (6 spellings)" in out
-    assert "Density [kg/m3]: 5 numbers from -5 by 950 to 1140, kg/m3, 1 no numbers" in out
+    assert re.search(r"Density \[kg/m3\]: 5 numbers .*-5\b.* 1140\b.* 950\b.*, kg/m3, 1 ", out)
     atoms = Atoms(
         "Si2", cell=[[0, 2.7, 2.7], [2.7, 0, 2.7], [2.7, 2.7, 0]], positions=[(0, 0, 0), (1.35,) * 3], pbc=True
     )
@@ -80,27 +81,35 @@ def test_check_says_what_is_in_a_file(capfd):
     assert main(["data", "check", "all.extxyz"]) == 0
     out = capfd.readouterr().out
     assert "all.extxyz: 1 crystals, 0 of them unreadable" in out
-    assert "gap: 1 numbers from 1.1 by 1.1 to 1.1, no unit in the heading" in out
+    assert re.search(r"gap: 1 numbers .*1\.1\b.*1\.1\b.*1\.1\b.* unit", out)
     assert main(["data", "check", "all.extxyz", "--property", "gap", "--unit", "eV"]) == 0
     assert "gap: 1 values" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--file-unit", "--file_unit"])
+def test_an_option_is_read_with_dashes_and_with_underscores(capfd, option):
+    argv = ["data", "check", "there.csv", "--property", "density", "--unit", "g/cm3", option, "kg/m3"]
+    assert main(argv) == 0
+    assert "read as kg/m3" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "values"),
     [
-        (["check", "here.csv", "--property", "density"], "say what to read from here.csv: --unit"),
-        (["check", "here.csv", "--property", "density", "--unit", "eV"], 'is not measured in "eV": accepted are units'),
-        (["check", "absent.csv"], "there is no file absent.csv: check the path"),
-        (["check", "nothing"], "there is no data set 'nothing'"),
-        (["get", "demo_simulated", "--new"], "no database that changes"),
-        (["show"], "knows list, get and check, got 'show'"),
+        (["check", "here.csv", "--property", "density"], ["here.csv", "--unit"]),
+        (["check", "here.csv", "--property", "density", "--unit", "eV"], ['"density"', '"eV"', "g/cm"]),
+        (["check", "here.csv", "--property", "density", "--unit"], ["`--unit`"]),
+        (["check", "absent.csv"], ["absent.csv"]),
+        (["check", "nothing"], ["'nothing'", "demo_simulated"]),
+        (["get", "demo_simulated", "--new"], ["demo_simulated", "--new"]),
+        (["show"], ["`data show`", "list", "get", "check"]),
     ],
 )
-def test_what_goes_wrong_is_said_in_a_sentence(capfd, words, said):
-    assert main(["data", *words]) == 2
-    err = capfd.readouterr().err
-    assert said in err
-    assert "Traceback" not in err
+def test_mistakes_are_answered_in_one_line(capfd, argv, values):
+    assert main(["data", *argv]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert [value for value in values if value not in line] == []
 
 
 def test_get_and_check_what_a_yaml_names(capfd, tmp_path):

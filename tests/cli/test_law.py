@@ -58,16 +58,10 @@ def refuse(capsys, *words):
 
 def test_fit_says_all_that_is_known(capsys, curve, tmp_path):
     text = run(capsys, "fit", curve, "--draws", "200", "--figure", tmp_path / "law")
-    for words in (
-        "3 curves, 7 sizes from 100 to 6,400",
-        "90 % interval",
-        "by profile",
-        "fit: the law misses",
-        "chosen",
-    ):
-        assert words in text
-    assert re.search(r"saturating \(4 parameters\): forecast off by [\d.]+ %", text)
-    assert "broken (6 parameters): no candidate: it takes 8 sizes below the 1 held out, there are 6" in text
+    for value in (r"3 curves, 7 sizes .*100 .*6,400", "90 % interval", "alpha", "saturating", "profile"):
+        assert re.search(value, text)
+    assert re.search(r"saturating \(4 parameters\): .* [\d.]+ %", text)
+    assert re.search(r"broken \(6 parameters\): .* 8 sizes .* 6\b", text)
     assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "law.svg").read_text()
 
@@ -94,26 +88,19 @@ def test_fit_of_a_grid_gives_a_law_in_both_sizes(capsys, grid):
 def test_plan_of_a_curve(capsys, curve):
     words = ("--draws", "200", "--form", "power_limit")
     text = run(capsys, "plan", curve, *words, "--target-error", "0.05")
-    assert "out of reach: the limit is 0.1" in text or "out of reach: the limit is 0.09" in text
+    assert re.search(r"out of reach: .* 0\.(1|09)", text)
     text = run(
         capsys, "plan", curve, "--draws", "200", "--form", "power_limit", "--target-error", "0.12", "--at", "3000"
     )
-    assert "at n = 3,000, with 90 % intervals" in text
-    assert "source size n = " in text
+    assert re.search(r"n = 3,000, .*90 %", text)
+    assert re.search(r"source size n = [\d,]+", text)
 
 
 def test_plan_of_a_grid(capsys, grid, tmp_path):
     words = ("--source-cost", 1, "--target-cost", 400, "--budget", 1e5, "--figure", tmp_path / "iso")
     text = run(capsys, "plan", grid, "--draws", "200", "--at", "3200,60", "--target-error", "0.2", *words)
-    for part in (
-        "at n = 3,200, m = 60",
-        "gain from doubling",
-        "one more measurement is worth",
-        "effective data transferred",
-        "the budget lowers the error most as",
-        "source sizes for an error of",
-    ):
-        assert part in text
+    for part in ("n = 3,200, m = 60", "doubling", "one more measurement", "transferred", "budget", r"error of 0\.2\b"):
+        assert re.search(part, text)
     assert (tmp_path / "iso.png").exists()
     assert (tmp_path / "iso.svg").exists()
     content = json.loads(run(capsys, "plan", grid, "--draws", "200", "--at", "3200,60", "--json"))
@@ -124,8 +111,8 @@ def test_compare_two_files(capsys, curve, tmp_path):
     rows = ["source_size,error,seed"] + [f"{n},{n**-0.25},{seed}" for seed in "abd" for n in SIZES]
     other = write(tmp_path / "other.csv", rows)
     text = run(capsys, "compare", curve, other, "--draws", "200", "--at", "5000,50000")
-    assert "curve against other (paired over 2 shared repeats)" in text
-    assert "probability that curve has the lower error" in text
+    assert re.search(r"curve .* other .*\b2 shared", text)
+    assert "probability" in text
     assert "n = 50,000" in text
 
 
@@ -137,34 +124,42 @@ def test_published_results_are_read(capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "sentence"),
+    ("rows", "values"),
     [
-        (["size,error", "1,2"], "has no column 'source_size'; it needs source_size and error"),
-        (["source_size,error", "100,x"], r"line 2: error is 'x', which is no number"),
-        (["source_size,error", "100,1", "200,0"], r"line 3: error must be finite and positive, but is 0; leave failed"),
-        (["source_size,error", "100,1", "200,-0.5"], "line 3: error must be finite and positive, but is -0.5"),
-        (["source_size,error", "-3,1"], "line 2: source_size must be finite and at least 0, but is -3"),
-        (["source_size,error"], "has no rows"),
-        (["source_size,error", "100,1", "200,0.9"], "at least 4 different source sizes, found 2"),
+        (["size,error", "1,2"], r"bad\.csv .*'source_size'"),
+        (["source_size,error", "100,x"], r"bad\.csv.* line 2: error .*'x'"),
+        (["source_size,error", "100,1", "200,0"], r"line 3: error .* 0\b"),
+        (["source_size,error", "100,1", "200,-0.5"], r"line 3: error .* -0\.5\b"),
+        (["source_size,error", "-3,1"], r"line 2: source_size .* -3\b"),
+        (["source_size,error"], r"bad\.csv .* rows"),
+        (["source_size,error", "100,1", "200,0.9"], r"\b4 .*source sizes.* 2\b"),
     ],
 )
-def test_bad_tables_are_refused_with_file_and_line(capsys, tmp_path, rows, sentence):
+def test_bad_tables_are_refused_with_file_and_line(capsys, tmp_path, rows, values):
     error = refuse(capsys, "fit", write(tmp_path / "bad.csv", rows))
-    assert re.search(sentence, error), error
+    assert re.search(values, error), error
     assert error.count("\n") == 1
 
 
 def test_other_refusals(capsys, curve, grid, tmp_path):
-    assert "there is no command `law guess`" in refuse(capsys, "guess")
-    assert "there is no file" in refuse(capsys, "fit", tmp_path / "none.csv")
-    assert "there is no form 'cubic'" in refuse(capsys, "fit", curve, "--form", "cubic")
-    assert "got 'r2'" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--metric", "r2")
-    assert "has no policy magic" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--policy", "magic")
-    assert "at least two curves" in refuse(capsys, "compare", curve)
-    assert "takes numbers separated by commas" in refuse(capsys, "plan", curve, "--at", "many")
-    assert "only errors of one quantity" in refuse(
-        capsys, "compare", RESULTS / "polymer_density.json", RESULTS / "band_gap.json"
-    )
+    assert re.search("`law guess`.* fit, plan .*compare", refuse(capsys, "guess"))
+    assert "none.csv" in refuse(capsys, "fit", tmp_path / "none.csv")
+    assert "'cubic'" in refuse(capsys, "fit", curve, "--form", "cubic")
+    assert "'r2'" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--metric", "r2")
+    assert "magic" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--policy", "magic")
+    assert "two curves" in refuse(capsys, "compare", curve)
+    assert re.search("--at .*'many'", refuse(capsys, "plan", curve, "--at", "many"))
+    assert re.search(r"--interval .* 1\.5", refuse(capsys, "fit", curve, "--interval", "1.5"))
+    assert re.search(r"--draws .* 1\b", refuse(capsys, "fit", curve, "--draws", "1"))
+    error = refuse(capsys, "compare", RESULTS / "polymer_density.json", RESULTS / "band_gap.json")
+    assert re.search(r"polymer_density: .*\[g/cm3\]; band_gap: .*\[eV\]", error)
+
+
+def test_an_option_is_read_with_dashes_and_with_underscores(capsys, grid):
+    for option in ("--target-size", "--target_size=60"):
+        argv = [option, "60"] if "=" not in option else [option]
+        content = json.loads(run(capsys, "fit", grid, "--json", "--draws", "200", "--form", "power_limit", *argv))
+        assert [curve["name"] for curve in content["curves"]] == ["CGCNN, m = 60"]
 
 
 @pytest.mark.parametrize("words", [["law"], ["law", "--help"]])

@@ -138,7 +138,8 @@ def test_a_folder_of_the_library_is_as_good_as_a_checkpoint(folder, tmp_path, ca
     assert (found[0].key, found[0].cell, found[0].metrics) == (found[1].key, found[1].cell, found[1].metrics)
     assert found[1].cell.source_size == len(CHAINS)
     line = answer(capfd, "fit", *words, tmp_path / "no.csv", "--model.policy", "none", "--ckpt_path", kept)
-    assert "takes the .ckpt of an interrupted training" in line
+    assert "`--ckpt_path`" in line
+    assert str(kept) in line
 
 
 def test_the_seed_of_the_command_line_counts(folder, tmp_path):
@@ -156,7 +157,7 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "content"),
     [
-        ([], ["fit", "validate", "test", "predict", "calibrate", "study"]),
+        ([], ["fit", "validate", "test", "predict", "calibrate", "study", "data", "models", "law", "shotgun"]),
         (["--help"], ["fit", "validate", "test", "predict", "study"]),
         (["--version"], ["gnn-sim2real 0."]),
         (["study", "--help"], ["STUDY.yaml", "status", "report"]),
@@ -164,31 +165,30 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
             ["study", "run", "--help"],
             [
                 "--axes.source_size",
-                "Most cells at a time",
                 "--launcher {serial,processes,ray}",
                 "--retry-failed",
                 "--output",
             ],
         ),
         (["fit", "--help"], ["--trainer.max_epochs", "--model", "--data", "--ckpt_path"]),
-        (["predict", "--help"], ["--prediction.output", "The CSV."]),
+        (["predict", "--help"], ["--prediction.output"]),
         (
             ["fit", "--model.help", "gnn_sim2real.tasks.TargetFineTuning"],
             [
                 "--model.unfreeze_every",
-                "Epochs between two layers of `gradual`.",
+                "`gradual`",
                 "--model.pretrained",
-                "by the class path of a torch scheduler, stepped after every optimizer step",
-                "Whether the forward pass goes through `torch.compile`",
+                "torch scheduler",
+                "`torch.compile`",
             ],
         ),
         (
             ["fit", "--trainer.callbacks.help", "gnn_sim2real.tasks.EMAWeights"],
-            ["an exponential moving average of the weights", "Share of the average that is kept in one step"],
+            ["--trainer.callbacks.decay", "exponential moving average"],
         ),
         (
             ["fit", "--data.help", "datamodules.PolymerTable"],
-            ["Unit in which the model answers", "--data.test_fraction", "Share of the materials in the test part."],
+            ["--data.unit", "--data.file_unit", "--data.test_fraction"],
         ),
     ],
 )
@@ -246,7 +246,7 @@ def test_details_of_a_training_come_from_the_yaml(folder, tmp_path, capfd, stage
 
 
 def answer(capfd, *words):
-    """The one sentence that a wrong command is answered with."""
+    """The one line that answers a wrong command."""
     capfd.readouterr()
     assert run(*words) == 2
     printed = capfd.readouterr().err
@@ -257,18 +257,19 @@ def answer(capfd, *words):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("argv", "values"),
     [
-        (["fitt"], "there is no command 'fitt'; gnn-sim2real --help lists them"),
-        (["study", "walk"], "knows run, status and report, got 'walk'"),
-        (["study", "run"], "say what to compute: `gnn-sim2real study run -c"),
+        (["fitt"], "'fitt'.* --help"),
+        (["study", "walk"], "`study walk`.* run, status .*report"),
+        (["study", "run"], "`gnn-sim2real study run -c"),
         (["fit"], "required: .*data.*model"),
-        (["fit", "-c", "nowhere.yaml"], "does not exist.*nowhere.yaml"),
-        (["test", "--ckpt_path"], "ckpt_path.*expected one argument"),
+        (["fit", "-c", "nowhere.yaml"], "nowhere.yaml"),
+        (["test", "--ckpt_path"], "ckpt_path.* argument"),
+        (["test", "--ckpt-path"], "ckpt_path.* argument"),
     ],
 )
-def test_wrong_commands(capfd, words, sentence):
-    assert re.search(sentence, answer(capfd, *words), re.IGNORECASE)
+def test_wrong_commands(capfd, argv, values):
+    assert re.search(values, answer(capfd, *argv), re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
@@ -294,71 +295,69 @@ def test_a_slip_in_a_configuration_is_named(folder, tmp_path, capfd, old, new):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("argv", "values"),
     [
-        (["--data.path", "nofile.csv"], r'no file "nofile.csv": looked at .*; set data.init_args.path'),
-        (["--data.column", "dens"], r'source.csv has no column "dens": its columns are density, smiles'),
-        (["--data.smiles", "psmiles"], r'source.csv has no column "psmiles"'),
-        (["--data.unit", "foo"], r'unit "foo" is not known'),
-        (["--data.file_unit", "K"], r'"K" does not convert to "kg/m3": accepted are units of density'),
-        (["--data.column", "smiles"], r"no material of source.csv can be used: .* not a finite number"),
-        (["--data.size", "9999"], r"`size` must be from 2 to 42 .*, got 9999"),
-        (["--data.test_fraction", "1.5"], r"`test_fraction` must be at least 0 and below 1, got 1.5"),
-        (["--model.warmup_fraction", "2"], r"`warmup_fraction` must be at least 0 and below 1, got 2"),
+        (["--data.path", "nofile.csv"], r'"nofile\.csv": .*data\.init_args\.path'),
+        (["--data.column", "dens"], r'source\.csv .*"dens": .* density, smiles'),
+        (["--data.smiles", "psmiles"], r'source\.csv .*"psmiles"'),
+        (["--data.unit", "foo"], r'unit "foo"'),
+        (["--data.file_unit", "K"], r'"K" .*"kg/m3": .*density'),
+        (["--data.file-unit", "K"], r'"K" .*"kg/m3": .*density'),
+        (["--data.column", "smiles"], r"source\.csv .*: .* not a finite number"),
+        (["--data.size", "9999"], r"`size` .*\b2 to 42 .* 9999"),
+        (["--data.test_fraction", "1.5"], r"`test_fraction` .* 0 .* 1, got 1\.5"),
+        (["--model.warmup_fraction", "2"], r"`warmup_fraction` .* 0 .* 1, got 2"),
         (["--model.loss", "mape"], r"loss.*mse.*huber.*mae"),
-        (["--trainer.callbacks", "gnn_sim2real.tasks.BestWeights", *NO_VALIDATION], "BestWeights watches the loss of"),
-        (["--trainer.precision", "bf16-true"], "`trainer.precision` must be 32-true, bf16-mixed or 16-mixed, got bf16"),
+        (["--trainer.callbacks", "gnn_sim2real.tasks.BestWeights", *NO_VALIDATION], "BestWeights .*validation"),
+        (["--trainer.precision", "bf16-true"], r"`trainer\.precision` .*32-true, bf16-mixed .*16-mixed, got bf16-true"),
         (["--trainer.max_epochs", "many"], r"max_epochs.*, got many$"),
     ],
 )
-def test_wrong_settings_of_a_training(folder, tmp_path, capfd, words, sentence):
-    words = [*words, "--trainer.default_root_dir", tmp_path]
-    assert re.search(sentence, answer(capfd, "fit", "-c", folder / "pretrain.yaml", *words))
+def test_wrong_settings_of_a_training(folder, tmp_path, capfd, argv, values):
+    argv = [*argv, "--trainer.default_root_dir", tmp_path]
+    assert re.search(values, answer(capfd, "fit", "-c", folder / "pretrain.yaml", *argv))
 
 
 def test_a_column_without_numbers(folder, tmp_path, capfd):
     write_table(tmp_path / "empty.csv", ["NaN"] * len(CHAINS))
     line = answer(capfd, "fit", "-c", folder / "pretrain.yaml", "--data.path", tmp_path / "empty.csv")
-    assert "no material of empty.csv can be used: 42 rows read, refused: 42 no value" in line
+    assert re.search(r"empty\.csv .*42 rows read, .*42 no value", line)
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("argv", "values"),
     [
-        (["fit"], "fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither"),
-        (["fit", "--model.policy", "encoder"], "policy 'frozen_encoder' needs a pretrained model"),
-        (["fit", "--model.pretrained", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
-        (["test"], "fine-tuning needs `pretrained`, or an `encoder`"),
-        (["test", "--ckpt_path", "nowhere.ckpt"], "there is no model at nowhere.ckpt"),
-        (["predict", "--ckpt_path", "TUNED"], "say what to predict: `--data.predict_path FILE`"),
-        (["predict", "--ckpt_path", "TUNED", "--data.predict_path", "no.csv"], "there is no file no.csv"),
-        (["test", "--ckpt_path", "TUNED", "--data.test_fraction", "0"], "there is no test part; set"),
-        (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test runs in one process, and 2 were asked for"),
-        (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict runs in one process, and 2 were asked for"),
-        (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning runs in one process, and 2 were asked"),
-        (["test", "--ckpt_path", "PRETRAINED", "--data.unit", "kg/m3"], "was pretrained and not fine-tuned"),
-        (
-            ["test", "--ckpt_path", "TUNED", "--data.unit", "kg/m3"],
-            "density [g/cm3], but the data have density [kg/m3]",
-        ),
-        (["validate", "--ckpt_path", "PRETRAINED", *VALIDATION], "density [kg/m3], but the data have density [g/cm3]"),
-        (["test", "--ckpt_path", "FOREIGN"], "was not written by gnn_sim2real"),
-        (["test", "--ckpt_path", "TABLE"], "is damaged, or is no checkpoint"),
-        (["fit", "--model.pretrained", "TABLE"], "is damaged, or is no checkpoint"),
+        (["fit"], "`pretrained`.* `encoder`"),
+        (["fit", "--model.policy", "encoder"], "policy 'frozen_encoder' .*pretrained"),
+        (["fit", "--model.pretrained", "nowhere.ckpt"], r"no model at nowhere\.ckpt"),
+        (["test"], "`pretrained`.* `encoder`"),
+        (["test", "--ckpt_path", "nowhere.ckpt"], r"no model at nowhere\.ckpt"),
+        (["predict", "--ckpt_path", "TUNED"], r"`--data\.predict_path FILE`"),
+        (["predict", "--ckpt_path", "TUNED", "--data.predict_path", "no.csv"], r"\bno\.csv"),
+        (["test", "--ckpt_path", "TUNED", "--data.test_fraction", "0"], "test part"),
+        (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test runs in one process.* 2 "),
+        (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict runs in one process.* 2 "),
+        (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning runs in one process.* 2 "),
+        (["test", "--ckpt_path", "PRETRAINED", "--data.unit", "kg/m3"], "pretrained .*not fine-tuned"),
+        (["test", "--ckpt_path", "TUNED", "--data.unit", "kg/m3"], r"density \[g/cm3\], .*density \[kg/m3\]"),
+        (["validate", "--ckpt_path", "PRETRAINED", *VALIDATION], r"density \[kg/m3\], .*density \[g/cm3\]"),
+        (["test", "--ckpt_path", "FOREIGN"], r"foreign\.ckpt .*gnn_sim2real"),
+        (["test", "--ckpt_path", "TABLE"], r"target\.csv .*damaged"),
+        (["fit", "--model.pretrained", "TABLE"], r"target\.csv .*damaged"),
     ],
 )
-def test_wrong_uses_of_a_model(folder, tmp_path, capfd, words, sentence):
+def test_wrong_uses_of_a_model(folder, tmp_path, capfd, argv, values):
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
     places = {"PRETRAINED": folder / "pretrained.ckpt"}
     places |= {"TUNED": folder / "tuned.ckpt", "FOREIGN": tmp_path / "foreign.ckpt", "TABLE": folder / "target.csv"}
-    verb, *rest = [places.get(word, word) for word in words]
+    verb, *rest = [places.get(word, word) for word in argv]
     line = answer(capfd, verb, "-c", folder / "finetune.yaml", *rest, "--trainer.default_root_dir", tmp_path)
-    assert sentence in line
+    assert re.search(values, line)
 
 
 def test_debugging_shows_where_an_error_was_raised(monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_DEBUG", "1")
-    with pytest.raises(ValueError, match="there is no command 'fitt'"):
+    with pytest.raises(ValueError, match="'fitt'"):
         main(["fitt"])
 
 
@@ -372,4 +371,4 @@ def test_the_installed_command(tmp_path):
     command = [sys.executable, "-c", "from gnn_sim2real.cli.main import main; raise SystemExit(main())", "fitt"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: there is no command 'fitt'; gnn-sim2real --help lists them\n"
+    assert re.fullmatch("error: .*'fitt'.*\n", done.stderr)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from loopback import FAULTS, entry, misbehaving_proxy, real_optimade, small_optimade
 
-from gnn_sim2real.databases import parts as parts_module
+from gnn_sim2real.databases import chunks as chunks_module
 from gnn_sim2real.databases.client import Client
 from gnn_sim2real.databases.optimade import OptimadeSource, Query
 from gnn_sim2real.databases.snapshot import find_snapshots, get_snapshot, snapshot_folder
@@ -23,7 +23,7 @@ COLUMNS = {"band_gap": "_test_band_gap", "energy": "_test_deep.gga.energy"}
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(parts_module, "PART_ROWS", 25)
+    monkeypatch.setattr(chunks_module, "CHUNK_ROWS", 25)
 
 
 def make_source(url, page_limit=10, max_entries=None, columns=COLUMNS, **settings):
@@ -98,9 +98,7 @@ def test_a_server_that_gives_less_than_asked_for():
 
 def test_a_fault_that_stays_is_said_and_what_is_there_is_kept():
     with small_optimade(ENTRIES) as server, misbehaving_proxy(server.url, ("busy",), patience=10**6) as proxy:
-        with pytest.raises(
-            DownloadError, match="8 attempts; the last one: 503: Service Unavailable: too many visitors"
-        ):
+        with pytest.raises(DownloadError, match=r"8 attempts.* 503: Service Unavailable: too many visitors"):
             download(make_source(proxy.url))
         assert proxy.done["busy"] == 8
 
@@ -108,23 +106,23 @@ def test_a_fault_that_stays_is_said_and_what_is_there_is_kept():
 def test_the_words_of_a_server_that_refuses():
     with small_optimade(ENTRIES) as server:
         source = OptimadeSource(Client(), Query(server.url, "nonsense"), {})
-        with pytest.raises(DownloadError, match=r"the server says 400: Bad Request: I do not know nonsense\."):
+        with pytest.raises(DownloadError, match=r" 400: Bad Request: I do not know nonsense\."):
             download(source, {})
-        with pytest.raises(DownloadError, match=r"has no field '_test_gap': the nearest are _test_band_gap"):
+        with pytest.raises(DownloadError, match=r"'_test_gap'.* _test_band_gap"):
             download(make_source(server.url, columns={"band_gap": "_test_gap"}))
 
 
 def test_nobody_there():
-    with pytest.raises(DownloadError, match="no whole answer \\(ConnectionError\\)"):
+    with pytest.raises(DownloadError, match="ConnectionError"):
         download(make_source("http://127.0.0.1:9", attempts=2))
 
 
 def test_the_count_decides():
     with small_optimade(ENTRIES, counted=95) as server:
-        with pytest.raises(DownloadError, match="counts 95 entries and gave 93; run the same command again"):
+        with pytest.raises(DownloadError, match=r"95 entries.* 93; .*`accept_incomplete: true`"):
             download(make_source(server.url))
         asked = len(server.requests)
-        with pytest.raises(DownloadError, match="counts 95 entries"):
+        with pytest.raises(DownloadError, match="95 entries"):
             download(make_source(server.url))
         assert len(server.requests) > asked, "all pages are read anew"
         asked = len(server.requests)
@@ -148,7 +146,7 @@ def test_the_first_entries_only():
 
 
 def test_no_entry():
-    with small_optimade([]) as server, pytest.raises(DownloadError, match="no entry matches the query; check `filter`"):
+    with small_optimade([]) as server, pytest.raises(DownloadError, match="`filter`"):
         download(make_source(server.url))
 
 
@@ -156,11 +154,11 @@ PROGRAM = textwrap.dedent(
     """
     import os, sys
     from pathlib import Path
-    from gnn_sim2real.databases import parts
+    from gnn_sim2real.databases import chunks
     from gnn_sim2real.databases.client import Client
     from gnn_sim2real.databases.optimade import OptimadeSource, Query
     from gnn_sim2real.databases.snapshot import get_snapshot, snapshot_folder
-    parts.PART_ROWS = 25
+    chunks.CHUNK_ROWS = 25
     url, stop = sys.argv[1], int(sys.argv[2])
     columns = {"band_gap": "_test_band_gap"}
     class Killed(OptimadeSource):
@@ -216,7 +214,7 @@ def test_a_new_snapshot_stands_beside_the_old_one():
         assert (first.info["num_entries"], second.info["num_entries"]) == (93, 94)
         assert download(source) == second
         assert download(source, date=str(second.info["date"])) == second
-        with pytest.raises(ValueError, match=r"no snapshot of 1999-01-01 in .*, but of these days: 20"):
+        with pytest.raises(ValueError, match=r" 1999-01-01 in .*; .* 20\d\d-\d\d-\d\d"):
             download(source, date="1999-01-01")
         first.path.write_bytes(b"damaged")
         assert find_snapshots(first.path.parent) == [second]
@@ -243,9 +241,9 @@ def test_entries_that_are_no_ordered_crystals_keep_their_row():
     frame = rows_of(snapshot).set_index("material_id")
     assert snapshot.info["num_problems"] == len(strange)
     assert frame["problem"].notna().tolist() == [True] * len(strange) + [False]
-    assert frame.loc["disordered", "problem"] == "no ordered crystal: a site holds Li, Na"
-    assert frame.loc["slab", "problem"] == "no crystal: it is periodic in 2 of 3 directions"
-    assert frame.loc["text", "problem"] == "`_test_band_gap` is no number but 'wide'"
+    for name, value in (("disordered", "a site holds Li, Na"), ("slab", "2 of 3"), ("text", "`_test_band_gap`")):
+        assert value in frame.loc[name, "problem"]
+    assert "'wide'" in frame.loc["text", "problem"]
 
 
 @pytest.fixture(scope="module")

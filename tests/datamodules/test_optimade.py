@@ -11,7 +11,7 @@ from loopback import entry, small_optimade
 from datamodules import Optimade
 from datamodules.optimade import PROVIDERS
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.databases import parts
+from gnn_sim2real.databases import chunks
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 
 ENTRIES = [entry(number) for number in range(60)]
@@ -24,7 +24,7 @@ ENTRIES[9] = entry(9, _test_band_gap=-4.0)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(parts, "PART_ROWS", 20)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 20)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def gaps(url, **settings):
 def test_a_database_becomes_a_table_with_its_refusals(server):
     table = gaps(server.url).table
     reasons = dict(zip(table.quarantine["material"], table.quarantine["reason"], strict=True))
-    assert reasons["test-7"] == "unusable entry: no ordered crystal: a site holds Li, Na"
+    assert reasons["test-7"] == "unusable entry: not an ordered crystal: a site holds Li, Na"
     assert reasons["test-8"] == "no value"
     assert reasons["test-9"] == "outside (-1, inf) eV: -4"
     values = dict(zip(table.identities, table.values[:, 0], strict=True))

@@ -1,4 +1,4 @@
-"""The graph of a crystal is a matter of the endless crystal, not of how it was written down."""
+"""The graph of a crystal is a matter of the infinite crystal, not of how it was written down."""
 
 import re
 
@@ -200,29 +200,29 @@ def test_distances_that_differ_by_the_rounding_of_a_file_are_one_shell():
 def test_a_site_written_twice(distance):
     made = crystal(CUBIC, [11, 17, 17], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5 + distance / 4]], 4.0)
     for settings_of in SETTINGS:
-        with pytest.raises(ValueError, match=rf"two sites of the crystal are {distance:.3f} angstrom apart"):
+        with pytest.raises(ValueError, match=rf"{distance:.3f} angstrom"):
             crystal_graph(made, *settings_of)
 
 
 def test_a_cell_in_nanometers():
-    with pytest.raises(ValueError, match="or the cell is not in angstrom"):
+    with pytest.raises(ValueError, match=r"0\.256 angstrom.* 0\.5\b"):
         crystal_graph(crystal(FCC, [29], [[0, 0, 0]], 0.3615))
 
 
 @pytest.mark.parametrize(
-    ("cell", "numbers", "fractional", "sentence"),
+    ("cell", "numbers", "fractional", "values"),
     [
-        (CUBIC, [], [], "at least one site"),
-        (CUBIC, [0], [[0, 0, 0]], "atomic numbers must be from 1 to 118, got 0"),
-        (CUBIC, [119], [[0, 0, 0]], "got 119"),
-        ([[1, 0, 0], [2, 0, 0], [0, 0, 1]], [1], [[0, 0, 0]], "volume of 0"),
-        (CUBIC * np.nan, [1], [[0, 0, 0]], "not a finite number"),
-        (CUBIC, [1], [[0, np.inf, 0]], "not a finite number"),
-        (CUBIC, [1, 2], [[0, 0, 0]], re.escape("coordinates of shape (1, 3) for 2 sites")),
+        (CUBIC, [], [], "one site"),
+        (CUBIC, [0], [[0, 0, 0]], "1 to 118, got 0"),
+        (CUBIC, [119], [[0, 0, 0]], "1 to 118, got 119"),
+        ([[1, 0, 0], [2, 0, 0], [0, 0, 1]], [1], [[0, 0, 0]], r"volume .*\b0 angstrom\^3"),
+        (CUBIC * np.nan, [1], [[0, 0, 0]], "finite"),
+        (CUBIC, [1], [[0, np.inf, 0]], "finite"),
+        (CUBIC, [1, 2], [[0, 0, 0]], re.escape("(1, 3) for 2 sites")),
     ],
 )
-def test_what_is_no_crystal(cell, numbers, fractional, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_what_is_not_a_crystal(cell, numbers, fractional, values):
+    with pytest.raises(ValueError, match=values):
         crystal(cell, numbers, fractional, 4.0)
 
 

@@ -1,4 +1,4 @@
-"""What people have becomes the crystal they mean, or one sentence that says why not."""
+"""Common formats become the crystal that they mean, or one sentence that tells why not."""
 
 import json
 import re
@@ -91,9 +91,9 @@ def test_a_cif_that_names_its_space_group_only(tmp_path):
     for named in ("_symmetry_space_group_name_H-M 'F m -3 m'", "_symmetry_Int_Tables_number 225"):
         assert as_crystal("\n".join(["data_x", *cell, named, *sites])).num_sites == 8
     assert as_crystal("\n".join(["data_x", *cell, *sites])).num_sites == 2
-    with pytest.raises(ValueError, match="its space group 'nonsense' is not known"):
+    with pytest.raises(ValueError, match="space group 'nonsense'"):
         as_crystal("\n".join(["data_x", *cell, "_symmetry_space_group_name_H-M nonsense", *sites]))
-    with pytest.raises(ValueError, match="it has no unit cell"):
+    with pytest.raises(ValueError, match="unit cell"):
         as_crystal("\n".join(["data_x", *sites]))
 
 
@@ -150,26 +150,23 @@ DISORDERED = cif(ROCK_SALT).replace("0.0000000000  1\n", "0.0000000000  0.5\n")
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "values"),
     [
-        ("", "x.cif: it is empty"),
-        ("data_x\n", "x.cif: it cannot be read: it holds no crystal: no block lists fractional coordinates"),
-        ("what is this", "x.cif: it cannot be read: it is no valid CIF"),
-        (cif(ROCK_SALT)[:400], "x.cif: "),
-        (DISORDERED, "x.cif: it is disordered: site Na0 has the occupancy 0.5; only ordered crystals are accepted"),
-        (
-            re.sub("(angle_beta +).*", r"\g<1>0", cif(ROCK_SALT)),
-            "x.cif: its unit cell is impossible (Impossible",
-        ),
-        (cif(ROCK_SALT).replace("Na", "Qq"), "x.cif: site Qq0 is of no known element (Qq)"),
-        (cif(ROCK_SALT).replace("0.50000", "?", 1), "x.cif: "),
+        ("", "empty"),
+        ("data_x\n", "_atom_site_fract_x"),
+        ("what is this", "CIF"),
+        (cif(ROCK_SALT)[:400], ""),
+        (DISORDERED, r"disordered: .*\bNa0\b.* 0\.5\b"),
+        (re.sub("(angle_beta +).*", r"\g<1>0", cif(ROCK_SALT)), r"unit cell .*\(Impossible"),
+        (cif(ROCK_SALT).replace("Na", "Qq"), r"\bQq0\b.*\(Qq\)"),
+        (cif(ROCK_SALT).replace("0.50000", "?", 1), ""),
     ],
 )
-def test_a_cif_that_cannot_be_used_says_why(tmp_path, text, sentence):
+def test_a_cif_that_cannot_be_used_tells_why(tmp_path, text, values):
     (tmp_path / "x.cif").write_text(text)
     (entry,) = read_crystals(tmp_path / "x.cif")
     assert entry.crystal is None
-    assert entry.reason.startswith(sentence)
+    assert re.match(rf"x\.cif: .*{values}", entry.reason)
     assert "\n" not in entry.reason
 
 
@@ -179,40 +176,38 @@ def test_several_blocks_in_one_cif(tmp_path):
     first, second = read_crystals(tmp_path / "x.cif")
     assert (first.name, second.name) == ("x.cif#NaCl", "x.cif#bad")
     assert_equivalent(first.crystal, ROCK_SALT)
-    assert second.reason.startswith("x.cif#bad: it is disordered")
-    with pytest.raises(ValueError, match="the CIF holds 2 crystals, wanted is one"):
+    assert re.match(r"x\.cif#bad: .*disordered", second.reason)
+    with pytest.raises(ValueError, match="one crystal, got 2"):
         as_crystal(text)
 
 
 def test_dummy_species_are_refused():
     dummy = Structure(np.eye(3) * 4, ["Na", DummySpecies("X")], [[0, 0, 0], [0.5, 0.5, 0.5]])
     for each in (dummy, dummy.as_dict()):
-        with pytest.raises(ValueError, match="0 stands for a symbol that is no element"):
+        with pytest.raises(ValueError, match=r"got 0 to 11 .*symbol"):
             as_crystal(each)
 
 
 def test_disordered_and_unbounded_objects_are_refused():
     mixed = Structure(np.eye(3) * 4, [{"Na": 0.5, "K": 0.5}, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     for each in (mixed, mixed.as_dict()):
-        with pytest.raises(ValueError, match=r"it is disordered: a site holds .*Na.*; only ordered crystals"):
+        with pytest.raises(ValueError, match=r"disordered: .*Na"):
             as_crystal(each)
     slab = atoms(ROCK_SALT)
     slab.pbc = [True, True, False]
-    with pytest.raises(ValueError, match="it is periodic in 2 of 3 directions"):
+    with pytest.raises(ValueError, match="2 of 3"):
         as_crystal(slab)
     with pytest.raises(ValueError, match="no unit cell"):
         as_crystal(Atoms("H", pbc=True))
     mixed = atoms(ROCK_SALT)
     mixed.info["occupancy"] = {"0": {"Na": 0.5, "K": 0.5}}
-    with pytest.raises(ValueError, match="it is disordered"):
+    with pytest.raises(ValueError, match=r"disordered: .*`occupancy`"):
         as_crystal(mixed)
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"), [(3, "a int is no crystal"), ({"a": 1}, "no pymatgen structure: KeyError")]
-)
-def test_what_is_no_crystal_at_all(given, sentence):
-    with pytest.raises(ValueError, match=sentence):
+@pytest.mark.parametrize(("given", "values"), [(3, r"\bint\b"), ({"a": 1}, "KeyError")])
+def test_what_is_not_a_crystal_at_all(given, values):
+    with pytest.raises(ValueError, match=values):
         as_crystal(given)
 
 
@@ -221,16 +216,16 @@ def test_a_broken_file_is_one_entry_with_a_reason(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x00\x01broken")
     (entry,) = read_crystals(tmp_path)
     assert entry.crystal is None
-    assert entry.reason.startswith(f"{name}: it cannot be read: ")
+    assert entry.reason.startswith(f"{name}: ")
 
 
 def test_paths_without_crystals(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+    with pytest.raises(FileNotFoundError, match="none"):
         read_crystals(tmp_path / "none")
-    with pytest.raises(ValueError, match="holds no crystals: accepted is a CIF, a POSCAR"):
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path)) + ".* a CIF, a POSCAR"):
         read_crystals(tmp_path)
     (tmp_path / "x.txt").write_text("x")
-    with pytest.raises(ValueError, match=r"x.txt is no file of crystals by its name"):
+    with pytest.raises(ValueError, match=r"x\.txt .* a CIF, a POSCAR"):
         read_crystals(tmp_path / "x.txt")
     assert is_crystal_path(tmp_path)
     assert is_crystal_path(tmp_path / "POSCAR_2")
@@ -250,23 +245,23 @@ def test_the_featurizer_of_crystals_knows_its_settings():
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "values"),
     [
-        ({"cutoff": 0}, "`cutoff` must be above 0 and at most 20"),
-        ({"cutoff": 21}, "`cutoff` must be above 0 and at most 20"),
-        ({"max_neighbors": 0}, "`max_neighbors` must be at least 1"),
-        ({"radius": 3}, "graphs of the kind 'crystal' have no setting radius"),
+        ({"cutoff": 0}, "`cutoff` .* 0 .* 20 angstrom, got 0"),
+        ({"cutoff": 21}, "`cutoff` .* 0 .* 20 angstrom, got 21"),
+        ({"max_neighbors": 0}, "`max_neighbors` .* 1, .*got 0"),
+        ({"radius": 3}, "'crystal' .*radius"),
     ],
 )
-def test_settings_that_make_no_sense(settings, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_settings_that_make_no_sense(settings, values):
+    with pytest.raises(ValueError, match=values):
         get_featurizer("crystal", **settings)
 
 
 @pytest.mark.parametrize("kind", ["repeat_unit", "molecule", "composition"])
 def test_kinds_without_settings(kind):
     assert get_featurizer(kind).describe() == {"name": kind, "version": 1}
-    with pytest.raises(ValueError, match="have no setting cutoff"):
+    with pytest.raises(ValueError, match=f"'{kind}' .*cutoff"):
         get_featurizer(kind, cutoff=3)
 
 

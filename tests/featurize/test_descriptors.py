@@ -119,7 +119,7 @@ def test_long_repeat_units():
     # rdkit stops at 1,000 matches by default; here are 900 atoms and 900 rotatable bonds.
     long, short = repeat_unit_descriptors(["*" + "CCCCO" * 60 + "*", "*CCCCO*"])
     np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-12)
-    with pytest.raises(ValueError, match="too many"):
+    with pytest.raises(ValueError, match=r"1052 atoms .* 1000 "):
         repeat_unit_descriptors(["*" + "CCCCO" * 70 + "*"])
 
 
@@ -128,7 +128,7 @@ def test_errors_name_the_row(describe):
     good = "*CC*" if describe is repeat_unit_descriptors else "CC"
     with pytest.raises(ValueError, match=r"row 1: .*nonsense"):
         describe([good, "nonsense"])
-    with pytest.raises(ValueError, match="nothing to describe"):
+    with pytest.raises(ValueError, match="SMILES"):
         describe([])
 
 

@@ -1,6 +1,7 @@
 """Polymer classes and scaffolds: of real polymers, and the same for every spelling of them."""
 
 import csv
+import re
 
 import pytest
 from hypothesis import given
@@ -91,8 +92,8 @@ def test_scaffolds_of_molecules():
 
 @pytest.mark.parametrize("find", [polymer_class, repeat_unit_scaffold])
 @pytest.mark.parametrize("text", ["CCO", "nonsense(", "*C"])
-def test_what_is_no_repeat_unit(find, text):
-    with pytest.raises(ValueError, match=r"two `\*`|no valid SMILES"):
+def test_what_is_not_a_repeat_unit(find, text):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
         find(text)
 
 

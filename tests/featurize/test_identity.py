@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,7 +135,7 @@ def test_identity_holds_all_atoms_of_the_smallest_period(psmiles):
 
 @pytest.mark.parametrize("psmiles", ["", "CCO", "*c1c(*)cc(*)c(*)c1", "*CC(*)C(=O)[O-].[Na+]", "*CC(*"])
 def test_refused_repeat_units(psmiles):
-    with pytest.raises(ValueError, match=r"SMILES|repeat unit"):
+    with pytest.raises(ValueError, match=re.escape(repr(psmiles))):
         repeat_unit_identity(psmiles)
 
 
@@ -144,7 +146,7 @@ def test_molecules():
     assert molecule_identity("C[C@H](O)F") == molecule_identity("C[C@@H](O)F")
     assert molecule_identity("[2H]O[2H]") != molecule_identity("O")
     assert molecule_identity("[CH3:1][OH:2]") == "CO"
-    with pytest.raises(ValueError, match="a molecule has no"):
+    with pytest.raises(ValueError, match=r"`\*`, got '\*CC\*'"):
         molecule_identity("*CC*")
 
 

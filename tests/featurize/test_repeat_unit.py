@@ -247,45 +247,40 @@ def test_molecules():
 
 
 @pytest.mark.parametrize(
-    ("psmiles", "sentence"),
+    ("psmiles", "values"),
     [
-        ("", "got an empty SMILES"),
-        ("  ", "got an empty SMILES"),
-        ("*CC(*", "it is no valid SMILES"),
-        ("hello", "it is no valid SMILES"),
-        ("*CCO* PEO", "a SMILES has no blanks"),
-        ("CCO", "exactly two `*`, got 0"),
-        ("*CCO", "exactly two `*`, got 1"),
-        ("*CC(*)C*", "exactly two `*`, got 3"),
-        ("*c1c(*)cc(*)c(*)c1", "ladder polymers, networks and end groups are not supported"),
-        ("*CC(*)C(=O)[O-].[Na+]", "one connected repeat unit is accepted"),
+        ("", "empty SMILES"),
+        ("  ", "empty SMILES"),
+        ("*CC(*", "valid SMILES"),
+        ("hello", "valid SMILES"),
+        ("*CCO* PEO", "spaces"),
+        ("CCO", "two `*`, got 0"),
+        ("*CCO", "two `*`, got 1"),
+        ("*CC(*)C*", "two `*`, got 3"),
+        ("*c1c(*)cc(*)c(*)c1", "two `*`, got 4"),
+        ("*CC(*)C(=O)[O-].[Na+]", "several parts"),
         ("**", "bonded to each other"),
-        ("C*C*", "each `*` must have exactly one bond"),
-        ("*=CC*", "the same order, got double and single"),
-        ("*:c1ccc(:*)cc1", "must be single, double or triple"),
-        ("*CC(*)(C)(C)C", "an atom has more bonds than its valence allows"),
-        ("*CC(*)c1cccc1", "its aromatic atoms have no Kekulé structure"),
-        ("*cO*", "its aromatic atoms have no Kekulé structure"),
+        ("C*C*", "one bond"),
+        ("*=CC*", "double and single"),
+        ("*:c1ccc(:*)cc1", "single, double or triple"),
+        ("*CC(*)(C)(C)C", "valence"),
+        ("*CC(*)c1cccc1", "Kekulé"),
+        ("*cO*", "Kekulé"),
     ],
 )
-def test_refused_repeat_units(psmiles, sentence, capfd):
-    with pytest.raises(ValueError, match=re.escape(sentence)) as refusal:
+def test_refused_repeat_units(psmiles, values, capfd):
+    with pytest.raises(ValueError, match=re.escape(values)) as refusal:
         featurize_repeat_unit(psmiles)
     assert repr(psmiles) in str(refusal.value)
     assert capfd.readouterr().err == ""  # rdkit does not add its own
 
 
 @pytest.mark.parametrize(
-    ("smiles", "sentence"),
-    [
-        ("", "got an empty SMILES"),
-        ("C1CC", "it is no valid SMILES"),
-        ("*CCO", "a molecule has no `*`"),
-        ("CC(C)(C)(C)C", "an atom has more bonds than its valence allows"),
-    ],
+    ("smiles", "values"),
+    [("", "empty SMILES"), ("C1CC", "valid SMILES"), ("*CCO", "`*`"), ("CC(C)(C)(C)C", "valence")],
 )
-def test_refused_molecules(smiles, sentence):
-    with pytest.raises(ValueError, match=re.escape(sentence)) as refusal:
+def test_refused_molecules(smiles, values):
+    with pytest.raises(ValueError, match=re.escape(values)) as refusal:
         featurize_molecule(smiles)
     assert repr(smiles) in str(refusal.value)
 

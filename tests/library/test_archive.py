@@ -1,6 +1,7 @@
 """Archives of models: the same models again, whatever a hostile archive tries."""
 
 import io
+import re
 import tarfile
 
 import pytest
@@ -76,7 +77,7 @@ def test_only_what_is_asked_for_goes_out(library, tmp_path):
 def test_a_damaged_model_does_not_go_out(library, tmp_path):
     own = copy_library(library, tmp_path / "own")
     flip_byte(own.folder / own.keys()[0] / "weights.safetensors")
-    with pytest.raises(CheckpointError, match="another hash than its name"):
+    with pytest.raises(CheckpointError, match="hash"):
         export_models(own, own.keys(), tmp_path / "models.tar")
     assert not list(tmp_path.glob("*models.tar*"))
 
@@ -103,7 +104,7 @@ def test_nothing_but_models_comes_in(archive, tmp_path, hostile):
     write(tmp_path / "hostile.tar", [*entries_of(archive), hostile])
     folder = tmp_path / "below" / "library"
     before = all_files(tmp_path)
-    with pytest.raises(ValueError, match="is no archive of models: it holds"):
+    with pytest.raises(ValueError, match=rf"hostile\.tar .*{re.escape(repr(hostile[0].name))}"):
         import_models(ModelLibrary(folder), tmp_path / "hostile.tar")
     assert all_files(tmp_path) == before
 
@@ -114,7 +115,8 @@ def test_an_altered_model_does_not_come_in_nor_does_any_other(archive, tmp_path)
     entries[number] = (entries[number][0], entries[number][1][:-1] + b"x")
     write(tmp_path / "altered.tar", entries)
     library = ModelLibrary(tmp_path / "library")
-    with pytest.raises(CheckpointError, match="1 models are refused, and nothing was added"):
+    key = entries[number][0].name.partition("/")[0]
+    with pytest.raises(CheckpointError, match=rf"\b1 models .* {key}: .*hash"):
         import_models(library, tmp_path / "altered.tar")
     assert library.keys() == []
 
@@ -123,23 +125,23 @@ def test_an_altered_model_does_not_come_in_nor_does_any_other(archive, tmp_path)
 def test_a_model_without_its_card_or_its_identities_does_not_come_in(archive, tmp_path, missing):
     entries = [(each, content) for each, content in entries_of(archive) if missing not in each.name]
     write(tmp_path / "lacks.tar", entries)
-    with pytest.raises(CheckpointError, match="are refused"):
+    with pytest.raises(CheckpointError, match=r"\d+ models .*[0-9a-f]{32}: "):
         import_models(ModelLibrary(tmp_path / "library"), tmp_path / "lacks.tar")
 
 
 def test_a_model_of_format_1_does_not_go_out_since_no_hash_stands_for_it(library, tmp_path):
     save_model(library.load(library.keys()[0]), tmp_path / "old" / KEY)
-    with pytest.raises(CheckpointError, match="other files than a model"):
+    with pytest.raises(CheckpointError, match=r": .*model\.json"):
         export_models(ModelLibrary(tmp_path / "old"), [KEY], tmp_path / "old.tar")
 
 
 def test_a_bomb_is_not_unpacked(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_FILE_SIZE", 1000)
-    with pytest.raises(ValueError, match="makes it too large; nothing was added"):
+    with pytest.raises(ValueError, match=rf"{archive.name} .*too large"):
         import_models(ModelLibrary(tmp_path / "library"), archive)
     monkeypatch.setattr(archives, "MAX_FILE_SIZE", 2**31)
     monkeypatch.setattr(archives, "MAX_TOTAL_SIZE", 20000)
-    with pytest.raises(ValueError, match="makes it too large; nothing was added"):
+    with pytest.raises(ValueError, match=rf"{archive.name} .*too large"):
         import_models(ModelLibrary(tmp_path / "library"), archive)
 
 
@@ -148,6 +150,6 @@ def test_a_truncated_archive_is_refused(archive, tmp_path, share):
     content = archive.read_bytes()
     archive.write_bytes(content[: int(len(content) * share)])
     library = ModelLibrary(tmp_path / "library")
-    with pytest.raises(ValueError, match="cannot be read as an archive of models"):
+    with pytest.raises(ValueError, match=archive.name):
         import_models(library, archive)
     assert library.keys() == []

@@ -1,6 +1,7 @@
 """A folder of models: keys are hashes of the content, cards are read from the files, nothing can run code."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -123,7 +124,7 @@ def test_filters(made):
     best = max(card.metrics["tg"]["r2"] for card in library.cards(property="tg"))
     assert len(library.cards(property="tg", min_r2=best)) == 1
     assert library.cards(property="tg", min_r2=best + 1e-9) == []
-    with pytest.raises(ValueError, match="`max_mae` is in the unit of a property"):
+    with pytest.raises(ValueError, match=r"`max_mae` .*`property`"):
         library.cards(max_mae=1.0)
 
 
@@ -163,44 +164,44 @@ def test_any_changed_byte_is_found(library, name):
     key = library.keys()[0]
     flip_byte(library.folder / key / name)
     assert set(library.verify()) == {key}
-    assert "another hash than its name" in library.verify()[key]
+    assert "hash" in library.verify()[key]
 
 
 def test_a_foreign_file_in_a_model_is_found(library):
     key = library.keys()[0]
     (library.folder / key / "extra.pkl").write_bytes(b"")
-    assert "other files than a model" in library.verify()[key]
+    assert "extra.pkl" in library.verify()[key]
 
 
 def test_altered_or_missing_identities_are_found(library):
     key = library.keys()[0]
     (path,) = library.folder.glob(f"identities/{library.card(key).identities}.*")
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(CheckpointError, match="its content has another hash"):
+    with pytest.raises(CheckpointError, match=f"{path.name} .*hash"):
         library.identities(key)
     assert key in library.verify()
     path.unlink()
-    with pytest.raises(CheckpointError, match="is missing"):
+    with pytest.raises(CheckpointError, match=f"{path.name} .*missing"):
         library.identities(key)
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "values"),
     [
-        (lambda card: card.update(card_format=2), "has format 2, this version reads up to 1; update"),
-        (lambda card: card.pop("card_format"), "has format None"),
-        (lambda card: card.pop("citation"), "'citation' is a required property"),
-        (lambda card: card["data"].update(size="many"), r"data\.size: 'many' is not of type 'integer'"),
-        (lambda card: card.update(domain="metal"), "domain: 'metal' is not one of"),
-        (lambda card: card["network"]["properties"][0].pop("unit"), r"network\.properties\.0: 'unit' is a required"),
-        (lambda card: card.update(identities="../../etc/passwd"), "identities: .* does not match"),
+        (lambda card: card.update(card_format=2), "format 2.* 1; "),
+        (lambda card: card.pop("card_format"), "format None"),
+        (lambda card: card.pop("citation"), "'citation'"),
+        (lambda card: card["data"].update(size="many"), r"data\.size: 'many' .*'integer'"),
+        (lambda card: card.update(domain="metal"), "domain: 'metal'"),
+        (lambda card: card["network"]["properties"][0].pop("unit"), r"network\.properties\.0: 'unit'"),
+        (lambda card: card.update(identities="../../etc/passwd"), r"identities: '\.\./\.\./etc/passwd'"),
     ],
 )
-def test_a_card_that_does_not_follow_the_schema_is_refused(library, change, sentence):
+def test_a_card_that_does_not_follow_the_schema_is_refused(library, change, values):
     key = library.keys()[0]
     change_card(library, key, change)
     for read in (library.card, library.content, library.load):
-        with pytest.raises(CheckpointError, match=sentence):
+        with pytest.raises(CheckpointError, match=values):
             read(key)
 
 
@@ -213,11 +214,11 @@ def test_a_model_imports_no_module_that_nobody_asked_for(library, tmp_path, monk
     key = library.keys()[0]
     path = "foreign_encoders.Foreign"
     change_card(library, key, lambda card: card["network"]["encoder"].update(class_path=path))
-    with pytest.raises(CheckpointError, match=r"not of this package.*GNN_SIM2REAL_ENCODERS=foreign_encoders"):
+    with pytest.raises(CheckpointError, match=rf"{key} .*'{path}'.*GNN_SIM2REAL_ENCODERS=foreign_encoders"):
         library.load(key)
     assert not (tmp_path / "ran").exists()
     change_card(library, key, lambda card: card["network"]["encoder"].update(class_path="gnn_sim2real_evil.Net"))
-    with pytest.raises(CheckpointError, match="is not of this package"):
+    with pytest.raises(CheckpointError, match=r"'gnn_sim2real_evil\.Net'"):
         library.load(key)
     change_card(library, key, lambda card: card["network"]["encoder"].update(class_path=path))
     with monkeypatch.context() as trusting:
@@ -235,11 +236,11 @@ def test_a_model_imports_no_module_that_nobody_asked_for(library, tmp_path, monk
 def test_no_such_model(made):
     library, _ = made
     for key in ("0" * 32, "..", "identities", ""):
-        with pytest.raises(CheckpointError, match="has no model"):
+        with pytest.raises(CheckpointError, match=re.escape(repr(key))):
             library.load(key)
-    with pytest.raises(ValueError, match="no model whose key begins with 'zzz'"):
+    with pytest.raises(ValueError, match=r"no model .*'zzz'"):
         library.find("zzz")
-    with pytest.raises(ValueError, match="4 models whose keys begin with ''"):
+    with pytest.raises(ValueError, match=r"4 models .*''"):
         library.find("")
     key = library.keys()[0]
     assert library.find(key[:12]) == key

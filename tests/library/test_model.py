@@ -107,7 +107,7 @@ class Bomb:
 
 def test_a_checkpoint_with_code_is_refused_and_not_run(tmp_path):
     torch.save({"state_dict": {}, "gnn_sim2real_model": Bomb(tmp_path / "exploded")}, tmp_path / "bomb.ckpt")
-    with pytest.raises(CheckpointError, match="only plain tensors and types are accepted"):
+    with pytest.raises(CheckpointError, match=r"bomb\.ckpt .*plain tensors"):
         load_model(tmp_path / "bomb.ckpt")
     assert not (tmp_path / "exploded").exists()
     torch.load(tmp_path / "bomb.ckpt", weights_only=False)["gnn_sim2real_model"].close()
@@ -124,7 +124,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path, content):
 @pytest.mark.parametrize("content", [{"state_dict": {}}, [1, 2], torch.zeros(3)])
 def test_checkpoints_of_other_programs_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "foreign.ckpt")
-    with pytest.raises(CheckpointError, match="was not written by gnn_sim2real"):
+    with pytest.raises(CheckpointError, match=r"foreign\.ckpt .*gnn_sim2real: .*model"):
         load_model(tmp_path / "foreign.ckpt")
 
 
@@ -134,12 +134,12 @@ def test_a_truncated_checkpoint_is_refused(trained, tmp_path):
     content = path.read_bytes()
     for share in (0.3, 0.9, 0.99):
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(CheckpointError, match="is damaged"):
+        with pytest.raises(CheckpointError, match=f"{path.name} .*damaged"):
             load_model(path)
 
 
 def test_no_model_there(tmp_path):
-    with pytest.raises(CheckpointError, match=r"there is no model at .*nowhere; give a folder with model\.json"):
+    with pytest.raises(CheckpointError, match=r"nowhere; .*model\.json"):
         load_model(tmp_path / "nowhere")
 
 
@@ -147,32 +147,29 @@ def test_no_model_there(tmp_path):
 def test_a_missing_or_truncated_file_is_named(folder, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(CheckpointError, match="is damaged"):
+    with pytest.raises(CheckpointError, match=f"{folder.name} .*damaged"):
         load_model(folder)
     (folder / name).unlink()
-    with pytest.raises(CheckpointError, match=f"it lacks {name}"):
+    with pytest.raises(CheckpointError, match=f"{folder.name} .*lacks {name}"):
         load_model(folder)
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "values"),
     [
-        (lambda d: d.update(format=2), "has format 2, this version reads 1"),
-        (lambda d: d["featurizer"].update(version=99), "graphs of repeat_unit version 99, this package makes version"),
-        (lambda d: d["featurizer"].update(name="unheard_of"), "featurizer .*unheard_of.* is not known here"),
-        (lambda d: d["network"].pop("encoder"), "lacks what it should have"),
-        (lambda d: d["network"]["encoder"].update(class_path="nowhere.Net"), "'nowhere.Net' is not installed here"),
-        (
-            lambda d: d["network"]["encoder"].update(class_path="os.system"),
-            "'os.system' is not a gnn_sim2real.nn.Encoder",
-        ),
-        (lambda d: d["network"]["encoder"]["init_args"].update(depth=3), "GINE does not take the settings"),
-        (lambda d: d["network"]["encoder"]["init_args"].update(hidden_dim=16), "do not fit the model they describe"),
+        (lambda d: d.update(format=2), "format 2, .* 1"),
+        (lambda d: d["featurizer"].update(version=99), r"repeat_unit version 99, .*version \d"),
+        (lambda d: d["featurizer"].update(name="unheard_of"), "featurizer .*unheard_of"),
+        (lambda d: d["network"].pop("encoder"), "lacks .*encoder"),
+        (lambda d: d["network"]["encoder"].update(class_path="nowhere.Net"), r"'nowhere\.Net'"),
+        (lambda d: d["network"]["encoder"].update(class_path="os.system"), r"'os\.system'.* gnn_sim2real\.nn\.Encoder"),
+        (lambda d: d["network"]["encoder"]["init_args"].update(depth=3), "GINE .*'depth'"),
+        (lambda d: d["network"]["encoder"]["init_args"].update(hidden_dim=16), r"weights .*(?s:.)*\b16\b"),
     ],
 )
-def test_a_description_that_does_not_fit_is_refused(folder, change, sentence):
+def test_a_description_that_does_not_fit_is_refused(folder, change, values):
     change_description(folder, change)
-    with pytest.raises(CheckpointError, match=sentence):
+    with pytest.raises(CheckpointError, match=values):
         load_model(folder)
 
 

@@ -1,5 +1,7 @@
 """Libraries elsewhere, by the real file systems of fsspec: only what is missing moves, and every hash is checked."""
 
+import re
+
 import fsspec
 import pytest
 from libraries import flip_byte, pretrain
@@ -104,25 +106,25 @@ def test_altered_identities_do_not_come(library, tmp_path):
     remote.push(library, library.keys())
     for path in (tmp_path / "remote" / "identities").iterdir():
         flip_byte(path)
-    with pytest.raises(CheckpointError, match="its content has another hash"):
+    with pytest.raises(CheckpointError, match="hash"):
         remote.pull(ModelLibrary(tmp_path / "other"))
 
 
 def test_a_damaged_model_is_not_sent(library, tmp_path):
     flip_byte(library.folder / library.keys()[0] / "weights.safetensors")
-    with pytest.raises(CheckpointError, match="another hash than its name"):
+    with pytest.raises(CheckpointError, match="hash"):
         RemoteLibrary(str(tmp_path / "remote")).push(library, library.keys()[:1])
     assert not (tmp_path / "remote").exists()
 
 
 @pytest.mark.parametrize("url", ["{}/nowhere", "memory://nowhere/at/all"])
 def test_nothing_there(tmp_path, url):
-    with pytest.raises(ValueError, match="there is no model at"):
+    with pytest.raises(ValueError, match=re.escape(url.format(tmp_path))):
         RemoteLibrary(url.format(tmp_path)).pull(ModelLibrary(tmp_path / "library"))
 
 
 def test_an_address_that_nothing_opens():
-    with pytest.raises(ValueError, match="carrier-pigeon://coop cannot be opened"):
+    with pytest.raises(ValueError, match="carrier-pigeon://coop"):
         RemoteLibrary("carrier-pigeon://coop")
 
 
@@ -140,13 +142,13 @@ def test_a_file_that_is_far_too_large_is_not_fetched(library, tmp_path, monkeypa
     remote.push(library, library.keys())
     monkeypatch.setattr("gnn_sim2real.library.remote.MAX_FILE_SIZE", 5000)
     fetched = watch(monkeypatch, remote, "get_file")
-    with pytest.raises(ValueError, match="is far too large"):
+    with pytest.raises(ValueError, match=r"weights\.safetensors.* \d+ bytes"):
         remote.pull(ModelLibrary(tmp_path / "other"))
     assert not [name for name in fetched if name.endswith("weights.safetensors")]
 
 
 @pytest.mark.parametrize("name", ["find", "put_file", "get_file"])
-def test_a_broken_network_is_said_in_a_sentence(library, tmp_path, monkeypatch, name):
+def test_a_broken_network_is_an_error_with_its_address(library, tmp_path, monkeypatch, name):
     """File systems of a network raise exceptions of their own, such as botocore's EndpointConnectionError."""
 
     class EndpointConnectionError(Exception):
@@ -158,5 +160,5 @@ def test_a_broken_network_is_said_in_a_sentence(library, tmp_path, monkeypatch, 
     remote = RemoteLibrary(f"{tmp_path}/remote")
     remote.push(library, library.keys()[:1])
     monkeypatch.setattr(remote._system, name, fail)
-    with pytest.raises(ValueError, match=r"could not be read or written \(could not connect to the endpoint\)"):
+    with pytest.raises(ValueError, match=r"/remote .*\(could not connect to the endpoint\)"):
         remote.pull(ModelLibrary(tmp_path / "other")) if name == "get_file" else remote.push(library, library.keys())

@@ -40,10 +40,10 @@ def test_envelope():
 @pytest.mark.parametrize("encoder", [CGCNN, PaiNN])
 @pytest.mark.parametrize("cutoff", [0.0, -1.0, math.nan])
 def test_a_cutoff_that_is_none(encoder, cutoff):
-    with pytest.raises(ValueError, match="`cutoff` must be a distance above zero"):
+    with pytest.raises(ValueError, match="`cutoff`"):
         encoder(cutoff=cutoff)
 
 
 def test_one_gaussian_is_no_basis():
-    with pytest.raises(ValueError, match="`num_gaussians` must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"`num_gaussians` .* 2, got 1"):
         CGCNN(num_gaussians=1)

@@ -269,26 +269,26 @@ def test_a_mean_does_not_know_the_size(name):
 
 @pytest.mark.parametrize("make", [GATv2, GPS])
 def test_heads_share_the_width(make):
-    with pytest.raises(ValueError, match="`hidden_dim` must be a multiple of `num_heads`, got 10 and 4"):
+    with pytest.raises(ValueError, match=r"`hidden_dim` .*`num_heads`, got 10 and 4"):
         make(hidden_dim=10, num_heads=4)
 
 
 @pytest.mark.parametrize(
-    ("class_path", "message"),
+    ("class_path", "value"),
     [
-        ("no_such_package.nn.Encoder", "is not installed here; install the package that has it"),
-        ("gnn_sim2real.nn.NoSuchEncoder", "is not installed here"),
-        ("GINE", "is not installed here"),
-        ("gnn_sim2real.nn.PropertyHead", "is not a gnn_sim2real.nn.Encoder"),
-        ("os.system", "is not a gnn_sim2real.nn.Encoder"),
+        ("no_such_package.nn.Encoder", "install"),
+        ("gnn_sim2real.nn.NoSuchEncoder", "install"),
+        ("GINE", "install"),
+        ("gnn_sim2real.nn.PropertyHead", "gnn_sim2real.nn.Encoder"),
+        ("os.system", "gnn_sim2real.nn.Encoder"),
     ],
 )
-def test_an_encoder_that_is_none(class_path, message):
-    with pytest.raises(CheckpointError, match=rf"'{class_path}' {message}"):
+def test_what_is_not_an_encoder(class_path, value):
+    with pytest.raises(CheckpointError, match=rf"'{class_path}' .*{value}"):
         encoder_class(class_path)
 
 
 @pytest.mark.parametrize("content", [{}, {"init_args": {"hidden_dim": 8, "no_such_setting": 1}}])
 def test_settings_of_another_version(content):
-    with pytest.raises(CheckpointError, match=r"GINE does not take the settings .* another version"):
+    with pytest.raises(CheckpointError, match=r"GINE .*settings"):
         build_encoder({"class_path": "gnn_sim2real.nn.GINE"} | content)

@@ -61,7 +61,7 @@ def test_the_loss_of_a_hurdle_by_hand():
 
 def test_an_unknown_form():
     accepted = "linear, softplus, exponential, hurdle, inverse_temperature"
-    with pytest.raises(ValueError, match=rf"`forms\.band_gap` must be one of {accepted}, got 'relu'"):
+    with pytest.raises(ValueError, match=rf"`forms\.band_gap` .* {accepted}, got 'relu'"):
         SourcePretraining(gine(), forms={"band_gap": "relu"})
 
 
@@ -111,7 +111,7 @@ def test_fine_tuning_keeps_the_form_and_the_head_of_the_source(tmp_path):
 
 
 def test_a_form_for_a_property_that_is_not_there():
-    with pytest.raises(ValueError, match="`forms` names gap, but the data have band_gap"):
+    with pytest.raises(ValueError, match=r"`forms` .*\bgap, .*\bband_gap"):
         fit(lambda: SourcePretraining(gine(), forms={"gap": "hurdle"}), gap_data())
 
 

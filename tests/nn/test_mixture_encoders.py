@@ -89,9 +89,9 @@ class TestPair:
         torch.testing.assert_close(first, second)
 
     def test_only_pairs(self, pair):
-        with pytest.raises(ValueError, match="reads mixtures, and these materials are pure ones"):
+        with pytest.raises(ValueError, match=r"mixtures, .*pure"):
             pair(units("*CCO*"))
-        with pytest.raises(ValueError, match="reads pairs of two components; use"):
+        with pytest.raises(ValueError, match="two components"):
             pair(blends({"*CCO*": 1, "*CC*": 1, "*S*": 1}))
 
 
@@ -129,13 +129,13 @@ def test_layers_hold_all_parameters(pair, blend):
 def test_an_inner_encoder_that_is_not_there():
     description = Blend(GINE()).describe()
     description["init_args"]["encoder"]["class_path"] = "no_such.Encoder"
-    with pytest.raises(CheckpointError, match="is not installed here"):
+    with pytest.raises(CheckpointError, match=r"'no_such\.Encoder'"):
         build_encoder(description)
 
 
 def test_an_encoder_of_pure_materials_does_not_read_mixtures():
     model = PropertyModel(GINE(hidden_dim=8, num_layers=1), [PropertySpec("chi", "")])
-    with pytest.raises(ValueError, match=r"GINE reads pure materials, and these are mixtures; put it into .*Pair"):
+    with pytest.raises(ValueError, match=r"GINE .*mixtures; .*Pair"):
         model(pairs(*PAIRS))
 
 
@@ -207,9 +207,9 @@ class TestConditions:
         assert not report.initialized
 
     def test_no_temperature(self):
-        with pytest.raises(ValueError, match="needs the condition 'temperature', but the data have no conditions"):
+        with pytest.raises(ValueError, match="'temperature'"):
             PropertyModel(Pair(GINE(hidden_dim=8)), [PropertySpec("chi", "", "inverse_temperature")])
-        with pytest.raises(ValueError, match="this model needs the conditions temperature, and these data have 0"):
+        with pytest.raises(ValueError, match=r"conditions temperature, .* 0\b"):
             chi_model("linear").predict(pairs(*PAIRS))
 
 

@@ -53,7 +53,6 @@ def test_a_damaged_cache_is_built_again_with_a_warning(toy, tmp_path, caplog, da
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
     assert str(path) in warning.getMessage()
-    assert warning.getMessage().endswith("it is built again")
     assert len(GraphStore.open(path)) == 2
 
 
@@ -83,7 +82,7 @@ def test_a_folder_that_cannot_be_written(toy, tmp_path, caplog):
     blocked.write_text("no folder")
     store = open_or_build(["3", "1"], toy, FEATURIZER, blocked / "graphs")
     assert len(store) == 2
-    assert "the graphs could not be kept in" in caplog.text
+    assert str(blocked) in caplog.text
     assert torch.equal(store.select(torch.tensor([1])).row, torch.tensor([1]))
 
 
@@ -91,7 +90,7 @@ def test_a_folder_that_cannot_be_written(toy, tmp_path, caplog):
 def test_a_read_only_folder(toy, tmp_path, caplog):
     tmp_path.chmod(0o500)
     assert len(open_or_build(["3", "1"], toy, FEATURIZER, tmp_path)) == 2
-    assert "the graphs could not be kept in" in caplog.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_the_user_says_where_the_cache_is(toy, tmp_path, monkeypatch):
@@ -101,7 +100,7 @@ def test_the_user_says_where_the_cache_is(toy, tmp_path, monkeypatch):
 
 
 def test_nothing_to_make(toy, tmp_path):
-    with pytest.raises(ValueError, match="there is no material to make a graph of"):
+    with pytest.raises(ValueError, match="no materials"):
         open_or_build([], toy, FEATURIZER, tmp_path)
 
 
@@ -135,7 +134,7 @@ def check(made):
     assert torch.equal(batch.edge_index, wanted.edge_index)
     assert torch.equal(batch.edge_vector, wanted.edge_vector)
     assert list(made.refused) == [1]
-    assert "two sites of the crystal are 0.030 angstrom apart" in made.refused[1]
+    assert "0.030 angstrom" in made.refused[1]
 
 
 def test_refused_materials_are_remembered(crystals, featurizer, tmp_path):
@@ -144,7 +143,7 @@ def test_refused_materials_are_remembered(crystals, featurizer, tmp_path):
 
 
 def test_all_materials_refused(crystals, featurizer, tmp_path):
-    with pytest.raises(ValueError, match="none of the 1 materials can become a graph: two sites"):
+    with pytest.raises(ValueError, match=r"none of the 1 materials .* 0\.030 angstrom"):
         open_or_build(crystals[1:2], featurizer.featurize, featurizer.describe(), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -103,14 +103,14 @@ def test_a_thousand_corrupted_units():
     assert_as_expected(clean(rows, "unit"), rows, [ROW_UNITS[kind][1] for kind in kinds])
 
 
-def refuses(read, *words):
-    """What a reader gives; None if it refuses in a sentence that has these words. Any other error is a crash."""
+def refuses(read, *values):
+    """The result of a reader; None if it refuses with a message that has these values. Any other error is a crash."""
     try:
         return read()
     except ValueError as error:
-        said = str(error)
-    assert all(word in said for word in (*words, ""))
-    assert said.strip()
+        message = str(error)
+    assert all(value in message for value in values)
+    assert message.strip()
     return None
 
 
@@ -200,7 +200,7 @@ def test_other_encodings_are_refused_by_name(tmp_path, encoding):
     (tmp_path / "mine.csv").write_bytes("smiles,密度é\n*CC*,0.95\n".encode(encoding, errors="ignore"))
     if encoding == "latin-1":
         (tmp_path / "mine.csv").write_bytes("smiles,densité\n*CC*,0.95\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"mine.csv cannot be read as .csv: it is not UTF-8 text"):
+    with pytest.raises(ValueError, match=r"mine\.csv .*\.csv: .*UTF-8"):
         read_table(tmp_path / "mine.csv")
 
 

@@ -98,18 +98,18 @@ def test_refused_materials_keep_their_number(graphs, tmp_path):
     assert_same(replace(batch, row=torch.arange(8)), collate(graphs, list(range(8))))
     content = (tmp_path / "s").read_bytes()
     (tmp_path / "other").write_bytes(content.replace(b'\\"4\\"', b'\\"5\\"'))
-    with pytest.raises(CacheDamagedError, match="was altered"):
+    with pytest.raises(CacheDamagedError, match=str(tmp_path / "other")):
         GraphStore.open(tmp_path / "other")
-    with pytest.raises(IndexError, match="material 4 has no graph: disordered"):
+    with pytest.raises(IndexError, match=r"material 4 .*: disordered"):
         store.select(torch.tensor([1, 4]))
     some = store.take(np.array([4, 9]))
     assert some.refused == {0: "disordered"}
-    with pytest.raises(IndexError, match="material 0 has no graph: disordered"):
+    with pytest.raises(IndexError, match=r"material 0 .*: disordered"):
         some.select(torch.tensor([0]))
 
 
 def test_no_graph_at_all():
-    with pytest.raises(ValueError, match="needs at least one graph, got none"):
+    with pytest.raises(ValueError, match="one graph"):
         GraphStore.from_graphs([])
 
 
@@ -172,7 +172,7 @@ def test_a_changed_kind_or_shape_is_damage(graphs, tmp_path, old, new):
     content = path.read_bytes()
     assert old in content
     path.write_bytes(content.replace(old, new, 1))
-    with pytest.raises(CacheDamagedError, match="was altered: its checksum does not agree"):
+    with pytest.raises(CacheDamagedError, match=rf"{path} .*checksum"):
         GraphStore.open(path)
 
 
@@ -182,7 +182,7 @@ def test_a_truncated_file(graphs, tmp_path, kept):
     GraphStore.from_graphs(graphs).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(CacheDamagedError, match=rf"{path} cannot be read"):
+    with pytest.raises(CacheDamagedError, match=str(path)):
         GraphStore.open(path)
 
 
@@ -191,9 +191,9 @@ def test_files_of_something_else(graphs, tmp_path):
     text.write_text("smiles,density\n*CC*,0.9\n")
     save_file({"weight": torch.ones(3)}, tensors)
     for path in (text, missing, tmp_path):
-        with pytest.raises(CacheDamagedError, match=rf"{path} cannot be read"):
+        with pytest.raises(CacheDamagedError, match=str(path)):
             GraphStore.open(path)
-    with pytest.raises(CacheDamagedError, match=rf"{tensors} has format None, not {store_module.STORE_FORMAT}"):
+    with pytest.raises(CacheDamagedError, match=rf"{tensors} .* None.* {store_module.STORE_FORMAT}"):
         GraphStore.open(tensors)
 
 
@@ -253,7 +253,7 @@ def test_a_large_file_that_was_only_just_written_is_checked_again(large):
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"?")
     os.utime(path, ns=(stamp, stamp))
-    with pytest.raises(CacheDamagedError, match="was altered"):
+    with pytest.raises(CacheDamagedError, match=str(path)):
         GraphStore.open(path)
     assert len(calls) == 2
 

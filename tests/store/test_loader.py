@@ -52,7 +52,7 @@ def test_every_material_once_in_batches_of_like_size(num_materials, batch_size, 
 def test_processes_share_every_batch_of_one_process(num_materials, batch_size, seed, epoch, num_ranks):
     whole = BatchSampler(num_materials, batch_size, seed)
     if min(map(len, whole)) < 2 * num_ranks:
-        with pytest.raises(ValueError, match=f"{num_materials} materials in batches of at most {batch_size} cannot be"):
+        with pytest.raises(ValueError, match=rf"\b{num_materials} .* {batch_size} .* {num_ranks} "):
             BatchSampler(num_materials, batch_size, seed, num_ranks, 1)
         return
     shares = [BatchSampler(num_materials, batch_size, seed, num_ranks, rank) for rank in range(num_ranks)]
@@ -106,7 +106,7 @@ def test_batches_carry_graphs_and_targets_of_their_rows(store, targets):
 def test_a_set_for_prediction_has_no_targets(store):
     materials = MaterialSet(store, torch.arange(3), None)
     assert all(batch.targets is None for batch in make_loader(materials, 2))
-    with pytest.raises(ValueError, match="this set has no targets"):
+    with pytest.raises(ValueError, match="targets"):
         _ = materials.present_targets
 
 

@@ -88,11 +88,11 @@ def test_a_batch_of_mixtures_moves_whole():
 
 def test_a_row_or_a_member_that_is_not_there(graphs):
     store = MixtureStore(GraphStore.from_graphs(graphs), np.array([[0, 1]], np.int32), np.ones((1, 2), np.float32))
-    with pytest.raises(IndexError, match="rows must be from 0 to 0, got 1 to 1"):
+    with pytest.raises(IndexError, match="0 to 0, got 1 to 1"):
         store.select(torch.tensor([1]))
-    with pytest.raises(ValueError, match="members must be from -1 to 5, got 0 to 6"):
+    with pytest.raises(ValueError, match="-1 to 5, got 0 to 6"):
         MixtureStore(GraphStore.from_graphs(graphs), np.array([[0, 6]], np.int32), np.ones((1, 2), np.float32))
-    with pytest.raises(ValueError, match="must be of the same number of mixtures"):
+    with pytest.raises(ValueError, match="`members`, `weights` and `conditions`"):
         MixtureStore(GraphStore.from_graphs(graphs), np.zeros((1, 2), np.int32), np.ones((2, 2), np.float32))
 
 
@@ -121,26 +121,26 @@ def test_unequal_mixtures():
 
 
 @pytest.mark.parametrize(
-    ("mixture", "settings", "message"),
+    ("mixture", "settings", "values"),
     [
-        (Mixture(("O",)), {"roles": ("solute", "solvent")}, "is one solute and one solvent without weights"),
-        (Mixture(("O", "C"), (1, 2)), {"roles": ("solute", "solvent")}, "without weights"),
-        (Mixture(("O", "C"), (1,)), {}, "one weight a component, got 1 for 2"),
-        (Mixture(("O", "C"), (1, -1)), {}, "weights must be numbers from 0 up, got 1, -1"),
-        (Mixture(("O", "C"), (0, 0)), {}, "a weight above 0, got none"),
-        (Mixture(("O", "C")), {"conditions": ("temperature",)}, "no temperature"),
-        (Mixture(("O",), None, {"temperature": 0.0}), {"conditions": ("temperature",)}, "above 0 K, got 0 K"),
-        (Mixture(("O",), None, {"temperature": float("nan")}), {"conditions": ("temperature",)}, "no temperature"),
-        (Mixture(("O", "no")), {}, "cannot|not"),
+        (Mixture(("O",)), {"roles": ("solute", "solvent")}, "one solute and one solvent .*'O'"),
+        (Mixture(("O", "C"), (1, 2)), {"roles": ("solute", "solvent")}, r"weights.*\(1, 2\)"),
+        (Mixture(("O", "C"), (1,)), {}, "weight .*got 1 for 2"),
+        (Mixture(("O", "C"), (1, -1)), {}, "weights .*got 1, -1"),
+        (Mixture(("O", "C"), (0, 0)), {}, "weight above 0"),
+        (Mixture(("O", "C")), {"conditions": ("temperature",)}, "temperature"),
+        (Mixture(("O",), None, {"temperature": 0.0}), {"conditions": ("temperature",)}, "0 K, got 0 K"),
+        (Mixture(("O",), None, {"temperature": float("nan")}), {"conditions": ("temperature",)}, "temperature"),
+        (Mixture(("O", "no")), {}, "'no'"),
     ],
 )
-def test_mixtures_that_are_none(mixture, settings, message):
-    with pytest.raises(ValueError, match=message):
+def test_refused_mixtures(mixture, settings, values):
+    with pytest.raises(ValueError, match=values):
         normalize(mixture, **settings)
 
 
 def test_only_mixtures_can_be_asked_of_a_model_of_mixtures():
-    with pytest.raises(ValueError, match=r"reads mixtures, e\.g\. Mixture\(.*, got '\*CC\*'"):
+    with pytest.raises(ValueError, match=r" Mixture\(.*, got '\*CC\*'"):
         store_of(["*CC*"], get_featurizer("mixture"))
 
 

@@ -142,25 +142,22 @@ def test_duplicates_that_disagree_too_much_are_refused():
 
 def test_max_spread_needs_one_unit():
     frame = pd.DataFrame({"m": ["a"], "density": [1.0], "tg": [300.0]})
-    with pytest.raises(ValueError, match=r"max_spread 1 is in one unit, .* are in K, g/cm3: clean them one at a time"):
+    with pytest.raises(ValueError, match=r"max_spread 1 .*data\.csv .* K, g/cm3"):
         clean(frame, DENSITY, Property("tg", "K"), max_spread=1.0)
 
 
 @pytest.mark.parametrize(
-    ("properties", "message"),
+    ("properties", "values"),
     [
-        ([Property("tg", "K")], 'data.csv has no column "tg": its columns are density, m'),
-        ([], r"properties to read from data.csv are \[\]: name at least one"),
-        ([DENSITY, DENSITY], "and each only once"),
-        (
-            [Property("softening", "K", column="density", file_unit="g/cm3")],
-            'property "softening" of data.csv: "g/cm3" does not convert to',
-        ),
-        ([Property("density", "gcm")], 'unit "gcm" is not known'),
+        ([Property("tg", "K")], r'data\.csv .*"tg".* density, m$'),
+        ([], r"data\.csv.* \[\]"),
+        ([DENSITY, DENSITY], r"data\.csv.* \['density', 'density'\]"),
+        ([Property("softening", "K", column="density", file_unit="g/cm3")], r'"softening" of data\.csv.*"g/cm3".*"K"'),
+        ([Property("density", "gcm")], '"gcm"'),
     ],
 )
-def test_a_request_that_does_not_fit_is_refused(properties, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_request_that_does_not_fit_is_refused(properties, values):
+    with pytest.raises(ValueError, match=values):
         clean_table(
             frame_of(("a", 1.0)),
             material_column="m",
@@ -172,18 +169,15 @@ def test_a_request_that_does_not_fit_is_refused(properties, message):
 
 def test_a_missing_column_among_many_names_the_nearest_first():
     frame = pd.DataFrame({"m": ["a"], **{f"other_{column}": [0] for column in range(30)}, "Density": [1.0]})
-    with pytest.raises(ValueError, match=r'no column "density": its columns are Density, .* and 12 more$'):
+    with pytest.raises(ValueError, match=r'"density".* Density, .* 12 more$'):
         clean(frame)
 
 
 def test_nothing_left_is_an_error_with_counts_and_an_example():
-    with pytest.raises(ValueError, match=r"no material of data.csv can be used") as error:
+    counts = r"data\.csv .*: 3 rows read, .* 2 unreadable material, 1 outside \(0, 10\) g/cm3"
+    with pytest.raises(ValueError, match=rf"{counts}; .*row 2 \(x\?\), unreadable material: 'x\?' .*letters"):
         clean(frame_of(("x?", 1.0), ("y?", 1.0), ("z", -1.0)))
-    assert str(error.value) == (
-        "no material of data.csv can be used: 3 rows read, refused: 2 unreadable material, "
-        "1 outside (0, 10) g/cm3; e.g. row 2 (x?), unreadable material: 'x?' is no material: use letters"
-    )
-    with pytest.raises(ValueError, match="0 rows read, refused: nothing"):
+    with pytest.raises(ValueError, match=r"data\.csv .*0 rows read"):
         clean(frame_of())
 
 
@@ -208,18 +202,18 @@ def test_quarantine_is_written_as_csv(tmp_path):
     )
 
 
-def test_a_quarantine_that_lies_there_is_not_said_again(tmp_path, caplog):
+def test_a_quarantine_is_logged_only_once(tmp_path, caplog):
     table = clean(frame_of(("a", 1.0), ("x?", 1.0)))
 
-    def times_said():
-        return sum("refusals are listed" in message for message in caplog.messages)
+    def times_logged():
+        return sum(str(tmp_path) in message for message in caplog.messages)
 
     with caplog.at_level("INFO", logger="gnn_sim2real.tables.table"):
         for _ in range(3):
             table.keep_quarantine(tmp_path, "mine")
-        assert times_said() == 1
+        assert times_logged() == 1
         clean(frame_of(("a", 1.0), ("y?", 1.0))).keep_quarantine(tmp_path, "mine")
-        assert times_said() == 2
+        assert times_logged() == 2
     assert "y?" in (tmp_path / "quarantine_mine.csv").read_text()
 
 
@@ -305,35 +299,35 @@ def test_row_numbers_stay_those_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "values"),
     [
-        ("t.csv", b"", "cannot be read as .csv: No columns"),
-        ("t.csv", b"m,density\n", "holds no rows"),
-        ("t.csv", b"m,density\n,\n\n", "holds no rows"),
-        ("t.jsonl", b"", "holds no rows"),
+        ("t.csv", b"", r"\.csv: No columns"),
+        ("t.csv", b"m,density\n", "no rows"),
+        ("t.csv", b"m,density\n,\n\n", "no rows"),
+        ("t.jsonl", b"", "no rows"),
         ("t.csv", b"m,density\na,1\nb,1,2\n", "Expected 2 fields in line 3, saw 3"),
-        ("t.csv", b"m,density\na,1,5\nb,1,2\n", "cannot be read as .csv: Length of header"),
-        ("t.csv", "m,density\n\xc5,1\n".encode("latin1"), "it is not UTF-8 text; mend it"),
-        ("t.jsonl", b'{"m": 1', "cannot be read as .jsonl"),
+        ("t.csv", b"m,density\na,1,5\nb,1,2\n", r"\.csv: Length of header"),
+        ("t.csv", "m,density\n\xc5,1\n".encode("latin1"), "UTF-8"),
+        ("t.jsonl", b'{"m": 1', r" \.jsonl: "),
         ("t.csv.gz", b"nonsense", "Not a gzipped file"),
-        ("t.csv.xz", b"nonsense", "cannot be read as .csv"),
+        ("t.csv.xz", b"nonsense", r" \.csv: "),
         ("t.csv.gz", gzip.compress(b"m,density\na,1\n" * 9000, mtime=0)[:60], "end-of-stream"),
-        ("t.parquet", b"nonsense", "cannot be read as .parquet"),
-        ("t.xls", b"PK", "the suffix of .*t.xls is .xls: accepted are .csv"),
-        ("t.xlsx", b"PK", "t.xlsx cannot be read as .xlsx: File is not a zip file"),
-        ("table", b"m", "the suffix of .*table is none: accepted are"),
+        ("t.parquet", b"nonsense", r" \.parquet: "),
+        ("t.xls", b"PK", r" \.xls\b.* \.csv, "),
+        ("t.xlsx", b"PK", r" \.xlsx: File is not a zip file"),
+        ("table", b"m", r" none\b.* \.csv, "),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path, name, content, message):
+def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path, name, content, values):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=message) as error:
+    with pytest.raises(ValueError, match=values) as error:
         read_table(tmp_path / name)
     assert str(tmp_path / name) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*t.csv: check the path"):
+    with pytest.raises(FileNotFoundError, match=r"t\.csv"):
         read_table(tmp_path / "t.csv")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -123,7 +124,7 @@ def test_predict_writes_mean_and_standard_deviation(folder, paths, tmp_path, cap
 
 
 def answer(capfd, *words):
-    """The one sentence that a wrong command is answered with."""
+    """The one line that answers a wrong command."""
     capfd.readouterr()
     assert run(*words) == 2
     (line,) = [each for each in capfd.readouterr().err.splitlines() if each.startswith("error: ")]
@@ -131,32 +132,32 @@ def answer(capfd, *words):
 
 
 @pytest.mark.parametrize(
-    ("verb", "names", "words", "sentence"),
+    ("verb", "names", "argv", "values"),
     [
-        ("calibrate", "a", [], "an ensemble needs at least two models before the options, got 1"),
-        ("predict", "a", [], "a single one goes to `gnn-sim2real predict --ckpt_path MODEL`"),
-        ("calibrate", "aab", [], "the same model stands twice"),
-        ("calibrate", "abx", [], "there is no model at"),
-        ("calibrate", "abd", [], "model 3 was trained on other materials than the training part at hand"),
-        ("calibrate", "abc", ["--data.split", 1], "model 1 was trained on other materials"),
-        ("calibrate", "abc", ["--data.property", "mass"], "the models predict [('density', 'g/cm3')], but the data"),
-        ("calibrate", "abc", ["--output"], "`--output` needs a value"),
-        ("predict", "abc", [], "say what to predict: `--data.predict_path FILE`"),
-        ("predict", "abc", ["--calibration", "TABLE"], "table.csv is no calibration"),
-        ("predict", "abc", ["--calibration", "nowhere.json"], "nowhere.json is no calibration"),
+        ("calibrate", "a", [], "at least two models .*got 1"),
+        ("predict", "a", [], "`gnn-sim2real predict --ckpt_path MODEL`"),
+        ("calibrate", "aab", [], "twice"),
+        ("calibrate", "abx", [], "no model at .*/x"),
+        ("calibrate", "abd", [], "model 3 .*training part"),
+        ("calibrate", "abc", ["--data.split", 1], "model 1 .*training part"),
+        ("calibrate", "abc", ["--data.property", "mass"], r"\[\('density', 'g/cm3'\)\], .*'mass'"),
+        ("calibrate", "abc", ["--output"], "`--output`"),
+        ("predict", "abc", [], "`--data.predict_path FILE`"),
+        ("predict", "abc", ["--calibration", "TABLE"], r"table\.csv .*calibration"),
+        ("predict", "abc", ["--calibration", "nowhere.json"], r"nowhere\.json .*calibration"),
     ],
 )
-def test_wrong_commands(folder, capfd, verb, names, words, sentence):
-    words = [folder / "table.csv" if word == "TABLE" else word for word in words]
-    line = answer(capfd, verb, *(folder / name for name in names), "-c", folder / "finetune.yaml", *words)
-    assert sentence in line
+def test_wrong_commands(folder, capfd, verb, names, argv, values):
+    argv = [folder / "table.csv" if word == "TABLE" else word for word in argv]
+    line = answer(capfd, verb, *(folder / name for name in names), "-c", folder / "finetune.yaml", *argv)
+    assert re.search(values, line), line
 
 
 def test_a_calibration_of_other_models(folder, paths, tmp_path, capfd):
     calibrated(folder, paths, tmp_path)
     words = ["--data.predict_path", folder / "table.csv", "--calibration", tmp_path / "calibration.json"]
     line = answer(capfd, "predict", *paths[:2], "-c", folder / "finetune.yaml", *words)
-    assert "calibration.json is the calibration of other models" in line
+    assert re.search(r"calibration\.json .*other models", line), line
 
 
 def test_without_a_validation_part(folder, tmp_path, capfd):
@@ -166,24 +167,24 @@ def test_without_a_validation_part(folder, tmp_path, capfd):
         _, module = fit(lambda: TargetFineTuning(gine()), data, epochs=1, seed=seed)
         save_model(trained_model(module, data), tmp_path / f"{seed}")
     words = [tmp_path / "1", tmp_path / "2", "-c", folder / "finetune.yaml", "--data.validation_fraction", 0]
-    assert "there is no validation part to find the recalibration on; train the models again" in answer(
-        capfd, "calibrate", *words
-    )
+    assert re.search("validation part.*`data.init_args.validation_fraction`", answer(capfd, "calibrate", *words))
 
 
 def test_models_that_do_not_belong_together(folder, tmp_path):
     data = TinyPolymers({("density", "kg/m3"): [1000 * density(each) for each in CHAINS]})
     _, module = fit(lambda: SourcePretraining(gine()), data, epochs=1)
     save_model(trained_model(module, data), tmp_path / "other")
-    with pytest.raises(CheckpointError, match=r"model 1 has the properties \['density \[g/cm3\]'\], model 2 has"):
+    with pytest.raises(CheckpointError, match=r"model 1 .*\['density \[g/cm3\]'\].* model 2 .*\['density \[kg/m3\]'\]"):
         load_ensemble([folder / "a", tmp_path / "other"])
-    with pytest.raises(ValueError, match="an ensemble needs at least two models, got 1"):
+    with pytest.raises(ValueError, match="two models, got 1"):
         load_ensemble([folder / "a"])
     shutil.copytree(folder / "a", tmp_path / "copy")
-    with pytest.raises(ValueError, match="the same model stands twice"):
+    with pytest.raises(ValueError, match="twice"):
         load_ensemble([folder / "a", tmp_path / "copy"])
 
 
 def test_help(capfd):
     assert run("calibrate", "--help") == 0
-    assert "The spread of the models alone is too small" in " ".join(capfd.readouterr().out.split())
+    printed = capfd.readouterr().out
+    for each in ("gnn-sim2real calibrate MODEL", "--output", "--calibration", "validation"):
+        assert each in printed

@@ -1,4 +1,4 @@
-"""The parts of an unfinished download: small parquet files, and a state that says where to go on."""
+"""The chunks of an unfinished download: small parquet files, and a state that tells where to resume."""
 
 import json
 import shutil
@@ -17,20 +17,20 @@ from gnn_sim2real.files import write_atomically, write_json
 if TYPE_CHECKING:
     import pyarrow
 
-PART_ROWS = 5000
-"""Rows that are kept in memory at most before a part is written."""
+CHUNK_ROWS = 5000
+"""Largest number of rows in memory before a chunk is written."""
 
-PART_SECONDS = 60.0
-"""Seconds after which a part is written however few rows it has: a killed download loses no more."""
+CHUNK_SECONDS = 60.0
+"""Seconds after which a chunk is written however few rows it has: the most that a killed download loses."""
 
 
-class Parts:
+class Chunks:
     """Rows that are written as they come.
 
-    The state is written after the part that it counts; a part that is not counted is written over.
+    The state is written after the chunk that it counts; a chunk that is not counted is overwritten.
 
     Args:
-        folder: Where to; what is there is gone on with.
+        folder: Folder of the chunks; an unfinished download in it is resumed.
         schema: Columns of the rows.
     """
 
@@ -49,28 +49,28 @@ class Parts:
         self._written = time.monotonic()
 
     def paths(self) -> list[Path]:
-        """The parts that are written, in order."""
+        """The chunks written so far, in order."""
         return [self.folder / f"part-{number:06d}.parquet" for number in range(self.state.get("num_parts", 0))]
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start again."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.state = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def add(self, rows: list[dict[str, Any]], bookmark: dict[str, Any], num_matching: int | None) -> None:
-        """Take rows in; they are on disk once a part is full.
+        """Add rows; they are on disk once a chunk is full.
 
         Args:
             rows: The rows.
-            bookmark: Where to go on after them.
-            num_matching: How many the database counts in all.
+            bookmark: Where to resume after them.
+            num_matching: Total number that the database counts.
         """
         self._rows += rows
         self.state["bookmark"] = bookmark
         if num_matching is not None:
             self.state.setdefault("first_num_matching", num_matching)
             self.state["num_matching"] = num_matching
-        if len(self._rows) >= PART_ROWS or time.monotonic() - self._written > PART_SECONDS:
+        if len(self._rows) >= CHUNK_ROWS or time.monotonic() - self._written > CHUNK_SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -95,22 +95,22 @@ class Parts:
         self.note(finished=True)
 
     def note(self, **facts: Any) -> None:
-        """Keep something in the state.
+        """Save facts in the state.
 
         Args:
-            facts: By name.
+            facts: Facts by name.
         """
         self.state |= facts
         write_json(self.folder / "state.json", self.state)
 
     def progress(self) -> str:
-        """Say how far the download is."""
+        """Format how far the download is."""
         count = self.state.get("num_rows", 0) + len(self._rows)
         total = self.state.get("num_matching")
         return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({count / total:.0%})"
 
     def read_ids(self) -> Iterator["pyarrow.ChunkedArray"]:
-        """Names of the entries, part by part."""
+        """Names of the entries, chunk by chunk."""
         import pyarrow.parquet
 
         for path in self.paths():
@@ -131,12 +131,12 @@ def row_schema(columns: tuple[str, ...]) -> "pyarrow.Schema":
     return pyarrow.schema(types | dict.fromkeys(columns, pyarrow.float64()))
 
 
-def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
-    """Write all parts as one file, one at a time.
+def join_chunks(chunks: Chunks, kept: NDArray[np.bool_], path: Path) -> int:
+    """Write all chunks to one file, one at a time.
 
     Args:
-        parts: The parts.
-        kept: Which of their rows are kept.
+        chunks: The chunks.
+        kept: Whether each of their rows is kept.
         path: The file.
 
     Returns:
@@ -146,9 +146,9 @@ def join_parts(parts: Parts, kept: NDArray[np.bool_], path: Path) -> int:
     import pyarrow.parquet
 
     start = num_problems = 0
-    with pyarrow.parquet.ParquetWriter(path, parts.schema, compression="zstd") as writer:
-        for part in parts.paths():
-            table = pyarrow.parquet.read_table(part)
+    with pyarrow.parquet.ParquetWriter(path, chunks.schema, compression="zstd") as writer:
+        for chunk in chunks.paths():
+            table = pyarrow.parquet.read_table(chunk)
             table = table.filter(pyarrow.array(kept[start : (start := start + len(table))]))
             num_problems += len(table) - table["problem"].null_count
             writer.write_table(table)

@@ -1,0 +1,49 @@
+"""Options are read with dashes and with underscores, whichever of the two the parser lists."""
+
+import pytest
+from jsonargparse import ArgumentParser
+
+from gnn_sim2real.config.options import parse_options, respell, take_option
+
+
+def make_parser():
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--target-size", type=int, default=0)
+    parser.add_argument("--seed_everything", type=int, default=0)
+    parser.add_argument("--axes.source_size", type=int, default=0)
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("given", "spelled"),
+    [
+        ("--target_size", "--target-size"),
+        ("--target_size=3_0", "--target-size=3_0"),
+        ("--target-size", "--target-size"),
+        ("--seed-everything=1", "--seed_everything=1"),
+        ("--seed_everything", "--seed_everything"),
+        ("--axes.source-size", "--axes.source_size"),
+        ("--data.init_args.validation-fraction=0.2", "--data.init_args.validation_fraction=0.2"),
+        ("--no_such-option", "--no_such-option"),
+        ("a_file-name.csv", "a_file-name.csv"),
+        ("-c", "-c"),
+        ("--", "--"),
+    ],
+)
+def test_the_parser_decides_the_spelling(given, spelled):
+    assert respell([given], make_parser()) == [spelled]
+
+
+def test_both_spellings_are_parsed():
+    first = parse_options(make_parser(), ["--target_size", "3", "--seed-everything=4", "--axes.source-size", "5"])
+    second = parse_options(make_parser(), ["--target-size=3", "--seed_everything", "4", "--axes.source_size=5"])
+    assert first == second
+    assert (first.target_size, first.seed_everything, first.axes.source_size) == (3, 4, 5)
+
+
+@pytest.mark.parametrize("argv", [["a", "--publish", "x=1", "b"], ["--publish=x=1", "a", "b"]])
+def test_an_option_beside_those_of_the_configuration(argv):
+    assert take_option(argv, "--publish") == ("x=1", ["a", "b"])
+    assert take_option(argv, "--only") == (None, argv)
+    with pytest.raises(ValueError, match="`--publish`"):
+        take_option(["a", "--publish"], "--publish")
