@@ -55,6 +55,6 @@ class SimulatedLine(nn.Module):
         if simulated is None or bool(simulated.isnan().any()):
             raise ValueError(
                 "this model corrects simulated values, and some of the materials have none; give them to a prediction "
-                "as `--data.predict_simulated TABLE`, and put crystals without one aside by `require_simulated: true`"
+                "as `--data.predict_simulated TABLE`, and exclude crystals without one by `require_simulated: true`"
             )
         return simulated * self.slope + self.offset
