@@ -216,9 +216,9 @@ def test_a_quarantine_that_lies_there_is_not_said_again(tmp_path, caplog):
 
     with caplog.at_level("INFO", logger="gnn_sim2real.tables.table"):
         for _ in range(3):
-            table.keep_quarantine(tmp_path, "mine")
+            table.save_quarantine(tmp_path, "mine")
         assert times_said() == 1
-        clean(frame_of(("a", 1.0), ("y?", 1.0))).keep_quarantine(tmp_path, "mine")
+        clean(frame_of(("a", 1.0), ("y?", 1.0))).save_quarantine(tmp_path, "mine")
         assert times_said() == 2
     assert "y?" in (tmp_path / "quarantine_mine.csv").read_text()
 
