@@ -106,7 +106,7 @@ def make_data(url: str):
 
 
 def download(url: str) -> dict[str, object]:
-    snapshot = make_data(url).snapshot
+    snapshot = make_data(url).downloaded
     return {"num_entries": snapshot.info["num_entries"], "bytes": snapshot.info["size"]}
 
 

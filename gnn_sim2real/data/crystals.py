@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
+from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
@@ -196,8 +197,12 @@ class CrystalDataSet(DataSet):
 class CrystalPredictor(Predictor):
     """Crystals to predict; for a model of compositions also a table of formulas."""
 
-    accepts = "a folder or file of crystals: CIF, POSCAR, extxyz, .db, .json or .parquet"
     settings: CrystalSettings
+
+    @property
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        return "a folder or file of crystals: CIF, POSCAR, extxyz, .db, .json or .parquet"
 
     @property
     def heading(self) -> str:
@@ -231,7 +236,7 @@ class CrystalDataModule(PropertyDataModule):
     data_set: CrystalDataSet
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__()
+        LightningDataModule.__init__(self)  # that of the base would make its own settings
         self.use(CrystalSettings(**settings), Shared())
 
     @abstractmethod
@@ -281,3 +286,12 @@ class CrystalDataModule(PropertyDataModule):
         """Whether two rows are one structure; of a data set without structures the formula is enough."""
         data_set = other.data_set
         return not isinstance(data_set, CrystalDataSet) or self.data_set.is_same(row, data_set, candidate)
+
+    def card(self) -> dict[str, Any]:
+        """What a record or a model says about its data."""
+        return super().card() | {"max_sites": self.settings.max_sites, "same": self.settings.same}
+
+    def key_content(self) -> dict[str, Any]:
+        """What determines which materials train and test, and their values."""
+        content = super().key_content()
+        return content if self.settings.same == "formula" else content | {"same": self.settings.same}

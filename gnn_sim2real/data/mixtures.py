@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
+from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 
 from gnn_sim2real.data.data_set import DataSet
@@ -59,42 +60,47 @@ class MixtureSettings(DataSettings):
         return self.size_by == "groups"
 
 
+class MixtureReader(Protocol):
+    """What says how mixtures stand in a table."""
+
+    roles: ClassVar[tuple[str, ...]]
+    input_columns: MixtureColumns
+    condition_units: Mapping[str, str]
+
+
 class MixturePredictor(Predictor):
     """Mixtures to predict.
 
     Args:
         settings: Where they are.
         data: Says how they become graphs.
-        columns: Where the mixtures stand in the table.
-        roles: What each component is; empty for blends.
-        units: Unit of each condition, by name.
+        reader: Says in which columns they stand.
     """
 
-    def __init__(
-        self,
-        settings: PredictionSettings,
-        data: DataSet,
-        columns: MixtureColumns,
-        roles: Sequence[str],
-        units: Mapping[str, str],
-    ) -> None:
+    def __init__(self, settings: PredictionSettings, data: DataSet, reader: MixtureReader) -> None:
         super().__init__(settings, data)
-        self.columns, self.roles, self.units = columns, roles, units
+        self.reader = reader
+
+    @property
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        columns = self.reader.input_columns
         conditions = (column for column, _ in (columns.conditions or {}).values())
-        self.accepts = f"a table with the columns {', '.join([*columns.components, *conditions])}"
+        return f"a table with the columns {', '.join([*columns.components, *conditions])}"
 
     @property
     def heading(self) -> str:
         """Heading of the mixtures in a table of predictions."""
-        return " | ".join(self.roles) or "mixture"
+        return " | ".join(self.reader.roles) or "mixture"
 
     def read(self, path: Path) -> list[Material]:
         """Read the mixtures, in the columns of the data set."""
+        roles, units = self.reader.roles, self.reader.condition_units
         materials = []
-        for mixture in read_mixtures(read_table(path), self.columns, self.units, bool(self.roles), path.name):
-            name = mixture.spell(bool(self.roles))
+        for mixture in read_mixtures(read_table(path), self.reader.input_columns, units, bool(roles), path.name):
+            name = mixture.spell(bool(roles))
             try:
-                materials.append(Material(name, normalize(mixture, self.roles, tuple(self.units))))
+                materials.append(Material(name, normalize(mixture, roles, tuple(units))))
             except ValueError as error:
                 materials.append(Material(name, None, str(error)))
         return materials
@@ -140,7 +146,7 @@ class MixtureDataModule(PropertyDataModule):
     """Unit of each condition, by name."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__()
+        LightningDataModule.__init__(self)  # that of the base would make its own settings
         self.use(MixtureSettings(**settings), Shared())
 
     def use(self, settings: DataSettings, shared: Shared) -> None:
@@ -150,13 +156,12 @@ class MixtureDataModule(PropertyDataModule):
             ValueError: If `group_by` is not a role.
         """
         super().use(settings, shared)
-        if (group_by := getattr(settings, "group_by", "mixture")) not in (accepted := ("mixture", *self.roles)):
-            raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {group_by!r}")
+        if self.settings.group_by not in (accepted := ("mixture", *self.roles)):
+            raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {self.settings.group_by!r}")
 
     def make_predictor(self) -> Predictor:
         """Say how mixtures to predict are read."""
-        columns = self.input_columns
-        return MixturePredictor(self.settings, self.data_set, columns, self.roles, self.condition_units)
+        return MixturePredictor(self.settings, self.data_set, self)
 
     @abstractmethod
     def load_table(self) -> CleanTable:
@@ -209,7 +214,7 @@ class MixtureDataModule(PropertyDataModule):
             refused_before: Reason by position of rows that the data set itself refuses.
             simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
                 conditions.
-            require_simulated: Whether mixtures without a simulated value are put aside.
+            require_simulated: Whether mixtures without a simulated value are excluded.
         """
         table, mixtures = clean_mixture_table(
             frame,

@@ -60,11 +60,13 @@ class Predictor:
         data: Says how they become graphs.
     """
 
-    accepts = "a table with a column of materials"
-    """What `predict_path` may be."""
-
     def __init__(self, settings: PredictionSettings, data: DataSet) -> None:
         self.settings, self.data = settings, data
+
+    @property
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        return "a table with a column of materials"
 
     @property
     def heading(self) -> str:

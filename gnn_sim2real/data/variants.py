@@ -38,12 +38,13 @@ class Remembered:
     given: dict[str, Any]
 
     def __new__(cls, *arguments: Any, **settings: Any) -> Self:
+        """Remember the arguments."""
         made = super().__new__(cls)
-        names = inspect.signature(cls.__init__).parameters.values()
-        given = inspect.signature(cls.__init__).bind_partial(made, *arguments, **settings).arguments
-        others = next((each.name for each in names if each.kind is each.VAR_KEYWORD), "")
-        more = given.pop(others, {})
-        made.given = {name: value for name, value in given.items() if value is not made} | more
+        signature = inspect.signature(cls.__init__)
+        given = dict(signature.bind_partial(made, *arguments, **settings).arguments)
+        given.pop(next(iter(signature.parameters)))  # the object itself
+        others = (each.name for each in signature.parameters.values() if each.kind is each.VAR_KEYWORD)
+        made.given = given | given.pop(next(others, ""), {})
         return made
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gnn_sim2real.baselines import BaselineName
 from gnn_sim2real.config.encoder import EncoderSettings
-from gnn_sim2real.splits.acquisition import GrowBy
+from gnn_sim2real.data.acquisition import GrowBy
 from gnn_sim2real.tasks.policies import FINE_TUNING_POLICIES, NEED_PRETRAINED, Policy
 
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")

@@ -37,7 +37,7 @@ def fact(data: Any) -> dict[str, str]:
     def digest(content: Any) -> str:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
-    return {"key": digest(data.key_content()), "card": digest(data.card()), "parts": data.parts_hash[:16]}
+    return {"key": digest(data.key_content()), "card": digest(data.card()), "parts": data.splitter.parts_hash[:16]}
 
 
 def demo() -> Iterator[tuple[str, Any]]:

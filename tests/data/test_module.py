@@ -108,8 +108,8 @@ def test_all_materials_of_the_target_can_be_removed(source, target, size, seed):
 def test_the_test_materials_of_several_targets_are_removed(source, target):
     other = target.variant(split=1)
     both = source.variant(exclude=[target, other])
-    assert both.removed_groups == target.test_groups | other.test_groups
-    assert both.card()["num_removed"] == len(target.test_groups) + len(other.test_groups)
+    assert both.removed_groups == target.splitter.test_groups | other.splitter.test_groups
+    assert both.card()["num_removed"] == len(target.splitter.test_groups) + len(other.splitter.test_groups)
     assert both.key_content() == source.variant(exclude=[other, target]).key_content()
     assert source.variant(exclude=[target]).key_content() == source.variant(exclude=target).key_content()
 
@@ -124,22 +124,22 @@ def test_respelled_materials_are_removed_too(source):
     target = Respelled(last=20, test_fraction=0.2, validation_fraction=0)
     assert not set(target.table.materials) & set(source.table.materials)
     data = source.variant(exclude=target)
-    assert len(target.test_groups) == 4
-    assert not names_of(data, "train", "validation") & target.test_groups
+    assert len(target.splitter.test_groups) == 4
+    assert not names_of(data, "train", "validation") & target.splitter.test_groups
 
 
 def test_a_variant_shares_the_data_and_nothing_else(source, target):
     for data in (source, target):  # fill every cache first
-        _ = data.parts, data.removed_groups, data.test_groups, data.card(), data.key_content()
+        _ = data.parts, data.removed_groups, data.splitter.test_groups, data.card(), data.key_content()
     before = source.card()
     variant = source.variant(size=12, seed=7, split=1, test_fraction=0.2, exclude=target)
     assert variant.store is source.store
     assert variant.table is source.table
     assert variant.targets is source.targets
     assert variant.parts.size == 12
-    assert variant.test_groups == names_of(variant, "test")
-    assert len(variant.test_groups) == 8
-    assert variant.removed_groups == target.test_groups
+    assert variant.splitter.test_groups == names_of(variant, "test")
+    assert len(variant.splitter.test_groups) == 8
+    assert variant.removed_groups == target.splitter.test_groups
     assert source.card() == before
     fresh = Polymers(size=12, seed=7, split=1, test_fraction=0.2, validation_fraction=0.2, exclude=target)
     assert variant.card() == fresh.card()
@@ -153,8 +153,8 @@ def test_a_variant_reads_its_own_table_to_predict(source, tmp_path):
     for path, unit in zip(paths, ("*CC*", "*CO*"), strict=True):
         path.write_text(f"smiles\n{unit}\n")
     first = source.variant(predict_path=str(paths[0]))
-    assert first.predict_materials == [("*CC*", None)]
-    assert first.variant(predict_path=str(paths[1])).predict_materials == [("*CO*", None)]
+    assert first.predictor.materials == [("*CC*", None)]
+    assert first.variant(predict_path=str(paths[1])).predictor.materials == [("*CO*", None)]
 
 
 def test_a_variant_of_an_unknown_setting(source):
@@ -242,7 +242,7 @@ def test_unreadable_rows_are_left_to_the_writer(source, tmp_path):
     path = tmp_path / "candidates.csv"
     path.write_text("name,smiles\na,*CC*\nb,nonsense\nc,\nd,CCO\ne,*CC(*)C\n")
     data = source.variant(predict_path=str(path))
-    materials, reasons = zip(*data.predict_materials, strict=True)
+    materials, reasons = zip(*data.predictor.materials, strict=True)
     assert materials == ("*CC*", "nonsense", "", "CCO", "*CC(*)C")
     assert [reason is None for reason in reasons] == [True, False, False, False, True]
     assert "'nonsense'" in reasons[1]
@@ -255,11 +255,11 @@ def test_unreadable_rows_are_left_to_the_writer(source, tmp_path):
 
 def test_nothing_to_predict(source, tmp_path):
     with pytest.raises(ValueError, match=r"say what to predict: `--data.predict_path FILE`"):
-        _ = source.predict_materials
+        _ = source.predictor.materials
     path = tmp_path / "candidates.csv"
     path.write_text("psmiles,n\nnonsense,1\n")
     data = source.variant(predict_path=str(path))
     with pytest.raises(ValueError, match=r"has no column 'smiles', only psmiles, n; set `--data.predict_column`"):
-        _ = data.predict_materials
+        _ = data.predictor.materials
     with pytest.raises(ValueError, match=r"none of the 1 materials in .*candidates.csv can be read: .*'nonsense'"):
-        _ = data.variant(predict_column="psmiles").predict_materials
+        _ = data.variant(predict_column="psmiles").predictor.materials

@@ -370,24 +370,24 @@ def test_the_yaml_of_the_docstrings_can_be_read(tmp_path):
 
 def test_a_folder_to_predict(own_files, data_folder):
     data = MaterialsProjectTables(["band_gap"], predict_path=str(own_files))
-    names, reasons = zip(*data.predict_materials, strict=True)
+    names, reasons = zip(*data.predictor.materials, strict=True)
     assert names == ("Cu.cif", "NaCl.cif", "Si.cif", "broken.cif")
     assert [reason is None for reason in reasons] == [True, True, True, False]
     (batch,) = data.predict_dataloader()
     assert batch.atomic_number.tolist() == [29, 11, 17, 14, 14]
     table = data.variant(predict_path=str(data_folder / "crystal/mp_structures/mp_structures.parquet"))
-    assert table.predict_materials[8][1].startswith("two sites")
-    assert len(table.predict_materials) == len(CRYSTALS)
+    assert table.predictor.materials[8][1].startswith("two sites")
+    assert len(table.predictor.materials) == len(CRYSTALS)
     with pytest.raises(ValueError, match=r"say what to predict: .* \(a folder or file of crystals"):
-        _ = data.variant(predict_path=None).predict_materials
+        _ = data.variant(predict_path=None).predictor.materials
 
 
 def test_formulas_to_predict(own_files, tmp_path):
     data = MaterialsProjectTables(["band_gap"], representation="composition", predict_path=str(own_files))
-    assert [name for name, _ in data.predict_materials] == ["Cu.cif", "NaCl.cif", "Si.cif", "broken.cif"]
+    assert [name for name, _ in data.predictor.materials] == ["Cu.cif", "NaCl.cif", "Si.cif", "broken.cif"]
     (tmp_path / "ask.csv").write_text("formula\nAl2O3\nnonsense\n")
     asked = data.variant(predict_path=str(tmp_path / "ask.csv"), predict_column="formula")
-    assert [reason is None for _, reason in asked.predict_materials] == [True, False]
+    assert [reason is None for _, reason in asked.predictor.materials] == [True, False]
 
 
 @pytest.mark.parametrize(
