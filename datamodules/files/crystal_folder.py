@@ -110,7 +110,9 @@ class CrystalFolder(CrystalDataModule):
         spelled = _unique_spellings(self.data_set.structures.names)
         given = [str(cell) for cell in frame[name_column]]
         names = [spelled.get(name, name) for name in given]
-        unread = {key: str(each.reason) for each in self.entries if each.crystal is None for key in _spellings(each.name)}
+        unread = {
+            key: str(each.reason) for each in self.entries if each.crystal is None for key in _spellings(each.name)
+        }
         reasons = self.data_set.refuse(names)
         reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
         table = clean_table(

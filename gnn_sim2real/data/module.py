@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from gnn_sim2real.data.acquisition import Acquisition, AcquisitionSettings
 from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.data.prediction import PredictionSettings, Predictor
-from gnn_sim2real.data.splitting import Splitter, SplitSettings
+from gnn_sim2real.data.splitting import SplitSettings, Splitter
 from gnn_sim2real.data.variants import Remembered, Shared, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
@@ -75,6 +75,12 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
         if isinstance(self.exclude, list):
             return self.exclude
         return [] if self.exclude is None else [self.exclude]
+
+    @property
+    def removed_groups(self) -> frozenset[str]:
+        """Groups of the materials of `exclude` that may not be used."""
+        whole = self.remove == "all"
+        return frozenset().union(*(each.table.groups if whole else each.splitter.test_groups for each in self.excluded))
 
     def values(self, names: tuple[str, ...]) -> tuple[Hashable, ...]:
         """Values of some settings."""
@@ -165,7 +171,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows that stand for a removed material of `exclude`."""
-        removed = _removed_groups(self.settings)
+        removed = self.settings.removed_groups
         return np.flatnonzero([group in removed for group in self.table.groups])
 
     # What all others ask for.
@@ -283,7 +289,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         if self.splitter.acquisition is not None:
             content["growth"] = self.splitter.acquisition.content()
         if settings.excluded:
-            removed = sorted(map(identity_hash, _removed_groups(settings)))
+            removed = sorted(map(identity_hash, settings.removed_groups))
             content["removed"] = hashlib.sha256(",".join(removed).encode()).hexdigest()[:32]
         return content
 
@@ -328,9 +334,3 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
         return self.predictor.dataloader()
-
-
-def _removed_groups(settings: DataSettings) -> frozenset[str]:
-    """Groups of the materials of `exclude` that may not be used."""
-    whole = settings.remove == "all"
-    return frozenset().union(*(each.table.groups if whole else each.splitter.test_groups for each in settings.excluded))

@@ -31,7 +31,7 @@ class TinyPairs(MixtureDataModule):
     """Every third pair of solutes and solvents, each at two temperatures."""
 
     roles = ("solute", "solvent")
-    asked_columns = COLUMNS
+    input_columns = COLUMNS
     condition_units = {"temperature": "K"}  # noqa: RUF012
 
     def __init__(self, shift=0.0, simulated=None, require_simulated=False, every=1, **settings):

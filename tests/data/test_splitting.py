@@ -55,7 +55,7 @@ def test_a_column_of_the_table(table):
     assert not train & validation
     assert not (train | validation) & test
     assert train | validation | test == {""} | {f"class {number}" for number in range(5)}
-    assert "(empty)" in split.families
+    assert "(empty)" in split.splitter.families
 
 
 def test_labels_that_disagree(table, tmp_path):
@@ -64,7 +64,7 @@ def test_labels_that_disagree(table, tmp_path):
     with pytest.raises(
         ValueError, match=r'table.csv: the rows of .* have both "[^"]+" and "[^"]+" in column "class"; give'
     ):
-        _ = table.table
+        _ = table.splitter.families
 
 
 def test_values_beyond_the_range(data):
@@ -154,7 +154,7 @@ def test_settings_that_do_not_go_together(data):
     for options in ({"split_by": "column"}, {"split_column": "class"}):
         with pytest.raises(ValueError, match=r"`split_by: column` and `split_column` .* go together"):
             TinyPolymers(**options)
-    with pytest.raises(ValueError, match="TinyPolymers cannot split by column 'class'; it has no columns to split by"):
+    with pytest.raises(ValueError, match="TinyPolymers cannot split by column 'class'; it has smiles, density"):
         _ = TinyPolymers(split_by="column", split_column="class").parts
     for change in ({"split": 1}, {"development_fraction": 0.1}):
         with pytest.raises(ValueError, match="`split_by: above_range` has a single test part"):
