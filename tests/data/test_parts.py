@@ -8,7 +8,7 @@ import torch
 from gnn_sim2real.data.acquisition import Acquisition, AcquisitionSettings
 from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.data.prediction import PredictionSettings, Predictor
-from gnn_sim2real.data.splitting import Splitter, SplitSettings
+from gnn_sim2real.data.splitting import SplitSettings, Splitter
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
@@ -117,7 +117,7 @@ class TestSplitter:
 class TestAcquisition:
     def test_a_cost_that_is_no_number(self, data):
         acquisition = Acquisition(AcquisitionSettings("cheapest", "lab"), data)
-        with pytest.raises(ValueError, match="the cost 'lab [0-3]' in column 'lab'"):
+        with pytest.raises(ValueError, match=r"the cost 'lab [0-3]' in column 'lab'"):
             acquisition.first(np.arange(20), 5, 0)
 
     def test_what_counts_in_a_key(self, data):

@@ -93,9 +93,9 @@ def test_settings_of_the_reader_are_settings(table):
 def test_settings_of_a_variant_are_checked(table):
     with pytest.raises(ValueError, match="needs a `cost`"):
         table.variant(grow_by="cheapest")
-    with pytest.raises(ValueError, match="`split_by` must be one of random, .*, got 'luck'"):
+    with pytest.raises(ValueError, match=r"`split_by` must be one of random, .*, got 'luck'"):
         table.variant(split_by="luck")
-    with pytest.raises(ValueError, match="`grow_by` must be one of random, .*, got 'luck'"):
+    with pytest.raises(ValueError, match=r"`grow_by` must be one of random, .*, got 'luck'"):
         table.variant(grow_by="luck")
 
 
@@ -113,7 +113,7 @@ def test_given_parts(table):
     assert rows(some.variant()) == rows(table)
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])  # noqa: S301
 def test_a_copy_is_the_same(table, again):
     other = again(table.variant(seed=2))
     assert other.settings == table.variant(seed=2).settings
