@@ -106,13 +106,13 @@ def make_data(url: str):
 
 
 def download(url: str) -> dict[str, object]:
-    snapshot = make_data(url).snapshot
+    snapshot = make_data(url).downloaded
     return {"num_entries": snapshot.info["num_entries"], "bytes": snapshot.info["size"]}
 
 
 def make_graphs(url: str) -> dict[str, object]:
     data = make_data(url)
-    graphs = data.all_graphs
+    graphs = data.data_set.all_graphs
     folder = Path(os.environ["GNN_SIM2REAL_CACHE"]) / "graphs"
     sizes = [file.stat().st_size for file in folder.glob("*.safetensors")]
     return {"num_graphs": len(graphs) - len(graphs.refused), "num_refused": len(graphs.refused), "bytes": sum(sizes)}

@@ -197,7 +197,7 @@ def with_pyg_loaders(data: Any) -> Any:
         featurize = data.featurizer.featurize
         data.pyg_items = [to_pyg(featurize(material)) for material in data.table.materials]
         for row, item in enumerate(data.pyg_items):
-            item.y, item.row = data.targets[row].unsqueeze(0), torch.tensor([row])
+            item.y, item.row = data.data_set.targets[row].unsqueeze(0), torch.tensor([row])
     other = copy.copy(data)
 
     def loader(rows: Any, batch_size: int, shuffle: bool) -> Any:
@@ -221,7 +221,7 @@ def with_pyg_loaders(data: Any) -> Any:
         made.collate_fn = lambda items: convert(collate(items))
         return made
 
-    other.train_dataloader = lambda: loader(data.parts.train, data.batch_size, True)
+    other.train_dataloader = lambda: loader(data.parts.train, data.settings.batch_size, True)
     other.val_dataloader = lambda: []
     other.test_dataloader = lambda: loader(data.parts.test, 256, False)
     return other

@@ -6,7 +6,7 @@ import numpy as np
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
-from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 PROPERTIES = {
@@ -42,7 +42,7 @@ class AflowAGL(CrystalDataModule):
         properties: One or several of thermal_conductivity [W/(m K)], thermal_expansion [1/K], debye_temperature [K],
             bulk_modulus [GPa], shear_modulus [GPa].
         path: Your own copy of `aflow_agl_ael.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
     sheets = (sheet("aflow_agl_ael", "crystal", 4905, {name: each.unit for name, each in PROPERTIES.items()}),)
@@ -52,7 +52,7 @@ class AflowAGL(CrystalDataModule):
         unknown = [name for name in properties if name not in PROPERTIES]
         if unknown or not properties:
             raise ValueError(f"AflowAGL has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}")
-        self.asked, self.path = properties, path
+        self.wanted, self.path = properties, path
 
     def load_structures(self) -> Structures:
         """Find the structures; the name of each is its formula with its row in the source."""
@@ -69,16 +69,16 @@ class AflowAGL(CrystalDataModule):
         )
 
     def load_table(self) -> CleanTable:
-        """Read the values; suspect formulas are put aside."""
+        """Read the values; suspect formulas are excluded."""
         file = find_file("aflow_agl_ael", self.path)
-        names, formulas = self.structures.names, self.structures.formulas
+        names, formulas = self.data_set.structures.names, self.data_set.structures.formulas
         suspect = {row: f"suspect values: {formula}" for row, formula in enumerate(formulas) if formula in SUSPECT}
         table = clean_table(
-            read_table(file, [str(PROPERTIES[name].column) for name in self.asked] + ["nsites"]).assign(crystal=names),
+            read_table(file, without=CELL_COLUMNS).assign(crystal=names),
             material_column="crystal",
-            properties=[PROPERTIES[name] for name in self.asked],
+            properties=[PROPERTIES[name] for name in self.wanted],
             identity=str,
             source=file.name,
-            refused_before=suspect | self.refuse(names),
+            refused_before=suspect | self.data_set.refuse(names),
         )
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)

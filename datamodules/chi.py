@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 _CHI = Property("chi", "")
 _IN_FILE = MixtureColumns(["polymer", "solvent"], conditions={"temperature": ("temp", "degC")})
-_ASKED = MixtureColumns(["polymer", "solvent"], conditions={"temperature": ("temperature_K", "K")})
+_INPUTS = MixtureColumns(["polymer", "solvent"], conditions={"temperature": ("temperature_K", "K")})
 
 
 class _ChiPairs(MixtureDataModule):
     """What both data sets of chi share: their roles, and how the files spell a pair."""
 
     roles = ("polymer", "solvent")
-    asked_columns = _ASKED
+    input_columns = _INPUTS
     condition_units = MappingProxyType({"temperature": "K"})
-    predictable = "a table with the columns polymer, solvent and temperature_K"
 
     def _with_pairs(self, frame: "pandas.DataFrame", measured: "pandas.DataFrame") -> "pandas.DataFrame":
         """Add polymer and solvent of each row: the measured table tells the repeat unit of every pair.
@@ -45,7 +44,7 @@ class CosmoChi(_ChiPairs):
     Args:
         path: Your own copy of `data_COSMO.csv`; else it is looked for below GNN_SIM2REAL_DATA, else downloaded.
         measured_path: The same for `data_Chi.csv`, which tells the repeat unit of each pair.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture (the pair at all
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
 
@@ -71,9 +70,9 @@ class MeasuredChi(_ChiPairs, MeasuredPairs):
     Args:
         path: Your own copy of `data_Chi.csv`; else it is looked for below GNN_SIM2REAL_DATA, else downloaded.
         simulated_path: The same for `data_COSMO.csv`.
-        require_simulated: Whether rows without a simulated value are put aside, so that models that correct it, the
+        require_simulated: Whether rows without a simulated value are excluded, so that models that correct it, the
             value itself and all others are compared on the same rows.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture (the pair at all
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
 

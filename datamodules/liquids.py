@@ -27,10 +27,10 @@ class SimulatedLiquids(PropertyDataModule):
 
     Args:
         properties: One or both of density [g/cm3] and cohesive_energy [kJ/mol, negative].
-        max_extrapolation: Liquids simulated only at temperatures further than this from 298.15 K are put aside [K];
+        max_extrapolation: Liquids simulated only at temperatures further than this from 298.15 K are excluded [K];
             null keeps all.
         path: Your own copy of `md_298K.csv`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     sheets = (sheet("md_liquids", "molecule", 6284, {name: each.unit for name, each in _SIMULATED.items()}),)
@@ -47,7 +47,7 @@ class SimulatedLiquids(PropertyDataModule):
         unknown = [name for name in properties if name not in _SIMULATED]
         if unknown or not properties:
             raise ValueError(f"SimulatedLiquids has the properties {', '.join(_SIMULATED)}; got {unknown or 'none'}")
-        self.asked, self.max_extrapolation, self.path = properties, max_extrapolation, path
+        self.wanted, self.max_extrapolation, self.path = properties, max_extrapolation, path
 
     def load_table(self) -> CleanTable:
         """Read the simulated liquids."""
@@ -62,7 +62,7 @@ class SimulatedLiquids(PropertyDataModule):
         return clean_table(
             frame,
             material_column="smiles",
-            properties=[_SIMULATED[name] for name in self.asked],
+            properties=[_SIMULATED[name] for name in self.wanted],
             identity=self.featurizer.identity,
             source=file.name,
             refused_before=refused,
@@ -70,12 +70,12 @@ class SimulatedLiquids(PropertyDataModule):
 
 
 class MeasuredLiquids(PropertyDataModule):
-    """Measured density (1,124 substances, solid ones put aside) or boiling point (1,114) of the CRC Handbook.
+    """Measured density (1,124 substances, solid ones excluded) or boiling point (1,114) of the CRC Handbook.
 
     Args:
         property: density [g/cm3] or boiling_point [K].
         path: Your own copy of the table; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     kind = "molecule"

@@ -1,6 +1,5 @@
 """Several sources as one pretraining set."""
 
-from functools import cached_property
 from typing import Any
 
 from gnn_sim2real.data.module import PropertyDataModule
@@ -8,7 +7,7 @@ from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.store.cache import open_or_join
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.tables.cleaning import CleanTable
-from gnn_sim2real.tables.concat import join_tables
+from gnn_sim2real.tables.concat import concat_tables
 
 
 class ManySources(PropertyDataModule):
@@ -32,7 +31,7 @@ class ManySources(PropertyDataModule):
     Args:
         sources: The data sets; all of their materials are used.
         labels: A name for each, in the names of its properties.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`; `exclude`, `size` and splits are given here, not in
+        settings: See `gnn_sim2real.data.module.DataSettings`; `exclude`, `size` and splits are given here, not in
             the sources.
     """
 
@@ -43,7 +42,7 @@ class ManySources(PropertyDataModule):
                 f"ManySources needs two `sources` or more and a label of its own for each in `labels`, got "
                 f"{len(sources)} and {labels}"
             )
-        if any(each.excluded for each in sources):
+        if any(each.settings.excluded for each in sources):
             raise ValueError("give `exclude` to ManySources, not to one of its sources")
         self.sources, self.source_labels = sources, labels
 
@@ -52,8 +51,7 @@ class ManySources(PropertyDataModule):
         """Name of the featurizer of the materials."""
         return self.sources[0].kind
 
-    @cached_property
-    def featurizer(self) -> Featurizer:
+    def make_featurizer(self) -> Featurizer:
         """That of all sources."""
         first, *others = (each.featurizer for each in self.sources)
         for label, other in zip(self.source_labels[1:], others, strict=True):
@@ -66,15 +64,15 @@ class ManySources(PropertyDataModule):
 
     def load_table(self) -> CleanTable:
         """Put the tables of all sources below each other."""
-        return join_tables([each.table for each in self.sources], self.source_labels)
+        return concat_tables([each.table for each in self.sources], self.source_labels)
 
-    def open_store(self) -> GraphStore:
+    def make_store(self) -> GraphStore:
         """The graphs of all sources in one store."""
         stores = [each.store for each in self.sources]
         plain = [each for each in stores if isinstance(each, GraphStore)]
         if len(plain) < len(stores):
             raise ValueError("ManySources takes pure materials; mixtures cannot be put together")
-        _ = self.featurizer
+        _ = self.featurizer  # refuses sources of several kinds
         return open_or_join(plain)
 
     def card(self) -> dict[str, Any]:

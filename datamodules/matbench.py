@@ -53,7 +53,7 @@ class Matbench(PropertyDataModule):
     Args:
         dataset: `matbench_expt_gap` or `matbench_steels`.
         folder: Folder of matminer's files; MATMINER_DATA or the cache unless given.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     kind = "composition"
@@ -91,7 +91,6 @@ class Matbench(PropertyDataModule):
             properties=[Property(chosen.property, chosen.unit, column=chosen.column)],
             identity=self.featurizer.identity,
             source=self.dataset,
-            label_columns=self.label_columns,
         )
 
     def _load(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
-from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class MaterialsProjectTables(CrystalDataModule):
         properties: One or both of `band_gap` [eV] and `formation_energy` [eV/atom]; of both, what is missing is masked.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
-        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
     sheets = (sheet("mp_labels", "crystal", 108_865, {name: each.unit for name, each in PROPERTIES.items()}),)
@@ -63,32 +63,32 @@ class MaterialsProjectTables(CrystalDataModule):
             raise ValueError(
                 f"MaterialsProjectTables has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}"
             )
-        self.asked, self.structures_path, self.labels_path = properties, structures_path, labels_path
+        self.wanted, self.structures_path, self.labels_path = properties, structures_path, labels_path
 
     def load_structures(self) -> Structures:
         """Find the structures; only names, formulas and sizes are read."""
         return materials_project_structures(self.structures_path)
 
     def load_table(self) -> CleanTable:
-        """Read the labels; vacuum-padded cells and labels without a structure are put aside."""
+        """Read the labels; vacuum-padded cells and labels without a structure are excluded."""
         frame = materials_project_labels(self.labels_path)
         names = frame["material_id"].tolist()
-        reasons = self.refuse(names)
+        reasons = self.data_set.refuse(names)
         energy = frame["e_form"].to_numpy(np.float64)
         for position in np.flatnonzero(energy > MAX_FORMATION_ENERGY).tolist():
             reasons.setdefault(position, f"faulty entry: formation energy {energy[position]:.2f} eV/atom")
-        padded = padded_cells(self.structures)
+        padded = padded_cells(self.data_set.structures)
         for position in [position for position, name in enumerate(names) if name in padded]:
             reasons.setdefault(position, padded[names[position]])
         table = clean_table(
             frame,
             material_column="material_id",
-            properties=[PROPERTIES[name] for name in self.asked],
+            properties=[PROPERTIES[name] for name in self.wanted],
             identity=str,
             source=find_file("mp_labels", self.labels_path).name,
             refused_before=reasons,
         )
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)
 
 
 def materials_project_structures(path: str | None = None) -> Structures:
@@ -132,7 +132,7 @@ def _read_structures(file: Path, state: tuple[int, int]) -> Structures:
 
 @lru_cache(maxsize=1)
 def _read_labels(file: Path, state: tuple[int, int]) -> "pandas.DataFrame":
-    return read_table(file, ["material_id", "reduced_formula", "band_gap_pbe", "e_form", "is_lowest_polymorph"])
+    return read_table(file, without=CELL_COLUMNS)
 
 
 def padded_cells(structures: Structures) -> dict[str, str]:

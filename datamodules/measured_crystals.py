@@ -82,11 +82,11 @@ class MeasuredCrystals(CrystalDataModule):
         unit: Unit in which the model answers, e.g. eV.
         file_unit: Unit in the file, where it is another one.
         formula: Column with the formulas.
-        require_simulated: Whether crystals without a simulated value of the property are put aside, so that models that
+        require_simulated: Whether crystals without a simulated value of the property are excluded, so that models that
             correct it, the value itself and all others are compared on the same crystals.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
-        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+        settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
     sheets = tuple(
@@ -111,6 +111,12 @@ class MeasuredCrystals(CrystalDataModule):
         super().__init__(**settings)
         if name is not None and name not in KNOWN:
             raise ValueError(f"`name` must be one of {', '.join(KNOWN)}, got {name!r}")
+        own = {"property": property, "column": column, "unit": unit, "file_unit": file_unit}
+        if name is not None and (given := [each for each, value in own.items() if value is not None]):
+            raise ValueError(
+                f"`{given[0]}` is for a table of your own, {name!r} has its property, column and unit: leave out "
+                f"`name` or {', '.join(given)}"
+            )
         if name is not None:
             self.property = KNOWN[name]
         elif path is not None and property is not None and unit is not None:
@@ -134,24 +140,18 @@ class MeasuredCrystals(CrystalDataModule):
 
     def load_table(self) -> CleanTable:
         """Read the measurements, find the crystal of each, and look up its simulated value."""
-        file = find_file(self.name, self.path) if self.name else find_table(str(self.path))
-        frame = read_table(file)
-        formulas = self._formulas(frame, file.name)
-        if "material_id" in frame:
-            names = ["" if isinstance(cell, float) else str(cell) for cell in frame["material_id"]]
-        else:
-            names = [self._polymorphs.get(formula, "") for formula in formulas]
+        frame, source = self._read()
+        formulas = self._formulas(frame, source)
+        names = self._names(frame, formulas)
         table = clean_table(
             frame.assign(material_id=names),
             material_column="material_id",
             properties=[self._property_in(frame)],
             identity=str,
-            source=file.name,
+            source=source,
             refused_before=self._refuse_rows(frame, names, formulas),
-            label_columns=self.label_columns,
         )
-        self._kinds = dict(zip(names, self._kinds_of(frame, names), strict=True))
-        return self.with_structures(self._with_simulated(table))
+        return self.data_set.with_structures(self._with_simulated(table))
 
     def _property_in(self, frame: "pandas.DataFrame") -> Property:
         """The property; without the columns of replicates where a copy of the table does not have them."""
@@ -159,10 +159,26 @@ class MeasuredCrystals(CrystalDataModule):
             return self.property
         return replace(self.property, replicates=None)
 
-    @cached_property
+    def _read(self) -> tuple["pandas.DataFrame", str]:
+        file = find_file(self.name, self.path) if self.name else find_table(str(self.path))
+        return read_table(file), file.name
+
+    def _names(self, frame: "pandas.DataFrame", formulas: list[str]) -> list[str]:
+        """Name of the crystal of each row, empty where there is none."""
+        if "material_id" in frame:
+            return ["" if isinstance(cell, float) else str(cell) for cell in frame["material_id"]]
+        return [self._polymorphs.get(formula, "") for formula in formulas]
+
+    @property
     def match_kinds(self) -> list[str]:
         """How the crystal of each row of the table was found."""
-        return [self._kinds[name] for name in self.table.identities]
+        return self.data_set.once("match kinds", self._find_kinds)
+
+    def _find_kinds(self) -> list[str]:
+        frame, source = self._read()
+        names = self._names(frame, self._formulas(frame, source))
+        kinds = dict(zip(names, self._kinds_of(frame, names), strict=True))
+        return [kinds[name] for name in self.table.identities]
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data, with the number of matches of each kind."""
@@ -173,7 +189,7 @@ class MeasuredCrystals(CrystalDataModule):
         """Labels of the crystals that have a structure, by material id."""
         labels = materials_project_labels(self.labels_path)
         labels = labels[~(labels["e_form"] > MAX_FORMATION_ENERGY)].set_index("material_id")
-        return labels[labels.index.isin(self.row_of)]
+        return labels[labels.index.isin(self.data_set.row_of)]
 
     @cached_property
     def _polymorphs(self) -> dict[str, str]:
@@ -197,14 +213,14 @@ class MeasuredCrystals(CrystalDataModule):
         return formulas
 
     def _refuse_rows(self, frame: "pandas.DataFrame", names: list[str], formulas: list[str]) -> dict[int, str]:
-        reasons = self.refuse(names)
-        padded = padded_cells(self.structures)
+        reasons = self.data_set.refuse(names)
+        padded = padded_cells(self.data_set.structures)
         simulated = self._simulated(names)
         lowest = frame["is_lowest_polymorph"].tolist() if "is_lowest_polymorph" in frame else [True] * len(frame)
         for position, (name, formula) in enumerate(zip(names, formulas, strict=True)):
             if position in reasons:
                 continue
-            own = self.structures.formulas[self.row_of[name]]
+            own = self.data_set.structures.formulas[self.data_set.row_of[name]]
             if name in padded:
                 reasons[position] = padded[name]
             elif formula and formula != own:

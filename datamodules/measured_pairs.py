@@ -11,8 +11,8 @@ class MeasuredPairs(MixtureDataModule):
     Args:
         path: Your own copy of the measured table; else it is looked for below GNN_SIM2REAL_DATA.
         simulated_path: The same for the simulated one.
-        require_simulated: Whether pairs without a simulated value are put aside.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`.
+        require_simulated: Whether pairs without a simulated value are excluded.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
     """
 
     def __init__(

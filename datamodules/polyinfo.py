@@ -53,10 +53,10 @@ class PoLyInfo(PropertyDataModule):
         value: Column with the values; found by its heading unless given.
         unit_column: Column with the unit of each value; found by its heading unless given.
         file_unit: Unit of all values, where neither a column nor a heading says it.
-        max_spread: Polymers whose measurements lie farther apart than this half range [unit] are put aside.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        max_spread: Polymers whose measurements lie farther apart than this half range [unit] are excluded.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     kind = "repeat_unit"
@@ -114,7 +114,6 @@ class PoLyInfo(PropertyDataModule):
             identity=self.featurizer.identity,
             source=file.name,
             max_spread=self.max_spread,
-            label_columns=self.label_columns,
         )
 
     def _of_wide_table(self, columns: list[str], names: list[str], source: str) -> Property:

@@ -49,7 +49,7 @@ class RadonPy(PropertyDataModule):
 
     Without `path`, the 1,077 homopolymers of `PI1070.csv`, BSD-3-Clause: Hayashi, Shiomi, Morikawa, Yoshida, npj
     Comput. Mater. 8, 222 (2022), doi 10.1038/s41524-022-00906-4. PolyOmics, CC BY 4.0: Yoshida et al., arXiv
-    2511.11626, data doi 10.57967/hf/7475; conductivities whose check failed (`check_tc`) are put aside. Of your own
+    2511.11626, data doi 10.57967/hf/7475; conductivities whose check failed (`check_tc`) are excluded. Of your own
     calculations, the `results.csv` in every folder below `path`; several runs of one polymer become their median.
 
     Args:
@@ -59,7 +59,7 @@ class RadonPy(PropertyDataModule):
         path: Your own copy of `PI1070.csv`, a table of PolyOmics (such as
             `general_polymers_with_sp_abbe_dynamic-dielectric.csv`), or a folder of calculations; else PI1070 is looked
             for below GNN_SIM2REAL_DATA, or downloaded.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     kind = "repeat_unit"
@@ -71,22 +71,22 @@ class RadonPy(PropertyDataModule):
         unknown = [name for name in properties if name not in known]
         if unknown or not properties:
             raise ValueError(f"RadonPy has the properties {', '.join(known)}; got {unknown or 'none'}")
-        self.asked, self.path = [known[name] for name in properties], path
+        self.wanted, self.path = [known[name] for name in properties], path
 
     def load_table(self) -> CleanTable:
         """Read the table; the value of a polymer of PI1070 is the mean over its molecular dynamics runs."""
         frame, source = self._read()
         spelled = [name for name in _SPELLINGS if name in frame]
         refused = {}
-        if "check_tc" in frame and any(each.name == "thermal_conductivity" for each in self.asked):
+        if "check_tc" in frame and any(each.name == "thermal_conductivity" for each in self.wanted):
             failed = frame["check_tc"].astype(str).str.lower().isin(("false", "0", "0.0")).to_numpy()
             frame = frame.assign(thermal_conductivity=frame["thermal_conductivity"].where(~failed))
-            if len(self.asked) == 1:
+            if len(self.wanted) == 1:
                 refused = dict.fromkeys(np.flatnonzero(failed).tolist(), "the check of the conductivity failed")
         return clean_table(
             frame,
             material_column=spelled[0] if spelled else _SPELLINGS[0],
-            properties=self.asked,
+            properties=self.wanted,
             identity=self.featurizer.identity,
             source=source,
             refused_before=refused,

@@ -16,7 +16,7 @@ class _SolvationPairs(MixtureDataModule):
     """What both data sets share: the roles, and the columns that spell a pair."""
 
     roles = ("solute", "solvent")
-    asked_columns = _COLUMNS
+    input_columns = _COLUMNS
 
 
 class CosmoSolvation(_SolvationPairs):
@@ -26,7 +26,7 @@ class CosmoSolvation(_SolvationPairs):
 
     Args:
         path: Your own copy of `cosmo_rs.csv`; else it is looked for below GNN_SIM2REAL_DATA.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture, solute or solvent.
     """
 
     sheets = (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
@@ -49,9 +49,9 @@ class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
     Args:
         path: Your own copy of `measured.csv`; else it is looked for below GNN_SIM2REAL_DATA.
         simulated_path: The same for `cosmo_rs.csv`.
-        require_simulated: Whether the simulated value of each pair is looked up, and pairs without one are put aside,
+        require_simulated: Whether the simulated value of each pair is looked up, and pairs without one are excluded,
             for models that correct it.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`; `group_by` is mixture, solute or solvent.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture, solute or solvent.
     """
 
     sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)

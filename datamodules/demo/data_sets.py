@@ -93,12 +93,12 @@ class DemoCrystals(CrystalDataModule):
             properties=[LATTICE_ENERGY],
             identity=str,
             source=f"the table of {type(self).__name__}",
-            refused_before=self.refuse(self.frame["name"].tolist()),
+            refused_before=self.data_set.refuse(self.frame["name"].tolist()),
         )
         if "simulated" in self.frame:
             simulated = self.frame.set_index("name")["simulated"].loc[table.identities]
             table = replace(table, simulated=np.array(simulated, np.float64)[:, None])
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)
 
 
 class DemoSimulatedCrystals(DemoCrystals):

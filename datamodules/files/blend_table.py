@@ -34,9 +34,9 @@ class BlendTable(MixtureDataModule):
         temperature: Column with the temperature, where the property is measured at several.
         temperature_unit: Its unit in the file, e.g. K or degC.
         file_unit: Unit of the property in the file, where it is another one.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.data.mixtures.MixtureDataModule`.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class BlendTable(MixtureDataModule):
         self.path = path
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
         at = None if temperature is None else {"temperature": (temperature, temperature_unit)}
-        self.asked_columns = MixtureColumns(components, weights, at)
+        self.input_columns = MixtureColumns(components, weights, at)
         self.condition_units = {} if temperature is None else {"temperature": "K"}
 
     def load_table(self) -> CleanTable:
         """Read and clean the file."""
         file = find_table(self.path)
-        return self.clean_mixtures(read_table(file), self.asked_columns, [self.property], file.name)
+        return self.clean_mixtures(read_table(file), self.input_columns, [self.property], file.name)

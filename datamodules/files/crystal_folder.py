@@ -46,9 +46,9 @@ class CrystalFolder(CrystalDataModule):
         unit: Unit in which the model answers, e.g. eV.
         file_unit: Unit in the file, where it is another one.
         name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
+        settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
     def __init__(
@@ -82,7 +82,6 @@ class CrystalFolder(CrystalDataModule):
 
     def load_structures(self) -> Structures:
         """Read all files; what cannot be read is refused with its reason when its row is met."""
-        self._unread = {entry.name: str(entry.reason) for entry in self.entries if entry.crystal is None}
         read = [entry for entry in self.entries if entry.crystal is not None]
         if not read:
             raise ValueError(f"no crystal of {self.path} can be read: {self.entries[0].reason}")
@@ -108,11 +107,13 @@ class CrystalFolder(CrystalDataModule):
                 f"{source} has no column {name_column!r} that names the crystals, only {', '.join(columns)}; set "
                 "`data.init_args.name_column`"
             )
-        spelled = _unique_spellings(self.structures.names)
+        spelled = _unique_spellings(self.data_set.structures.names)
         given = [str(cell) for cell in frame[name_column]]
         names = [spelled.get(name, name) for name in given]
-        unread = {key: reason for name, reason in self._unread.items() for key in _spellings(name)}
-        reasons = self.refuse(names)
+        unread = {
+            key: str(each.reason) for each in self.entries if each.crystal is None for key in _spellings(each.name)
+        }
+        reasons = self.data_set.refuse(names)
         reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
         table = clean_table(
             frame.assign(**{name_column: names}),
@@ -121,9 +122,8 @@ class CrystalFolder(CrystalDataModule):
             identity=str,
             source=source,
             refused_before=reasons,
-            label_columns=self.label_columns,
         )
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)
 
     def _read_values(self) -> tuple["pandas.DataFrame", str, str | None]:
         """The table of values, its name, and its column of names, where it is known."""

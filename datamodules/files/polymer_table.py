@@ -18,9 +18,9 @@ class PolymerTable(MaterialTable):
             GNN_SIM2REAL_DATA.
         name: A table of the registry, in place of `path`; `measured_density`, `measured_tg`, `md_tg`.
         smiles: Column with the repeat units.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     sheets = tuple(

@@ -30,9 +30,9 @@ class MaterialTable(PropertyDataModule):
         material: What the spellings are; PSMILES with two `*`, SMILES, or formulas; by the first of them unless given.
         material_column: Column with them; `smiles`, `psmiles`, `formula` and the like unless given.
         name: A table of the registry, in place of `path`.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
+        settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
     def __init__(
@@ -65,9 +65,7 @@ class MaterialTable(PropertyDataModule):
     @property
     def kind(self) -> str:  # type: ignore[override]
         """Name of the featurizer of the materials."""
-        if self.material is None:
-            self.material = self._find_material()
-        return self.material
+        return self.material or self.data_set.shared.once("kind", self._find_material)
 
     def _find_material(self) -> Material:
         """What the first spellings of the table are."""
@@ -103,7 +101,6 @@ class MaterialTable(PropertyDataModule):
             properties=[in_table(self.property, [str(each) for each in frame], file.name)],
             identity=self.featurizer.identity,
             source=file.name,
-            label_columns=self.label_columns,
         )
 
 
@@ -134,8 +131,8 @@ def Table(  # noqa: N802 (a class path in a YAML)
         unit: Unit in which the model answers, e.g. g/cm3. A property of a known name must have a unit that fits it.
         column: Column with its values; the one whose heading is the name of the property unless given.
         file_unit: Unit in the file, where it is another one; a unit in the heading (`density [kg/m3]`) is read.
-        lower: Values at or below this are put aside as impossible.
-        upper: Values at or above this are put aside as impossible.
+        lower: Values at or below this are excluded as impossible.
+        upper: Values at or above this are excluded as impossible.
         settings: Of text, see `datamodules.files.table.MaterialTable`; of crystals, see `datamodules.CrystalFolder`.
     """
     if holds_crystals(path):

@@ -186,7 +186,7 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         data_only = copy.deepcopy(config)
         data_only.model = None
         data: PropertyDataModule = parser.instantiate(data_only).data
-        return [data, *data.excluded]
+        return [data, *data.settings.excluded]
     if _is_file(name):
         missing = [each for each in ("property", "unit") if each not in settings]
         if missing:

@@ -68,7 +68,7 @@ def predict_command(argv: list[str]) -> int:
         for what in ("", " std")
     ]
     values = np.stack([found.mean, found.std], axis=2).reshape(len(found.mean), -1)
-    write_predictions(Path(config.prediction.output), data, columns, values.tolist())
+    write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist())
     return 0
 
 
@@ -138,7 +138,7 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
             title=f"Uncertainty of {len(ensemble.models)} models on the test part",
             path=folder / f"calibration_{spec.name}.png",
         )
-    content = {"models": ensemble.fingerprints, "parts": data.parts_hash, "properties": properties}
+    content = {"models": ensemble.fingerprints, "parts": data.splitter.parts_hash, "properties": properties}
     write_json(folder / "calibration.json", content)
     return content
 
@@ -159,7 +159,7 @@ def _require_same_parts(ensemble: Ensemble, data: PropertyDataModule) -> None:
         )
     for number, model in enumerate(ensemble.models, start=1):
         parts = model.card.get("data", {}).get("parts")
-        if parts != data.parts_hash:
+        if parts != data.splitter.parts_hash:
             raise CheckpointError(
                 f"model {number} was trained on a different training part, so it may have seen the test materials; "
                 "use the data settings of the training (`size`, `seed`, `split`, `validation_fraction` ...), the same "

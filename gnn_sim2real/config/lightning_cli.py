@@ -36,7 +36,7 @@ class LogConfig(SaveConfigCallback):
             trainer.logger.log_hyperparams(plain(self.config))
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
         if stage == "fit" and trainer.log_dir and len(data.parts.test):
-            data.keep_split(Path(trainer.log_dir) / "split.json")
+            data.splitter.save(Path(trainer.log_dir) / "split.json")
 
 
 class Sim2RealCLI(LightningCLI):

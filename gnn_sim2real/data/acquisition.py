@@ -1,149 +1,127 @@
-"""How the database of a data module grows: which materials are there at a size."""
+"""Which materials are there at a size of the database, where they are not drawn at random."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.console import track
-from gnn_sim2real.featurize.featurizer import Featurizer
+from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.library import TrainedModel, load_model
-from gnn_sim2real.splits.acquisition import (
-    NUMERICS_VERSION,
-    GrowBy,
-    Rows,
-    evaluate,
-    grow_by_diversity,
-    grow_by_family,
-    grow_from_cheapest,
-    names_in,
-)
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.splits.acquisition.formula import names_in
+from gnn_sim2real.splits.acquisition.order import NUMERICS_VERSION, find_order, order_names
+from gnn_sim2real.splits.parts import Rows
 
-NUM_ATOMS = "num_atoms"
-"""What every data set has for a formula of costs."""
+if TYPE_CHECKING:
+    GrowBy = str
+else:
+    GrowBy = Literal["random", *order_names()]
 
 
-class GrowMaterials(ABC):
-    """What a data module does to choose its materials where they are not drawn at random."""
+@dataclass(frozen=True)
+class AcquisitionSettings:
+    """Which materials are there at a size.
 
-    kind: ClassVar[str]
-    seed: int
-    grow_by: GrowBy
-    cost: str | None
-    diversity_model: str | None
+    Args:
+        grow_by: Which materials are there at a `size`: any (`random`), those farthest apart (`diversity`, farthest
+            point), one chemical family after the other (`family`), or the `cheapest`; see
+            `gnn_sim2real.splits.acquisition`.
+        cost: Of `cheapest`: a column, or a formula of columns and `num_atoms`, such as num_atoms^3.
+        diversity_model: Model whose frozen features say how far apart; null for the descriptors of extra trees.
+    """
 
-    @property
-    @abstractmethod
-    def table(self) -> CleanTable:
-        """The cleaned data set, one row a material."""
+    grow_by: GrowBy = "random"
+    cost: str | None = None
+    diversity_model: str | None = None
 
-    @property
-    @abstractmethod
-    def featurizer(self) -> Featurizer:
-        """How this data set's materials become graphs."""
-
-    @property
-    @abstractmethod
-    def store(self) -> Any:
-        """The graphs of all materials of the table."""
-
-    @property
-    def num_atoms(self) -> NDArray[np.int64]:
-        """(num_materials,); atoms of each material, of the unit or cell that was written."""
-        counts: NDArray[np.int64] = self.store.num_nodes
-        return counts
-
-    @property
-    def spellings(self) -> Sequence[Any]:
-        """What the family of each material is found from."""
-        return self.table.materials
-
-    def check_growth(self) -> None:
+    def check_acquisition(self) -> None:
         """Refuse settings that do not go together; a cost that is not used may stand there for a study.
 
         Raises:
-            ValueError: If a cost is needed and not given, or no formula.
+            ValueError: If a cost is needed and not given, or is not a formula; or the order is not known.
         """
-        if self.grow_by == "cheapest" and self.cost is None:
-            raise ValueError("`grow_by: cheapest` needs a `cost`: a column, or a formula such as num_atoms^3")
+        if self.grow_by != "random" and find_order(self.grow_by).needs_cost and self.cost is None:
+            raise ValueError(f"`grow_by: {self.grow_by}` needs a `cost`: a column, or a formula such as num_atoms^3")
         if self.cost is not None:
             names_in(self.cost)
 
-    @property
-    def cost_columns(self) -> list[str]:
-        """Columns of the file that the table has to keep for the cost."""
-        return sorted(set(names_in(self.cost)) - {NUM_ATOMS}) if self.cost else []
 
-    def prepare_growth(self) -> None:
-        """Find what the order takes, once for all variants of a data set."""
-        if self.grow_by == "diversity":
-            _ = self._diversity_features
-        elif self.grow_by == "family":
-            _ = self._families_to_grow
+class Acquisition:
+    """The materials of a database of some size, in an order that is not random.
 
-    def first_materials(self, rows: Rows, size: int) -> Rows:
-        """The materials of a database of some size, in the order in which it grew; a larger one holds them all.
+    Args:
+        settings: The order; not `random`.
+        data: The materials.
+    """
+
+    def __init__(self, settings: AcquisitionSettings, data: DataSet) -> None:
+        self.settings, self.data, self.order = settings, data, find_order(settings.grow_by)
+
+    def first(self, rows: Rows, size: int, seed: int) -> Rows:
+        """The first materials of the database; a larger one holds them all.
 
         Args:
             rows: Rows that may be used, ascending.
-            size: How many.
+            size: How many are wanted.
+            seed: Of the order.
         """
-        self.check_growth()  # a variant was not
-        if self.grow_by == "diversity":
-            order = grow_by_diversity(self._diversity_features[rows], size, self.seed)
-        elif self.grow_by == "family":
-            order = grow_by_family([self._families_to_grow[row] for row in rows.tolist()], self.seed)
-        else:
-            order = grow_from_cheapest(self._costs[rows], self.seed)
-        return rows[order[:size]]
+        settings = self.settings
+        key = (settings.grow_by, settings.cost, settings.diversity_model, self.data.of_graphs)
+        found = self.data.once(key, lambda: self.order.find(self))
+        return rows[self.order.order(found[rows], size, seed)[:size]]
 
-    def growth_content(self) -> dict[str, Any]:
-        """What determines the order, for keys and cards; empty at random."""
-        if self.grow_by == "random":
-            return {}
-        content: dict[str, Any] = {"by": self.grow_by, "version": NUMERICS_VERSION}
-        if self.grow_by == "cheapest":
-            content["cost"] = self.cost
-        if self.grow_by == "diversity" and self._frozen is not None:
-            content["model"] = self._frozen.fingerprint
-        return {"growth": content}
+    def content(self) -> dict[str, Any]:
+        """What determines the order, for keys; plain types."""
+        return {"by": self.settings.grow_by, "version": NUMERICS_VERSION, **self.order.content(self)}
 
-    @cached_property
-    def _frozen(self) -> TrainedModel | None:
-        return None if self.diversity_model is None else load_model(Path(self.diversity_model))
+    # What an order may go by, see `gnn_sim2real.splits.acquisition.order.Candidates`.
 
-    @cached_property
-    def _diversity_features(self) -> NDArray[np.float64]:
+    @property
+    def name(self) -> str:
+        """Of the data set."""
+        return self.data.name
+
+    @property
+    def kind(self) -> str:
+        """Of the materials."""
+        return self.data.kind
+
+    @property
+    def cost(self) -> str | None:
+        """Formula of the cost of each material."""
+        return self.settings.cost
+
+    @property
+    def spellings(self) -> Sequence[Any]:
+        """Spelling of each material; of crystals the formula."""
+        return self.data.spellings
+
+    @property
+    def num_atoms(self) -> NDArray[np.int64]:
+        """(num_materials,); atoms of each material."""
+        return self.data.num_atoms
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """Text of each material in the columns of its table."""
+        return self.data.table.labels
+
+    @property
+    def features(self) -> NDArray[np.float64]:
         """(num_materials, num_features); of a frozen encoder, else the descriptors of the tabular baselines."""
-        if self._frozen is not None:
-            return np.asarray(self._frozen.encode_graphs(self.store), np.float64)
-        return self.featurizer.descriptors(self.table.materials)
+        if self._model is not None:
+            return np.asarray(self._model.encode_graphs(self.data.store), np.float64)
+        return self.data.featurizer.descriptors(self.data.table.materials)
+
+    @property
+    def model_fingerprint(self) -> str | None:
+        """Of the frozen model; None without one."""
+        return None if self._model is None else self._model.fingerprint
 
     @cached_property
-    def _families_to_grow(self) -> list[str]:
-        from gnn_sim2real.featurize.families import family_of
-
-        find = family_of(self.kind)
-        return [find(material) for material in track(self.spellings, "Finding families")]
-
-    @cached_property
-    def _costs(self) -> NDArray[np.float64]:
-        columns = {NUM_ATOMS: self.num_atoms.astype(np.float64)}
-        for name in self.cost_columns:
-            if name not in self.table.labels:
-                known = ", ".join([NUM_ATOMS, *self.table.labels])
-                raise ValueError(f"{type(self).__name__} has no column {name!r} for a cost; it has {known}")
-            columns[name] = np.array([_number(text, name) for text in self.table.labels[name]])
-        return evaluate(str(self.cost), columns)
-
-
-def _number(text: str, column: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"the cost {text!r} in column {column!r} is no number; give every material one") from None
+    def _model(self) -> TrainedModel | None:
+        path = self.settings.diversity_model
+        return None if path is None else self.data.shared.once(("model", path), lambda: load_model(Path(path)))

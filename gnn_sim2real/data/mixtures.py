@@ -1,35 +1,27 @@
 """The base of data modules of mixtures: pairs with roles, blends and copolymers."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
+from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
-from torch import arange
-from torch.utils.data import DataLoader
 
-from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.prediction import Material
+from gnn_sim2real.data.data_set import DataSet
+from gnn_sim2real.data.module import DataSettings, PropertyDataModule
+from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
+from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
-from gnn_sim2real.featurize.mixture import (
-    Mixture,
-    MixtureTable,
-    component_identity,
-    component_names,
-    normalize,
-)
+from gnn_sim2real.featurize.mixture import MixtureTable, component_identity, component_names, normalize
 from gnn_sim2real.nn.conditions import ConditionSpec
-from gnn_sim2real.splits.by_group import take_groups
-from gnn_sim2real.splits.random import Parts
 from gnn_sim2real.store.cache import open_or_build
-from gnn_sim2real.store.loader import MaterialSet, make_loader
-from gnn_sim2real.store.mixtures import MixtureStore, store_of
+from gnn_sim2real.store.mixtures import AnyStore, MixtureStore, store_of
 from gnn_sim2real.tables.cleaning import CleanTable, Property
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.mixtures import clean_mixture_table
@@ -37,6 +29,100 @@ from gnn_sim2real.tables.table import read_table
 
 if TYPE_CHECKING:
     import pandas
+
+
+@dataclass(frozen=True)
+class MixtureSettings(DataSettings):
+    """Settings of data modules of mixtures.
+
+    Args:
+        group_by: What a group is: the same components at whatever conditions and weights (`mixture`), or the same
+            component in one role, e.g. all pairs of one `solute`.
+        size_by: What `size` counts: mixtures (`rows`), or groups with all their mixtures (`groups`).
+    """
+
+    of_table: ClassVar[tuple[str, ...]] = ("group_by",)
+
+    group_by: str = "mixture"
+    size_by: str = "rows"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not go together."""
+        super().__post_init__()
+        if self.grow_by != "random":
+            raise ValueError(f"mixtures are drawn at random, `grow_by` {self.grow_by!r} is for pure materials")
+        if self.size_by not in ("rows", "groups"):
+            raise ValueError(f"`size_by` must be rows or groups, got {self.size_by!r}")
+
+    @property
+    def counts_groups(self) -> bool:
+        """Whether `size` is a number of groups with all their mixtures."""
+        return self.size_by == "groups"
+
+
+class MixtureReader(Protocol):
+    """What says how mixtures stand in a table."""
+
+    roles: ClassVar[tuple[str, ...]]
+    input_columns: MixtureColumns
+    condition_units: Mapping[str, str]
+
+
+class MixturePredictor(Predictor):
+    """Mixtures to predict.
+
+    Args:
+        settings: Where they are.
+        data: Says how they become graphs.
+        reader: Says in which columns they stand.
+    """
+
+    def __init__(self, settings: PredictionSettings, data: DataSet, reader: MixtureReader) -> None:
+        super().__init__(settings, data)
+        self.reader = reader
+
+    @property
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        columns = self.reader.input_columns
+        conditions = (column for column, _ in (columns.conditions or {}).values())
+        return f"a table with the columns {', '.join([*columns.components, *conditions])}"
+
+    @property
+    def heading(self) -> str:
+        """Heading of the mixtures in a table of predictions."""
+        return " | ".join(self.reader.roles) or "mixture"
+
+    def read(self, path: Path) -> list[Material]:
+        """Read the mixtures, in the columns of the data set."""
+        roles, units = self.reader.roles, self.reader.condition_units
+        materials = []
+        for mixture in read_mixtures(read_table(path), self.reader.input_columns, units, bool(roles), path.name):
+            name = mixture.spell(bool(roles))
+            try:
+                materials.append(Material(name, normalize(mixture, roles, tuple(units))))
+            except ValueError as error:
+                materials.append(Material(name, None, str(error)))
+        return materials
+
+    @cached_property
+    def read_materials(self) -> list[Material]:
+        """The mixtures, of which one at least can be read."""
+        found = self.read(self.path)
+        if all(each.reason for each in found):
+            raise ValueError(
+                f"none of the {len(found)} mixtures in {self.settings.predict_path} can be read: {found[0].reason}"
+            )
+        return found
+
+    @property
+    def materials(self) -> list[tuple[str, str | None]]:
+        """Name of each mixture, with the reason why it cannot be read, if so."""
+        return [(each.name, each.reason) for each in self.read_materials]
+
+    def make_store(self) -> AnyStore:
+        """The mixtures that can be read; each of their components has one graph."""
+        return store_of([each.content for each in self.read_materials if each.reason is None], self.data.featurizer)
 
 
 class MixtureDataModule(PropertyDataModule):
@@ -47,33 +133,35 @@ class MixtureDataModule(PropertyDataModule):
     a source goes by the groups of the target, whatever its own are.
 
     Args:
-        group_by: What a group is: the same components at whatever conditions and weights (`mixture`), or the same
-            component in one role, e.g. all pairs of one `solute`.
-        size_by: What `size` counts: mixtures (`rows`), or groups with all their mixtures (`groups`).
-        settings: See `gnn_sim2real.data.module.PropertyDataModule`.
-
-    Raises:
-        ValueError: If `group_by` is no role.
+        settings: See `MixtureSettings` and `gnn_sim2real.data.module.DataSettings`.
     """
 
     kind = "mixture"
+    settings: MixtureSettings
     roles: ClassVar[tuple[str, ...]] = ()
     """What each component is; empty for blends."""
-    asked_columns: MixtureColumns
+    input_columns: MixtureColumns
     """Where the mixtures stand in a table to predict."""
     condition_units: Mapping[str, str] = MappingProxyType({})
     """Unit of each condition, by name."""
-    predictable: ClassVar[str] = "a table with a column for each component, and one for each condition"
 
-    def __init__(self, group_by: str = "mixture", size_by: str = "rows", **settings: Any) -> None:
-        super().__init__(**settings)
-        if self.grow_by != "random":
-            raise ValueError(f"mixtures are drawn at random, `grow_by` {self.grow_by!r} is for pure materials")
-        if group_by not in (accepted := ("mixture", *self.roles)):
-            raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {group_by!r}")
-        if size_by not in ("rows", "groups"):
-            raise ValueError(f"`size_by` must be rows or groups, got {size_by!r}")
-        self.group_by, self.size_by = group_by, size_by
+    def __init__(self, **settings: Any) -> None:
+        LightningDataModule.__init__(self)  # that of the base would make its own settings
+        self.use(MixtureSettings(**settings), Shared())
+
+    def use(self, settings: DataSettings, shared: Shared) -> None:
+        """Make the parts.
+
+        Raises:
+            ValueError: If `group_by` is not a role.
+        """
+        super().use(settings, shared)
+        if self.settings.group_by not in (accepted := ("mixture", *self.roles)):
+            raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {self.settings.group_by!r}")
+
+    def make_predictor(self) -> Predictor:
+        """Say how mixtures to predict are read."""
+        return MixturePredictor(self.settings, self.data_set, self)
 
     @abstractmethod
     def load_table(self) -> CleanTable:
@@ -84,16 +172,15 @@ class MixtureDataModule(PropertyDataModule):
         """Name and unit of each condition."""
         return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
 
-    @cached_property
-    def featurizer(self) -> Featurizer:
+    def make_featurizer(self) -> Featurizer:
         """Makes graphs of components; names the roles and conditions that a model was made for."""
-        described = {"atom_descriptors": self.atom_descriptors}
+        described = {"atom_descriptors": self.settings.atom_descriptors}
         return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.condition_units), **described)
 
-    def open_store(self) -> MixtureStore:
+    def make_store(self) -> MixtureStore:
         """Open the graphs of the distinct components, or make them."""
         table = self.mixtures
-        described = get_featurizer("mixture", atom_descriptors=self.atom_descriptors).describe()
+        described = get_featurizer("mixture", atom_descriptors=self.settings.atom_descriptors).describe()
         graphs = open_or_build(table.components, self.featurizer.featurize, described)
         for row, reason in graphs.refused.items():
             raise ValueError(f"{table.components[row]} passed the cleaning and cannot become a graph: {reason}")
@@ -127,7 +214,7 @@ class MixtureDataModule(PropertyDataModule):
             refused_before: Reason by position of rows that the data set itself refuses.
             simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
                 conditions.
-            require_simulated: Whether mixtures without a simulated value are put aside.
+            require_simulated: Whether mixtures without a simulated value are excluded.
         """
         table, mixtures = clean_mixture_table(
             frame,
@@ -140,10 +227,7 @@ class MixtureDataModule(PropertyDataModule):
             simulated=simulated,
             require_simulated=require_simulated,
         )
-        return replace(table, own_groups=_groups(mixtures, self.group_by))
-
-    def _read(self, frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> Iterator[Mixture]:
-        return read_mixtures(frame, columns, self.condition_units, bool(self.roles), source)
+        return replace(table, own_groups=_groups(mixtures, self.settings.group_by))
 
     def groups_by(self, group_by: str) -> list[str]:
         """Group of each mixture of the table in another sense than its own.
@@ -151,7 +235,7 @@ class MixtureDataModule(PropertyDataModule):
         Args:
             group_by: `mixture`, or a role of this data set.
         """
-        if group_by == self.group_by:
+        if group_by == self.settings.group_by:
             return self.table.groups
         return _groups(self.mixtures, group_by)
 
@@ -163,12 +247,12 @@ class MixtureDataModule(PropertyDataModule):
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed group of `exclude`, by what each of these calls a group; a pure material in any role."""
         removed: set[int] = set()
-        for other in self.excluded:
-            names = frozenset(other.table.groups) if self.remove == "all" else other.test_groups
+        for other in self.settings.excluded:
+            names = frozenset(other.table.groups) if self.settings.remove == "all" else other.splitter.test_groups
             if not isinstance(other, MixtureDataModule):
                 hit = self._rows_with(names)
             elif other.roles == self.roles:
-                hit = np.array([name in names for name in self.groups_by(other.group_by)])
+                hit = np.array([name in names for name in self.groups_by(other.settings.group_by)])
             else:
                 raise ValueError(
                     f"{type(other).__name__} has the roles {', '.join(other.roles) or 'of a blend'}, "
@@ -186,74 +270,21 @@ class MixtureDataModule(PropertyDataModule):
 
     def tested_identities(self) -> frozenset[str]:
         """Hashed identities of the test mixtures, or of the components that are tested in a role."""
-        role = "" if self.group_by == "mixture" else f"{self.group_by} "
-        return frozenset(identity_hash(f"{role}{group}") for group in self.test_groups)
-
-    @cached_property
-    def parts(self) -> Parts:
-        """Which rows of the table do what; of `size` groups where that is what it counts."""
-        if self.size_by == "rows":
-            return super().parts
-        if self.split_file is not None:
-            raise ValueError("`split_file` holds a number of rows: set `size_by: rows`, or leave `split_file` out")
-        whole = self.make_parts(None, 0.0)
-        size = None if self.size == "all" else self.size
-        return take_groups(whole, self.table.groups, size, self.validation_fraction)
-
-    def variant(self, **changes: Any) -> "PropertyDataModule":
-        """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
-        if "group_by" in changes:
-            raise ValueError("a variant shares its table: make a new data module to change group_by")
-        other = super().variant(**changes)
-        other.__dict__.pop("_asked_mixtures", None)
-        return other
+        group_by = self.settings.group_by
+        role = "" if group_by == "mixture" else f"{group_by} "
+        return frozenset(identity_hash(f"{role}{group}") for group in self.splitter.test_groups)
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data."""
-        counts = {"num_components": len(self.mixtures.components)}
-        return super().card() | {"group_by": self.group_by, "size_by": self.size_by} | counts
+        settings, counts = self.settings, {"num_components": len(self.mixtures.components)}
+        return super().card() | {"group_by": settings.group_by, "size_by": settings.size_by} | counts
 
     def key_content(self) -> dict[str, Any]:
         """What determines which mixtures train and test, and their values."""
-        content = super().key_content() | {"size_by": self.size_by}
-        if self.excluded:
-            content["removed_by"] = [getattr(each, "group_by", "") for each in self.excluded]
+        content = super().key_content() | {"size_by": self.settings.size_by}
+        if excluded := self.settings.excluded:
+            content["removed_by"] = [getattr(each.settings, "group_by", "") for each in excluded]
         return content
-
-    @property
-    def predict_heading(self) -> str:
-        """Heading of the mixtures in a table of predictions."""
-        return " | ".join(self.roles) or "mixture"
-
-    def read_asked(self, path: Path) -> list[Material]:
-        """Read the mixtures to predict, in the columns of the data set."""
-        materials = []
-        for mixture in self._read(read_table(path), self.asked_columns, path.name):
-            name = mixture.spell(bool(self.roles))
-            try:
-                materials.append(Material(name, normalize(mixture, self.roles, tuple(self.condition_units))))
-            except ValueError as error:
-                materials.append(Material(name, None, str(error)))
-        return materials
-
-    @cached_property
-    def _asked_mixtures(self) -> list[Material]:
-        if self.predict_path is None:
-            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.predictable})")
-        asked = self.read_asked(Path(self.predict_path))
-        if all(each.reason for each in asked):
-            raise ValueError(f"none of the {len(asked)} mixtures in {self.predict_path} can be read: {asked[0].reason}")
-        return asked
-
-    @property
-    def predict_materials(self) -> list[tuple[str, str | None]]:
-        """Name of each mixture of `predict_path`, with the reason why it cannot be read, if so."""
-        return [(each.name, each.reason) for each in self._asked_mixtures]
-
-    def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches of the mixtures in `predict_path`, in its order; unreadable ones are left to the writer."""
-        store = store_of([each.content for each in self._asked_mixtures if each.reason is None], self.featurizer)
-        return make_loader(MaterialSet(store, arange(len(store)), None), 256)
 
 
 def _groups(table: MixtureTable, group_by: str) -> list[str]:

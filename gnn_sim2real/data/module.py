@@ -3,11 +3,11 @@
 import copy
 import hashlib
 import logging
-from abc import abstractmethod
-from dataclasses import asdict
-from functools import cached_property
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -16,271 +16,304 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gnn_sim2real.data.prediction import AskedMaterials
-from gnn_sim2real.data.splitting import SplitBy, SplitMaterials
+from gnn_sim2real.data.acquisition import Acquisition, AcquisitionSettings
+from gnn_sim2real.data.data_set import DataSet
+from gnn_sim2real.data.prediction import PredictionSettings, Predictor
+from gnn_sim2real.data.splitting import SplitSettings, Splitter
+from gnn_sim2real.data.variants import Remembered, Shared, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.splits.acquisition import GrowBy
-from gnn_sim2real.splits.random import NUMERICS_VERSION as SPLITS_VERSION
+from gnn_sim2real.splits.parts import NUMERICS_VERSION as SPLITS_VERSION
+from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
-from gnn_sim2real.tables.cleaning import CleanTable
 from gnn_sim2real.tables.replicates import noise_floor
+from gnn_sim2real.tables.table import CleanTable
 
 logger = logging.getLogger(__name__)
 
 PartName = Literal["train", "validation", "test"]
 
 
-class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
-    """Materials with properties, as source or as target.
-
-    A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
+@dataclass(frozen=True)
+class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
+    """Settings that all data modules share.
 
     Args:
-        size: Number of materials used for training and validation together (source_size n of a source, target_size m
-            of a target); "all" uses all that are not in the test part.
-        seed: Number of the subset and of the order of batches; subsets of one seed are nested.
-        split: Number of the test part, which depends on nothing else.
-        test_fraction: Share of the materials in the test part.
-        development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
-            settings can be chosen on them.
-        validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
-        split_by: What the test part is unlike the training part in: nothing (`random`), families that only it has, by a
-            `column` of the table, by `polymer_class` or by Murcko `scaffold`, or values of the first property that lie
-            above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
-        split_column: Column with the families of `split_by: column`.
-        grow_by: Which materials are there at a `size`: any (`random`), those farthest apart (`diversity`), one chemical
-            family after the other (`family`), or the `cheapest`; see `gnn_sim2real.splits.acquisition`.
-        cost: Of `cheapest`: a column, or a formula of columns and `num_atoms`, such as num_atoms^3.
-        diversity_model: Model whose frozen features say how far apart; null for the descriptors of extra trees.
-        split_file: A split as `fit` writes it beside its configuration (`split.json`): exactly these materials train,
-            validate and test again, whatever the settings above say; `size` and `split` must fit.
         batch_size: Most materials in one batch.
         exclude: Another data module whose materials are removed here, by their group (the canonical identity; of
             crystals the formula), or a list of them. Give the target to its source, or the test would be on materials
             whose simulated value was already seen; give several targets, and one pretrained model serves them all.
         remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
             split of the target.
-        predict_path: Table of materials to predict, for `gnn-sim2real predict`.
-        predict_column: Its column with the materials.
-        predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
-            `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
         atom_descriptors: Whether atoms carry descriptors, for encoders that read them; needs bonds.
+    """
+
+    of_table: ClassVar[tuple[str, ...]] = ()
+    """Settings that the table depends on."""
+    of_graphs: ClassVar[tuple[str, ...]] = ("atom_descriptors",)
+    """Settings that the graphs depend on, beside these."""
+    of_removal: ClassVar[tuple[str, ...]] = ("remove",)
+    """Settings that the removed rows depend on, beside `exclude` and these."""
+
+    batch_size: int = 64
+    exclude: "PropertyDataModule | list[PropertyDataModule] | None" = None
+    remove: Literal["test", "all"] = "test"
+    atom_descriptors: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not go together."""
+        self.check_split()
+        self.check_acquisition()
+
+    @property
+    def excluded(self) -> "list[PropertyDataModule]":
+        """The data modules of `exclude`."""
+        if isinstance(self.exclude, list):
+            return self.exclude
+        return [] if self.exclude is None else [self.exclude]
+
+    @property
+    def removed_groups(self) -> frozenset[str]:
+        """Groups of the materials of `exclude` that may not be used."""
+        whole = self.remove == "all"
+        return frozenset().union(*(each.table.groups if whole else each.splitter.test_groups for each in self.excluded))
+
+    def values(self, names: tuple[str, ...]) -> tuple[Hashable, ...]:
+        """Values of some settings."""
+        return tuple(getattr(self, name) for name in names)
+
+
+class PropertyDataModule(Remembered, LightningDataModule, ABC):
+    """Materials with properties, as source or as target.
+
+    A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
+    All else is done by four parts, each made of the settings: the data set (table and graphs), the splitter, within it
+    the order in which the database grows, and the predictor.
+
+    Args:
+        settings: See `DataSettings`.
+
+    Attributes:
+        settings: All of them; to change one, make a `variant`.
+        data_set: Table and graphs, shared by all variants.
+        splitter: Which materials train, validate and test.
+        predictor: The materials of `predict_path`.
     """
 
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
 
-    def __init__(
-        self,
-        size: int | Literal["all"] = "all",
-        seed: int = 0,
-        split: int = 0,
-        test_fraction: float = 0.0,
-        development_fraction: float = 0.0,
-        validation_fraction: float = 0.1,
-        batch_size: int = 64,
-        exclude: "PropertyDataModule | list[PropertyDataModule] | None" = None,
-        remove: Literal["test", "all"] = "test",
-        predict_path: str | None = None,
-        predict_column: str = "smiles",
-        predict_simulated: str | None = None,
-        atom_descriptors: bool = False,
-        split_by: SplitBy = "random",
-        split_column: str | None = None,
-        split_file: str | None = None,
-        grow_by: GrowBy = "random",
-        cost: str | None = None,
-        diversity_model: str | None = None,
-    ) -> None:
+    settings: DataSettings
+    data_set: DataSet
+    splitter: Splitter
+    predictor: Predictor
+
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.size, self.seed, self.split = size, seed, split
-        self.test_fraction, self.development_fraction = test_fraction, development_fraction
-        self.validation_fraction, self.batch_size = validation_fraction, batch_size
-        self.exclude, self.remove = exclude, remove
-        self.predict_path, self.predict_column = predict_path, predict_column
-        self.predict_simulated, self.atom_descriptors = predict_simulated, atom_descriptors
-        self.split_by, self.split_column, self.split_file = split_by, split_column, split_file
-        self.grow_by, self.cost, self.diversity_model = grow_by, cost, diversity_model
-        self.check_split()
-        self.check_growth()
+        self.use(DataSettings(**settings), Shared())
+
+    def use(self, settings: DataSettings, shared: Shared) -> None:
+        """Make the parts.
+
+        Args:
+            settings: All settings.
+            shared: What was made for other variants.
+        """
+        self.settings = settings
+        self.data_set = self.make_data_set(shared)
+        self.splitter = Splitter(
+            self.data_set,
+            settings,
+            self.removed_rows,
+            (tuple(settings.excluded), settings.values(settings.of_removal)),
+            None if settings.grow_by == "random" else Acquisition(settings, self.data_set),
+        )
+        self.predictor = self.make_predictor()
+
+    # What a subclass may say.
 
     @abstractmethod
     def load_table(self) -> CleanTable:
-        """Read and clean the data set, whole; called once."""
-
-    @cached_property
-    def table(self) -> CleanTable:
-        """The cleaned data set, one row a material."""
-        return self.load_table()
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the table's content."""
-        return self.table.fingerprint()
-
-    @cached_property
-    def featurizer(self) -> Featurizer:
-        """How this data set's materials become graphs."""
-        return get_featurizer(self.kind, **({"atom_descriptors": True} if self.atom_descriptors else {}))
-
-    @cached_property
-    def store(self) -> AnyStore:
-        """The graphs of all materials of the table."""
-        return self.open_store()
-
-    def open_store(self) -> AnyStore:
-        """Open the graphs of the materials of the table, or make them."""
-        store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
-        for row, reason in store.refused.items():
-            raise ValueError(f"{self.table.identities[row]} passed the cleaning and cannot become a graph: {reason}")
-        return store
-
-    @cached_property
-    def targets(self) -> Tensor:
-        """Properties of all materials, float32, NaN where missing."""
-        return torch.from_numpy(self.table.values).float()
-
-    @cached_property
-    def simulated(self) -> Tensor | None:
-        """Simulated values of the properties of all materials, float32, NaN where missing; None where not known."""
-        return None if self.table.simulated is None else torch.from_numpy(self.table.simulated).float()
-
-    @cached_property
-    def properties(self) -> list[PropertySpec]:
-        """Name and unit of each property."""
-        return [PropertySpec(each.name, each.unit) for each in self.table.properties]
+        """Read and clean the data set, whole; called once for all variants."""
 
     @property
     def conditions(self) -> list[ConditionSpec]:
         """Name and unit of each condition; pure materials have none."""
         return []
 
-    @property
-    def excluded(self) -> list["PropertyDataModule"]:
-        """The data modules of `exclude`."""
-        if isinstance(self.exclude, list):
-            return self.exclude
-        return [] if self.exclude is None else [self.exclude]
+    def make_data_set(self, shared: Shared) -> DataSet:
+        """Put table and graphs together.
 
-    @cached_property
-    def removed_groups(self) -> frozenset[str]:
-        """Groups of the materials of `exclude` that may not be used here."""
-        whole = self.remove == "all"
-        return frozenset().union(*(each.table.groups if whole else each.test_groups for each in self.excluded))
+        Args:
+            shared: What was made for other variants.
+        """
+        settings = self.settings
+        return DataSet(self, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
+
+    def make_predictor(self) -> Predictor:
+        """Say how materials to predict are read."""
+        return Predictor(self.settings, self.data_set)
+
+    def make_featurizer(self) -> Featurizer:
+        """Say how this data set's materials become graphs."""
+        return get_featurizer(self.kind, **({"atom_descriptors": True} if self.settings.atom_descriptors else {}))
+
+    def make_store(self) -> AnyStore:
+        """Open the graphs of the materials of the table, or make them."""
+        store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
+        for row, reason in store.refused.items():
+            raise ValueError(f"{self.table.identities[row]} passed the cleaning and cannot become a graph: {reason}")
+        return store
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows that stand for a removed material of `exclude`."""
-        return np.flatnonzero([group in self.removed_groups for group in self.table.groups])
+        removed = self.settings.removed_groups
+        return np.flatnonzero([group in removed for group in self.table.groups])
 
-    def variant(self, **changes: Any) -> "PropertyDataModule":
-        """The same data set with another `size`, `seed`, `exclude` ...; table and graphs are shared."""
-        _ = self.table, self.fingerprint, self.store, self.targets
-        outdated = ["parts", "test_groups", "_asked"]
-        if "atom_descriptors" in changes:
-            outdated += ["featurizer", "store"]
-        if changes.keys() & {"split_by", "split_column", "split_file"}:
-            outdated.append("families")
-        else:
-            _ = self.families
-        self.prepare_growth()
-        if changes.keys() & {"exclude", "remove"}:
-            outdated += ["removed_groups", "_available"]
-        else:
-            _ = self._available
+    # What all others ask for.
+
+    @property
+    def table(self) -> CleanTable:
+        """The cleaned data set, one row a material."""
+        return self.data_set.table
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the table's content."""
+        return self.data_set.fingerprint
+
+    @property
+    def featurizer(self) -> Featurizer:
+        """How this data set's materials become graphs."""
+        return self.data_set.featurizer
+
+    @property
+    def store(self) -> AnyStore:
+        """The graphs of all materials of the table."""
+        return self.data_set.store
+
+    @property
+    def properties(self) -> list[PropertySpec]:
+        """Name and unit of each property."""
+        return self.data_set.properties
+
+    @property
+    def parts(self) -> Parts:
+        """Which rows of the table do what."""
+        return self.splitter.parts
+
+    def variant(self, **changes: Any) -> Self:
+        """The same data set with other settings; what does not depend on them is shared.
+
+        Args:
+            changes: Settings of the constructor. With one of the reader's own, such as `path`, the table is read anew.
+
+        Raises:
+            ValueError: If there is no such setting, or a value does not fit.
+        """
+        shared = {each.name for each in fields(self.settings)}
+        if unknown := sorted(changes.keys() - shared - settings_of(type(self))):
+            raise ValueError(f"{type(self).__name__} has no setting {unknown[0]!r}")
+        if not changes.keys() <= shared:
+            return type(self)(**self.given | changes)
         other = copy.copy(self)
-        for name in outdated:
-            other.__dict__.pop(name, None)
-        for name, value in changes.items():
-            if not hasattr(other, name):
-                raise ValueError(f"a data module has no setting {name!r}")
-            setattr(other, name, value)
+        other.given = self.given | changes
+        other.use(replace(self.settings, **changes), self.data_set.shared)
+        return other
+
+    def with_parts(self, parts: Parts) -> Self:
+        """The same data set with given parts; its own variants go by their settings again.
+
+        Args:
+            parts: The rows.
+        """
+        other = self.variant()
+        other.splitter = replace(other.splitter, given=parts)
         return other
 
     def part(self, name: PartName) -> MaterialSet:
         """The materials of one part."""
-        return MaterialSet(self.store, torch.from_numpy(getattr(self.parts, name)), self.targets, self.simulated)
-
-    def setup(self, stage: str) -> None:
-        """Refuse an empty part before anything is trained; without a validation part nothing validates."""
-        if stage == "fit" and self.trainer is not None and self.trainer.is_global_zero:
-            self.table.keep_quarantine(Path(self.trainer.default_root_dir), type(self).__name__)
-        if stage == "fit":
-            self.say_split()
-        if stage == "fit" and not len(self.parts.validation) and self.trainer is not None:
-            self.trainer.limit_val_batches = 0
-        if stage == "fit" and len(self._available) < len(self.table.identities):
-            logger.info(
-                "%d of %d materials were removed: they are %s materials of the target",
-                len(self.table.identities) - len(self._available),
-                len(self.table.identities),
-                self.remove,
-            )
+        data = self.data_set
+        return MaterialSet(data.store, torch.from_numpy(getattr(self.parts, name)), data.targets, data.simulated)
 
     @property
     def train_targets(self) -> Tensor:
         """Properties of the training part, to which scalers are fitted."""
         return self.part("train").present_targets
 
-    def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
-        """Absolute error of predictions of the first property by hashed identity: no spelling, no measured value.
+    def seen_identities(self) -> frozenset[str]:
+        """Hashed identities of the materials that train and validate; of crystals the formula, as everywhere."""
+        used = np.concatenate([self.parts.train, self.parts.validation]).tolist()
+        return frozenset(identity_hash(self.table.groups[row]) for row in used)
 
-        Args:
-            rows: (num_materials,); rows of the table.
-            prediction: (num_materials,), physical units.
-        """
-        names = [identity_hash(self.table.identities[row]) for row in rows]
-        return dict(zip(names, np.abs(prediction - self.table.values[rows, 0]).tolist(), strict=True))
+    def tested_identities(self) -> frozenset[str]:
+        """Hashed identities of the test materials; a model that has seen one of them knows what it is asked."""
+        return frozenset(map(identity_hash, self.splitter.test_groups))
 
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data; plain types."""
-        table = self.table
+        table, settings = self.table, self.settings
         noise = noise_floor(table.values[:, 0], table.spread[:, 0], table.num_values[:, 0])
+        removed = {"what": settings.remove, "of": [each.fingerprint for each in settings.excluded]}
         return {
             "name": type(self).__name__,
             "properties": [spec.name for spec in self.properties],
             "fingerprint": self.fingerprint,
-            "num_materials": len(self.table.identities),
+            "num_materials": len(table.identities),
             "size": self.parts.size,
-            "size_level": self.size,
-            "seed": self.seed,
-            "split": self.split,
-            "split_by": self.split_by,
-            "grow_by": self.grow_by,
-            "parts": self.parts_hash,
+            "size_level": settings.size,
+            "seed": settings.seed,
+            "split": settings.split,
+            "split_by": settings.split_by,
+            "grow_by": settings.grow_by,
+            "parts": self.splitter.parts_hash,
             "num_test": len(self.parts.test),
-            "num_removed": len(self.table.identities) - len(self._available),
-            "removed": {"what": self.remove, "of": [each.fingerprint for each in self.excluded]}
-            if self.excluded
-            else None,
+            "num_removed": len(table.identities) - len(self.splitter.available),
+            "removed": removed if settings.excluded else None,
             "noise_floor": None if noise is None else asdict(noise),
         }
 
     def key_content(self) -> dict[str, Any]:
         """What determines which materials train and test, and their values: part of every key."""
-        settings = ("seed", "split", "test_fraction", "development_fraction", "validation_fraction", "batch_size")
-        content: dict[str, Any] = {name: getattr(self, name) for name in settings}
-        if self.split_by != "random" or self.split_file is not None:
-            content = {"seed": self.seed, "batch_size": self.batch_size, "parts": self.parts_hash}
+        settings = self.settings
+        names = ("seed", "split", "test_fraction", "development_fraction", "validation_fraction", "batch_size")
+        content: dict[str, Any] = {name: getattr(settings, name) for name in names}
+        if settings.split_by != "random" or settings.split_file is not None:
+            content = {name: content[name] for name in ("seed", "batch_size")} | {"parts": self.splitter.parts_hash}
         content |= {"size": self.parts.size, "fingerprint": self.fingerprint}
-        content |= {
-            "featurizer": self.featurizer.describe(),
-            "splits": SPLITS_VERSION,
-            "identity": IDENTITY_VERSION,
-            **self.growth_content(),
-        }
-        if self.excluded:
-            removed = sorted(map(identity_hash, self.removed_groups))
+        content |= {"featurizer": self.featurizer.describe(), "splits": SPLITS_VERSION, "identity": IDENTITY_VERSION}
+        if self.splitter.acquisition is not None:
+            content["growth"] = self.splitter.acquisition.content()
+        if settings.excluded:
+            removed = sorted(map(identity_hash, settings.removed_groups))
             content["removed"] = hashlib.sha256(",".join(removed).encode()).hexdigest()[:32]
         return content
 
+    # What Lightning calls.
+
+    def setup(self, stage: str) -> None:
+        """Refuse an empty part before anything is trained; without a validation part nothing validates."""
+        if stage != "fit":
+            return
+        if self.trainer is not None and self.trainer.is_global_zero:
+            self.table.save_quarantine(Path(self.trainer.default_root_dir), type(self).__name__)
+        self.splitter.log()
+        if not len(self.parts.validation) and self.trainer is not None:
+            self.trainer.limit_val_batches = 0
+        num_materials = len(self.table.identities)
+        if num_removed := num_materials - len(self.splitter.available):
+            what = self.settings.remove
+            logger.info(
+                "%d of %d materials were removed: they are %s materials of the target", num_removed, num_materials, what
+            )
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches."""
-        return make_loader(self.part("train"), self.batch_size, self.seed, self.trainer)
+        return make_loader(self.part("train"), self.settings.batch_size, self.settings.seed, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Validation batches; none without a validation part."""
@@ -297,3 +330,7 @@ class PropertyDataModule(AskedMaterials, SplitMaterials, LightningDataModule):
         if not len(self.parts.test):
             raise ValueError("there is no test part; set `data.init_args.test_fraction`, e.g. to 0.2")
         return make_loader(self.part("test"), 256)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
+        return self.predictor.dataloader()

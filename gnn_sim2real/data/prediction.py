@@ -1,29 +1,39 @@
-"""Materials that a user asks a prediction for: read, and turned into graphs or into a reason why not."""
+"""Materials that a user wants a prediction for: read, and turned into graphs or into a reason why not."""
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.loader import MaterialSet, make_loader
+from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.table import read_table
 
 
-class Asked(NamedTuple):
-    """A material to predict: its graph, or why there is none."""
+@dataclass(frozen=True)
+class PredictionSettings:
+    """What is predicted.
 
-    name: str
-    graph: Graph | None
-    reason: str | None
+    Args:
+        predict_path: Table of materials to predict, for `gnn-sim2real predict`.
+        predict_column: Its column with the materials.
+        predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
+            `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
+    """
+
+    predict_path: str | None = None
+    predict_column: str = "smiles"
+    predict_simulated: str | None = None
 
 
 class Material(NamedTuple):
@@ -34,51 +44,75 @@ class Material(NamedTuple):
     reason: str | None = None
 
 
-class AskedMaterials(ABC):
-    """What a data module does for `predict`: read `predict_path`, make graphs, say what cannot be read."""
+class PredictionInput(NamedTuple):
+    """A material to predict: its graph, or why there is none."""
 
-    predictable: ClassVar[str] = "a table with a column of materials"
-    """What `predict_path` may be."""
+    name: str
+    graph: Graph | None
+    reason: str | None
 
-    predict_path: str | None
-    predict_column: str
-    predict_simulated: str | None
 
-    @property
-    @abstractmethod
-    def featurizer(self) -> Featurizer:
-        """How the materials become graphs."""
+class Predictor:
+    """The materials that a user wants a prediction for; what cannot be read has its reason.
 
-    def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches of the materials in `predict_path`, in its order; unreadable ones are left to the writer."""
-        readable = [each for each in self._asked if each.graph is not None]
-        store = GraphStore.from_graphs(each.graph for each in readable if each.graph is not None)
-        simulated = None
-        if self.predict_simulated is not None:
-            names = [each.name for each in readable]
-            simulated = read_simulated(Path(self.predict_simulated), self.predict_heading, names)
-        return make_loader(MaterialSet(store, torch.arange(len(store)), None, simulated), 256)
+    Args:
+        settings: Where they are.
+        data: Says how they become graphs.
+    """
+
+    def __init__(self, settings: PredictionSettings, data: DataSet) -> None:
+        self.settings, self.data = settings, data
 
     @property
-    def predict_heading(self) -> str:
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        return "a table with a column of materials"
+
+    @property
+    def heading(self) -> str:
         """Heading of the materials in a table of predictions."""
-        return self.predict_column
+        return self.settings.predict_column
+
+    def read(self, path: Path) -> list[Material]:
+        """Read the materials; by default those in the column `predict_column` of a table.
+
+        Args:
+            path: The file.
+        """
+        return read_column(path, self.settings.predict_column)
 
     @property
-    def predict_materials(self) -> list[tuple[str, str | None]]:
-        """Name of each material of `predict_path`, with the reason why it cannot be read, if so."""
-        return [(each.name, each.reason) for each in self._asked]
+    def path(self) -> Path:
+        """The file of the materials.
 
-    def read_asked(self, path: Path) -> list[Material]:
-        """Read the materials to predict; by default those in the column `predict_column` of a table."""
-        return read_column(path, self.predict_column)
+        Raises:
+            ValueError: If none is given.
+        """
+        if self.settings.predict_path is None:
+            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.accepts})")
+        return Path(self.settings.predict_path)
 
     @cached_property
-    def _asked(self) -> list[Asked]:
-        """The materials of `predict_path` as graphs."""
-        if self.predict_path is None:
-            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.predictable})")
-        return make_graphs(self.read_asked(Path(self.predict_path)), self.featurizer, self.predict_path)
+    def inputs(self) -> list[PredictionInput]:
+        """The materials as graphs."""
+        return make_graphs(self.read(self.path), self.data.featurizer, str(self.settings.predict_path))
+
+    @property
+    def materials(self) -> list[tuple[str, str | None]]:
+        """Name of each material, with the reason why it cannot be read, if so."""
+        return [(each.name, each.reason) for each in self.inputs]
+
+    def make_store(self) -> AnyStore:
+        """The graphs of the materials that can be read, in their order."""
+        return GraphStore.from_graphs(each.graph for each in self.inputs if each.graph is not None)
+
+    def dataloader(self) -> DataLoader[Any]:
+        """Batches of the materials that can be read, in their order."""
+        store, simulated = self.make_store(), None
+        if self.settings.predict_simulated is not None:
+            names = [name for name, reason in self.materials if reason is None]
+            simulated = read_simulated(Path(self.settings.predict_simulated), self.heading, names)
+        return make_loader(MaterialSet(store, torch.arange(len(store)), None, simulated), 256)
 
 
 def read_column(path: Path, column: str) -> list[Material]:
@@ -129,7 +163,7 @@ def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
     return torch.tensor(found, dtype=torch.float32).unsqueeze(1)
 
 
-def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: str) -> list[Asked]:
+def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: str) -> list[PredictionInput]:
     """Make the graph of each material that can be read.
 
     Args:
@@ -140,17 +174,17 @@ def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: s
     Raises:
         ValueError: If none of them can become a graph.
     """
-    asked = [_ask(each, featurizer) for each in materials]
-    if not any(each.graph for each in asked):
-        reason = asked[0].reason if asked else "it holds none"
-        raise ValueError(f"none of the {len(asked)} materials in {source} can be read: {reason}")
-    return asked
+    inputs = [_make_graph(each, featurizer) for each in materials]
+    if not any(each.graph for each in inputs):
+        reason = inputs[0].reason if inputs else "it holds none"
+        raise ValueError(f"none of the {len(inputs)} materials in {source} can be read: {reason}")
+    return inputs
 
 
-def _ask(material: Material, featurizer: Featurizer) -> Asked:
+def _make_graph(material: Material, featurizer: Featurizer) -> PredictionInput:
     if material.reason is not None:
-        return Asked(material.name, None, material.reason)
+        return PredictionInput(material.name, None, material.reason)
     try:
-        return Asked(material.name, featurizer.featurize(material.content), None)
+        return PredictionInput(material.name, featurizer.featurize(material.content), None)
     except ValueError as error:
-        return Asked(material.name, None, str(error))
+        return PredictionInput(material.name, None, str(error))

@@ -10,7 +10,7 @@ import numpy as np
 
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.databases.snapshot import Snapshot, Source, get_snapshot, snapshot_folder
-from gnn_sim2real.featurize.crystal_table import CrystalFile
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.units import check_unit, is_unit, same_quantity
 
@@ -30,8 +30,8 @@ class SnapshotDataModule(CrystalDataModule):
         snapshot: Day of the snapshot to use, e.g. 2026-11-21, which is then never downloaded; null for the newest one,
             or a download where there is none.
         accept_incomplete: Whether to use what the database gave although it counts more entries.
-        lower: Values of a property at or below this are put aside as impossible, by its name.
-        upper: Values of a property at or above this are put aside as impossible, by its name.
+        lower: Values of a property at or below this are excluded as impossible, by its name.
+        upper: Values of a property at or above this are excluded as impossible, by its name.
         settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
     """
 
@@ -51,16 +51,16 @@ class SnapshotDataModule(CrystalDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.asked, self.given_fields, self.field_units = properties, fields or {}, field_units or {}
+        self.wanted, self.given_fields, self.field_units = properties, fields or {}, field_units or {}
         self.max_entries, self.snapshot_date, self.accept_incomplete = max_entries, snapshot, accept_incomplete
         self.lower, self.upper = lower or {}, upper or {}
         self._check_settings()
 
     def _check_settings(self) -> None:
         """Refuse what could not work before anything is downloaded."""
-        if not self.asked:
+        if not self.wanted:
             raise ValueError("`properties` names what is wanted and its unit, e.g. {band_gap: eV}; it is empty")
-        for name, unit in self.asked.items():
+        for name, unit in self.wanted.items():
             check_unit(unit)
             if name not in self.given_fields and name not in self.known_fields:
                 known = ", ".join(self.known_fields) or "none"
@@ -69,7 +69,7 @@ class SnapshotDataModule(CrystalDataModule):
                     f"{{{name}: _provider_field}}"
                 )
         for setting in ("given_fields", "field_units", "lower", "upper"):
-            if unknown := sorted(getattr(self, setting).keys() - self.asked.keys()):
+            if unknown := sorted(getattr(self, setting).keys() - self.wanted.keys()):
                 raise ValueError(
                     f"`{setting.removeprefix('given_')}` names {', '.join(unknown)}, which `properties` lacks"
                 )
@@ -88,7 +88,7 @@ class SnapshotDataModule(CrystalDataModule):
     @property
     def fields(self) -> dict[str, str]:
         """Field of each property."""
-        return {name: self.given_fields.get(name) or self.known_fields[name][0] for name in self.asked}
+        return {name: self.given_fields.get(name) or self.known_fields[name][0] for name in self.wanted}
 
     def download(self, new: bool = False) -> Snapshot:
         """Find the snapshot, or take it.
@@ -100,25 +100,25 @@ class SnapshotDataModule(CrystalDataModule):
         return get_snapshot(
             snapshot_folder(self.database, source),
             source,
-            tuple(self.asked),
+            tuple(self.wanted),
             date=self.snapshot_date,
             new=new,
             accept_incomplete=self.accept_incomplete,
         )
 
     @cached_property
-    def snapshot(self) -> Snapshot:
-        """The download behind this data set."""
+    def downloaded(self) -> Snapshot:
+        """The snapshot that this data set is read from."""
         snapshot = self.download()
         logger.info("%s, %s", self.database, snapshot.describe())
         return snapshot
 
     def load_structures(self) -> Structures:
         """Find the structures; only names, formulas and sizes are read."""
-        frame = read_table(self.snapshot.path, ["material_id", "reduced_formula", "nsites", "volume"])
+        frame = read_table(self.downloaded.path, ["material_id", "reduced_formula", "nsites", "volume"])
         num_sites = frame["nsites"].to_numpy(np.int64)
         return Structures(
-            crystals=CrystalFile(self.snapshot.path),
+            crystals=CrystalFile(self.downloaded.path),
             names=frame["material_id"].tolist(),
             formulas=frame["reduced_formula"].tolist(),
             num_sites=num_sites,
@@ -126,20 +126,20 @@ class SnapshotDataModule(CrystalDataModule):
         )
 
     def load_table(self) -> CleanTable:
-        """Read the values; entries without a usable crystal are put aside with their reason."""
-        frame = read_table(self.snapshot.path, ["material_id", "problem", *self.asked])
+        """Read the values; entries without a usable crystal are excluded with their reason."""
+        frame = read_table(self.downloaded.path, without=CELL_COLUMNS)
         problems = frame["problem"]
         rows = np.flatnonzero(problems.notna().to_numpy()).tolist()
         reasons = {row: f"unusable entry: {problems.iloc[row]}" for row in rows}
         table = clean_table(
             frame,
             material_column="material_id",
-            properties=[self._property(name, unit) for name, unit in self.asked.items()],
+            properties=[self._property(name, unit) for name, unit in self.wanted.items()],
             identity=str,
-            source=self.snapshot.path.name,
-            refused_before=self.refuse(frame["material_id"].tolist()) | reasons,
+            source=self.downloaded.path.name,
+            refused_before=self.data_set.refuse(frame["material_id"].tolist()) | reasons,
         )
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)
 
     def _property(self, name: str, unit: str) -> Property:
         return Property(
@@ -149,7 +149,7 @@ class SnapshotDataModule(CrystalDataModule):
     def _unit_of(self, name: str) -> str:
         """Unit of a field: as given, else as the database declares it, else as known of the database."""
         field = self.fields[name]
-        declared = (self.snapshot.info["facts"].get("field_units") or {}).get(field)
+        declared = (self.downloaded.info["facts"].get("field_units") or {}).get(field)
         known = self.known_fields[name][1] if name in self.known_fields and name not in self.given_fields else None
         given = self.field_units.get(name) or known
         if declared is None or not is_unit(declared):
@@ -168,4 +168,4 @@ class SnapshotDataModule(CrystalDataModule):
     def card(self) -> dict[str, Any]:
         """What a record or a model says about its data."""
         kept = ("query", "date", "num_entries", "sha256")
-        return super().card() | {"snapshot": {name: self.snapshot.info[name] for name in kept}}
+        return super().card() | {"snapshot": {name: self.downloaded.info[name] for name in kept}}

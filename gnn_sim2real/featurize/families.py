@@ -3,7 +3,6 @@
 A split can reserve whole families for the test, and a database can grow family by family.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from rdkit import Chem
@@ -122,14 +121,6 @@ def molecule_scaffold(smiles: str) -> str:
     return str(Chem.MolToSmiles(MurckoDecompose(read_molecule(smiles)))) or ACYCLIC
 
 
-FAMILIES: dict[tuple[str, str], Callable[[str], str]] = {
-    ("repeat_unit", "polymer_class"): polymer_class,
-    ("repeat_unit", "scaffold"): repeat_unit_scaffold,
-    ("molecule", "scaffold"): molecule_scaffold,
-}
-"""Family of a material's spelling, by the kind of material and the name of the families."""
-
-
 ANION_CLASSES: dict[str, tuple[str, ...]] = {
     "oxides": ("O",),
     "halides": ("F", "Cl", "Br", "I", "At"),
@@ -156,26 +147,6 @@ def anion_class(formula: str) -> str:
     from gnn_sim2real.featurize.composition import read_formula
 
     return _anion_classes()[max(read_formula(formula), key=lambda number: (_electronegativities()[number], number))]
-
-
-def family_of(kind: str) -> Callable[[str], str]:
-    """What tells the chemical family of a material by which a database grows.
-
-    Args:
-        kind: Of material.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    known = {
-        "repeat_unit": polymer_class,
-        "molecule": molecule_scaffold,
-        "crystal": anion_class,
-        "composition": anion_class,
-    }
-    if kind not in known:
-        raise ValueError(f"`grow_by: family` is for {', '.join(known)}, not for materials of the kind {kind!r}")
-    return known[kind]
 
 
 @lru_cache(maxsize=1)

@@ -53,7 +53,7 @@ class ScalingLawCallback(Callback):
             key, pl_module, data, self.config, time.monotonic() - (self._started or time.monotonic())
         )
         rows, prediction, _ = pl_module.test_result()
-        write_record(self.folder, record, data.absolute_errors(rows, prediction))
+        write_record(self.folder, record, data.data_set.absolute_errors(rows, prediction))
         if trainer.logger is not None and self.key is None:  # a study fits its laws once, for its report
             log_law(self.folder, record, trainer.logger)
 
@@ -119,8 +119,8 @@ def fine_tuning_record(
         source_size=source["size"] if source else 0,
         source_level=str(source["size_level"]) if source else "0",
         target_size=data.parts.size,
-        seed=data.seed,
-        split=data.split,
+        seed=data.settings.seed,
+        split=data.settings.split,
         growth=source.get("grow_by", "random") if source else "random",
         target_level=target_level(cards),
     )

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.splits.grouped import Tail, split_tail
-from gnn_sim2real.splits.random import number_groups
+from gnn_sim2real.splits.parts import number_groups
+from gnn_sim2real.splits.tails import Tail, split_tail
 
 Rows = NDArray[np.int64]
 

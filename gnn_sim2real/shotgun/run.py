@@ -59,7 +59,7 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
     """
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
-    config.data.table.keep_quarantine(Path(config.output), target.name)
+    config.data.table.save_quarantine(Path(config.output), target.name)
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
     problems = outer_problems(target, config.ranking, config.outer_folds) if config.outer_folds else []

@@ -16,8 +16,8 @@ from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.splits.grouped import Tail
-from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.splits.tails import Tail, TailSplit
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 from gnn_sim2real.tables.cleaning import CleanTable
 
@@ -28,7 +28,6 @@ WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can carry descriptors; encoders that do not read them are not disturbed."""
 
 _BATCH = 256
-_TAILS: dict[str, Tail] = {"above_range": "above", "below_range": "below", "outside_range": "both"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,43 +50,34 @@ class MeasuredRows(PropertyDataModule):
 
     Args:
         table: All rows, with the first property alone.
-        rows: Those that train; no row is tested.
-        view: Graphs of all rows.
+        view: Their graphs.
         conditions: Name and unit of each condition.
         batch_size: Most materials in one batch.
         seed: Of the order of the batches.
     """
 
     def __init__(
-        self, table: CleanTable, rows: Rows, view: View, conditions: list[ConditionSpec], batch_size: int, seed: int
+        self, table: CleanTable, view: View, conditions: list[ConditionSpec], batch_size: int, seed: int
     ) -> None:
         super().__init__(validation_fraction=0.0, batch_size=batch_size, seed=seed)
-        self.own_table, self.rows, self.view, self._conditions = table, rows, view, conditions
+        self.own_table, self.view, self._conditions = table, view, conditions
 
     def load_table(self) -> CleanTable:
         """The rows as given."""
         return self.own_table
 
+    def make_featurizer(self) -> Featurizer:
+        """That of the view."""
+        return self.view.featurizer
+
+    def make_store(self) -> AnyStore:
+        """The graphs of the view."""
+        return self.view.store
+
     @property
     def conditions(self) -> list[ConditionSpec]:
         """Name and unit of each condition."""
         return self._conditions
-
-    @cached_property
-    def featurizer(self) -> Featurizer:
-        """Makes the graphs."""
-        return self.view.featurizer
-
-    @cached_property
-    def store(self) -> AnyStore:
-        """The graphs of all rows."""
-        return self.view.store
-
-    @cached_property
-    def parts(self) -> Parts:
-        """The rows that train, and nothing else."""
-        nothing = np.empty(0, np.int64)
-        return Parts(np.asarray(self.rows), nothing, nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +132,7 @@ class Target:
             raise ValueError(f"shotgun transfer needs {MIN_SIZE} measured materials at least, got {len(train)}")
         if log and float(data.table.values[rows, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
-        families = data.families
+        families, way = data.splitter.families, data.splitter.way
         return cls(
             table=take_rows(data.table, rows),
             own=_with_descriptors(data.featurizer),
@@ -151,7 +141,7 @@ class Target:
             test=len(train) + np.arange(len(test)),
             log=log,
             families=None if families is None else [families[row] for row in rows.tolist()],
-            tail=_TAILS.get(data.split_by, "both"),
+            tail=way.tail if isinstance(way, TailSplit) else "both",
             name=name or getattr(data, "name", None) or type(data).__name__,
             tested=data.tested_identities(),
         )
@@ -225,7 +215,9 @@ class Target:
             batch_size: Most materials in one batch.
             seed: Of the order of the batches.
         """
-        return MeasuredRows(self.table, rows, view, self.conditions, batch_size, seed)
+        nothing = np.empty(0, np.int64)
+        whole = MeasuredRows(self.table, view, self.conditions, batch_size, seed)
+        return whole.with_parts(Parts(np.asarray(rows), nothing, nothing))
 
 
 MIN_SIZE = 6
@@ -254,7 +246,7 @@ def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         quarantine=table.quarantine.iloc[:0],  # it was written down when the target was read
         simulated=None,
-        labels={name: [column[row] for row in some] for name, column in table.labels.items()},
+        labels={},
     )
 
 

@@ -13,7 +13,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.target import Rows, Target
-from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.splits.parts import Parts
 
 
 @dataclass
@@ -64,9 +64,7 @@ def open_target(config: TargetConfig, max_train: int | None, max_test: int | Non
     parts = data.parts
     pool = np.concatenate([parts.train, parts.validation])
     kept = Parts(_some(pool, max_train, 1), parts.validation[:0], _some(parts.test, max_test, 2))
-    smaller = data.variant()
-    smaller.parts = kept
-    return Target.of_data(smaller, config.log, config.name)
+    return Target.of_data(data.with_parts(kept), config.log, config.name)
 
 
 def _some(rows: Rows, limit: int | None, seed: int) -> Rows:

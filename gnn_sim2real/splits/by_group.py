@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.splits.parts import Parts
 
 
 @dataclass(frozen=True)

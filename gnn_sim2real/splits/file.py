@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,45 @@ import numpy as np
 
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.files import write_json
-from gnn_sim2real.splits.random import Parts
+from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.splits.split import Drawing, Materials, Split
 from gnn_sim2real.tables.table import CleanTable
 
 SPLIT_FORMAT = 1
 _PARTS = ("train", "validation", "test")
+
+
+class FileSplit(Split):
+    """Exactly the parts of a file, whatever the settings say.
+
+    Args:
+        path: The JSON, see `write_split`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
+        """Read the parts.
+
+        Raises:
+            ValueError: If the file does not fit the table, the number or size of the split, or the rows available.
+        """
+        parts, settings = read_split(self.path, materials.table)
+        if drawing.size not in (None, parts.size) or drawing.split != settings["split"]:
+            raise ValueError(
+                f"{self.path} holds split {settings['split']} with {parts.size} materials for training and validation: "
+                f"`split` must be {settings['split']} and `size` all or {parts.size}, got {drawing.split} and "
+                f"{drawing.size or 'all'}"
+            )
+        used = np.concatenate([parts.train, parts.validation])
+        removed = [] if drawing.available is None else np.setdiff1d(used, drawing.available)
+        if len(removed):
+            raise ValueError(
+                f"{len(removed)} materials that {self.path} uses for training or validation are to be removed, since "
+                "the target tests them; give the target the split it had, or make the file again"
+            )
+        return parts
 
 
 def write_split(path: Path, table: CleanTable, parts: Parts, settings: dict[str, Any]) -> None:

@@ -1,29 +1,73 @@
-"""Splits that ask more of a model than a random one: unseen families of materials, and values beyond the training's.
+"""Splits by families: the test part has families of materials that no model was trained on.
 
 A family is a set of materials that a column of the table, the polymer class or the scaffold puts together. It stands on
 one side of a split as a whole, and so does every group of the table (see `CleanTable.groups`).
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gnn_sim2real.splits.random import (
+from gnn_sim2real.console import track
+from gnn_sim2real.splits.parts import (
     Parts,
     Rows,
     check_fractions,
     check_numbers,
     development_rows,
     draw,
-    every_kth_group,
     number_groups,
 )
+from gnn_sim2real.splits.split import Drawing, Materials, Split
 
-Tail = Literal["above", "below", "both"]
+FamilyOf = Callable[[str], str]
+"""Family of a material's spelling."""
+
+
+class FamilySplit(Split):
+    """The test part has families that only it has. A subclass says in `families_of` which there are."""
+
+    @abstractmethod
+    def families_of(self, materials: Materials, column: str | None) -> list[str]:
+        """Family of each row.
+
+        Args:
+            materials: What is split.
+            column: Of `split_column`.
+
+        Raises:
+            ValueError: If these materials have no such families.
+        """
+
+    def families(self, materials: Materials, column: str | None) -> list[str]:
+        """Family of each row, joined where a group of the table would be cut."""
+        return join_families(materials.table.groups, self.families_of(materials, column))
+
+    def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
+        """Split the table, see `split_families`."""
+        return split_families(families or [], **vars(drawing))
+
+
+class ChemicalFamilySplit(FamilySplit):
+    """The families are computed from the spellings of the materials."""
+
+    @abstractmethod
+    def finders(self) -> dict[str, FamilyOf]:
+        """What finds the family of a spelling, by the kind of material."""
+
+    def families_of(self, materials: Materials, column: str | None) -> list[str]:
+        """Compute the family of each row."""
+        finders = self.finders()
+        if materials.kind not in finders:
+            kinds = " and ".join(f"{kind}s".replace("_", " ") for kind in finders)
+            raise ValueError(
+                f"`split_by: {self.name}` is for {kinds}, but {materials.name} holds materials of the kind "
+                f"{materials.kind!r}; use random, column or a range"
+            )
+        return [finders[materials.kind](each) for each in track(materials.table.materials, "Finding families")]
 
 
 def join_families(groups: Sequence[str], families: Sequence[str]) -> list[str]:
@@ -148,64 +192,3 @@ def _validation_families(family_of_pool: Rows, fraction: float, seeds: Sequence[
             chosen.append(int(numbers[position]))
             taken += int(sizes[position])
     return chosen or [int(numbers[sizes.argmin()])]
-
-
-def split_tail(
-    groups: Sequence[str],
-    values: NDArray[np.float64],
-    *,
-    tail: Tail,
-    size: int | None,
-    seed: int,
-    test_fraction: float = 0.0,
-    validation_fraction: float = 0.0,
-    available: Rows | None = None,
-) -> Parts:
-    """Split a table so that the values of the test part lie beyond all those of training and validation.
-
-    Rows within the range whose group is tested are in no part. Rows without a value are never tested.
-
-    Args:
-        groups: Group of each row; rows in the order of the identities.
-        values: (num_rows,); the property, NaN where missing.
-        tail: Which values are tested: the highest, the lowest, or half of each.
-        size: Number of materials used for training and validation; None uses all.
-        seed: Number of the subset.
-        test_fraction: Share of the rows with a value in the test part, at most.
-        validation_fraction: Share of the groups used that validate.
-        available: Rows that may be used for training and validation; all unless given.
-
-    Raises:
-        ValueError: If a part would be empty, `size` is more than there is, or a number is out of its range.
-    """
-    check_numbers(seed, 0, validation_fraction)
-    check_fractions(test_fraction, 0.0)
-    _, group_of_row = number_groups(groups)
-    test = _tail_rows(values, tail, test_fraction)
-    pool = np.arange(len(groups)) if available is None else available
-    pool = pool[~np.isin(group_of_row[pool], group_of_row[test])]
-    used = draw(pool, size, len(groups), [0, seed])
-    validates = every_kth_group(group_of_row[used], validation_fraction)
-    return Parts(used[~validates], used[validates], test)
-
-
-def _tail_rows(values: NDArray[np.float64], tail: Tail, fraction: float) -> Rows:
-    """Rows beyond the range that is left for training; equal values stand on one side."""
-    present = np.sort(values[np.isfinite(values)])
-    count = int(fraction * len(present) / (2 if tail == "both" else 1) + 1e-9)
-    if fraction and not count:
-        raise ValueError(
-            f"a test part of {fraction:.0%} of {len(present)} values beyond the range of training is empty; use a "
-            "larger `test_fraction` or more materials"
-        )
-    if not count:
-        return np.empty(0, np.int64)
-    low = present[count] if tail in ("below", "both") else -np.inf
-    high = present[-count - 1] if tail in ("above", "both") else np.inf
-    tested = np.flatnonzero((values < low) | (values > high))
-    if not len(tested):
-        raise ValueError(
-            f"no value lies beyond the range of training with a test part of {fraction:.0%}: too many values are "
-            f"equal to {low if tail == 'below' else high:g}; change `test_fraction`"
-        )
-    return tested

@@ -81,7 +81,7 @@ def run_baseline(
         data=cards,
         provenance=provenance(time.monotonic() - started),
     )
-    return record, target.absolute_errors(rows, prediction)
+    return record, target.data_set.absolute_errors(rows, prediction)
 
 
 def _predict(

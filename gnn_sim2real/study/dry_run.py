@@ -200,7 +200,7 @@ def num_steps(stage: Stage, data: PropertyDataModule) -> int:
         data: What it is trained on.
     """
     settings = stage.trainer_settings
-    batches = -(-len(data.parts.train) // data.batch_size)
+    batches = -(-len(data.parts.train) // data.settings.batch_size)
     epochs, steps = settings.get("max_epochs"), settings.get("max_steps", -1)
     if epochs is None:
         epochs = 1000 if steps in (None, -1) else -1  # Lightning's default

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.data.acquisition import GrowBy
 from gnn_sim2real.renamed_policies import current_policy
-from gnn_sim2real.splits.acquisition import GrowBy
 from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, find_policies, is_fine_tuning
 
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")

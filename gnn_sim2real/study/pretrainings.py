@@ -206,7 +206,7 @@ class LibraryResolver(JobResolver):
         def without_tested() -> PropertyDataModule:
             data = self._stages[point.source, point.property_name].data
             targets = [self._targets[1][name] for name in self._applicable(data)]
-            return data.variant(exclude=[*data.excluded, *targets])
+            return data.variant(exclude=[*data.settings.excluded, *targets])
 
         whole = self._once(("source", point.source, point.property_name), without_tested)
         return whole.variant(size=point.source_size, seed=point.seed)

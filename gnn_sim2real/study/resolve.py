@@ -50,7 +50,7 @@ class Resolver(JobResolver):
 
     def points(self) -> list[GridPoint]:
         """All points of all grids, those of one pretrained model together."""
-        shared_by_splits = self.pretrain.data.remove == "all"
+        shared_by_splits = self.pretrain.data.settings.remove == "all"
         return [point for family in families(self.study.grids, shared_by_splits) for point in family.points]
 
     def job(self, point: GridPoint) -> Job:
@@ -110,7 +110,7 @@ class Resolver(JobResolver):
         changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
         if job.point.growth != "random":
             changes["grow_by"] = job.point.growth
-        if self._described(self.pretrain, job.point).atom_descriptors:
+        if self._described(self.pretrain, job.point).settings.atom_descriptors:
             changes["atom_descriptors"] = True
         return stage_config(plain(self.config(job))) | {
             "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
@@ -131,17 +131,17 @@ class Resolver(JobResolver):
 
         def without_tested() -> PropertyDataModule:
             target = self.finetune.data
-            others = [each for each in data.excluded if each.fingerprint != target.fingerprint]
+            others = [each for each in data.settings.excluded if each.fingerprint != target.fingerprint]
             excluded = [target.variant(split=point.split), *others]
             return data.variant(exclude=excluded, grow_by=point.growth)
 
-        name = ("source", data.atom_descriptors, point.growth, self._source_split(point))
+        name = ("source", data.settings.atom_descriptors, point.growth, self._source_split(point))
         whole = self._once(name, without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
     def target(self, point: GridPoint) -> PropertyDataModule:
         """The target of a point, cut to its size, seed and split."""
-        own = self._fine_tuning(point).data  # batches and validation part as in the YAML that is followed
+        own = self._fine_tuning(point).data.settings  # batches and validation part as in the YAML that is followed
         return self._described(self.finetune, point).variant(
             size=point.target_size,
             seed=point.seed,
@@ -161,7 +161,7 @@ class Resolver(JobResolver):
 
     def _source_split(self, point: GridPoint) -> int | None:
         """Split of the target that decides what is removed from the source; None if it is the same in every split."""
-        return None if self.pretrain.data.remove == "all" else point.split
+        return None if self.pretrain.data.settings.remove == "all" else point.split
 
     def _config(self, stage: Stage, point: GridPoint, pretrained: Path | None = None) -> Any:
         changes: dict[str, Any] = {"encoder": point.architecture} if point.architecture else {}
@@ -183,7 +183,8 @@ class Resolver(JobResolver):
         )
 
     def _target_content(self, point: GridPoint) -> Canonical:
-        own, described = self._fine_tuning(point).data, self._described(self.finetune, point).atom_descriptors
+        own = self._fine_tuning(point).data.settings
+        described = self._described(self.finetune, point).settings.atom_descriptors
         return self._once(
             ("target", described, own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
             lambda: canonical(self.target(point).key_content()),
@@ -191,7 +192,7 @@ class Resolver(JobResolver):
 
     def _described(self, stage: Stage, point: GridPoint) -> PropertyDataModule:
         """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
-        if stage.data.atom_descriptors or point.architecture is None:
+        if stage.data.settings.atom_descriptors or point.architecture is None:
             return stage.data
         if not self._reads_descriptors[spelled(point.architecture)]:
             return stage.data

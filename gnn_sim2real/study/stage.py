@@ -88,7 +88,7 @@ class Stage:
         """
         named = self.plain_data()["init_args"]["exclude"] or []
         named = named if isinstance(named, list) else [named]
-        return [content for content, each in zip(named, self.data.excluded, strict=True) if wanted(each)]
+        return [content for content, each in zip(named, self.data.settings.excluded, strict=True) if wanted(each)]
 
     def keep_config(self) -> None:
         """Write the resolved configuration into the study's folder."""

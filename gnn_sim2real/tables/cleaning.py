@@ -8,12 +8,13 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.tables.labels import Labels, to_texts
 from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
 from gnn_sim2real.tables.table import CleanTable, Property, count_reasons, read_table
 from gnn_sim2real.units import check_property_unit, check_unit, convert, same_quantity
@@ -37,7 +38,6 @@ def clean_table(
     source: str,
     max_spread: float | None = None,
     refused_before: Mapping[int, str] | None = None,
-    label_columns: Sequence[str] = (),
 ) -> CleanTable:
     """Clean a table of labels.
 
@@ -49,16 +49,14 @@ def clean_table(
         source: Name of the file, for messages.
         max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
         refused_before: Reason by position of rows that the data set itself refuses.
-        label_columns: Columns to keep as `CleanTable.labels`.
 
     Raises:
-        ValueError: If a column is missing, a unit does not fit, a material has two labels in one column, or no material
-            is left.
+        ValueError: If a column is missing, a unit does not fit, or no material is left.
     """
     import pandas
 
     properties = tuple(properties)
-    _check_request(frame, material_column, properties, source, max_spread, label_columns)
+    _check_request(frame, material_column, properties, source, max_spread)
     columns = [_read_column(frame, prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
@@ -80,20 +78,7 @@ def clean_table(
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
-    labels = {column: _labels(to_texts(frame[column]), names, column, source) for column in label_columns}
-    return replace(table, labels={column: [of[name] for name in table.identities] for column, of in labels.items()})
-
-
-def _labels(texts: list[str], names: list[str | None], column: str, source: str) -> dict[str, str]:
-    """Label of each material by its identity."""
-    labels: dict[str, str] = {}
-    for name, text in zip(names, texts, strict=True):
-        if name is not None and labels.setdefault(name, text) != text:
-            raise ValueError(
-                f'{source}: the rows of {name} have both "{labels[name]}" and "{text}" in column "{column}"; give a '
-                "material one label, or split by another column"
-            )
-    return labels
+    return replace(table, labels=Labels(frame, names, table.identities, source))
 
 
 class _Column(NamedTuple):
@@ -155,16 +140,6 @@ def _to_number(cell: object) -> float:
         return float("nan")
 
 
-def to_texts(cells: "pandas.Series[Any]") -> list[str]:
-    """Cells as texts without blanks around them, empty where missing.
-
-    Args:
-        cells: Of one column.
-    """
-    missing = cells.isna().tolist()
-    return ["" if gone else str(cell).strip() for cell, gone in zip(cells.tolist(), missing, strict=True)]
-
-
 def _identify(
     materials: list[str], refused: dict[int, str], identity: Callable[[str], str]
 ) -> tuple[NDArray[np.int64], list[str], dict[int, str]]:
@@ -205,14 +180,10 @@ def _refuse_disagreeing(
 
 def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int) -> NDArray[np.float64]:
     """Median by group; NaN without a value."""
-    present = np.isfinite(values)
-    codes, values = codes[present], values[present]
-    values = values[np.lexsort((values, codes))]
-    counts = np.bincount(codes, minlength=num_groups)
-    first = np.cumsum(counts) - counts
-    median, some = np.full(num_groups, np.nan), counts > 0
-    median[some] = (values[(first + (counts - 1) // 2)[some]] + values[(first + counts // 2)[some]]) / 2
-    return median
+    import pandas
+
+    median = pandas.Series(values).groupby(codes).median().reindex(range(num_groups))
+    return median.to_numpy(np.float64)
 
 
 def _merge(
@@ -255,7 +226,6 @@ def _check_request(
     properties: tuple[Property, ...],
     source: str,
     max_spread: float | None,
-    label_columns: Sequence[str],
 ) -> None:
     names = [prop.name for prop in properties]
     if not names or len(set(names)) < len(names):
@@ -265,7 +235,7 @@ def _check_request(
         each.unit_column for each in properties if each.unit_column
     ]
     given += [column for prop in properties for column in prop.replicates or ()]
-    for wanted in [material_column, *given, *label_columns]:
+    for wanted in [material_column, *given]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)
             more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""

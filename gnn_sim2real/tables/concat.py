@@ -9,10 +9,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.tables.labels import ConcatLabels
 from gnn_sim2real.tables.table import CleanTable
 
 
-class JoinedMaterials(Sequence[Any]):
+class Concat(Sequence[Any]):
     """The materials of several tables, one after the other; none is copied.
 
     Args:
@@ -51,7 +52,7 @@ class JoinedMaterials(Sequence[Any]):
         return digest.hexdigest()
 
 
-def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTable:
+def concat_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTable:
     """Concatenate tables, each with its own properties.
 
     Args:
@@ -86,7 +87,7 @@ def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTab
         [table.quarantine.assign(source=label) for table, label in zip(tables, labels, strict=True)], ignore_index=True
     )
     return CleanTable(
-        materials=JoinedMaterials([table.materials for table in tables]),
+        materials=Concat([table.materials for table in tables]),
         identities=[
             f"{label}: {name}" for table, label in zip(tables, labels, strict=True) for name in table.identities
         ],
@@ -98,4 +99,5 @@ def join_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTab
         quarantine=quarantine,
         num_rows_read=sum(table.num_rows_read for table in tables),
         own_groups=[group for table in tables for group in table.groups],
+        labels=ConcatLabels([table.labels for table in tables]),
     )

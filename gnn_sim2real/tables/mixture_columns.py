@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.mixture import Mixture, MixtureTable
-from gnn_sim2real.tables.cleaning import to_texts
+from gnn_sim2real.tables.labels import to_texts
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -85,8 +85,8 @@ class CleanTable:
             all polymorphs share. See `groups`.
         simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
             where there is none. None where the data set does not know it.
-        labels: Text of each row in columns by which a split can go, e.g. the class of a polymer, by name; empty where
-            there is none.
+        labels: Text of each row in the columns of the file, by name, e.g. the class of a polymer; a split or a cost
+            can go by it.
     """
 
     materials: Sequence[Any]
@@ -135,7 +135,7 @@ class CleanTable:
             write_atomically(path, content)
         return new
 
-    def keep_quarantine(self, folder: Path, name: str) -> None:
+    def save_quarantine(self, folder: Path, name: str) -> None:
         """Write the rows that were refused, with their reasons, where there are any, and say so.
 
         What lies there already is not said again: the trainings of a study share a folder.
@@ -172,7 +172,7 @@ def _plain_bytes(values: NDArray[np.float64]) -> bytes:
     return np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8").tobytes()
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.DataFrame":
+def read_table(path: Path, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> "pandas.DataFrame":
     """Read a table in a common format, with the row numbers of the file as index (a header is row 1).
 
     Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
@@ -181,6 +181,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
         path: CSV (with commas, or semicolons) or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz,
             .zip); the first sheet of an .xlsx; or parquet.
         columns: Columns wanted; of a parquet file only these are read. All unless given.
+        without: Columns of a parquet file that are not read, such as those of the crystals.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -199,7 +200,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pandas.Data
             ".xz or .zip), .xlsx and .parquet; save another spreadsheet as CSV UTF-8"
         )
     try:
-        frame = _read_kind(path, kind, columns)
+        frame = _read_kind(path, kind, columns, without)
     except Exception as error:  # each kind and compression has its own exceptions
         unicode = isinstance(error, UnicodeDecodeError)
         cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
@@ -236,10 +237,14 @@ def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
     return joined
 
 
-def _read_kind(path: Path, kind: str, columns: Sequence[str] | None) -> "pandas.DataFrame":
+def _read_kind(path: Path, kind: str, columns: Sequence[str] | None, without: Collection[str]) -> "pandas.DataFrame":
     import pandas
 
     if kind == ".parquet":
+        if without:
+            import pyarrow.parquet
+
+            columns = [name for name in pyarrow.parquet.read_schema(path).names if name not in without]
         return pandas.read_parquet(path, columns=None if columns is None else list(columns))
     if kind == ".jsonl":
         return pandas.read_json(path, lines=True, dtype=False, precise_float=True, encoding="utf-8-sig")

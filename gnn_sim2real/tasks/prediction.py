@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
-from gnn_sim2real.data.prediction import AskedMaterials
+from gnn_sim2real.data.prediction import Predictor
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
 
@@ -44,8 +44,8 @@ class PredictionWriter(BasePredictionWriter):
         network = pl_module.network
         columns = [heading(spec.name, spec.unit) for spec in network.properties]
         columns += [heading(name, unit) for name, unit in network.terms]
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        write_predictions(self.output, data, columns, torch.cat(list(predictions)).tolist())
+        predictor = trainer.datamodule.predictor  # type: ignore[attr-defined]
+        write_predictions(self.output, predictor, columns, torch.cat(list(predictions)).tolist())
 
 
 def heading(name: str, unit: str) -> str:
@@ -54,24 +54,24 @@ def heading(name: str, unit: str) -> str:
 
 
 def write_predictions(
-    output: Path, data: AskedMaterials, columns: Sequence[str], values: Iterable[Sequence[float]]
+    output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float]]
 ) -> None:
     """Write a table of predictions with one row a material that was asked about.
 
     Args:
         output: The CSV.
-        data: Whose `predict_path` was asked about.
+        predictor: Knows the materials that were asked about.
         columns: Headings of the values.
         values: Those of each material that could be read, in order.
     """
     found = iter(values)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([data.predict_heading, *columns, "reason"])
+    writer.writerow([predictor.heading, *columns, "reason"])
     refused = 0
-    for material, reason in data.predict_materials:
+    for material, reason in predictor.materials:
         refused += reason is not None
         row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
         writer.writerow([material, *row, reason or ""])
     write_atomically(output, text.getvalue().encode())
-    logger.info("%s: %d predictions, %d materials refused", output, len(data.predict_materials) - refused, refused)
+    logger.info("%s: %d predictions, %d materials refused", output, len(predictor.materials) - refused, refused)

@@ -31,7 +31,7 @@ class TinyPairs(MixtureDataModule):
     """Every third pair of solutes and solvents, each at two temperatures."""
 
     roles = ("solute", "solvent")
-    asked_columns = COLUMNS
+    input_columns = COLUMNS
     condition_units = {"temperature": "K"}  # noqa: RUF012
 
     def __init__(self, shift=0.0, simulated=None, require_simulated=False, every=1, **settings):
@@ -112,7 +112,7 @@ def test_a_pure_material_that_is_tested_leaves_the_pairs_in_any_role(place):
     assert set(removed.tolist()) == {
         row
         for row, mixture in enumerate(source.mixtures)
-        if any(molecule_identity(each) in target.test_groups for each in mixture.components)
+        if any(molecule_identity(each) in target.splitter.test_groups for each in mixture.components)
     }
     assert not source.seen_identities() & target.tested_identities()
     assert WHOLE["mixture"].seen_identities() >= target.tested_identities()
@@ -122,7 +122,7 @@ def test_a_pure_material_that_is_tested_leaves_the_pairs_in_any_role(place):
 def test_a_model_of_pairs_has_seen_what_is_tested_unless_it_was_removed(group_by):
     target = WHOLE[group_by].variant(test_fraction=0.3)
     tested = target.tested_identities()
-    assert len(tested) == len(target.test_groups)
+    assert len(tested) == len(target.splitter.test_groups)
     for own in WHOLE.values():
         assert own.seen_identities() >= tested
         assert not own.variant(exclude=target).seen_identities() & tested
@@ -211,7 +211,7 @@ def test_a_pair_is_pretrained_stored_fine_tuned_and_predicted(tmp_path):
     rows = pd.read_csv(tmp_path / "answers.csv")
     assert list(rows) == ["solute | solvent", "energy [eV]", "energy A [eV]", "energy B [eV K]", "reason"]
     np.testing.assert_allclose(rows["energy B [eV K]"].dropna(), b, rtol=1e-6)
-    reasons = [reason for _, reason in asked.predict_materials]
+    reasons = [reason for _, reason in asked.predictor.materials]
     assert [reason is None for reason in reasons] == [True, False, False, True]
     assert "above 0 K" in reasons[1]
     assert trainer.callback_metrics["train/loss"].isfinite()

@@ -55,7 +55,7 @@ def test_a_column_of_the_table(table):
     assert not train & validation
     assert not (train | validation) & test
     assert train | validation | test == {""} | {f"class {number}" for number in range(5)}
-    assert "(empty)" in split.families
+    assert "(empty)" in split.splitter.families
 
 
 def test_labels_that_disagree(table, tmp_path):
@@ -64,7 +64,7 @@ def test_labels_that_disagree(table, tmp_path):
     with pytest.raises(
         ValueError, match=r'table.csv: the rows of .* have both "[^"]+" and "[^"]+" in column "class"; give'
     ):
-        _ = table.table
+        _ = table.splitter.families
 
 
 def test_values_beyond_the_range(data):
@@ -91,7 +91,7 @@ def test_keys_follow_the_parts(data):
         random.variant(split_by="below_range"),
     ]
     keys = {json.dumps(each.key_content(), sort_keys=True) for each in variants}
-    assert len(keys) == len({each.parts_hash for each in variants}) == len(variants)
+    assert len(keys) == len({each.splitter.parts_hash for each in variants}) == len(variants)
     # By the parts and not by their name.
     assert random.variant(split_by="scaffold").key_content() == random.variant(split_by="scaffold").key_content()
     assert random.variant(split_by="scaffold").variant(split_by="random").key_content() == random.key_content()
@@ -106,10 +106,10 @@ def test_keys_follow_the_parts(data):
 def test_a_file_gives_exactly_the_split_again(data, tmp_path_factory, split_by, seed, size):
     path = tmp_path_factory.mktemp("split") / "split.json"
     made = data.variant(split_by=split_by, seed=seed, size=size)
-    made.keep_split(path)
+    made.splitter.save(path)
     again = TinyPolymers(materials=CHAINS[::-1], split_file=str(path), test_fraction=0.4, seed=5)
-    assert again.parts_hash == made.parts_hash
-    assert again.key_content()["parts"] == made.parts_hash
+    assert again.splitter.parts_hash == made.splitter.parts_hash
+    assert again.key_content()["parts"] == made.splitter.parts_hash
     assert not any(unit in path.read_text() for unit in CHAINS)
     content = json.loads(path.read_text())
     assert content["test"] == [identity_hash(made.table.identities[row]) for row in made.parts.test]
@@ -117,7 +117,7 @@ def test_a_file_gives_exactly_the_split_again(data, tmp_path_factory, split_by, 
 
 def test_files_that_do_not_fit(data, tmp_path):
     path = tmp_path / "split.json"
-    data.variant(split=1).keep_split(path)
+    data.variant(split=1).splitter.save(path)
 
     def parts(materials=CHAINS, **settings):
         return TinyPolymers(materials=materials, **{"split_file": str(path), "split": 1} | settings).parts
@@ -154,7 +154,7 @@ def test_settings_that_do_not_go_together(data):
     for options in ({"split_by": "column"}, {"split_column": "class"}):
         with pytest.raises(ValueError, match=r"`split_by: column` and `split_column` .* go together"):
             TinyPolymers(**options)
-    with pytest.raises(ValueError, match="TinyPolymers cannot split by column 'class'; it has no columns to split by"):
+    with pytest.raises(ValueError, match="TinyPolymers cannot split by column 'class'; it has smiles, density"):
         _ = TinyPolymers(split_by="column", split_column="class").parts
     for change in ({"split": 1}, {"development_fraction": 0.1}):
         with pytest.raises(ValueError, match="`split_by: above_range` has a single test part"):

@@ -141,9 +141,10 @@ def test_structures_are_not_read_once_the_graphs_are_cached():
     materials_project._read_structures.cache_clear()  # as in another process
     again = MaterialsProjectTables(["band_gap", "formation_energy"], max_sites=3, validation_fraction=0)
     _ = again.store, again.parts, again.key_content(), again.card()
-    assert "crystals" not in again.structures.crystals.__dict__
+    assert "crystals" not in again.data_set.structures.crystals.__dict__
     assert "crystals" not in again.table.materials.__dict__
-    assert again.all_graphs.tensors["edge_vector"].shape == data.all_graphs.tensors["edge_vector"].shape
+    edges = [each.data_set.all_graphs.tensors["edge_vector"].shape for each in (data, again)]
+    assert edges[0] == edges[1]
 
 
 def test_large_cells_are_put_aside_and_said(caplog):
@@ -196,8 +197,17 @@ def test_the_finer_choice_leaves_other_polymorphs(data_folder):
     coarse = everything.variant(same="formula")
     assert set(source.table.identities) - names_of(coarse, "train") == {"mp-1", "mp-2", "mp-3", "mp-4", "mp-5", "mp-6"}
     assert coarse.key_content() != everything.key_content()
-    with pytest.raises(ValueError, match="make a new data module to change cutoff"):
-        source.variant(cutoff=4.0)
+
+
+def test_a_variant_with_other_graphs_has_its_own():
+    source = MaterialsProjectTables(["band_gap"], validation_fraction=0)
+    _ = source.store
+    for changes in ({"cutoff": 4.0}, {"max_neighbors": 3}, {"representation": "composition"}, {"max_sites": 3}):
+        other, fresh = source.variant(**changes), MaterialsProjectTables(["band_gap"], validation_fraction=0, **changes)
+        assert other.key_content() == fresh.key_content() != source.key_content()
+        assert other.store is not source.store
+        assert len(other.store) == len(fresh.store)
+    assert source.variant(seed=3).store is source.store
 
 
 def test_polymorphs_of_a_source_stand_on_one_side():
@@ -365,29 +375,29 @@ def test_the_yaml_of_the_docstrings_can_be_read(tmp_path):
         parser, config = read_stage(tmp_path / "stage.yaml")
         data = parser.instantiate(config).data
         assert type(data) is each
-        assert (data.cutoff, data.max_neighbors, data.size) == (5, None, 100)
+        assert (data.settings.cutoff, data.settings.max_neighbors, data.settings.size) == (5, None, 100)
 
 
 def test_a_folder_to_predict(own_files, data_folder):
     data = MaterialsProjectTables(["band_gap"], predict_path=str(own_files))
-    names, reasons = zip(*data.predict_materials, strict=True)
+    names, reasons = zip(*data.predictor.materials, strict=True)
     assert names == ("Cu.cif", "NaCl.cif", "Si.cif", "broken.cif")
     assert [reason is None for reason in reasons] == [True, True, True, False]
     (batch,) = data.predict_dataloader()
     assert batch.atomic_number.tolist() == [29, 11, 17, 14, 14]
     table = data.variant(predict_path=str(data_folder / "crystal/mp_structures/mp_structures.parquet"))
-    assert table.predict_materials[8][1].startswith("two sites")
-    assert len(table.predict_materials) == len(CRYSTALS)
+    assert table.predictor.materials[8][1].startswith("two sites")
+    assert len(table.predictor.materials) == len(CRYSTALS)
     with pytest.raises(ValueError, match=r"say what to predict: .* \(a folder or file of crystals"):
-        _ = data.variant(predict_path=None).predict_materials
+        _ = data.variant(predict_path=None).predictor.materials
 
 
 def test_formulas_to_predict(own_files, tmp_path):
     data = MaterialsProjectTables(["band_gap"], representation="composition", predict_path=str(own_files))
-    assert [name for name, _ in data.predict_materials] == ["Cu.cif", "NaCl.cif", "Si.cif", "broken.cif"]
+    assert [name for name, _ in data.predictor.materials] == ["Cu.cif", "NaCl.cif", "Si.cif", "broken.cif"]
     (tmp_path / "ask.csv").write_text("formula\nAl2O3\nnonsense\n")
     asked = data.variant(predict_path=str(tmp_path / "ask.csv"), predict_column="formula")
-    assert [reason is None for _, reason in asked.predict_materials] == [True, False]
+    assert [reason is None for _, reason in asked.predictor.materials] == [True, False]
 
 
 @pytest.mark.parametrize(

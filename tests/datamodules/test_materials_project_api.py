@@ -83,7 +83,7 @@ def test_summaries_become_a_snapshot(server):
     assert table.groups[rows["mp-4"]] == "CsCl"
     assert str(table.values[rows["mp-5"], 0]) == "nan"
     assert data.card()["snapshot"]["num_entries"] == len(DOCUMENTS)
-    assert data.snapshot.info["facts"]["database_version"] == "2026.02.01"
+    assert data.downloaded.info["facts"]["database_version"] == "2026.02.01"
     assert {key for path, _, key in server.requests if "summary" in path} == {KEY}
     asked = len(server.requests)
     assert MaterialsProject(properties).fingerprint == data.fingerprint

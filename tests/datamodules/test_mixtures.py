@@ -74,9 +74,9 @@ class TestRealData:
         assert (kelvin.min(), kelvin.max()) == pytest.approx((273.15, 502.15))
         source = simulated.variant(exclude=measured)
         polymers = source.groups_by("polymer")
-        assert not {polymers[row] for row in source.parts.train.tolist()} & measured.test_groups
+        assert not {polymers[row] for row in source.parts.train.tolist()} & measured.splitter.test_groups
         assert len(MeasuredChi(require_simulated=True).table.identities) == 1178
-        tested = [set(measured.variant(split=split).test_groups) for split in range(5)]
+        tested = [set(measured.variant(split=split).splitter.test_groups) for split in range(5)]
         assert set.union(*tested) == set(measured.table.groups)
         assert sum(map(len, tested)) == 45
 
@@ -85,7 +85,7 @@ class TestRealData:
         source = CosmoChi(exclude=measured)
         pairs, polymers = source.groups_by("mixture"), source.groups_by("polymer")
         used = source.parts.train.tolist() + source.parts.validation.tolist()
-        assert not {pairs[row] for row in used} & measured.test_groups
+        assert not {pairs[row] for row in used} & measured.splitter.test_groups
         tested = {measured.groups_by("polymer")[row] for row in measured.parts.test.tolist()}
         assert len(tested & {polymers[row] for row in used}) > 0.8 * len(tested)
 

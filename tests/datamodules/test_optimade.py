@@ -83,11 +83,11 @@ def test_a_rerun_needs_no_server(server):
     assert again.fingerprint == fingerprint
     assert len(server.requests) == asked
     assert again.card()["snapshot"]["num_entries"] == 60
-    assert again.card()["snapshot"]["sha256"] == again.snapshot.info["sha256"]
+    assert again.card()["snapshot"]["sha256"] == again.downloaded.info["sha256"]
 
 
 def test_a_part_of_a_file_is_read_as_the_whole(server):
-    file = gaps(server.url).snapshot.path
+    file = gaps(server.url).downloaded.path
     whole = CrystalFile(file).crystals
     for rows in (slice(0, 5), slice(18, 43), slice(41, 60), slice(3, 3)):
         some = CrystalFile(file)[rows]

@@ -46,7 +46,7 @@ def test_a_test_writes_one_record(source, tmp_path):
     _, prediction, measured = module.test_result()
     assert record.metrics == whole_set_metrics(prediction, measured)
     errors = read_errors(tmp_path, record.key)
-    assert set(errors) == {identity_hash(each) for each in data.test_groups}
+    assert set(errors) == {identity_hash(each) for each in data.splitter.test_groups}
     assert np.mean(list(errors.values())) == pytest.approx(record.metrics["mae"])
 
 

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from datamodules import DemoSimulated, DemoSimulatedCrystals
 from gnn_sim2real.featurize.families import INTERMETALLICS, anion_class, polymer_class
-from gnn_sim2real.splits.acquisition import evaluate, grow_by_diversity, grow_by_family, grow_from_cheapest, names_in
+from gnn_sim2real.splits.acquisition.cheapest import grow_from_cheapest
+from gnn_sim2real.splits.acquisition.diversity import grow_by_diversity
+from gnn_sim2real.splits.acquisition.family import grow_by_family
+from gnn_sim2real.splits.acquisition.formula import evaluate, names_in
 
 SEEDS = st.integers(0, 5)
 
@@ -118,9 +121,9 @@ class TestDataModules:
 
     def test_small_cells_first(self):
         crystals = DemoSimulatedCrystals(grow_by="cheapest", cost="num_atoms^3", validation_fraction=0)
-        sizes = crystals.num_atoms[self.rows(crystals, size=200)]
+        sizes = crystals.data_set.num_atoms[self.rows(crystals, size=200)]
         assert (np.diff(sizes) >= 0).all()
-        assert sizes.max() < crystals.num_atoms.max()
+        assert sizes.max() < crystals.data_set.num_atoms.max()
 
     def test_all_of_them_are_the_same_materials_in_another_order(self, polymers):
         at_random = polymers.variant(validation_fraction=0)

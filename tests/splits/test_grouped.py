@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gnn_sim2real.splits.grouped import join_families, split_families, split_tail
+from gnn_sim2real.splits.grouped import join_families, split_families
+from gnn_sim2real.splits.tails import split_tail
 
 # Large families often leave a part empty, which is refused: those tables are of no use here.
 few = settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])

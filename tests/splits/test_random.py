@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gnn_sim2real.splits.random import development_rows, split_rows
+from gnn_sim2real.splits.parts import development_rows
+from gnn_sim2real.splits.random import split_rows
 
 identities = st.integers(20, 120).map(lambda count: [f"material {number:03}" for number in range(count)])
 seeds = st.integers(0, 50)

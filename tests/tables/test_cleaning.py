@@ -210,9 +210,9 @@ def test_a_quarantine_is_logged_only_once(tmp_path, caplog):
 
     with caplog.at_level("INFO", logger="gnn_sim2real.tables.table"):
         for _ in range(3):
-            table.keep_quarantine(tmp_path, "mine")
+            table.save_quarantine(tmp_path, "mine")
         assert times_logged() == 1
-        clean(frame_of(("a", 1.0), ("y?", 1.0))).keep_quarantine(tmp_path, "mine")
+        clean(frame_of(("a", 1.0), ("y?", 1.0))).save_quarantine(tmp_path, "mine")
         assert times_logged() == 2
     assert "y?" in (tmp_path / "quarantine_mine.csv").read_text()
 

@@ -29,7 +29,7 @@ def test_an_affine_correction_starts_on_the_line_through_the_simulated_values():
 def test_the_simulated_value_enters_the_answer(policy, source_folder):
     network = started(policy, Simulated(), pretrained=str(source_folder))
     data = Simulated()
-    rows, simulated = torch.arange(4), data.simulated[:4]
+    rows, simulated = torch.arange(4), data.data_set.simulated[:4]
     low, high = (network.predict(data.store.select(rows, simulated=each)) for each in (simulated, simulated + 1))
     torch.testing.assert_close(high - low, network.line.slope.expand(4, 1))
     assert same(copied(network.encoder), copied(load_model(source_folder).network.encoder))
@@ -79,7 +79,7 @@ def test_a_resumed_training_pays_for_the_way_from_the_same_start(source_folder, 
 def test_simulated_values_reach_the_batches():
     data = Simulated()
     batch = data.part("train")[torch.arange(8)]
-    assert torch.equal(batch.simulated, data.simulated[batch.row])
+    assert torch.equal(batch.simulated, data.data_set.simulated[batch.row])
     torch.testing.assert_close(batch.simulated, 1.3 * batch.targets - 0.5)
 
 

@@ -78,10 +78,10 @@ class TinyCrystals(CrystalDataModule):
         return Structures(made, names, [crystal_formula(each) for each in made], sizes, volumes)
 
     def load_table(self):
-        frame = pd.DataFrame({"name": self.structures.names, "volume": self.structures.volumes})
+        frame = pd.DataFrame({"name": self.data_set.structures.names, "volume": self.data_set.structures.volumes})
         volume = [Property("volume", "angstrom3/atom")]
         table = clean_table(frame, material_column="name", properties=volume, identity=str, source="tiny")
-        return self.with_structures(table)
+        return self.data_set.with_structures(table)
 
 
 def test_a_folder_of_crystals(tmp_path):

@@ -24,7 +24,7 @@ def module_and_batch(loss, rows=8):
     data = TinyPolymers(with_holes())
     module = SourcePretraining(gine(), loss=loss)
     module.network = PropertyModel(module.given_encoder[0], data.properties)
-    module.network.scaler.fit(data.targets)
+    module.network.scaler.fit(data.data_set.targets)
     return module.eval(), data.part("train")[torch.arange(rows)]
 
 

@@ -1,0 +1,1 @@
+"""The orders in which a database grows; each is one file."""

@@ -1,0 +1,126 @@
+"""What an order is in which a database grows. Each is a class in a file of this folder, and is found by its name.
+
+Every order is nested: the first n materials are a database of size n, and hold every smaller one. A seed gives another
+order of the same kind. A new order takes one new file.
+"""
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.splits.parts import Rows
+
+NUMERICS_VERSION = 1
+"""Raised by hand whenever the same seed would give another order."""
+
+
+class Candidates(Protocol):
+    """What an order may go by."""
+
+    @property
+    def cost(self) -> str | None:
+        """Formula of the cost of each material."""
+
+    @property
+    def name(self) -> str:
+        """Of the data set, for messages."""
+
+    @property
+    def kind(self) -> str:
+        """Of the materials, such as `repeat_unit`."""
+
+    @property
+    def spellings(self) -> Sequence[str]:
+        """Spelling of each material; of crystals the formula."""
+
+    @property
+    def num_atoms(self) -> NDArray[np.int64]:
+        """(num_materials,); atoms of each material, of the unit or cell that was written."""
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """Text of each material in the columns of its table."""
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """(num_materials, num_features); of a frozen model, else the descriptors of the tabular baselines."""
+
+    @property
+    def model_fingerprint(self) -> str | None:
+        """Of the frozen model; None without one."""
+
+
+_FOUND: "dict[str, type[Order]]" = {}
+
+
+class Order(ABC):
+    """An order in which a database grows; one with a `name` can be chosen by `grow_by`.
+
+    Attributes:
+        name: Value of `grow_by`.
+        needs_cost: Whether it goes by the formula of `cost`.
+    """
+
+    name: ClassVar[str] = ""
+    needs_cost: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls):
+            _FOUND[cls.name] = cls
+
+    @abstractmethod
+    def find(self, candidates: Candidates) -> NDArray[Any]:
+        """What the order goes by, one row a material; found once for all sizes and seeds.
+
+        Args:
+            candidates: The materials.
+
+        Raises:
+            ValueError: If these materials do not have it.
+        """
+
+    @abstractmethod
+    def order(self, found: NDArray[Any], size: int, seed: int) -> Rows:
+        """The order.
+
+        Args:
+            found: (num_materials, ...); what `find` gave for the materials that may be used.
+            size: How many materials are wanted.
+            seed: Of the order.
+
+        Returns:
+            (at least size,); positions in `found`.
+        """
+
+    def content(self, candidates: Candidates) -> dict[str, Any]:
+        """What determines the order beside its name and the seed, for keys; plain types.
+
+        Args:
+            candidates: The materials.
+        """
+        return {}
+
+
+def order_names() -> list[str]:
+    """Names of all orders."""
+    for module in pkgutil.iter_modules(importlib.import_module("gnn_sim2real.splits.acquisition").__path__):
+        importlib.import_module(f"gnn_sim2real.splits.acquisition.{module.name}")
+    return sorted(_FOUND)
+
+
+def find_order(name: str) -> Order:
+    """The order of a name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    names = order_names()
+    if name not in names:
+        raise ValueError(f"`grow_by` must be one of random, {', '.join(names)}, got {name!r}")
+    return _FOUND[name]()

@@ -1,0 +1,19 @@
+"""Splits by a column of the table."""
+
+from gnn_sim2real.splits.grouped import FamilySplit
+from gnn_sim2real.splits.split import Materials
+
+
+class ColumnSplit(FamilySplit):
+    """The test part has families that only it has, as a column of the table names them."""
+
+    name, needs_column = "column", True
+
+    def families_of(self, materials: Materials, column: str | None) -> list[str]:
+        """The texts of the column."""
+        if column is None or column not in materials.table.labels:
+            raise ValueError(
+                f"{materials.name} cannot split by column {column!r}; it has "
+                f"{', '.join(materials.table.labels) or 'no columns to split by'}"
+            )
+        return [label or "(empty)" for label in materials.table.labels[column]]

@@ -1,0 +1,19 @@
+"""Keys, cards and parts are those that they were before the data module was made of parts."""
+
+import json
+from pathlib import Path
+
+import known_keys
+import pytest
+
+KNOWN = json.loads(Path(__file__).with_name("known_keys.json").read_text())
+
+
+def test_of_the_demos():
+    assert {name: known_keys.fact(data) for name, data in known_keys.demo()} == KNOWN["demo"]
+
+
+@pytest.mark.realdata
+def test_of_real_files(real_data, monkeypatch):
+    monkeypatch.setenv("GNN_SIM2REAL_DATA", str(real_data))
+    assert {name: known_keys.fact(data) for name, data in known_keys.real()} == KNOWN["real"]

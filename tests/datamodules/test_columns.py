@@ -1,0 +1,179 @@
+"""What the base promises for every reader: a split and a cost by any column of its table."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.io import write as write_ase
+from crystals import cell_row, random_crystal
+
+import datamodules
+from gnn_sim2real.data.registry import find_datasets
+from gnn_sim2real.databases.snapshot import Snapshot
+from gnn_sim2real.featurize.crystal_files import crystal_formula
+
+NUMBERS = range(12)
+BATCHES = [f"batch {number % 4}" for number in NUMBERS]
+HOURS = [float(7 * number % 12) for number in NUMBERS]
+EXTRA = {"batch": BATCHES, "hours": HOURS}
+CHAINS = [f"*{'C' * (number + 1)}O*" for number in NUMBERS]
+MOLECULES = [f"{'C' * (number + 1)}O" for number in NUMBERS]
+FORMULAS = [f"Al{number + 1}O3" for number in NUMBERS]
+CRYSTALS = [random_crystal(number, 2) for number in NUMBERS]
+NAMES = [f"mp-{number}" for number in NUMBERS]
+SIZES = {
+    "reduced_formula": [crystal_formula(each) for each in CRYSTALS],
+    "nsites": [each.num_sites for each in CRYSTALS],
+    "volume": [each.volume for each in CRYSTALS],
+}
+CELLS = pd.DataFrame([cell_row(made, name) for made, name in zip(CRYSTALS, NAMES, strict=True)])
+OPTIMADE = {"properties": {"gap": "eV"}, "fields": {"gap": "_x_gap"}, "field_units": {"gap": "eV"}}
+
+
+def save(folder: Path, path: str, columns, extra=EXTRA) -> str:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame(dict(columns) | extra)
+    frame.to_parquet(file) if file.suffix == ".parquet" else frame.to_csv(file, index=False)
+    return str(file)
+
+
+def structures(folder):
+    save(folder, "crystal/mp_structures/mp_structures.parquet", CELLS.assign(**SIZES), {})
+    labels = {"material_id": NAMES, "reduced_formula": SIZES["reduced_formula"], "band_gap_pbe": HOURS, "e_form": -1.0}
+    save(folder, "crystal/mp_labels/mp_labels.parquet", labels | {"is_lowest_polymorph": True})
+
+
+def chains(folder, **more):
+    return save(folder, "chains.csv", {"smiles": CHAINS, "density": np.arange(1.0, 13.0)} | more)
+
+
+def pairs(folder, **settings):
+    """The tables of chi: two polymers in six solvents."""
+    polymers = [CHAINS[number % 2] for number in NUMBERS]
+    names = [f"{polymer}_{MOLECULES[number // 2]}" for number, polymer in enumerate(polymers)]
+    columns = {"ps_pair": names, "ps_pair_nonCyclic": names, "temp": 25.0, "chi": np.arange(12) / 10}
+    return save(folder, "chi.csv", columns)
+
+
+def solvation(folder):
+    columns = {"solute": MOLECULES, "solvent": "O", "dg_solv_kcal_mol": np.arange(12) / 10}
+    return save(folder, "solvation.csv", columns)
+
+
+def aflow(folder):
+    columns = CELLS.assign(**SIZES, row_in_source=list(NUMBERS), agl_thermal_conductivity_300K=np.arange(1.0, 13.0))
+    return save(folder, "aflow.parquet", columns)
+
+
+def own_crystals(folder):
+    frames = []
+    for number, made in enumerate(CRYSTALS):
+        frames.append(Atoms(made.atomic_number, cell=made.lattice, scaled_positions=made.fractional, pbc=True))
+        frames[-1].info |= {"gap": float(number), "batch": BATCHES[number], "hours": HOURS[number]}
+    write_ase(folder / "all.extxyz", frames)
+    return str(folder / "all.extxyz")
+
+
+def measured_crystals(folder):
+    structures(folder)
+    return save(folder, "gaps.csv", {"material_id": NAMES, "gap": np.arange(12.0)})
+
+
+def matbench(folder, monkeypatch, **settings):
+    frame = pd.DataFrame({"composition": FORMULAS, "gap expt": np.arange(12.0)} | EXTRA)
+    monkeypatch.setattr(datamodules.Matbench, "_load", lambda self: frame)
+    return datamodules.Matbench(**settings)
+
+
+def snapshot(reader, folder, monkeypatch, *given, **settings):
+    path = save(folder, "snapshot.parquet", CELLS.assign(**SIZES, problem=None, gap=np.arange(12.0)), EXTRA)
+    found = Snapshot(
+        Path(path), {"facts": {}, "query": {}, "date": "", "num_entries": 12, "num_matching": 12, "sha256": ""}
+    )
+    monkeypatch.setattr(reader, "download", lambda self: found)
+    return reader(*given, **OPTIMADE | settings)
+
+
+def many(folder, **settings):
+    sources = [datamodules.PolymerTable("density", "density", "g/cm3", path=chains(folder)) for _ in range(2)]
+    return datamodules.ManySources(sources, ["a", "b"], **settings)
+
+
+LIQUIDS = {"smiles": MOLECULES, "density_g_cm3": np.arange(1.0, 13.0)}
+READERS = {
+    "AflowAGL": lambda f, m, **s: datamodules.AflowAGL(["thermal_conductivity"], aflow(f), **s),
+    "BlendTable": lambda f, m, **s: datamodules.BlendTable(chains(f), ["smiles"], "density", "density", "g/cm3", **s),
+    "CosmoChi": lambda f, m, **s: datamodules.CosmoChi(pairs(f), pairs(f), **s),
+    "CosmoSolvation": lambda f, m, **s: datamodules.CosmoSolvation(solvation(f), **s),
+    "CrystalFolder": lambda f, m, **s: datamodules.CrystalFolder(own_crystals(f), "gap", None, "eV", **s),
+    "DemoMeasured": lambda f, m, **s: datamodules.DemoMeasured(**s),
+    "DemoMeasuredCrystals": lambda f, m, **s: datamodules.DemoMeasuredCrystals(**s),
+    "DemoSimulated": lambda f, m, **s: datamodules.DemoSimulated(**s),
+    "DemoSimulatedCrystals": lambda f, m, **s: datamodules.DemoSimulatedCrystals(**s),
+    "ManySources": lambda f, m, **s: many(f, **s),
+    "Matbench": matbench,
+    "MaterialTable": lambda f, m, **s: datamodules.MaterialTable(chains(f), "density", "g/cm3", **s),
+    "MaterialsProject": lambda f, m, **s: snapshot(datamodules.MaterialsProject, f, m, **s),
+    "MaterialsProjectTables": lambda f, m, **s: structures(f) or datamodules.MaterialsProjectTables(["band_gap"], **s),
+    "MeasuredChi": lambda f, m, **s: datamodules.MeasuredChi(pairs(f), pairs(f), **s),
+    "MeasuredCrystals": lambda f, m, **s: datamodules.MeasuredCrystals(
+        path=measured_crystals(f), property="gap", unit="eV", **s
+    ),
+    "MeasuredLiquids": lambda f, m, **s: datamodules.MeasuredLiquids("density", save(f, "liquids.csv", LIQUIDS), **s),
+    "MeasuredSolvation": lambda f, m, **s: datamodules.MeasuredSolvation(solvation(f), **s),
+    "Optimade": lambda f, m, **s: snapshot(datamodules.Optimade, f, m, "https://example.org", **s),
+    "PoLyInfo": lambda f, m, **s: datamodules.PoLyInfo(chains(f), "density", "g/cm3", file_unit="g/cm3", **s),
+    "PolymerTable": lambda f, m, **s: datamodules.PolymerTable("density", "density", "g/cm3", path=chains(f), **s),
+    "RadonPy": lambda f, m, **s: datamodules.RadonPy(["density"], chains(f), **s),
+    "SimulatedLiquids": lambda f, m, **s: datamodules.SimulatedLiquids(
+        ["density"], path=save(f, "liquids.csv", LIQUIDS), **s
+    ),
+}
+OWN_COLUMNS = {
+    "DemoMeasured": SimpleNamespace(families="reference", cost="refractive_index"),
+    "DemoMeasuredCrystals": SimpleNamespace(families="formula", cost="simulated"),
+    "DemoSimulated": SimpleNamespace(families="smiles", cost="refractive_index"),
+    "DemoSimulatedCrystals": SimpleNamespace(families="formula", cost="lattice_energy"),
+}
+"""The demos take no file: columns that their tables have."""
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Makes the reader of a name, with files of its own."""
+    monkeypatch.setenv("GNN_SIM2REAL_DATA", str(tmp_path))
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+    return lambda name, **settings: READERS[name](tmp_path, monkeypatch, **settings)
+
+
+def test_every_reader_is_tested():
+    assert READERS.keys() == find_datasets().keys()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_splits_by_a_column(make, name):
+    column = OWN_COLUMNS[name].families if name in OWN_COLUMNS else "batch"
+    data = make(name, split_by="column", split_column=column, test_fraction=0.3, validation_fraction=0)
+    labels = np.array(data.table.labels[column])
+    tested, used = set(labels[data.parts.test]), set(labels[data.parts.train])
+    assert tested
+    assert used
+    assert not tested & used
+    assert tested | used == (set(labels) if name in OWN_COLUMNS else set(BATCHES))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
+    column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
+    settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}
+    if "Chi" in name or "Solvation" in name or name == "BlendTable":
+        with pytest.raises(ValueError, match="mixtures are drawn at random"):
+            make(name, **settings)
+        return
+    data = make(name, **settings)
+    costs = np.array(data.table.labels[column], float)
+    assert costs[data.parts.train].tolist() == sorted(costs)[:5]
