@@ -2,16 +2,19 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-import torch
+from filelock import FileLock
 from hypothesis import settings
-from rdkit import Chem
 
-from gnn_sim2real.graph import ATOM_CODES, ATOM_DESCRIPTORS, BOND_CODES, NUM_ELEMENTS, Graph
+if TYPE_CHECKING:  # the process that only hands out the tests needs none of it, and it takes seconds
+    from rdkit import Chem
+
+    from gnn_sim2real.graph import Graph
 
 pytest.register_assert_rewrite("conformance")
 
@@ -25,11 +28,15 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["GNN_SIM2REAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["GNN_SIM2REAL_LIBRARY"] = str(tmp_path_factory.mktemp("library"))
     os.environ["WANDB_MODE"] = "offline"
+    import torch
+
     torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def _known_random_numbers() -> None:
+    import torch
+
     torch.manual_seed(0)
 
 
@@ -44,6 +51,31 @@ def _own_logging() -> Iterator[None]:
         logger.setLevel(level)
     for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
         logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder that one of pytest's processes makes for all of them: `made_once(name, make)`.
+
+    `make` gets the empty folder. Tests only read what it made: others read it at the same time.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def once(name: str, make: Callable[[Path], object]) -> Path:
+        folder = base / f"made_once_{name}"
+        done = folder.with_suffix(".done")
+        with FileLock(folder.with_suffix(".lock")):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker in which it failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +102,11 @@ def repeat_units() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def random_graph() -> Callable[[int, int, int], Graph]:
+def random_graph() -> "Callable[[int, int, int], Graph]":
     """A graph of no chemistry: `random_graph(num_nodes, num_edges, seed)`."""
+    import numpy as np
+
+    from gnn_sim2real.graph import ATOM_CODES, ATOM_DESCRIPTORS, BOND_CODES, NUM_ELEMENTS, Graph
 
     def make(num_nodes: int, num_edges: int, seed: int) -> Graph:
         rng = np.random.default_rng([num_nodes, num_edges, seed])
@@ -97,12 +132,16 @@ def random_graph() -> Callable[[int, int, int], Graph]:
 # Other spellings of a repeat unit, made without the code under test.
 
 
-def _respell(mol: Chem.Mol, seed: int) -> str:
+def _respell(mol: "Chem.Mol", seed: int) -> str:
+    from rdkit import Chem
+
     return Chem.MolToRandomSmilesVect(mol, 1, randomSeed=seed + 1)[0]
 
 
-def _oligomer(psmiles: str, count: int) -> tuple[Chem.Mol, list[int], list[int]]:
+def _oligomer(psmiles: str, count: int) -> "tuple[Chem.Mol, list[int], list[int]]":
     """Chain of `count` units, first atoms and last atoms of the units (indices)."""
+    from rdkit import Chem
+
     unit = Chem.MolFromSmiles(psmiles)
     Chem.Kekulize(unit, clearAromaticFlags=True)
     stars = [atom.GetIdx() for atom in unit.GetAtoms() if atom.GetAtomicNum() == 0]
@@ -130,18 +169,23 @@ def _oligomer(psmiles: str, count: int) -> tuple[Chem.Mol, list[int], list[int]]
 @pytest.fixture(scope="session")
 def respell() -> Callable[[str, int], str]:
     """The same SMILES with the atoms in a random order: `respell(smiles, seed)`."""
+    from rdkit import Chem
+
     return lambda smiles, seed: _respell(Chem.MolFromSmiles(smiles), seed)
 
 
 @pytest.fixture(scope="session")
 def multiply() -> Callable[[str, int], str]:
     """A multiple of a repeat unit as one unit: `multiply(psmiles, count)`."""
+    from rdkit import Chem
+
     return lambda psmiles, count: Chem.MolToSmiles(_oligomer(psmiles, count)[0])
 
 
 @pytest.fixture(scope="session")
 def cut_everywhere() -> Callable[[str], list[str]]:
     """Every spelling of a repeat unit that cuts the chain at another bond: `cut_everywhere(psmiles)`."""
+    from rdkit import Chem
 
     def cut(psmiles: str) -> list[str]:
         chain, heads, tails = _oligomer(psmiles, 3)

@@ -100,11 +100,11 @@ def _looks_finished(study: JobsConfig) -> bool:
 def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures) -> None:
     """Compute what is open, with bars."""
     total = schedule.num_open + schedule.outcomes.total()
-    with _stop_on_sigterm(), Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
+    with _stop_on_signals() as stopped, Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         models = schedule.num_models_missing
         model_bar = progress.add_task("Pretrained models", total=models, visible=models > 0)
         cell_bar = progress.add_task("Cells", total=total, completed=schedule.outcomes.total())
-        for _ in _drive(schedule, launcher, failures):
+        for _ in _drive(schedule, launcher, failures, stopped):
             progress.update(model_bar, completed=models - schedule.num_models_missing)
             progress.update(cell_bar, completed=schedule.outcomes.total())
 
@@ -119,10 +119,12 @@ _COLUMNS = (
 )
 
 
-def _drive(schedule: Schedule, launcher: Launcher, failures: Failures) -> Iterator[Job]:
+def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: list[int]) -> Iterator[Job]:
     """Keep the launcher busy until every cell has an outcome; yields each job that ended."""
     attempts: Counter[str] = Counter()
     while not schedule.is_finished:
+        if stopped:
+            raise KeyboardInterrupt
         while launcher.has_room() and (job := schedule.next()) is not None:
             launcher.submit(job)
         for job, outcome in launcher.finished(timeout=1.0):
@@ -143,17 +145,26 @@ def _drive(schedule: Schedule, launcher: Launcher, failures: Failures) -> Iterat
 
 
 @contextmanager
-def _stop_on_sigterm() -> Iterator[None]:
-    """Take the signal by which a cluster ends a job like Ctrl-C: workers are stopped and claims released."""
+def _stop_on_signals() -> Iterator[list[int]]:
+    """Take the signal by which a cluster ends a job like Ctrl-C: workers are stopped and claims released.
+
+    Yields:
+        Those that came: Python drops what a signal raises if it comes in the midst of a `__del__`.
+    """
+    stopped: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        stopped.append(signum)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
-        yield
+        yield stopped
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background, where it is ignored
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
-        yield
+        yield stopped
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -40,13 +40,13 @@ def test_identity_of_a_multiple_is_that_of_the_unit(psmiles, count, multiply, cu
         assert repeat_unit_identity(spelling) == repeat_unit_identity(psmiles), spelling
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(psmiles=st.sampled_from(sorted(POLYMERS.values())), seed=st.integers(0, 10**6))
 def test_identity_does_not_depend_on_the_order_of_atoms(psmiles, seed, respell):
     assert repeat_unit_identity(respell(psmiles, seed)) == repeat_unit_identity(psmiles)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(
     blocks=st.lists(
         st.sampled_from(["C", "O", "C(C)", "N", "C(=O)", "c1ccc(cc1)", "[Si](C)(C)"]), min_size=1, max_size=8
@@ -68,7 +68,7 @@ def brute_force_same(first: list[str], second: list[str]) -> bool:
     return any(other[turn:] + other[:turn] in (long, long[::-1]) for turn in range(len(other)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(*[st.lists(st.sampled_from(["C", "O"]), min_size=1, max_size=6)] * 2)
 def test_identities_are_equal_exactly_if_the_chains_are(first, second):
     identities = [repeat_unit_identity("*" + "".join(word) + "*") for word in (first, second)]
@@ -156,6 +156,7 @@ def test_hash_is_the_head_of_sha256():
 
 
 @pytest.mark.realdata
+@pytest.mark.slow
 def test_all_rows_of_real_tables_have_an_identity_and_shared_polymers_are_found(real_data):
     import pandas as pd
 

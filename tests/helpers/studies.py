@@ -1,15 +1,21 @@
 """A study small enough for a test: real polymers, a made-up property, seconds; and what came of it."""
 
-import os
-import subprocess
-import sys
+from collections import Counter
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
 import yaml
+from processes import Started, running_command, wait_until
 
 from gnn_sim2real.records.record import read_errors, read_records
+from gnn_sim2real.study.config import read_study
+from gnn_sim2real.study.run import run_study
 
-NUM_CELLS = 2 * (5 + 4 + 1) + 1
+NUM_CELLS, NUM_MODELS = 2 * (5 + 4 + 1) + 1, 2 * 4
+FEW = {"source_size": [0, 20], "seed": [0]}
+"""Axes of a part of that grid: one pretrained model and five cells, which have the same keys and the same results."""
+NUM_FEW = 2 + 1 + 1 + 1
 
 CHAINS = [
     f"*{'C' * length}{end}*" for length in range(1, 13) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(C)O", "C(F)O")
@@ -65,6 +71,14 @@ def write_study(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def set_axes(folder: Path, **axes: list[object]) -> None:
+    """Change axes of a study's grid; the keys of its cells stay."""
+    path = folder / "study.yaml"
+    study = yaml.safe_load(path.read_text())
+    study["axes"] |= axes
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+
+
 def results(folder: Path) -> dict[str, object]:
     """Key, result and error on each material of each record; provenance is not part of the result."""
     records = folder / "records"
@@ -74,16 +88,33 @@ def results(folder: Path) -> dict[str, object]:
     }
 
 
-def start_study(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    """The command line in a process, and a process group, of its own; Ctrl-C stops it even where it stops no test."""
-    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{listen}; from gnn_sim2real.cli.main import main; raise SystemExit(main())"]
-    command += ["study", "run", "-c", str(folder / "study.yaml"), *options]
-    return subprocess.Popen(
-        command,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def compute(folder: Path, *options: str) -> Counter[str]:
+    """Compute the study in this process and say nothing: how many cells were done, there and failed."""
+    return run_study(*read_study([str(folder / "study.yaml")], list(options)))
+
+
+def running_study(folder: Path, *options: str, prints: Path | None = None) -> AbstractContextManager[Started]:
+    """The study in a process of its own; what it prints goes to the folder `prints` if given."""
+    return running_command(prints or folder, "study", "run", "-c", folder / "study.yaml", *options)
+
+
+def pretraining_keys(folder: Path) -> list[str]:
+    """Keys of the pretrainings whose models are there."""
+    return sorted(path.name for path in (folder / "models" / "pretrainings").iterdir())
+
+
+def num_records(folder: Path) -> int:
+    """Number of cells that are computed."""
+    return sum("." not in path.stem for path in (folder / "records").glob("*.json"))
+
+
+def wait_for_records(command: Started, folder: Path, count: int) -> None:
+    """Wait until so many cells are computed; the test fails if the command ends before."""
+
+    def enough() -> bool:
+        there = num_records(folder) >= count
+        if not there and not command.is_running and num_records(folder) < count:
+            pytest.fail(f"it was over before {count} cells were computed\n{command.said}")
+        return there
+
+    wait_until(enough, f"the study computes nothing\n{command.said}")

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ SIZES = np.array([50.0, 100.0, 200.0, 400.0, 700.0, 1000.0])
 
 
 def curve(num_repeats=5, prefactor=0.3, sizes=SIZES, gap=0.04, is_baseline=False):
+    return curve_of(num_repeats, prefactor, tuple(sizes.tolist()), gap, is_baseline)
+
+
+@cache
+def curve_of(num_repeats, prefactor, sizes, gap, is_baseline):
+    sizes = np.array(sizes)
     random = np.random.default_rng(0)
     noise = 0.05 * random.standard_normal((num_repeats, len(sizes)))
     errors = ((prefactor * sizes**-0.4 + gap) * np.exp(noise)).ravel()

@@ -2,10 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from studies import CHAINS
+from tiny import TinyPolymers
 
-from datamodules import DemoSimulated, DemoSimulatedCrystals
+from datamodules import DemoSimulatedCrystals
 from gnn_sim2real.featurize.families import INTERMETALLICS, anion_class, polymer_class
 from gnn_sim2real.splits.acquisition.cheapest import grow_from_cheapest
 from gnn_sim2real.splits.acquisition.diversity import grow_by_diversity
@@ -15,6 +17,7 @@ from gnn_sim2real.splits.acquisition.formula import evaluate, names_in
 SEEDS = st.integers(0, 5)
 
 
+@settings(max_examples=30)
 @given(seed=SEEDS, num=st.integers(2, 30), data=st.data())
 def test_diversity_is_nested_and_takes_the_farthest(seed, num, data):
     features = np.random.default_rng(seed).normal(size=(num, 3))
@@ -100,7 +103,8 @@ def test_classes_of_crystals(formula, wanted):
 
 @pytest.fixture(scope="module")
 def polymers():
-    return DemoSimulated()
+    """84 polymers of several classes."""
+    return TinyPolymers({("density", "g/cm3"): [float(len(each)) for each in CHAINS]}, materials=CHAINS)
 
 
 class TestDataModules:
@@ -143,8 +147,8 @@ class TestDataModules:
     )
     def test_settings_that_do_not_fit(self, settings, message):
         with pytest.raises(ValueError, match=message):
-            DemoSimulated(**settings)
+            TinyPolymers(**settings)
 
     def test_a_cost_column_that_is_not_there(self):
         with pytest.raises(ValueError, match="hours"):
-            _ = DemoSimulated(grow_by="cheapest", cost="hours").parts
+            _ = TinyPolymers(grow_by="cheapest", cost="hours").parts

@@ -1,17 +1,16 @@
 """Graphs are made once, by one or several processes, and never read half."""
 
 import logging
-import multiprocessing
 import os
-import subprocess
-import sys
+import signal
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from crystals import COPPER, ROCK_SALT, crystal, random_crystal
+from graph_builds import FEATURIZER, build_in_parts, build_until_killed
+from processes import running
 
 from gnn_sim2real.featurize.crystal import crystal_graph
 from gnn_sim2real.featurize.crystal_table import CrystalTable
@@ -19,8 +18,6 @@ from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.store import cache as graph_cache
 from gnn_sim2real.store.cache import content_key, open_or_build
 from gnn_sim2real.store.graphs import GraphStore
-
-FEATURIZER = {"name": "toy", "version": 1}
 
 
 @pytest.fixture
@@ -157,20 +154,12 @@ def test_several_processes_make_the_same_file(crystals, featurizer, tmp_path, mo
     assert one.name == several.name
 
 
-def build_in_parts(folder):
-    graph_cache.PART_SIZE = 1
-    materials = CrystalTable.from_crystals([COPPER, ROCK_SALT])
-    open_or_build(materials, get_featurizer("crystal").featurize, FEATURIZER, folder)
-
-
+@pytest.mark.slow
 def test_a_worker_that_makes_graphs_in_several_processes_ends(tmp_path):
-    worker = multiprocessing.get_context("spawn").Process(target=build_in_parts, args=(tmp_path,))
-    worker.start()
-    worker.join(200)  # idle processes of joblib live for 300 s
-    ended = worker.exitcode
-    worker.kill()
-    assert ended == 0
-    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+    """Idle processes of joblib live for 300 s."""
+    with running(tmp_path / "prints", build_in_parts, tmp_path / "graphs") as worker:
+        assert worker.wait(200) == 0
+    assert len(list((tmp_path / "graphs").glob("*.safetensors"))) == 1
 
 
 def test_settings_have_stores_of_their_own(crystals, featurizer, tmp_path):
@@ -198,25 +187,13 @@ def test_two_at_once(crystals, featurizer, tmp_path):
 
 def test_a_killed_build_leaves_nothing_that_is_read(tmp_path):
     """It ends in the middle of the second material, as a killed process does, without any clean-up."""
-    program = f"""
-import os, sys
-from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parents[1] / "helpers")!r})
-from crystals import COPPER
-from gnn_sim2real.featurize.crystal import crystal_graph
-from gnn_sim2real.store.cache import open_or_build
-def featurize(material):
-    if material == "second":
-        os._exit(9)
-    return crystal_graph(COPPER)
-open_or_build(["first", "second"], featurize, {FEATURIZER!r}, Path({str(tmp_path)!r}))
-"""
-    done = subprocess.run([sys.executable, "-c", program], check=False)
-    assert done.returncode == 9
-    (left,) = tmp_path.iterdir()
+    folder = tmp_path / "graphs"
+    with running(tmp_path / "prints", build_until_killed, folder) as process:
+        assert process.wait() == -signal.SIGKILL
+    (left,) = folder.iterdir()
     assert left.is_dir()
-    made = open_or_build(["first", "second"], lambda _: crystal_graph(COPPER), FEATURIZER, tmp_path)
+    made = open_or_build(["first", "second"], lambda _: crystal_graph(COPPER), FEATURIZER, folder)
     assert len(made) == 2
     os.utime(left, (0, 0))  # long ago
-    open_or_build(["third"], lambda _: crystal_graph(COPPER), FEATURIZER, tmp_path)
+    open_or_build(["third"], lambda _: crystal_graph(COPPER), FEATURIZER, folder)
     assert not left.exists()

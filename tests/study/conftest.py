@@ -2,10 +2,11 @@
 
 import contextlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from studies import write_study
+from studies import FEW, set_axes, write_study
 
 from gnn_sim2real.cli.main import main
 
@@ -16,12 +17,25 @@ def study_files(tmp_path: Path) -> Path:
     return write_study(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Output folder of such a study, run once and to its end; its files are in the folder above."""
-    folder = write_study(tmp_path_factory.mktemp("undisturbed"))
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        assert main(["study", "run", "-c", str(folder / "study.yaml")]) == 0
-    (folder / "printed.txt").write_text(output.getvalue())
-    return folder / "out"
+@pytest.fixture
+def few(study_files: Path) -> Path:
+    """The same with a part of the grid, for tests to which any grid will do."""
+    set_axes(study_files, **FEW)
+    return study_files
+
+
+@pytest.fixture(scope="session")
+def undisturbed(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Output folder of such a study, run to its end once for all tests, which write nothing to it.
+
+    Its files are in the folder above.
+    """
+
+    def make(folder: Path) -> None:
+        write_study(folder)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            assert main(["study", "run", "-c", str(folder / "study.yaml")]) == 0
+        (folder / "printed.txt").write_text(output.getvalue())
+
+    return made_once("undisturbed", make) / "out"

@@ -2,76 +2,127 @@
 
 import os
 import random
-import shutil
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
-from studies import NUM_CELLS, results, start_study
+from processes import wait_until
+from studies import (
+    NUM_CELLS,
+    NUM_FEW,
+    NUM_MODELS,
+    compute,
+    num_records,
+    pretraining_keys,
+    results,
+    running_study,
+    wait_for_records,
+)
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.record import read_records
+from gnn_sim2real.study import run as run_module
+from gnn_sim2real.study import schedule as schedule_module
+from gnn_sim2real.study.cells import CellRunner
+from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import load_kept_config
+from gnn_sim2real.study.launchers import JobLostError
+from gnn_sim2real.study.launchers.serial import Serial
 from gnn_sim2real.study.status import get_status
 from gnn_sim2real.tasks.base import PropertyRegression
 
 
-def num_records(folder: Path) -> int:
-    return len(list((folder / "records").glob("*.errors.json")))
+@contextmanager
+def kept_open(undisturbed: Path, folder: Path, num_models: int = 1) -> Iterator[None]:
+    """Be at some of its models, each for two cells, so that it is not over before the test has done what it wants."""
+    with ExitStack() as at_them:
+        for key in pretraining_keys(undisturbed)[:num_models]:
+            assert at_them.enter_context(Claims(folder / "claims").hold(key))
+        yield
 
 
-def wait_for_records(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 120
-    while num_records(folder) < count:
-        assert time.monotonic() < deadline, "the study computes nothing"
-        time.sleep(0.02)
+def computing_processes(folder: Path) -> set[int]:
+    return {record.provenance["process"] for record in read_records(folder / "records")}
 
 
-def kill_group(process) -> None:
-    """As a power cut does: the study and all its workers at once, with no word."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def test_a_killed_worker_is_replaced(undisturbed, study_files):
+    """Until then it is held, so that the other worker computes as well; meanwhile `status` counts."""
+    other, done = study_files / "out", []
+    with running_study(study_files, "--launcher", "processes", "--workers", "2") as command:
+        with kept_open(undisturbed, other, num_models=4):
+            wait_for_records(command, other, 1)
+            victim = computing_processes(other).pop()
+            os.kill(victim, signal.SIGSTOP)
+        before = num_records(other)
+
+        def others_went_on():
+            assert command.is_running, command.said
+            status = get_status(load_kept_config(other))
+            in_work = sum(status.running.values())
+            assert status.done + status.waiting <= NUM_CELLS <= status.done + status.waiting + in_work
+            assert in_work <= 2
+            assert 0 < status.seconds_left < 3600
+            done.append(status.done)
+            return num_records(other) >= before + 3  # by then the victim was given a job as well
+
+        wait_until(others_went_on, "the other worker computes nothing")
+        assert done == sorted(done)
+        assert len(computing_processes(other)) == 2
+        os.kill(victim, signal.SIGKILL)
+        assert command.wait() == 0, command.said
+    assert "is started again: its process was killed" in command.said
+    assert results(other) == results(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3])
-def test_processes_give_the_digits_of_one(undisturbed, study_files, workers):
+def test_processes_give_the_digits_of_one(undisturbed, study_files, capfd, workers):
     other = study_files / "parallel"
     command = ["study", "run", "-c", str(study_files / "study.yaml"), "--launcher", "processes"]
     assert main([*command, "--workers", str(workers), "--output", str(other)]) == 0
     assert results(other) == results(undisturbed)
-    assert len({record.provenance["process"] for record in read_records(other / "records")}) == workers
+    assert os.getpid() not in computing_processes(other)
+    assert len(computing_processes(other)) <= workers
+    assert main(["study", "status", str(other)]) == 0
+    printed = capfd.readouterr().out
+    assert f"{NUM_CELLS} of {NUM_CELLS} cells done, 0 running, 0 failed, 0 waiting" in printed
+    assert f"{NUM_MODELS} of {NUM_MODELS} pretrained models" in printed
+    assert "nothing is left to compute" in printed
 
 
-def test_the_order_of_cells_changes_no_digit(undisturbed, study_files):
-    study = yaml.safe_load((study_files / "study.yaml").read_text())
+def test_the_order_of_cells_changes_no_digit(undisturbed, few):
+    study = yaml.safe_load((few / "study.yaml").read_text())
     study["axes"] = {name: values[::-1] for name, values in study["axes"].items()}
-    (study_files / "study.yaml").write_text(yaml.safe_dump(study))
-    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
-    # The simulated value stands once, beside the first seed.
-    other, expected = (
-        {key: found for key, found in results(folder).items() if found[0].policy != "simulated_value"}
-        for folder in (study_files / "out", undisturbed)
-    )
-    assert other == expected
+    study["axes"]["source_size"] = [40, 20, 0]
+    (few / "study.yaml").write_text(yaml.safe_dump(study))
+    compute(few)
+    found = results(few / "out")
+    assert len(found) == NUM_FEW + 2
+    assert found.items() <= results(undisturbed).items()
 
 
-def kill_and_go_on(undisturbed, study_files, num_kills, seed):
+def kill_and_go_on(undisturbed, study_files, num_kills, seed, *launcher):
     """Kill at random moments, some before anything is computed and some after the next record; then end it."""
     other, chosen = study_files / "killed", random.Random(seed)  # noqa: S311
-    options = ("--launcher", "processes", "--workers", "2", "--output", str(other), "--checkpoint_interval", "0")
-    for _ in range(num_kills):
-        before = num_records(other)
-        process = start_study(study_files, *options)
-        if chosen.random() < 0.7 and before < NUM_CELLS - 2:
-            wait_for_records(other, before + 1)
-            time.sleep(chosen.uniform(0, 1.0))
-        else:
-            time.sleep(chosen.uniform(0, 10.0))
-        kill_group(process)
-        assert num_records(other) >= before
-    assert main(["study", "run", "-c", str(study_files / "study.yaml"), "--output", str(other)]) == 0
+    options = ("--output", str(other), "--checkpoint_interval", "0", *launcher)
+    with kept_open(undisturbed, other):
+        for _ in range(num_kills):
+            before = num_records(other)
+            with running_study(study_files, *options) as command:
+                if chosen.random() < 0.7 and before < NUM_CELLS - 2:
+                    wait_for_records(command, other, before + 1)
+                    time.sleep(chosen.uniform(0, 1.0))
+                else:
+                    time.sleep(chosen.uniform(0, 5.0))
+                assert command.is_running
+                command.kill()
+            assert num_records(other) >= before
+    compute(study_files, "--output", str(other))
     assert results(other) == results(undisturbed)
     assert len([path for path in (other / "records").iterdir() if path.suffix == ".json"]) == 2 * NUM_CELLS
     # What the killed had half written stays under other names, and is read by nobody.
@@ -79,35 +130,40 @@ def kill_and_go_on(undisturbed, study_files, num_kills, seed):
 
 
 def test_killed_at_random_moments(undisturbed, study_files):
-    kill_and_go_on(undisturbed, study_files, num_kills=2, seed=0)
+    kill_and_go_on(undisturbed, study_files, 2, 0)
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments(undisturbed, study_files):
-    kill_and_go_on(undisturbed, study_files, num_kills=20, seed=1)
+def test_killed_with_its_workers_at_twenty_random_moments(undisturbed, study_files):
+    kill_and_go_on(undisturbed, study_files, 20, 1, "--launcher", "processes", "--workers", "2")
 
 
 @pytest.mark.parametrize(
-    ("launcher", "end"), [("serial", signal.SIGINT), ("processes", signal.SIGINT), ("processes", signal.SIGTERM)]
+    ("launcher", "end"),
+    [
+        ("serial", signal.SIGINT),
+        ("serial", signal.SIGTERM),
+        pytest.param("processes", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("processes", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_by_hand_it_says_how_to_go_on(undisturbed, study_files, launcher, end):
-    for _ in range(5):  # on a busy machine the study may be over before this process gets to send its signal
-        process = start_study(study_files, "--launcher", launcher, "--workers", "2")
-        wait_for_records(study_files / "out", 1)
-        process.send_signal(end)
-        _, said = process.communicate(timeout=60)
-        if process.returncode != 0 or num_records(study_files / "out") < NUM_CELLS:
-            break
-        shutil.rmtree(study_files / "out")
-    assert process.returncode == 130
-    assert said.strip().endswith("stopped; the same command goes on from here")
-    assert not list((study_files / "out" / "claims").glob("*.json")) or launcher == "processes"
-    assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 0
-    assert results(study_files / "out") == results(undisturbed)
+    other = study_files / "out"
+    with kept_open(undisturbed, other):
+        with running_study(study_files, "--launcher", launcher, "--workers", "2") as command:
+            wait_for_records(command, other, 1)
+            command.send_signal(end)
+            assert command.wait() == 130
+        assert command.said.strip().endswith("stopped; the same command goes on from here")
+        # That of the test is there; killed workers leave theirs, which count no more.
+        assert len(list((other / "claims").glob("*.json"))) == 1 or launcher == "processes"
+        assert len(Claims(other / "claims").running()) == 1
+    compute(study_files)
+    assert results(other) == results(undisturbed)
 
 
 @pytest.mark.parametrize("step", ["training_step", "test_step"])
-def test_stopped_within_lightning(study_files, step, monkeypatch, capsys):
+def test_stopped_within_lightning(few, step, monkeypatch, capsys):
     """Lightning would end the process, with the exit code of an error."""
 
     def stop(*_):
@@ -116,49 +172,93 @@ def test_stopped_within_lightning(study_files, step, monkeypatch, capsys):
     before = signal.getsignal(signal.SIGINT)  # Lightning switches it off
     monkeypatch.setattr(PropertyRegression, step, stop)
     try:
-        assert main(["study", "run", "-c", str(study_files / "study.yaml"), "--launcher", "serial"]) == 130
+        assert main(["study", "run", "-c", str(few / "study.yaml"), "--launcher", "serial"]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err.endswith("stopped; the same command goes on from here\n")
-    assert not list((study_files / "out" / "claims").glob("*.json"))
+    assert not list((few / "out" / "claims").glob("*.json"))
 
 
-def test_a_killed_worker_is_replaced(undisturbed, study_files):
-    other = study_files / "out"
-    process = start_study(study_files, "--launcher", "processes", "--workers", "2")
-    wait_for_records(other, 2)
-    victim = read_records(other / "records")[0].provenance["process"]
-    os.kill(victim, signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert "is started again: its process was killed" in said
+class Losing(Serial):
+    """Loses each job a few times before it computes it, as if its machine had broken down."""
+
+    times = 1
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.lost = Counter()
+
+    def finished(self, timeout):
+        if self._jobs and self.lost[(job := self._jobs[0]).key] < self.times:
+            self.lost[job.key] += 1
+            return [(self._jobs.popleft(), JobLostError("its machine is gone"))]
+        return super().finished(timeout)
+
+
+def test_a_lost_job_is_started_again(undisturbed, few, monkeypatch):
+    monkeypatch.setattr(run_module, "make_launcher", Losing)
+    assert compute(few) == {"done": NUM_FEW}
+    assert results(few / "out").items() <= results(undisturbed).items()
+    assert not list(few.glob("out/failures/*"))
+
+
+def test_what_is_lost_again_and_again_has_failed(few, monkeypatch):
+    monkeypatch.setattr(run_module, "make_launcher", Losing)
+    monkeypatch.setattr(Losing, "times", run_module.MAX_ATTEMPTS)
+    assert compute(few) == {"failed": NUM_FEW}
+    assert len(list(few.glob("out/failures/*.json"))) == NUM_FEW - 2 + 1  # two cells wait for the model in vain
+    assert not results(few / "out")
+
+
+def test_what_another_run_is_at_is_left_to_it(undisturbed, study_files, monkeypatch):
+    """Here the other one gives up a cell and a model without a result; then they are computed."""
+    other, computed, seen = study_files / "out", Counter(), []
+    monkeypatch.setattr(schedule_module, "PAUSE", 0.05)
+    cell = min(key for key, (cell, *_) in results(undisturbed).items() if cell.policy == "extra_trees")
+    model = pretraining_keys(undisturbed)[0]
+    original, at_them = CellRunner.run, ExitStack()
+    for key in (cell, model):
+        assert at_them.enter_context(Claims(other / "claims").hold(key))
+
+    def run(self, job):
+        outcome = original(self, job)
+        computed[job.key, outcome] += 1
+        assert computed.total() < 1000, "it would go on for ever"
+        all_else = num_records(other) == NUM_CELLS - 3
+        if not seen and all_else and computed[cell, "elsewhere"] and computed[model, "elsewhere"]:
+            seen.append(get_status(load_kept_config(other)))
+            at_them.close()
+        return outcome
+
+    monkeypatch.setattr(CellRunner, "run", run)
+    with at_them:
+        assert compute(study_files) == {"done": NUM_CELLS}
+    (status,) = seen
+    assert (status.done, status.waiting, status.running.total()) == (NUM_CELLS - 3, 2, 2)
+    assert computed[cell, "done"] == computed[model, "done"] == 1
     assert results(other) == results(undisturbed)
 
 
+@pytest.mark.slow
 def test_two_runs_share_a_folder(undisturbed, study_files):
-    """Neither computes what the other is at; status sees both."""
-    first, second = (start_study(study_files, "--launcher", "serial") for _ in range(2))
+    """Neither computes what the other is at."""
     other = study_files / "out"
-    wait_for_records(other, 4)
-    while (status := get_status(load_kept_config(other))).running.total() < 2 and num_records(other) < NUM_CELLS - 4:
-        time.sleep(0.01)
-    assert status.running.total() == 2
-    computed = []
-    for process in (first, second):
-        printed, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        computed.append(int(printed.split(" cells computed")[0]))
+    with running_study(study_files, prints=study_files / "a") as first:
+        with kept_open(undisturbed, other, num_models=4):
+            wait_for_records(first, other, 2)
+            os.kill(first.pid, signal.SIGSTOP)  # so that it leaves work to the other
+        with running_study(study_files, prints=study_files / "b") as second:
+            wait_until(lambda: second.pid in computing_processes(other), "the second run computes nothing")
+            os.kill(first.pid, signal.SIGCONT)
+            assert (first.wait(), second.wait()) == (0, 0), first.said + second.said
+    computed = [int(command.printed.split(" cells computed")[0]) for command in (first, second)]
     assert sum(computed) == NUM_CELLS
     assert min(computed) > 0
     assert results(other) == results(undisturbed)
 
 
-def test_shards_share_a_folder(undisturbed, study_files, capfd):
-    counts = []
-    for number in (1, 2, 3):
-        command = ["study", "run", "-c", str(study_files / "study.yaml"), "--shard", f"{number}/3"]
-        assert main(command) == 0
-        counts.append(int(capfd.readouterr().out.split(" cells computed")[0]))
+def test_shards_share_a_folder(undisturbed, study_files):
+    counts = [compute(study_files, "--shard", f"{number}/3")["done"] for number in (1, 2, 3)]
     assert sum(counts) == NUM_CELLS
     assert min(counts) >= NUM_CELLS // 5
     assert results(study_files / "out") == results(undisturbed)

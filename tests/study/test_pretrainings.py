@@ -1,11 +1,15 @@
 """`models build`: a study whose cells are pretrainings."""
 
+import contextlib
+import io
 import json
 import re
+import shutil
 
 import pytest
 import torch
 import yaml
+from studies import write_study
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary
@@ -52,11 +56,21 @@ def config(study_files):
     return write_library(study_files)
 
 
-@pytest.fixture
-def built(config, capsys):
-    assert main(["models", "build", "-c", str(config)]) == 0
-    assert "10 models trained, 0 were there, 0 failed" in capsys.readouterr().out
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A library that is built, on which tests only look."""
+    config, printed = write_library(write_study(tmp_path_factory.mktemp("built"))), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(["models", "build", "-c", str(config)]) == 0
+    assert "10 models trained, 0 were there, 0 failed" in printed.getvalue()
     return config
+
+
+@pytest.fixture
+def own(built, tmp_path):
+    """A copy that a test may change."""
+    shutil.copytree(built.parent, tmp_path / "own")
+    return write_library(tmp_path / "own")
 
 
 def test_what_is_built_and_what_is_held_out(built):
@@ -76,21 +90,21 @@ def test_what_is_built_and_what_is_held_out(built):
     assert 20 in sizes
 
 
-def test_the_same_command_goes_on(built, capsys):
-    library = ModelLibrary(built.parent / "models")
+def test_the_same_command_goes_on(own, capsys):
+    library = ModelLibrary(own.parent / "models")
     before = set(library.keys())
-    assert main(["models", "build", "-c", str(built)]) == 0
+    assert main(["models", "build", "-c", str(own)]) == 0
     assert "0 models trained, 10 were there, 0 failed" in capsys.readouterr().out
     gone = sorted(before)[0]
     for path in sorted((library.folder / gone).iterdir()):
         path.unlink()
     (library.folder / gone).rmdir()
-    assert main(["models", "build", "-c", str(built)]) == 0
+    assert main(["models", "build", "-c", str(own)]) == 0
     assert "1 models trained, 9 were there, 0 failed" in capsys.readouterr().out
     assert len(library.keys()) == 10
-    status = get_status(read_library([str(built)], [])[0])
+    status = get_status(read_library([str(own)], [])[0])
     assert (status.done, status.failed, status.waiting, status.seconds_left) == (10, 0, 0, 0.0)
-    assert main(["study", "status", str(built.parent / "out")]) == 0
+    assert main(["study", "status", str(own.parent / "out")]) == 0
     assert "10 of 10 cells done" in capsys.readouterr().out
 
 

@@ -10,11 +10,18 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.renamed_policies import first_policy
 
 
+@pytest.fixture(scope="module")
+def published_once(undisturbed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(undisturbed, folder / "copy", ignore=shutil.ignore_patterns("models"))
+    assert main(["study", "report", str(folder / "copy"), "--publish", str(folder / "published")]) == 0
+    return folder / "published.json"
+
+
 @pytest.fixture
-def published(undisturbed, tmp_path):
-    path = tmp_path / "published"
-    assert main(["study", "report", str(undisturbed), "--publish", str(path)]) == 0
-    return path.with_suffix(".json")
+def published(published_once, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copyfile(published_once, tmp_path / "published.json")
 
 
 def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_path, capfd):

@@ -1,44 +1,48 @@
 """A study on a real Ray cluster on this machine: one node is lost in the middle, another one joins."""
 
-import time
+from importlib.util import find_spec
 
 import pytest
-from studies import NUM_CELLS, results, start_study
+from processes import wait_until
+from studies import NUM_CELLS, num_records, pretraining_keys, results, running_study, wait_for_records
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.record import read_records
+from gnn_sim2real.study.claims import Claims
 
-cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs Ray: pip install 'gnn-sim2real[ray]'")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'")
 
 
 @pytest.fixture
 def cluster():
     """A head that computes nothing, to which a test adds nodes; their GPUs exist in Ray's book-keeping only."""
-    head = {"num_cpus": 0, "include_dashboard": False}
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-    yield made
-    made.shutdown()
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        yield made
+    finally:
+        made.shutdown()
 
 
+@pytest.mark.slow
 def test_a_lost_node_costs_no_record(undisturbed, study_files, cluster):
-    first = cluster.add_node(num_cpus=1, num_gpus=1)
-    other = study_files / "out"
-    process = start_study(study_files, "--launcher", "ray", "--address", cluster.address, "--gpus", "0.5")
-    deadline = time.monotonic() + 240
-    while len(list((other / "records").glob("*.json"))) < 2 * 4:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    cluster.remove_node(first, allow_graceful=False)
-    cluster.add_node(num_cpus=1, num_gpus=1)
-    assert len(list((other / "records").glob("*.errors.json"))) < NUM_CELLS, "it was over before the node was lost"
-    _, said = process.communicate(timeout=240)
-    assert process.returncode == 0, said
+    first, other = cluster.add_node(num_cpus=1, num_gpus=1), study_files / "out"
+    options = ("--launcher", "ray", "--address", cluster.address, "--gpus", "0.5")
+    held = pretraining_keys(undisturbed)[0]
+    with running_study(study_files, *options) as command:
+        with Claims(other / "claims").hold(held):  # it cannot be over before the node is lost
+            wait_for_records(command, other, 4)
+            before = num_records(other)
+            cluster.remove_node(first, allow_graceful=False)
+            cluster.add_node(num_cpus=1, num_gpus=1)
+        wait_until(lambda: num_records(other) > before or not command.is_running, "the new node computes nothing")
+        assert command.wait() == 0, command.said
     assert results(other) == results(undisturbed)
     assert len(list((other / "records").glob("*.json"))) == 2 * NUM_CELLS  # a killed writer may leave a part
     assert len({record.provenance["process"] for record in read_records(other / "records")}) >= 2
     assert not list((other / "failures").glob("*.json"))
-    assert "room for 1 cells at a time" in said
+    assert "room for 1 cells at a time" in command.said
 
 
 def test_without_a_cluster_it_is_said(study_files, capfd):

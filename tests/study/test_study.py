@@ -1,15 +1,17 @@
 """The engine on a real, small grid: every record once, the same digits however it was run."""
 
 import json
+import shutil
 
 import pytest
 import yaml
-from studies import NUM_CELLS, results, start_study
+from studies import NUM_CELLS, NUM_MODELS, compute, results, running_study
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
+from gnn_sim2real.study.cells import CellRunner
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
@@ -29,12 +31,15 @@ def test_one_command_gives_records_table_law_figure_and_configuration(undisturbe
     }
 
 
-def test_a_second_run_computes_nothing_and_status_agrees(undisturbed, capfd):
-    before = {path.name: path.stat().st_mtime_ns for path in (undisturbed / "records").iterdir()}
-    assert main(["study", "run", "-c", str(undisturbed.parent / "study.yaml")]) == 0
+def test_a_second_run_computes_nothing_and_status_agrees(undisturbed, tmp_path, capfd):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed, copy)
+    before = {path.name: path.stat().st_mtime_ns for path in (copy / "records").iterdir()}
+    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(copy)]
+    assert main(words) == 0
     assert f"0 cells computed, {NUM_CELLS} were there" in capfd.readouterr().out
-    assert {path.name: path.stat().st_mtime_ns for path in (undisturbed / "records").iterdir()} == before
-    assert main(["study", "status", str(undisturbed)]) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in (copy / "records").iterdir()} == before
+    assert main(["study", "status", str(copy)]) == 0
     assert f"{NUM_CELLS} of {NUM_CELLS} cells done" in capfd.readouterr().out
 
 
@@ -50,7 +55,7 @@ def test_no_test_material_is_in_the_source_of_any_model(undisturbed):
     num_tested = round(0.2 * len(known))
     library = ModelLibrary(undisturbed / "models")
     models = library.keys()
-    assert len(models) == 8
+    assert len(models) == NUM_MODELS
     assert library.verify(strict=True) == {}
     for key in models:
         assert not library.identities(key) & tested
@@ -104,13 +109,26 @@ def test_status_of_a_folder_without_study(tmp_path, capfd):
     assert "is not the output folder of a study" in capfd.readouterr().err
 
 
+def test_a_study_takes_the_pretrained_models_of_another(undisturbed, study_files, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a model is trained that is there")
+
+    monkeypatch.setattr(CellRunner, "_pretrain", refuse)
+    shutil.copytree(undisturbed / "models", study_files / "models")
+    assert compute(study_files, "--models", str(study_files / "models")) == {"done": NUM_CELLS}
+    assert results(study_files / "out") == results(undisturbed)
+    assert not (study_files / "out" / "models").exists()
+
+
+@pytest.mark.slow
 def test_two_studies_share_their_pretrained_models_even_at_a_time(undisturbed, study_files):
-    models = study_files / "models"
-    running = [start_study(study_files, "--output", str(study_files / name), "--models", str(models)) for name in "ab"]
-    for process in running:
-        process.communicate(timeout=300)
-    assert [process.returncode for process in running] == [0, 0]
-    assert len(list(models.glob("pretrainings/*"))) == len(ModelLibrary(models).keys()) == 8
+    models, words = study_files / "models", ["--models", str(study_files / "models"), "--output"]
+    with (
+        running_study(study_files, *words, str(study_files / "a"), prints=study_files / "prints a") as first,
+        running_study(study_files, *words, str(study_files / "b"), prints=study_files / "prints b") as second,
+    ):
+        assert (first.wait(), second.wait()) == (0, 0), first.said + second.said
+    assert len(list(models.glob("pretrainings/*"))) == len(ModelLibrary(models).keys()) == NUM_MODELS
     assert not list((models / "claims").glob("*.json"))
     for name in "ab":
         assert results(study_files / name) == results(undisturbed)

@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
-import yaml
+from studies import set_axes, write_study
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.study.tracking import end_run, training_logger
@@ -53,15 +53,15 @@ def runs(folder: Path):
     return found
 
 
-@pytest.fixture
-def tracked(study_files, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    study = yaml.safe_load((study_files / "study.yaml").read_text())
-    study["axes"] |= {"source_size": [0, 10, 20, 30, 40], "policy": ["none"], "seed": [0]}
-    (study_files / "study.yaml").write_text(yaml.safe_dump(study))
-    assert main(["study", "run", "-c", str(study_files / "study.yaml"), "-c", str(OVERLAY)]) == 0
-    return runs(study_files / "out")
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    folder = write_study(tmp_path_factory.mktemp("tracked"))
+    set_axes(folder, source_size=[0, 10, 20, 30, 40], policy=["none"], seed=[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("WANDB_SILENT", "true")
+        assert main(["study", "run", "-c", str(folder / "study.yaml"), "-c", str(OVERLAY)]) == 0
+    return runs(folder / "out")
 
 
 def test_every_training_and_the_report_are_runs_of_one_group(tracked):

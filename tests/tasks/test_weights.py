@@ -47,6 +47,11 @@ def restless():
     return SourcePretraining(gine(), optimizer=lambda each: torch.optim.SGD(each, lr=0.3), warmup_fraction=0)
 
 
+def restless_with_dropout():
+    make_optimizer = lambda each: torch.optim.SGD(each, lr=0.3)  # noqa: E731
+    return SourcePretraining(gine(dropout=0.2), optimizer=make_optimizer, warmup_fraction=0)
+
+
 def validating(**settings):
     return TinyPolymers(validation_fraction=0.25, batch_size=11, **settings)
 
@@ -135,7 +140,7 @@ def test_the_average_is_what_is_validated_tested_and_stored(tmp_path):
 
 def test_what_stands_still_is_not_moved_by_averaging(source_folder):
     make = lambda: TargetFineTuning(pretrained=str(source_folder), policy="frozen_encoder")  # noqa: E731
-    _, module = fit(make, TinyPolymers(), 30, callbacks=[EMAWeights(0.9)])
+    _, module = fit(make, TinyPolymers(), 10, callbacks=[EMAWeights(0.9)])
     source = load_model(source_folder).network
     assert same(copied(module.network.encoder), copied(source.encoder))
     assert not torch.equal(module.network.head.mlp[0].weight, source.head.mlp[0].weight)
@@ -169,16 +174,19 @@ def test_the_best_average_is_kept_in_whatever_order_the_callbacks_are(name, tmp_
     ],
 )
 def test_a_resumed_training_ends_with_the_same_digits(tmp_path, name, settings):
-    make = lambda: SourcePretraining(  # noqa: E731
-        gine(dropout=0.2), optimizer=lambda each: torch.optim.SGD(each, lr=0.3), warmup_fraction=0
+    whole, resumed = whole_and_resumed(
+        tmp_path, (1, 2), restless_with_dropout, validating(), COMBINATIONS[name], **settings
     )
-    given = (make, validating(), COMBINATIONS[name])
-    whole, resumed = whole_and_resumed(tmp_path / "middle", (1, 2), *given, **settings)
     assert resumed[1]
     assert resumed[1] == whole[1][-len(resumed[1]) :]
     assert same(whole[0], resumed[0])
     assert (len(whole[1]) < 24) == (name != "average")  # stopped early
-    whole, resumed = whole_and_resumed(tmp_path / "end", (1, "end"), *given, **settings)
+
+
+@pytest.mark.parametrize("name", ["best", "best average"])
+def test_a_training_that_was_killed_when_it_was_over_has_the_same_digits(tmp_path, name):
+    given = (restless_with_dropout, validating(), COMBINATIONS[name])
+    whole, resumed = whole_and_resumed(tmp_path, (1, "end"), *given, epochs=8)
     assert resumed[1] == []
     assert same(whole[0], resumed[0])
 

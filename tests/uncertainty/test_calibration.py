@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn_sim2real.uncertainty.calibration import Recalibration, assess, find_recalibration, within
@@ -20,6 +20,7 @@ def drawn(seed, factor=1.0, num=NUM):
     return mean, std, rng.normal(mean, factor * std)
 
 
+@settings(max_examples=15)
 @given(seed=st.integers(0, 20))
 def test_kept_promises(seed):
     quality = assess(*drawn(seed))
@@ -43,6 +44,7 @@ def test_numbers_worked_by_hand():
     assert Recalibration(factor=2.0, floor=3.0).apply(np.array([0.0, 2.0])).tolist() == [3.0, 5.0]
 
 
+@settings(max_examples=8)
 @given(seed=st.integers(0, 20), factor=st.floats(0.3, 6), floor=st.floats(0.0, 0.2))
 def test_factor_and_floor_are_found_and_mend_the_intervals(seed, factor, floor):
     mean, std, _ = drawn(seed)
@@ -72,7 +74,7 @@ def test_few_models_are_mended_as_well(num_models):
         return models.mean(1), models.std(1, ddof=1), rng.normal(0, np.hypot(0.1, own))
 
     factors, floors = [], []
-    for seed in range(20):
+    for seed in range(12):
         mean, std, truth = part(seed, 60)
         found = find_recalibration(mean, std, truth)
         test_mean, test_std, test_truth = part(seed + 1000, 2000)
@@ -86,6 +88,7 @@ def test_few_models_are_mended_as_well(num_models):
         assert np.mean([each[0.5] for each in factors]) > 0.65
 
 
+@settings(max_examples=5)
 @given(seed=st.integers(0, 20), scale=st.floats(1e-3, 1e3), shift=st.floats(-10, 10))
 def test_units_do_not_matter(seed, scale, shift):
     mean, std, truth = drawn(seed, 2.0, 100)
