@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.tables.cleaning import CleanTable, Property
 
 UNITS = [f"*{'C' * length}{end}*" for end in ("O", "S", "C(=O)O", "C(F)O") for length in range(1, 11)]
@@ -194,6 +195,13 @@ def test_the_key_says_what_trains_and_tests(source, target):
     assert every.variant(size=every.parts.size).key_content() == every.key_content()
     fewer = Polymers(last=39, validation_fraction=0.2, **base)
     assert fewer.key_content() != source.variant(**base).key_content()
+
+
+def test_errors_are_those_of_the_first_property_by_hashed_identity(source):
+    rows = np.array([4, 1])
+    errors = source.absolute_errors(rows, source.table.values[rows, 0] + [0.5, -0.25])
+    names = [identity_hash(source.table.identities[row]) for row in rows]
+    assert errors == pytest.approx(dict(zip(names, [0.5, 0.25], strict=True)))
 
 
 def in_training(data, folder):

@@ -196,6 +196,14 @@ def test_distances_that_differ_by_the_rounding_of_a_file_are_one_shell():
     assert degrees(crystal_graph(exact)).tolist() == degrees(crystal_graph(rough)).tolist() == [12] * 4
 
 
+@pytest.mark.parametrize("max_neighbors", [1, 2])
+def test_no_sphere_that_is_searched_cuts_through_a_shell(max_neighbors):
+    """Two neighbors at 3, and two at 3.005 angstrom, which is one shell. The volume says how far the search reaches."""
+    for length in np.arange(3.05, 9.0, 0.01):
+        made = crystal(np.diag([3.0, 3.005, length]), [29], [[0, 0, 0]])
+        assert crystal_graph(made, 6.0, max_neighbors).num_edges == 4
+
+
 @pytest.mark.parametrize("distance", [0.0, 0.03, 0.4])
 def test_a_site_written_twice(distance):
     made = crystal(CUBIC, [11, 17, 17], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5 + distance / 4]], 4.0)

@@ -91,6 +91,7 @@ def test_identities_are_equal_exactly_if_the_chains_are(first, second):
         ("*[CH2][CH2]O*", "*CCO*"),
         ("*C([H])([H])CO*", "*CCO*"),
         ("*NC(=O)CCCCC*", "*C(=O)CCCCCN*"),
+        ("*CC(C)O*", "*OC(C)C*"),  # read backwards
     ],
 )
 def test_spellings_of_one_polymer(first, second):

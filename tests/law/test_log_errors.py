@@ -16,6 +16,18 @@ def test_a_weight_counts_as_often_as_it_says():
     assert table.weights[0, 0] == pytest.approx(2.0)
 
 
+def test_where_a_curve_has_no_model_there_is_no_error():
+    table = tabulate(np.array([[10.0, 20.0, 10.0]]), [1.0, np.e, np.e], ["a", "a", "b"])
+    np.testing.assert_array_equal(table.log_errors, [[0.0, 1.0], [1.0, np.nan]])
+
+
+def test_a_thousand_sizes_are_fitted_and_not_one_more():
+    sizes = np.arange(1.0, 1002.0)
+    assert tabulate(sizes[None, :1000], np.ones(1000), None).sizes.shape == (1, 1000)
+    with pytest.raises(ValueError, match="1,001"):
+        tabulate(sizes[None], np.ones(1001), None)
+
+
 def test_a_heavy_curve_pulls_the_law_and_equal_weights_change_nothing():
     random = np.random.default_rng(0)
     errors = (SIZES**-0.4 + 0.05) * np.exp(0.05 * random.standard_normal((3, 6)))

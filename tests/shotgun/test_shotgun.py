@@ -115,6 +115,11 @@ def test_scores_are_remembered(made, tmp_path):
         rank_models(*looked[:2], other, [other.train], *looked[4:])
 
 
+def test_scores_are_found_whatever_the_order_of_what_they_depend_on():
+    assert ScoreCache.name_of({"log": True, "tail": "both"}) == ScoreCache.name_of({"tail": "both", "log": True})
+    assert ScoreCache.name_of({"log": True, "tail": "both"}) != ScoreCache.name_of({"log": False, "tail": "both"})
+
+
 def test_a_damaged_cache_is_made_again(made, tmp_path):
     target = target_of()
     wanted = rank(made[0], target, cache=ScoreCache(tmp_path))

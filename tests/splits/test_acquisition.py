@@ -138,6 +138,13 @@ class TestDataModules:
         assert "growth" not in at_random.key_content()
         assert grown.key_content()["growth"]["by"] == "family"
 
+    def test_keys_tell_costs_apart(self):
+        keys = [
+            TinyPolymers(size=10, grow_by="cheapest", cost=cost).key_content() for cost in ("num_atoms", "num_atoms^2")
+        ]
+        assert keys[0] != keys[1]
+        assert keys[0] == TinyPolymers(size=10, grow_by="cheapest", cost="num_atoms").key_content()
+
     @pytest.mark.parametrize(
         ("settings", "message"),
         [

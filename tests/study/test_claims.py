@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,14 @@ def test_of_many_one_gets_it(claims):
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(attempt, range(16))) == 1
+
+
+def test_a_claim_that_comes_between_the_look_and_the_creation_is_left_alone(claims, monkeypatch):
+    with claims.hold("a") as first:
+        monkeypatch.setattr(Path, "exists", lambda path: False)
+        with Claims(claims.folder).hold("a") as second:
+            assert (first, second) == (True, False)
+        assert [claim.key for claim in claims.running()] == ["a"]
 
 
 def test_of_many_one_takes_over_from_the_dead(claims):

@@ -88,6 +88,8 @@ def test_what_is_built_and_what_is_held_out(built):
     sizes = {card.size for card in cards if card.source != "SeveralProperties"}
     assert len(sizes) == 2
     assert 20 in sizes
+    subsets = {card.seed: library.identities(card.key) for card in cards if card.size == 20}
+    assert len(subsets[0] & subsets[1]) < len(subsets[0]) == len(subsets[1]) == 20
 
 
 def test_the_same_command_goes_on(own, capsys):

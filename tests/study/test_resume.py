@@ -66,3 +66,20 @@ def test_a_damaged_checkpoint_is_thrown_away(tmp_path):
     path.write_bytes(b"half of a chec")
     assert cells.EpochCheckpoint(path).resume_from() is None
     assert not path.exists()
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_checkpoint_with_code_is_thrown_away_and_not_run(tmp_path):
+    path = tmp_path / "cell.ckpt"
+    torch.save({"state_dict": {}, "callbacks": Bomb(tmp_path / "exploded")}, path)
+    assert cells.EpochCheckpoint(path).resume_from() is None
+    assert [each.name for each in tmp_path.iterdir()] == []

@@ -77,6 +77,14 @@ def test_validation_loss_is_over_the_whole_part():
     assert float(trainer.callback_metrics["val/loss"]) == pytest.approx(float(whole), rel=1e-5)
 
 
+def test_scales_are_those_of_the_training_part():
+    data = TinyPolymers(validation_fraction=0.25, test_fraction=0.25)
+    _, module = fit(lambda: SourcePretraining(gine()), data, epochs=1)
+    _, values = table_values(data, "train")
+    scaler = module.network.scaler
+    assert (float(scaler.mean), float(scaler.std)) == pytest.approx((values.mean(), values.std()), rel=1e-5)
+
+
 def test_test_metrics_are_over_the_whole_part():
     data = TinyPolymers(with_holes(), test_fraction=0.3)
     trainer, module = fit(lambda: SourcePretraining(gine()), data)

@@ -68,13 +68,14 @@ COMBINATIONS = {
 }
 
 
-def test_a_training_ends_with_the_weights_of_the_lowest_validation_loss():
-    seen = Validated()
-    trainer, module = fit(restless, validating(), 12, callbacks=[BestWeights(), seen])
+@pytest.mark.parametrize("evaluation_batch", [4, 256])  # several batches, and a single one
+def test_a_training_ends_with_the_weights_of_the_lowest_validation_loss(evaluation_batch):
+    seen, data = Validated(), validating(evaluation_batch=evaluation_batch)
+    trainer, module = fit(restless, data, 12, callbacks=[BestWeights(), seen])
     assert len(seen.losses) == 12
     assert min(seen.losses) < seen.losses[-1]
     assert same(copied(module), seen.best)
-    (metrics,) = trainer.validate(module, datamodule=validating(), verbose=False)
+    (metrics,) = trainer.validate(module, datamodule=data, verbose=False)
     assert metrics["val/loss"] == pytest.approx(min(seen.losses), rel=1e-6)
 
 

@@ -1,0 +1,387 @@
+"""The faults that `mutations.py` puts in by hand, where it draws others, and what of those changes nothing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A fault: in a module, the only place that reads `old` becomes `new`; one of the tests named must fail."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+CHOSEN = (
+    # An honest error of shotgun transfer
+    Chosen(
+        "outer folds are ranked on all training rows",
+        "gnn_sim2real.shotgun.run",
+        "*(train for train, _ in problems)",
+        "*(target.train for _ in problems)",
+        ("test_every_selection_starts_from_a_ranking_on_its_own_rows",),
+    ),
+    Chosen(
+        "outer selections learn from all training rows",
+        "gnn_sim2real.shotgun.run",
+        "select(models, ranked, target, train, test, *settings)",
+        "select(models, ranked, target, target.train, test, *settings)",
+        ("test_the_honest_error_is_that_of_the_mean",),
+    ),
+    Chosen(
+        "a fine-tuning is trained on all training rows",
+        "gnn_sim2real.shotgun.finetune",
+        "target.data(view, rows, _BATCH_SIZE, seed)",
+        "target.data(view, target.train, _BATCH_SIZE, seed)",
+        ("test_a_training_sees_the_rows_that_it_is_given_alone",),
+    ),
+    Chosen(
+        "inner folds train on the tested rows",
+        "gnn_sim2real.shotgun.members",
+        "predict(make(rows[fold.train]), target, tested)",
+        "predict(make(rows), target, tested)",
+        ("test_nothing_is_asked_about_what_it_has_learned",),
+    ),
+    Chosen(
+        "the worse of frozen and fine-tuned is chosen",
+        "gnn_sim2real.shotgun.members",
+        "finish: Finish = min(errors",
+        "finish: Finish = max(errors",
+        ("test_what_does_better_in_the_inner_folds_is_taken",),
+    ),
+    Chosen(
+        "the extra trees know the tested rows",
+        "gnn_sim2real.shotgun.members",
+        "extra_trees(features[rows], target.values[rows], features[tested], seed=seed)",
+        "extra_trees(features, target.values, features[tested], seed=seed)",
+        ("test_the_honest_error_is_that_of_the_mean",),
+    ),
+    Chosen(
+        "a model that has seen the test part is asked",
+        "gnn_sim2real.shotgun.models",
+        "return len(library.identities(card.key) & asked) if card.identities else 0",
+        "return 0",
+        ("test_a_model_that_has_seen_the_test_part_is_skipped",),
+    ),
+    # No test material in the source
+    Chosen(
+        "the source is cleaned of the test part of split 0",
+        "gnn_sim2real.study.resolve",
+        "target.variant(split=point.split)",
+        "target",
+        ("test_the_source_of_each_split_lacks_the_test_part_of_that_split",),
+    ),
+    Chosen(
+        "splits share the source of the first one",
+        "gnn_sim2real.study.resolve",
+        "point.growth, self._source_split(point))",
+        "point.growth)",
+        ("test_the_source_of_each_split_lacks_the_test_part_of_that_split",),
+    ),
+    Chosen(
+        "the kept configuration excludes the test part of split 0",
+        "gnn_sim2real.study.resolve",
+        "self.finetune.plain_data(split=job.point.split)",
+        "self.finetune.plain_data()",
+        ("test_the_kept_configuration_of_a_model_excludes_the_split_of_its_point",),
+    ),
+    Chosen(
+        "of several targets only the first is removed",
+        "gnn_sim2real.data.module",
+        "each.test_groups for each in self.excluded)",
+        "each.test_groups for each in self.excluded[:1])",
+        ("test_the_test_materials_of_several_targets_are_removed",),
+    ),
+    Chosen(
+        "materials are removed by their spelling",
+        "gnn_sim2real.data.module",
+        "[group in self.removed_groups for group in self.table.groups]",
+        "[group in self.removed_groups for group in self.table.materials]",
+        ("test_respelled_materials_are_removed_too",),
+    ),
+    Chosen(
+        "what was removed is missing in the key",
+        "gnn_sim2real.data.module",
+        "if self.excluded:\n            removed = ",
+        "if not self.excluded:\n            removed = ",
+        ("test_the_key_says_what_trains_and_tests",),
+    ),
+    Chosen(
+        "a polymer written backwards is another one",
+        "gnn_sim2real.featurize.identity",
+        "for word in (forward, backward)",
+        "for word in (forward,)",
+        ("test_spellings_of_one_polymer",),
+    ),
+    Chosen(
+        "validation materials are not among those seen",
+        "gnn_sim2real.data.splitting",
+        "used = np.concatenate([self.parts.train, self.parts.validation]).tolist()",
+        "used = self.parts.train.tolist()",
+        ("test_identities_are_those_of_the_materials_seen_and_shared_by_models",),
+    ),
+    # Splits and subsets
+    Chosen(
+        "every seed gets one source subset",
+        "gnn_sim2real.study.resolve",
+        'size=point.source_size or "all", seed=point.seed)',
+        'size=point.source_size or "all")',
+        ("test_every_seed_has_a_subset_of_its_own",),
+    ),
+    Chosen(
+        "every seed of a library gets one source subset",
+        "gnn_sim2real.study.pretrainings",
+        "size=point.source_size, seed=point.seed)",
+        "size=point.source_size)",
+        ("test_what_is_built_and_what_is_held_out",),
+    ),
+    Chosen(
+        "subsets are not nested",
+        "gnn_sim2real.splits.random",
+        "np.random.default_rng(seeds).permutation(pool)[:size]",
+        "np.random.default_rng([*seeds, size]).permutation(pool)[:size]",
+        ("test_subsets_of_one_seed_are_nested",),
+    ),
+    Chosen(
+        "the test part depends on the seed",
+        "gnn_sim2real.splits.random",
+        "_test_groups(names, split, test_fraction, development_fraction)\n    test =",
+        "_test_groups(names, split + seed, test_fraction, development_fraction)\n    test =",
+        ("test_the_test_part_depends_on_the_split_alone",),
+    ),
+    Chosen(
+        "development materials are tested",
+        "gnn_sim2real.splits.random",
+        "np.setdiff1d(np.arange(len(names)), development_rows(names, development_fraction))",
+        "np.arange(len(names))",
+        ("test_development_materials_are_never_tested_but_used",),
+    ),
+    Chosen(
+        "a group of the tail stands on both sides",
+        "gnn_sim2real.splits.grouped",
+        "pool[~np.isin(group_of_row[pool], group_of_row[test])]",
+        "np.setdiff1d(pool, test)",
+        ("test_tested_values_lie_beyond_those_of_training",),
+    ),
+    Chosen(
+        "an altered split file is read",
+        "gnn_sim2real.splits.file",
+        'if content.pop("hash", None) != _hash(content):',
+        'if content.pop("hash", None) is None:',
+        ("test_files_that_do_not_fit",),
+    ),
+    Chosen(
+        "the recalibration is found on the test part",
+        "gnn_sim2real.cli.ensemble",
+        'for part in ("validation", "test"))',
+        'for part in ("test", "test"))',
+        ("test_calibration_uses_the_validation_part_alone",),
+    ),
+    # Numbers
+    Chosen(
+        "a wrong D of the saturating form",
+        "gnn_sim2real.law.forms",
+        "smallest[0] ** rate * (1.0 + np.exp(rate * onset))",
+        "smallest[0] ** rate * np.exp(rate * onset)",
+        ("test_alpha_c_and_d_describe_the_far_end_of_every_form",),
+    ),
+    Chosen(
+        "the search for neighbors ends one shell early",
+        "gnn_sim2real.featurize.crystal",
+        "whole = reach <= radius",
+        "whole = reach <= radius + SHELL_TOLERANCE",
+        ("test_no_sphere_that_is_searched_cuts_through_a_shell",),
+    ),
+    Chosen(
+        "an energy passes for an energy per atom",
+        "gnn_sim2real.units",
+        '"atom = [number_of_atoms]"',
+        '"atom = count"',
+        ("test_other_quantities_are_refused_and_the_accepted_ones_named",),
+    ),
+    Chosen(
+        "units of the file are converted the wrong way round",
+        "gnn_sim2real.tables.cleaning",
+        "convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)",
+        "convert(numbers, prop.unit, prop.file_unit if prop.file_unit is not None else prop.unit)",
+        ("test_columns_and_units_of_the_file_are_converted_before_the_bounds",),
+    ),
+    Chosen(
+        "targets are scaled by all parts",
+        "gnn_sim2real.data.module",
+        'return self.part("train").present_targets',
+        "return self.targets",
+        ("test_scales_are_those_of_the_training_part",),
+    ),
+    Chosen(
+        "a training ends with its worst weights",
+        "gnn_sim2real.tasks.weights",
+        "float(trainer.callback_metrics[MONITOR]) < self.loss:",
+        "float(trainer.callback_metrics[MONITOR]) > self.loss or not self.weights:",
+        ("test_a_training_ends_with_the_weights_of_the_lowest_validation_loss",),
+    ),
+    Chosen(
+        "a frozen encoder moves",
+        "gnn_sim2real.tasks.transfer",
+        "layer.requires_grad_(False)",
+        "layer.requires_grad_(True)",
+        ("test_policy_encoder_moves_the_head_and_not_one_bit_of_the_encoder",),
+    ),
+    # Keys, records, counts
+    Chosen(
+        "the cost of a growth is missing in the key",
+        "gnn_sim2real.data.acquisition",
+        'content["cost"] = self.cost',
+        "pass",
+        ("test_another_cost_is_another_source",),
+    ),
+    Chosen(
+        "the seed of a training is missing in the key",
+        "gnn_sim2real.records.keys",
+        '"seed": config.get("seed_everything"),',
+        '"seed": None,',
+        ("test_what_changes_a_number_is_in_the_key",),
+    ),
+    Chosen(
+        "W&B is part of the key",
+        "gnn_sim2real.records.keys",
+        '    "accelerator",\n',
+        '    "accelerator",\n    "logger",\n',
+        ("test_what_cannot_change_a_number_is_not_in_the_key",),
+    ),
+    Chosen(
+        "spellings stand in records",
+        "gnn_sim2real.data.module",
+        "names = [identity_hash(self.table.identities[row]) for row in rows]",
+        "names = [self.table.identities[row] for row in rows]",
+        ("test_no_spelling_and_no_value_leaves_in_a_record",),
+    ),
+    Chosen(
+        "refused values are not counted",
+        "gnn_sim2real.tables.cleaning",
+        "for row, reason in column.refused.items() if row not in refused]",
+        "for row, reason in column.refused.items() if row in refused]",
+        ("test_every_refusal_has_a_row_as_a_person_counts_and_a_reason",),
+    ),
+    Chosen(
+        "rows that were refused are not counted as read",
+        "gnn_sim2real.tables.cleaning",
+        "num_rows_read=len(codes)",
+        "num_rows_read=int((codes >= 0).sum())",
+        ("test_summary_counts_what_was_read_refused_merged_and_kept",),
+    ),
+    # Files of others, and of processes that stop
+    Chosen(
+        "a checkpoint may run code",
+        "gnn_sim2real.library.model",
+        'map_location="cpu", weights_only=True)',
+        'map_location="cpu", weights_only=False)',
+        ("test_a_checkpoint_with_code_is_refused_and_not_run",),
+    ),
+    Chosen(
+        "an interrupted training may run code",
+        "gnn_sim2real.study.resume",
+        "torch.load(self.path, weights_only=True",
+        "torch.load(self.path, weights_only=False",
+        ("test_a_checkpoint_with_code_is_thrown_away_and_not_run",),
+    ),
+    Chosen(
+        "a model may import any module",
+        "gnn_sim2real.library.model",
+        "        if not known:\n",
+        "        if False:\n",
+        ("test_a_model_imports_no_module_that_nobody_asked_for",),
+    ),
+    Chosen(
+        "the hash of a model does not follow its content",
+        "gnn_sim2real.library.content",
+        'digest.update(f"{name} {len(content)}\\n".encode() + content)',
+        'digest.update(f"{name} {len(content)}\\n".encode())',
+        ("test_any_changed_byte_is_found",),
+    ),
+    Chosen(
+        "an archive may write anywhere",
+        "gnn_sim2real.library.archive",
+        "if not entry.isreg() or not _NAME.fullmatch(entry.name):",
+        "if not entry.isreg():",
+        ("test_nothing_but_models_comes_in",),
+    ),
+    Chosen(
+        "files are written in place",
+        "gnn_sim2real.files",
+        "Path(temporary).replace(path)",
+        "path.write_bytes(Path(temporary).read_bytes())",
+        ("test_the_old_file_survives_a_failure", "test_written_whole_and_replaced"),
+    ),
+    Chosen(
+        "files are not on the disk before the old one goes",
+        "gnn_sim2real.files",
+        "            os.fsync(file.fileno())\n",
+        "",
+        ("test_the_old_file_survives_a_failure",),
+    ),
+    Chosen(
+        "two processes compute one job",
+        "gnn_sim2real.study.claims",
+        'with path.open("x") as file:',
+        'with path.open("w") as file:',
+        ("test_a_claim_that_comes_between_the_look_and_the_creation_is_left_alone",),
+    ),
+)
+
+MODULES = (
+    "gnn_sim2real.baselines",
+    "gnn_sim2real.tables.cleaning",
+    "gnn_sim2real.data.module",
+    "gnn_sim2real.splits.grouped",
+    "gnn_sim2real.featurize.chain",
+    "gnn_sim2real.featurize.composition",
+    "gnn_sim2real.featurize.crystal",
+    "gnn_sim2real.featurize.identity",
+    "gnn_sim2real.featurize.repeat_unit",
+    "gnn_sim2real.data.acquisition",
+    "gnn_sim2real.splits.acquisition",
+    "gnn_sim2real.library.content",
+    "gnn_sim2real.metrics",
+    "gnn_sim2real.nn.scaler",
+    "gnn_sim2real.tables.replicates",
+    "gnn_sim2real.law.bootstrap",
+    "gnn_sim2real.law.selection",
+    "gnn_sim2real.law.drift",
+    "gnn_sim2real.law.effective_data",
+    "gnn_sim2real.law.forms",
+    "gnn_sim2real.law.inversion",
+    "gnn_sim2real.records.keys",
+    "gnn_sim2real.law.scaling_law",
+    "gnn_sim2real.records.record",
+    "gnn_sim2real.law.log_errors",
+    "gnn_sim2real.shotgun.folds",
+    "gnn_sim2real.shotgun.members",
+    "gnn_sim2real.shotgun.nested",
+    "gnn_sim2real.shotgun.ranking",
+    "gnn_sim2real.shotgun.ridge",
+    "gnn_sim2real.shotgun.scores",
+    "gnn_sim2real.data.splitting",
+    "gnn_sim2real.splits.random",
+    "gnn_sim2real.tasks.base",
+    "gnn_sim2real.tasks.finetune",
+    "gnn_sim2real.tasks.schedule",
+    "gnn_sim2real.tasks.weights",
+    "gnn_sim2real.tasks.transfer",
+    "gnn_sim2real.uncertainty.calibration",
+    "gnn_sim2real.units",
+)
+"""Where faults are drawn: what the numbers of a result go through."""
+
+EQUIVALENT = {
+    "_left_vectors: eigenvalues.max -> eigenvalues.min in "
+    "kept = eigenvalues > 1e-12 * np.maximum(eigenvalues.max(axis=1, keepdims=True), 1e-300)": (
+        "the eigenvalues kept beyond those are of rounding, and the penalty of the ridge leaves nothing of them"
+    ),
+    "_open_ends: 0 -> 1 in if ends[0] in stars:": (
+        "each of the two stars has one bond: if one of them is bonded to a star, it is to the other, and so is that"
+    ),
+}
+"""Drawn faults that change nothing, with the reason."""

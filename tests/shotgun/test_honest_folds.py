@@ -1,0 +1,178 @@
+"""A whole run on labels that are pure noise: no step may see what it is tested on, or the error would fall below that
+of the mean.
+
+Ranking and ridge regression are the real ones. In the place of every training stands one that overfits as much as can
+be: it knows what it was trained on by heart, and is far off everywhere else. So a leak of a single row shows, and so
+does a wrong choice between what is frozen and what is fine-tuned.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from shotgun_library import make_library
+from tiny import CHAINS, TinyPolymers, gine, same
+
+from gnn_sim2real.library import ModelLibrary, TrainedModel
+from gnn_sim2real.shotgun import finetune, nested, start
+from gnn_sim2real.shotgun.config import ShotgunConfig
+from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, learn_directly
+from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.models import QuickLoader, entries_of
+from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN
+from gnn_sim2real.shotgun.ranking import RankingSettings, rank_models
+from gnn_sim2real.shotgun.run import ShotgunResult, run_shotgun
+from gnn_sim2real.shotgun.scores import ScoreCache
+from gnn_sim2real.shotgun.start import make_start
+from gnn_sim2real.shotgun.target import Target
+
+RANKING = RankingSettings(finalists=2, repeats=2)
+FAR_OFF = 5.0
+
+
+def noise(seed=0):
+    return TinyPolymers(
+        {("density", "g/cm3"): np.random.default_rng(seed).normal(size=len(CHAINS)).tolist()}, test_fraction=0.2
+    )
+
+
+@dataclass
+class Spy:
+    """What was made of which rows, and which rows each of them was asked about.
+
+    Attributes:
+        learned: Rows by network.
+        by_heart: Networks that know the values of their rows.
+        asked: Rows that were learned from, and rows that were predicted then.
+        selections: Scores, training rows and tested rows of each selection.
+        alive: A network that is gone could leave its number to another.
+    """
+
+    learned: dict[int, Any] = field(default_factory=dict)
+    by_heart: set[int] = field(default_factory=set)
+    asked: list[tuple[Any, Any]] = field(default_factory=list)
+    selections: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    alive: list[Any] = field(default_factory=list)
+
+    def remember(self, model, rows, by_heart=False):
+        self.alive.append(model.network)
+        self.learned[id(model.network)] = rows
+        self.by_heart |= {id(model.network)} if by_heart else set()
+        return model
+
+    def make_start(self, source, target, rows, way):
+        return self.remember(start.make_start(source, target, rows, way), rows)
+
+    def fine_tune(self, model, target, rows, tuning):
+        before = self.learned[id(model.network)]
+        tuned = TrainedModel(copy.deepcopy(model.network), model.featurizer, {})
+        return self.remember(tuned, np.union1d(before, rows), by_heart=True)
+
+    def learn_directly(self, encoder, like, target, rows, tuning):
+        return self.remember(TrainedModel(copy.deepcopy(like.network), like.featurizer, {}), rows, by_heart=True)
+
+    def predict(self, model, target, rows):
+        learned = self.learned[id(model.network)]
+        self.asked.append((learned, rows))
+        if id(model.network) not in self.by_heart:
+            return finetune.predict(model, target, rows)
+        return np.where(np.isin(rows, learned), target.values[rows], target.values[learned].mean() + FAR_OFF)
+
+    def select(self, models, ranked, target, rows, tested, *settings):
+        self.selections.append((ranked, rows, tested))
+        return nested.select(models, ranked, target, rows, tested, *settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    result: ShotgunResult
+    spy: Spy
+    library: ModelLibrary
+    num_folds: int
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    library = make_library(tmp_path_factory.mktemp("library"), planted=0, noise=3)[0]
+    config = ShotgunConfig(
+        data=noise(),
+        library=str(library.folder),
+        output=str(tmp_path_factory.mktemp("run")),
+        seen="warn",
+        outer_folds=3,
+        ranking=RANKING,
+        tuning=TuningSettings(best=2, inner_folds=3),
+    )
+    spy = Spy()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("make_start", "fine_tune", "learn_directly", "predict"):
+            patch.setattr(f"gnn_sim2real.shotgun.members.{name}", getattr(spy, name))
+        for name in ("make_start", "predict"):
+            patch.setattr(f"gnn_sim2real.shotgun.nested.{name}", getattr(spy, name))
+        patch.setattr("gnn_sim2real.shotgun.run.select", spy.select)
+        return Run(run_shotgun(config), spy, library, config.outer_folds)
+
+
+def test_nothing_is_asked_about_what_it_has_learned(run):
+    """Neither in the inner folds, nor in the outer ones, nor on the test part."""
+    assert len(run.spy.asked) > 10 * run.num_folds
+    for learned, asked in run.spy.asked:
+        assert len(learned)
+        assert not np.intersect1d(learned, asked).size
+
+
+def test_every_training_row_is_tested_once_and_no_row_of_the_test_part_is_learned_from(run):
+    target = run.result.target
+    *outer, (_, rows, tested) = run.spy.selections
+    assert len(outer) == run.num_folds
+    assert sorted(np.concatenate([tested for _, _, tested in outer])) == target.train.tolist()
+    for _, learned, asked in outer:
+        assert sorted([*learned, *asked]) == target.train.tolist()
+    assert (rows.tolist(), tested.tolist()) == (target.train.tolist(), target.test.tolist())
+    assert len(tested)
+    for learned, _ in run.spy.asked:
+        assert not np.intersect1d(learned, target.test).size
+
+
+def test_every_selection_starts_from_a_ranking_on_its_own_rows(run):
+    """The values of all other rows are spoiled here, and the scores are still the same."""
+    entries = entries_of(run.library.cards())
+    for ranked, rows, _ in run.spy.selections:
+        target = Target.of_data(noise())
+        target.table.values[np.setdiff1d(np.arange(len(target.table.values)), rows)] += 1e3
+        (wanted,) = rank_models(QuickLoader(run.library), entries, target, [rows], RANKING, ScoreCache(None), Skipped())
+        assert [(each.key, each.error) for each in ranked] == [(each.key, each.error) for each in wanted]
+
+
+def test_the_honest_error_is_that_of_the_mean(run):
+    target, errors = run.result.target, run.result.nested.errors
+    mean = np.concatenate(
+        [np.abs(target.values[tested] - target.values[rows].mean()) for _, rows, tested in run.spy.selections[:-1]]
+    ).mean()
+    assert set(errors) >= {ENSEMBLE, BEST, FROZEN, DIRECT, "extra trees"}
+    for found in errors.values():
+        assert found.mean() > 0.95 * mean
+    for name in (ENSEMBLE, BEST, FROZEN):
+        assert errors[name].mean() < 1.2 * mean
+
+
+def test_what_does_better_in_the_inner_folds_is_taken(run):
+    *sources, direct = run.result.selection.candidates
+    assert [each.finish for each in sources] == ["frozen", "frozen"]
+    assert direct.inner_error > FAR_OFF / 2 > max(each.inner_error for each in sources)
+    assert direct not in run.result.selection.members
+
+
+def test_a_training_sees_the_rows_that_it_is_given_alone(run):
+    """The real one: spoiled values of other rows change no weight."""
+    rows, tuning = np.arange(0, 20, 2), TuningSettings(epochs=1, scratch_epochs=1)
+    target, spoiled = (Target.of_data(noise()) for _ in range(2))
+    spoiled.table.values[np.setdiff1d(np.arange(len(target.table.values)), rows)] += 1e3
+    source = make_start(run.library.load(run.library.keys()[0]), target, rows, "layer 1")
+    for train in (fine_tune, partial(learn_directly, gine().describe())):
+        one, other = (train(source, each, rows, tuning).network.state_dict() for each in (target, spoiled))
+        assert same(one, other)
