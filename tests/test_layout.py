@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 import pytest
 from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_modules, read_imports
 
-_GROUND = "errors units files console metrics linear baselines graph figures renamed_paths renamed_policies"
+_GROUND = "errors units files console metrics linear baselines graph figures plugins renamed_paths renamed_policies"
 ARROWS = {
     "cli": f"{_GROUND} config study shotgun records tasks data uncertainty library splits store tables databases law",
     "study": f"{_GROUND} config records tasks data library splits store tables featurize nn law",
@@ -27,8 +27,8 @@ ARROWS = {
     "tables": f"{_GROUND} featurize",
     "databases": f"{_GROUND} featurize",
     "featurize": "errors console graph",
-    "nn": "errors units graph renamed_paths",
-    "law": "errors units",
+    "nn": "errors units graph renamed_paths plugins",
+    "law": "errors units plugins",
     "console": "",
     "errors": "",
     "units": "",
@@ -38,6 +38,7 @@ ARROWS = {
     "linear": "",
     "baselines": "linear",
     "graph": "",
+    "plugins": "",
     "renamed_paths": "",
     "renamed_policies": "",
     "datamodules": "errors units files graph data store tables databases featurize",

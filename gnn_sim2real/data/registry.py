@@ -1,17 +1,12 @@
 """Finding data sets: the library imports no data module, it asks which ones are installed."""
 
 import inspect
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule
-
-logger = logging.getLogger(__name__)
 
 GROUP = "gnn_sim2real.datasets"
 """Entry-point group: a distribution that brings data sets names its module here."""
@@ -53,7 +48,7 @@ def find_datasets() -> "dict[str, type[PropertyDataModule]]":
     from gnn_sim2real.data.module import PropertyDataModule
 
     found: dict[str, type[PropertyDataModule]] = {}
-    for module in _modules():
+    for module in import_installed(GROUP):
         for name, each in inspect.getmembers(module, inspect.isclass):
             if issubclass(each, PropertyDataModule) and not inspect.isabstract(each):
                 found[name] = each
@@ -72,15 +67,7 @@ def find_table_reader() -> "Callable[..., PropertyDataModule]":
     Raises:
         ValueError: If no installed module has one.
     """
-    for module in _modules():
+    for module in import_installed(GROUP):
         if reader := getattr(module, "Table", None):
             return reader  # type: ignore[no-any-return]
     raise ValueError("no installed module reads tables; install gnn-sim2real again")
-
-
-def _modules() -> Iterator[ModuleType]:
-    for entry_point in entry_points(group=GROUP):
-        try:
-            yield entry_point.load()
-        except ImportError as error:
-            logger.warning("the data sets of %s cannot be imported: %s", entry_point.value, error)

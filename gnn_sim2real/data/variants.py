@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any, Self, TypeVar
 
 Made = TypeVar("Made")
@@ -40,6 +41,9 @@ class Remembered:
     def __new__(cls, *arguments: Any, **settings: Any) -> Self:
         """Remember the arguments."""
         made = super().__new__(cls)
+        if not arguments and not settings:  # also of a copy, which gets its `given` afterwards
+            made.given = {}
+            return made
         signature = inspect.signature(cls.__init__)
         given = dict(signature.bind_partial(made, *arguments, **settings).arguments)
         given.pop(next(iter(signature.parameters)))  # the object itself
@@ -48,6 +52,7 @@ class Remembered:
         return made
 
 
+@cache
 def settings_of(made: type) -> frozenset[str]:
     """Names of the settings that the constructors of a class and of its bases take.
 

@@ -1,15 +1,10 @@
 """Finding encoders: those in the files of this folder, and those of installed packages."""
 
-import importlib
 import inspect
-import logging
-import pkgutil
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from gnn_sim2real.nn.encoder import Encoder
-
-logger = logging.getLogger(__name__)
+from gnn_sim2real.plugins import import_files, import_installed
 
 GROUP = "gnn_sim2real.encoders"
 """Entry-point group: a distribution that brings encoders names its module here."""
@@ -23,8 +18,7 @@ def own_encoders() -> dict[str, type[Encoder]]:
     Returns:
         Its encoders by class name, sorted.
     """
-    for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{_PACKAGE}.{file.name}")
+    import_files(_PACKAGE)
     found: dict[str, type[Encoder]] = {}
     waiting = Encoder.__subclasses__()
     while waiting:
@@ -40,11 +34,8 @@ def import_plugins() -> None:
 
     A module that cannot be imported is left out with a warning.
     """
-    for entry_point in entry_points(group=GROUP):
-        try:
-            entry_point.load()
-        except ImportError as error:
-            logger.warning("the encoders of %s cannot be imported: %s", entry_point.value, error)
+    for _ in import_installed(GROUP):
+        pass
 
 
 def plugin_modules() -> list[str]:

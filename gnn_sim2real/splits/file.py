@@ -42,7 +42,7 @@ class FileSplit(Split):
                 f"{drawing.size or 'all'}"
             )
         used = np.concatenate([parts.train, parts.validation])
-        removed = [] if drawing.available is None else np.setdiff1d(used, drawing.available)
+        removed = np.setdiff1d(used, used if drawing.available is None else drawing.available)
         if len(removed):
             raise ValueError(
                 f"{len(removed)} materials that {self.path} uses for training or validation are to be removed, since "

@@ -3,13 +3,13 @@
 A new one takes one new file, see `docs/contributing/split.md`.
 """
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from gnn_sim2real.plugins import import_files, import_installed
 from gnn_sim2real.splits.parts import Parts, Rows
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class Drawing:
     available: Rows | None = None
 
 
+GROUP = "gnn_sim2real.splits"
+"""Entry-point group: a distribution that brings splits names their modules here."""
+
 _FOUND: "dict[str, type[Split]]" = {}
 
 
@@ -97,10 +100,16 @@ class Split(ABC):
         """
 
 
+@cache
+def _import_all() -> None:
+    import_files("gnn_sim2real.splits")
+    for _ in import_installed(GROUP):
+        pass
+
+
 def split_names() -> list[str]:
     """Names of all ways to split, the random one first."""
-    for module in pkgutil.iter_modules(importlib.import_module("gnn_sim2real.splits").__path__):
-        importlib.import_module(f"gnn_sim2real.splits.{module.name}")
+    _import_all()
     return sorted(_FOUND, key=lambda name: (name != "random", name))
 
 

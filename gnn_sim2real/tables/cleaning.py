@@ -183,7 +183,7 @@ def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: i
     import pandas
 
     median = pandas.Series(values).groupby(codes).median().reindex(range(num_groups))
-    return median.to_numpy(np.float64)
+    return np.asarray(median, np.float64)
 
 
 def _merge(

@@ -17,6 +17,6 @@ def test_a_broken_distribution_hides_no_other(monkeypatch, caplog):
     points = [
         EntryPoint(name, value, datasets.GROUP) for name, value in (("broken", "nowhere"), ("ours", "datamodules"))
     ]
-    monkeypatch.setattr(datasets, "entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     assert "RadonPy" in find_datasets()
     assert "nowhere cannot be imported" in caplog.text

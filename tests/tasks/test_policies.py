@@ -205,7 +205,7 @@ def test_policies_of_other_distributions(registered, monkeypatch, tmp_path, capl
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     given = [EntryPoint("broken", "nowhere", registry.GROUP), EntryPoint("a", "policies_elsewhere", registry.GROUP)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: given)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: given)
     registry._import_all.cache_clear()
     assert find_policy("elsewhere").title == "from elsewhere"
     assert "nowhere" in caplog.text

@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import TypeVar, cast
 
@@ -18,6 +16,7 @@ from gnn_sim2real.law.forms.form import Floats as Floats
 from gnn_sim2real.law.forms.form import Form as Form
 from gnn_sim2real.law.forms.form import Parameter as Parameter
 from gnn_sim2real.law.forms.form import SurfaceForm as SurfaceForm
+from gnn_sim2real.plugins import import_files, import_installed
 
 logger = logging.getLogger(__name__)
 
@@ -93,15 +92,13 @@ SURFACE_FORMS = cast("Mapping[str, SurfaceForm]", _Forms(of_surfaces=True))
 
 @cache
 def _find_all() -> None:
-    from importlib.metadata import entry_points  # here, so that the law can be imported in a moment
-
-    for module in iter_modules(__path__):
-        _register_all(import_module(f"{__name__}.{module.name}"))
-    for entry_point in entry_points(group=GROUP):
+    for module in import_files(__name__):
+        _register_all(module)
+    for module in import_installed(GROUP):
         try:
-            _register_all(entry_point.load())
-        except (ImportError, ValueError) as error:
-            logger.warning("the forms of %s cannot be used: %s", entry_point.value, error)
+            _register_all(module)
+        except ValueError as error:
+            logger.warning("the forms of %s cannot be used: %s", module.__name__, error)
 
 
 def _register_all(module: ModuleType) -> None:

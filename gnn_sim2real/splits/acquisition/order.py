@@ -4,15 +4,15 @@ Every order is nested: the first n materials are a database of size n, and hold 
 order of the same kind. A new order takes one new file.
 """
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.plugins import import_files, import_installed
 from gnn_sim2real.splits.parts import Rows
 
 NUMERICS_VERSION = 1
@@ -54,6 +54,9 @@ class Candidates(Protocol):
     def model_fingerprint(self) -> str | None:
         """Of the frozen model; None without one."""
 
+
+GROUP = "gnn_sim2real.acquisitions"
+"""Entry-point group: a distribution that brings orders names their modules here."""
 
 _FOUND: "dict[str, type[Order]]" = {}
 
@@ -107,10 +110,16 @@ class Order(ABC):
         return {}
 
 
+@cache
+def _import_all() -> None:
+    import_files("gnn_sim2real.splits.acquisition")
+    for _ in import_installed(GROUP):
+        pass
+
+
 def order_names() -> list[str]:
     """Names of all orders."""
-    for module in pkgutil.iter_modules(importlib.import_module("gnn_sim2real.splits.acquisition").__path__):
-        importlib.import_module(f"gnn_sim2real.splits.acquisition.{module.name}")
+    _import_all()
     return sorted(_FOUND)
 
 

@@ -1,18 +1,12 @@
 """Finding policies: those of this folder, and those of other installed distributions."""
 
-import importlib
-import logging
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
+from gnn_sim2real.plugins import import_files, import_installed
 from gnn_sim2real.renamed_policies import current_policy
 from gnn_sim2real.tasks.policies.base import REGISTERED, FineTuningPolicy
-
-logger = logging.getLogger(__name__)
 
 GROUP = "gnn_sim2real.policies"
 """Entry-point group: a distribution that brings policies names their modules here."""
@@ -23,14 +17,9 @@ REFERENCE = "full"
 
 @cache
 def _import_all() -> None:
-    package = __name__.rpartition(".")[0]
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{package}.{module.name}")
-    for entry_point in entry_points(group=GROUP):
-        try:
-            entry_point.load()
-        except ImportError as error:
-            logger.warning("the policies of %s cannot be imported: %s", entry_point.value, error)
+    import_files(__name__.rpartition(".")[0])
+    for _ in import_installed(GROUP):
+        pass
 
 
 def find_policies() -> dict[str, type[FineTuningPolicy]]:
