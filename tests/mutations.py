@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -235,7 +235,7 @@ def test_files() -> tuple[Path, ...]:
 
 
 def nearest_tests(module: str) -> list[str]:
-    """Files of tests that import a module, or what imports it.
+    """Files of tests of a module's folder, and those that import it, or what imports it.
 
     Those named as it is come first, then those of its folder, then those that import least.
 
@@ -244,7 +244,7 @@ def nearest_tests(module: str) -> list[str]:
     """
     *_, folder, stem = module.split(".")
     importers = {name for name, path in modules_of_package().items() if module in imports_of(path)}
-    near = [path for path in test_files() if imports_of(path) & {module, *importers}]
+    near = [path for path in test_files() if path.parent.name == folder or imports_of(path) & {module, *importers}]
 
     def distance(path: Path) -> tuple[bool, bool, bool, int]:
         return (
@@ -449,8 +449,9 @@ def main() -> int:
         return 0
     with copies(options.workers) as free, ThreadPoolExecutor(options.workers) as pool:
         outcomes: dict[str, Outcome] = {}
-        for fault, outcome in zip(asked, pool.map(lambda fault: try_fault(fault, free), asked), strict=True):
-            outcomes[fault.name] = outcome
+        trials = {pool.submit(try_fault, fault, free): fault for fault in asked}
+        for trial in as_completed(trials):
+            outcomes[trials[trial].name] = trial.result()
             write_table(faults, outcomes)
         catchers = sorted({each.caught_by for each in outcomes.values() if "::" in (each.caught_by or "")})
         broken, _ = run_tests(free.get(), catchers, options.workers) if catchers else (None, 0.0)

@@ -2,6 +2,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
+from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.least_squares import fit_rows
 
@@ -32,3 +33,14 @@ def test_draws_have_students_spread_and_the_curves_own_correlation():
     for weights in np.eye(6)[0], np.eye(6)[5] - np.eye(6)[0]:
         half = 2.353363 * np.std(table @ weights, ddof=1) / 2  # Student's t of 3 degrees of freedom, 4 curves
         np.testing.assert_allclose(np.quantile(moves @ weights, [0.05, 0.95]), [-half, half], rtol=0.05)
+
+
+def test_a_size_far_from_the_law_of_a_single_curve_counts_less():
+    sizes = np.geomspace(50, 50_000, 12)
+    log_errors = np.log(2 * sizes**-0.4) + 0.02 * np.random.default_rng(0).standard_normal(12)
+    log_errors[5] += 1.0
+    means, fits = robust_means(POWER, sizes[None], log_errors[None])
+    others = np.delete(means.weights, 5)
+    np.testing.assert_allclose(others, others[0])
+    assert means.weights[5] < 0.5 * others[0]
+    np.testing.assert_allclose(fits.natural()["prefactor"], 2, rtol=0.1)

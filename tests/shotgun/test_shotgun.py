@@ -366,6 +366,12 @@ def test_extrapolation_leaves_out_whole_families_where_the_data_are_split_by_the
         assert len(tested)
 
 
+def test_the_interval_is_the_same_every_time():
+    """Its draws are part of published results."""
+    score = Score("a", "layer 0", 3.0, None, (0.3, 1.1, 2.3, 3.1, 4.7, float("nan"), 6.1, 7.9))
+    assert score.interval() == pytest.approx((14.3 / 7, 36.1 / 7), rel=1e-9)
+
+
 def test_errors_without_an_interval():
     assert np.isnan(Score("a", Probe(0), 1.0, None).interval()).all()
 
