@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gnn_sim2real.plugins import import_installed
+
 if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule
 
