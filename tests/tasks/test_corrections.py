@@ -96,7 +96,7 @@ def test_predicts_from_a_table_of_simulated_values(source_folder, tmp_path):
     torch.testing.assert_close(more - found, line.slope.expand(2, 1))
     for content, values in (
         ("smiles,simulated\n*CCO*,1.0\n", r"'\*CCS\*'.*None"),
-        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", r"'\*CCS\*'.*'high'"),
+        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", r"'\*CCO\*'.*'1\.0'"),
         ("smiles,value\n*CCO*,1.0\n", "'simulated'.* smiles, value; `predict_simulated`"),
     ):
         table.write_text(content)
