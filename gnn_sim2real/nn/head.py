@@ -33,7 +33,7 @@ _WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "exponential": 1, "hurdle"
 
 
 class PropertyHead(nn.Module):
-    """Two-layer perceptron, one or two outputs a property.
+    """Two-layer perceptron with one or two outputs per property.
 
     Args:
         input_dim: Width of the encoder's output.
@@ -76,7 +76,7 @@ class PropertyHead(nn.Module):
     def set_linear_output(self, weights: Float[Tensor, " dim"], offset: float) -> None:
         """Answer exactly `weights x + offset`: one hidden unit has what is above zero, one what is below.
 
-        The other units stay as they were made, and get a say once the head is trained.
+        The other units keep their initial values, and contribute once the head is trained.
 
         Args:
             weights: Of the only output.
@@ -166,7 +166,7 @@ def _value(form: Form, own: Tensor, temperature: Tensor | None) -> Tensor:
     """What the outputs of a property stand for, of all forms but the hurdle."""
     if form == "inverse_temperature":
         if temperature is None:
-            raise ValueError("the form `inverse_temperature` needs the temperature of each material, and there is none")
+            raise ValueError("the form `inverse_temperature` needs the temperature of each material, but there is none")
         return own[:, 0] + own[:, 1] * (REFERENCE_TEMPERATURE / temperature - 1)
     if form == "exponential":
         return own[:, 0].exp()

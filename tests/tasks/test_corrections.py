@@ -44,7 +44,7 @@ def test_learns_what_is_missing(policy, source_folder, tmp_path):
     raw = np.abs(data.table.simulated[data.parts.test, 0] - truth).mean()
     assert np.abs(prediction - truth).mean() < 0.5 * raw
     save_model(trained_model(module, data), tmp_path / "tuned")
-    with pytest.raises(ValueError, match=r"simulated values"):
+    with pytest.raises(ValueError, match=r"`--data\.predict_simulated TABLE`"):
         load_model(tmp_path / "tuned").predict(CHAINS[:2])
 
 
