@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperature"]
+OutputForm = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperature"]
 """What values an output can take.
 
 * ``linear``: any;
@@ -23,7 +23,7 @@ Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperatu
   Phys. 10, 51 (1942), doi 10.1063/1.1723621.
 """
 
-FROM_ZERO: tuple[Form, ...] = ("softplus", "exponential", "hurdle")
+FROM_ZERO: tuple[OutputForm, ...] = ("softplus", "exponential", "hurdle")
 """Forms whose zero has a meaning."""
 
 REFERENCE_TEMPERATURE = 298.15
@@ -37,10 +37,10 @@ class PropertyHead(nn.Module):
 
     Args:
         input_dim: Width of the encoder's output.
-        forms: What values each property can take; see `Form`.
+        forms: What values each property can take; see `OutputForm`.
     """
 
-    def __init__(self, input_dim: int, forms: Sequence[Form]) -> None:
+    def __init__(self, input_dim: int, forms: Sequence[OutputForm]) -> None:
         super().__init__()
         self.forms = list(forms)
         self.is_linear = set(forms) <= {"linear"}
@@ -162,7 +162,7 @@ class PropertyHead(nn.Module):
         return torch.stack(losses, dim=1)
 
 
-def _value(form: Form, own: Tensor, temperature: Tensor | None) -> Tensor:
+def _value(form: OutputForm, own: Tensor, temperature: Tensor | None) -> Tensor:
     """What the outputs of a property stand for, of all forms but the hurdle."""
     if form == "inverse_temperature":
         if temperature is None:

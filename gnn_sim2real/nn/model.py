@@ -12,7 +12,7 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.conditions import TEMPERATURE, Conditions, ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder, build_encoder
-from gnn_sim2real.nn.head import FROM_ZERO, Form, PropertyHead
+from gnn_sim2real.nn.head import FROM_ZERO, OutputForm, PropertyHead
 from gnn_sim2real.nn.scaler import TargetScaler
 from gnn_sim2real.nn.simulated_line import SimulatedLine
 
@@ -27,12 +27,12 @@ class PropertySpec:
     Attributes:
         name: The property, e.g. `density`.
         unit: Its unit, e.g. `g/cm3`; empty for a pure number.
-        form: What values it can take, see `gnn_sim2real.nn.head.Form`.
+        form: What values it can take, see `gnn_sim2real.nn.head.OutputForm`.
     """
 
     name: str
     unit: str
-    form: Form = "linear"
+    form: OutputForm = "linear"
 
 
 class PropertyModel(nn.Module):

@@ -20,7 +20,7 @@ from gnn_sim2real.errors import TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
-from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks.checks import (
     check_callbacks,
@@ -62,7 +62,7 @@ class PropertyRegression(LightningModule, ABC):
     def __init__(
         self,
         loss: Loss,
-        forms: dict[str, Form] | None,
+        forms: dict[str, OutputForm] | None,
         optimizer: OptimizerCallable,
         warmup_fraction: float,
         schedule: LRSchedulerCallable | None,
@@ -74,10 +74,10 @@ class PropertyRegression(LightningModule, ABC):
         if loss not in get_args(Loss):
             raise ValueError(f"`loss` must be one of {', '.join(get_args(Loss))}, got {loss!r}")
         for name, form in (forms or {}).items():
-            if form not in get_args(Form):
-                raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(Form))}, got {form!r}")
+            if form not in get_args(OutputForm):
+                raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(OutputForm))}, got {form!r}")
         self.loss: Loss = loss
-        self.forms: dict[str, Form] = forms or {}
+        self.forms: dict[str, OutputForm] = forms or {}
         self.optimizer, self.warmup_fraction, self.schedule = optimizer, warmup_fraction, schedule
         self.compiled, self.validation_loss = compiled, MeanMetric()
         self.tested: list[tuple[Tensor, Tensor]] = []

@@ -17,7 +17,7 @@ from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import FROM_ZERO, Form
+from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -75,7 +75,7 @@ class TargetFineTuning(PropertyRegression):
         policy_settings: dict[str, Any] | None = None,
         encoder_rate: float = 1.0,
         loss: Loss = "huber",
-        forms: dict[str, Form] | None = None,
+        forms: dict[str, OutputForm] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,

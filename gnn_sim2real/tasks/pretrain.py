@@ -3,7 +3,7 @@
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.losses import Loss
@@ -30,7 +30,7 @@ class SourcePretraining(PropertyRegression):
         self,
         encoder: Encoder,
         loss: Loss = "mse",
-        forms: dict[str, Form] | None = None,
+        forms: dict[str, OutputForm] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,
