@@ -249,7 +249,7 @@ def test_measured_rows_that_cannot_be_used(data_folder):
     assert len(table.identities) == 4
     reasons = dict(zip(table.quarantine["row"], table.quarantine["reason"], strict=True))
     assert reasons == {
-        6: "formula is not that of the crystal: KCl against CsCl of mp-8",
+        6: "formula is not that of the crystal: KCl, but CsCl for mp-8",
         7: "cell padded with vacuum: 149 angstrom^3/atom",
         8: "no structure",
         9: "outside (-1e-06, inf) eV: -3",
