@@ -1,4 +1,4 @@
-"""Data sets as Lightning data modules: one data sheet a file. A leaf: `gnn_sim2real` never imports it."""
+"""Data sets as Lightning data modules, one per file. A leaf: `gnn_sim2real` never imports it."""
 
 from datamodules.aflow import AflowAGL as AflowAGL
 from datamodules.chi import CosmoChi as CosmoChi

@@ -29,8 +29,8 @@ class AflowAGL(CrystalDataModule):
     """4,905 crystals of AFLOW with the quasi-harmonic Debye model (AGL) and elastic constants (AEL), PBE.
 
     Toher et al., Phys. Rev. B 90, 174107 (2014), doi 10.1103/PhysRevB.90.174107; Phys. Rev. Materials 1, 015401 (2017),
-    doi 10.1103/PhysRevMaterials.1.015401. Mostly one structure a formula, and not always the ground state: silicon is a
-    clathrate here. On 79 formulas with a measured conductivity that of AGL is off by a factor of four on average.
+    doi 10.1103/PhysRevMaterials.1.015401. Mostly one structure per formula, and not always the ground state: silicon is
+    a clathrate here. On 79 formulas with a measured conductivity that of AGL is off by a factor of four on average.
 
     ```yaml
     data:
@@ -51,7 +51,7 @@ class AflowAGL(CrystalDataModule):
         super().__init__(**settings)
         unknown = [name for name in properties if name not in PROPERTIES]
         if unknown or not properties:
-            raise ValueError(f"AflowAGL has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}")
+            raise ValueError(f"the properties of AflowAGL are {', '.join(PROPERTIES)}, got {unknown or 'none'}")
         self.wanted, self.path = properties, path
 
     def load_structures(self) -> Structures:

@@ -14,14 +14,14 @@ class DataFile:
     """An unchanged upstream file.
 
     Args:
-        name: What data modules call it.
-        relative_path: Where it lies below the folder `$GNN_SIM2REAL_DATA`.
+        name: Name in data modules.
+        relative_path: Its path below the folder `$GNN_SIM2REAL_DATA`.
         url: Its address at a pinned commit.
         sha256: Its content.
         size: Its size [bytes].
         license: License of the upstream repository.
         citation: What to cite.
-        description: What it holds, with units.
+        description: What it contains, with units.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Recipe:
     """A table that the user brings.
 
     Args:
-        name: What data modules call it.
-        relative_path: Where it lies below the folder `$GNN_SIM2REAL_DATA`.
-        columns: The columns wanted with their units; None for text.
+        name: Name in data modules.
+        relative_path: Its path below the folder `$GNN_SIM2REAL_DATA`.
+        columns: The required columns with their units; None for text.
         instruction: How to obtain it, in one sentence.
         license: License of what it is made of.
         citation: What to cite.
-        size: Size [bytes] of the table that the published results were made with; 0 where it is not published.
+        size: Size [bytes] of the table used for the published results; 0 if it is not published.
         sha256: Its content.
     """
 
@@ -163,7 +163,7 @@ _RECIPES = (
         name="mp_labels",
         relative_path="crystal/mp_labels/mp_labels.parquet",
         columns={"material_id": None, "reduced_formula": None, "band_gap_pbe": "eV", "e_form": "eV/atom"},
-        instruction="make it from PBE labels of the Materials Project (CC BY 4.0), one row a material_id",
+        instruction="make it from PBE labels of the Materials Project (CC BY 4.0), one row per material_id",
         license="CC BY 4.0",
         citation="Jain et al., APL Mater. 1, 011002 (2013); Goodall and Lee, Nat. Commun. 11, 6280 (2020)",
         size=2_765_589,

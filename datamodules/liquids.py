@@ -7,7 +7,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 ROOM_TEMPERATURE = 298.0
-"""What melts above this [K] is no liquid in these tables."""
+"""A substance that melts above this [K] is not a liquid in these tables."""
 
 _SIMULATED = {
     "density": Property("density", "g/cm3", column="density_g_cm3", lower=0),
@@ -22,13 +22,13 @@ _MEASURED = {
 class SimulatedLiquids(PropertyDataModule):
     """6,284 liquids at 298 K by molecular dynamics (TEAM force field), from a straight line in temperature.
 
-    Where 298 K is outside the simulated temperatures the values are extrapolated, which is less accurate the further
-    it goes; `max_extrapolation` says how far. Gong et al., J. Chem. Inf. Model. 58, 2502 (2018).
+    If 298 K is outside the simulated temperatures the values are extrapolated, which is less accurate over a longer
+    distance; `max_extrapolation` limits it. Gong et al., J. Chem. Inf. Model. 58, 2502 (2018).
 
     Args:
         properties: One or both of density [g/cm3] and cohesive_energy [kJ/mol, negative].
         max_extrapolation: Liquids simulated only at temperatures further than this from 298.15 K are excluded [K];
-            null keeps all.
+            null excludes none.
         path: Your own copy of `md_298K.csv`; else it is looked for below GNN_SIM2REAL_DATA.
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
@@ -46,7 +46,7 @@ class SimulatedLiquids(PropertyDataModule):
         super().__init__(**settings)
         unknown = [name for name in properties if name not in _SIMULATED]
         if unknown or not properties:
-            raise ValueError(f"SimulatedLiquids has the properties {', '.join(_SIMULATED)}; got {unknown or 'none'}")
+            raise ValueError(f"the properties of SimulatedLiquids are {', '.join(_SIMULATED)}, got {unknown or 'none'}")
         self.wanted, self.max_extrapolation, self.path = properties, max_extrapolation, path
 
     def load_table(self) -> CleanTable:

@@ -39,7 +39,7 @@ class ManySources(PropertyDataModule):
         super().__init__(**settings)
         if len(sources) < 2 or len(labels) != len(sources) or len(set(labels)) < len(labels):
             raise ValueError(
-                f"ManySources needs two `sources` or more and a label of its own for each in `labels`, got "
+                f"ManySources needs at least 2 `sources` and a different label for each in `labels`, got "
                 f"{len(sources)} and {labels}"
             )
         if any(each.settings.excluded for each in sources):
@@ -52,30 +52,38 @@ class ManySources(PropertyDataModule):
         return self.sources[0].kind
 
     def make_featurizer(self) -> Featurizer:
-        """That of all sources."""
+        """The featurizer of all sources.
+
+        Raises:
+            ValueError: If they have different ones.
+        """
         first, *others = (each.featurizer for each in self.sources)
         for label, other in zip(self.source_labels[1:], others, strict=True):
             if other.describe() != first.describe():
                 raise ValueError(
                     f"the graphs of the source {label!r} are made by {other.describe()}, those of "
-                    f"{self.source_labels[0]!r} by {first.describe()}: give all sources the same kind and settings"
+                    f"{self.source_labels[0]!r} by {first.describe()}; give all sources the same kind and settings"
                 )
         return first
 
     def load_table(self) -> CleanTable:
-        """Put the tables of all sources below each other."""
+        """Concatenate the tables of all sources."""
         return concat_tables([each.table for each in self.sources], self.source_labels)
 
     def make_store(self) -> GraphStore:
-        """The graphs of all sources in one store."""
+        """The graphs of all sources in one store.
+
+        Raises:
+            ValueError: If a source has mixtures.
+        """
         stores = [each.store for each in self.sources]
         plain = [each for each in stores if isinstance(each, GraphStore)]
         if len(plain) < len(stores):
-            raise ValueError("ManySources takes pure materials; mixtures cannot be put together")
-        _ = self.featurizer  # refuses sources of several kinds
+            raise ValueError("ManySources needs pure materials; sources of mixtures cannot be combined")
+        _ = self.featurizer  # rejects sources of several kinds
         return open_or_join(plain)
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data."""
+        """What a record or a model saves about its data."""
         sources = dict(zip(self.source_labels, (each.card() for each in self.sources), strict=True))
         return super().card() | {"sources": sources}

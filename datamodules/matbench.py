@@ -41,7 +41,7 @@ class Matbench(PropertyDataModule):
     """Measured properties of formulas as Matbench has them: 4,604 band gaps, or the yield strength of 312 steels.
 
     They have no structures, so the model is one of compositions (`gnn_sim2real.nn.Roost`). The file is fetched at first
-    use into `$GNN_SIM2REAL_CACHE/matminer` and kept. Matbench's own folds are not ours: here one split has one test
+    use into `$GNN_SIM2REAL_CACHE/matminer`. The folds are not those of Matbench: here one split has one test
     part. Dunn et al., npj Comput. Mater. 6, 138 (2020), doi 10.1038/s41524-020-00406-3.
 
     ```yaml
@@ -79,7 +79,7 @@ class Matbench(PropertyDataModule):
     ) -> None:
         super().__init__(**settings)
         if dataset not in SETS:
-            raise ValueError(f"Matbench has no measured quantity {dataset!r}; accepted are {', '.join(SETS)}")
+            raise ValueError(f"`dataset` must be one of {', '.join(SETS)}, got {dataset!r}")
         self.dataset, self.folder = dataset, folder
 
     def load_table(self) -> CleanTable:
@@ -99,14 +99,14 @@ class Matbench(PropertyDataModule):
         from matminer.datasets import load_dataset
 
         folder = self.folder or os.environ.get("MATMINER_DATA") or default_cache_folder() / "matminer"
-        said = io.StringIO()  # matminer speaks to the standard output
+        said = io.StringIO()  # matminer prints to the standard output
         try:
             with contextlib.redirect_stdout(said):
                 frame: pd.DataFrame = load_dataset(self.dataset, data_home=str(folder), pbar=False)
         except (OSError, UserWarning) as error:  # of the network; of a file that is not the registered one
             raise DatasetNotFoundError(
                 f"{self.dataset} is not in {Path(folder).absolute()} and could not be fetched "
-                f"({type(error).__name__}); go online once, or put matminer's file there"
+                f"({type(error).__name__}); go online once, or put the file of matminer there"
             ) from error
         except ValueError as error:  # of a file that is cut off
             file = Path(folder) / f"{self.dataset}.json.gz"

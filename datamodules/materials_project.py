@@ -24,7 +24,7 @@ MAX_FORMATION_ENERGY = 1.0
 """Entries above this [eV/atom] are faulty theoretical ones; no label of theirs is used."""
 
 MAX_VOLUME = 130.0
-"""Cells with more room than this [angstrom^3 an atom] are padded with vacuum; cesium, the loosest element, has 125."""
+"""Cells with more volume than this [angstrom^3/atom] are padded with vacuum; cesium, the loosest element, has 125."""
 
 
 class MaterialsProjectTables(CrystalDataModule):
@@ -61,7 +61,7 @@ class MaterialsProjectTables(CrystalDataModule):
         unknown = [name for name in properties if name not in PROPERTIES]
         if unknown or not properties:
             raise ValueError(
-                f"MaterialsProjectTables has the properties {', '.join(PROPERTIES)}; got {unknown or 'none'}"
+                f"the properties of MaterialsProjectTables are {', '.join(PROPERTIES)}, got {unknown or 'none'}"
             )
         self.wanted, self.structures_path, self.labels_path = properties, structures_path, labels_path
 
@@ -102,7 +102,7 @@ def materials_project_structures(path: str | None = None) -> Structures:
 
 
 def materials_project_labels(path: str | None = None) -> "pandas.DataFrame":
-    """Labels of the Materials Project, one row a crystal; shared, so not to be changed.
+    """Labels of the Materials Project, one row per crystal; shared, so they must not be changed.
 
     Args:
         path: Your own copy of `mp_labels.parquet`.

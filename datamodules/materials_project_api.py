@@ -57,7 +57,11 @@ class SummarySource:
             return {"database_version": str(rester.db_version), "field_units": {}}
 
     def read(self, bookmark: dict[str, Any] | None) -> Iterator[Batch]:
-        """Read batch after batch; the identifiers are asked for again when a download goes on, and must be the same."""
+        """Read batch after batch; a resumed download requests the identifiers again, which must be the same.
+
+        Raises:
+            DownloadError: If the materials have changed since the download began.
+        """
         with self._rester() as rester:
             # Without `num_chunks`, a search for all materials would fetch the whole collection from another place.
             found = self._search(rester, fields=["material_id"], num_chunks=_MANY, **self.criteria)
@@ -67,7 +71,7 @@ class SummarySource:
             if bookmark is not None and bookmark["names"] != digest:
                 raise DownloadError(
                     "the Materials Project has other materials than when this download began; delete its folder "
-                    "`unfinished` to begin anew"
+                    "`unfinished` to begin again"
                 )
             fields = ["material_id", "structure", *dict.fromkeys(self.columns.values())]
             for start in range(done, len(names), BATCH):
@@ -86,7 +90,7 @@ class SummarySource:
         try:
             return [dict(each) for each in rester.materials.summary.search(**asked)]
         except Exception as error:  # MPRestError, and those of requests and of its other libraries
-            raise DownloadError(f"the Materials Project says: {' '.join(str(error).split())[:500]}") from error
+            raise DownloadError(f"the Materials Project answered: {' '.join(str(error).split())[:500]}") from error
 
     def _rester(self) -> Any:
         if importlib.util.find_spec("mp_api") is None:
@@ -101,7 +105,7 @@ class SummarySource:
         try:
             return MPRester(os.environ["MP_API_KEY"], use_document_model=False, mute_progress_bars=True)
         except Exception as error:  # it asks the server for its version, with whatever that may raise
-            raise DownloadError(f"the Materials Project cannot be asked: {' '.join(str(error).split())}") from error
+            raise DownloadError(f"the Materials Project cannot be reached: {' '.join(str(error).split())}") from error
 
 
 def _number(value: Any) -> float | None:
@@ -126,7 +130,7 @@ class MaterialsProject(SnapshotDataModule):
     ```
 
     Args:
-        properties: Unit in which the model answers, by name of the property: band_gap, formation_energy,
+        properties: Unit of the model's predictions by name of the property: band_gap, formation_energy,
             energy_above_hull, bulk_modulus, shear_modulus, density, total_magnetization; others by `fields`.
         criteria: What `MPRester.materials.summary.search` takes; empty for all materials.
         settings: See `gnn_sim2real.data.snapshots.SnapshotDataModule`.

@@ -79,8 +79,8 @@ class MeasuredCrystals(CrystalDataModule):
         path: Your own table in place of it, or your own copy of it.
         property: Name of the property in your own table, the same word as in the source, e.g. band_gap.
         column: Column with its values.
-        unit: Unit in which the model answers, e.g. eV.
-        file_unit: Unit in the file, where it is another one.
+        unit: Unit of the model's predictions, e.g. eV.
+        file_unit: Unit in the file, if it is another one.
         formula: Column with the formulas.
         require_simulated: Whether crystals without a simulated value of the property are excluded, so that models that
             correct it, the value itself and all others are compared on the same crystals.
@@ -114,7 +114,7 @@ class MeasuredCrystals(CrystalDataModule):
         own = {"property": property, "column": column, "unit": unit, "file_unit": file_unit}
         if name is not None and (given := [each for each, value in own.items() if value is not None]):
             raise ValueError(
-                f"`{given[0]}` is for a table of your own, {name!r} has its property, column and unit: leave out "
+                f"`{given[0]}` is for your own table, but {name!r} has its property, column and unit; leave out "
                 f"`name` or {', '.join(given)}"
             )
         if name is not None:
@@ -181,7 +181,7 @@ class MeasuredCrystals(CrystalDataModule):
         return [kinds[name] for name in self.table.identities]
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data, with the number of matches of each kind."""
+        """What a record or a model saves about its data, with the number of matches of each kind."""
         return super().card() | {"match_kinds": dict(sorted(Counter(self.match_kinds).items()))}
 
     @cached_property
@@ -224,7 +224,7 @@ class MeasuredCrystals(CrystalDataModule):
             if name in padded:
                 reasons[position] = padded[name]
             elif formula and formula != own:
-                reasons[position] = f"formula is not that of the crystal: {formula} against {own} of {name}"
+                reasons[position] = f"formula is not that of the crystal: {formula}, but {own} for {name}"
             elif not lowest[position]:
                 reasons[position] = "another polymorph than the lowest"
             elif (str(self.name), formula) in FAULTY:

@@ -18,7 +18,7 @@ class Provider:
     Attributes:
         base_url: Its address.
         fields: Field and its unit by property. Other fields can be asked for by their names.
-        num_rows: Number of entries, roughly, or 0 where it was not found.
+        num_rows: Approximate number of entries; 0 if unknown.
         license: License of the data.
         citation: What to cite.
         pause: Shortest time between two requests [s].
@@ -95,8 +95,8 @@ not list a field is not asked for it, and the message says which it has."""
 class Optimade(SnapshotDataModule):
     """Crystals of a database that speaks OPTIMADE, with one or several of its properties.
 
-    The first use downloads all entries that match the filter, page by page, and keeps them as a snapshot; a download
-    that was interrupted goes on. The number of entries is checked against what the database counts.
+    The first use downloads all entries that match the filter, page by page, and saves them as a snapshot; an
+    interrupted download continues. The number of entries is checked against the count of the database.
 
     ```yaml
     data:
@@ -106,9 +106,9 @@ class Optimade(SnapshotDataModule):
 
     Args:
         provider: One of mp, oqmd, aflow, alexandria (PBE), gnome, or the base URL of any other.
-        properties: Unit in which the model answers, by name of the property, e.g. `{band_gap: eV}`.
-        filter: Which entries, in OPTIMADE's language; empty for all.
-        page_limit: Entries asked for at a time; a server may give fewer.
+        properties: Unit of the model's predictions by name of the property, e.g. `{band_gap: eV}`.
+        filter: Filter of the entries in OPTIMADE's language; empty for all.
+        page_limit: Entries per request; a server may give fewer.
         settings: See `gnn_sim2real.data.snapshots.SnapshotDataModule`.
     """
 

@@ -31,9 +31,9 @@ _UNIT_HEADINGS = ("unit", "units", "property_unit")
 class PoLyInfo(PropertyDataModule):
     """Measured values of polymers in a table made from your own access to PoLyInfo, polymer.nims.go.jp.
 
-    Two forms are read: one row a measurement, with a column of property names, one of values and one of units; or one
-    column a property, with the unit in the heading or in `file_unit`. All measurements of one polymer, however it is
-    written, become their median; the report says how many there were and how far apart. Otsuka et al., 2011
+    Two layouts are read: one row per measurement, with columns of property names, values and units; or one column per
+    property, with the unit in the heading or in `file_unit`. All measurements of one polymer, however it is
+    written, become their median; the report tells how many there were and how far apart. Otsuka et al., 2011
     International Conference on Emerging Intelligent Data and Web Technologies, 22, doi 10.1109/EIDWT.2011.13.
 
     ```yaml
@@ -46,14 +46,14 @@ class PoLyInfo(PropertyDataModule):
         path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
             GNN_SIM2REAL_DATA.
         property: Name of the property, the same word as in the source, e.g. density.
-        unit: Unit in which the model answers.
+        unit: Unit of the model's predictions.
         smiles: Column with the repeat units; found by its heading unless given.
-        property_column: Column with names of properties, for one row a measurement; found by its heading unless given.
-        property_name: How it names this property; the usual names unless given.
+        property_column: Column with names of properties, for one row per measurement; by its heading unless given.
+        property_name: Name of this property in it; the usual names unless given.
         value: Column with the values; found by its heading unless given.
         unit_column: Column with the unit of each value; found by its heading unless given.
-        file_unit: Unit of all values, where neither a column nor a heading says it.
-        max_spread: Polymers whose measurements lie farther apart than this half range [unit] are excluded.
+        file_unit: Unit of all values, if neither a column nor a heading has it.
+        max_spread: Polymers whose measurements differ by more than this half range [unit] are excluded.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
         settings: See `gnn_sim2real.data.module.DataSettings`.
@@ -84,7 +84,11 @@ class PoLyInfo(PropertyDataModule):
         self.property_column, self.property_name = property_column, property_name
 
     def load_table(self) -> CleanTable:
-        """Read and clean the file."""
+        """Read and clean the file.
+
+        Raises:
+            ValueError: If a column, the property or its unit is missing.
+        """
         file = find_table(self.path)
         frame = read_table(file)
         columns = [str(column) for column in frame]
@@ -103,7 +107,7 @@ class PoLyInfo(PropertyDataModule):
             ours = np.array([plain_heading(cell) in wanted for cell in cells])
             if not ours.any():
                 raise ValueError(
-                    f"{file.name} has no row of {' or '.join(names)} in column {column!r}, but of "
+                    f"{file.name} has no rows for {' or '.join(names)} in column {column!r}, only for "
                     f"{', '.join(sorted(set(cells))[:20])}; set `property_name`"
                 )
             frame, prop = frame[ours], self._of_long_table(columns, file.name)
@@ -133,8 +137,8 @@ class PoLyInfo(PropertyDataModule):
     def _require_unit(self, prop: Property, source: str) -> Property:
         if prop.unit_column is None and prop.file_unit is None:
             raise ValueError(
-                f"{source} does not say the unit of column {prop.column!r}: set `file_unit`, or `unit_column` to the "
-                f"column that does; accepted are units that convert to {prop.unit or 'a pure number'}"
+                f"{source} has no unit for column {prop.column!r}; set `file_unit`, or `unit_column` to the column "
+                f"with units; accepted are units that convert to {prop.unit or 'a pure number'}"
             )
         return prop
 

@@ -70,7 +70,7 @@ class RadonPy(PropertyDataModule):
         known = PROPERTIES if path is None else PROPERTIES | _ALSO
         unknown = [name for name in properties if name not in known]
         if unknown or not properties:
-            raise ValueError(f"RadonPy has the properties {', '.join(known)}; got {unknown or 'none'}")
+            raise ValueError(f"the properties of RadonPy are {', '.join(known)}, got {unknown or 'none'}")
         self.wanted, self.path = [known[name] for name in properties], path
 
     def load_table(self) -> CleanTable:

@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 def find_file(name: str, path: str | Path | None = None) -> Path:
-    """Find the file of a data set; fetch it if it is public and nowhere on this machine.
+    """Find the file of a data set; download it if it is public and not on this machine.
 
     Args:
         name: A data set of the registry.
-        path: The user's own file, absolute or relative to the working folder or to `$GNN_SIM2REAL_DATA`. When
-            given, no other place counts.
+        path: The user's own file, absolute or relative to the working folder or to `$GNN_SIM2REAL_DATA`. If given, no
+            other place is searched.
 
     Returns:
         The file. A registered file with other content is used with a warning: it may be a newer version.
@@ -35,7 +35,7 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
         ValueError: If the registry has no such name.
     """
     if name not in ENTRIES:
-        raise ValueError(f'there is no data set "{name}": accepted are {", ".join(sorted(ENTRIES))}')
+        raise ValueError(f'there is no data set "{name}"; there are {", ".join(sorted(ENTRIES))}')
     entry = ENTRIES[name]
     places = _below_data_folder(entry.relative_path) if path is None else _places(path)
     for place in places:
@@ -45,7 +45,7 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
             return place
     if path is None and isinstance(entry, DataFile):
         return _download(entry, places)
-    raise DatasetNotFoundError(f'no file for "{name}": {_say_places(places)}; {_advise(entry)}')
+    raise DatasetNotFoundError(f'no file for "{name}": {_format_places(places)}; {_advise(entry)}')
 
 
 def sheet(
@@ -61,14 +61,14 @@ def sheet(
         settings: Settings of the data module that read it with all its properties.
     """
     entry = ENTRIES[name]
-    origin = "downloaded where it is absent" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
+    origin = "downloaded if it is missing" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
     settings = {"properties": list(units)} if settings is None else settings
     license_ = entry.license or "none stated"
     return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
 
 
 def find_table(path: str | Path) -> Path:
-    """Find a file of the user's own.
+    """Find the user's own file.
 
     Args:
         path: Absolute, or relative to the working folder or to `$GNN_SIM2REAL_DATA`, in this order.
@@ -81,8 +81,8 @@ def find_table(path: str | Path) -> Path:
         if place.is_file():
             return place
     raise DatasetNotFoundError(
-        f'no file "{path}": {_say_places(places)}; set data.init_args.path to the file, or '
-        "GNN_SIM2REAL_DATA to the folder below which it lies"
+        f'no file "{path}": {_format_places(places)}; set data.init_args.path to the file, or '
+        "GNN_SIM2REAL_DATA to the folder that contains it"
     )
 
 
@@ -96,15 +96,15 @@ def _below_data_folder(path: str | Path) -> list[Path]:
     return [Path(folder).expanduser() / path] if folder else []
 
 
-def _say_places(places: list[Path]) -> str:
+def _format_places(places: list[Path]) -> str:
     if not places:
         return "GNN_SIM2REAL_DATA is not set"
-    return "looked at " + " and ".join(str(place.absolute()) for place in places)
+    return "searched " + " and ".join(str(place.absolute()) for place in places)
 
 
 def _advise(entry: DataFile | Recipe) -> str:
-    """Say what the user can do, as the end of a sentence."""
-    folder = f"the folder that holds {entry.relative_path}"
+    """Advice for the user, as the end of a sentence."""
+    folder = f"the folder that contains {entry.relative_path}"
     own_place = f"set GNN_SIM2REAL_DATA to {folder}, or data.init_args.path to the file"
     if isinstance(entry, DataFile):
         return f"{own_place}, or leave the path out while online to download it"
@@ -140,7 +140,7 @@ def _download(entry: DataFile, places: list[Path]) -> Path:
         other = isinstance(error, ValueError) and not isinstance(error, OSError)
         cause = "the file there is not the registered one" if other else type(error).__name__
         raise DatasetNotFoundError(
-            f'no file for "{entry.name}": {_say_places(places)}, and the download of {entry.url} to {target} '
+            f'no file for "{entry.name}": {_format_places(places)}, and the download of {entry.url} to {target} '
             f"failed ({cause}); {_advise(entry)}"
         ) from error
     return Path(fetched)

@@ -3,7 +3,7 @@
 Enthalpies of formation and of atomization are those of one handbook, see `HANDBOOK`. A compound is here only if a
 second, public compilation agrees within 10 kJ/mol, so the rows are those on which the literature is of one mind; and
 only if it crystallizes in one of the prototypes. Oxides and sulfides are left out: the second electron affinity of
-their anions is no measurement, it is itself taken from calculated lattice energies.
+their anions is not a measurement, but taken from calculated lattice energies.
 """
 
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ def demo_halides() -> "pd.DataFrame":
     prototype is what its user knows, and all that is known of the compounds of the source.
 
     Returns:
-        One row a compound, with columns `name`, `formula`, `crystal`, `formation_enthalpy` [kJ/mol], `lattice_energy`
+        One row per compound, with columns `name`, `formula`, `crystal`, `formation_enthalpy` [kJ/mol], `lattice_energy`
         [eV/atom], `simulated` [eV/atom] and `reference`.
     """
     import pandas as pd

@@ -66,7 +66,7 @@ class DemoCrystals(CrystalDataModule):
 
     @abstractmethod
     def load_frame(self) -> "pd.DataFrame":
-        """Make the crystals: one a row, with its `name`, `formula`, `crystal` and `lattice_energy` [eV/atom]."""
+        """Make the crystals: one per row, with its `name`, `formula`, `crystal` and `lattice_energy` [eV/atom]."""
 
     @cached_property
     def frame(self) -> "pd.DataFrame":

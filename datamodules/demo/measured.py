@@ -48,7 +48,7 @@ def demo_target() -> "pd.DataFrame":
     """Measured refractive indices of common polymers.
 
     Returns:
-        One row a polymer, with columns `name`, `smiles` (repeat unit), `refractive_index` and `reference`.
+        One row per polymer, with columns `name`, `smiles` (repeat unit), `refractive_index` and `reference`.
     """
     import pandas as pd
 

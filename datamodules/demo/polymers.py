@@ -118,7 +118,7 @@ def simulated_refractive_index(psmiles: str) -> float:
         The refractive index at visible wavelengths, dimensionless.
 
     Raises:
-        ValueError: If the text is no repeat unit, or an element has no van der Waals volume in the table.
+        ValueError: If the text is not a repeat unit, or an element has no van der Waals volume in the table.
     """
     from rdkit import Chem
     from rdkit.Chem import rdMolDescriptors
@@ -154,7 +154,7 @@ def demo_source() -> "pd.DataFrame":
     """Simulate the whole source of the demo.
 
     Returns:
-        One row a repeat unit, with columns `smiles` and `refractive_index`.
+        One row per repeat unit, with columns `smiles` and `refractive_index`.
     """
     import pandas as pd
 

@@ -28,12 +28,12 @@ class BlendTable(MixtureDataModule):
         components: Columns with the components.
         property: Name of the property, the same word as in the source, e.g. density.
         column: Column with its values.
-        unit: Unit in which the model answers, e.g. g/cm3.
-        weights: Columns with the shares of the components, in their order, of whatever kind (mass, mole), but one kind;
-            all alike unless given.
-        temperature: Column with the temperature, where the property is measured at several.
+        unit: Unit of the model's predictions, e.g. g/cm3.
+        weights: Columns with the shares of the components, in their order, all of the same kind (mass or mole); equal
+            shares unless given.
+            temperature: Column with the temperature, if the property is measured at several.
         temperature_unit: Its unit in the file, e.g. K or degC.
-        file_unit: Unit of the property in the file, where it is another one.
+        file_unit: Unit of the property in the file, if it is another one.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
@@ -57,7 +57,7 @@ class BlendTable(MixtureDataModule):
         super().__init__(**settings)
         if not components or (weights is not None and len(weights) != len(components)):
             raise ValueError(
-                f"a BlendTable needs one column or more in `components`, and as many in `weights` where it is given; "
+                f"a BlendTable needs at least one column in `components`, and as many in `weights` if it is given, "
                 f"got {len(components)} and {len(weights or [])}"
             )
         self.path = path

@@ -24,7 +24,7 @@ _NAME_HEADINGS = ("material_id", "file", "filename", "name", "id", "structure", 
 
 
 class CrystalFolder(CrystalDataModule):
-    """One property of crystals that lie in files: CIF, POSCAR, extxyz, an ASE database, JSON or parquet.
+    """One property of crystals in files: CIF, POSCAR, extxyz, an ASE database, JSON or parquet.
 
     The values are those that the file of the crystals holds (`info` of extxyz, key-value pairs of an ASE database, keys
     beside `structure` in JSON, columns of parquet), or those of a table. It names the crystal of each row by its file
@@ -40,11 +40,11 @@ class CrystalFolder(CrystalDataModule):
 
     Args:
         structures: A folder of files, or one file.
-        table: CSV, TSV, XLSX, JSONL or parquet with the values; what lies with the crystals unless given.
+        table: CSV, TSV, XLSX, JSONL or parquet with the values; the table next to the crystals unless given.
         property: Name of the property, the same word as in the source, e.g. band_gap.
         column: Column with its values; the one whose heading is the name of the property unless given.
-        unit: Unit in which the model answers, e.g. eV.
-        file_unit: Unit in the file, where it is another one.
+        unit: Unit of the model's predictions, e.g. eV.
+        file_unit: Unit in the file, if it is another one.
         name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
@@ -81,10 +81,14 @@ class CrystalFolder(CrystalDataModule):
         return read_crystals(self.path)
 
     def load_structures(self) -> Structures:
-        """Read all files; what cannot be read is refused with its reason when its row is met."""
+        """Read all files; a crystal that cannot be read excludes its row with a reason.
+
+        Raises:
+            ValueError: If none can be read.
+        """
         read = [entry for entry in self.entries if entry.crystal is not None]
         if not read:
-            raise ValueError(f"no crystal of {self.path} can be read: {self.entries[0].reason}")
+            raise ValueError(f"none of the crystals in {self.path} can be read: {self.entries[0].reason}")
         crystals = CrystalTable.from_crystals([each.crystal for each in read if each.crystal is not None])
         num_sites = np.diff(crystals.pointer)
         return Structures(
@@ -96,7 +100,11 @@ class CrystalFolder(CrystalDataModule):
         )
 
     def load_table(self) -> CleanTable:
-        """Read the values and find the crystal of each row."""
+        """Read the values and find the crystal of each row.
+
+        Raises:
+            ValueError: If there are no values, or no column names the crystals.
+        """
         frame, source, name_column = self._read_values()
         columns = [str(column) for column in frame]
         if name_column is None:
@@ -145,7 +153,7 @@ class CrystalFolder(CrystalDataModule):
         rows = [dict(entry.values) | {"name": name_of.get(entry.name, entry.name)} for entry in self.entries]
         if not any(len(row) > 1 for row in rows):
             raise ValueError(
-                f"{self.path} holds crystals and no values: give a table with a column of their names as "
+                f"{self.path} has crystals but no values; give a table with a column of their names as "
                 "`data.init_args.table`"
             )
         index = pandas.RangeIndex(1, len(rows) + 1, name="row")

@@ -12,8 +12,8 @@ class PolymerTable(MaterialTable):
     Args:
         property: Name of the property, the same word as in the source, e.g. density.
         column: Column with its values.
-        unit: Unit in which the model answers, e.g. g/cm3.
-        file_unit: Unit in the file, where it is another one.
+        unit: Unit of the model's predictions, e.g. g/cm3.
+        file_unit: Unit in the file, if it is another one.
         path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
             GNN_SIM2REAL_DATA.
         name: A table of the registry, in place of `path`; `measured_density`, `measured_tg`, `md_tg`.

@@ -22,11 +22,11 @@ class MaterialTable(PropertyDataModule):
         path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
             GNN_SIM2REAL_DATA.
         property: Name of the property, the same word as in the source, e.g. density.
-        unit: Unit in which the model answers, e.g. g/cm3. A property of a known name must have a unit that fits it.
+        unit: Unit of the model's predictions, e.g. g/cm3. A property of a known name must have a unit that fits it.
         column: Column with its values; the one whose heading is the name of the property unless given. Several rows of
             one material become their median.
-        file_unit: Unit in the file, where it is another one; a unit in the heading (`density [kg/m3]`) is read.
-        unit_column: Column with the unit of each row, where the rows have several.
+        file_unit: Unit in the file, if it is another one; a unit in the heading (`density [kg/m3]`) is read.
+        unit_column: Column with the unit of each row, if the rows have several.
         material: What the spellings are; PSMILES with two `*`, SMILES, or formulas; by the first of them unless given.
         material_column: Column with them; `smiles`, `psmiles`, `formula` and the like unless given.
         name: A table of the registry, in place of `path`.
@@ -128,9 +128,9 @@ def Table(  # noqa: N802 (a class path in a YAML)
     Args:
         path: The file or folder; absolute, or relative to the working folder or GNN_SIM2REAL_DATA.
         property: Name of the property, the same word as in the source, e.g. density.
-        unit: Unit in which the model answers, e.g. g/cm3. A property of a known name must have a unit that fits it.
+        unit: Unit of the model's predictions, e.g. g/cm3. A property of a known name must have a unit that fits it.
         column: Column with its values; the one whose heading is the name of the property unless given.
-        file_unit: Unit in the file, where it is another one; a unit in the heading (`density [kg/m3]`) is read.
+        file_unit: Unit in the file, if it is another one; a unit in the heading (`density [kg/m3]`) is read.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
         settings: Of text, see `datamodules.files.table.MaterialTable`; of crystals, see `datamodules.CrystalFolder`.

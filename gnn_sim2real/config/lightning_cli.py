@@ -22,7 +22,7 @@ from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checks import require_same_graphs
-from gnn_sim2real.tasks.library_entry import keep_pretrained
+from gnn_sim2real.tasks.library_entry import save_pretrained
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining
 
@@ -135,7 +135,7 @@ class Sim2RealCLI(LightningCLI):
             model = TrainedModel(self.model.network, self.datamodule.featurizer, self.model.card())
             seconds = time.monotonic() - self._started
             saved = stage_config(plain(config))
-            key = keep_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, provenance(seconds))
+            key = save_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, provenance(seconds))
             sys.stdout.write(f"model {key} added to the library {config.library}\n")
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         if checkpoint and self.trainer.is_global_zero:

@@ -1,1 +1,1 @@
-"""The data module: a table of materials, their split, the order in which a database grows, their batches."""
+"""The data module: a table of materials, its split, the order in which a database grows, and batches."""

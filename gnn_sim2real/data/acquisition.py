@@ -1,4 +1,4 @@
-"""Which materials are there at a size of the database, where they are not drawn at random."""
+"""Which materials a database of a given size has, if they are not drawn at random."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ else:
 
 @dataclass(frozen=True)
 class AcquisitionSettings:
-    """Which materials are there at a size.
+    """Which materials a database of a given size has.
 
     Args:
-        grow_by: Which materials are there at a `size`: any (`random`), those farthest apart (`diversity`, farthest
+        grow_by: Which materials are used at a `size`: any (`random`), those farthest apart (`diversity`, farthest
             point), one chemical family after the other (`family`), or the `cheapest`; see
             `gnn_sim2real.splits.acquisition`.
-        cost: Of `cheapest`: a column, or a formula of columns and `num_atoms`, such as num_atoms^3.
-        diversity_model: Model whose frozen features say how far apart; null for the descriptors of extra trees.
+        cost: Cost for `cheapest`: a column, or a formula of columns and `num_atoms`, such as num_atoms^3.
+        diversity_model: Model whose frozen features measure distances; null for the descriptors of extra trees.
     """
 
     grow_by: GrowBy = "random"
@@ -38,10 +38,10 @@ class AcquisitionSettings:
     diversity_model: str | None = None
 
     def check_acquisition(self) -> None:
-        """Refuse settings that do not go together; a cost that is not used may stand there for a study.
+        """Reject settings that do not go together; an unused cost is allowed, since a study may need it.
 
         Raises:
-            ValueError: If a cost is needed and not given, or is not a formula; or the order is not known.
+            ValueError: If a cost is needed but not given, or is not a formula, or the order is unknown.
         """
         if self.grow_by != "random" and find_order(self.grow_by).needs_cost and self.cost is None:
             raise ValueError(f"`grow_by: {self.grow_by}` needs a `cost`: a column, or a formula such as num_atoms^3")
@@ -50,7 +50,7 @@ class AcquisitionSettings:
 
 
 class Acquisition:
-    """The materials of a database of some size, in an order that is not random.
+    """The materials of a database of a given size, in an order that is not random.
 
     Args:
         settings: The order; not `random`.
@@ -61,12 +61,12 @@ class Acquisition:
         self.settings, self.data, self.order = settings, data, find_order(settings.grow_by)
 
     def first(self, rows: Rows, size: int, seed: int) -> Rows:
-        """The first materials of the database; a larger one holds them all.
+        """The first materials of the database; a larger database contains them all.
 
         Args:
             rows: Rows that may be used, ascending.
-            size: How many are wanted.
-            seed: Of the order.
+            size: Number of materials.
+            seed: Seed of the order.
         """
         settings = self.settings
         key = (settings.grow_by, settings.cost, settings.diversity_model, self.data.of_graphs)
@@ -77,16 +77,16 @@ class Acquisition:
         """What determines the order, for keys; plain types."""
         return {"by": self.settings.grow_by, "version": NUMERICS_VERSION, **self.order.content(self)}
 
-    # What an order may go by, see `gnn_sim2real.splits.acquisition.order.Candidates`.
+    # What an order may use, see `gnn_sim2real.splits.acquisition.order.Candidates`.
 
     @property
     def name(self) -> str:
-        """Of the data set."""
+        """Name of the data set."""
         return self.data.name
 
     @property
     def kind(self) -> str:
-        """Of the materials."""
+        """Kind of the materials."""
         return self.data.kind
 
     @property
@@ -111,14 +111,14 @@ class Acquisition:
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(num_materials, num_features); of a frozen encoder, else the descriptors of the tabular baselines."""
+        """(num_materials, num_features); from a frozen encoder, else the descriptors of the tabular baselines."""
         if self._model is not None:
             return np.asarray(self._model.encode_graphs(self.data.store), np.float64)
         return self.data.featurizer.descriptors(self.data.table.materials)
 
     @property
     def model_fingerprint(self) -> str | None:
-        """Of the frozen model; None without one."""
+        """Fingerprint of the frozen model; None without one."""
         return None if self._model is None else self._model.fingerprint
 
     @cached_property

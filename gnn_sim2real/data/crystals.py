@@ -1,4 +1,4 @@
-"""The base of data modules of crystals: structures that are read only when graphs are made, polymorphs kept apart."""
+"""The base of data modules of crystals: structures are read only to make graphs; polymorphs stay separate rows."""
 
 from abc import abstractmethod
 from collections import defaultdict
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Structures(NamedTuple):
-    """The structures of a data set, and what is known of them without reading one.
+    """The structures of a data set, and what is known about them without reading any.
 
     Attributes:
         crystals: The structures.
@@ -55,10 +55,10 @@ class CrystalSettings(DataSettings):
         cutoff: Atoms closer than this are neighbors [angstrom].
         max_neighbors: Nearest neighbors of an atom, by whole shells; null for all within the cutoff.
         representation: What the model sees: the structure, or the composition alone.
-        max_sites: Crystals with more sites in their cell are excluded; null for none. The card says it.
-        same: When a crystal here is one of `exclude`: with the same reduced formula, or only if it is the same
-            structure as well, so that other polymorphs of a tested formula stay.
-        predict_column: Column with the formulas, where a model of compositions predicts a table.
+        max_sites: Crystals with more sites in their cell are excluded; null for no limit. The card records it.
+        same: Which crystals count as those of `exclude`: all with the same reduced formula, or only those with the
+            same structure as well, so that other polymorphs of a tested formula stay.
+        predict_column: Column with the formulas, if a model of compositions predicts a table.
     """
 
     of_table: ClassVar[tuple[str, ...]] = ("cutoff", "max_neighbors", "representation", "max_sites")
@@ -72,28 +72,28 @@ class CrystalSettings(DataSettings):
     same: Literal["formula", "structure"] = "formula"
 
     def __post_init__(self) -> None:
-        """Refuse settings that do not go together."""
+        """Reject settings that do not go together."""
         super().__post_init__()
         if self.atom_descriptors:
-            raise ValueError("`atom_descriptors` are of materials with bonds, crystals have none; leave it out")
+            raise ValueError("`atom_descriptors` need materials with bonds, which crystals do not have; leave it out")
         if self.max_sites is not None and self.max_sites < 1:
             raise ValueError(f"`max_sites` must be at least 1, or null for no limit, got {self.max_sites}")
 
 
 class CrystalReader(Reader, Protocol):
-    """What a data set of crystals is read by."""
+    """What reads a data set of crystals."""
 
     def load_structures(self) -> Structures:
         """Find the structures."""
 
 
 class CrystalDataSet(DataSet):
-    """A table of crystals, the structures behind it, and their graphs.
+    """A table of crystals, their structures, and their graphs.
 
     Args:
         reader: Reads table and structures.
         shared: What was made for other variants.
-        settings: Those of the data module.
+        settings: Settings of the data module.
     """
 
     reader: CrystalReader
@@ -116,12 +116,14 @@ class CrystalDataSet(DataSet):
         rows = {name: row for row, name in enumerate(self.structures.names)}
         if len(rows) < len(self.structures.names):
             name = next(name for row, name in enumerate(self.structures.names) if rows[name] != row)
-            raise ValueError(f"several crystals are named {name!r}: their values could not be told apart; rename them")
+            raise ValueError(
+                f"several crystals have the name {name!r}, so their values cannot be told apart; rename them"
+            )
         return rows
 
     @property
     def all_graphs(self) -> GraphStore:
-        """The graphs of all structures: one file for every table that is made of them."""
+        """The graphs of all structures: one file for all tables made of them."""
 
         def make() -> GraphStore:
             return open_or_build(self.structures.crystals, self.featurizer.featurize, self.featurizer.describe())
@@ -146,7 +148,7 @@ class CrystalDataSet(DataSet):
         return self.table.groups
 
     def refuse(self, names: Sequence[str]) -> dict[int, str]:
-        """Say which structures no model here shall see: unknown, unreadable or too large ones.
+        """Find the structures that models must not see here: unknown, unreadable or too large ones.
 
         Args:
             names: Names of structures.
@@ -168,7 +170,7 @@ class CrystalDataSet(DataSet):
         return reasons
 
     def with_structures(self, table: CleanTable) -> CleanTable:
-        """Give the rows of a clean table, whose identities are names of structures, their structures and groups."""
+        """Add structures and groups to the rows of a clean table whose identities are names of structures."""
         rows = np.array([self.row_of[name] for name in table.identities], np.int64)
         formulas = [self.structures.formulas[row] for row in rows.tolist()]
         composition = self.settings.representation == "composition"
@@ -176,7 +178,7 @@ class CrystalDataSet(DataSet):
         return replace(table, materials=materials, own_groups=formulas)
 
     def is_same(self, row: int, other: "CrystalDataSet", candidate: int) -> bool:
-        """Whether a row here and a row of another data set are one structure; found once for all variants.
+        """Whether a row here and a row of another data set are the same structure; found once for all variants.
 
         Args:
             row: Row of this table.
@@ -223,9 +225,9 @@ class CrystalPredictor(Predictor):
 class CrystalDataModule(PropertyDataModule):
     """Crystals with properties.
 
-    A data set is a subclass that says in `load_structures` which structures there are, and in `load_table` what is
-    known of them. The identity of a row is the name of its structure, its group is the reduced formula: all polymorphs
-    stay in the table, and all of them leave the source when the formula is tested.
+    A data set is a subclass that reads the structures in `load_structures` and their values in `load_table`. The
+    identity of a row is the name of its structure, its group is the reduced formula: all polymorphs stay in the table,
+    and all of them leave the source when the formula is tested.
 
     Args:
         settings: See `CrystalSettings` and `gnn_sim2real.data.module.DataSettings`.
@@ -236,7 +238,7 @@ class CrystalDataModule(PropertyDataModule):
     data_set: CrystalDataSet
 
     def __init__(self, **settings: Any) -> None:
-        LightningDataModule.__init__(self)  # that of the base would make its own settings
+        LightningDataModule.__init__(self)  # the constructor of the base would make its own settings
         self.use(CrystalSettings(**settings), Shared())
 
     @abstractmethod
@@ -244,15 +246,15 @@ class CrystalDataModule(PropertyDataModule):
         """Find the structures of the data set; called once."""
 
     def make_data_set(self, shared: Shared) -> CrystalDataSet:
-        """Put table, structures and graphs together."""
+        """Combine table, structures and graphs."""
         return CrystalDataSet(self, shared, self.settings)
 
     def make_predictor(self) -> CrystalPredictor:
-        """Say how crystals to predict are read."""
+        """Make the reader of the crystals to predict."""
         return CrystalPredictor(self.settings, self.data_set)
 
     def make_featurizer(self) -> Featurizer:
-        """Makes graphs of structures, or of their compositions."""
+        """Choose graphs of structures, or of their compositions."""
         if self.settings.representation == "composition":
             return get_featurizer("composition")
         return get_featurizer("crystal", cutoff=self.settings.cutoff, max_neighbors=self.settings.max_neighbors)
@@ -264,7 +266,7 @@ class CrystalDataModule(PropertyDataModule):
         return self.data_set.all_graphs.take(self.data_set.structure_rows)
 
     def removed_rows(self) -> NDArray[np.int64]:
-        """Rows that stand for a removed crystal of `exclude`: of the same formula, or of the same structure."""
+        """Rows of a removed crystal of `exclude`: with the same formula, or the same structure."""
         rows = super().removed_rows()
         if self.settings.same == "formula":
             return rows
@@ -283,12 +285,12 @@ class CrystalDataModule(PropertyDataModule):
         return np.array(matched, np.int64)
 
     def _is_same(self, row: int, other: PropertyDataModule, candidate: int) -> bool:
-        """Whether two rows are one structure; of a data set without structures the formula is enough."""
+        """Whether two rows are the same structure; for a data set without structures the formula is enough."""
         data_set = other.data_set
         return not isinstance(data_set, CrystalDataSet) or self.data_set.is_same(row, data_set, candidate)
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data."""
+        """What a record or a model saves about its data."""
         return super().card() | {"max_sites": self.settings.max_sites, "same": self.settings.same}
 
     def key_content(self) -> dict[str, Any]:

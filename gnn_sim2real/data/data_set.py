@@ -18,17 +18,17 @@ from gnn_sim2real.tables.table import CleanTable
 
 
 class Reader(Protocol):
-    """What a data set is read by: a data module."""
+    """What reads a data set: a data module."""
 
     @property
     def kind(self) -> str:
-        """Of the materials."""
+        """Kind of the materials."""
 
     def load_table(self) -> CleanTable:
         """Read and clean the table."""
 
     def make_featurizer(self) -> Featurizer:
-        """Say how the materials become graphs."""
+        """Choose how the materials become graphs."""
 
     def make_store(self) -> AnyStore:
         """Make the graphs of the materials of the table."""
@@ -41,7 +41,7 @@ class DataSet:
         reader: Reads the table and makes the graphs.
         shared: What was made for other variants.
         of_table: Values of the settings that the table depends on.
-        of_graphs: Values of the settings that the graphs depend on beside these.
+        of_graphs: Values of the settings that the graphs depend on in addition.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class DataSet:
         self.of_table, self.of_graphs = of_table, of_graphs
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """Find something out about the table, unless it is known.
+        """Compute something about the table, unless it is known.
 
         Args:
-            key: What it is, with all that it depends on beside the table.
-            make: Finds it.
+            key: What it is, with all that it depends on besides the table.
+            make: Computes it.
         """
         return self.shared.once((key, self.of_table), make)
 
@@ -70,12 +70,12 @@ class DataSet:
 
     @property
     def kind(self) -> str:
-        """Of the materials, such as `repeat_unit`."""
+        """Kind of the materials, such as `repeat_unit`."""
         return self.reader.kind
 
     @property
     def table(self) -> CleanTable:
-        """One row a material."""
+        """One row per material."""
         return self.once("table", self.reader.load_table)
 
     @property
@@ -100,7 +100,7 @@ class DataSet:
 
     @property
     def simulated(self) -> Tensor | None:
-        """Simulated values of the properties of all materials, float32, NaN where missing; None where not known."""
+        """Simulated values of the properties of all materials, float32, NaN where missing; None if not known."""
         values = self.table.simulated
         return None if values is None else self.once("simulated", lambda: torch.from_numpy(values).float())
 
@@ -111,21 +111,21 @@ class DataSet:
 
     @property
     def num_atoms(self) -> NDArray[np.int64]:
-        """(num_materials,); atoms of each material, of the unit that was written."""
+        """(num_materials,); atoms of each material, of the unit as written."""
         counts: NDArray[np.int64] = self.store.num_nodes  # type: ignore[union-attr]
         return counts
 
     @property
     def spellings(self) -> Sequence[Any]:
-        """What the family of each material is found from."""
+        """The text of each material from which its family is found."""
         return self.table.materials
 
     def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
-        """Absolute error of predictions of the first property by hashed identity: no spelling, no measured value.
+        """Absolute error of predictions of the first property by hashed identity, without spellings or measured values.
 
         Args:
             rows: (num_materials,); rows of the table.
-            prediction: (num_materials,), physical units.
+            prediction: (num_materials,), in physical units.
         """
         names = [identity_hash(self.table.identities[row]) for row in rows]
         return dict(zip(names, np.abs(prediction - self.table.values[rows, 0]).tolist(), strict=True))

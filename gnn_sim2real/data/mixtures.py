@@ -36,7 +36,7 @@ class MixtureSettings(DataSettings):
     """Settings of data modules of mixtures.
 
     Args:
-        group_by: What a group is: the same components at whatever conditions and weights (`mixture`), or the same
+        group_by: What a group is: the same components at any conditions and weights (`mixture`), or the same
             component in one role, e.g. all pairs of one `solute`.
         size_by: What `size` counts: mixtures (`rows`), or groups with all their mixtures (`groups`).
     """
@@ -47,10 +47,10 @@ class MixtureSettings(DataSettings):
     size_by: str = "rows"
 
     def __post_init__(self) -> None:
-        """Refuse settings that do not go together."""
+        """Reject settings that do not go together."""
         super().__post_init__()
         if self.grow_by != "random":
-            raise ValueError(f"mixtures are drawn at random, `grow_by` {self.grow_by!r} is for pure materials")
+            raise ValueError(f"`grow_by: {self.grow_by}` is for pure materials; mixtures are drawn at random")
         if self.size_by not in ("rows", "groups"):
             raise ValueError(f"`size_by` must be rows or groups, got {self.size_by!r}")
 
@@ -61,7 +61,7 @@ class MixtureSettings(DataSettings):
 
 
 class MixtureReader(Protocol):
-    """What says how mixtures stand in a table."""
+    """The layout of mixtures in a table."""
 
     roles: ClassVar[tuple[str, ...]]
     input_columns: MixtureColumns
@@ -73,8 +73,8 @@ class MixturePredictor(Predictor):
 
     Args:
         settings: Where they are.
-        data: Says how they become graphs.
-        reader: Says in which columns they stand.
+        data: Turns them into graphs.
+        reader: Its columns of the mixtures.
     """
 
     def __init__(self, settings: PredictionSettings, data: DataSet, reader: MixtureReader) -> None:
@@ -107,7 +107,11 @@ class MixturePredictor(Predictor):
 
     @cached_property
     def read_materials(self) -> list[Material]:
-        """The mixtures, of which one at least can be read."""
+        """The mixtures, of which at least one can be read.
+
+        Raises:
+            ValueError: If none can be read.
+        """
         found = self.read(self.path)
         if all(each.reason for each in found):
             raise ValueError(
@@ -128,9 +132,9 @@ class MixturePredictor(Predictor):
 class MixtureDataModule(PropertyDataModule):
     """Mixtures with properties, as source or as target.
 
-    A data set is a subclass that names the roles of its components and says in `load_table` where its rows come from.
-    Each component is kept once. The rows of one group never stand on two sides of a split, and leave a source together;
-    a source goes by the groups of the target, whatever its own are.
+    A data set is a subclass that names the roles of its components and reads its rows in `load_table`.
+    Each component is stored once. The rows of one group are never on two sides of a split, and leave a source together;
+    a source uses the groups of the target, whatever its own are.
 
     Args:
         settings: See `MixtureSettings` and `gnn_sim2real.data.module.DataSettings`.
@@ -139,14 +143,14 @@ class MixtureDataModule(PropertyDataModule):
     kind = "mixture"
     settings: MixtureSettings
     roles: ClassVar[tuple[str, ...]] = ()
-    """What each component is; empty for blends."""
+    """Role of each component; empty for blends."""
     input_columns: MixtureColumns
-    """Where the mixtures stand in a table to predict."""
+    """Columns of the mixtures in a table to predict."""
     condition_units: Mapping[str, str] = MappingProxyType({})
     """Unit of each condition, by name."""
 
     def __init__(self, **settings: Any) -> None:
-        LightningDataModule.__init__(self)  # that of the base would make its own settings
+        LightningDataModule.__init__(self)  # the constructor of the base would make its own settings
         self.use(MixtureSettings(**settings), Shared())
 
     def use(self, settings: DataSettings, shared: Shared) -> None:
@@ -160,12 +164,12 @@ class MixtureDataModule(PropertyDataModule):
             raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {self.settings.group_by!r}")
 
     def make_predictor(self) -> Predictor:
-        """Say how mixtures to predict are read."""
+        """Make the reader of the mixtures to predict."""
         return MixturePredictor(self.settings, self.data_set, self)
 
     @abstractmethod
     def load_table(self) -> CleanTable:
-        """Read and clean the data set, whole, by `clean_mixtures`; called once."""
+        """Read and clean the whole data set by `clean_mixtures`; called once."""
 
     @property
     def conditions(self) -> list[ConditionSpec]:
@@ -173,22 +177,30 @@ class MixtureDataModule(PropertyDataModule):
         return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
 
     def make_featurizer(self) -> Featurizer:
-        """Makes graphs of components; names the roles and conditions that a model was made for."""
+        """Choose graphs of components, with the roles and conditions that a model is made for."""
         described = {"atom_descriptors": self.settings.atom_descriptors}
         return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.condition_units), **described)
 
     def make_store(self) -> MixtureStore:
-        """Open the graphs of the distinct components, or make them."""
+        """Open the graphs of the distinct components, or make them.
+
+        Raises:
+            ValueError: If a component of the clean table cannot become a graph.
+        """
         table = self.mixtures
         described = get_featurizer("mixture", atom_descriptors=self.settings.atom_descriptors).describe()
         graphs = open_or_build(table.components, self.featurizer.featurize, described)
         for row, reason in graphs.refused.items():
-            raise ValueError(f"{table.components[row]} passed the cleaning and cannot become a graph: {reason}")
+            raise ValueError(f"{table.components[row]} passed the cleaning but cannot become a graph: {reason}")
         return MixtureStore.of_table(table, graphs)
 
     @property
     def mixtures(self) -> MixtureTable:
-        """The mixtures of the table."""
+        """The mixtures of the table.
+
+        Raises:
+            ValueError: If `load_table` read something else.
+        """
         materials = self.table.materials
         if not isinstance(materials, MixtureTable):
             raise ValueError(f"{type(self).__name__}.load_table must read its mixtures by `clean_mixtures`")
@@ -208,10 +220,10 @@ class MixtureDataModule(PropertyDataModule):
 
         Args:
             frame: The table, as `read_table` gives it.
-            columns: Where the mixtures stand.
+            columns: Columns of the mixtures.
             properties: What to read.
             source: Name of the file, for messages.
-            refused_before: Reason by position of rows that the data set itself refuses.
+            refused_before: Reason by position of rows that the data set itself excludes.
             simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
                 conditions.
             require_simulated: Whether mixtures without a simulated value are excluded.
@@ -230,7 +242,7 @@ class MixtureDataModule(PropertyDataModule):
         return replace(table, own_groups=_groups(mixtures, self.settings.group_by))
 
     def groups_by(self, group_by: str) -> list[str]:
-        """Group of each mixture of the table in another sense than its own.
+        """Group of each mixture of the table, by another `group_by` than its own.
 
         Args:
             group_by: `mixture`, or a role of this data set.
@@ -240,12 +252,16 @@ class MixtureDataModule(PropertyDataModule):
         return _groups(self.mixtures, group_by)
 
     def _rows_with(self, names: frozenset[str]) -> NDArray[np.bool_]:
-        """Whether each mixture has a component of these identities, in whatever role."""
+        """Whether each mixture has a component of these identities, in any role."""
         hit = np.array([component_identity(each) in names for each in self.mixtures.components] + [False])
-        return np.asarray(hit[self.mixtures.members].any(axis=1))  # -1, where there is none, is the last
+        return np.asarray(hit[self.mixtures.members].any(axis=1))  # -1, for no component, is the last
 
     def removed_rows(self) -> NDArray[np.int64]:
-        """Rows of a removed group of `exclude`, by what each of these calls a group; a pure material in any role."""
+        """Rows of a removed group of `exclude`, by its own `group_by`; a pure material is removed in any role.
+
+        Raises:
+            ValueError: If its mixtures have other roles.
+        """
         removed: set[int] = set()
         for other in self.settings.excluded:
             names = frozenset(other.table.groups) if self.settings.remove == "all" else other.splitter.test_groups
@@ -256,14 +272,14 @@ class MixtureDataModule(PropertyDataModule):
             else:
                 raise ValueError(
                     f"{type(other).__name__} has the roles {', '.join(other.roles) or 'of a blend'}, "
-                    f"{type(self).__name__} has {', '.join(self.roles) or 'those of a blend'}: what is tested there "
-                    "cannot be found here; give both the same"
+                    f"{type(self).__name__} has {', '.join(self.roles) or 'those of a blend'}; give both the same, "
+                    "so that what is tested there can be found here"
                 )
             removed.update(np.flatnonzero(hit).tolist())
         return np.array(sorted(removed), np.int64)
 
     def seen_identities(self) -> frozenset[str]:
-        """Hashed identities of all mixtures that train and validate, and of their components, also with their role."""
+        """Hashed identities of all mixtures that train or validate, and of their components, also with their role."""
         rows = np.concatenate([self.parts.train, self.parts.validation])
         groups = np.array(self.groups_by("mixture"), object)[rows]
         return frozenset(map(identity_hash, {*groups, *component_names(self.mixtures.take(rows))}))
@@ -275,7 +291,7 @@ class MixtureDataModule(PropertyDataModule):
         return frozenset(identity_hash(f"{role}{group}") for group in self.splitter.test_groups)
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data."""
+        """What a record or a model saves about its data."""
         settings, counts = self.settings, {"num_components": len(self.mixtures.components)}
         return super().card() | {"group_by": settings.group_by, "size_by": settings.size_by} | counts
 
@@ -288,7 +304,7 @@ class MixtureDataModule(PropertyDataModule):
 
 
 def _groups(table: MixtureTable, group_by: str) -> list[str]:
-    """Group of each mixture: what is mixed at whatever weights and conditions, or the component in a role."""
+    """Group of each mixture: its components at any weights and conditions, or the component in a role."""
     names = list(map(component_identity, table.components))
     if group_by != "mixture":
         return [names[number] for number in table.members[:, table.roles.index(group_by)].tolist()]

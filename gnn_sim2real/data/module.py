@@ -1,4 +1,4 @@
-"""The base of every data module: what a data set's own file does not have to say."""
+"""The base of every data module: all that a data set does not have to write itself."""
 
 import copy
 import hashlib
@@ -43,10 +43,10 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
     """Settings that all data modules share.
 
     Args:
-        batch_size: Most materials in one batch.
-        exclude: Another data module whose materials are removed here, by their group (the canonical identity; of
+        batch_size: Largest number of materials in a batch.
+        exclude: Another data module whose materials are removed here, by their group (the canonical identity; for
             crystals the formula), or a list of them. Give the target to its source, or the test would be on materials
-            whose simulated value was already seen; give several targets, and one pretrained model serves them all.
+            whose simulated value was already seen; with several targets, one pretrained model serves them all.
         remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
             split of the target.
         atom_descriptors: Whether atoms carry descriptors, for encoders that read them; needs bonds.
@@ -55,9 +55,9 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
     of_table: ClassVar[tuple[str, ...]] = ()
     """Settings that the table depends on."""
     of_graphs: ClassVar[tuple[str, ...]] = ("atom_descriptors",)
-    """Settings that the graphs depend on, beside these."""
+    """Settings that the graphs depend on in addition."""
     of_removal: ClassVar[tuple[str, ...]] = ("remove",)
-    """Settings that the removed rows depend on, beside `exclude` and these."""
+    """Settings that the removed rows depend on, in addition to these and `exclude`."""
 
     batch_size: int = 64
     exclude: "PropertyDataModule | list[PropertyDataModule] | None" = None
@@ -65,7 +65,7 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
     atom_descriptors: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse settings that do not go together."""
+        """Reject settings that do not go together."""
         self.check_split()
         self.check_acquisition()
 
@@ -90,15 +90,15 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
 class PropertyDataModule(Remembered, LightningDataModule, ABC):
     """Materials with properties, as source or as target.
 
-    A data set is a subclass that says in `load_table` where its rows come from and which kind of material they are.
-    All else is done by four parts, each made of the settings: the data set (table and graphs), the splitter, within it
-    the order in which the database grows, and the predictor.
+    A data set is a subclass that reads its rows in `load_table` and names the kind of its materials. All else is done
+    by four objects, each made from the settings: the data set (table and graphs), the splitter, in it the order in
+    which the database grows, and the predictor.
 
     Args:
         settings: See `DataSettings`.
 
     Attributes:
-        settings: All of them; to change one, make a `variant`.
+        settings: All settings; to change one, make a `variant`.
         data_set: Table and graphs, shared by all variants.
         splitter: Which materials train, validate and test.
         predictor: The materials of `predict_path`.
@@ -117,7 +117,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         self.use(DataSettings(**settings), Shared())
 
     def use(self, settings: DataSettings, shared: Shared) -> None:
-        """Make the parts.
+        """Make the objects that do the work.
 
         Args:
             settings: All settings.
@@ -134,11 +134,11 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         )
         self.predictor = self.make_predictor()
 
-    # What a subclass may say.
+    # What a subclass may override.
 
     @abstractmethod
     def load_table(self) -> CleanTable:
-        """Read and clean the data set, whole; called once for all variants."""
+        """Read and clean the whole data set; called once for all variants."""
 
     @property
     def conditions(self) -> list[ConditionSpec]:
@@ -146,7 +146,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         return []
 
     def make_data_set(self, shared: Shared) -> DataSet:
-        """Put table and graphs together.
+        """Combine table and graphs.
 
         Args:
             shared: What was made for other variants.
@@ -155,30 +155,34 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         return DataSet(self, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
 
     def make_predictor(self) -> Predictor:
-        """Say how materials to predict are read."""
+        """Make the reader of the materials to predict."""
         return Predictor(self.settings, self.data_set)
 
     def make_featurizer(self) -> Featurizer:
-        """Say how this data set's materials become graphs."""
+        """Choose how the materials of this data set become graphs."""
         return get_featurizer(self.kind, **({"atom_descriptors": True} if self.settings.atom_descriptors else {}))
 
     def make_store(self) -> AnyStore:
-        """Open the graphs of the materials of the table, or make them."""
+        """Open the graphs of the materials of the table, or make them.
+
+        Raises:
+            ValueError: If a material of the clean table cannot become a graph.
+        """
         store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
         for row, reason in store.refused.items():
-            raise ValueError(f"{self.table.identities[row]} passed the cleaning and cannot become a graph: {reason}")
+            raise ValueError(f"{self.table.identities[row]} passed the cleaning but cannot become a graph: {reason}")
         return store
 
     def removed_rows(self) -> NDArray[np.int64]:
-        """Rows that stand for a removed material of `exclude`."""
+        """Rows of a removed material of `exclude`."""
         removed = self.settings.removed_groups
         return np.flatnonzero([group in removed for group in self.table.groups])
 
-    # What all others ask for.
+    # What other code uses.
 
     @property
     def table(self) -> CleanTable:
-        """The cleaned data set, one row a material."""
+        """The cleaned data set, one row per material."""
         return self.data_set.table
 
     @property
@@ -188,7 +192,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     @property
     def featurizer(self) -> Featurizer:
-        """How this data set's materials become graphs."""
+        """How the materials of this data set become graphs."""
         return self.data_set.featurizer
 
     @property
@@ -203,14 +207,14 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     @property
     def parts(self) -> Parts:
-        """Which rows of the table do what."""
+        """Rows of the table that train, validate and test."""
         return self.splitter.parts
 
     def variant(self, **changes: Any) -> Self:
         """The same data set with other settings; what does not depend on them is shared.
 
         Args:
-            changes: Settings of the constructor. With one of the reader's own, such as `path`, the table is read anew.
+            changes: Settings of the constructor. With one of the reader, such as `path`, the table is read again.
 
         Raises:
             ValueError: If there is no such setting, or a value does not fit.
@@ -226,7 +230,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         return other
 
     def with_parts(self, parts: Parts) -> Self:
-        """The same data set with given parts; its own variants go by their settings again.
+        """The same data set with given parts; its variants follow their settings again.
 
         Args:
             parts: The rows.
@@ -246,16 +250,16 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         return self.part("train").present_targets
 
     def seen_identities(self) -> frozenset[str]:
-        """Hashed identities of the materials that train and validate; of crystals the formula, as everywhere."""
+        """Hashed identities of the materials that train or validate; for crystals of the formula, as everywhere."""
         used = np.concatenate([self.parts.train, self.parts.validation]).tolist()
         return frozenset(identity_hash(self.table.groups[row]) for row in used)
 
     def tested_identities(self) -> frozenset[str]:
-        """Hashed identities of the test materials; a model that has seen one of them knows what it is asked."""
+        """Hashed identities of the test materials; a model that has seen one of them knows the answer."""
         return frozenset(map(identity_hash, self.splitter.test_groups))
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data; plain types."""
+        """What a record or a model saves about its data; plain types."""
         table, settings = self.table, self.settings
         noise = noise_floor(table.values[:, 0], table.spread[:, 0], table.num_values[:, 0])
         removed = {"what": settings.remove, "of": [each.fingerprint for each in settings.excluded]}
@@ -296,7 +300,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     # What Lightning calls.
 
     def setup(self, stage: str) -> None:
-        """Refuse an empty part before anything is trained; without a validation part nothing validates."""
+        """Reject an empty part before anything is trained; without a validation part nothing validates."""
         if stage != "fit":
             return
         if self.trainer is not None and self.trainer.is_global_zero:
@@ -308,7 +312,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         if num_removed := num_materials - len(self.splitter.available):
             what = self.settings.remove
             logger.info(
-                "%d of %d materials were removed: they are %s materials of the target", num_removed, num_materials, what
+                "removed %d of %d materials: they are %s materials of the target", num_removed, num_materials, what
             )
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -1,4 +1,4 @@
-"""Materials that a user wants a prediction for: read, and turned into graphs or into a reason why not."""
+"""Materials to predict: read, and turned into graphs or into a reason why not."""
 
 import math
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ class PredictionSettings:
     """What is predicted.
 
     Args:
-        predict_path: Table of materials to predict, for `gnn-sim2real predict`.
-        predict_column: Its column with the materials.
-        predict_simulated: Table with the simulated value of each of them, for a model that corrects it (policies
+        predict_path: Table of the materials to predict, for `gnn-sim2real predict`.
+        predict_column: Its column of materials.
+        predict_simulated: Table with the simulated value of each material, for a model that corrects it (policies
             `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
     """
 
@@ -37,7 +37,7 @@ class PredictionSettings:
 
 
 class Material(NamedTuple):
-    """A material as read from a file, or the reason why it cannot be read."""
+    """A material read from a file, or the reason why it cannot be read."""
 
     name: str
     content: Any
@@ -53,11 +53,11 @@ class PredictionInput(NamedTuple):
 
 
 class Predictor:
-    """The materials that a user wants a prediction for; what cannot be read has its reason.
+    """The materials to predict; those that cannot be read have a reason.
 
     Args:
         settings: Where they are.
-        data: Says how they become graphs.
+        data: Turns them into graphs.
     """
 
     def __init__(self, settings: PredictionSettings, data: DataSet) -> None:
@@ -89,7 +89,7 @@ class Predictor:
             ValueError: If none is given.
         """
         if self.settings.predict_path is None:
-            raise ValueError(f"say what to predict: `--data.predict_path FILE` ({self.accepts})")
+            raise ValueError(f"there is nothing to predict; add `--data.predict_path FILE` ({self.accepts})")
         return Path(self.settings.predict_path)
 
     @cached_property
@@ -120,7 +120,7 @@ def read_column(path: Path, column: str) -> list[Material]:
 
     Args:
         path: The table, see `tables.read_table`.
-        column: Its column with the spelling of the materials.
+        column: Its column of materials.
 
     Raises:
         ValueError: If there is no such column.
@@ -135,10 +135,10 @@ def read_column(path: Path, column: str) -> list[Material]:
 
 
 def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
-    """Read the simulated value of each material, for a model that corrects it.
+    """Read the simulated value of each material for a model that corrects it.
 
     Args:
-        path: A table with the columns `heading` and `simulated`, in the unit in which the model answers.
+        path: A table with the columns `heading` and `simulated`, in the unit of the model's predictions.
         heading: Column of the names.
         names: The materials.
 
@@ -159,7 +159,7 @@ def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
     found = [values.get(name) for name in names]
     for name, value in zip(names, found, strict=True):
         if not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{path} has no simulated value of {name!r}: it has {value!r}; add the number")
+            raise ValueError(f"{path} must have a simulated value for {name!r}, got {value!r}; add the number")
     return torch.tensor(found, dtype=torch.float32).unsqueeze(1)
 
 
@@ -176,7 +176,7 @@ def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: s
     """
     inputs = [_make_graph(each, featurizer) for each in materials]
     if not any(each.graph for each in inputs):
-        reason = inputs[0].reason if inputs else "it holds none"
+        reason = inputs[0].reason if inputs else "it has none"
         raise ValueError(f"none of the {len(inputs)} materials in {source} can be read: {reason}")
     return inputs
 

@@ -1,4 +1,4 @@
-"""Finding data sets: the library imports no data module, it asks which ones are installed."""
+"""Finding data sets: the library imports no data module itself, it looks up which ones are installed."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule
 
 GROUP = "gnn_sim2real.datasets"
-"""Entry-point group: a distribution that brings data sets names its module here."""
+"""Entry-point group: a distribution with data sets names its module here."""
 
 
 @dataclass(frozen=True)
 class DataSheet:
-    """What `gnn-sim2real data list` says of a data set; a data module has some as its attribute `sheets`.
+    """What `gnn-sim2real data list` shows of a data set; a data module has its sheets in the attribute `sheets`.
 
     Attributes:
-        name: What `data get` and `data check` take.
+        name: Name for `data get` and `data check`.
         kind: Kind of the materials.
-        num_rows: Number of rows, or of what is known of it; 0 where it is not known.
+        num_rows: Number of rows, exact or estimated; 0 if unknown.
         units: Unit of each property.
         license: License of the data.
         citation: What to cite.
         origin: Where it comes from.
-        settings: Settings of the data module that make it.
+        settings: Settings of the data module that read it.
     """
 
     name: str
@@ -42,10 +42,10 @@ class DataSheet:
 def find_datasets() -> "dict[str, type[PropertyDataModule]]":
     """Import all installed modules of data sets.
 
-    Afterwards a YAML may say `class_path: RadonPy` in place of the dotted path.
+    Afterwards a YAML may have `class_path: RadonPy` in place of the dotted path.
 
     Returns:
-        The data modules by class name, sorted. A module that cannot be imported is left out with a warning.
+        The data modules by class name, sorted. A module that cannot be imported is skipped with a warning.
     """
     from gnn_sim2real.data.module import PropertyDataModule
 
@@ -64,7 +64,7 @@ def find_sheets() -> "dict[str, tuple[DataSheet, type[PropertyDataModule]]]":
 
 
 def find_table_reader() -> "Callable[..., PropertyDataModule]":
-    """What makes a data module of a user's own file: the `Table` of an installed module.
+    """The function that makes a data module of a user's own file: the `Table` of an installed module.
 
     Raises:
         ValueError: If no installed module has one.

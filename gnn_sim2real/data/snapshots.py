@@ -20,23 +20,23 @@ logger = logging.getLogger(__name__)
 class SnapshotDataModule(CrystalDataModule):
     """Crystals of a database, as they were on the day of a snapshot.
 
-    What was downloaded once is used ever after, whatever the database says meanwhile; the card names the snapshot.
+    A download is used from then on, even if the database changes; the card names the snapshot.
 
     Args:
-        properties: Unit in which the model answers, by name of the property, e.g. `{band_gap: eV}`.
-        fields: Field of the database for each property that it is not known of.
-        field_units: Unit of a field, by name of the property, where the database does not declare it.
+        properties: Unit of the model's predictions by name of the property, e.g. `{band_gap: eV}`.
+        fields: Field of the database by name of the property, if it is not a known one.
+        field_units: Unit of a field by name of the property, if the database does not declare it.
         max_entries: Number of entries after which the download stops, for a first look; null for all.
         snapshot: Day of the snapshot to use, e.g. 2026-11-21, which is then never downloaded; null for the newest one,
-            or a download where there is none.
-        accept_incomplete: Whether to use what the database gave although it counts more entries.
-        lower: Values of a property at or below this are excluded as impossible, by its name.
-        upper: Values of a property at or above this are excluded as impossible, by its name.
+            or a download if there is none.
+        accept_incomplete: Whether to use a download with fewer entries than the database counts.
+        lower: Values at or below this are excluded as impossible, by name of the property.
+        upper: Values at or above this are excluded as impossible, by name of the property.
         settings: See `gnn_sim2real.data.crystals.CrystalDataModule`.
     """
 
     known_fields: Mapping[str, tuple[str, str]]
-    """Field and its unit of the properties that are known of the database."""
+    """Field and its unit for each property known for the database."""
 
     def __init__(
         self,
@@ -57,21 +57,21 @@ class SnapshotDataModule(CrystalDataModule):
         self._check_settings()
 
     def _check_settings(self) -> None:
-        """Refuse what could not work before anything is downloaded."""
+        """Reject settings that cannot work before anything is downloaded."""
         if not self.wanted:
-            raise ValueError("`properties` names what is wanted and its unit, e.g. {band_gap: eV}; it is empty")
+            raise ValueError("`properties` is empty; give each property and its unit, e.g. {band_gap: eV}")
         for name, unit in self.wanted.items():
             check_unit(unit)
             if name not in self.given_fields and name not in self.known_fields:
                 known = ", ".join(self.known_fields) or "none"
                 raise ValueError(
-                    f"the field of the property {name!r} is not known (known are: {known}); name it in `fields`, e.g. "
+                    f"the field of the property {name!r} is unknown (known are: {known}); give it in `fields`, e.g. "
                     f"{{{name}: _provider_field}}"
                 )
         for setting in ("given_fields", "field_units", "lower", "upper"):
             if unknown := sorted(getattr(self, setting).keys() - self.wanted.keys()):
                 raise ValueError(
-                    f"`{setting.removeprefix('given_')}` names {', '.join(unknown)}, which `properties` lacks"
+                    f"`{setting.removeprefix('given_')}` has {', '.join(unknown)}, which is not in `properties`"
                 )
         if self.max_entries is not None and self.max_entries < 1:
             raise ValueError(f"`max_entries` must be at least 1, or null for all, got {self.max_entries}")
@@ -79,7 +79,7 @@ class SnapshotDataModule(CrystalDataModule):
     @property
     @abstractmethod
     def database(self) -> str:
-        """Name of the database, for people."""
+        """Name of the database, for messages."""
 
     @abstractmethod
     def make_source(self) -> Source:
@@ -91,10 +91,10 @@ class SnapshotDataModule(CrystalDataModule):
         return {name: self.given_fields.get(name) or self.known_fields[name][0] for name in self.wanted}
 
     def download(self, new: bool = False) -> Snapshot:
-        """Find the snapshot, or take it.
+        """Find the snapshot, or download it.
 
         Args:
-            new: Whether to take a new one although there is one.
+            new: Whether to download a new one even if there is one.
         """
         source = self.make_source()
         return get_snapshot(
@@ -147,25 +147,25 @@ class SnapshotDataModule(CrystalDataModule):
         )
 
     def _unit_of(self, name: str) -> str:
-        """Unit of a field: as given, else as the database declares it, else as known of the database."""
+        """Unit of a field: as given, else as the database declares it, else as known for the database."""
         field = self.fields[name]
         declared = (self.downloaded.info["facts"].get("field_units") or {}).get(field)
         known = self.known_fields[name][1] if name in self.known_fields and name not in self.given_fields else None
         given = self.field_units.get(name) or known
         if declared is None or not is_unit(declared):
             if given is None:
-                said = "does not declare the unit" if declared is None else f"declares {declared!r} as the unit"
-                raise ValueError(f"{self.database} {said} of {field!r}: set `field_units`, e.g. {{{name}: eV}}")
+                fault = "does not declare the unit" if declared is None else f"declares {declared!r} as the unit"
+                raise ValueError(f"{self.database} {fault} of {field!r}; set `field_units`, e.g. {{{name}: eV}}")
             return given
         if given is None or same_quantity(declared, given):
             return self.field_units.get(name) or declared
-        said = f"{self.database} declares {declared!r} for {field!r}, and {given!r} is another quantity"
+        conflict = f"{self.database} declares {declared!r} for {field!r}, but {given!r} is another quantity"
         if not same_quantity(declared, given, but_for_atoms=True):
-            raise ValueError(f"{said}; correct `field_units`")
-        logger.warning("%s; taken is %s", said, given)
+            raise ValueError(f"{conflict}; correct `field_units`")
+        logger.warning("%s; using %s", conflict, given)
         return given
 
     def card(self) -> dict[str, Any]:
-        """What a record or a model says about its data."""
-        kept = ("query", "date", "num_entries", "sha256")
-        return super().card() | {"snapshot": {name: self.downloaded.info[name] for name in kept}}
+        """What a record or a model saves about its data."""
+        names = ("query", "date", "num_entries", "sha256")
+        return super().card() | {"snapshot": {name: self.downloaded.info[name] for name in names}}

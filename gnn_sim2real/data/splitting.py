@@ -35,20 +35,20 @@ class SplitSettings:
     """How a table is split.
 
     Args:
-        size: Number of materials used for training and validation together (source_size n of a source, target_size m
-            of a target); "all" uses all that are not in the test part.
+        size: Number of materials for training and validation together (source_size n of a source, target_size m of a
+            target); "all" uses all that are not in the test part.
         seed: Number of the subset and of the order of batches; subsets of one seed are nested.
-        split: Number of the test part, which depends on nothing else.
+        split: Number of the test part; it does not depend on the seed or size.
         test_fraction: Share of the materials in the test part.
         development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
-            settings can be chosen on them.
+        settings can be chosen on them.
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
-        split_by: What the test part is unlike the training part in: nothing (`random`), families that only it has, by a
-            `column` of the table, by `polymer_class` or by Murcko `scaffold`, or values of the first property that lie
-            above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
+        split_by: How the test part differs from the training part: not at all (`random`), by families that only it has,
+        from a `column` of the table, the `polymer_class` or the Murcko `scaffold`, or by values of the first
+        property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
         split_column: Column with the families of `split_by: column`.
-        split_file: A split as `fit` writes it beside its configuration (`split.json`): exactly these materials train,
-            validate and test again, whatever the settings above say; `size` and `split` must fit.
+        split_file: A split written by `fit` next to its configuration (`split.json`): exactly these materials train,
+            validate and test again, whatever the settings above are; `size` and `split` must agree with it.
     """
 
     size: int | Literal["all"] = "all"
@@ -67,10 +67,10 @@ class SplitSettings:
         return False
 
     def check_split(self) -> None:
-        """Refuse settings of the split that do not go together.
+        """Reject settings of the split that do not go together.
 
         Raises:
-            ValueError: If a column is given and not used, or used and not given; or the way to split is not known.
+            ValueError: If a column is given but not used, or needed but not given, or the split is unknown.
         """
         if find_split(self.split_by).needs_column != (self.split_column is not None):
             raise ValueError(
@@ -80,7 +80,7 @@ class SplitSettings:
 
 
 def nothing() -> Rows:
-    """No rows."""
+    """Return no rows."""
     return np.empty(0, np.int64)
 
 
@@ -91,10 +91,10 @@ class Splitter:
     Attributes:
         data: The table.
         settings: How it is split.
-        removed: Finds the rows that may not be used.
+        removed: Finds the rows that must not be used.
         of_removal: All that `removed` depends on.
-        acquisition: The order in which the database grows; None where the split draws at random.
-        given: Parts in place of those of the settings.
+        acquisition: The order in which the database grows; None if the split draws at random.
+        given: Parts that replace those of the settings.
     """
 
     data: DataSet
@@ -121,7 +121,7 @@ class Splitter:
 
     @cached_property
     def parts(self) -> Parts:
-        """Which rows of the table do what.
+        """Rows of the table that train, validate and test.
 
         Raises:
             ValueError: If there is no such split.
@@ -133,14 +133,14 @@ class Splitter:
         if not settings.counts_groups:
             return self._make(size, settings.validation_fraction)
         if settings.split_file is not None:
-            raise ValueError("`split_file` holds a number of rows: set `size_by: rows`, or leave `split_file` out")
+            raise ValueError("`split_file` has a size in rows; set `size_by: rows`, or leave `split_file` out")
         whole = self._make(None, 0.0)
         return take_groups(whole, self.data.table.groups, size, settings.validation_fraction)
 
     def _make(self, size: int | None, validation_fraction: float) -> Parts:
         if self.acquisition is None or self.settings.split_file is not None:
             return self._draw(size, validation_fraction)
-        # The test part as ever; what is left in the order in which the database grows.
+        # The test part as always; what is left in the order in which the database grows.
         whole, groups = self._draw(None, 0.0), self.data.table.groups
         size = check_size(size, len(whole.train), len(groups))
         used = self.acquisition.first(np.sort(whole.train), size, self.settings.seed)
@@ -162,7 +162,7 @@ class Splitter:
 
     @property
     def families(self) -> list[str] | None:
-        """Family of each row, where the split goes by families; none is cut by a group of the table."""
+        """Family of each row if the split is by families, else None; no group of the table is in two families."""
         key = ("families", self.settings.split_by, self.settings.split_column, self.settings.split_file)
         return self.data.once(key, lambda: self.way.families(self.data, self.settings.split_column))
 
@@ -173,34 +173,34 @@ class Splitter:
 
     @cached_property
     def parts_hash(self) -> str:
-        """Hash of table and parts: the same materials with the same values train, validate and test, in one order."""
+        """Hash of table and parts: the same if the same materials and values train, validate and test, in one order."""
         digest = hashlib.sha256(self.data.fingerprint.encode())
         for rows in (self.parts.train, self.parts.validation, self.parts.test):
             digest.update(b"|" + np.ascontiguousarray(rows, "<i8").tobytes())
         return digest.hexdigest()[:32]
 
     def log(self) -> None:
-        """Log which families train and are tested, and warn where the test part is not as large as asked for."""
+        """Log which families train and test, and warn if the test part is much smaller or larger than requested."""
         families, parts, settings = self.families, self.parts, self.settings
         if families is None:
             return
         used = np.concatenate([parts.train, parts.validation])
         by = f"column {settings.split_column}" if self.way.needs_column else settings.split_by.replace("_", " ")
-        logger.info("split by %s: tested %s; trained %s", by, _count(families, parts.test), _count(families, used))
+        logger.info("split by %s: test %s; train %s", by, _count(families, parts.test), _count(families, used))
         share = len(parts.test) / len(families)
         if settings.test_fraction and not 0.5 < share / settings.test_fraction < 1.5:
             name, number = Counter(families).most_common(1)[0]
             _warn_once(
-                f"test part {settings.split} holds {len(parts.test)} of {len(families)} materials ({share:.0%}; "
-                f"`test_fraction` is {settings.test_fraction:.0%}), since families are not divided; the largest, "
-                f"{name}, holds {number}"
+                f"test part {settings.split} has {len(parts.test)} of {len(families)} materials ({share:.0%}, where "
+                f"`test_fraction` is {settings.test_fraction:.0%}), because families are not divided; the largest, "
+                f"{name}, has {number}"
             )
 
     def save(self, path: Path) -> None:
-        """Write the split, for `split_file`.
+        """Write the split as a file for `split_file`.
 
         Args:
-            path: The JSON.
+            path: The JSON file.
         """
         settings = {name: getattr(self.settings, name) for name in _IN_FILE} | {"size": self.parts.size}
         write_split(path, self.data.table, self.parts, settings)
@@ -208,12 +208,12 @@ class Splitter:
 
 @lru_cache
 def _warn_once(message: str) -> None:
-    """A study sets up the same split many times."""
+    """Warn once, since a study sets up the same split many times."""
     logger.warning(message)
 
 
 def _count(families: Sequence[str], rows: NDArray[np.int64]) -> str:
-    """Families of some rows with their numbers, largest first."""
+    """Families of some rows with their number of materials, largest first."""
     counts = Counter(families[row] for row in rows)
     if len(counts) > _MANY:
         return f"{len(rows)} materials of {len(counts)} families"

@@ -1,4 +1,4 @@
-"""What the variants of a data module share, and how another one is made."""
+"""What the variants of a data module share, and how a new one is made."""
 
 import inspect
 from collections.abc import Callable, Hashable
@@ -9,13 +9,13 @@ Made = TypeVar("Made")
 
 
 class Shared:
-    """What is made once for all variants of a data module, found again by all that it is made of."""
+    """Objects made once for all variants of a data module, looked up by all that they depend on."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """Make something, unless it is there.
+        """Make something, unless it exists.
 
         Args:
             key: What it is, with all settings that it depends on.
@@ -28,12 +28,12 @@ class Shared:
 
 
 class Remembered:
-    """An object that knows what it was made with, so that one with other settings can be made.
+    """An object that remembers its arguments, so that one with other settings can be made.
 
     It is a class of its own since jsonargparse would read the settings of a class from a `__new__` of that class.
 
     Attributes:
-        given: Arguments of the constructor by name; what has its default is not there.
+        given: Arguments of the constructor by name, without those left at their default.
     """
 
     given: dict[str, Any]
@@ -54,7 +54,7 @@ class Remembered:
 
 @cache
 def settings_of(made: type) -> frozenset[str]:
-    """Names of the settings that the constructors of a class and of its bases take.
+    """Names of the settings that the constructors of a class and its bases accept.
 
     Args:
         made: The class.

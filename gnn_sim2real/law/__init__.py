@@ -1,7 +1,7 @@
 """The scaling law of transfer: how the error on real materials falls with the number of simulated ones.
 
-The law itself needs numpy alone; figures, records and the Lightning callback are modules of their own, imported
-where they are used.
+The law itself needs numpy alone; figures, records and the Lightning callback are separate modules, imported where they
+are used.
 """
 
 from gnn_sim2real.law.compare import Comparison as Comparison

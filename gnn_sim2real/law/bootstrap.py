@@ -1,4 +1,4 @@
-"""Robust means over repeats, and draws of how far they could be off that move whole repeats.
+"""Robust means over repeats, and draws of their errors that move whole repeats.
 
 Everything works on one table, ``log_errors`` of shape ``(num_curves, num_points)``, with NaN where a curve has no
 model at a point: a source size, or a pair of source and target size.
@@ -21,14 +21,14 @@ _LARGEST_MOVE = 20.0  # of a log error in a draw; keeps the far tail of Student'
 
 
 class Means(NamedTuple):
-    """What a table of log errors says at each point.
+    """Means of a table of log errors at each point, with their spread.
 
     Attributes:
         values: Robust mean log error, shape ``(num_points,)``.
         weights: Weight of each mean in the fit, shape ``(num_points,)``.
         moves: By how much each curve pulls each mean, scaled so that a sum with standard normal factors has the
             covariance of the means, shape ``(num_curves, num_points)``; zero where a point has a single model.
-        lone_spread: Standard deviation of a mean that rests on a single model, else zero, shape ``(num_points,)``.
+        lone_spread: Standard deviation of a mean of a single model, else zero, shape ``(num_points,)``.
         material_moves: The same as `moves` for the choice of test materials, shape ``(num_factors, num_points)``.
         freedom: Degrees of freedom of `moves` and `lone_spread`.
         repeated: Whether any point has more than one model, so that the spread is that of repeats.
@@ -48,7 +48,7 @@ class Means(NamedTuple):
         return np.asarray(shared + np.diag(self.lone_spread**2))
 
     def first(self, num_points: int) -> Means:
-        """Return the same of the first points alone."""
+        """Return the means of the first points alone."""
         points = slice(num_points)
         return self._replace(
             values=self.values[points],
@@ -62,8 +62,8 @@ class Means(NamedTuple):
 def _spread_of_repeats(table: Floats, counts: NDArray[np.int64]) -> Floats:
     """Return the standard deviation of the models at each point, drawn toward the pooled one, shape ``(num_points,)``.
 
-    A few repeats say little about the spread of one size, and weights that follow every chance agreement make the
-    intervals too narrow. Far-out models are pulled in first, so that one failed run does not silence its size.
+    A few repeats tell little about the spread of one size, and weights that follow every chance agreement make the
+    intervals too narrow. Outliers are pulled in first, so that one failed run does not remove the weight of its size.
     """
     middle = np.nanmedian(table, axis=0)
     distance = np.abs(table - middle)[:, counts > 1]
@@ -81,13 +81,13 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
     """Average the curves at each point; models far from the law count less (Huber).
 
     Args:
-        form: The form of the law from which a model may be far.
+        form: The form of the law to which the distance of a model is measured.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         table: Log errors, NaN where a curve has no model at a point, shape ``(num_curves, num_points)``.
         given: Weight of each model, of the same shape; equal ones if None.
 
     Returns:
-        The means with their weights in the fit, and how the curves move them; and the law of these means.
+        The means with their weights in the fit and how the curves move them, and the law of these means.
     """
     present = np.isfinite(table)
     counts = present.sum(axis=0)
@@ -125,7 +125,7 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
 
 
 class SharedDraws(NamedTuple):
-    """The part of the draws that a law shares with those it is compared with.
+    """The part of the draws that a law shares with the laws it is compared with.
 
     Attributes:
         factors: Normal factors of the curves, shape ``(num_draws, num_curves)``.
@@ -139,7 +139,7 @@ class SharedDraws(NamedTuple):
 
 
 def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | None = None) -> Floats:
-    """Draw by how much the mean log errors could be off.
+    """Draw errors of the mean log errors.
 
     Each draw gives every curve a normal factor (a wild bootstrap over whole curves), so that errors along a curve
     stay correlated in whatever way they are, and divides by the root of a chi-square over its degrees of freedom.
@@ -152,7 +152,7 @@ def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | No
         means: The means and how the curves move them.
         num_draws: Number of draws.
         seed: Seed of the draws.
-        shared: What is drawn already; all of it is drawn unless given.
+        shared: What is drawn already; None to draw all of it.
 
     Returns:
         The moves, shape ``(num_draws, num_points)``.

@@ -1,7 +1,7 @@
-"""Laws side by side: which falls faster, where they cross, and how sure that is.
+"""Comparison of laws: which falls faster, where they cross, and how certain that is.
 
-Draws are paired: a seed, a split or a test material that two laws share moves both in the same draw, so that what it
-does to both is no difference between them. How the laws drift beyond their largest sizes is not paired.
+Draws are paired: a seed, a split or a test material that two laws share moves both in the same draw, so that its
+common effect is not a difference between them. The drift of the laws beyond their largest sizes is not paired.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gnn_sim2real.law.fit import fit_table
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.frame import Draws
 from gnn_sim2real.law.inversion import Quantity, errors_at, plain, quantity
-from gnn_sim2real.law.log_errors import Table, in_few_factors, material_moves, material_pulls, tabulate
+from gnn_sim2real.law.log_errors import ErrorTable, in_few_factors, material_moves, material_pulls, tabulate
 from gnn_sim2real.law.planning import FARTHEST, gain_of_doubling, gains_of_doubling
 from gnn_sim2real.law.scaling_law import ScalingLaw
 
@@ -33,11 +33,11 @@ class Models(NamedTuple):
         source_sizes: Source size n of each model, shape ``(num_models,)``.
         errors: Its test error, shape ``(num_models,)``.
         curves: Label of its repeat, shape ``(num_models,)``; equal labels are paired between laws.
-        weights: How much it counts; None for equally.
+        weights: Weight of each model; None for equal weights.
         material_errors: Its absolute error on each test material, shape ``(num_models, num_materials)``; None if not
             known, or if repeats have test sets of their own.
-        materials: Label of each test material, shape ``(num_materials,)``; equal labels are paired between laws, and
-            none is without labels.
+        materials: Label of each test material, shape ``(num_materials,)``; equal labels are paired between laws; None
+            for no pairs.
     """
 
     source_sizes: ArrayLike
@@ -54,7 +54,7 @@ class Models(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two laws against each other; differences are first minus second.
+    """Comparison of two laws; differences are first minus second.
 
     Attributes:
         first: Name of the first.
@@ -66,7 +66,7 @@ class Pair:
         transfer_gap: Difference of C.
         crossings: Source sizes at which the laws cross, from the smaller of the smallest sizes to a thousand times
             the largest.
-        sizes: Source sizes at which they are compared: the largest of both, 2, 4 and 10 times that, and those asked.
+        sizes: Source sizes at which they are compared: the largest of both, 2, 4 and 10 times that, and those in `at`.
         chances: Share of draws in which the first has the lower error at each of them.
         differences: Difference of the errors at each of them.
         next_doubling: Difference of the gains of doubling each source from its own largest size.
@@ -88,12 +88,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Laws side by side.
+    """A comparison of laws.
 
     Attributes:
         laws: The laws by name.
-        gains: What doubling each source from its largest size gains.
-        pairs: Each two against each other.
+        gains: Gain of doubling each source from its largest size.
+        pairs: Comparison of each two laws.
     """
 
     laws: Mapping[str, ScalingLaw]
@@ -138,7 +138,7 @@ def compare_laws(
             not one for each, all different.
     """
     if len(models) < 2:
-        raise ValueError(f"a comparison needs at least two curves, found {len(models)}: {', '.join(models) or 'none'}")
+        raise ValueError(f"a comparison needs at least 2 curves, got {len(models)}: {', '.join(models) or 'none'}")
     Draws(confidence, num_resamples, seed).check()
     tables = {
         name: tabulate(np.asarray(each.source_sizes, dtype=float)[None], each.errors, each.curves, each.weights)
@@ -167,25 +167,25 @@ def compare_laws(
 
 
 def _labels_of_materials(name: str, models: Models) -> tuple[Hashable, ...]:
-    """A label of each test material; one that no other curve has, where there are none."""
+    """A label of each test material; without labels, ones that no other curve has."""
     if models.material_errors is None:
         return ()
     count = np.shape(models.material_errors)[-1]
     labels = tuple(models.materials) if models.materials is not None else tuple((name, k) for k in range(count))
     if len({*labels}) != count:
         raise ValueError(
-            f"materials of {name!r} must hold one label for each of the {count} columns of material_errors, all "
-            f"different, but there are {len({*labels})} different ones"
+            f"materials of {name!r} must have one label for each of the {count} columns of material_errors, all "
+            f"different, got {len({*labels})} different ones"
         )
     return labels
 
 
-def _moves_of_materials(table: Table, models: Models) -> Floats | None:
+def _moves_of_materials(table: ErrorTable, models: Models) -> Floats | None:
     return None if models.material_errors is None else material_moves(table, models.errors, models.material_errors)
 
 
 def _shared_draws(
-    tables: Mapping[str, Table],
+    tables: Mapping[str, ErrorTable],
     models: Mapping[str, Models],
     materials: Mapping[str, tuple[Hashable, ...]],
     num_draws: int,

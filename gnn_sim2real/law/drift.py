@@ -1,10 +1,10 @@
 """How far a law could depart from its form beyond the largest sizes, judged by what its own forecasts have missed.
 
-Draws of repeats say how well the parameters of a form are known. They do not say that the form goes on to hold where
-nothing was measured. So every draw of a law gets a drift as well: beyond the largest sizes its error departs from the
-form by a power of the size. All that is forecast follows from these draws, and so has the drift in its interval:
-errors, the size for a wanted error, the gain from doubling, the split of a budget, differences between laws. What lies
-within the sizes measured, the parameters, and the limit at an infinite size have nothing of it.
+Draws of repeats show how well the parameters of a form are known. They do not show that the form holds where nothing
+was measured. So every draw of a law also gets a drift: beyond the largest sizes its error departs from the form by a
+power of the size. All forecasts follow from these draws, so their intervals contain the drift: errors, the size for a
+wanted error, the gain from doubling, the split of a budget, differences between laws. Errors within the measured
+sizes, the parameters, and the limit at an infinite size do not contain it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ONE_SIGMA = (0.1587, 0.8413)  # quantiles; the draws have the far tails of Stud
 
 
 def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Floats:
-    """Return by how much forecasts of the next size missed, beyond what chance explains, over the way to it.
+    """Return by how much forecasts of the next size missed, beyond chance, per step to it.
 
     Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
     misses by the noise of the means alone, and this is near zero; where the curve turns, it is the part of a forecast's
@@ -35,11 +35,11 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
         form: The form.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
-        rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these say what chance explains.
+        rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these show what chance explains.
 
     Returns:
-        Square root of that excess of log(forecast / mean error) squared, a unit of log size, for each variable: source
-        size, and target size if it is one; shape ``(num_variables,)``. NaN where there are too few sizes to know.
+        Square root of that excess of log(forecast / mean error) squared, per unit of log size, for each variable:
+        source size, and target size if it is one; shape ``(num_variables,)``. NaN if there are too few sizes to know.
     """
     rows = np.concatenate([means.values[None], rows[:_MOST_ROWS]])
     return np.array([_drift_along(variable, form, sizes, rows, means.weights) for variable in range(len(sizes))])
@@ -60,7 +60,7 @@ def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights
 
 
 def _least_levels(variable: int, form: Form) -> int:
-    """Number of sizes of a variable that a forecast along it takes."""
+    """Number of sizes of a variable that a forecast along it needs."""
     if variable == 1:
         return 3 if form.has_limit else 2  # a rate and a level, and L if there is one
     return _LEAST_FITTED if form.num_variables == 2 else max(form.num_parameters + 1, _LEAST_FITTED)

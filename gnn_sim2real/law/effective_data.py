@@ -1,4 +1,4 @@
-"""How many measurements a source is worth to a model that has none.
+"""How many measurements a source replaces for a model without a source.
 
 References:
     D. Hernandez et al. (2021), https://arxiv.org/abs/2102.01293.
@@ -38,8 +38,8 @@ def effective_data(
 ) -> Quantity:
     """Return how many more measurements a model from scratch needs for the same error.
 
-    The curve from scratch is read off between its measured sizes, on logarithms, and never extrapolated: an error below
-    all of it is worth an infinite number.
+    The curve from scratch is interpolated between its measured sizes, on logarithms, and never extrapolated: an error
+    below the whole curve is worth an infinite number.
 
     Args:
         scratch: The models from scratch, at two target sizes or more.
@@ -53,7 +53,7 @@ def effective_data(
     """
     table = tabulate(np.asarray(scratch.target_sizes, dtype=float)[None], scratch.errors, scratch.curves)
     if table.sizes.shape[1] < 2:
-        raise ValueError("effective data transferred takes errors from scratch at two target sizes at least, found one")
+        raise ValueError("effective data transferred needs errors from scratch at 2 or more target sizes, got 1")
     means, _ = robust_means(POWER, table.sizes, table.log_errors)
     worth = []
     for drawn in errors:

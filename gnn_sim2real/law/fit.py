@@ -15,7 +15,7 @@ from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.frame import Draws, Fitted, fit_form, parameter_fields, pick_form
 from gnn_sim2real.law.identify import doubts_of_gap, doubts_of_rate
 from gnn_sim2real.law.least_squares import fit_rows
-from gnn_sim2real.law.log_errors import Table, material_moves, tabulate
+from gnn_sim2real.law.log_errors import ErrorTable, material_moves, tabulate
 from gnn_sim2real.law.profile import profile_gap, profile_rate
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, tails
 
@@ -47,7 +47,7 @@ def fit_scaling_law(
         curves: Label of the curve of each model, shape ``(num_models,)``; models that share subsets, seed or test set
             belong to one curve. Several models of one size on one curve count as one, their geometric mean. Without
             labels, the k-th model of each size is on curve k.
-        weights: How much each model counts, positive, shape ``(num_models,)``; equally unless given.
+        weights: Weight of each model, positive, shape ``(num_models,)``; None for equal weights.
         material_errors: Absolute error of each model on each material of the one test set that all share, shape
             ``(num_models, num_materials)``; the intervals then contain the choice of test materials.
         form: A name of `gnn_sim2real.law.forms.CURVE_FORMS`, or "auto": the form that forecasts the largest sizes
@@ -72,7 +72,7 @@ def fit_scaling_law(
 
 
 def fit_table(
-    table: Table,
+    table: ErrorTable,
     form: str,
     options: Draws,
     moves_of_materials: Floats | None = None,
@@ -85,7 +85,7 @@ def fit_table(
         form: Name of the form, or "auto".
         options: How the draws are made.
         moves_of_materials: From `gnn_sim2real.law.log_errors.material_moves`.
-        shared: What the draws have in common with those of other laws; nothing unless given.
+        shared: The part of the draws in common with other laws; None for nothing.
 
     Raises:
         ValueError: If there is no such form, or fewer different sizes than it needs.
@@ -95,7 +95,7 @@ def fit_table(
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
             f"a scaling law needs at least {num_needed} different source sizes"
-            f"{'' if chosen is POWER_LIMIT else f' in the form {chosen.name!r}'}, found {table.sizes.shape[1]}"
+            f"{'' if chosen is POWER_LIMIT else f' in the form {chosen.name!r}'}, got {table.sizes.shape[1]}"
         )
     fitted = fit_form(table, chosen, trials, options, moves_of_materials, shared)
     means, confidence = fitted.means, options.confidence

@@ -12,7 +12,7 @@ from gnn_sim2real.law.drift import forecast_drift, let_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
 from gnn_sim2real.law.identify import chance_of_misfit, doubts_of_forecast, doubts_of_form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
-from gnn_sim2real.law.log_errors import Table
+from gnn_sim2real.law.log_errors import ErrorTable
 from gnn_sim2real.law.scaling_law import Interval, tails
 from gnn_sim2real.law.selection import Trial, choose_form
 
@@ -25,7 +25,7 @@ class Draws(NamedTuple):
     Attributes:
         confidence: Nominal coverage of the intervals.
         num_resamples: Number of draws.
-        seed: Their seed.
+        seed: Seed of the draws.
     """
 
     confidence: float
@@ -33,17 +33,16 @@ class Draws(NamedTuple):
     seed: int
 
     def check(self) -> None:
-        """Refuse options that make no interval.
+        """Reject options without a valid interval.
 
         Raises:
             ValueError: If one is out of its range.
         """
         if not 0.0 < self.confidence < 1.0:
-            raise ValueError(f"confidence must be between 0 and 1, such as 0.90, but it is {self.confidence}")
+            raise ValueError(f"confidence must be between 0 and 1, such as 0.90, got {self.confidence}")
         if self.num_resamples < MIN_DRAWS:
             raise ValueError(
-                f"num_resamples must be at least {MIN_DRAWS} for percentiles to mean anything, but is "
-                f"{self.num_resamples}"
+                f"num_resamples must be at least {MIN_DRAWS} for meaningful percentiles, got {self.num_resamples}"
             )
 
 
@@ -58,7 +57,7 @@ class Fitted(NamedTuple):
         fit: The law.
         drawn: Laws of the draws, without drift.
         draws: Laws of all draws with drift: those of this form, those at its bounds, those of rival forms.
-        num_own: How many sets of `draws` are of this form or a case of it.
+        num_own: Number of sets of `draws` that are of this form or a case of it.
         drift: From `gnn_sim2real.law.drift.forecast_drift`.
         confidence: Nominal coverage of the intervals.
         trials: How each form did in the choice.
@@ -105,13 +104,13 @@ class Fitted(NamedTuple):
         }
 
 
-def pick_form(table: Table, name: str, forms: Mapping[str, AnyForm]) -> tuple[AnyForm, tuple[Trial, ...]]:
+def pick_form(table: ErrorTable, name: str, forms: Mapping[str, AnyForm]) -> tuple[AnyForm, tuple[Trial, ...]]:
     """Return a form by its name, or the one that forecasts best, and how each did in that choice.
 
     Args:
         table: The errors.
         name: Name of the form, or "auto".
-        forms: What there is.
+        forms: The forms to choose from.
 
     Raises:
         ValueError: If there is no such form.
@@ -123,7 +122,7 @@ def pick_form(table: Table, name: str, forms: Mapping[str, AnyForm]) -> tuple[An
 
 
 def fit_form(
-    table: Table,
+    table: ErrorTable,
     form: Form,
     trials: tuple[Trial, ...],
     options: Draws,
@@ -138,7 +137,7 @@ def fit_form(
         trials: How each form did in the choice; empty if the form was given.
         options: How the draws are made.
         moves_of_materials: From `gnn_sim2real.law.log_errors.material_moves`.
-        shared: What the draws have in common with those of other laws; nothing unless given.
+        shared: The part of the draws in common with other laws; None for nothing.
     """
     forms: Mapping[str, Form] = CURVE_FORMS if form.num_variables == 1 else SURFACE_FORMS
     means, fit = robust_means(form, table.sizes, table.log_errors, table.weights)
@@ -160,7 +159,7 @@ def fit_form(
 def _on_the_bounds(
     form: Form, sizes: Floats, rows: Floats, weights: Floats, drawn: Fits, confidence: float
 ) -> list[Fits]:
-    """The draws again without a transfer gap, and without a further limit, where these are among the possible values.
+    """The draws again without a transfer gap, and without a further limit, if these are possible values.
 
     A share held at 0 or above has draws on one side of the law without it only, and they alone are too narrow.
     """

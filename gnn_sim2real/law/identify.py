@@ -1,4 +1,4 @@
-"""What the data determine, and what they do not: the verdicts on a fitted law, in plain sentences."""
+"""Which parameters of a fitted law the data determine, and which they do not, in plain sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gnn_sim2real.law.forms.form import RATE_BOUNDS, Floats
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.scaling_law import Interval
 
-_SMALLEST_DRIFT = 0.5  # worth a sentence [%]
+_SMALLEST_DRIFT = 0.5  # smaller drifts are not mentioned [%]
 _WIDEST_RATE = 5.0  # a rate known to less than this factor is not known
 
 
@@ -32,11 +32,11 @@ def doubts_of_rate(intervals: tuple[Interval, ...], flat: bool, repeated: bool) 
             "not contain the spread between runs, so neither alpha nor C is identified; add curves of other seeds."
         )
     if flat and high < 0:
-        doubts.append("The error rises with n: more of this source makes it worse, and there is no limit to speak of.")
+        doubts.append("The error rises with n: more of this source makes it worse, and there is no limit.")
     elif flat:
         doubts.append(
-            "The error does not fall with n beyond its scatter, a constant describes it as well: neither alpha nor C "
-            "is identified."
+            "The error does not fall with n beyond its scatter, and a constant describes it as well: neither alpha nor "
+            "C is identified."
         )
     elif high > 0.99 * RATE_BOUNDS[1]:
         doubts.append(
@@ -58,7 +58,7 @@ def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[I
         intervals: Of C, from draws and from the profile.
     """
     if not fit.form.has_limit:
-        return ["C is not identified: this form has none, and says nothing of a limit."]
+        return ["C is not identified: this form has no C, so it gives no limit."]
     first, last = fit.predict(sizes[:, [0, -1]])[0]
     low, high = min(each.low for each in intervals), max(each.high for each in intervals)
     if low <= 1e-6 * last:
@@ -74,7 +74,7 @@ def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[I
 
 
 def _which_interval(is_quoted: bool) -> str:
-    """Which interval a doubt is about, where it is not the quoted one, that of the draws."""
+    """Which interval a doubt is about, if it is not the quoted one from the draws."""
     return "" if is_quoted else "by profile likelihood "
 
 
@@ -110,7 +110,7 @@ def chance_of_misfit(means: Means, rows: Floats, fit: Fits, drawn: Fits, sizes: 
 
 
 def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> list[str]:
-    """Say so when the law misses the means by more than the scatter of the repeats explains.
+    """Describe how the law misses the means by more than the scatter of the repeats explains; empty if it does not.
 
     Args:
         means: The means.
@@ -131,7 +131,7 @@ def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> lis
 
 
 def doubts_of_forecast(drift: Floats) -> list[str]:
-    """Say so when forecasts of the sizes measured missed by more than chance explains, or could not be made.
+    """Describe by how much forecasts of measured sizes missed beyond chance, or that there are none; else empty.
 
     Args:
         drift: From `gnn_sim2real.law.drift.forecast_drift`.
@@ -140,14 +140,14 @@ def doubts_of_forecast(drift: Floats) -> list[str]:
     for which, of_variable in zip(("source", "target"), drift, strict=False):
         if np.isnan(of_variable):
             doubts.append(
-                f"There are too few {which} sizes to forecast one from the smaller ones: the intervals of all that "
-                f"lies beyond the largest {which} size hold only if the law goes on as it is."
+                f"There are too few {which} sizes to forecast one from the smaller ones: all intervals beyond the "
+                f"largest {which} size are valid only if the law continues to hold."
             )
             continue
         a_doubling = 100 * np.expm1(of_variable * np.log(2))
         if a_doubling >= _SMALLEST_DRIFT:
             doubts.append(
-                f"Forecasts of a {which} size from the smaller ones missed by {a_doubling:.2g} % a doubling more than "
-                f"chance explains; the intervals of all that lies beyond the largest {which} size contain that."
+                f"Forecasts of a {which} size from the smaller ones missed by {a_doubling:.2g} % per doubling more "
+                f"than chance explains; all intervals beyond the largest {which} size contain that."
             )
     return doubts

@@ -15,13 +15,13 @@ from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.scaling_law import Interval, tails
 from gnn_sim2real.law.surface import ScalingSurface
 
-_LARGEST_SIZE = 1e15  # more materials than there will be
+_LARGEST_SIZE = 1e15  # more materials than will ever exist
 _NUM_STEPS, _NUM_HALVINGS = 200, 40
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that follows from a law, with its interval; `math.inf` where it is unbounded, None where no number.
+    """A number that follows from a law, with its interval; `math.inf` if unbounded, None if there is no number.
 
     Attributes:
         value: The number.
@@ -63,7 +63,7 @@ def invert(fits: Fits, errors: Floats) -> Floats:
         errors: An error for each row, shape ``(num_rows,)``.
 
     Returns:
-        The sizes, shape ``(num_rows,)``: the smallest size measured where that is enough, `inf` where none is.
+        The sizes, shape ``(num_rows,)``: the smallest measured size if it is enough, `inf` if no size is.
     """
     # a draw that drifts upward falls at first and rises later: the first step that is low enough counts
     steps = np.linspace(np.log(fits.smallest[0]), np.log(_LARGEST_SIZE), _NUM_STEPS)

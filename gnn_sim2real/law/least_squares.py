@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 256  # bounds the memory of the grid search
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """Laws of one form, one a fitted row.
+    """Laws of one form, one per fitted row.
 
     Attributes:
         form: Their form.
@@ -29,7 +29,7 @@ class Fits:
         log_first: Log error at the smallest sizes, shape ``(num_rows,)``.
         loss: Weighted mean of the squared residuals of the log errors, shape ``(num_rows,)``.
         largest: Largest sizes, shape ``(num_variables,)``.
-        drift: By how much log E departs from the form beyond the largest sizes, a unit of log size, shape
+        drift: By how much log E departs from the form beyond the largest sizes, per unit of log size, shape
             ``(num_rows, num_variables)``; zero as fitted, see `gnn_sim2real.law.drift`.
     """
 
@@ -67,7 +67,7 @@ class Fits:
         return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0] + drifted)
 
     def without_drift(self) -> Fits:
-        """Return the same laws as if their form went on to hold."""
+        """Return the same laws without drift."""
         return replace(self, drift=np.zeros_like(self.drift))
 
     def natural(self) -> dict[str, Floats]:
@@ -76,7 +76,7 @@ class Fits:
 
 
 def _errors(log_errors: Floats) -> Floats:
-    """Undo the logarithm; at an infinite size, what is left of nothing is nothing, and what rises is infinite."""
+    """Undo the logarithm; at an infinite size a vanishing error is zero, and a rising one infinite."""
     errors = np.exp(np.clip(log_errors, -_INFINITE, _INFINITE))
     return np.where(np.abs(log_errors) < _INFINITE, errors, np.where(log_errors < 0, 0.0, np.inf))
 
@@ -106,7 +106,7 @@ def fit_rows(
             values, shape ``(num_rows,)``.
 
     Returns:
-        The fitted laws. A parameter may lie at its bound: the caller has to look.
+        The fitted laws. A parameter may be at its bound, which the caller has to check.
     """
     smallest, largest = sizes.min(axis=1), sizes.max(axis=1)
     position = log_position(sizes, smallest)

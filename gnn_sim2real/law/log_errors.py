@@ -1,4 +1,4 @@
-"""From a list of trained models to a table of log errors: one row a curve, one column a point."""
+"""From a list of trained models to a table of log errors: one row per curve, one column per point."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_POINTS = 1000
 _ROUNDING = 1e-6  # relative; a mean over materials that agrees so well with an error is that error
 
 
-class Table(NamedTuple):
+class ErrorTable(NamedTuple):
     """Errors of models by curve and point.
 
     Attributes:
@@ -37,7 +37,7 @@ def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
 
     Args:
         sizes: Numbers of materials, of any shape.
-        which: Whose they are: "source" or "target".
+        which: What they are sizes of: "source" or "target".
 
     Returns:
         The same, of the same shape.
@@ -48,17 +48,17 @@ def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
     checked = np.asarray(sizes, dtype=float)
     if which == "source" and (checked == 0).any():
         raise ValueError(
-            "source size 0 (from scratch) is a reference line, not a point of the scaling law: leave it out"
+            "source size 0 (from scratch) is a reference line, not a point of the scaling law; leave it out"
         )
     wrong = checked[~(np.isfinite(checked) & (checked >= 1))]
     if wrong.size:
-        raise ValueError(f"{which} sizes must be finite and at least 1, but one of them is {wrong[0]:g}")
+        raise ValueError(f"{which} sizes must be finite and at least 1, got {wrong[0]:g}")
     return checked
 
 
 def tabulate(
     sizes: Floats, errors: ArrayLike, curves: Iterable[Hashable] | None, weights: ArrayLike | None = None
-) -> Table:
+) -> ErrorTable:
     """Sort the errors of models into a table of curves and points.
 
     Args:
@@ -66,7 +66,7 @@ def tabulate(
             ``(num_variables, num_models)``.
         errors: Its test error, shape ``(num_models,)``.
         curves: Label of its curve, shape ``(num_models,)``; without labels, the k-th model of a point is on curve k.
-        weights: How much each model counts, shape ``(num_models,)``; equally unless given.
+        weights: Weight of each model, shape ``(num_models,)``; None for equal weights.
 
     Returns:
         The table. Neither labels nor the order of the input change its numbers.
@@ -78,25 +78,25 @@ def tabulate(
     values = np.asarray(errors, dtype=float)
     if values.ndim != 1 or any(of_variable.shape != values.shape for of_variable in sizes):
         raise ValueError(
-            f"sizes and errors must be 1-d and of one length, but have shapes {sizes[0].shape} and {values.shape}"
+            f"sizes and errors must be 1-d and of the same length, got shapes {sizes[0].shape} and {values.shape}"
         )
     if not values.size:
         raise ValueError("there are no trained models: source_sizes and errors are empty")
     for which, of_variable in zip(("source", "target"), sizes, strict=False):
         check_sizes(of_variable, which)
-    _check_positive("errors", values, sizes[0], "leave failed runs out, and take an error measure that cannot vanish")
+    _check_positive("errors", values, sizes[0], "leave failed runs out, and use an error measure that cannot be 0")
     points, column = np.unique(sizes, axis=1, return_inverse=True)
     column = column.ravel()
     if points.shape[1] > _MOST_POINTS:
         raise ValueError(
-            f"there are {points.shape[1]:,} different sizes, and at most {_MOST_POINTS:,} are fitted: round them, or "
-            "average over neighboring sizes"
+            f"there must be at most {_MOST_POINTS:,} different sizes, got {points.shape[1]:,}; round them, or average "
+            "over neighboring sizes"
         )
     row, labels = _rows_of_curves(column, curves)
     shares = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
     if shares.shape != values.shape:
-        raise ValueError(f"weights must have one entry a model, but have the shape {shares.shape}")
-    _check_positive("weights", shares, sizes[0], "leave out what is not to count")
+        raise ValueError(f"weights must have one entry per model, got shape {shares.shape}")
+    _check_positive("weights", shares, sizes[0], "leave out models that must not count")
     total, weight, count = np.zeros((3, len(labels), points.shape[1]))
     np.add.at(total, (row, column), shares * np.log(values))
     np.add.at(weight, (row, column), shares)
@@ -105,7 +105,7 @@ def tabulate(
     weight /= np.maximum(count, 1.0)
     # sorted by content, so that the draws do not depend on labels or order
     order = np.lexsort(np.concatenate([table, weight], axis=1).T[::-1])
-    return Table(
+    return ErrorTable(
         points,
         table[order],
         None if weights is None else weight[order],
@@ -118,8 +118,8 @@ def _check_positive(name: str, values: Floats, sizes: Floats, advice: str) -> No
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if wrong.size:
         raise ValueError(
-            f"{name} must be positive and finite, but entry {wrong[0]} (source size {sizes[wrong[0]]:g}) is "
-            f"{values[wrong[0]]:g}: {advice}"
+            f"{name} must be positive and finite, got {values[wrong[0]]:g} in entry {wrong[0]} (source size "
+            f"{sizes[wrong[0]]:g}); {advice}"
         )
 
 
@@ -135,16 +135,16 @@ def _rows_of_curves(
         return row, list(range(row.max() + 1))
     labels = list(curves)
     if len(labels) != len(column):
-        raise ValueError(f"curves must have one label a model, but there are {len(labels)} labels for {len(column)}")
+        raise ValueError(f"curves must have one label per model, got {len(labels)} labels for {len(column)} models")
     number: dict[Hashable, int] = {}
     wrong = next((label for label in labels if not isinstance(label, Hashable)), None)
     if wrong is not None:
-        raise ValueError(f"curves must hold labels such as numbers, strings or tuples, but one of them is {wrong!r}")
+        raise ValueError(f"labels in curves must be hashable, such as numbers, strings or tuples, got {wrong!r}")
     return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp), list(number)
 
 
-def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
-    """By how much the choice of test materials could move the mean log error of each point, in few factors.
+def material_moves(table: ErrorTable, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+    """By how much the choice of test materials could move the mean log error of each point, with few factors.
 
     Args:
         table: From `tabulate`.
@@ -162,7 +162,7 @@ def material_moves(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
 
 
 def in_few_factors(moves: Floats) -> Floats:
-    """Return moves of the same covariance in no more factors than points: it is all that counts.
+    """Return moves of the same covariance, which is all that matters, with no more factors than points.
 
     Args:
         moves: Shape ``(num_factors, num_points)``.
@@ -170,12 +170,12 @@ def in_few_factors(moves: Floats) -> Floats:
     return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
 
 
-def material_pulls(table: Table, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+def material_pulls(table: ErrorTable, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
     """By how much each test material pulls the mean log error of each point.
 
-    All models must have been tested on the same materials: what one hard material adds to the error of one size, it
-    adds to all. Each material's pull is its part in the mean (MAE) or in the root mean square (RMSE), whichever of
-    the two the errors are; a normal factor on each is a wild bootstrap over materials.
+    All models must have been tested on the same materials: what a hard material adds to the error of one size, it adds
+    to all. The pull of each material is its part in the mean (MAE) or in the root mean square (RMSE), depending on
+    which of the two the errors are; a normal factor on each is a wild bootstrap over materials.
 
     Args:
         table: From `tabulate`.
@@ -186,13 +186,13 @@ def material_pulls(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
         Moves that are to be multiplied by standard normal factors, shape ``(num_materials, num_points)``.
 
     Raises:
-        ValueError: If the shape is another, or the errors are neither mean nor root mean square of them.
+        ValueError: If the shape is wrong, or the errors are neither mean nor root mean square of them.
     """
     values, each = np.asarray(errors, dtype=float), np.asarray(material_errors, dtype=float)
     if each.ndim != 2 or len(each) != len(values) or each.shape[1] < 2 or not np.isfinite(each).all():
         raise ValueError(
-            "material_errors must be finite, with one row a model and one column a test material, at least two, but "
-            f"have the shape {each.shape} for {len(values)} models"
+            "material_errors must be finite, with one row per model and one column for each of at least 2 test "
+            f"materials, got shape {each.shape} for {len(values)} models"
         )
     squares = each**2
     if np.allclose(each.mean(axis=1), values, rtol=_ROUNDING):
@@ -208,8 +208,8 @@ def material_pulls(table: Table, errors: ArrayLike, material_errors: ArrayLike) 
     return np.asarray(mean.T / np.sqrt(num_materials * (num_materials - 1.0)))
 
 
-def mean_and_half_width(table: Table, confidence: float) -> tuple[Floats, Floats]:
-    """Return mean log error of each point, and half of Student's interval; zero where there is a single repeat.
+def mean_and_half_width(table: ErrorTable, confidence: float) -> tuple[Floats, Floats]:
+    """Return the mean log error of each point, and half of Student's interval; zero for a single repeat.
 
     Args:
         table: From `tabulate`.

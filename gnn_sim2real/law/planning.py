@@ -1,4 +1,4 @@
-"""What a fitted law says about the next step: sizes for a wanted error, what data are worth, how to spend a budget.
+"""What follows from a fitted law: sizes for a wanted error, the worth of data, the best split of a budget.
 
 References:
     iso-error lines and equivalent sizes: S. Minami et al. (2025), https://doi.org/10.1038/s41524-025-01606-5;
@@ -22,16 +22,16 @@ from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 
 FAR = 4.0
-"""A forecast beyond so many times the largest size measured is called far: so far is it tested that intervals hold
-(`benchmarks/results/law_intervals.json`), and at ten times they do not where a law bends in between."""
+"""A forecast beyond this multiple of the largest measured size is called far: up to here it is tested that intervals
+are valid (`benchmarks/results/law_intervals.json`), and at ten times they are not if a law bends in between."""
 
 _FAR_FORECAST = (
-    f"is more than {FAR:g} times the largest source size measured: a far forecast, whose interval holds only if the "
-    "law does not bend on the way."
+    f"is more than {FAR:g} times the largest measured source size: a far forecast, whose interval is valid only if the "
+    "law does not bend in between."
 )
 
 FARTHEST = 1000.0
-"""An error that takes more than so many times the largest size measured is called out of reach in a draw."""
+"""An error that needs more than this multiple of the largest measured size is called out of reach in a draw."""
 
 _NUM_SPLITS = 401
 
@@ -43,8 +43,8 @@ class Wanted:
     Attributes:
         error: The wanted error.
         source_size: The size; None if it is out of reach or the smallest size is enough.
-        chance: Share of draws in which a thousand times the largest size measured reaches the error.
-        limit: The error of an infinite source, by the form of the law: its interval has no drift in it.
+        chance: Share of draws in which a thousand times the largest measured size reaches the error.
+        limit: The error of an infinite source, by the form of the law: its interval does not contain the drift.
     """
 
     error: float
@@ -54,16 +54,16 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Split:
+class BudgetSplit:
     """How to spend a budget.
 
     Attributes:
         source_share: Share of the budget for calculations; its interval is that of the best share.
         num_source: Calculations to add.
         num_target: Measurements to add.
-        error: The error then.
-        error_all_source: The error if all went into calculations.
-        error_all_target: The error if all went into measurements.
+        error: The error after that.
+        error_all_source: The error if all is spent on calculations.
+        error_all_target: The error if all is spent on measurements.
     """
 
     source_share: Quantity
@@ -76,7 +76,7 @@ class Split:
 
 @dataclass(frozen=True)
 class IsoError:
-    """The pairs of sizes that give one error.
+    """The pairs of sizes that give the same error.
 
     Attributes:
         error: The error.
@@ -91,16 +91,16 @@ class IsoError:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a law says about the next step.
+    """What a law implies for the next step.
 
     Attributes:
-        source_size: Source size n at which it was asked.
+        source_size: Source size n of the plan.
         target_size: Target size m; None for a law in n alone.
         error: The error there.
         gain_of_doubling: By how much doubling the source lowers it.
-        worth_of_measurement: How many more calculations lower it as much as one more measurement does.
-        effective_data: How many measurements more a model without the source needs for the same error.
-        wanted: The source size for a wanted error, if one was asked for.
+        worth_of_measurement: Number of calculations that lower it as much as one more measurement.
+        effective_data: Number of additional measurements that a model without the source needs for the same error.
+        wanted: The source size for a wanted error, if one was given.
         split: How to spend a budget, if one was given.
         iso_errors: Pairs of sizes for the same errors.
         notes: Plain sentences on how far to trust this.
@@ -113,7 +113,7 @@ class Plan:
     worth_of_measurement: Quantity | None
     effective_data: Quantity | None
     wanted: Wanted | None
-    split: Split | None
+    split: BudgetSplit | None
     iso_errors: tuple[IsoError, ...]
     notes: tuple[str, ...]
 
@@ -133,16 +133,16 @@ def plan(
     budget: float | None = None,
     scratch: FromScratch | None = None,
 ) -> Plan:
-    """Say what a law means for the next step.
+    """Plan the next step by a law.
 
     Args:
         law: From `fit_scaling_law` or `fit_scaling_surface`.
-        at: Source size n, and target size m for a law in both; the largest ones measured unless given.
-        target_error: An error that is wanted.
+        at: Source size n, and target size m for a law in both; None for the largest measured ones.
+        target_error: The wanted error.
         source_cost: Cost of a calculation; with the next two, for the split of a budget.
         target_cost: Cost of a measurement, in the same unit.
-        budget: What there is to spend, in the same unit.
-        scratch: Models without a source, to say how many measurements the source is worth.
+        budget: The budget, in the same unit.
+        scratch: Models without a source, to tell how many measurements the source is worth.
 
     Returns:
         The plan.
@@ -168,9 +168,11 @@ def plan(
     split = None
     if (source_cost, target_cost, budget) != (None, None, None):
         if source_cost is None or target_cost is None or budget is None:
-            raise ValueError("a budget is split with all three of source_cost, target_cost and budget")
+            raise ValueError("the split of a budget needs all three of source_cost, target_cost and budget")
         if surface is None or target is None:
-            raise ValueError("a budget is split by a law in source and target size: give errors at several of both")
+            raise ValueError(
+                "the split of a budget needs a law in source and target size; give errors at several of both"
+            )
         split = _split_budget(surface, (source, target), (source_cost, target_cost), budget)
     worth: Quantity | None = None
     lines: tuple[IsoError, ...] = ()
@@ -194,10 +196,10 @@ def plan(
 
 
 def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tuple[float, float | None]:
-    """Source and target size at which a plan is asked."""
+    """Source and target size of a plan."""
     num_wanted = 2 if isinstance(law, ScalingSurface) else 1
     if at is not None and len(at) != num_wanted:
-        raise ValueError(f"this law is asked at {('n', 'n,m')[num_wanted - 1]}, but got {len(at)} numbers")
+        raise ValueError(f"the place on this law must be {('n', 'n,m')[num_wanted - 1]}, got {len(at)} numbers")
     if isinstance(law, ScalingSurface):
         source, target = at or (law.source_sizes[-1], law.target_sizes[-1])
         return float(check_sizes(source)), float(check_sizes(target, "target"))
@@ -222,7 +224,7 @@ def gain_of_doubling(laws: Sequence[Fits], source_size: float, confidence: float
 def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
     """Return by how much doubling the source lowers the error of each row.
 
-    No drift makes it a loss: who has the larger source can still take the smaller one. A law that rises by itself does.
+    Drift never makes it a loss, since a larger source contains the smaller one; a law that rises by itself does.
 
     Args:
         fits: Laws of the source size alone.
@@ -237,7 +239,7 @@ def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
 
 def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, farthest: float) -> Wanted:
     if not (np.isfinite(error) and error > 0):
-        raise ValueError(f"the wanted error must be positive and finite, but it is {error:g}")
+        raise ValueError(f"the wanted error must be positive and finite, got {error:g}")
     sizes = [invert(fits, np.full(len(fits.loss), error)) for fits in laws]
     return Wanted(
         error=error,
@@ -256,11 +258,11 @@ def _worth_of_measurement(surface: ScalingSurface, source: float, target: float)
 
 def _split_budget(
     surface: ScalingSurface, place: tuple[float, float], costs: tuple[float, float], budget: float
-) -> Split:
+) -> BudgetSplit:
     """The split of a budget that lowers the error most, on a fine grid of splits."""
     for name, value in zip(("source_cost", "target_cost", "budget"), (*costs, budget), strict=True):
         if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be positive and finite, but it is {value:g}")
+            raise ValueError(f"{name} must be positive and finite, got {value:g}")
     share = np.linspace(0.0, 1.0, _NUM_SPLITS)
     added = np.floor(np.stack([share * budget / costs[0], (1.0 - share) * budget / costs[1]]) + 1e-9)
     points = np.array(place)[:, None] + added
@@ -270,7 +272,7 @@ def _split_budget(
     def error_at(index: int) -> Quantity:
         return quantity([each[:, index] for each in errors], surface.confidence)
 
-    return Split(
+    return BudgetSplit(
         source_share=quantity([share[each.argmin(axis=1)] for each in errors], surface.confidence),
         num_source=int(added[0, best]),
         num_target=int(added[1, best]),
@@ -281,7 +283,7 @@ def _split_budget(
 
 
 def _iso_errors(surface: ScalingSurface, fit: Fits, source: float) -> Iterator[IsoError]:
-    """Lines of equal error: that of the place asked, and 10 and 20 % below it."""
+    """Lines of equal error: that of the plan, and 10 and 20 % below it."""
     here = float(fit.predict(np.array([[source]]))[0, 0])
     targets = np.geomspace(surface.target_sizes[0], 4.0 * surface.target_sizes[-1], 9).round()
     for factor in (1.0, 0.9, 0.8):

@@ -1,7 +1,7 @@
-"""Profile likelihood: which values of a parameter the errors do not contradict, whatever the other parameters.
+"""Profile likelihood: the values of a parameter that agree with the errors for some value of the other parameters.
 
-A law is fitted again with the parameter held at each of many values, and the loss that this costs is compared with what
-chance explains. The means at different sizes share their seeds, so the loss is no sum of independent squares: it is
+A law is fitted again with the parameter held at each of many values, and the added loss is compared with what chance
+explains. The means at different sizes share their seeds, so the loss is not a sum of independent squares: it is
 divided by the ratio of the parameter's variance under the covariance of the means to that under independence, and
 compared with the square of Student's t for as many degrees of freedom as there are repeats.
 
@@ -97,13 +97,13 @@ def _inflation(fits: Fits, means: Means, sizes: Floats, direction: Floats) -> tu
 
 
 def _candidates(center: float, half: float, low: float, high: float) -> Floats:
-    """Values to hold a parameter at: close by in steps of the expected half width, and over the whole range."""
+    """Values at which a parameter is held: nearby in steps of the expected half width, and over the whole range."""
     near = center + half * np.linspace(-_REACH, _REACH, 13)
     return np.unique(np.clip(np.concatenate([near, np.linspace(low, high, 9)]), low, high))
 
 
 def _ends(values: Floats, center: float, cost: Floats, limit: float) -> tuple[float, float]:
-    """Where the root of the cost passes the limit, going out from the center; the end of the range if it never does."""
+    """Where the root of the cost first exceeds the limit, outward from the center; the end of the range if never."""
     ends = []
     for side in (values[values < center][::-1], values[values > center]):
         roots = np.sqrt(np.maximum(cost[np.searchsorted(values, side)], 0.0))

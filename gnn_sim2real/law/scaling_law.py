@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class ScalingLaw:
-    """A fitted law with its intervals. Whatever its form, E(n) - C falls as D n^-alpha where n is large.
+    """A fitted law with its intervals. In every form, E(n) - C falls as D n^-alpha for large n.
 
     Attributes:
         form: Name of the form, of `gnn_sim2real.law.forms.CURVE_FORMS`.
@@ -57,10 +57,10 @@ class ScalingLaw:
         residual_log_rmse: Root mean square of the log of (mean error / law) over the sizes.
         chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
         forecast_drift: By how much forecasts of one size from the smaller ones missed beyond chance, as a share of the
-            error, over log source size; 0 where there are too few sizes to know, as `notes` say.
+            error, per unit of log source size; 0 if there are too few sizes to know, which is in `notes`.
         interval_method: How the intervals were made.
         trials: How each form did in the choice; empty if the form was given.
-        notes: Plain sentences on what the data do not show.
+        notes: Plain sentences about what the data do not determine.
         fit: The law as it is fitted.
         draws: Laws of the draws; those of this form first, then those of rival forms. Beyond the largest size they
             drift, see `gnn_sim2real.law.drift`.
@@ -112,8 +112,8 @@ class ScalingLaw:
     def predict_interval(self, source_sizes: ArrayLike) -> tuple[Floats, Floats]:
         """Return the interval of the fitted E(n) at each size, not of a single model's error there.
 
-        Where forms were compared, it spans the intervals of all forms whose forecasts were about as good, and beyond
-        the largest size it contains what the form's own forecasts of the sizes measured have missed.
+        If forms were compared, it spans the intervals of all forms whose forecasts were about as good, and beyond the
+        largest size it contains by how much the form's own forecasts of measured sizes missed.
 
         Args:
             source_sizes: Source sizes n, of any shape.
@@ -153,12 +153,12 @@ class ScalingLaw:
 
 
 def tails(confidence: float) -> tuple[float, float]:
-    """The quantiles that leave out half of what is left on each side."""
+    """The quantiles of a central interval."""
     return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
 
 
 def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Interval of a law at each point, over the draws of all forms; it holds the law itself.
+    """Interval of a law at each point, over the draws of all forms; it contains the law itself.
 
     Args:
         fit: The law.
@@ -222,5 +222,5 @@ def _plain(value: Any) -> Any:
 
 
 def _quote(value: float, interval: Interval) -> str:
-    """A number with its interval, three digits each."""
+    """A number with its interval, with three digits each."""
     return f"{value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

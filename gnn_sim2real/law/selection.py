@@ -15,27 +15,27 @@ from gnn_sim2real.law.bootstrap import robust_means
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Floats, Form
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
-from gnn_sim2real.law.log_errors import Table
+from gnn_sim2real.law.log_errors import ErrorTable
 
 SPARE_SIZES = 2
 """By how much the sizes fitted outnumber the parameters of a candidate."""
 
 _HELD_OUT = 8  # one in so many sizes, and at least one
 _TIE = 0.9  # a form with more parameters has to be better by this factor
-_RIVAL = 2.0  # a form whose forecast was worse by more than this factor is no rival
+_RIVAL = 2.0  # a form whose forecast was worse by more than this factor is not a rival
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How a form did in the choice.
+    """Result of a form in the choice.
 
     Attributes:
-        form: Its name.
+        form: Name of the form.
         num_parameters: Number of its parameters.
         extrapolation_error: Root mean square of the log of (forecast / mean error) at the held-out sizes; None if it
-            was no candidate.
-        is_rival: Whether its forecast was about as good as that of the chosen form, which is one itself.
-        reason: Why it was chosen, was not, or was no candidate.
+            was not a candidate.
+        is_rival: Whether its forecast was about as good as that of the chosen form, which counts as a rival too.
+        reason: Why it was chosen, was not chosen, or was not a candidate.
     """
 
     form: str
@@ -45,11 +45,11 @@ class Trial:
     reason: str
 
 
-def choose_form(table: Table) -> tuple[str, tuple[Trial, ...]]:
+def choose_form(table: ErrorTable) -> tuple[str, tuple[Trial, ...]]:
     """Choose a form by the error of its forecast of the largest source sizes from all smaller ones.
 
-    A form is a candidate only where the sizes fitted outnumber its parameters by two. Where that leaves fewer than two
-    forms, the power law with limit is used, or its product with a power of the target size: the pure power law is a
+    A form is a candidate only if the sizes fitted outnumber its parameters by two. If that leaves fewer than two forms,
+    the power law with limit is used, or its product with a power of the target size: the pure power law is a
     case of it, and its intervals say what is not identified.
 
     Args:
@@ -75,16 +75,18 @@ def choose_form(table: Table) -> tuple[str, tuple[Trial, ...]]:
     return chosen, _trials(forms, errors, chosen, num_fitted, num_held_out)
 
 
-def _extrapolation_error(form: Form, table: Table, held_out: NDArray[np.bool_]) -> float:
+def _extrapolation_error(form: Form, table: ErrorTable, held_out: NDArray[np.bool_]) -> float:
     """Root mean square of the log of (forecast / mean error) at the held-out points, at least their standard error.
 
-    A forecast that is closer than the held-out means are known is as good as perfect.
+    A forecast that is closer than the uncertainty of the held-out means counts as perfect.
     """
     missed, noise = _forecast(form, table, ~held_out, held_out)
     return max(float(np.sqrt(np.mean(missed**2))), noise)
 
 
-def _forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> tuple[Floats, float]:
+def _forecast(
+    form: Form, table: ErrorTable, known: NDArray[np.bool_], held_out: NDArray[np.bool_]
+) -> tuple[Floats, float]:
     """Log of (forecast / mean error) at the held-out points, and how well their means are known."""
     fitted = table.log_errors[:, known]
     rows = np.isfinite(fitted).any(axis=1)
@@ -95,7 +97,7 @@ def _forecast(form: Form, table: Table, known: NDArray[np.bool_], held_out: NDAr
 
 
 def _means(log_errors: Floats) -> tuple[Floats, float]:
-    """Mean of each column, and the root mean square of their standard errors; 1e-9 where nothing was repeated."""
+    """Mean of each column, and the root mean square of their standard errors; 1e-9 without repeats."""
     counts = np.isfinite(log_errors).sum(axis=0)
     means = np.nanmean(log_errors, axis=0)
     squares = np.nansum((log_errors - means) ** 2, axis=0)
@@ -121,16 +123,18 @@ def _trials(
         wanted = form.num_parameters + SPARE_SIZES
         is_rival = error is not None and error <= _RIVAL * errors[chosen]
         if error is None and name == chosen:
-            reason = "taken as it is: too few sizes to compare forms"
+            reason = "used by default: too few sizes to compare forms"
         elif error is None and num_fitted < wanted:
-            reason = f"no candidate: it takes {wanted} sizes below the {num_held_out} held out, there are {num_fitted}"
+            reason = (
+                f"not a candidate: it needs {wanted} sizes below the {num_held_out} held out, there are {num_fitted}"
+            )
         elif error is None:
-            reason = "no candidate: there is no other form to compare with"
+            reason = "not a candidate: there is no other form to compare with"
         elif name == chosen:
             reason = "chosen: the best forecast, or the simplest of those as good"
         elif error < errors[chosen]:
             reason = "not clearly better than the simpler form"
         else:
-            reason = "a worse or no better forecast"
+            reason = "its forecast is not better"
         trials.append(Trial(name, form.num_parameters, error, is_rival or name == chosen, reason))
     return tuple(trials)

@@ -32,7 +32,7 @@ MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
 class ScalingSurface:
     """A fitted law E(n, m), such as (D n^-alpha + G) m^-beta + L, which is delta (gamma + n^-alpha) m^-beta + L.
 
-    D is delta and G = delta gamma is the transfer gap: so written, the form with L is also that of Barnett (2024).
+    D is delta and G = delta gamma is the transfer gap: written so, the form with L is also that of Barnett (2024).
 
     Attributes:
         form: Name of the form, of `gnn_sim2real.law.forms.SURFACE_FORMS`.
@@ -58,9 +58,9 @@ class ScalingSurface:
         residual_log_rmse: Root mean square of the log of (mean error / law) over the points.
         chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
         forecast_drift: By how much forecasts of one source size, and of one target size, from the smaller ones missed
-            beyond chance, as a share of the error, over log size.
+            beyond chance, as a share of the error, per unit of log size.
         trials: How each form did in the choice; empty if the form was given.
-        notes: Plain sentences on what the data do not show.
+        notes: Plain sentences about what the data do not determine.
         fit: The law as it is fitted.
         draws: Laws of the draws; those of this form first, then those of rival forms. Beyond the largest sizes they
             drift, see `gnn_sim2real.law.drift`.
@@ -110,7 +110,7 @@ class ScalingSurface:
     def predict_interval(self, source_sizes: ArrayLike, target_sizes: ArrayLike) -> tuple[Floats, Floats]:
         """Return the interval of the fitted E(n, m) at each point, not of a single model's error there.
 
-        Beyond the largest sizes it contains what the form's own forecasts of the sizes measured have missed.
+        Beyond the largest sizes it contains by how much the form's own forecasts of measured sizes missed.
 
         Args:
             source_sizes: Source sizes n.
@@ -170,9 +170,9 @@ def fit_scaling_surface(
         source_sizes: Source size n of each trained model, shape ``(num_models,)``.
         target_sizes: Its target size m, shape ``(num_models,)``.
         errors: Its test error, positive, shape ``(num_models,)``.
-        curves: Label of the repeat of each model, shape ``(num_models,)``: models that share seed or test set, at
-            whatever sizes. Without labels, the k-th model of a point belongs to repeat k.
-        weights: How much each model counts, as in `fit_scaling_law`.
+        curves: Label of the repeat of each model, shape ``(num_models,)``: models that share seed or test set, at any
+            sizes. Without labels, the k-th model of a point belongs to repeat k.
+        weights: Weight of each model, as in `fit_scaling_law`.
         material_errors: As in `fit_scaling_law`.
         form: A name of `gnn_sim2real.law.forms.SURFACE_FORMS`, or "auto": the form that forecasts the largest source
             sizes best from the smaller ones.
@@ -188,21 +188,21 @@ def fit_scaling_surface(
     """
     pair = [np.asarray(sizes, dtype=float) for sizes in (source_sizes, target_sizes)]
     if pair[0].shape != pair[1].shape:
-        raise ValueError(f"source_sizes and target_sizes have different shapes {pair[0].shape} and {pair[1].shape}")
+        raise ValueError(f"source_sizes and target_sizes must have one shape, got {pair[0].shape} and {pair[1].shape}")
     table = tabulate(np.stack(pair), errors, curves, weights)
     options = Draws(confidence, num_resamples, seed)
     options.check()
     sources, targets = np.unique(table.sizes[0]), np.unique(table.sizes[1])
     if len(sources) < MIN_SIZES or len(targets) < MIN_TARGET_SIZES:
         raise ValueError(
-            f"a law in n and m needs at least {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes, found "
+            f"a law in n and m needs at least {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes, got "
             f"{len(sources)} and {len(targets)}"
         )
     chosen, trials = pick_form(table, form, SURFACE_FORMS)
     if table.sizes.shape[1] < chosen.num_parameters + SPARE_SIZES:
         raise ValueError(
             f"a law in n and m of the form {chosen.name!r} needs at least {chosen.num_parameters + SPARE_SIZES} pairs "
-            f"of sizes, found {table.sizes.shape[1]}"
+            f"of sizes, got {table.sizes.shape[1]}"
         )
     moves = None if material_errors is None else material_moves(table, errors, material_errors)
     fitted = fit_form(table, chosen, trials, options, moves)

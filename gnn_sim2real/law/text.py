@@ -16,14 +16,14 @@ from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.units import format_unit
 
 FORECASTS = (2.0, 4.0, 10.0)
-"""Forecasts are shown at so many times the largest size."""
+"""Forecasts are shown at these multiples of the largest size."""
 
 
 def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: Console) -> None:
     """Print a law: form, parameters, fit, doubts, and forecasts of a law in n alone.
 
     Args:
-        name: Of the curve, or of the models of a law in n and m.
+        name: Name of the curve, or of the models of a law in n and m.
         law: The law.
         unit: Unit of the errors; empty if not known.
         console: Where to print.
@@ -43,8 +43,8 @@ def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: C
         table.add_row(*map(escape, row))
     _print_table(table, console)
     console.print(
-        f"fit: the law misses the mean errors by {100 * law.residual_log_rmse:.2g} % (root mean square); chance would "
-        f"do so or worse in {100 * law.chance_of_misfit:.0f} % of the draws"
+        f"fit: the law misses the mean errors by {100 * law.residual_log_rmse:.2g} % (root mean square); "
+        f"{100 * law.chance_of_misfit:.0f} % of the draws miss by as much or more by chance"
     )
     for note in law.notes:
         console.print(note, markup=False)
@@ -128,7 +128,7 @@ def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> No
 
 
 def print_comparison(comparison: Comparison, unit: str, console: Console) -> None:
-    """Print laws side by side, and each two against each other.
+    """Print laws side by side, and the comparison of each two.
 
     Args:
         comparison: The comparison.
@@ -172,7 +172,7 @@ def _pair_lines(pair: Pair) -> list[str]:
 
 
 def _format_materials(pair: Pair) -> str:
-    """Whose test materials are in the intervals."""
+    """Which test materials are in the intervals."""
     if not all(pair.num_materials):
         name = pair.first if pair.num_materials[0] else pair.second
         return f"of {name} alone, the choice of test materials is in the intervals"
@@ -182,23 +182,23 @@ def _format_materials(pair: Pair) -> str:
 
 
 def format_effective(worth: Quantity) -> str:
-    """What a source is worth, in a few words.
+    """Return what a source is worth, in a few words.
 
     Args:
-        worth: From `gnn_sim2real.law.effective_data.effective_data`.
+        worth: Result of `gnn_sim2real.law.effective_data.effective_data`.
     """
     if worth.value is not None:
         return f"the source is worth {format_quantity(worth, whole=True)} measurements"
     low = worth.interval.low
-    least = f"; the source is worth {low:,.0f} measurements at least" if math.isfinite(low) else ""
+    least = f"; the source is worth at least {low:,.0f} measurements" if math.isfinite(low) else ""
     return f"no model from scratch was as good{least}"
 
 
 def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
-    """The source size for an error, or that it is out of reach.
+    """Return the source size for an error, or that it is out of reach.
 
     Args:
-        wanted: Of a plan.
+        wanted: The wanted error of a plan.
         target_size: Target size m; None if it is not known.
         tail: What follows an error: a space and its unit.
     """
@@ -208,7 +208,7 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
     if wanted.source_size.value is None:
         return (
             f"out of reach{where}: the limit is {format_quantity(wanted.limit)}{tail} "
-            f"(a thousand times the largest source measured reaches it in {100 * wanted.chance:.0f} % of the draws)"
+            f"(a thousand times the largest measured source reaches it in {100 * wanted.chance:.0f} % of the draws)"
         )
     text = f"source size n = {format_quantity(wanted.source_size, whole=True)}{where}"
     if wanted.chance < 0.995:
@@ -218,7 +218,7 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
 
 
 def _print_table(table: Table, console: Console) -> None:
-    """A line that is longer than the terminal is better than a number cut short."""
+    """Print without wrapping: a line longer than the terminal is better than a broken number."""
     width = console.width
     console.width = max(width, console.measure(table, options=console.options.update(width=300)).maximum)
     console.print(table)

@@ -1,4 +1,4 @@
-"""Layers and encoders: pure torch and torch-geometric, knowing nothing but `graph.py`."""
+"""Layers and encoders: pure torch and torch-geometric, which import only `graph.py`."""
 
 from typing import TYPE_CHECKING
 

@@ -35,14 +35,14 @@ class ALIGNN(Encoder):
     where an atom enters or leaves the neighbor list.
 
     Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each worth about 17 vectors of `hidden_dim`
-    while training (7 in mixed precision). Crystals of the Materials Project have about 140 angles an atom with the 12
+    while training (7 in mixed precision). Crystals of the Materials Project have about 140 angles per atom with the 12
     nearest neighbors, which makes 1 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without the
     cutoff).
 
     Args:
         hidden_dim: Width of the vectors of atoms, bonds and angles (256 as published), half the output width.
         num_angle_layers: Number of layers with angles (4 as published).
-        num_layers: Number of layers without, behind them (4 as published).
+        num_layers: Number of layers without angles, after them (4 as published).
         num_gaussians: Number of Gaussians of the distance.
         num_angle_gaussians: Number of Gaussians of the cosine of the angle.
         cutoff: Center of the last Gaussian of the distance, the cutoff of the graphs [angstrom].
@@ -75,7 +75,7 @@ class ALIGNN(Encoder):
             nn.Sequential(basis, nn.Linear(width, hidden_dim), nn.LayerNorm(hidden_dim), nn.SiLU())
             for basis, width in ((of_length, num_gaussians), (of_cosine, num_angle_gaussians))
         )
-        # What the last layer would make of the angles, nobody reads.
+        # The angles are not used after the last layer.
         self.on_angles = nn.ModuleList(
             EdgeGatedConvolution(hidden_dim, updates_edges=number + 1 < num_angle_layers)
             for number in range(num_angle_layers)

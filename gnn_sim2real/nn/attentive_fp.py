@@ -53,7 +53,7 @@ class AttentiveFP(BondEncoder):
         self.num_timesteps = num_timesteps
 
         def attention() -> nn.Module:
-            # A self loop would be one atom more to attend to, and cost the bond of `*C*` to its own next copy.
+            # A self loop would add one atom to attend to, and replace the bond of `*C*` to its own next copy.
             convolution: nn.Module = GATConv(
                 hidden_dim, hidden_dim, dropout=dropout, add_self_loops=False, negative_slope=_SLOPE
             )

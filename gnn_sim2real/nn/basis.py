@@ -12,11 +12,11 @@ _SMALLEST_EXPONENT = -80.0
 def gaussian_basis(cutoff: float, num_gaussians: int) -> nn.Module:
     """Gaussians at even distances from zero to the cutoff, each as wide as the step between two.
 
-    They are made in the model: to store them with the graphs would take tens of times the room.
+    They are computed in the model: stored with the graphs they would take tens of times the space.
 
     Args:
         cutoff: Center of the last one [angstrom].
-        num_gaussians: How many.
+        num_gaussians: Number of Gaussians.
 
     Returns:
         From (num_edges,) to (num_edges, num_gaussians).

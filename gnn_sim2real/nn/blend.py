@@ -1,4 +1,4 @@
-"""Blends and copolymers: the weighted mean of what an encoder makes of their components."""
+"""Blends and copolymers: the weighted mean of the encoded components."""
 
 import torch
 from jaxtyping import Float, Int
@@ -47,7 +47,7 @@ class Blend(Encoder):
         return mean_of_members(self.encoder(batch.components()), batch.members, batch.weights)
 
     def layer_features(self, batch: GraphBatch) -> list[Float[Tensor, "num_graphs layer_dim"]]:
-        """Weighted mean of what each layer makes of the components."""
+        """Weighted mean of the components' features after each layer."""
         if batch.members is None or batch.weights is None:
             return self.encoder.layer_features(batch)
         encoded = self.encoder.layer_features(batch.components())

@@ -43,14 +43,14 @@ class BondEncoder(Encoder):
 
 
 def check_heads(hidden_dim: int, num_heads: int) -> None:
-    """Refuse a width that cannot be divided among attentions side by side.
+    """Reject a width that cannot be divided among parallel attentions.
 
     Args:
         hidden_dim: Width of all of them together.
         num_heads: Number of attentions.
 
     Raises:
-        ValueError: If the width is no multiple of their number.
+        ValueError: If the width is not a multiple of their number.
     """
     if hidden_dim % num_heads:
         raise ValueError(f"`hidden_dim` must be a multiple of `num_heads`, got {hidden_dim} and {num_heads}")

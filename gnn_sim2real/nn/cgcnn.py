@@ -21,7 +21,7 @@ class CGCNN(Encoder):
     :math:`e_{ij}`, and a mean over atoms at the end. T. Xie, J. C. Grossman, Crystal Graph Convolutional Neural
     Networks for an Accurate and Interpretable Prediction of Material Properties, Phys. Rev. Lett. 120, 145301 (2018),
     doi 10.1103/PhysRevLett.120.145301 (arXiv 1710.10324). The form is that of torch-geometric's `CGConv`, which leaves
-    out the batch normalization of the edges and the softplus behind the sum of atom and messages; the gate is computed
+    out the batch normalization of the edges and the softplus after the sum of atom and messages; the gate is computed
     in less than half the time (see `EdgeLinear`).
 
     As published, for graphs of the nearest neighbors: not smooth, the output jumps where an atom enters or leaves the

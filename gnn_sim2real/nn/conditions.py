@@ -1,4 +1,4 @@
-"""Conditions beside the vector of a material: temperature and the like."""
+"""Conditions in addition to the vector of a material: temperature and the like."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class Conditions(nn.Module):
 
     Args:
         specs: Name and unit of each condition of the batches.
-        hidden: Names of conditions that the head shall not read, since the form of its outputs has them.
+        hidden: Names of conditions that the head does not read, because the form of its outputs has them.
 
     Attributes:
         num_shown: Number of conditions that the head reads.
 
     Raises:
-        ValueError: If `hidden` names a condition that is not there.
+        ValueError: If `hidden` names a condition that does not exist.
     """
 
     mean: Tensor
@@ -79,7 +79,7 @@ class Conditions(nn.Module):
         """
         found = 0 if batch.conditions is None else batch.conditions.shape[1]
         if batch.conditions is None or found != len(self.names):
-            raise ValueError(f"this model needs the conditions {', '.join(self.names)}, and these data have {found}")
+            raise ValueError(f"this model needs the conditions {', '.join(self.names)}, but the data have {found}")
         return batch.conditions
 
     def temperature(self, batch: GraphBatch) -> Float[Tensor, " num_graphs"]:

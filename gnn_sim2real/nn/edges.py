@@ -13,7 +13,7 @@ class EdgeLinear(nn.Module):
 
     .. math:: W [h_i, h_j, e_{ij}] + b = A h_i + B h_j + C e_{ij} + b
 
-    A and B are applied once an atom, before the gather, not once an edge. The function, and the spread of the initial
+    A and B are applied once per atom, before the gather, not once per edge. The function, and the spread of the initial
     weights, are those of one `nn.Linear` on the concatenation; the work is a fraction.
 
     Args:

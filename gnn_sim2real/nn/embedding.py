@@ -29,7 +29,7 @@ class CodeEmbedding(nn.Module):
 
     def forward(self, codes: Int[Tensor, "num_items num_codes"]) -> Float[Tensor, "num_items dim"]:
         """Look up and add."""
-        # One by one: stacked first, they would fill memory that is dear to allocate, and take 10 times as long.
+        # One by one: stacking them first would allocate much memory, and take 10 times as long.
         total: Tensor = reduce(Tensor.add_, (table(codes[:, column]) for column, table in enumerate(self.tables)))
         return total
 

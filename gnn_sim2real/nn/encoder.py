@@ -26,7 +26,7 @@ class Encoder(nn.Module, ABC):
     """
 
     numerics_version: ClassVar[int] = 1
-    """Raised by hand whenever the same weights would give other numbers; part of every record's key."""
+    """Increased by hand if the same weights would give other numbers; part of every record's key."""
 
     reads_mixtures: ClassVar[bool] = False
     """Whether it reads batches with `members`."""
@@ -62,7 +62,7 @@ class Encoder(nn.Module, ABC):
         """Submodules that hold all parameters, from input to output."""
 
     def layer_features(self, batch: GraphBatch) -> list[Float[Tensor, "num_graphs layer_dim"]]:
-        """What each layer makes of each material, from input to output; the last is what `forward` gives.
+        """Features of each material after each layer, from input to output; the last are those of `forward`.
 
         Vectors of atoms are read out as their mean.
         """

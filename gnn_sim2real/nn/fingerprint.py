@@ -1,4 +1,4 @@
-"""Morgan fingerprints with a multilayer perceptron: what a graph network has to beat."""
+"""Morgan fingerprints with a multilayer perceptron: the baseline for graph networks."""
 
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ class FingerprintMLP(Encoder):
         hidden_dim: Width of the layers, also the output width.
         num_layers: Number of layers.
         radius: Largest neighborhood, in bonds.
-        num_bits: Number of different neighborhoods that are told apart at most.
+        num_bits: Largest number of neighborhoods that are distinguished.
         dropout: Share of features set to zero after each layer during training.
         readout: Counts per atom (`mean`) for repeat units, see `Readout`.
         descriptors: Whether to read `ATOM_DESCRIPTORS`; the data module then takes `atom_descriptors: true`, which a
@@ -92,8 +92,8 @@ class FingerprintMLP(Encoder):
             sums = torch.cat([sums, descriptors], dim=1)
         features: Tensor = self.readout.from_sums(sums, batch)
         if self.standardize is not None:
-            before, own, behind = features.tensor_split([self.described.start, self.described.stop], dim=1)
-            features = torch.cat([before, self.standardize(own), behind], dim=1)
+            before, own, after = features.tensor_split([self.described.start, self.described.stop], dim=1)
+            features = torch.cat([before, self.standardize(own), after], dim=1)
         for number, block in enumerate(self.blocks):
             if number:  # in front of the first are the fixed features, which all models share
                 self.note(features)

@@ -19,7 +19,7 @@ class GPS(BondEncoder):
 
     The recipe's positional encodings (Laplacian eigenvectors, return probabilities of random walks) are left out: they
     see the ring to which a repeat unit is closed, whose length is a matter of spelling, and would tell a doubled unit
-    from a single one. The ring sizes among the atom codes are those of the endless chain. Attention without positions
+    from a single one. The ring sizes among the atom codes are those of the infinite chain. Attention without positions
     is blind to doubling, since each atom and its copy share what the one atom had.
 
     Args:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperature"]
+OutputForm = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperature"]
 """What values an output can take.
 
 * ``linear``: any;
@@ -23,7 +23,7 @@ Form = Literal["linear", "softplus", "exponential", "hurdle", "inverse_temperatu
   Phys. 10, 51 (1942), doi 10.1063/1.1723621.
 """
 
-FROM_ZERO: tuple[Form, ...] = ("softplus", "exponential", "hurdle")
+FROM_ZERO: tuple[OutputForm, ...] = ("softplus", "exponential", "hurdle")
 """Forms whose zero has a meaning."""
 
 REFERENCE_TEMPERATURE = 298.15
@@ -33,14 +33,14 @@ _WIDTH: dict[str, int] = {"linear": 1, "softplus": 1, "exponential": 1, "hurdle"
 
 
 class PropertyHead(nn.Module):
-    """Two-layer perceptron, one or two outputs a property.
+    """Two-layer perceptron with one or two outputs per property.
 
     Args:
         input_dim: Width of the encoder's output.
-        forms: What values each property can take; see `Form`.
+        forms: What values each property can take; see `OutputForm`.
     """
 
-    def __init__(self, input_dim: int, forms: Sequence[Form]) -> None:
+    def __init__(self, input_dim: int, forms: Sequence[OutputForm]) -> None:
         super().__init__()
         self.forms = list(forms)
         self.is_linear = set(forms) <= {"linear"}
@@ -76,7 +76,7 @@ class PropertyHead(nn.Module):
     def set_linear_output(self, weights: Float[Tensor, " dim"], offset: float) -> None:
         """Answer exactly `weights x + offset`: one hidden unit has what is above zero, one what is below.
 
-        The other units stay as they were made, and get a say once the head is trained.
+        The other units keep their initial values, and contribute once the head is trained.
 
         Args:
             weights: Of the only output.
@@ -162,11 +162,11 @@ class PropertyHead(nn.Module):
         return torch.stack(losses, dim=1)
 
 
-def _value(form: Form, own: Tensor, temperature: Tensor | None) -> Tensor:
+def _value(form: OutputForm, own: Tensor, temperature: Tensor | None) -> Tensor:
     """What the outputs of a property stand for, of all forms but the hurdle."""
     if form == "inverse_temperature":
         if temperature is None:
-            raise ValueError("the form `inverse_temperature` needs the temperature of each material, and there is none")
+            raise ValueError("the form `inverse_temperature` needs the temperature of each material, but there is none")
         return own[:, 0] + own[:, 1] * (REFERENCE_TEMPERATURE / temperature - 1)
     if form == "exponential":
         return own[:, 0].exp()

@@ -25,7 +25,7 @@ class MEGNet(Encoder):
         u' &= \phi_u([\mathrm{mean}\, h_i', \mathrm{mean}\, e_{ij}', u]), \quad u \leftarrow u + u'
 
     with edge vectors :math:`e_{ij}` that start as Gaussians of the distance, atom vectors :math:`h_i` that start as a
-    learned embedding of the element, and one state :math:`u` a crystal that starts as a learned constant; in each
+    learned embedding of the element, and one state :math:`u` per crystal that starts as a learned constant; in each
     block all three go through a perceptron first. C. Chen, W. Ye, Y. Zuo, C. Zheng, S. P. Ong, Graph Networks as a
     Universal Machine Learning Framework for Molecules and Crystals, Chem. Mater. 31, 3564 (2019), doi
     10.1021/acs.chemmater.9b01294 (arXiv 1812.05055).
@@ -101,7 +101,7 @@ class MEGNetBlock(nn.Module):
         old_atoms, old_edges, old_state = atoms, edges, state
         atoms, edges, state = self.prepare_atoms(atoms), self.prepare_edges(edges), self.prepare_state(state)
         state_of_atom = state.index_select(0, batch.batch_index)
-        # The state enters by the destination, so that it is mapped once an atom.
+        # The state enters by the destination, so that it is mapped once per atom.
         destination = torch.cat([atoms, state_of_atom], dim=1)
         edges = self.update_edges(self.enter_edges(destination, atoms, edges, batch.edge_index))
         arriving = mean_at_destination(edges, batch.edge_index, len(atoms))
@@ -112,7 +112,7 @@ class MEGNetBlock(nn.Module):
 
 
 def _perceptron(*widths: int) -> nn.Sequential:
-    """Linear maps, each with the shifted softplus behind it."""
+    """Linear maps, each followed by the shifted softplus."""
     layers: list[nn.Module] = []
     for input_dim, output_dim in pairwise(widths):
         linear = nn.Linear(input_dim, output_dim)

@@ -1,4 +1,4 @@
-"""Encoder, head and scaler as one network that answers in physical units."""
+"""Encoder, head and scaler as one network that predicts in physical units."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,12 +12,12 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.conditions import TEMPERATURE, Conditions, ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder, build_encoder
-from gnn_sim2real.nn.head import FROM_ZERO, Form, PropertyHead
+from gnn_sim2real.nn.head import FROM_ZERO, OutputForm, PropertyHead
 from gnn_sim2real.nn.scaler import TargetScaler
 from gnn_sim2real.nn.simulated_line import SimulatedLine
 
 NUMERICS_VERSION = 1
-"""Raised by hand whenever head or scaler would give other numbers from the same weights."""
+"""Increased by hand if head or scaler would give other numbers from the same weights."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class PropertySpec:
     Attributes:
         name: The property, e.g. `density`.
         unit: Its unit, e.g. `g/cm3`; empty for a pure number.
-        form: What values it can take, see `gnn_sim2real.nn.head.Form`.
+        form: What values it can take, see `gnn_sim2real.nn.head.OutputForm`.
     """
 
     name: str
     unit: str
-    form: Form = "linear"
+    form: OutputForm = "linear"
 
 
 class PropertyModel(nn.Module):
@@ -41,10 +41,10 @@ class PropertyModel(nn.Module):
     Args:
         encoder: Turns materials into vectors.
         properties: Name, unit and form of each output, in order.
-        corrects_simulation: Whether it predicts what is missing from a straight line through the simulated value, which
-            then stands in every batch, rather than the property itself.
-        conditions: Temperature and the like, in the order of the batches. The head reads them beside the vector of the
-            material; not so the temperature where a property has the form `inverse_temperature`.
+        corrects_simulation: Whether it predicts the difference from a straight line in the simulated value, which is
+            then in every batch, rather than the property itself.
+        conditions: Temperature and the like, in the order of the batches. The head reads them in addition to the vector
+            of the material, except the temperature if a property has the form `inverse_temperature`.
 
     Raises:
         ValueError: If a form needs a temperature and there is none.
@@ -75,14 +75,14 @@ class PropertyModel(nn.Module):
         return self.outputs(self.encoder(batch), batch)
 
     def require_readable(self, batch: GraphBatch) -> None:
-        """Refuse mixtures where the encoder reads pure materials.
+        """Reject mixtures if the encoder reads pure materials.
 
         Raises:
             ValueError: If so.
         """
         if batch.members is not None and not self.encoder.reads_mixtures:
             raise ValueError(
-                f"{type(self.encoder).__name__} reads pure materials, and these are mixtures; put it into "
+                f"{type(self.encoder).__name__} reads pure materials, but these are mixtures; put it into "
                 "gnn_sim2real.nn.Pair or gnn_sim2real.nn.Blend"
             )
 
@@ -109,7 +109,7 @@ class PropertyModel(nn.Module):
         return self._values(self(batch), batch)
 
     def predict_with_terms(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_columns"]:
-        """Predict in physical units, and behind the properties give what `terms` names."""
+        """Predict in physical units: the properties, then the values named by `terms`."""
         outputs: Tensor = self(batch)
         columns = [self._values(outputs, batch)]
         for column, spec in enumerate(self.properties):
@@ -123,7 +123,7 @@ class PropertyModel(nn.Module):
     def terms(self) -> list[tuple[str, str]]:
         """Name and unit of A and B of each property of the form A + B / T, such as `chi A` and `chi B`.
 
-        None where the model corrects simulated values, since what it adds to them is not the property.
+        Empty if the model corrects simulated values, since what it adds to them is not the property.
         """
         terms = []
         for spec in self._inverse_temperature:
@@ -139,7 +139,7 @@ class PropertyModel(nn.Module):
         return values if self.line is None else values + self.line(batch.simulated)
 
     def scaled_targets(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
-        """What the head shall say, NaN where missing.
+        """Values that the head should predict, NaN where missing.
 
         Raises:
             ValueError: If the batch has no targets.
@@ -236,6 +236,6 @@ class PropertyModel(nn.Module):
             encoder = description["encoder"]
             conditions = [ConditionSpec(**spec) for spec in description.get("conditions", [])]
         except (KeyError, TypeError) as error:
-            raise CheckpointError(f"the model's description lacks what it should have ({error})") from error
+            raise CheckpointError(f"the description of the model is incomplete ({error})") from error
         corrects = bool(description.get("corrects_simulation", False))
         return cls(build_encoder(encoder), properties, corrects, conditions)

@@ -26,7 +26,7 @@ class Pair(Encoder):
         first: Encodes the first component.
         second: Encodes the second component; `first` for both where it is not given.
         hidden_dim: Width of the output.
-        dropout: Share of features set to zero during training, behind the two vectors.
+        dropout: Share of features of the two vectors set to zero during training.
 
     Raises:
         ValueError: If an inner encoder is one of mixtures.

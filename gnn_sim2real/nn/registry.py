@@ -7,7 +7,7 @@ from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.plugins import import_files, import_installed
 
 GROUP = "gnn_sim2real.encoders"
-"""Entry-point group: a distribution that brings encoders names its module here."""
+"""Entry-point group: a distribution with encoders names its module here."""
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -32,7 +32,7 @@ def own_encoders() -> dict[str, type[Encoder]]:
 def import_plugins() -> None:
     """Import the modules of installed packages that bring encoders: a YAML may then name these by their class alone.
 
-    A module that cannot be imported is left out with a warning.
+    A module that cannot be imported is skipped with a warning.
     """
     for _ in import_installed(GROUP):
         pass

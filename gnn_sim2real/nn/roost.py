@@ -27,7 +27,7 @@ class Roost(Encoder):
     with a learned power p; several such heads are averaged. R. E. A. Goodall, A. A. Lee, Predicting materials
     properties without crystal structure: deep representation learning from stoichiometry, Nat. Commun. 11, 6280 (2020),
     doi 10.1038/s41467-020-19964-7 (arXiv 1910.00617). Here the vectors of the elements are learned, where the paper
-    takes them from the literature (Matscholar), and the network behind the readout is the package's head.
+    takes them from the literature (Matscholar), and the network after the readout is the head of this package.
 
     Molecules and repeat units have their hydrogens as a number at the heavy atoms: they are counted in (up to five at
     one atom). Charges, bonds and geometry are not read, so isomers and polymorphs have the same output.
@@ -137,7 +137,7 @@ class WeightedAttention(nn.Module):
             group: Of each member.
             num_groups: Number of groups.
         """
-        # All perceptrons at once, and their first layers once a node, not once a member: a quarter of a step is saved.
+        # All perceptrons at once, and their first layers per node, not per member, which saves a quarter of a step.
         num_heads, score_layers, value_layers = len(self.scores), _layers(self.scores, 2), _layers(self.values, 2)
         hidden = nn.functional.leaky_relu(self._first_layers(vectors, members))
         to_score, to_value = hidden.view(-1, 2, num_heads, score_layers[0].in_features).unbind(1)

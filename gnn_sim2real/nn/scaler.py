@@ -52,7 +52,7 @@ class TargetScaler(nn.Module):
         self.std.copy_(torch.where(spread >= torch.finfo(spread.dtype).tiny, spread, torch.ones_like(spread)))
 
     def select_property(self, other: "TargetScaler", column: int, factor: float = 1.0, shift: float = 0.0) -> None:
-        """Take over the statistics of one property of another scaler, in another unit.
+        """Copy the statistics of one property of another scaler, in another unit.
 
         Args:
             other: It is not changed.

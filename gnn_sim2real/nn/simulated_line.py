@@ -1,4 +1,4 @@
-"""A straight line through simulated values, from which a model predicts what is missing."""
+"""A straight line in the simulated value, from which a model predicts the difference."""
 
 import torch
 from jaxtyping import Float
@@ -37,7 +37,7 @@ class SimulatedLine(nn.Module):
         for column in range(targets.shape[1]):
             both = ~(simulated[:, column].isnan() | targets[:, column].isnan())
             if not bool(both.any()):
-                raise ValueError("no material of the training part has a simulated value beside its measured one")
+                raise ValueError("no material of the training part has both a simulated and a measured value")
             x, y = simulated[both, column].double(), targets[both, column].double()
             spread = (x - x.mean()).square().sum()
             slope = ((x - x.mean()) * (y - y.mean())).sum() / spread if float(spread) > 0 and len(x) > 2 else 1.0
@@ -54,7 +54,7 @@ class SimulatedLine(nn.Module):
         """
         if simulated is None or bool(simulated.isnan().any()):
             raise ValueError(
-                "this model corrects simulated values, and some of the materials have none; give them to a prediction "
+                "this model corrects simulated values, but some of the materials have none; give them to a prediction "
                 "as `--data.predict_simulated TABLE`, and exclude crystals without one by `require_simulated: true`"
             )
         return simulated * self.slope + self.offset

@@ -1,4 +1,4 @@
-"""An encoder that ends behind one of its layers: what is learned early often transfers further."""
+"""An encoder that ends after one of its layers: what is learned early often transfers further."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,18 +9,18 @@ from gnn_sim2real.nn.encoder import Encoder
 
 
 class TruncatedEncoder(Encoder):
-    """What an inner layer of an encoder makes of each material, see `Encoder.layer_features`.
+    """Features of each material after an inner layer of an encoder, see `Encoder.layer_features`.
 
-    The layers behind it stay in the model, and are not trained. J. Yosinski et al., How transferable are features in
+    The layers after it stay in the model, and are not trained. J. Yosinski et al., How transferable are features in
     deep neural networks?, Advances in Neural Information Processing Systems 27 (2014), arXiv 1411.1792.
 
     Args:
         encoder: The whole encoder.
         layer: Number of the layer, from 0, counted from the input.
-        output_dim: Width of what it gives.
+        output_dim: Width of the features.
 
     Raises:
-        CheckpointError: If the width is none.
+        CheckpointError: If the width is not valid.
     """
 
     reads_mixtures = True
@@ -43,5 +43,5 @@ class TruncatedEncoder(Encoder):
             ValueError: If these are mixtures, and the whole encoder reads pure materials.
         """
         if batch.members is not None and not self.encoder.reads_mixtures:
-            raise ValueError(f"{type(self.encoder).__name__} reads pure materials, and these are mixtures")
+            raise ValueError(f"{type(self.encoder).__name__} reads pure materials, but these are mixtures")
         return self.encoder.layer_features(batch)[self.layer]

@@ -1,4 +1,4 @@
-"""Parts of a table whose size is a number of groups, each with all its rows."""
+"""Parts of a table whose size is counted in groups, each with all its rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gnn_sim2real.splits.parts import Parts
 
 @dataclass(frozen=True)
 class GroupParts(Parts):
-    """Parts whose size is a number of groups.
+    """Parts whose size is counted in groups.
 
     Attributes:
         num_groups: Number of groups used, validation included.
@@ -25,7 +25,7 @@ class GroupParts(Parts):
 
 
 def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validation_fraction: float) -> Parts:
-    """Use the first groups of a split; a larger number of them holds every smaller one.
+    """Use the first groups of a split; a larger number of them contains every smaller one.
 
     Args:
         whole: A split that uses all rows for training, in their order.
@@ -34,7 +34,7 @@ def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validatio
         validation_fraction: Share of the groups used that validate.
 
     Raises:
-        ValueError: If there are not so many groups, or the validation part would be empty.
+        ValueError: If there are fewer groups, or the validation part would be empty.
     """
     met = [groups[row] for row in whole.train.tolist()]
     number = {name: place for place, name in enumerate(dict.fromkeys(met))}
@@ -50,5 +50,8 @@ def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validatio
     every = max(2, round(1 / validation_fraction))
     validates = place % every == every - 1
     if not validates.any():
-        raise ValueError(f"with {size} groups the validation part is empty; use {every} groups at least, or 0")
+        raise ValueError(
+            f"with {size} groups and `validation_fraction` {validation_fraction} the validation part is empty; use at "
+            f"least {every} groups, or 0 for no validation"
+        )
     return GroupParts(used[~validates], used[validates], whole.test, size)

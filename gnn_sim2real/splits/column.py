@@ -10,7 +10,11 @@ class ColumnSplit(FamilySplit):
     name, needs_column = "column", True
 
     def families_of(self, materials: Materials, column: str | None) -> list[str]:
-        """The texts of the column."""
+        """The texts of the column.
+
+        Raises:
+            ValueError: If the table has no such column.
+        """
         if column is None or column not in materials.table.labels:
             raise ValueError(
                 f"{materials.name} cannot split by column {column!r}; it has "

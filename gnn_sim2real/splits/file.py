@@ -1,4 +1,4 @@
-"""A split as a file: which materials train, validate and test, by hashed identity, with what it was made of and for."""
+"""A split as a file: which materials train, validate and test, by hashed identity, with its settings and table."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _PARTS = ("train", "validation", "test")
 
 
 class FileSplit(Split):
-    """Exactly the parts of a file, whatever the settings say.
+    """Exactly the parts of a file, whatever the settings are.
 
     Args:
         path: The JSON, see `write_split`.
@@ -37,7 +37,7 @@ class FileSplit(Split):
         parts, settings = read_split(self.path, materials.table)
         if drawing.size not in (None, parts.size) or drawing.split != settings["split"]:
             raise ValueError(
-                f"{self.path} holds split {settings['split']} with {parts.size} materials for training and validation: "
+                f"{self.path} is split {settings['split']} with {parts.size} materials for training and validation, so "
                 f"`split` must be {settings['split']} and `size` all or {parts.size}, got {drawing.split} and "
                 f"{drawing.size or 'all'}"
             )
@@ -45,7 +45,7 @@ class FileSplit(Split):
         removed = np.setdiff1d(used, used if drawing.available is None else drawing.available)
         if len(removed):
             raise ValueError(
-                f"{len(removed)} materials that {self.path} uses for training or validation are to be removed, since "
+                f"{len(removed)} materials that {self.path} uses for training or validation must be removed, because "
                 "the target tests them; give the target the split it had, or make the file again"
             )
         return parts
@@ -54,13 +54,13 @@ class FileSplit(Split):
 def write_split(path: Path, table: CleanTable, parts: Parts, settings: dict[str, Any]) -> None:
     """Write a split.
 
-    Identities are hashed, so that the file can be shared where the table cannot.
+    Identities are hashed, so that the file can be shared even if the table cannot.
 
     Args:
-        path: The JSON.
+        path: The JSON file.
         table: The table.
         parts: Its split.
-        settings: What the split was made with, plain types.
+        settings: Settings of the split, plain types.
     """
     names = [identity_hash(identity) for identity in table.identities]
     content = {
@@ -76,35 +76,35 @@ def read_split(path: Path, table: CleanTable) -> tuple[Parts, dict[str, Any]]:
     """Read a split for the table it was made of.
 
     Args:
-        path: The JSON.
+        path: The JSON file.
         table: The table.
 
     Returns:
-        The split, the rows in the same order, and the settings it was made with.
+        The split, with the rows in the same order, and the settings it was made with.
 
     Raises:
-        ValueError: If the file is none, was altered, or was made of other materials.
+        ValueError: If the file is not a split, was altered, or was made of other materials.
     """
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise ValueError(
-            f"there is no split file {path}; `fit` writes one beside its configuration, or leave `split_file` out"
+            f"there is no split file {path}; `fit` writes one next to its configuration, or leave `split_file` out"
         ) from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a split ({error}); make it again") from error
     number = content.get("format") if isinstance(content, dict) else None
     if number != SPLIT_FORMAT:
-        raise ValueError(f"{path} is no split file of format {SPLIT_FORMAT}: its format is {number}; make it again")
+        raise ValueError(f"{path} must be a split file of format {SPLIT_FORMAT}, got format {number}; make it again")
     if content.pop("hash", None) != _hash(content):
-        raise ValueError(f"{path} was altered after it was written: its hash does not fit; make it again")
+        raise ValueError(f"{path} was altered after it was written: its hash does not match; make it again")
     row_of = {identity_hash(identity): row for row, identity in enumerate(table.identities)}
     made_of = content["materials"]
     if made_of["hash"] != _hash(sorted(row_of)):
         missing = sum(name not in row_of for part in _PARTS for name in content[part])
         raise ValueError(
-            f"{path} is a split of {made_of['number']} other materials: the table at hand has {len(row_of)}, and "
-            f"{missing} of the split's are not among them; give the table it was made of, or leave `split_file` out"
+            f"{path} is a split of {made_of['number']} other materials: this table has {len(row_of)}, and {missing} of "
+            "those in the split are missing; give the table it was made of, or leave `split_file` out"
         )
     return Parts(*(np.array([row_of[name] for name in content[part]], np.int64) for part in _PARTS)), content[
         "settings"

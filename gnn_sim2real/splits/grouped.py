@@ -1,7 +1,7 @@
 """Splits by families: the test part has families of materials that no model was trained on.
 
-A family is a set of materials that a column of the table, the polymer class or the scaffold puts together. It stands on
-one side of a split as a whole, and so does every group of the table (see `CleanTable.groups`).
+A family is a set of materials with the same entry in a column of the table, polymer class or scaffold. All of it is on
+one side of a split, and so is every group of the table (see `CleanTable.groups`).
 """
 
 from abc import abstractmethod
@@ -28,7 +28,7 @@ FamilyOf = Callable[[str], str]
 
 
 class FamilySplit(Split):
-    """The test part has families that only it has. A subclass says in `families_of` which there are."""
+    """The test part has families that only it has. A subclass finds them in `families_of`."""
 
     @abstractmethod
     def families_of(self, materials: Materials, column: str | None) -> list[str]:
@@ -36,14 +36,14 @@ class FamilySplit(Split):
 
         Args:
             materials: What is split.
-            column: Of `split_column`.
+            column: Column of `split_column`.
 
         Raises:
             ValueError: If these materials have no such families.
         """
 
     def families(self, materials: Materials, column: str | None) -> list[str]:
-        """Family of each row, joined where a group of the table would be cut."""
+        """Family of each row; families with a group of the table in common are joined."""
         return join_families(materials.table.groups, self.families_of(materials, column))
 
     def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
@@ -56,22 +56,26 @@ class ChemicalFamilySplit(FamilySplit):
 
     @abstractmethod
     def finders(self) -> dict[str, FamilyOf]:
-        """What finds the family of a spelling, by the kind of material."""
+        """Function from a spelling to its family, by kind of material."""
 
     def families_of(self, materials: Materials, column: str | None) -> list[str]:
-        """Compute the family of each row."""
+        """Compute the family of each row.
+
+        Raises:
+            ValueError: If there are no such families of this kind of material.
+        """
         finders = self.finders()
         if materials.kind not in finders:
             kinds = " and ".join(f"{kind}s".replace("_", " ") for kind in finders)
             raise ValueError(
-                f"`split_by: {self.name}` is for {kinds}, but {materials.name} holds materials of the kind "
+                f"`split_by: {self.name}` is for {kinds}, but {materials.name} has materials of the kind "
                 f"{materials.kind!r}; use random, column or a range"
             )
         return [finders[materials.kind](each) for each in track(materials.table.materials, "Finding families")]
 
 
 def join_families(groups: Sequence[str], families: Sequence[str]) -> list[str]:
-    """Families that no group is cut by: those with a group in common become one, named after all of them.
+    """Join families with a group in common, so that no group is in two; the joined one is named after all of them.
 
     Args:
         groups: Group of each row.
@@ -104,24 +108,24 @@ def split_families(
     validation_fraction: float = 0.0,
     available: Rows | None = None,
 ) -> Parts:
-    """Split a table so that no family of the test part, nor of the validation part, is trained on.
+    """Split a table so that no family of the test or validation part is trained on.
 
-    The folds are made about equally large by number of rows; families larger than a fold make one of their own. As in
-    `splits.split_rows`, the test part depends on `split` only, and a larger subset holds every smaller one.
+    The folds have about the same number of rows; a family larger than a fold is a fold of its own. As in
+    `splits.split_rows`, the test part depends on `split` only, and a larger subset contains every smaller one.
 
     Args:
         families: Family of each row, see `join_families`; rows in the order of the identities.
         size: Number of materials used for training and validation; None uses all.
         seed: Number of the subset.
         split: Number of the test part. When the folds are used up, those of another random order follow.
-        test_fraction: Share of the rows in a test part, about.
+        test_fraction: Approximate share of the rows in a test part.
         development_fraction: Share of the families, chosen by a hash of their name, that are in no test part.
-        validation_fraction: Share of the rows left that validate, about: whole families.
-        available: Rows that may be used for training and validation; all unless given.
+        validation_fraction: Approximate share of the remaining rows that validate, in whole families.
+        available: Rows that may be used for training and validation; None for all.
 
     Raises:
         ValueError: If a part would be empty, a test part would be that of another number, `size` is more than there
-            is, or a number is out of its range.
+            are materials, or a number is out of its range.
     """
     check_numbers(seed, split, validation_fraction)
     names, family = number_groups(families)
@@ -167,7 +171,7 @@ def _test_families(
 
 
 def _folds(candidates: Rows, sizes: Rows, num_folds: int, repetition: int) -> list[list[int]]:
-    """Families of each fold: large ones first, the rest in random order, each into the fold that is smallest yet."""
+    """Families of each fold: large ones first, the rest in random order, each into the smallest fold so far."""
     order = np.random.default_rng(repetition).permutation(candidates)
     large = sizes[order] > sizes[candidates].sum() / num_folds / 4
     order = order[np.argsort(-np.where(large, sizes[order], 0), kind="stable")]
@@ -181,7 +185,7 @@ def _folds(candidates: Rows, sizes: Rows, num_folds: int, repetition: int) -> li
 
 
 def _validation_families(family_of_pool: Rows, fraction: float, seeds: Sequence[int]) -> list[int]:
-    """Families that validate: random ones, up to about the share wanted of the rows; at least the smallest."""
+    """Families that validate: random ones, up to about the requested share of the rows; at least the smallest."""
     numbers, sizes = np.unique(family_of_pool, return_counts=True)
     if not fraction or not len(numbers):
         return []

@@ -1,8 +1,8 @@
-"""What all splits share: the parts of a table, and draws that are seeded and nested.
+"""What all splits share: the parts of a table, and seeded, nested draws.
 
-All functions work on row numbers of a table that has one row a material (see `cleaning.py`), sorted by identity, so
+All functions work on row numbers of a table that has one row per material (see `cleaning.py`), sorted by identity, so
 that a split depends on the materials and the seed, not on the order of a file. Each row belongs to a group (see
-`CleanTable.groups`), most often one of its own; no group stands on two sides.
+`CleanTable.groups`), most often one of its own; no group is on two sides.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUMERICS_VERSION = 1
-"""Raised by hand whenever the same seed would give another split."""
+"""Increased by hand if the same seed would give another split."""
 
 Rows = NDArray[np.int64]
 
@@ -23,9 +23,9 @@ class Parts:
     """Rows of each part of a table.
 
     Attributes:
-        train: Rows that weights are fitted to.
+        train: Rows to which the weights are fitted.
         validation: Rows on which the epoch is chosen; counted in the size, since they are measured too.
-        test: Rows that nothing is chosen on.
+        test: Rows on which nothing is chosen.
     """
 
     train: Rows
@@ -34,7 +34,7 @@ class Parts:
 
     @property
     def size(self) -> int:
-        """Number of materials used, validation included, the test part not."""
+        """Number of materials used, with the validation part, without the test part."""
         return len(self.train) + len(self.validation)
 
 
@@ -45,7 +45,7 @@ def development_rows(groups: Sequence[str], fraction: float) -> Rows:
 
     Args:
         groups: Group of each material.
-        fraction: Share of the groups, about.
+        fraction: Approximate share of the groups.
     """
     limit = int(fraction * 2**32)
     digests = (hashlib.sha256(f"development {group}".encode()).digest() for group in groups)
@@ -54,7 +54,7 @@ def development_rows(groups: Sequence[str], fraction: float) -> Rows:
 
 
 def check_numbers(seed: int, split: int, validation_fraction: float) -> None:
-    """Refuse what cannot be split by.
+    """Reject numbers that are out of range.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -67,7 +67,7 @@ def check_numbers(seed: int, split: int, validation_fraction: float) -> None:
 
 
 def check_fractions(test_fraction: float, development_fraction: float) -> None:
-    """Refuse shares that are none.
+    """Reject shares that are out of range.
 
     Raises:
         ValueError: If one is out of its range.
@@ -78,23 +78,23 @@ def check_fractions(test_fraction: float, development_fraction: float) -> None:
 
 
 def number_groups(groups: Sequence[str]) -> tuple[list[str], Rows]:
-    """Names of the groups in the order in which they are met, and the number of each row's group."""
+    """Names of the groups in order of appearance, and the number of the group of each row."""
     names = list(dict.fromkeys(groups))
     code = {name: position for position, name in enumerate(names)}
     return names, np.array([code[group] for group in groups], np.int64)
 
 
 def draw(pool: Rows, size: int | None, num_materials: int, seeds: Sequence[int]) -> Rows:
-    """The first `size` rows of a pool in a random order, so that a larger subset holds every smaller one.
+    """The first `size` rows of a pool in random order, so that a larger subset contains every smaller one.
 
     Args:
         pool: Rows that may be used.
-        size: How many; None for all.
+        size: Number of rows; None for all.
         num_materials: Rows of the table, for the message.
-        seeds: Of the order.
+        seeds: Seeds of the order.
 
     Raises:
-        ValueError: If `size` is more than there is, or below 2.
+        ValueError: If `size` is larger than the pool, or below 2.
     """
     size = check_size(size, len(pool), num_materials)
     return np.random.default_rng(seeds).permutation(pool)[:size]
@@ -104,31 +104,31 @@ def check_size(size: int | None, num_available: int, num_materials: int) -> int:
     """Number of materials to use.
 
     Args:
-        size: As asked for; None for all.
-        num_available: How many may be used.
+        size: Requested number; None for all.
+        num_available: Number of materials that may be used.
         num_materials: Rows of the table, for the message.
 
     Raises:
-        ValueError: If it is more than there is, or below 2.
+        ValueError: If it is more than `num_available`, or below 2.
     """
     size = num_available if size is None else size
     if not 2 <= size <= num_available:
         raise ValueError(
-            f"`size` must be from 2 to {num_available} (materials left for training and validation of "
+            f"`size` must be from 2 to {num_available} (the materials left for training and validation, of "
             f"{num_materials}), got {size}"
         )
     return size
 
 
 def every_kth_group(group_of_used: Rows, validation_fraction: float) -> NDArray[np.bool_]:
-    """Which of the rows used validate: every k-th group of them, in the order in which they are met.
+    """Which of the used rows validate: every k-th group of them, in order of appearance.
 
     Args:
-        group_of_used: Number of the group of each row used.
+        group_of_used: Number of the group of each used row.
         validation_fraction: Share of the groups.
 
     Raises:
-        ValueError: If none does, although some should.
+        ValueError: If the validation part would be empty.
     """
     size = len(group_of_used)
     if validation_fraction == 0:
@@ -144,6 +144,6 @@ def every_kth_group(group_of_used: Rows, validation_fraction: float) -> NDArray[
 
 
 def _order_met(numbers: Rows) -> Rows:
-    """Number of each group in the order in which they are met: 7, 3, 7, 5 becomes 0, 1, 0, 2."""
+    """Number each group in order of appearance: 7, 3, 7, 5 becomes 0, 1, 0, 2."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

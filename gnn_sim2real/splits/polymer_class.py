@@ -9,7 +9,7 @@ class PolymerClassSplit(ChemicalFamilySplit):
     name = "polymer_class"
 
     def finders(self) -> dict[str, FamilyOf]:
-        """Repeat units have classes, by what links their main chain."""
+        """Repeat units have classes, by the linkages of their main chain."""
         from gnn_sim2real.featurize.families import polymer_class
 
         return {"repeat_unit": polymer_class}

@@ -1,4 +1,4 @@
-"""Random splits: seeded, nested, and never two roles for one material."""
+"""Random splits: seeded, nested, and no material in two parts."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from gnn_sim2real.splits.split import Drawing, Materials, Split
 
 
 class RandomSplit(Split):
-    """The test part is unlike the training part in nothing."""
+    """The test part is drawn at random."""
 
     name = "random"
 
@@ -40,8 +40,9 @@ def split_rows(
 ) -> Parts:
     """Split a table.
 
-    The test part depends on `split` only. The materials left are put in an order that depends on `split` and `seed`,
-    and the first `size` are used, so that a larger subset holds every smaller one; every k-th group of them validates.
+    The test part depends on `split` only. The remaining materials are put in an order that depends on `split` and
+    `seed`, and the first `size` are used, so that a larger subset contains every smaller one; every k-th group of them
+    validates.
 
     Args:
         groups: Group of each material; most often its identity. In the order of the identities.
@@ -49,13 +50,13 @@ def split_rows(
         seed: Number of the subset.
         split: Number of the test part. Consecutive numbers are the folds of a cross-validation, which do not overlap;
             when the folds are used up, those of another random order follow.
-        test_fraction: Share of all groups in the test part, at least.
-        development_fraction: Share of all groups that are kept out of every test part.
-        validation_fraction: Share of the groups used that validate.
-        available: Rows that may be used for training and validation; all unless given.
+        test_fraction: Smallest share of all groups in the test part.
+        development_fraction: Share of all groups that are in no test part.
+        validation_fraction: Share of the used groups that validate.
+        available: Rows that may be used for training and validation; None for all.
 
     Raises:
-        ValueError: If a part would be empty, `size` is more than there is, or a number is out of its range.
+        ValueError: If a part would be empty, `size` is more than there are materials, or a number is out of range.
     """
     check_numbers(seed, split, validation_fraction)
     names, group_of_row = number_groups(groups)

@@ -1,4 +1,4 @@
-"""What a way to split a table is. Each is a class in a file of this folder, and is found by its name.
+"""What a split of a table is. Each is a class in a file of this folder, found by its name.
 
 A new one takes one new file, see `docs/contributing/split.md`.
 """
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class Materials(Protocol):
-    """What a split may look at."""
+    """What a split may use."""
 
     @property
     def name(self) -> str:
-        """Of the data set, for messages."""
+        """Name of the data set, for messages."""
 
     @property
     def kind(self) -> str:
-        """Of the materials, such as `repeat_unit`."""
+        """Kind of the materials, such as `repeat_unit`."""
 
     @property
     def table(self) -> "CleanTable":
-        """One row a material."""
+        """One row per material."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Which of the many splits of one kind is wanted.
+    """Which of the many splits of one kind to make.
 
     Attributes:
         size: Number of materials used for training and validation; None uses all.
@@ -42,7 +42,7 @@ class Drawing:
         split: Number of the test part.
         test_fraction: Share of the materials in the test part.
         development_fraction: Share of the materials that are in no test part.
-        validation_fraction: Share of the materials used that validate.
+        validation_fraction: Share of the used materials that validate.
         available: Rows that may be used for training and validation; None for all.
     """
 
@@ -66,7 +66,7 @@ class Split(ABC):
 
     Attributes:
         name: Value of `split_by`.
-        needs_column: Whether it goes by the column of `split_column`.
+        needs_column: Whether it uses the column of `split_column`.
     """
 
     name: ClassVar[str] = ""
@@ -78,11 +78,11 @@ class Split(ABC):
             _FOUND[cls.name] = cls
 
     def families(self, materials: Materials, column: str | None) -> list[str] | None:
-        """Family of each row, all of which stands on one side; None where there are no families.
+        """Family of each row, all of which is on one side; None if there are no families.
 
         Args:
             materials: What is split.
-            column: Of `split_column`.
+            column: Column of `split_column`.
         """
         return None
 
@@ -92,8 +92,8 @@ class Split(ABC):
 
         Args:
             materials: What is split.
-            families: What `families` gave.
-            drawing: Which split is wanted.
+            families: Result of `families`.
+            drawing: Which split to make.
 
         Raises:
             ValueError: If there is no such split.
@@ -114,10 +114,10 @@ def split_names() -> list[str]:
 
 
 def find_split(name: str) -> Split:
-    """The way to split of a name.
+    """The split of a name.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such split.
     """
     names = split_names()
     if name not in names:

@@ -1,4 +1,4 @@
-"""Splits by value: the test part lies above, below or outside the range of training."""
+"""Splits by value: the test part is above, below or outside the range of training."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ Tail = Literal["above", "below", "both"]
 
 
 class TailSplit(Split):
-    """The test part has the values of the first property that lie beyond those of training; there is only one."""
+    """The test part has the values of the first property beyond those of training; there is only one."""
 
     tail: ClassVar[Tail]
 
@@ -21,7 +21,7 @@ class TailSplit(Split):
         """Split the table, see `split_tail`.
 
         Raises:
-            ValueError: If another test part than the only one is wanted.
+            ValueError: If another test part than the only one is requested.
         """
         settings = dict(vars(drawing))
         split, development_fraction = settings.pop("split"), settings.pop("development_fraction")
@@ -62,7 +62,7 @@ def split_tail(
     validation_fraction: float = 0.0,
     available: Rows | None = None,
 ) -> Parts:
-    """Split a table so that the values of the test part lie beyond all those of training and validation.
+    """Split a table so that the values of the test part are beyond all those of training and validation.
 
     Rows within the range whose group is tested are in no part. Rows without a value are never tested.
 
@@ -72,12 +72,12 @@ def split_tail(
         tail: Which values are tested: the highest, the lowest, or half of each.
         size: Number of materials used for training and validation; None uses all.
         seed: Number of the subset.
-        test_fraction: Share of the rows with a value in the test part, at most.
-        validation_fraction: Share of the groups used that validate.
-        available: Rows that may be used for training and validation; all unless given.
+        test_fraction: Largest share of the rows with a value in the test part.
+        validation_fraction: Share of the used groups that validate.
+        available: Rows that may be used for training and validation; None for all.
 
     Raises:
-        ValueError: If a part would be empty, `size` is more than there is, or a number is out of its range.
+        ValueError: If a part would be empty, `size` is more than there are materials, or a number is out of range.
     """
     check_numbers(seed, 0, validation_fraction)
     check_fractions(test_fraction, 0.0)
@@ -91,7 +91,7 @@ def split_tail(
 
 
 def _tail_rows(values: NDArray[np.float64], tail: Tail, fraction: float) -> Rows:
-    """Rows beyond the range that is left for training; equal values stand on one side."""
+    """Rows beyond the range left for training; equal values are on one side."""
     present = np.sort(values[np.isfinite(values)])
     count = int(fraction * len(present) / (2 if tail == "both" else 1) + 1e-9)
     if fraction and not count:
@@ -106,7 +106,7 @@ def _tail_rows(values: NDArray[np.float64], tail: Tail, fraction: float) -> Rows
     tested = np.flatnonzero((values < low) | (values > high))
     if not len(tested):
         raise ValueError(
-            f"no value lies beyond the range of training with a test part of {fraction:.0%}: too many values are "
+            f"no value is beyond the range of training with a test part of {fraction:.0%}: too many values are "
             f"equal to {low if tail == 'below' else high:g}; change `test_fraction`"
         )
     return tested

@@ -13,7 +13,7 @@ from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.stage import Stage
-from gnn_sim2real.tasks.library_entry import keep_pretrained
+from gnn_sim2real.tasks.library_entry import save_pretrained
 
 Value = TypeVar("Value")
 
@@ -106,7 +106,7 @@ class JobResolver(ABC):
             provenance: See `scaling.records.provenance`.
         """
         library = ModelLibrary(self.study.models_folder)
-        key = keep_pretrained(library, model, self.data(job), self.kept_config(job), provenance)
+        key = save_pretrained(library, model, self.data(job), self.kept_config(job), provenance)
         write_atomically(library.folder / PRETRAININGS / job.key, key.encode())
 
     def is_done(self, job: Job) -> bool:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gnn_sim2real.tasks.weights import BestWeights as BestWeights
     from gnn_sim2real.tasks.weights import EMAWeights as EMAWeights
 
-# Whoever asks for the name of a policy shall not wait for Lightning.
+# Importing only the name of a policy must not wait for Lightning.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

@@ -20,7 +20,7 @@ from gnn_sim2real.errors import TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
 from gnn_sim2real.metrics import whole_set_metrics
-from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks.checks import (
     check_callbacks,
@@ -37,24 +37,24 @@ from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, witho
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
 
 NUMERICS_VERSION = 1
-"""Raised by hand whenever the same configuration would train to other numbers."""
+"""Increased by hand if the same configuration would train to other numbers."""
 
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    """AdamW with the learning rate that suits the encoders of this package."""
+    """AdamW with a learning rate that suits the encoders of this package."""
     return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-5)
 
 
 class PropertyRegression(LightningModule, ABC):
-    """Trains a `PropertyModel` on standardized properties, missing values left out.
+    """Trains a `PropertyModel` on standardized properties, without missing values.
 
     Args:
-        loss: Mean squared error, mean absolute error, or Huber's with its corner at half a standard deviation.
-        forms: What values a property can take, by its name; linear where it is not named.
+        loss: Mean squared error, mean absolute error, or Huber loss with its corner at half a standard deviation.
+        forms: What values a property can take, by its name; linear if it is not named.
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Makes another schedule from the optimizer.
-        compiled: Whether the forward pass goes through `torch.compile`.
+        compiled: Whether the forward pass uses `torch.compile`.
     """
 
     network: PropertyModel
@@ -62,7 +62,7 @@ class PropertyRegression(LightningModule, ABC):
     def __init__(
         self,
         loss: Loss,
-        forms: dict[str, Form] | None,
+        forms: dict[str, OutputForm] | None,
         optimizer: OptimizerCallable,
         warmup_fraction: float,
         schedule: LRSchedulerCallable | None,
@@ -74,10 +74,10 @@ class PropertyRegression(LightningModule, ABC):
         if loss not in get_args(Loss):
             raise ValueError(f"`loss` must be one of {', '.join(get_args(Loss))}, got {loss!r}")
         for name, form in (forms or {}).items():
-            if form not in get_args(Form):
-                raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(Form))}, got {form!r}")
+            if form not in get_args(OutputForm):
+                raise ValueError(f"`forms.{name}` must be one of {', '.join(get_args(OutputForm))}, got {form!r}")
         self.loss: Loss = loss
-        self.forms: dict[str, Form] = forms or {}
+        self.forms: dict[str, OutputForm] = forms or {}
         self.optimizer, self.warmup_fraction, self.schedule = optimizer, warmup_fraction, schedule
         self.compiled, self.validation_loss = compiled, MeanMetric()
         self.tested: list[tuple[Tensor, Tensor]] = []
@@ -85,11 +85,11 @@ class PropertyRegression(LightningModule, ABC):
 
     @abstractmethod
     def make_network(self) -> PropertyModel:
-        """The model that training starts from, for the properties of the data at hand."""
+        """The model that training starts from, for the properties of the data."""
 
     @property
     def data(self) -> Any:
-        """The data module at hand."""
+        """The data module."""
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
     @property
@@ -102,18 +102,18 @@ class PropertyRegression(LightningModule, ABC):
         names = [spec.name for spec in self.data.properties]
         unknown = sorted(self.forms.keys() - set(names))
         if unknown:
-            raise ValueError(f"`forms` names {', '.join(unknown)}, but the data have {', '.join(names)}")
+            raise ValueError(f"`forms` has {', '.join(unknown)}, but the properties of the data are {', '.join(names)}")
         return [replace(spec, form=self.forms.get(spec.name, spec.form)) for spec in self.data.properties]
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
-        """Refuse what cannot work.
+        """Reject settings that cannot work.
 
         Args:
             trainer: The trainer.
             stage: `fit`, `validate`, `test` or `predict`.
 
         Raises:
-            ValueError: If it would go wrong.
+            ValueError: If a setting cannot work.
         """
         require_single_precision(trainer)
         if self.compiled:
@@ -130,15 +130,15 @@ class PropertyRegression(LightningModule, ABC):
             self.require_network()
 
     def require_network(self) -> None:
-        """Make the model unless one is there, from an earlier training or from a checkpoint."""
+        """Make the model unless there is one from an earlier training or a checkpoint."""
         if not hasattr(self, "network"):
             if self.trainer.world_size > 1:
-                # Lightning has seeded each process anew: the head would get the random numbers of the encoder again.
+                # Lightning has seeded each process again: the head would get the random numbers of the encoder.
                 torch.set_rng_state(self._random_state)
             self.adopt(self.make_network())
 
     def adopt(self, network: PropertyModel) -> None:
-        """Take a model, and compile its forward pass where that is asked for; its state dict stays as it is.
+        """Use a model, and compile its forward pass if requested; its state dict stays the same.
 
         Args:
             network: The model.
@@ -148,12 +148,12 @@ class PropertyRegression(LightningModule, ABC):
             self.network.compile(dynamic=True)
 
     def on_train_start(self) -> None:
-        """Go on where an interrupted training was."""
+        """Continue where an interrupted training stopped."""
         begin_next_epoch(self.trainer)
         stay_stopped(self.trainer)
 
     def on_validation_start(self) -> None:
-        """Without a checkpoint, look at the model that training would start from."""
+        """Without a checkpoint, validate the model that training would start from."""
         self.require_network()
         require_same_properties(self.network, self.data)
 
@@ -167,7 +167,7 @@ class PropertyRegression(LightningModule, ABC):
         self.require_network()
 
     def masked_loss(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        """Mean loss over the values present, and their number."""
+        """Mean loss over the present values, and their number."""
         losses, present = self.network.losses(batch, LOSSES[self.loss])
         count = present.sum()
         return losses.sum() / count.clamp_min(1), count
@@ -178,12 +178,12 @@ class PropertyRegression(LightningModule, ABC):
         self.log("train/loss", loss, batch_size=int(count), on_step=False, on_epoch=True, sync_dist=True)
         if self.trainer.world_size == 1:
             return loss
-        # The gradients of the processes are averaged, but each shall count by its share of the batch's values.
+        # The gradients of the processes are averaged, but each should count by its share of the batch's values.
         total = self.trainer.strategy.reduce(count.clone(), reduce_op="sum")
         return loss * (count * self.trainer.world_size / total.clamp_min(1))
 
     def on_train_epoch_end(self) -> None:
-        """Stop a training that came to nothing, rather than store what it ended with.
+        """Stop a training that diverged, rather than save its weights.
 
         Raises:
             TrainingDivergedError: If the loss is not finite.
@@ -192,7 +192,7 @@ class PropertyRegression(LightningModule, ABC):
         if loss is not None and not bool(torch.isfinite(loss)):
             raise TrainingDivergedError(
                 f"the training loss is {float(loss)} in epoch {self.current_epoch + 1}; lower the learning rate, set "
-                "`trainer.gradient_clip_val`, or look for absurd values in the data"
+                "`trainer.gradient_clip_val`, or look for extreme values in the data"
             )
 
     def validation_step(self, batch: GraphBatch, batch_number: int) -> None:
@@ -235,7 +235,7 @@ class PropertyRegression(LightningModule, ABC):
         return rows, prediction, self.data.table.values[rows, column]
 
     def predict_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
-        """Predict in physical units; of the form A + B / T, A and B stand behind all properties."""
+        """Predict in physical units; of the form A + B / T, A and B come after all properties."""
         return self.network.predict_with_terms(batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -258,27 +258,27 @@ class PropertyRegression(LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": standard, "interval": "step"}}
 
     def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any) -> None:
-        """Step a schedule, which knows nothing of the shares that some parameters take of its rate."""
+        """Step a schedule, which does not know the shares of its rate that some parameters have."""
         with without_shares(scheduler.optimizer):
             super().lr_scheduler_step(scheduler, metric)
 
     def card(self) -> dict[str, Any]:
-        """Where the model comes from, in plain types; stored with its weights."""
+        """Where the model comes from, in plain types; saved with its weights."""
         architecture = type(self.network.encoder).__name__
         return {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
 
     def remember(self, card: Mapping[str, Any]) -> None:
-        """Take from the card of a stored model what those of its tests need; nothing unless a task says otherwise.
+        """Read from the card of a saved model what the card of its test needs; nothing by default.
 
         Args:
-            card: From `card`.
+            card: Result of `card`.
         """
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make the network that the checkpoint describes; what it was trained from is not needed again.
+        """Make the network that the checkpoint describes; its pretrained model is not needed again.
 
         Raises:
-            CheckpointError: If it was trained on graphs made in another way than those of the data at hand.
+            CheckpointError: If it was trained on graphs made with other settings than those of the data.
         """
         if self._trainer is not None:
             require_same_graphs(checkpoint[CHECKPOINT_ENTRY]["featurizer"], self.data)
@@ -289,7 +289,7 @@ class PropertyRegression(LightningModule, ABC):
             take_best_out_of(checkpoint)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the checkpoint describe its model."""
+        """Add a description of the model to the checkpoint."""
         checkpoint[CHECKPOINT_ENTRY] = {
             "network": self.network.describe(),
             "featurizer": self.data.featurizer.describe(),

@@ -1,4 +1,4 @@
-"""What the tasks ask of Lightning's trainer and of its callbacks; what cannot work is refused in one sentence."""
+"""What the tasks require of Lightning's trainer and its callbacks; errors take one sentence."""
 
 import os
 import shutil
@@ -15,36 +15,36 @@ from gnn_sim2real.tasks.weights import EMAWeights
 
 
 def require_single_precision(trainer: Trainer) -> None:
-    """Refuse a precision in which the batches or the properties' mean and spread would be rounded or cannot be had.
+    """Reject a precision that would round the batches or the mean and spread of the properties.
 
     Raises:
-        ValueError: If one was asked for.
+        ValueError: If the trainer has one.
     """
     accepted = ("32-true", "bf16-mixed", "16-mixed")
     if trainer.precision not in accepted:
         raise ValueError(
             f"`trainer.precision` must be {', '.join(accepted[:-1])} or {accepted[-1]}, got {trainer.precision}: "
-            "weights and properties are kept in single precision"
+            "weights and properties need single precision"
         )
 
 
 def require_compiler() -> None:
-    """Refuse `compile` where torch would fail at its first step.
+    """Reject `compile` if torch would fail at its first step.
 
     Raises:
         ValueError: If there is no C++ compiler.
     """
     wanted = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++"]
     if not any(map(shutil.which, wanted)):
-        raise ValueError(f"`compile` takes a C++ compiler, and there is no {' or '.join(wanted)}; set it to false")
+        raise ValueError(f"`compile` needs a C++ compiler, but {' or '.join(wanted)} was not found; set it to false")
 
 
 def require_one_process(trainer: Trainer, what: str) -> None:
-    """Refuse several processes.
+    """Reject several processes.
 
     Args:
         trainer: The trainer.
-        what: Cannot be shared by them.
+        what: What cannot be shared by them.
 
     Raises:
         ValueError: If there are several.
@@ -52,51 +52,50 @@ def require_one_process(trainer: Trainer, what: str) -> None:
     number = trainer.num_devices * trainer.num_nodes
     if number > 1:
         raise ValueError(
-            f"{what} runs in one process, and {number} were asked for; set `--trainer.devices 1` "
-            "(and `--trainer.num_nodes 1`)"
+            f"{what} must run in one process, got {number}; set `--trainer.devices 1` (and `--trainer.num_nodes 1`)"
         )
 
 
 def require_validation(trainer: Trainer, what: str) -> None:
-    """Refuse what watches the validation part where there is none.
+    """Reject what needs the validation part if there is none.
 
     Args:
         trainer: Its data are set up, so that it knows whether anything validates.
-        what: Watches.
+        what: What needs it.
 
     Raises:
         ValueError: If nothing validates.
     """
     if trainer.limit_val_batches == 0:
         raise ValueError(
-            f"{what} watches the loss of the validation part, and there is none; set "
+            f"{what} needs the loss of the validation part, but there is none; set "
             "`data.init_args.validation_fraction`, e.g. to 0.1"
         )
 
 
 def require_same_graphs(trained_on: dict[str, Any], data: PropertyDataModule) -> None:
-    """Refuse data whose graphs are not those that a model knows.
+    """Reject data whose graphs are not those that a model was trained on.
 
     Args:
         trained_on: Description of the featurizer of the model.
-        data: What it is to be used on.
+        data: The data it is used on.
 
     Raises:
-        CheckpointError: If they are made in another way.
+        CheckpointError: If they are made with other settings.
     """
     if data.featurizer.describe() != trained_on:
         raise CheckpointError(
-            f"the model was trained on graphs made by {trained_on}, those of the data are made by "
+            f"the model was trained on graphs made by {trained_on}, but those of the data are made by "
             f"{data.featurizer.describe()}; give `data.init_args` the same settings"
         )
 
 
 def require_same_properties(network: PropertyModel, data: PropertyDataModule) -> None:
-    """Refuse to judge a model by values of another property, or in another unit.
+    """Reject a test of a model on values of another property, or in another unit.
 
     Args:
         network: The model.
-        data: What judges it.
+        data: The data that test it.
 
     Raises:
         CheckpointError: If the data have other properties.
@@ -104,13 +103,13 @@ def require_same_properties(network: PropertyModel, data: PropertyDataModule) ->
     given, wanted = ([f"{each.name} [{each.unit}]" for each in side.properties] for side in (network, data))
     if given != wanted:
         raise CheckpointError(
-            f"the model predicts {', '.join(given)}, but the data have {', '.join(wanted)}; give the data of its "
-            "training"
+            f"the model predicts {', '.join(given)}, but the data have {', '.join(wanted)}; use data with the "
+            "properties of its training"
         )
 
 
 def check_callbacks(trainer: Trainer) -> None:
-    """Refuse callbacks that would do nothing, or harm, in a training.
+    """Reject callbacks that would do nothing or harm in a training.
 
     Raises:
         ValueError: If there is one.
@@ -119,14 +118,16 @@ def check_callbacks(trainer: Trainer) -> None:
         name = type(callback).__name__
         monitor = getattr(callback, "monitor", None)
         if monitor not in (None, "train/loss", MONITOR):
-            raise ValueError(f"{name} watches {monitor!r}, which no training logs; use {MONITOR} or train/loss")
+            raise ValueError(f"{name} monitors {monitor!r}, which no training logs; use {MONITOR} or train/loss")
         if watches_validation(callback):
             require_validation(trainer, name)
         foreign = isinstance(callback, (WeightAveraging, StochasticWeightAveraging))
         if foreign and not isinstance(callback, EMAWeights):
-            raise ValueError(f"{name} copies the module before it has a network; use gnn_sim2real.tasks.EMAWeights")
+            raise ValueError(
+                f"{name} copies the module before it has a network; use gnn_sim2real.tasks.EMAWeights instead"
+            )
 
 
 def watches_validation(callback: object) -> bool:
-    """Whether a callback is steered by the loss of the validation part."""
+    """Whether a callback uses the loss of the validation part."""
     return getattr(callback, "monitor", None) == MONITOR

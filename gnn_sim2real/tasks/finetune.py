@@ -17,7 +17,7 @@ from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import FROM_ZERO, Form
+from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -39,19 +39,20 @@ _POLICY_ENTRY = "gnn_sim2real_policy"
 
 
 class TargetFineTuning(PropertyRegression):
-    """Fine-tune a pretrained model on measurements, or train from scratch where there is none.
+    """Fine-tune a pretrained model on measurements, or train from scratch without one.
 
     Args:
-        encoder: The architecture; may be left out where `pretrained` is given.
+        encoder: The architecture; may be left out if `pretrained` is given.
         pretrained: The source model: a folder of the model library or a Lightning checkpoint. Null trains from scratch.
-        policy: What of the pretrained model moves, see `gnn_sim2real.tasks.policies`. {policies}.
+        policy: How the pretrained weights are trained, see `gnn_sim2real.tasks.policies`. {policies}.
         unfreeze_every: Epochs between two layers of `gradual`.
         start_penalty: What `l2_sp` adds to the loss: this times the squared distance of the pretrained weights from
             their start.
         policy_settings: Further settings of policies, by name; each policy takes its own.
-        encoder_rate: Learning rate of the encoder over that of the head; below 1 keeps what was pretrained longer.
-        loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation, so
-            that one wrong measurement among a few dozen does not lead the way.
+        encoder_rate: Learning rate of the encoder divided by that of the head; a value below 1 changes what was
+        pretrained more slowly.
+        loss: Loss of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation,
+        so that one wrong measurement among a few dozen does not dominate.
         forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
             `exponential` (likewise, over orders of magnitude), `hurdle` (zero or above it) or `inverse_temperature`
             (A + B / T), see `gnn_sim2real.nn.head`.
@@ -60,7 +61,7 @@ class TargetFineTuning(PropertyRegression):
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
             `lightning.pytorch.cli.ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction`
             then has no meaning. Null is warm-up and cosine.
-        compile: Whether the forward pass goes through `torch.compile`, which pays in long trainings; takes a C++
+        compile: Whether the forward pass uses `torch.compile`, which pays off in long trainings and needs a C++
             compiler.
     """
 
@@ -74,14 +75,14 @@ class TargetFineTuning(PropertyRegression):
         policy_settings: dict[str, Any] | None = None,
         encoder_rate: float = 1.0,
         loss: Loss = "huber",
-        forms: dict[str, Form] | None = None,
+        forms: dict[str, OutputForm] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
         super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
-        self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
+        self.given_encoder = (encoder,)  # in a tuple, or its weights would be saved twice
         self.pretrained = pretrained
         if not 0 < encoder_rate <= 1:
             raise ValueError(f"`encoder_rate` must be above 0 and at most 1, got {encoder_rate}")
@@ -93,14 +94,14 @@ class TargetFineTuning(PropertyRegression):
         self._is_fine_tuned = True
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
-        """Refuse several processes as well: some weights stand still, and measurements are few."""
+        """Reject several processes as well: some weights are frozen, and measurements are few."""
         super().check_trainer(trainer, stage)
         require_one_process(trainer, "fine-tuning")
         if stage == "fit":
             self._require_pretrained()
 
     def _require_pretrained(self) -> None:
-        """Refuse a policy without its pretrained model; a checkpoint of what was fine-tuned needs none."""
+        """Reject a policy without its pretrained model; the checkpoint of a fine-tuned model needs none."""
         if self.pretrained is None and self.policy.needs_pretrained:
             raise ValueError(
                 f"policy {self.policy.name!r} needs a pretrained model, but `pretrained` is not given; use "
@@ -108,7 +109,11 @@ class TargetFineTuning(PropertyRegression):
             )
 
     def make_network(self) -> PropertyModel:
-        """The pretrained model adapted to the target, or a fresh one."""
+        """The pretrained model adapted to the target, or a fresh one.
+
+        Raises:
+            ValueError: If there is neither a pretrained model nor an encoder.
+        """
         self._require_pretrained()
         (encoder,) = self.given_encoder
         if self.pretrained is None:
@@ -130,7 +135,7 @@ class TargetFineTuning(PropertyRegression):
         return network
 
     def source(self) -> TrainedModel:
-        """The pretrained model; one of pure materials becomes one of blends where the target has blends.
+        """The pretrained model; one of pure materials becomes one of blends if the target has blends.
 
         Raises:
             CheckpointError: If it reads other graphs than those of the target.
@@ -141,18 +146,18 @@ class TargetFineTuning(PropertyRegression):
         if makes_components(source.featurizer, self.data.featurizer):
             return replace(source, network=as_blend(source.network), featurizer=self.data.featurizer)
         raise CheckpointError(
-            f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, the target's are "
-            f"made by {self.data.featurizer.describe()}; pretrain again or choose another source"
+            f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, but those of the "
+            f"target are made by {self.data.featurizer.describe()}; pretrain again or choose another source"
         )
 
     def target(self, source: PropertyModel | None = None) -> PropertySpec:
-        """The measured property, in the form asked for; else in that of the source, which keeps its head.
+        """The measured property, in the requested form, else in that of the source, so that its head can be used.
 
         Args:
             source: The pretrained model.
         """
         (target,) = self.properties
-        if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction goes both ways
+        if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction can have either sign
             return replace(target, form="linear")
         if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
             forms = {spec.name: spec.form for spec in source.properties}
@@ -160,7 +165,7 @@ class TargetFineTuning(PropertyRegression):
         return target
 
     def fit_scales(self, network: PropertyModel) -> None:
-        """Take line and scale from the training part.
+        """Fit line and scale to the training part.
 
         Args:
             network: The model.
@@ -172,7 +177,7 @@ class TargetFineTuning(PropertyRegression):
         if self.policy.takes_simulated and simulated is None:
             raise ValueError(
                 f"policy {self.policy.name!r} corrects the simulated value of each material, but "
-                f"{type(self.data).__name__} knows none; choose another policy"
+                f"{type(self.data).__name__} has no simulated values; choose another policy"
             )
         conditions = self.data.part("train").present_conditions
         network.fit_scales(self.data.train_targets, simulated, self.policy.fits_line, conditions)
@@ -185,7 +190,7 @@ class TargetFineTuning(PropertyRegression):
         ]
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
-        """One step on a batch, with the penalty of the policy where it has one."""
+        """One step on a batch, with the penalty of the policy if it has one."""
         loss = super().training_step(batch, batch_number)
         penalty = self.policy.penalty(self.network)
         return loss if penalty is None else loss + penalty
@@ -193,8 +198,8 @@ class TargetFineTuning(PropertyRegression):
     def train(self, mode: bool = True) -> "TargetFineTuning":
         """Switch the mode.
 
-        Normalization keeps the statistics of pretraining, also where its weights are trained: a few dozen materials
-        cannot replace them. Frozen layers stay in eval mode altogether.
+        Normalization keeps the statistics of pretraining, even if its weights are trained: a few dozen materials
+        cannot replace them. Frozen layers stay in eval mode.
         """
         super().train(mode)
         if mode and self.pretrained is not None and hasattr(self, "network"):
@@ -204,11 +209,11 @@ class TargetFineTuning(PropertyRegression):
         return self
 
     def on_train_epoch_start(self) -> None:
-        """Freeze what the policy says for this epoch."""
+        """Freeze what the policy freezes in this epoch."""
         self.train()
 
     def on_fit_start(self) -> None:
-        """Say what moves, and how wrong the model is before its first step."""
+        """Log how many parameters are trained, and the error before the first step."""
         self.train()
         self.policy.begin(self.start_weights)
         free, frozen = count_parameters(self.network)
@@ -219,7 +224,7 @@ class TargetFineTuning(PropertyRegression):
             self.logger.log_metrics({"start/mae": self.start_error}, step=0)
 
     def start_weights(self) -> dict[str, Tensor]:
-        """The pretrained weights as they were, by name, also where the training is resumed; none from scratch."""
+        """The original pretrained weights by name, also in a resumed training; none from scratch."""
         if self.pretrained is None:
             return {}
         conditions = self.network.condition_specs
@@ -233,7 +238,7 @@ class TargetFineTuning(PropertyRegression):
 
     @torch.no_grad()
     def error_at_start(self) -> float:
-        """Mean absolute error on the training part before anything was learned from it."""
+        """Mean absolute error on the training part before training."""
         self.eval()
         total, count = 0.0, 0
         for batch in make_loader(self.data.part("train"), batch_size=256):
@@ -244,7 +249,7 @@ class TargetFineTuning(PropertyRegression):
         return total / count
 
     def card(self) -> dict[str, Any]:
-        """Where the model comes from, its source included."""
+        """Where the model comes from, with its source."""
         return super().card() | {
             "source": self.source_card,
             "policy": self.policy.name,
@@ -258,26 +263,30 @@ class TargetFineTuning(PropertyRegression):
             self.source_card, self.start_error = card.get("source"), card.get("start_mae")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the policy needs to go on."""
+        """Save what the policy needs to continue."""
         super().on_save_checkpoint(checkpoint)
         if state := self.policy.state_dict():
             checkpoint[_POLICY_ENTRY] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the policy where a training is resumed."""
+        """Continue with the policy in a resumed training."""
         super().on_load_checkpoint(checkpoint)
         if _POLICY_ENTRY in checkpoint and self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             self.policy.load_state_dict(checkpoint[_POLICY_ENTRY])
 
     def on_test_start(self) -> None:
-        """Refuse a pretrained model, whose record would call it trained from scratch."""
+        """Reject a pretrained model, because its record would call it trained from scratch.
+
+        Raises:
+            CheckpointError: If the model was not fine-tuned.
+        """
         if not self._is_fine_tuned:
             raise CheckpointError(
-                "the model was pretrained and not fine-tuned; test it with the YAML of its pretraining, or fine-tune "
+                "the model was pretrained but not fine-tuned; test it with the YAML of its pretraining, or fine-tune "
                 "it first (`gnn-sim2real fit --model.pretrained MODEL`)"
             )
         super().on_test_start()
 
 
-# For the help: which policies there are is known when they have registered.
+# For the help: the policies are known once they have registered.
 TargetFineTuning.__doc__ = str(TargetFineTuning.__doc__).replace("{policies}", describe_policies())

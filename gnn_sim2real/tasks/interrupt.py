@@ -1,4 +1,4 @@
-"""Ctrl-C in the midst of Lightning."""
+"""Ctrl-C during a training by Lightning."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C within a trainer's `fit` or `test` reach the caller, who releases claims and says how to go on.
+    """Let Ctrl-C in a trainer's `fit` or `test` reach the caller, which releases claims and tells how to continue.
 
     Lightning ends the whole process instead.
 
     Raises:
-        KeyboardInterrupt: If the user stopped what is done within.
+        KeyboardInterrupt: If the user pressed Ctrl-C.
     """
     try:
         yield

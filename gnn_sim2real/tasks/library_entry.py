@@ -1,4 +1,4 @@
-"""What a card says of a training: its data, its errors, and whose data they are."""
+"""The card of a training: its data, its errors, and the license of the data."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,18 +14,18 @@ from gnn_sim2real.metrics import whole_set_metrics
 _NOT_STATED = "none stated"
 
 
-def keep_pretrained(
+def save_pretrained(
     library: ModelLibrary,
     model: TrainedModel,
     data: PropertyDataModule,
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> str:
-    """Add a model that was just trained to a library.
+    """Save a model that was just trained in a library.
 
     Args:
         library: The library.
-        model: The model, whose card is that of its task, see `PropertyRegression.card`.
+        model: The model with the card of its task, see `PropertyRegression.card`.
         data: What it was trained on.
         config: Resolved configuration of the training, with its `seed_everything`.
         provenance: See `scaling.records.provenance`.
@@ -39,7 +39,7 @@ def keep_pretrained(
 
 
 def describe_training(model: TrainedModel, data: PropertyDataModule) -> dict[str, Any]:
-    """The part of a card that the data know.
+    """The part of a card that comes from the data.
 
     Args:
         model: The model.
@@ -57,7 +57,7 @@ def describe_training(model: TrainedModel, data: PropertyDataModule) -> dict[str
 
 
 def validation_metrics(model: TrainedModel, data: PropertyDataModule) -> dict[str, dict[str, float]]:
-    """Errors on the validation part, by property; nothing where no material of it has a value.
+    """Errors on the validation part by property; without properties of which it has no value.
 
     Args:
         model: The model.
@@ -69,14 +69,14 @@ def validation_metrics(model: TrainedModel, data: PropertyDataModule) -> dict[st
     prediction, truth = model.predict_graphs(data.store.take(rows)), data.table.values[rows]
     found = {}
     for column, spec in enumerate(model.network.properties):
-        if (truth[:, column] == truth[:, column]).any():  # some value is no NaN
+        if (truth[:, column] == truth[:, column]).any():  # some value is not NaN
             errors = whole_set_metrics(prediction[:, column], truth[:, column])
             found[spec.name] = {name: value for name, value in errors.items() if name != "num_test"}
     return found
 
 
 def find_sheet(data: PropertyDataModule) -> DataSheet | None:
-    """The data sheet of a data module: the one with its settings, where it has several.
+    """The data sheet of a data module; of several sheets the one with its settings.
 
     Args:
         data: The data module.

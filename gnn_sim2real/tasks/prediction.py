@@ -1,4 +1,4 @@
-"""Predictions as a table: every material that was asked about, also those that could not be read."""
+"""Predictions as a table: all input materials, also those that could not be read."""
 
 import csv
 import io
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 class PredictionWriter(BasePredictionWriter):
-    """Writes a CSV with one row a material of `data.predict_path`, in its order, units in the header.
+    """Writes a CSV file with one row per material of `data.predict_path`, in its order, with units in the header.
 
     A property of the form A + B / T has its A and B in two more columns.
 
     Args:
-        output: The CSV.
+        output: The CSV file.
     """
 
     def __init__(self, output: str = "predictions.csv") -> None:
@@ -38,7 +38,11 @@ class PredictionWriter(BasePredictionWriter):
         predictions: Sequence[Any],
         batch_indices: Sequence[Any],
     ) -> None:
-        """Write the table; a material that could not be read has an empty value and the reason beside it."""
+        """Write the table; a material that could not be read has an empty value and a reason.
+
+        Raises:
+            TypeError: If the module is not a `PropertyRegression`.
+        """
         if not isinstance(pl_module, PropertyRegression):
             raise TypeError("PredictionWriter writes the predictions of a PropertyRegression")
         network = pl_module.network
@@ -56,13 +60,13 @@ def heading(name: str, unit: str) -> str:
 def write_predictions(
     output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float]]
 ) -> None:
-    """Write a table of predictions with one row a material that was asked about.
+    """Write a table of predictions with one row per input material.
 
     Args:
         output: The CSV.
-        predictor: Knows the materials that were asked about.
+        predictor: The input materials.
         columns: Headings of the values.
-        values: Those of each material that could be read, in order.
+        values: Values of each material that could be read, in order.
     """
     found = iter(values)
     text = io.StringIO()
@@ -74,4 +78,4 @@ def write_predictions(
         row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
         writer.writerow([material, *row, reason or ""])
     write_atomically(output, text.getvalue().encode())
-    logger.info("%s: %d predictions, %d materials refused", output, len(predictor.materials) - refused, refused)
+    logger.info("%s: %d predictions, %d materials not readable", output, len(predictor.materials) - refused, refused)

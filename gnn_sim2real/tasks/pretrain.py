@@ -3,7 +3,7 @@
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.nn.head import Form
+from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.losses import Loss
@@ -14,7 +14,7 @@ class SourcePretraining(PropertyRegression):
 
     Args:
         encoder: The architecture.
-        loss: Of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation.
+        loss: Loss of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation.
         forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
             `hurdle` (zero or above it) or `inverse_temperature` (A + B / T), see `gnn_sim2real.nn.head`.
         optimizer: Makes the optimizer from the parameters.
@@ -22,7 +22,7 @@ class SourcePretraining(PropertyRegression):
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
             `lightning.pytorch.cli.ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction`
             then has no meaning. Null is warm-up and cosine.
-        compile: Whether the forward pass goes through `torch.compile`, which pays in long trainings; takes a C++
+        compile: Whether the forward pass uses `torch.compile`, which pays off in long trainings and needs a C++
             compiler.
     """
 
@@ -30,14 +30,14 @@ class SourcePretraining(PropertyRegression):
         self,
         encoder: Encoder,
         loss: Loss = "mse",
-        forms: dict[str, Form] | None = None,
+        forms: dict[str, OutputForm] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
         warmup_fraction: float = 0.1,
         schedule: LRSchedulerCallable | None = None,
         compile: bool = False,  # noqa: A002 (the word users know)
     ) -> None:
         super().__init__(loss, forms, optimizer, warmup_fraction, schedule, compile)
-        self.given_encoder = (encoder,)  # a tuple, or its weights would be stored twice
+        self.given_encoder = (encoder,)  # in a tuple, or its weights would be saved twice
 
     def make_network(self) -> PropertyModel:
         """A model with fresh weights, scaled to the training part of the source."""

@@ -1,4 +1,4 @@
-"""What Lightning leaves to be done for a resumed training to end with the digits of an undisturbed one.
+"""What Lightning lacks for a resumed training to end with exactly the numbers of an uninterrupted one.
 
 A training is resumed from a checkpoint that a callback wrote at the end of an epoch.
 """
@@ -11,9 +11,9 @@ from gnn_sim2real.tasks.checks import watches_validation
 
 
 def decide_after_validation(trainer: Trainer) -> None:
-    """Let early stopping decide when the validation ends rather than when the epoch does.
+    """Let early stopping decide at the end of the validation rather than of the epoch.
 
-    At the end of an epoch it comes after the callbacks that write checkpoints, and a resumed training would lack the
+    At the end of an epoch it runs after the callbacks that write checkpoints, and a resumed training would lack the
     last decision. Lightning has no public switch that leaves the `EarlyStopping` of a YAML as it is.
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -22,7 +22,7 @@ def decide_after_validation(trainer: Trainer) -> None:
 
 
 def stay_stopped(trainer: Trainer) -> None:
-    """Train no further where early stopping had decided before the training was interrupted."""
+    """Do not train further if early stopping had decided before the training was interrupted."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             trainer.should_stop = True
@@ -31,8 +31,8 @@ def stay_stopped(trainer: Trainer) -> None:
 def begin_next_epoch(trainer: Trainer) -> None:
     """Begin a resumed training of a fixed number of steps with the epoch after that of the checkpoint.
 
-    With `max_steps` Lightning 2.6 takes the finished epoch for an interrupted one: it trains on one more batch of it,
-    or skips the order of the next. A training of a fixed number of epochs is resumed as is done here.
+    With `max_steps` Lightning 2.6 treats the finished epoch as interrupted: it trains on one more batch of it, or skips
+    the order of the next. A training of a fixed number of epochs is resumed as here.
     """
     loop = trainer.fit_loop
     if loop.restarted_on_epoch_end:

@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training: the standard schedule, and any other one by its class path."""
+"""Learning rates over the steps of a training: the standard schedule, or another one by its class path."""
 
 import math
 import sys
@@ -11,14 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 MONITOR = "val/loss"
-"""What a training is steered by: the loss of the validation part, never anything of the test part."""
+"""What a training is controlled by: the loss of the validation part, never anything of the test part."""
 
 
 def standard_schedule(optimizer: Optimizer, warmup_fraction: float, num_steps: int) -> LambdaLR:
     """Linear warm-up and cosine decay to 0.
 
     Args:
-        optimizer: Its rates are the highest ones.
+        optimizer: Its rates are the peak rates.
         warmup_fraction: Share of the steps in which the rates rise.
         num_steps: Steps of the whole training.
     """
@@ -33,18 +33,18 @@ def standard_schedule(optimizer: Optimizer, warmup_fraction: float, num_steps: i
 
 
 def given_schedule(optimizer: Optimizer, make: LRSchedulerCallable, shares: Sequence[float]) -> dict[str, Any]:
-    """A schedule of the user's for groups of parameters that take a share of its rate each.
+    """A schedule given by the user, for groups of parameters that each have a share of its rate.
 
     Args:
-        optimizer: Its groups all have the same rate yet.
+        optimizer: Its groups all have the same rate at first.
         make: Makes the schedule from the optimizer.
         shares: Factor on the rate of each group.
 
     Returns:
-        What Lightning wants to know about the schedule.
+        The schedule as Lightning expects it.
 
     Raises:
-        ValueError: If a `ReduceLROnPlateau` watches something else than the loss of the validation part.
+        ValueError: If a `ReduceLROnPlateau` monitors something else than the loss of the validation part.
     """
     schedule = make(optimizer)
     for group, share in zip(optimizer.param_groups, shares, strict=True):
@@ -54,17 +54,17 @@ def given_schedule(optimizer: Optimizer, make: LRSchedulerCallable, shares: Sequ
         return {"scheduler": schedule, "interval": "step"}
     monitor = getattr(schedule, "monitor", MONITOR)
     if monitor != MONITOR:
-        raise ValueError(f"ReduceLROnPlateau can only watch {MONITOR!r}, got `monitor` {monitor!r}")
+        raise ValueError(f"`monitor` of ReduceLROnPlateau must be {MONITOR!r}, got {monitor!r}")
     # Lightning would step it after the checkpoints of an epoch are written, and a resumed training would lack that
-    # step. `PropertyRegression.on_validation_epoch_end` does it, so Lightning never shall.
+    # step. `PropertyRegression.on_validation_epoch_end` does it, so Lightning never should.
     return {"scheduler": schedule, "monitor": MONITOR, "interval": "epoch", "frequency": sys.maxsize}
 
 
 @contextmanager
 def without_shares(optimizer: Optimizer) -> Iterator[None]:
-    """Show a schedule its own rates while it steps, and then take the shares of them again.
+    """Give a schedule its own rates while it steps, and apply the shares again afterwards.
 
-    A schedule that sets rates outright (`OneCycleLR`), or has a lowest one, would otherwise undo the shares.
+    A schedule that sets rates directly (`OneCycleLR`) or has a lowest rate would otherwise undo the shares.
 
     Args:
         optimizer: One of `given_schedule`; any other is left as it is.

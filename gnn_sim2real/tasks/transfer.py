@@ -1,4 +1,4 @@
-"""Bringing pretrained weights into a new model, and deciding which of them may move."""
+"""Loading pretrained weights into a new model, and freezing parts of it."""
 
 import copy
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from gnn_sim2real.units import convert
 
 @dataclass(frozen=True)
 class LoadReport:
-    """Which tensors of a model came from a file and which did not.
+    """Which tensors of a model come from a pretrained one and which do not.
 
     Attributes:
-        loaded: Names of tensors taken over as they were.
-        adapted: Names of tensors taken over in part or converted to another unit.
-        initialized: Names of tensors that start fresh.
+        loaded: Names of tensors that were copied.
+        adapted: Names of tensors that were copied in part or converted to another unit.
+        initialized: Names of tensors that are newly initialized.
     """
 
     loaded: tuple[str, ...]
@@ -40,10 +40,10 @@ class LoadReport:
 
 
 def as_blend(pretrained: PropertyModel) -> PropertyModel:
-    """A model of pure materials as one of blends and copolymers: its encoder takes each component by itself.
+    """A model of pure materials as one of blends and copolymers: its encoder encodes each component separately.
 
     Args:
-        pretrained: The model of pure materials; it is not changed. Its answers for them stay the same.
+        pretrained: The model of pure materials; it is not changed. Its predictions for them stay the same.
     """
     model = PropertyModel(
         Blend(copy.deepcopy(pretrained.encoder)),
@@ -64,16 +64,16 @@ def adapt(
 ) -> tuple[PropertyModel, LoadReport]:
     """Make the model that fine-tuning starts from.
 
-    The encoder is always taken over. The head and the scaler are taken over where the pretrained model predicts the
-    same property in the same form under the same conditions (its output is picked out of several, and its scaler
-    converted to the target's unit), so that before the first step the model answers with the simulated value; else they
-    start fresh.
+    The encoder is always copied. The head and the scaler are copied if the pretrained model predicts the same property
+    in the same form under the same conditions (its output is selected from several, and its scaler converted to the
+    unit of the target), so that before the first step the model predicts the simulated value; else they are newly
+    initialized.
 
     Args:
         pretrained: The source model; it is not changed.
         target: The measured property.
-        corrects_simulation: Whether the model shall correct simulated values; then head and scaler start fresh.
-        conditions: Those of the target's data; as in the pretrained model unless given.
+        corrects_simulation: Whether the model corrects simulated values; then head and scaler are newly initialized.
+        conditions: Conditions of the target's data; None for those of the pretrained model.
 
     Returns:
         The model, and the report of what was loaded.
@@ -91,7 +91,7 @@ def adapt(
     column = names.index((target.name, target.form))
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
-    if target.form in FROM_ZERO and shift != 0:  # the zero of the one unit is not that of the other
+    if target.form in FROM_ZERO and shift != 0:  # zero in one unit is not zero in the other
         return model, fresh
     model.select_property(pretrained, column, factor, shift)
     unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
@@ -101,7 +101,7 @@ def adapt(
 
 
 def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
-    """Refuse a pretrained model whose encoder is not the one the configuration asks for.
+    """Reject a pretrained model whose encoder is not the one in the configuration.
 
     Raises:
         CheckpointError: If they differ.
@@ -109,16 +109,16 @@ def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
     wanted, found = asked.describe(), pretrained.describe()
     if wanted != found:
         raise CheckpointError(
-            f"the pretrained model's encoder is {found['class_path']} with {found['init_args']}, the configuration "
-            f"asks for {wanted['class_path']} with {wanted['init_args']}; make them the same"
+            f"the encoder of the pretrained model is {found['class_path']} with {found['init_args']}, but that of the "
+            f"configuration is {wanted['class_path']} with {wanted['init_args']}; make them the same"
         )
 
 
 def freeze(model: PropertyModel, parts: list[nn.Module]) -> None:
-    """Let exactly these parts of a model stand still: no gradients, and statistics (BatchNorm) in eval mode.
+    """Freeze exactly these parts of a model: no gradients, and statistics (BatchNorm) in eval mode.
 
     Args:
-        model: The model, in the mode its other parts shall have.
+        model: The model, in the mode for its other parts.
         parts: Layers of its encoder or its head.
     """
     model.requires_grad_(True)
@@ -126,7 +126,7 @@ def freeze(model: PropertyModel, parts: list[nn.Module]) -> None:
         part.requires_grad_(False)
         part.eval()
         for parameter in part.parameters():
-            # A stale gradient would let the optimizer move the parameter once more.
+            # With an old gradient the optimizer would change the parameter once more.
             parameter.grad = None
 
 

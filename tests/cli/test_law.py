@@ -147,7 +147,7 @@ def test_other_refusals(capsys, curve, grid, tmp_path):
     assert "'cubic'" in refuse(capsys, "fit", curve, "--form", "cubic")
     assert "'r2'" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--metric", "r2")
     assert "magic" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--policy", "magic")
-    assert "two curves" in refuse(capsys, "compare", curve)
+    assert "2 curves" in refuse(capsys, "compare", curve)
     assert re.search("--at .*'many'", refuse(capsys, "plan", curve, "--at", "many"))
     assert re.search(r"--interval .* 1\.5", refuse(capsys, "fit", curve, "--interval", "1.5"))
     assert re.search(r"--draws .* 1\b", refuse(capsys, "fit", curve, "--draws", "1"))

@@ -135,7 +135,7 @@ def test_a_size_in_groups_takes_all_their_mixtures():
     assert len(data.parts.train) == 5 * len(SOLVENTS) * 2
     smaller = data.variant(size=3)
     assert set(smaller.parts.train.tolist()) < set(data.parts.train.tolist())
-    with pytest.raises(ValueError, match="`size` must be from 2 to 11 "):
+    with pytest.raises(ValueError, match=r"`size`.* 11 .*12$"):
         _ = data.variant(size=12).parts
 
 
@@ -157,19 +157,19 @@ def test_other_roles_cannot_be_removed():
         roles = ("solvent", "solute")
 
     target = Other(test_fraction=0.3)
-    with pytest.raises(ValueError, match="Other has the roles solvent, solute, TinyPairs has solute, solvent"):
+    with pytest.raises(ValueError, match=r"Other.* solvent, solute.*TinyPairs.* solute, solvent"):
         TinyPairs(exclude=target).removed_rows()
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="`group_by` must be one of mixture, solute, solvent, got 'polymer'"):
+    with pytest.raises(ValueError, match=r"`group_by`.*mixture, solute, solvent.*'polymer'"):
         TinyPairs(group_by="polymer")
-    with pytest.raises(ValueError, match="`size_by` must be rows or groups"):
+    with pytest.raises(ValueError, match=r"`size_by`.*rows.*groups.*'pairs'"):
         TinyPairs(size_by="pairs")
     frame = pd.DataFrame({"solute": ["O", "C"], "solvent": ["C", None], "t": [-300.0, 20.0], "energy": [1.0, 2.0]})
-    with pytest.raises(ValueError, match=r"row 2 \(O | C @ temperature -26\.85\).*above 0 K, got -26\.85 K"):
+    with pytest.raises(ValueError, match=r"row 2 \(O \| C @ temperature -26\.85\).* 0 K.*-26\.85 K"):
         WHOLE["solute"].clean_mixtures(frame, COLUMNS, [Property("energy", "eV")], "wrong")
-    with pytest.raises(ValueError, match="tiny has no column 't': its columns are solute, solvent"):
+    with pytest.raises(ValueError, match=r"tiny.*'t'.*solute, solvent"):
         next(read_mixtures(frame[["solute", "solvent"]], COLUMNS, {"temperature": "K"}, True, "tiny"))
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -159,7 +160,7 @@ def test_a_variant_reads_its_own_table_to_predict(source, tmp_path):
 
 
 def test_a_variant_of_an_unknown_setting(source):
-    with pytest.raises(ValueError, match="has no setting 'sizes'"):
+    with pytest.raises(ValueError, match="'sizes'"):
         source.variant(sizes=3)
 
 
@@ -199,7 +200,7 @@ def test_the_key_says_what_trains_and_tests(source, target):
 
 def test_errors_are_those_of_the_first_property_by_hashed_identity(source):
     rows = np.array([4, 1])
-    errors = source.absolute_errors(rows, source.table.values[rows, 0] + [0.5, -0.25])
+    errors = source.data_set.absolute_errors(rows, source.table.values[rows, 0] + [0.5, -0.25])
     names = [identity_hash(source.table.identities[row]) for row in rows]
     assert errors == pytest.approx(dict(zip(names, [0.5, 0.25], strict=True)))
 
@@ -240,12 +241,12 @@ def test_removed_materials_are_reported(source, target, caplog):
     with caplog.at_level("INFO", logger="gnn_sim2real"):
         source.variant(exclude=target).setup("fit")
         source.setup("fit")
-    (message,) = caplog.messages
-    assert message == "4 of 40 materials were removed: they are test materials of the target"
+    (record,) = caplog.records
+    assert record.args == (4, 40, "test")
 
 
 def test_no_test_part(source):
-    with pytest.raises(ValueError, match=r"there is no test part; set `data.init_args.test_fraction`"):
+    with pytest.raises(ValueError, match=r"`data\.init_args\.test_fraction`"):
         source.test_dataloader()
 
 
@@ -257,7 +258,7 @@ def test_unreadable_rows_are_left_to_the_writer(source, tmp_path):
     assert materials == ("*CC*", "nonsense", "", "CCO", "*CC(*)C")
     assert [reason is None for reason in reasons] == [True, False, False, False, True]
     assert "'nonsense'" in reasons[1]
-    assert "exactly two `*`, got 0 in 'CCO'" in reasons[3]
+    assert re.search(r"`\*`.*\b0\b.*'CCO'", reasons[3])
     (batch,) = data.predict_dataloader()
     assert batch.targets is None
     assert batch.row.tolist() == [0, 1]
@@ -265,12 +266,12 @@ def test_unreadable_rows_are_left_to_the_writer(source, tmp_path):
 
 
 def test_nothing_to_predict(source, tmp_path):
-    with pytest.raises(ValueError, match=r"say what to predict: `--data.predict_path FILE`"):
+    with pytest.raises(ValueError, match=r"`--data\.predict_path FILE`"):
         _ = source.predictor.materials
     path = tmp_path / "candidates.csv"
     path.write_text("psmiles,n\nnonsense,1\n")
     data = source.variant(predict_path=str(path))
-    with pytest.raises(ValueError, match=r"has no column 'smiles', only psmiles, n; set `--data.predict_column`"):
+    with pytest.raises(ValueError, match=r"candidates\.csv.*'smiles'.*psmiles, n;.*`--data\.predict_column`"):
         _ = data.predictor.materials
-    with pytest.raises(ValueError, match=r"none of the 1 materials in .*candidates.csv can be read: .*'nonsense'"):
+    with pytest.raises(ValueError, match=r"\b1\b.*candidates\.csv.*'nonsense'"):
         _ = data.variant(predict_column="psmiles").predictor.materials

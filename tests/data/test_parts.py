@@ -117,7 +117,7 @@ class TestSplitter:
 class TestAcquisition:
     def test_a_cost_that_is_no_number(self, data):
         acquisition = Acquisition(AcquisitionSettings("cheapest", "lab"), data)
-        with pytest.raises(ValueError, match=r"the cost 'lab [0-3]' in column 'lab'"):
+        with pytest.raises(ValueError, match=r"'lab [0-3]'.*'lab'"):
             acquisition.first(np.arange(20), 5, 0)
 
     def test_what_counts_in_a_key(self, data):
@@ -142,5 +142,5 @@ class TestPredictor:
         assert (batch.num_graphs, batch.simulated.tolist()) == (2, [[1.0], [2.0]])
 
     def test_without_a_file(self, data):
-        with pytest.raises(ValueError, match=r"--data\.predict_path FILE` \(a table with a column of materials\)"):
+        with pytest.raises(ValueError, match=r"--data\.predict_path FILE`.*\btable\b"):
             _ = Predictor(PredictionSettings(), data).materials

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -61,9 +62,7 @@ def test_a_column_of_the_table(table):
 def test_labels_that_disagree(table, tmp_path):
     with (tmp_path / "table.csv").open("a") as file:
         file.write("*COC*,1,another\n*OCC*,1,one\n")
-    with pytest.raises(
-        ValueError, match=r'table.csv: the rows of .* have both "[^"]+" and "[^"]+" in column "class"; give'
-    ):
+    with pytest.raises(ValueError, match=r'table\.csv.*"[^"]+".*"[^"]+".*"class"'):
         _ = table.splitter.families
 
 
@@ -123,41 +122,39 @@ def test_files_that_do_not_fit(data, tmp_path):
         return TinyPolymers(materials=materials, **{"split_file": str(path), "split": 1} | settings).parts
 
     assert len(parts().test) == 9
-    with pytest.raises(ValueError, match=r"is a split of 42 other materials: the table at hand has 40, and 2 of the"):
+    with pytest.raises(ValueError, match=r"split\.json.*\b42\b.*\b40\b.*\b2\b"):
         parts(CHAINS[:40])
-    with pytest.raises(ValueError, match="has 43, and 0 of the split's are not among them"):
+    with pytest.raises(ValueError, match=r"split\.json.*\b42\b.*\b43\b.*\b0\b"):
         parts([*CHAINS, "*CC(*)Br"])
-    with pytest.raises(
-        ValueError, match=r"holds split 1 with 33 .*: `split` must be 1 and `size` all or 33, got 0 and"
-    ):
+    with pytest.raises(ValueError, match=r"split 1 with 33 .*`split`.* 1 .*`size`.* 33,.* 0 and all$"):
         parts(split=0)
-    with pytest.raises(ValueError, match="got 1 and 12"):
+    with pytest.raises(ValueError, match=r"`split`.* 1 .*`size`.* 33,.* 1 and 12$"):
         parts(size=12)
-    with pytest.raises(ValueError, match=r"8 materials that .* uses for training or validation are to be removed"):
+    with pytest.raises(ValueError, match=r"\b8 materials.*split\.json"):
         parts(exclude=data.variant(split=2))
-    for change, sentence in (
-        (lambda text: text.replace('"split": 1', '"split": 0'), "was altered after it was written"),
-        (lambda text: text[:100], "cannot be read as a split"),
-        (lambda text: "[1]", "no split file of format 1: its format is None"),
+    for change, fault in (
+        (lambda text: text.replace('"split": 1', '"split": 0'), "altered"),
+        (lambda text: text[:100], r"line \d+ column"),
+        (lambda text: "[1]", r"format 1.*None"),
     ):
         content = path.read_text()
         path.write_text(change(content))
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(ValueError, match=rf"split\.json.*{fault}"):
             parts()
         path.write_text(content)
     path.unlink()
-    with pytest.raises(ValueError, match=r"there is no split file .*split\.json; `fit` writes one"):
+    with pytest.raises(ValueError, match=r"split\.json.*`fit`"):
         parts()
 
 
 def test_settings_that_do_not_go_together(data):
     for options in ({"split_by": "column"}, {"split_column": "class"}):
-        with pytest.raises(ValueError, match=r"`split_by: column` and `split_column` .* go together"):
+        with pytest.raises(ValueError, match=r"`split_by: column`.*`split_column`"):
             TinyPolymers(**options)
-    with pytest.raises(ValueError, match="TinyPolymers cannot split by column 'class'; it has smiles, density"):
+    with pytest.raises(ValueError, match=r"TinyPolymers.*'class'.*smiles, density"):
         _ = TinyPolymers(split_by="column", split_column="class").parts
     for change in ({"split": 1}, {"development_fraction": 0.1}):
-        with pytest.raises(ValueError, match="`split_by: above_range` has a single test part"):
+        with pytest.raises(ValueError, match=rf"`split_by: above_range`.*`{next(iter(change))}`"):
             _ = data.variant(split_by="above_range", **change).parts
 
     class Crystals(TinyPolymers):
@@ -166,16 +163,18 @@ def test_settings_that_do_not_go_together(data):
         def load_table(self):
             return data.table
 
-    with pytest.raises(ValueError, match="`split_by: scaffold` is for repeat units and molecules, but Crystals holds"):
+    with pytest.raises(ValueError, match=r"`split_by: scaffold`.*repeat units and molecules.*Crystals.*'composition'"):
         _ = Crystals(split_by="scaffold").parts
 
 
 def test_the_split_is_said(data, caplog):
     with caplog.at_level(logging.INFO, logger="gnn_sim2real"):
         data.variant(split_by="polymer_class", split=2).setup("fit")
-    (said, *_) = [message for message in caplog.messages if "split by" in message]
-    assert said.startswith("split by polymer class: tested ")
-    assert sum(int(word.rstrip(",;")) for word in said.split() if word.rstrip(",;").isdigit()) == len(CHAINS)
+        (record,) = [each for each in caplog.records if each.args and each.args[0] == "polymer class"]
+        counts = [int(number) for families in record.args[1:] for number in re.findall(r" (\d+)(?:,|$)", families)]
+        assert sum(counts) == len(CHAINS)
     with caplog.at_level(logging.INFO, logger="gnn_sim2real"):
         data.variant(split_by="polymer_class", test_fraction=0.05).setup("fit")
-    assert "since families are not divided; the largest, poly" in caplog.messages[-1]
+        last = caplog.records[-1]
+        assert last.levelno == logging.WARNING
+        assert re.search(r"`test_fraction` is 5%.*\bpoly\w+.*\d+$", last.getMessage())

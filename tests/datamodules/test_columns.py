@@ -171,7 +171,7 @@ def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
     settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}
     if "Chi" in name or "Solvation" in name or name == "BlendTable":
-        with pytest.raises(ValueError, match="mixtures are drawn at random"):
+        with pytest.raises(ValueError, match="`grow_by: cheapest`"):
             make(name, **settings)
         return
     data = make(name, **settings)

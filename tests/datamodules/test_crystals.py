@@ -249,7 +249,7 @@ def test_measured_rows_that_cannot_be_used(data_folder):
     assert len(table.identities) == 4
     reasons = dict(zip(table.quarantine["row"], table.quarantine["reason"], strict=True))
     assert reasons == {
-        6: "formula is not that of the crystal: KCl against CsCl of mp-8",
+        6: "formula is not that of the crystal: KCl, but CsCl for mp-8",
         7: "cell padded with vacuum: 149 angstrom^3/atom",
         8: "no structure",
         9: "outside (-1e-06, inf) eV: -3",
@@ -354,7 +354,7 @@ def test_names_that_two_crystals_share(own_files):
     assert table.identities == ["Cu.cif", "Si.cif"]
     rows = [{"material_id": "mp-1", "structure": structure.as_dict()}] * 2
     (own_files / "twice.json").write_text(json.dumps(rows))
-    with pytest.raises(ValueError, match="several crystals are named 'mp-1'"):
+    with pytest.raises(ValueError, match="'mp-1'"):
         _ = CrystalFolder(str(own_files / "twice.json"), "band_gap", "gap", "eV", **settings).table
 
 
@@ -388,7 +388,7 @@ def test_a_folder_to_predict(own_files, data_folder):
     table = data.variant(predict_path=str(data_folder / "crystal/mp_structures/mp_structures.parquet"))
     assert table.predictor.materials[8][1].startswith("two sites")
     assert len(table.predictor.materials) == len(CRYSTALS)
-    with pytest.raises(ValueError, match=r"say what to predict: .* \(a folder or file of crystals"):
+    with pytest.raises(ValueError, match=r"`--data\.predict_path FILE`.*crystals"):
         _ = data.variant(predict_path=None).predictor.materials
 
 
@@ -401,18 +401,18 @@ def test_formulas_to_predict(own_files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "sentence"),
+    ("make", "values"),
     [
-        (lambda: MaterialsProjectTables(["gap"]), "has the properties band_gap, formation_energy; got"),
+        (lambda: MaterialsProjectTables(["gap"]), "MaterialsProjectTables.* band_gap, formation_energy, got"),
         (lambda: MaterialsProjectTables([]), "got none"),
-        (lambda: AflowAGL(["gap"]), "AflowAGL has the properties thermal_conductivity"),
-        (lambda: MeasuredCrystals(name="gaps"), "`name` must be one of measured_band_gap"),
-        (lambda: MeasuredCrystals(path="x.csv"), "needs `name`"),
-        (lambda: MaterialsProjectTables(["band_gap"], max_sites=0), "`max_sites` must be at least 1"),
+        (lambda: AflowAGL(["gap"]), "AflowAGL.* thermal_conductivity"),
+        (lambda: MeasuredCrystals(name="gaps"), "`name`.* measured_band_gap.*'gaps'$"),
+        (lambda: MeasuredCrystals(path="x.csv"), "`name`.*`path`, `property` and `unit`"),
+        (lambda: MaterialsProjectTables(["band_gap"], max_sites=0), "`max_sites`.* 1, .* 0$"),
     ],
 )
-def test_settings_that_make_no_sense(make, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_settings_that_make_no_sense(make, values):
+    with pytest.raises(ValueError, match=values):
         make()
 
 

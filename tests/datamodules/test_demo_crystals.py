@@ -145,7 +145,7 @@ def test_radii_are_those_of_the_coordination():
     assert shannon_radius(Ion("Fe", 2), 6) == 0.78  # high spin
     assert shannon_radius(Ion("F", -1), 3) == 1.30
     assert shannon_radius(Ion("Cl", -1), 4) == 1.81  # Shannon has six neighbors only
-    with pytest.raises(ValueError, match=r"no radius of Li1\+ with 12 neighbors"):
+    with pytest.raises(ValueError, match=r"Li1\+.*\b12\b"):
         shannon_radius(Ion("Li", 1), 12)
 
 
@@ -166,7 +166,7 @@ def test_lattice_constants_are_near_the_measured_ones(prototype, ions, measured)
 
 
 def test_ions_that_are_not_neutral_are_refused():
-    with pytest.raises(ValueError, match=r"the ions Mg2\+, Cl1- in rock salt are not neutral together"):
+    with pytest.raises(ValueError, match=r"Mg2\+, Cl1-.*rock salt"):
         simulate(ROCK_SALT, [Ion("Mg", 2), Ion("Cl", -1)])
 
 

@@ -75,13 +75,13 @@ def test_a_pretraining_learns_from_all():
 
 def test_settings_that_cannot_work():
     first, second = sources()
-    with pytest.raises(ValueError, match="needs two `sources` or more and a label of its own for each"):
+    with pytest.raises(ValueError, match=r"\b2 `sources`.*`labels`.* 2 and \['md', 'md'\]"):
         ManySources([first, second], ["md", "md"])
-    with pytest.raises(ValueError, match="give `exclude` to ManySources, not to one of its sources"):
+    with pytest.raises(ValueError, match=r"`exclude`.*ManySources"):
         ManySources([first, TinyPolymers(exclude=second)], ["md", "dft"])
     molecules = TinyPolymers(materials=["CCO"] * len(CHAINS))
     molecules.kind = "molecule"
-    with pytest.raises(ValueError, match="give all sources the same kind and settings"):
+    with pytest.raises(ValueError, match=r"'dft'.*molecule.*'md'.*repeat_unit"):
         _ = ManySources([first, molecules], ["md", "dft"]).store
 
 
@@ -97,7 +97,7 @@ def test_folders_of_radonpys_own_results(tmp_path):
         {"*CC*": 0.86, "*CC(*)c1ccccc1": 1.0}
     )
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"there is no results.csv in .*empty or below it"):
+    with pytest.raises(ValueError, match=r"results\.csv.*empty"):
         _ = RadonPy(["density"], str(tmp_path / "empty")).table
 
 
@@ -122,5 +122,5 @@ def test_the_traps_of_polyomics(tmp_path):
     assert set(tg.materials) == {"*CC*", "*CCO*"}
     both = RadonPy(["thermal_conductivity", "tg"], path).table
     assert np.isnan(both.values[both.materials.index("*CCO*"), 0])
-    with pytest.raises(ValueError, match="RadonPy has the properties density"):
+    with pytest.raises(ValueError, match=r"RadonPy.* density.*tg"):
         RadonPy(["tg"])

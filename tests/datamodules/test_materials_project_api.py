@@ -94,7 +94,7 @@ def test_summaries_become_a_snapshot(server):
 def test_criteria_go_to_the_server_and_its_refusal_to_the_user(server):
     _ = MaterialsProject({"band_gap": "eV"}, {"is_stable": True}, max_entries=12).table
     assert any(asked.get("is_stable") in ("True", "true") for _, asked, _ in server.requests)
-    with pytest.raises(DownloadError, match=r"the Materials Project says: .*chemsys=refused"):
+    with pytest.raises(DownloadError, match=r"chemsys=refused"):
         _ = MaterialsProject({"band_gap": "eV"}, {"chemsys": "refused"}).table
 
 
@@ -120,9 +120,9 @@ def test_an_interrupted_download_goes_on(server, monkeypatch):
 def test_without_a_key_or_the_package(monkeypatch, tmp_path):
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path))
     monkeypatch.delenv("MP_API_KEY", raising=False)
-    said = r"pip install 'gnn-sim2real\[mp\]'" if WITHOUT else "set MP_API_KEY to your key of the Materials Project"
+    said = r"pip install 'gnn-sim2real\[mp\]'" if WITHOUT else "MP_API_KEY.*provider: mp"
     with pytest.raises(ValueError, match=said):
         _ = MaterialsProject({"band_gap": "eV"}).table
-    with pytest.raises(ValueError, match="the field of the property 'hardness' is not known"):
+    with pytest.raises(ValueError, match=r"'hardness'.*band_gap.*`fields`"):
         MaterialsProject({"hardness": "GPa"})
     assert json.dumps(MaterialsProject({"band_gap": "eV"}, {"is_stable": True}).make_source().describe())

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -52,16 +53,16 @@ def test_a_database_becomes_a_table_with_its_refusals(server):
 def test_the_unit_is_that_of_the_server(server):
     in_mev = gaps(server.url, properties={"band_gap": "meV"}).table
     assert in_mev.values[0, 0] == pytest.approx(1000 * gaps(server.url).table.values[0, 0])
-    with pytest.raises(ValueError, match='the property "band_gap" is not measured in "K"'):
+    with pytest.raises(ValueError, match=r'"band_gap".*"K"'):
         _ = gaps(server.url, properties={"band_gap": "K"}).table
     server.units["_test_band_gap"] = "meV"
     again = gaps(server.url, max_entries=50)
     assert again.table.values[-1, 0] == pytest.approx(again.table.values[-1, 0])
     assert max(again.table.values[:, 0]) == pytest.approx(0.049)
-    with pytest.raises(ValueError, match="declares 'meV' for '_test_band_gap', and 'K' is another quantity"):
+    with pytest.raises(ValueError, match=r"'meV'.*'_test_band_gap'.*'K'"):
         _ = gaps(server.url, max_entries=50, field_units={"band_gap": "K"}).table
     deep = {"properties": {"energy": "eV/atom"}, "fields": {"energy": "_test_deep.gga.energy"}, "lower": {}}
-    with pytest.raises(ValueError, match=r"does not declare the unit of '_test_deep\.gga\.energy': set `field_units`"):
+    with pytest.raises(ValueError, match=r"'_test_deep\.gga\.energy'.*`field_units`"):
         _ = gaps(server.url, **deep).table
     assert min(gaps(server.url, **deep, field_units={"energy": "eV/atom"}).table.values) == -59
 
@@ -72,7 +73,7 @@ def test_an_energy_that_is_declared_without_its_atoms_is_told(server, monkeypatc
     data = Optimade("oqmd", {"formation_energy": "eV/atom"})
     with caplog.at_level(logging.WARNING):
         assert data.table.values.max() == 59
-    assert "declares 'eV' for '_test_band_gap', and 'eV/atom' is another quantity; taken is eV/atom" in caplog.text
+    assert re.search(r"'eV'.*'_test_band_gap'.*'eV/atom'.* eV/atom$", caplog.text, re.MULTILINE)
 
 
 def test_a_rerun_needs_no_server(server):
@@ -99,18 +100,18 @@ def test_a_part_of_a_file_is_read_as_the_whole(server):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "values"),
     [
-        ({"provider": "mpp"}, "`provider` must be one of mp, oqmd, aflow, alexandria, gnome, or a base URL"),
-        ({"provider": "mp"}, "the field of the property 'band_gap' is not known .known are: formation_energy"),
-        ({"provider": "oqmd", "properties": {}}, "`properties` names what is wanted and its unit"),
-        ({"provider": "oqmd", "properties": {"band_gap": "eVV"}}, 'unit "eVV" is not known'),
-        ({"provider": "oqmd", "lower": {"gap": 0}}, "`lower` names gap, which `properties` lacks"),
-        ({"provider": "oqmd", "max_entries": 0}, "`max_entries` must be at least 1"),
+        ({"provider": "mpp"}, "`provider`.* mp, oqmd, aflow, alexandria, gnome.*'mpp'"),
+        ({"provider": "mp"}, "'band_gap'.* formation_energy"),
+        ({"provider": "oqmd", "properties": {}}, "`properties`"),
+        ({"provider": "oqmd", "properties": {"band_gap": "eVV"}}, '"eVV"'),
+        ({"provider": "oqmd", "lower": {"gap": 0}}, "`lower`.* gap,.*`properties`"),
+        ({"provider": "oqmd", "max_entries": 0}, "`max_entries`.* 1,.* 0$"),
     ],
 )
-def test_settings_that_cannot_work(settings, said):
-    with pytest.raises(ValueError, match=said):
+def test_settings_that_cannot_work(settings, values):
+    with pytest.raises(ValueError, match=values):
         Optimade(**{"properties": {"band_gap": "eV"}} | settings)
 
 

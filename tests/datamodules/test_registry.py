@@ -116,9 +116,10 @@ def test_a_download_that_fails_says_where_it_looked_and_what_to_do(serve, monkey
         find_file("small")
     message = str(error.value)
     target = tmp_path / "cache/data" / relative_path
-    assert f'no file for "small": looked at {tmp_path / relative_path}, and the download of http://' in message
-    assert f"{path} to {target} failed ({cause}); set GNN_SIM2REAL_DATA to the folder that holds" in message
-    assert "or data.init_args.path to the file, or leave the path out while online" in message
+    for value in ('"small"', str(tmp_path / relative_path), "http://", path, str(target), f"({cause})"):
+        assert value in message
+        assert "GNN_SIM2REAL_DATA" in message
+        assert "data.init_args.path" in message
     assert not [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
 
 
@@ -126,14 +127,14 @@ def test_server_down(serve, server):
     serve("/right")
     server.shutdown()
     server.server_close()
-    with pytest.raises(DatasetNotFoundError, match=r"GNN_SIM2REAL_DATA is not set, .* failed \(ConnectionError\)"):
+    with pytest.raises(DatasetNotFoundError, match=r"GNN_SIM2REAL_DATA.* \(ConnectionError\)"):
         find_file("small")
 
 
 def test_a_cache_that_cannot_be_written(serve, monkeypatch, tmp_path):
     serve("/right")
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(write(tmp_path / "file")))
-    with pytest.raises(DatasetNotFoundError, match=r"failed \((NotADirectory|FileExists)Error\)"):
+    with pytest.raises(DatasetNotFoundError, match=r"\((NotADirectory|FileExists)Error\)"):
         find_file("small")
 
 
@@ -174,10 +175,8 @@ def test_a_table_of_the_user(monkeypatch, tmp_path):
     assert find_table(own) == own
     with pytest.raises(DatasetNotFoundError) as error:
         find_table("own.csv")
-    assert str(error.value) == (
-        f'no file "own.csv": looked at {tmp_path / "work/own.csv"}; set data.init_args.path to the file, or '
-        "GNN_SIM2REAL_DATA to the folder below which it lies"
-    )
+    for value in ('"own.csv"', str(tmp_path / "work/own.csv"), "data.init_args.path", "GNN_SIM2REAL_DATA"):
+        assert value in str(error.value)
     monkeypatch.setenv("GNN_SIM2REAL_DATA", str(tmp_path))
     assert find_table("own.csv") == own
     write(Path("own.csv"))
@@ -190,20 +189,21 @@ def test_an_explicit_path_without_a_file_is_never_replaced_by_another(serve, ser
     monkeypatch.setenv("GNN_SIM2REAL_DATA", str(tmp_path))
     with pytest.raises(DatasetNotFoundError) as error:
         find_file("small", path)
-    assert f"looked at {tmp_path / 'work' / path} and {tmp_path / path}; set GNN_SIM2REAL_DATA" in str(error.value)
+    for value in (tmp_path / "work" / path, tmp_path / path, "GNN_SIM2REAL_DATA"):
+        assert str(value) in str(error.value)
     assert not server.paths
 
 
 @pytest.mark.parametrize("entry", RECIPES, ids=lambda entry: entry.name)
 def test_a_recipe_says_how_to_obtain_the_table_and_is_never_downloaded(entry, monkeypatch, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="GNN_SIM2REAL_DATA is not set") as error:
+    with pytest.raises(DatasetNotFoundError, match="GNN_SIM2REAL_DATA") as error:
         find_file(entry.name)
     message = str(error.value)
     for column, unit in entry.columns.items():
         assert column in message
         assert unit is None or f"[{check_unit(unit)}]" in message
-    assert f"set GNN_SIM2REAL_DATA to the folder that holds {entry.relative_path}" in message
-    assert "or data.init_args.path to the file" in message
+    assert str(entry.relative_path) in message
+    assert "data.init_args.path" in message
     assert "\n" not in message
     file = write(tmp_path / entry.relative_path)
     monkeypatch.setenv("GNN_SIM2REAL_DATA", str(tmp_path))
@@ -212,12 +212,12 @@ def test_a_recipe_says_how_to_obtain_the_table_and_is_never_downloaded(entry, mo
 
 @pytest.mark.parametrize("name", ["measured_density", "measured_tg"])
 def test_values_of_polyinfo_are_asked_of_the_user(name):
-    with pytest.raises(DatasetNotFoundError, match="export it from your own access to NIMS PoLyInfo"):
+    with pytest.raises(DatasetNotFoundError, match=r"NIMS PoLyInfo"):
         find_file(name)
 
 
 def test_an_unknown_name():
-    with pytest.raises(ValueError, match=r'there is no data set "polymers": accepted are .*radonpy_pi1070'):
+    with pytest.raises(ValueError, match=r'"polymers".*radonpy_pi1070'):
         find_file("polymers")
 
 

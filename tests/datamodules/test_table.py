@@ -86,41 +86,37 @@ def test_molecules_and_formulas_are_told_by_column_and_spelling(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "values"),
     [
-        ({"unit": "eV"}, 'the property "density" is not measured in "eV": accepted are units of density such as g/cm'),
-        ({"unit": "gcc"}, 'unit "gcc" is not known'),
-        ({"property": "band_gap", "unit": "eV/atom"}, 'the property "band_gap" is not measured in "eV/atom"'),
+        ({"unit": "eV"}, '"density".*"eV".* g/cm'),
+        ({"unit": "gcc"}, '"gcc"'),
+        ({"property": "band_gap", "unit": "eV/atom"}, '"band_gap".*"eV/atom"'),
         (
             {"property": "formation_energy", "unit": "eV"},
-            "accepted are units of energy per atom .* amount of substance",
+            '"formation_energy".*"eV".*energy per atom .* amount of substance',
         ),
-        ({"property": "bulk_modulus", "unit": "g/cm3"}, "units of pressure or elastic modulus"),
+        ({"property": "bulk_modulus", "unit": "g/cm3"}, '"bulk_modulus".*pressure or elastic modulus'),
     ],
 )
-def test_a_unit_that_a_known_property_cannot_have(tmp_path, settings, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_unit_that_a_known_property_cannot_have(tmp_path, settings, values):
+    with pytest.raises(ValueError, match=values):
         Table(**{"path": save(tmp_path / "mine.csv"), "property": "density", "unit": "g/cm3"} | settings)
 
 
 def test_headings_that_contradict(tmp_path):
     path = save(tmp_path / "mine.csv")
-    with pytest.raises(ValueError, match=r"says kg/m3, `file_unit` is g/cm3: leave `file_unit` out"):
+    with pytest.raises(ValueError, match=r"kg/m3.*`file_unit`.*g/cm3"):
         _ = Table(path, "density", "g/cm3", file_unit="g/cm3").table
     save(tmp_path / "eV.csv", [{"smiles": "*CC*", "density (eV)": 1.0}])
-    with pytest.raises(ValueError, match=r"column 'density .eV.' of eV.csv: \"eV\" does not convert"):
+    with pytest.raises(ValueError, match=r"'density .eV.'.*eV\.csv.*\"eV\""):
         _ = Table(str(tmp_path / "eV.csv"), "density", "g/cm3").table
-    with pytest.raises(
-        ValueError, match=r"no column for the property 'tg' .tg.: set `column` to one of PSMILES, Density"
-    ):
+    with pytest.raises(ValueError, match=r"'tg'.*`column`.*PSMILES, Density"):
         _ = Table(path, "tg", "K").table
     save(tmp_path / "two.csv", [{"smiles": "*CC*", "density [g/cm3]": 1.0, "density (kg/m3)": 1000}])
-    with pytest.raises(ValueError, match=r"several columns for the property 'density'.*choose one by `column`"):
+    with pytest.raises(ValueError, match=r"'density'.*`column`"):
         _ = Table(str(tmp_path / "two.csv"), "density", "g/cm3").table
     save(tmp_path / "none.csv", [{"polymer": "*CC*", "density [g/cm3]": 1.0}])
-    with pytest.raises(
-        ValueError, match=r"no column for the materials .*: set `material_column` to one of polymer, density"
-    ):
+    with pytest.raises(ValueError, match=r"`material_column`.*polymer, density"):
         _ = Table(str(tmp_path / "none.csv"), "density", "g/cm3").table
 
 
@@ -220,7 +216,7 @@ def test_a_folder_of_cifs_with_a_table(tmp_path, table):
 
 def test_crystals_without_values(tmp_path):
     structure_of(SILICON).to(str(tmp_path / "Si.cif"))
-    with pytest.raises(ValueError, match="holds crystals and no values: give a table"):
+    with pytest.raises(ValueError, match=r"`data\.init_args\.table`"):
         _ = Table(str(tmp_path), "band_gap", "eV").table
 
 
@@ -268,7 +264,7 @@ def test_polyinfo_one_row_a_measurement(tmp_path):
     )
     far = PoLyInfo(path, "density", "g/cm3", max_spread=0.01).table
     assert far.materials == ["*CC(*)c1ccccc1"]
-    with pytest.raises(ValueError, match=r"no row of viscosity in column 'Property', but of Density, Glass transition"):
+    with pytest.raises(ValueError, match=r"viscosity.*'Property'.*Density, Glass transition"):
         _ = PoLyInfo(path, "viscosity", "Pa s").table
 
 
@@ -276,9 +272,7 @@ def test_polyinfo_one_column_a_property(tmp_path):
     rows = [{"SMILES": "*CC*", "Glass transition temp. (°C)": -110, "Density": 0.95}]
     path = save(tmp_path / "export.csv", rows)
     assert PoLyInfo(path, "tg", "K").table.values[0, 0] == pytest.approx(163.15)
-    with pytest.raises(
-        ValueError, match="does not say the unit of column 'Density': set `file_unit`, or `unit_column`"
-    ):
+    with pytest.raises(ValueError, match=r"'Density'.*`file_unit`.*`unit_column`"):
         _ = PoLyInfo(path, "density", "g/cm3").table
     assert PoLyInfo(path, "density", "g/cm3", file_unit="g/cm3").table.values[0, 0] == 0.95
 

@@ -7,7 +7,7 @@ from tiny import CHAINS, TinyPolymers, density, fit, gine
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks import SourcePretraining
-from gnn_sim2real.tasks.library_entry import keep_pretrained
+from gnn_sim2real.tasks.library_entry import save_pretrained
 
 DENSITIES = {("density", "g/cm3"): list(map(density, CHAINS)), ("mass", "g/mol"): [10.0 * len(each) for each in CHAINS]}
 TRANSITIONS = {("tg", "K"): [300.0 + len(each) for each in CHAINS]}
@@ -18,7 +18,7 @@ def pretrain(library, seed=0, size="all", columns=None, **settings):
     data = TinyPolymers(columns or DENSITIES, size=size, seed=seed, **{"validation_fraction": 0.2} | settings)
     _, module = fit(lambda: SourcePretraining(gine()), data, seed=seed)
     model = TrainedModel(module.network, data.featurizer, module.card())
-    return keep_pretrained(library, model, data, {"seed_everything": seed, "model": "tiny"}, provenance(1.0)), data
+    return save_pretrained(library, model, data, {"seed_everything": seed, "model": "tiny"}, provenance(1.0)), data
 
 
 def make_library(folder):

@@ -6,7 +6,7 @@ from tiny import TinyPolymers, density, fit, gine
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.tasks import SourcePretraining
-from gnn_sim2real.tasks.library_entry import keep_pretrained
+from gnn_sim2real.tasks.library_entry import save_pretrained
 
 ENDS = ("OC", "SC", "NC", "C(=O)OC", "C(=O)NC", "C(F)OC", "C(Cl)")
 SOURCE = [f"*{'C' * length}{end}*" for length in range(1, 9) for end in ENDS]
@@ -17,7 +17,7 @@ def add_model(library, columns, epochs, seed, materials=SOURCE, encoder=None, **
     data = TinyPolymers(columns, materials=materials, validation_fraction=0.2, **settings)
     _, module = fit(lambda: SourcePretraining(encoder() if encoder else gine(hidden_dim=16)), data, epochs, seed)
     model = TrainedModel(module.network.eval(), data.featurizer, module.card())
-    return keep_pretrained(library, model, data, {"seed_everything": seed, "model": "tiny"}, provenance(1.0))
+    return save_pretrained(library, model, data, {"seed_everything": seed, "model": "tiny"}, provenance(1.0))
 
 
 def add_planted(library, seed=0):

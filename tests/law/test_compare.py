@@ -101,7 +101,7 @@ def test_the_order_of_test_materials_does_not_matter():
 
 def test_labels_of_test_materials_are_different_and_one_for_each():
     one = study(0.4, np.ones(4), 1.0, list("abcd"), 1)
-    with pytest.raises(ValueError, match="one label for each of the 4 columns"):
+    with pytest.raises(ValueError, match=r"'b'.*\b4\b.*\b3\b"):
         compare_laws({"a": one, "b": one._replace(materials=list("aabc"))})
 
 
@@ -116,5 +116,5 @@ def test_curves_of_one_seed_are_not_paired_in_their_scatter():
 
 
 def test_a_comparison_needs_two():
-    with pytest.raises(ValueError, match="at least two curves, found 1: a"):
+    with pytest.raises(ValueError, match=r"\b2 curves.*\b1: a$"):
         compare_laws({"a": models(2, 0.4, 0.05, [0, 1])})

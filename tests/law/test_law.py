@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -145,7 +146,7 @@ def test_a_single_curve_says_that_nothing_is_identified():
     assert law.interval_method.startswith("residual bootstrap")
     assert not law.decay_rate_identified
     assert not law.transfer_gap_identified
-    assert "No source size was repeated" in law.notes[0]
+    assert "repeated" in law.notes[0]
     assert law.decay_rate_interval.high > law.decay_rate_interval.low
     assert "1 curve," in law.describe()
 
@@ -193,7 +194,7 @@ def test_a_curve_of_another_form_is_called_so():
     assert fit(errors).notes == ()
     errors[:, 2] *= 1.3
     law = fit(errors)
-    assert any("depart from this form" in note and "n = 166 (+" in note for note in law.notes)
+    assert any(re.search(r"n = 166 \(\+[\d.]+ %\)", note) for note in law.notes)
 
 
 def coverage(num_curves, intervals, gap=GAP, num_studies=60):
@@ -265,26 +266,26 @@ def test_predictions_keep_their_shape():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "errors", "options", "sentence"),
+    ("sizes", "errors", "options", "values"),
     [
-        ([0, 10, 20, 30, 40], [1.0] * 5, {}, r"source size 0 \(from scratch\) is a reference line"),
-        ([0.5, 10, 20, 30], [1.0] * 4, {}, "at least 1, but one of them is 0.5"),
-        ([float("nan"), 10, 20, 30], [1.0] * 4, {}, "finite and at least 1"),
-        ([10, 20, 30, 40], [1.0, float("nan"), 1, 1], {}, r"entry 1 \(source size 20\) is nan"),
-        ([10, 20, 30, 40], [1.0, 1, float("inf"), 1], {}, r"entry 2 \(source size 30\) is inf"),
-        ([10, 20, 30, 40], [1.0, 1, 1, 0], {}, r"entry 3 \(source size 40\) is 0"),
-        ([10, 20, 30, 40], [1.0, 1, 1], {}, r"one length, but have shapes \(4,\) and \(3,\)"),
+        ([0, 10, 20, 30, 40], [1.0] * 5, {}, r"source size 0 \(from scratch\)"),
+        ([0.5, 10, 20, 30], [1.0] * 4, {}, r"source sizes.* 1, got 0\.5$"),
+        ([float("nan"), 10, 20, 30], [1.0] * 4, {}, "source sizes.*finite.* 1, got nan$"),
+        ([10, 20, 30, 40], [1.0, float("nan"), 1, 1], {}, r"errors.* nan .*\b1 \(source size 20\)"),
+        ([10, 20, 30, 40], [1.0, 1, float("inf"), 1], {}, r"errors.* inf .*\b2 \(source size 30\)"),
+        ([10, 20, 30, 40], [1.0, 1, 1, 0], {}, r"errors.* 0 .*\b3 \(source size 40\)"),
+        ([10, 20, 30, 40], [1.0, 1, 1], {}, r"\(4,\) and \(3,\)$"),
         ([[10, 20], [30, 40]], [[1.0, 1], [1, 1]], {}, "1-d"),
-        ([10, 20, 30, 30], [1.0] * 4, {}, "at least 4 different source sizes, found 3"),
-        ([], [], {}, "there are no trained models"),
-        ([10, 20, 30, 40], [1.0] * 4, {"curves": ["a", "b"]}, "there are 2 labels for 4"),
-        ([10, 20, 30, 40], [1.0] * 4, {"curves": [[1], [1], [1], [1]]}, r"one of them is \[1\]"),
-        ([10, 20, 30, 40], [1.0] * 4, {"confidence": 90}, "between 0 and 1"),
-        ([10, 20, 30, 40], [1.0] * 4, {"num_resamples": 10}, "at least 100"),
+        ([10, 20, 30, 30], [1.0] * 4, {}, r"\b4 different source sizes.* 3$"),
+        ([], [], {}, "source_sizes and errors are empty"),
+        ([10, 20, 30, 40], [1.0] * 4, {"curves": ["a", "b"]}, "curves.* 2 labels for 4 models"),
+        ([10, 20, 30, 40], [1.0] * 4, {"curves": [[1], [1], [1], [1]]}, r"curves.* \[1\]$"),
+        ([10, 20, 30, 40], [1.0] * 4, {"confidence": 90}, "confidence.* 0 and 1.* 90$"),
+        ([10, 20, 30, 40], [1.0] * 4, {"num_resamples": 10}, "num_resamples.* 100 .* 10$"),
     ],
 )
-def test_refusals(sizes, errors, options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_refusals(sizes, errors, options, values):
+    with pytest.raises(ValueError, match=values):
         fit_scaling_law(sizes, errors, **options)
 
 

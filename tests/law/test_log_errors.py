@@ -73,18 +73,18 @@ def test_the_choice_of_test_materials_widens_the_level_and_not_the_rate():
 
 
 def test_material_errors_must_be_those_of_the_errors():
-    with pytest.raises(ValueError, match=r"the mean \(MAE\) or the root mean square \(RMSE\) of each row"):
+    with pytest.raises(ValueError, match=r"MAE.*RMSE.*material_errors"):
         fit_scaling_law(SIZES, np.ones(6), material_errors=np.full((6, 3), 2.0))
-    with pytest.raises(ValueError, match="one row a model and one column a test material"):
+    with pytest.raises(ValueError, match=r"material_errors.*\(5, 3\) for 6 models"):
         fit_scaling_law(SIZES, np.ones(6), material_errors=np.ones((5, 3)))
 
 
 @pytest.mark.parametrize(
-    ("weights", "sentence"),
-    [([1, 1, 1, 1, 1, 0], r"entry 5 \(source size 10000\) is 0"), ([1.0], r"one entry a model, but have the shape")],
+    ("weights", "values"),
+    [([1, 1, 1, 1, 1, 0], r"weights.* 0 .*\b5 \(source size 10000\)"), ([1.0], r"weights.* \(1,\)$")],
 )
-def test_weights_that_count_nothing_are_refused(weights, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_weights_that_count_nothing_are_refused(weights, values):
+    with pytest.raises(ValueError, match=values):
         fit_scaling_law(SIZES, np.ones(6), weights=weights)
 
 
@@ -99,5 +99,5 @@ def test_a_hundred_thousand_models_are_no_burden():
 
 
 def test_a_thousand_sizes_are_the_most():
-    with pytest.raises(ValueError, match="1,500 different sizes, and at most 1,000 are fitted: round them"):
+    with pytest.raises(ValueError, match=r"1,000 .*1,500"):
         fit_scaling_law(np.arange(1, 1501), np.linspace(2, 1, 1500))

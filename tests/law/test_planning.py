@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_effective_data_is_read_off_the_curve_from_scratch():
 
 def test_far_forecasts_are_called_so():
     assert plan(curve()).notes == ()
-    assert "far forecast" in plan(curve(), at=(1e6,)).notes[0]
+    assert re.search(r"n = 1,000,000 .*\b4 times", plan(curve(), at=(1e6,)).notes[0])
 
 
 def test_a_plan_is_json():
@@ -106,15 +107,15 @@ def test_a_plan_is_json():
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "values"),
     [
-        ({"at": (100, 20)}, "asked at n, but got 2 numbers"),
-        ({"at": (0,)}, "from scratch"),
-        ({"target_error": -1.0}, "must be positive and finite, but it is -1"),
-        ({"budget": 10.0}, "all three of source_cost, target_cost and budget"),
-        ({"budget": 10.0, "source_cost": 1.0, "target_cost": 1.0}, "by a law in source and target size"),
+        ({"at": (100, 20)}, " n, got 2 numbers"),
+        ({"at": (0,)}, "source size 0"),
+        ({"target_error": -1.0}, "error.* -1$"),
+        ({"budget": 10.0}, "source_cost, target_cost and budget"),
+        ({"budget": 10.0, "source_cost": 1.0, "target_cost": 1.0}, "source and target size"),
     ],
 )
-def test_refusals(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_refusals(options, values):
+    with pytest.raises(ValueError, match=values):
         plan(curve(), **options)

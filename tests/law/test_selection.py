@@ -76,5 +76,5 @@ def test_forecasts_span_the_rival_forms():
 def test_an_unknown_form_is_refused():
     with pytest.raises(ValueError, match=r"cubic.*auto, power, power_limit"):
         fit_scaling_law([1, 2, 3, 4], [4.0, 3, 2, 1], form="cubic")
-    with pytest.raises(ValueError, match="at least 7 different source sizes in the form 'broken', found 6"):
+    with pytest.raises(ValueError, match=r"\b7 different source sizes.*'broken'.* 6$"):
         fit_scaling_law(np.geomspace(10, 1000, 6), np.geomspace(1, 0.3, 6), form="broken")

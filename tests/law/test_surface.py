@@ -67,17 +67,17 @@ def test_order_does_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "sentence"),
+    ("source", "target", "values"),
     [
-        ([10, 20, 30, 40], [5, 5, 5, 5], "at least 4 source and 3 target sizes, found 4 and 1"),
-        ([10, 20, 30, 40], [5, 6, 7], "different shapes"),
-        ([10, 20, 30, 40], [5, 6, 7, 0], "target sizes must be finite and at least 1, but one of them is 0"),
-        ([0, 20, 30, 40], [5, 6, 7, 8], "from scratch"),
-        ([10, 20, 30, 40], [5, 6, 7, 8], "at least 6 pairs of sizes, found 4"),
+        ([10, 20, 30, 40], [5, 5, 5, 5], r"\b4 source and 3 target sizes.* 4 and 1$"),
+        ([10, 20, 30, 40], [5, 6, 7], r"\(4,\) and \(3,\)$"),
+        ([10, 20, 30, 40], [5, 6, 7, 0], "target sizes.* 1, got 0$"),
+        ([0, 20, 30, 40], [5, 6, 7, 8], "source size 0"),
+        ([10, 20, 30, 40], [5, 6, 7, 8], r"\b6 pairs of sizes.* 4$"),
     ],
 )
-def test_refusals(source, target, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_refusals(source, target, values):
+    with pytest.raises(ValueError, match=values):
         fit_scaling_surface(source, target, [1.0] * 4)
 
 

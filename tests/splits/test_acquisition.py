@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_equally_cheap_ones_depend_on_the_seed():
 
 
 def test_a_missing_cost_is_refused():
-    with pytest.raises(ValueError, match="1 of 2 materials have no cost"):
+    with pytest.raises(ValueError, match=r"1 of 2 .*cost"):
         grow_from_cheapest(np.array([1.0, np.nan]), 0)
 
 
@@ -78,7 +79,7 @@ def test_formulas():
 
 @pytest.mark.parametrize("text", ["__import__('os')", "num_atoms.real", "a[0]", "num_atoms^", "", "a; b"])
 def test_only_arithmetic_is_a_formula(text):
-    with pytest.raises(ValueError, match="formula of columns"):
+    with pytest.raises(ValueError, match=rf"`cost`.*{re.escape(repr(text))}$"):
         names_in(text)
 
 
@@ -148,8 +149,8 @@ class TestDataModules:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"grow_by": "cheapest"}, "needs a `cost`"),
-            ({"grow_by": "cheapest", "cost": "a b"}, "formula of columns"),
+            ({"grow_by": "cheapest"}, "`grow_by: cheapest`.*`cost`"),
+            ({"grow_by": "cheapest", "cost": "a b"}, "`cost`.*'a b'"),
         ],
     )
     def test_settings_that_do_not_fit(self, settings, message):
@@ -157,5 +158,5 @@ class TestDataModules:
             TinyPolymers(**settings)
 
     def test_a_cost_column_that_is_not_there(self):
-        with pytest.raises(ValueError, match="hours"):
+        with pytest.raises(ValueError, match=r"TinyPolymers.*'hours'"):
             _ = TinyPolymers(grow_by="cheapest", cost="hours").parts

@@ -211,8 +211,8 @@ class TestEveryGrowth:
 
 
 def test_names_that_are_not_there():
-    with pytest.raises(ValueError, match=r"`split_by` must be one of random, .*, got 'luck'"):
+    with pytest.raises(ValueError, match=r"`split_by`.*random, .*'luck'"):
         find_split("luck")
-    with pytest.raises(ValueError, match=r"`grow_by` must be one of random, .*, got 'luck'"):
+    with pytest.raises(ValueError, match=r"`grow_by`.*random, .*'luck'"):
         find_order("luck")
     assert WAYS[0] == "random"

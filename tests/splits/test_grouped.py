@@ -104,21 +104,21 @@ def test_a_known_split():
 
 
 @pytest.mark.parametrize(
-    ("families", "changes", "sentence"),
+    ("families", "changes", "values"),
     [
-        (["one"] * 30, {}, r"no family can be left out for a test part of 20%: 1 of 1 families with 30 of 30"),
-        (["one"] * 20 + ["two"] * 10, {"test_fraction": 0.99, "development_fraction": 0.7}, "no family can be left"),
-        (["one"] * 20 + ["two"] * 10, {"split": 2}, "split 2 would test the same materials as split 0: 2 families"),
-        (["one"] * 28 + ["two"], {"split": 0}, r"`size` must be from 2 to 1 \("),
-        (["one"] * 20 + ["two"] * 10, {"validation_fraction": 0.1}, "of 1 families .* the training part is empty"),
-        (CLASSES, {"size": 2, "validation_fraction": 0.1}, "the validation part is empty; use more materials"),
-        (CLASSES, {"test_fraction": 1.0}, "`test_fraction` must be at least 0 and below 1"),
-        (CLASSES, {"split": -1}, "`split` must be 0 or more"),
-        (CLASSES, {"validation_fraction": 0.9}, "`validation_fraction` must be at least 0 and at most 0.5"),
+        (["one"] * 30, {}, r"20%.*\b1 of 1 .*\b30 of 30\b"),
+        (["one"] * 20 + ["two"] * 10, {"test_fraction": 0.99, "development_fraction": 0.7}, r"99%.*`test_fraction`"),
+        (["one"] * 20 + ["two"] * 10, {"split": 2}, r"split 2 .*split 0.*\b2 families"),
+        (["one"] * 28 + ["two"], {"split": 0}, "`size`.* 2 to 1 "),
+        (["one"] * 20 + ["two"] * 10, {"validation_fraction": 0.1}, r"\b1 families .*\b0\.1\b.* training part"),
+        (CLASSES, {"size": 2, "validation_fraction": 0.1}, r"\b2 materials.*\b0\.1\b.* validation part"),
+        (CLASSES, {"test_fraction": 1.0}, r"`test_fraction`.* 1, got 1\.0$"),
+        (CLASSES, {"split": -1}, "`split`.* 0 .*-1$"),
+        (CLASSES, {"validation_fraction": 0.9}, r"`validation_fraction`.* 0\.5, got 0\.9$"),
     ],
 )
-def test_what_cannot_be_split(families, changes, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_what_cannot_be_split(families, changes, values):
+    with pytest.raises(ValueError, match=values):
         split_families(families, **{"size": None, "seed": 0, "test_fraction": 0.2} | changes)
 
 
@@ -165,8 +165,8 @@ def test_the_tails_of_a_line():
 
 def test_tails_that_cannot_be():
     names = [f"{number}" for number in range(10)]
-    with pytest.raises(ValueError, match="a test part of 5% of 10 values beyond the range of training is empty"):
+    with pytest.raises(ValueError, match=r"\b5% of 10 values"):
         split_tail(names, np.arange(10.0), tail="above", size=None, seed=0, test_fraction=0.05)
-    with pytest.raises(ValueError, match=r"no value lies beyond .* too many values are equal to 1"):
+    with pytest.raises(ValueError, match=r"\b40%.* 1; .*`test_fraction`"):
         split_tail(names, np.ones(10), tail="both", size=None, seed=0, test_fraction=0.4)
     assert not len(split_tail(names, np.ones(10), tail="both", size=None, seed=0).test)

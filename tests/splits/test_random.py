@@ -133,19 +133,17 @@ def test_a_known_split():
 
 @pytest.mark.parametrize("size", [-1, 0, 1, 81])
 def test_a_size_that_cannot_be(size):
-    with pytest.raises(ValueError, match=rf"`size` must be from 2 to 80 \(.* of 100\), got {size}$"):
+    with pytest.raises(ValueError, match=rf"`size`.* 2 to 80 .*\b100\b.* {size}$"):
         split_rows(NAMES, size=size, seed=0, test_fraction=0.2)
 
 
 def test_nothing_is_available():
-    with pytest.raises(ValueError, match="`size` must be from 2 to 0"):
+    with pytest.raises(ValueError, match=r"`size`.* 2 to 0 "):
         split_rows(NAMES, size=None, seed=0, available=np.array([], np.int64))
 
 
 def test_an_empty_validation_part():
-    with pytest.raises(
-        ValueError, match=r"with 9 materials and `validation_fraction` 0.1 .* use at least 10 materials"
-    ):
+    with pytest.raises(ValueError, match=r"\b9 materials.*`validation_fraction` 0\.1 .*\b10 materials"):
         split_rows(NAMES, size=9, seed=0, validation_fraction=0.1)
     assert len(split_rows(NAMES, size=10, seed=0, validation_fraction=0.1).validation) == 1
 
@@ -153,26 +151,26 @@ def test_an_empty_validation_part():
 @pytest.mark.parametrize("name", ["test_fraction", "development_fraction"])
 @pytest.mark.parametrize("value", [-0.1, 1.0, 3, float("nan")])
 def test_a_fraction_that_is_none(name, value):
-    with pytest.raises(ValueError, match=rf"`{name}` must be at least 0 and below 1, got {value}"):
+    with pytest.raises(ValueError, match=rf"`{name}`.* 0 .* 1, got {value}$"):
         split_rows(NAMES, size=None, seed=0, **{name: value})
 
 
 @pytest.mark.parametrize("value", [-0.1, 0.9, 1.0, float("nan")])
 def test_a_validation_fraction_that_is_none(value):
-    with pytest.raises(ValueError, match=rf"`validation_fraction` must be at least 0 and at most 0.5, got {value}"):
+    with pytest.raises(ValueError, match=rf"`validation_fraction`.* 0 .* 0\.5, got {value}$"):
         split_rows(NAMES, size=None, seed=0, validation_fraction=value)
 
 
 @pytest.mark.parametrize("name", ["seed", "split"])
 def test_numbers_below_zero(name):
-    with pytest.raises(ValueError, match=rf"`{name}` must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=rf"`{name}`.* 0 .*-1$"):
         split_rows(NAMES, size=None, **{"seed": 0, "test_fraction": 0.2} | {name: -1})
 
 
 def test_a_test_part_that_does_not_fit():
-    with pytest.raises(ValueError, match=r"a test part of 60% is 60.0 materials, but \d+ of 100 can be tested; change"):
+    with pytest.raises(ValueError, match=r"60%.*60\.0 materials.*\b\d+ of 100\b.*`test_fraction`"):
         split_rows(NAMES, size=None, seed=0, test_fraction=0.6, development_fraction=0.7)
-    with pytest.raises(ValueError, match=r"a test part of 20% is 0.2 materials, but 1 of 1 can be tested"):
+    with pytest.raises(ValueError, match=r"20%.*0\.2 materials.*\b1 of 1\b"):
         split_rows(NAMES[:1], size=None, seed=0, test_fraction=0.2)
 
 

@@ -10,7 +10,7 @@ from studies import NUM_FEW, compute, results, set_axes
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.study import cells
-from gnn_sim2real.tasks.library_entry import keep_pretrained
+from gnn_sim2real.tasks.library_entry import save_pretrained
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(undisturbed, few, run, mo
         if where == "record":
             patch.setattr("gnn_sim2real.records.callback.write_record", fill(cells.write_record, 1))
         elif where == "model":
-            patch.setattr("gnn_sim2real.study.jobs.keep_pretrained", fill(keep_pretrained, 1))
+            patch.setattr("gnn_sim2real.study.jobs.save_pretrained", fill(save_pretrained, 1))
         else:
             patch.setattr("gnn_sim2real.study.plan.write_atomically", fill(print, 0))
         assert run() == 2

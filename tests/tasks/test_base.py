@@ -78,13 +78,13 @@ def test_mixed_precision_rounds_neither_the_properties_nor_the_predictions():
 
 @pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
 def test_other_precisions_are_refused(precision):
-    with pytest.raises(ValueError, match=f"must be 32-true, bf16-mixed or 16-mixed, got {precision}"):
+    with pytest.raises(ValueError, match=rf"`trainer\.precision`.*32-true, bf16-mixed.*16-mixed.*{precision}"):
         fit(lambda: SourcePretraining(gine()), TinyPolymers(), precision=precision)
 
 
 def test_compile_without_a_compiler_is_refused(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(ValueError, match="`compile` takes a C\\+\\+ compiler, and there is no no-such-compiler"):
+    with pytest.raises(ValueError, match=r"`compile`.* no-such-compiler"):
         fit(lambda: SourcePretraining(gine(), compile=True), TinyPolymers())
 
 
@@ -122,12 +122,10 @@ def test_a_task_is_loaded_from_a_checkpoint_without_a_trainer(tmp_path):
 @pytest.mark.parametrize("verb", ["test", "predict"])
 def test_a_test_in_several_processes_is_refused(verb):
     trainer = quiet_trainer(1, strategy="ddp", devices=2)
-    with pytest.raises(
-        ValueError, match=f"{verb} runs in one process, and 2 were asked for; set `--trainer.devices 1`"
-    ):
+    with pytest.raises(ValueError, match=rf"{verb} .*\b2\b.*`--trainer\.devices 1`"):
         SourcePretraining(gine()).check_trainer(trainer, verb)
 
 
 def test_a_fine_tuning_in_several_processes_is_refused():
-    with pytest.raises(ValueError, match="fine-tuning runs in one process, and 2 were asked for"):
+    with pytest.raises(ValueError, match=r"fine-tuning .*\b2\b.*`--trainer\.devices 1`"):
         TargetFineTuning(gine()).check_trainer(quiet_trainer(1, strategy="ddp", devices=2), "fit")

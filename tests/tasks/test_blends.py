@@ -73,5 +73,5 @@ def test_conditions_that_the_source_did_not_know_get_a_fresh_head(source_folder)
 
 
 def test_pairs_with_roles_are_no_blends(source_folder):
-    with pytest.raises(CheckpointError, match="pretrain again or choose another source"):
+    with pytest.raises(CheckpointError, match=r"repeat_unit.*mixture"):
         start(TinyPairs(), source_folder)

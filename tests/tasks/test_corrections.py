@@ -44,13 +44,12 @@ def test_learns_what_is_missing(policy, source_folder, tmp_path):
     raw = np.abs(data.table.simulated[data.parts.test, 0] - truth).mean()
     assert np.abs(prediction - truth).mean() < 0.5 * raw
     save_model(trained_model(module, data), tmp_path / "tuned")
-    with pytest.raises(ValueError, match="this model corrects simulated values, and some of the materials have none"):
+    with pytest.raises(ValueError, match=r"`--data\.predict_simulated TABLE`"):
         load_model(tmp_path / "tuned").predict(CHAINS[:2])
 
 
 def test_data_without_simulated_values_are_refused(source_folder):
-    sentence = "policy 'affine' corrects the simulated value of each material, but TinyPolymers knows none"
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ValueError, match=r"'affine'.*TinyPolymers"):
         fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="affine"), TinyPolymers())
 
 
@@ -95,11 +94,11 @@ def test_predicts_from_a_table_of_simulated_values(source_folder, tmp_path):
     table.write_text("smiles,simulated\n*CCS*,2.5\n*CCO*,2.0\n")
     (more,) = trainer.predict(module, datamodule=Simulated(predict_path=str(asked), predict_simulated=str(table)))
     torch.testing.assert_close(more - found, line.slope.expand(2, 1))
-    for content, sentence in (
-        ("smiles,simulated\n*CCO*,1.0\n", r"has no simulated value of '\*CCS\*'"),
-        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", "has no simulated value of"),
-        ("smiles,value\n*CCO*,1.0\n", "has no column 'simulated', only smiles, value; `predict_simulated` takes"),
+    for content, values in (
+        ("smiles,simulated\n*CCO*,1.0\n", r"'\*CCS\*'.*None"),
+        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", r"'\*CCO\*'.*'1\.0'"),
+        ("smiles,value\n*CCO*,1.0\n", "'simulated'.* smiles, value; `predict_simulated`"),
     ):
         table.write_text(content)
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(ValueError, match=values):
             trainer.predict(module, datamodule=Simulated(predict_path=str(asked), predict_simulated=str(table)))

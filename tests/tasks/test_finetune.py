@@ -1,7 +1,6 @@
 """What fine-tuning keeps, what it moves, and what it refuses."""
 
 import json
-import re
 import shutil
 
 import numpy as np
@@ -166,33 +165,33 @@ def test_a_checkpoint_is_tested_without_its_source(source_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "values"),
     [
-        ({"unfreeze_every": 0}, "`unfreeze_every` must be at least 1 epoch, got 0"),
-        ({"encoder_rate": 0.0}, "`encoder_rate` must be above 0 and at most 1, got 0.0"),
-        ({"encoder_rate": 1.5}, "`encoder_rate` must be above 0 and at most 1, got 1.5"),
-        ({"loss": "mape"}, "`loss` must be one of mse, huber, mae, got 'mape'"),
-        ({"start_penalty": -1.0}, "`start_penalty` must be at least 0, got -1.0"),
+        ({"unfreeze_every": 0}, "`unfreeze_every`.* 1 .* 0$"),
+        ({"encoder_rate": 0.0}, r"`encoder_rate`.* 0 .* 1, got 0\.0$"),
+        ({"encoder_rate": 1.5}, r"`encoder_rate`.* 0 .* 1, got 1\.5$"),
+        ({"loss": "mape"}, "`loss`.*mse, huber, mae.*'mape'$"),
+        ({"start_penalty": -1.0}, r"`start_penalty`.* 0, got -1\.0$"),
     ],
 )
-def test_wrong_settings_are_refused(settings, sentence):
-    with pytest.raises(ValueError, match=re.escape(sentence)):
+def test_wrong_settings_are_refused(settings, values):
+    with pytest.raises(ValueError, match=values):
         TargetFineTuning(gine(), **settings)
 
 
 @pytest.mark.parametrize("policy", ["frozen_encoder", "gradual", "l2_sp"])
 def test_a_policy_without_its_source_is_refused(policy):
-    with pytest.raises(ValueError, match=f"policy '{policy}' needs a pretrained model, but `pretrained` is not given"):
+    with pytest.raises(ValueError, match=rf"'{policy}'.*`pretrained`.*`full`"):
         fit(lambda: TargetFineTuning(gine(), policy=policy), TinyPolymers())
 
 
 def test_neither_encoder_nor_source_is_refused():
-    with pytest.raises(ValueError, match="needs `pretrained`, or an `encoder` to train from scratch; got neither"):
+    with pytest.raises(ValueError, match=r"`pretrained`.*`encoder`"):
         fit(TargetFineTuning, TinyPolymers())
 
 
 def test_another_encoder_is_refused(source_folder):
-    with pytest.raises(CheckpointError, match=r"'hidden_dim': 8.*the configuration asks for.*'hidden_dim': 16"):
+    with pytest.raises(CheckpointError, match=r"'hidden_dim': 8.*'hidden_dim': 16"):
         fit(lambda: TargetFineTuning(gine(hidden_dim=16), pretrained=str(source_folder)), TinyPolymers())
 
 
@@ -202,5 +201,5 @@ def test_a_source_of_another_kind_of_material_is_refused(source_folder, tmp_path
     description = json.loads((other / "model.json").read_text())
     description["featurizer"]["name"] = "molecule"
     (other / "model.json").write_text(json.dumps(description))
-    with pytest.raises(CheckpointError, match=r"pretrained on graphs made by .*molecule.*choose another source"):
+    with pytest.raises(CheckpointError, match=r"molecules .*'molecule'.*'repeat_unit'"):
         fit(lambda: TargetFineTuning(pretrained=str(other)), TinyPolymers())

@@ -149,14 +149,14 @@ def test_an_untrained_model_can_be_tested():
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "values"),
     [
-        ({"loss": "mape"}, "`loss` must be one of mse, huber, mae, got 'mape'"),
-        ({"warmup_fraction": 1.0}, "`warmup_fraction`"),
+        ({"loss": "mape"}, "`loss`.*mse, huber, mae.*'mape'$"),
+        ({"warmup_fraction": 1.0}, r"`warmup_fraction`.*1\.0$"),
     ],
 )
-def test_wrong_settings_are_refused(settings, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_wrong_settings_are_refused(settings, values):
+    with pytest.raises(ValueError, match=values):
         SourcePretraining(gine(), **settings)
 
 

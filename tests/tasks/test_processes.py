@@ -139,5 +139,5 @@ def test_the_command_line_on_gpus(tmp_path, monkeypatch):
 
 def test_shares_too_small_for_batchnorm_are_refused():
     make = lambda: SourcePretraining(Plain())  # noqa: E731
-    with pytest.raises(Exception, match="ValueError: 42 materials in batches of at most 3 cannot be shared by 2 proc"):
+    with pytest.raises(Exception, match=r"ValueError.*\b42\b.*\b3\b.*\b2\b"):
         fit(make, TinyPolymers(batch_size=3), strategy="ddp_fork", devices=2)

@@ -99,14 +99,14 @@ def test_a_fixed_number_of_steps_is_resumed_digit_for_digit(tmp_path, settings):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "fraction", "sentence"),
+    ("schedule", "fraction", "values"),
     [
-        (never_better, 0, "ReduceLROnPlateau watches the loss of the validation part, and there is none; set `data"),
-        (lambda each: ReduceLROnPlateau(each, "train/loss"), 0.25, "can only watch 'val/loss', got `monitor` 'train"),
+        (never_better, 0, r"ReduceLROnPlateau.*`data\.init_args\.validation_fraction`"),
+        (lambda each: ReduceLROnPlateau(each, "train/loss"), 0.25, "`monitor`.*'val/loss'.*'train/loss'"),
     ],
 )
-def test_what_a_plateau_cannot_watch_is_refused(schedule, fraction, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_what_a_plateau_cannot_watch_is_refused(schedule, fraction, values):
+    with pytest.raises(ValueError, match=values):
         fit(lambda: SourcePretraining(gine(), schedule=schedule), TinyPolymers(validation_fraction=fraction))
 
 

@@ -212,27 +212,27 @@ def test_lightnings_own_checkpoints_resume_digit_for_digit(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("make", "sentence"),
+    ("make", "values"),
     [
-        (stopping, "EarlyStopping watches the loss of the validation part, and there is none; set `data.init_args"),
-        (BestWeights, "BestWeights watches the loss of the validation part"),
+        (stopping, r"EarlyStopping.*`data\.init_args\.validation_fraction`"),
+        (BestWeights, r"BestWeights.*`data\.init_args\.validation_fraction`"),
         (
             lambda: EarlyStopping("test/mae"),
-            "EarlyStopping watches 'test/mae', which no training logs; use val/loss or",
+            "EarlyStopping.*'test/mae'.*val/loss",
         ),
         (
             EMAWeightAveraging,
-            "EMAWeightAveraging copies the module before it has a network; use gnn_sim2real",
+            r"EMAWeightAveraging.*gnn_sim2real\.tasks\.EMAWeights",
         ),
-        (lambda: StochasticWeightAveraging(1e-3), "StochasticWeightAveraging copies the module before it has"),
+        (lambda: StochasticWeightAveraging(1e-3), r"StochasticWeightAveraging.*gnn_sim2real\.tasks\.EMAWeights"),
     ],
 )
-def test_callbacks_that_would_do_nothing_are_refused(make, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_callbacks_that_would_do_nothing_are_refused(make, values):
+    with pytest.raises(ValueError, match=values):
         fit(lambda: SourcePretraining(gine()), TinyPolymers(), callbacks=[make()])
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
 def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(ValueError, match="`decay` must be at least 0 and below 1"):
+    with pytest.raises(ValueError, match=f"`decay`.* 0 .* 1, got {decay}$"):
         EMAWeights(decay)

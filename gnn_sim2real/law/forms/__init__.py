@@ -21,7 +21,7 @@ from gnn_sim2real.plugins import import_files, import_installed
 logger = logging.getLogger(__name__)
 
 GROUP = "gnn_sim2real.forms"
-"""Entry-point group: a distribution that brings forms names its module here."""
+"""Entry-point group: a distribution with forms names its module here."""
 
 AnyForm = TypeVar("AnyForm", bound=Form)
 
@@ -41,9 +41,9 @@ def register(form: Form) -> None:
     """
     known = _registered.get(form.name, form)
     if form.name == "auto" or _path(known) != _path(form):
-        raise ValueError(f"the name {form.name!r} of the form {_path(form)} is taken; give it another")
+        raise ValueError(f"the name {form.name!r} of the form {_path(form)} is already used; choose another")
     if len({"rate", "log_rate"} & {*form.searched}) != 1:
-        raise ValueError(f"a form searches either 'rate' or 'log_rate', but {form.name!r} searches {form.searched}")
+        raise ValueError(f"a form must search either 'rate' or 'log_rate', but {form.name!r} searches {form.searched}")
     _registered[form.name] = form
 
 
@@ -52,7 +52,7 @@ def find_form(name: str, forms: Mapping[str, AnyForm]) -> AnyForm:
 
     Args:
         name: Its name.
-        forms: What there is.
+        forms: The forms to choose from.
 
     Raises:
         ValueError: If there is no such form.

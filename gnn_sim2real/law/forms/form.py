@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 RATE_BOUNDS = (1e-3, 3.0)
-"""Smallest and largest decay rate that is tried."""
+"""Smallest and largest decay rate of the search."""
 
 LARGEST_SHARE = 1.0 - 1e-9
-"""Largest share that no size removes: something must fall."""
+"""Largest share that no size removes: a part must fall."""
 
 _INFINITE = 1e6  # log ratio of an infinite size; the smallest rate times it leaves nothing
 _HIGHEST = 690.0  # log of what a rising error becomes at an infinite size; exp of it is still a number
@@ -37,7 +37,7 @@ class Parameter:
     Attributes:
         name: Its name in code and JSON.
         symbol: Its symbol in the formula.
-        kind: What it scales with: "rate" and "number" with nothing, "size" with n, "error" with the unit of the errors,
+        kind: Its unit: "rate" and "number" have none, "size" is that of n, "error" that of the errors,
             "prefactor" with both.
         meaning: What it is, in a few words.
     """
@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def has_unit(self) -> bool:
-        """Whether it is shown in the unit of the errors."""
+        """Whether it is shown with the unit of the errors."""
         return self.kind in ("error", "prefactor")
 
 
@@ -59,12 +59,12 @@ PREFACTOR = Parameter("prefactor", "D", "prefactor", "what falls, at n = 1")
 
 
 class Form(ABC):
-    """A form of E(n). However it begins, E - C has to approach D n^-alpha where n is large.
+    """A form of E(n). For large n, E - C must approach D n^-alpha.
 
     Attributes:
-        name: What it is called in options and reports.
+        name: Name in options and reports.
         formula: The form as text; a space multiplies and ^ is a power, as the tests evaluate it.
-        use: When to take it, in a few words for the help.
+        use: When to use it, in a few words for the help.
         searched: Names of what is searched, in the order of the columns of `parameters` everywhere. One of them is
             called "rate" (alpha) or "log_rate" (its logarithm): the profile of alpha holds that one. A form with a
             limit has "limit_share" (g) last; without it g = 0.

@@ -8,21 +8,25 @@ from gnn_sim2real.splits.acquisition.order import Candidates, Order
 from gnn_sim2real.splits.parts import Rows
 
 NUM_ATOMS = "num_atoms"
-"""What every data set has for a formula of costs."""
+"""Column of costs that every data set has."""
 
 
 class CheapestFirst(Order):
-    """Next comes the material that costs least to calculate, by a formula."""
+    """Next comes the material that is cheapest to calculate, by a formula."""
 
     name, needs_cost = "cheapest", True
 
     def find(self, candidates: Candidates) -> NDArray[np.float64]:
-        """Cost of each material."""
+        """Cost of each material.
+
+        Raises:
+            ValueError: If a column of the formula does not exist, or has something else than numbers.
+        """
         columns = {NUM_ATOMS: candidates.num_atoms.astype(np.float64)}
         for name in sorted(set(names_in(str(candidates.cost))) - {NUM_ATOMS}):
             if name not in candidates.labels:
                 known = ", ".join([NUM_ATOMS, *candidates.labels])
-                raise ValueError(f"{candidates.name} has no column {name!r} for a cost; it has {known}")
+                raise ValueError(f"{candidates.name} has no column {name!r} for the cost; it has {known}")
             columns[name] = np.array([_number(text, name) for text in candidates.labels[name]])
         return evaluate(str(candidates.cost), columns)
 
@@ -39,7 +43,9 @@ def _number(text: str, column: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"the cost {text!r} in column {column!r} is not a number; give every one a number") from None
+        raise ValueError(
+            f"the cost {text!r} in column {column!r} is not a number; give each material a number"
+        ) from None
 
 
 def grow_from_cheapest(cost: NDArray[np.float64], seed: int) -> Rows:
@@ -47,7 +53,7 @@ def grow_from_cheapest(cost: NDArray[np.float64], seed: int) -> Rows:
 
     Args:
         cost: (num_materials,); in any unit.
-        seed: Of the order of equally cheap ones.
+        seed: Seed of the order of equally cheap ones.
 
     Returns:
         (num_materials,); positions.
@@ -57,5 +63,5 @@ def grow_from_cheapest(cost: NDArray[np.float64], seed: int) -> Rows:
     """
     missing = int((~np.isfinite(cost)).sum())
     if missing:
-        raise ValueError(f"{missing} of {len(cost)} materials have no cost; give every one a number")
+        raise ValueError(f"{missing} of {len(cost)} materials have no cost; give each one a number")
     return np.lexsort((np.random.default_rng(seed).random(len(cost)), cost))

@@ -1,4 +1,4 @@
-"""Farthest-point order: as unlike as possible to all that are there."""
+"""Farthest-point order: each material is as different as possible from all before it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from gnn_sim2real.splits.parts import Rows
 
 
 class Diversity(Order):
-    """Next comes the material that is farthest from all that are there, by standardized features (farthest point).
+    """Next comes the material farthest from all before it, by standardized features (farthest point).
 
     T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985), doi 10.1016/0304-3975(85)90224-5.
     """
@@ -25,7 +25,7 @@ class Diversity(Order):
         return grow_by_diversity(found, size, seed)
 
     def content(self, candidates: Candidates) -> dict[str, str]:
-        """The model whose features they are."""
+        """The model that made the features."""
         return {} if candidates.model_fingerprint is None else {"model": candidates.model_fingerprint}
 
 
@@ -36,13 +36,13 @@ def grow_by_diversity(features: NDArray[np.float64], size: int, seed: int) -> Ro
 
     Args:
         features: (num_materials, num_features).
-        size: How many materials are wanted.
-        seed: Of the first material, and of ties.
+        size: Number of materials.
+        seed: Seed of the first material and of ties.
 
     Returns:
         (size,); positions in `features`.
     """
-    order = np.random.default_rng(seed).permutation(len(features))  # so that ties go by chance
+    order = np.random.default_rng(seed).permutation(len(features))  # ties are broken at random
     spread = features.std(axis=0)
     varies = spread > 1e-12 * np.abs(features).max(axis=0, initial=1.0)
     points = ((features - features.mean(axis=0))[:, varies] / spread[varies]).astype(np.float32)[order]
@@ -52,7 +52,7 @@ def grow_by_diversity(features: NDArray[np.float64], size: int, seed: int) -> Ro
     newest = 0
     for place in track(range(size), "Choosing diverse materials"):
         chosen[place] = newest
-        # |a - b|^2 by one product; what is there is never chosen again
+        # |a - b|^2 by one product; a chosen material is never chosen again
         np.minimum(distance, squares + squares[newest] - 2 * (points @ points[newest]), out=distance)
         distance[newest] = -np.inf
         newest = int(distance.argmax())

@@ -26,13 +26,13 @@ class FamilyAfterFamily(Order):
 
 
 def family_of(kind: str) -> Callable[[str], str]:
-    """What tells the chemical family of a material by which a database grows.
+    """Function from a material to the chemical family by which a database grows.
 
     Args:
-        kind: Of material.
+        kind: Kind of material.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there are no families of this kind.
     """
     from gnn_sim2real.featurize.families import anion_class, molecule_scaffold, polymer_class
 
@@ -48,11 +48,11 @@ def family_of(kind: str) -> Callable[[str], str]:
 
 
 def grow_by_family(families: Sequence[str], seed: int) -> Rows:
-    """Family after family, in a random order of families and within each.
+    """Family after family, in random order of the families and within each.
 
     Args:
         families: Family of each material.
-        seed: Of both orders.
+        seed: Seed of both orders.
 
     Returns:
         (num_materials,); positions.

@@ -1,4 +1,4 @@
-"""Formulas of costs, of columns and numbers."""
+"""Formulas of costs, made of columns and numbers."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ def names_in(formula: str) -> Iterator[str]:
     """Names of the columns in a formula of costs, such as ``num_atoms`` in ``num_atoms^3``.
 
     Args:
-        formula: With + - * / ^, numbers, parentheses and names.
+        formula: Made of + - * / ^, numbers, parentheses and names.
 
     Raises:
         ValueError: If it is something else.
@@ -28,7 +28,7 @@ def evaluate(formula: str, columns: dict[str, NDArray[np.float64]]) -> NDArray[n
         columns: Values of each name.
 
     Raises:
-        ValueError: If it is no formula.
+        ValueError: If it is not a formula.
     """
     import pandas
 
@@ -39,7 +39,7 @@ def evaluate(formula: str, columns: dict[str, NDArray[np.float64]]) -> NDArray[n
 
 
 def _parse(formula: str) -> ast.Expression:
-    """The tree of a formula; only arithmetic passes."""
+    """The tree of a formula; only arithmetic is allowed."""
     allowed = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Name, ast.Load, ast.Constant)
     try:
         tree = ast.parse(formula.replace("^", "**"), mode="eval")

@@ -1,7 +1,7 @@
-"""What an order is in which a database grows. Each is a class in a file of this folder, and is found by its name.
+"""What an order of growth of a database is. Each is a class in a file of this folder, found by its name.
 
-Every order is nested: the first n materials are a database of size n, and hold every smaller one. A seed gives another
-order of the same kind. A new order takes one new file.
+Every order is nested: the first n materials are a database of size n, which contains every smaller one. Another seed
+gives another order of the same kind. A new order takes one new file.
 """
 
 from abc import ABC, abstractmethod
@@ -16,11 +16,11 @@ from gnn_sim2real.plugins import import_files, import_installed
 from gnn_sim2real.splits.parts import Rows
 
 NUMERICS_VERSION = 1
-"""Raised by hand whenever the same seed would give another order."""
+"""Increased by hand if the same seed would give another order."""
 
 
 class Candidates(Protocol):
-    """What an order may go by."""
+    """What an order may use."""
 
     @property
     def cost(self) -> str | None:
@@ -28,19 +28,19 @@ class Candidates(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the data set, for messages."""
+        """Name of the data set, for messages."""
 
     @property
     def kind(self) -> str:
-        """Of the materials, such as `repeat_unit`."""
+        """Kind of the materials, such as `repeat_unit`."""
 
     @property
     def spellings(self) -> Sequence[str]:
-        """Spelling of each material; of crystals the formula."""
+        """Spelling of each material; for crystals the formula."""
 
     @property
     def num_atoms(self) -> NDArray[np.int64]:
-        """(num_materials,); atoms of each material, of the unit or cell that was written."""
+        """(num_materials,); atoms of each material, of the unit or cell as written."""
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
@@ -48,11 +48,11 @@ class Candidates(Protocol):
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(num_materials, num_features); of a frozen model, else the descriptors of the tabular baselines."""
+        """(num_materials, num_features); from a frozen encoder, else the descriptors of the tabular baselines."""
 
     @property
     def model_fingerprint(self) -> str | None:
-        """Of the frozen model; None without one."""
+        """Fingerprint of the frozen model; None without one."""
 
 
 GROUP = "gnn_sim2real.acquisitions"
@@ -66,7 +66,7 @@ class Order(ABC):
 
     Attributes:
         name: Value of `grow_by`.
-        needs_cost: Whether it goes by the formula of `cost`.
+        needs_cost: Whether it uses the formula of `cost`.
     """
 
     name: ClassVar[str] = ""
@@ -79,13 +79,13 @@ class Order(ABC):
 
     @abstractmethod
     def find(self, candidates: Candidates) -> NDArray[Any]:
-        """What the order goes by, one row a material; found once for all sizes and seeds.
+        """What the order depends on, one row per material; computed once for all sizes and seeds.
 
         Args:
             candidates: The materials.
 
         Raises:
-            ValueError: If these materials do not have it.
+            ValueError: If it cannot be computed for these materials.
         """
 
     @abstractmethod
@@ -93,16 +93,16 @@ class Order(ABC):
         """The order.
 
         Args:
-            found: (num_materials, ...); what `find` gave for the materials that may be used.
-            size: How many materials are wanted.
-            seed: Of the order.
+            found: (num_materials, ...); result of `find` for the materials that may be used.
+            size: Number of materials.
+            seed: Seed of the order.
 
         Returns:
             (at least size,); positions in `found`.
         """
 
     def content(self, candidates: Candidates) -> dict[str, Any]:
-        """What determines the order beside its name and the seed, for keys; plain types.
+        """What determines the order besides its name and the seed, for keys; plain types.
 
         Args:
             candidates: The materials.
@@ -127,7 +127,7 @@ def find_order(name: str) -> Order:
     """The order of a name.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such order.
     """
     names = order_names()
     if name not in names:

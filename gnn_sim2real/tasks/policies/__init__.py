@@ -1,6 +1,6 @@
-"""How a pretrained model is fine-tuned: one policy a file, each of which registers itself.
+"""How a pretrained model is fine-tuned: one policy per file, each of which registers itself.
 
-Light, since whoever only reads records imports it too: no policy imports torch before it is used.
+Light, because reading records imports it too: no policy imports torch before it is used.
 """
 
 from gnn_sim2real.tasks.policies.base import FineTuningPolicy as FineTuningPolicy

@@ -7,10 +7,10 @@ from gnn_sim2real.tasks.policies.base import FineTuningPolicy
 
 @dataclass
 class Affine(FineTuningPolicy):
-    """All weights move, and a fresh head learns what is missing from a straight line through the simulated value."""
+    """All weights are trained, and a new head learns the difference from a straight line in the simulated value."""
 
     name = "affine"
     title = "affine"
-    summary = "all weights move, and the model learns what is missing from a straight line through the simulated values"
+    summary = "all weights are trained, and the model learns the difference from a straight line in the simulated value"
     takes_simulated = True
     fits_line = True

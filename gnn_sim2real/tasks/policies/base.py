@@ -15,19 +15,19 @@ REGISTERED: "dict[str, type[FineTuningPolicy]]" = {}
 
 @dataclass
 class FineTuningPolicy:
-    """What of a pretrained model is frozen or penalised, and when.
+    """Which parts of a pretrained model are frozen or penalized, and when.
 
     A policy is a dataclass: its fields are its settings, each with a default. A subclass with a `name` registers itself
     when its file is imported.
 
     Attributes:
-        name: What YAMLs, records and tables call it.
-        title: What tables and figures write after the name of the network.
+        name: Name in YAMLs, records and tables.
+        title: Text after the name of the network in tables and figures.
         summary: What it does, in half a sentence for the help.
-        needs_pretrained: Whether it has no meaning from scratch.
-        takes_simulated: Whether the model takes the simulated value of each material as input and learns what is
-            missing from it, with a fresh head.
-        fits_line: Whether that is what is missing from a straight line through the simulated values.
+        needs_pretrained: Whether it is meaningless from scratch.
+        takes_simulated: Whether the model takes the simulated value of each material as input and learns the
+            difference from it, with a new head.
+            fits_line: Whether that is the difference from a straight line in the simulated value.
     """
 
     name: ClassVar[str]
@@ -51,15 +51,15 @@ class FineTuningPolicy:
 
     @classmethod
     def settings(cls) -> tuple[str, ...]:
-        """Names of the settings that it takes."""
+        """Names of its settings."""
         return tuple(each.name for each in fields(cls) if each.init)
 
     def frozen(self, model: "PropertyModel", epoch: int) -> "list[nn.Module]":
-        """Parts of the model that do not move in this epoch; asked only where there is a pretrained model.
+        """Parts of the model that are frozen in this epoch; only called with a pretrained model.
 
         Args:
             model: The model.
-            epoch: Number of the epoch, from 0. A function of it alone resumes exactly.
+            epoch: Number of the epoch, from 0. A result that depends on nothing else resumes exactly.
         """
         return []
 
@@ -67,11 +67,11 @@ class FineTuningPolicy:
         """Prepare for a training, or for the rest of one that was interrupted.
 
         Args:
-            start: Reads the pretrained weights as they were, by name, without those that start fresh.
+            start: Reads the original pretrained weights by name, without those that were newly initialized.
         """
 
     def penalty(self, model: "PropertyModel") -> "Tensor | None":
-        """What every step adds to the loss, a scalar; None for nothing.
+        """Scalar added to the loss in each step; None for nothing.
 
         Args:
             model: The model.
@@ -79,12 +79,12 @@ class FineTuningPolicy:
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint has to hold so that an interrupted training goes on exactly: tensors and plain types."""
+        """What a checkpoint needs so that an interrupted training continues exactly: tensors and plain types."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint; comes before `begin`.
+        """Continue from a checkpoint; called before `begin`.
 
         Args:
-            state: From `state_dict`.
+            state: Result of `state_dict`.
         """

@@ -7,7 +7,7 @@ from gnn_sim2real.tasks.policies.base import FineTuningPolicy
 
 @dataclass
 class Delta(FineTuningPolicy):
-    """All weights move, and a fresh head learns the measured less the simulated value of the same material.
+    """All weights are trained, and a new head learns the measured minus the simulated value of the same material.
 
     R. Ramakrishnan, P. O. Dral, M. Rupp, O. A. von Lilienfeld, J. Chem. Theory Comput. 11, 2087 (2015), doi
     10.1021/acs.jctc.5b00099.
@@ -15,5 +15,5 @@ class Delta(FineTuningPolicy):
 
     name = "delta"
     title = "delta"
-    summary = "all weights move, and the model learns the difference from the simulated value of each material"
+    summary = "all weights are trained, and the model learns the difference from the simulated value of each material"
     takes_simulated = True

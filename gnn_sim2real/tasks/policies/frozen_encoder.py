@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class FrozenEncoder(FineTuningPolicy):
-    """The encoder stays as it was pretrained."""
+    """The encoder keeps its pretrained weights."""
 
     name = "frozen_encoder"
     title = "fine-tuned, frozen encoder"
-    summary = "only the head moves"
+    summary = "only the head is trained"
     needs_pretrained = True
 
     def frozen(self, model: "PropertyModel", epoch: int) -> "list[nn.Module]":

@@ -7,8 +7,8 @@ from gnn_sim2real.tasks.policies.base import FineTuningPolicy
 
 @dataclass
 class Full(FineTuningPolicy):
-    """All weights move, and nothing holds them."""
+    """All weights are trained, without a penalty."""
 
     name = "full"
     title = "fine-tuned"
-    summary = "all weights move"
+    summary = "all weights are trained"

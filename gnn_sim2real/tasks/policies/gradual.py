@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class GradualUnfreezing(FineTuningPolicy):
-    """The encoder is frozen at first, and gets one layer back after the other, from the output towards the input.
+    """The encoder is frozen at first, and its layers are unfrozen one after the other, from output to input.
 
     J. Howard, S. Ruder, Universal Language Model Fine-tuning, ACL 2018, arXiv 1801.06146.
 
@@ -23,7 +23,7 @@ class GradualUnfreezing(FineTuningPolicy):
 
     name = "gradual"
     title = "fine-tuned, gradual unfreezing"
-    summary = "the encoder is frozen at first, and gets one layer back every `unfreeze_every` epochs"
+    summary = "the encoder is frozen at first, and one more layer is unfrozen every `unfreeze_every` epochs"
     needs_pretrained = True
 
     unfreeze_every: int = 10
@@ -33,6 +33,6 @@ class GradualUnfreezing(FineTuningPolicy):
             raise ValueError(f"`unfreeze_every` must be at least 1 epoch, got {self.unfreeze_every}")
 
     def frozen(self, model: "PropertyModel", epoch: int) -> "list[nn.Module]":
-        """The layers of the encoder that are not given back yet."""
+        """The layers of the encoder that are not unfrozen yet."""
         layers = model.encoder.layers
         return layers[: max(0, len(layers) - epoch // self.unfreeze_every)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class L2SP(FineTuningPolicy):
-    r"""All weights move, and the pretrained ones pay for the square of their distance from the start.
+    r"""All weights are trained, with a penalty on the squared distance of the pretrained ones from their start.
 
     Added to the loss is $a \sum_i (w_i - w_i^0)^2$ over the pretrained weights. X. Li, Y. Grandvalet, F. Davoine, ICML
     2018, arXiv 1802.01483.
@@ -26,8 +26,8 @@ class L2SP(FineTuningPolicy):
     name = "l2_sp"
     title = "fine-tuned, L2-SP"
     summary = (
-        "all weights move, and `start_penalty` times the squared distance of the pretrained ones from their start is "
-        "added to the loss"
+        "all weights are trained, with a penalty of `start_penalty` times the squared distance of the pretrained ones "
+        "from their start"
     )
     needs_pretrained = True
 
@@ -39,11 +39,11 @@ class L2SP(FineTuningPolicy):
             raise ValueError(f"`start_penalty` must be at least 0, got {self.start_penalty}")
 
     def begin(self, start: "Callable[[], Mapping[str, Tensor]]") -> None:
-        """Keep the start, which is that of the pretrained model also where the training is resumed."""
+        """Remember the start, which is the pretrained model also in a resumed training."""
         self._start = dict(start())
 
     def penalty(self, model: "PropertyModel") -> "Tensor | None":
-        """The factor times the squared distance; None where nothing is pretrained."""
+        """The factor times the squared distance; None if nothing is pretrained."""
         import torch
 
         if not self._start:

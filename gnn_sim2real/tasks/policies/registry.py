@@ -9,10 +9,10 @@ from gnn_sim2real.renamed_policies import current_policy
 from gnn_sim2real.tasks.policies.base import REGISTERED, FineTuningPolicy
 
 GROUP = "gnn_sim2real.policies"
-"""Entry-point group: a distribution that brings policies names their modules here."""
+"""Entry-point group: a distribution with policies names their modules here."""
 
 REFERENCE = "full"
-"""The policy that others are compared with. From scratch nothing is held back, so that it stands for all of them."""
+"""The policy with which others are compared. From scratch all policies are the same, and this one stands for them."""
 
 
 @cache
@@ -23,7 +23,7 @@ def _import_all() -> None:
 
 
 def find_policies() -> dict[str, type[FineTuningPolicy]]:
-    """All policies by name, that of reference first."""
+    """All policies by name, the reference first."""
     _import_all()
     return dict(sorted(REGISTERED.items(), key=lambda item: (item[0] != REFERENCE, item[0])))
 
@@ -32,10 +32,10 @@ def find_policy(name: str) -> type[FineTuningPolicy]:
     """Find a policy.
 
     Args:
-        name: Of this or an earlier version.
+        name: Name in this or an earlier version.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such policy.
     """
     found = find_policies()
     current = current_policy(name)
@@ -48,17 +48,17 @@ def is_fine_tuning(name: str) -> bool:
     """Whether a name is that of a fine-tuning policy, and not of a baseline.
 
     Args:
-        name: Of today.
+        name: Current name.
     """
     _import_all()
     return name in REGISTERED
 
 
 def policy_title(name: str) -> str:
-    """What tables and figures call a policy or a baseline.
+    """Text for a policy or a baseline in tables and figures.
 
     Args:
-        name: Of today; of a policy that is not installed its own words are taken.
+        name: Current name; for a policy that is not installed the name itself is used.
     """
     found = find_policies().get(name)
     return found.title if found else name.replace("_", " ")
@@ -73,8 +73,8 @@ def make_policy(name: str, settings: Mapping[str, Any]) -> FineTuningPolicy:
     """Make a policy.
 
     Args:
-        name: Of this or an earlier version.
-        settings: Those of any policies: each takes its own, so that the policies of a study share one YAML.
+        name: Name in this or an earlier version.
+        settings: Settings of any policies: each takes its own, so that the policies of a study share one YAML.
 
     Raises:
         ValueError: If there is no such policy, no policy takes a setting, or one cannot have this value.
@@ -84,8 +84,8 @@ def make_policy(name: str, settings: Mapping[str, Any]) -> FineTuningPolicy:
     taken = sorted({setting for kind in kinds for setting in kind.settings()})
     unknown = sorted(settings.keys() - set(taken))
     if unknown:
-        raise ValueError(f"no policy takes a setting `{unknown[0]}`; there are {', '.join(taken)}")
-    # All of them, since a wrong value is refused whichever policy is asked for.
+        raise ValueError(f"no policy has a setting `{unknown[0]}`; there are {', '.join(taken)}")
+    # All of them, since a wrong value is an error whichever policy is used.
     made = {
         kind.name: kind(**{setting: settings[setting] for setting in kind.settings() if setting in settings})
         for kind in kinds
