@@ -63,7 +63,7 @@ class Estimate:
 _GROWTHS = {"diversity": "by diversity", "family": "family by family", "cheapest": "from the cheapest"}
 
 
-def say_growth(growth: str) -> str:
+def format_growth(growth: str) -> str:
     """What a name of a model ends in where its source did not grow at random.
 
     Args:

@@ -18,7 +18,7 @@ from gnn_sim2real.law.compare import Models
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.curves import CurveLabel, group_curves, independent_curves, say_growth, source_sizes
+from gnn_sim2real.records.curves import CurveLabel, format_growth, group_curves, independent_curves, source_sizes
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.record import Record, RecordKey, read_errors
 from gnn_sim2real.records.results import read_results, tabulate_records
@@ -272,4 +272,4 @@ def model_name(architecture: str, policy: str, growth: str = "random") -> str:
         policy: How the measurements are used; empty if not known.
         growth: How the source grew.
     """
-    return f"{architecture} {policy_title(policy)}".strip() + say_growth(growth)
+    return f"{architecture} {policy_title(policy)}".strip() + format_growth(growth)

@@ -19,10 +19,10 @@ from gnn_sim2real.records.curves import (
     Results,
     by_repeat,
     estimate,
+    format_growth,
     independent_curves,
     level_sizes,
     paired_gain,
-    say_growth,
     source_sizes,
 )
 from gnn_sim2real.tasks.policies import REFERENCE, policy_title
@@ -209,7 +209,7 @@ def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
 
 def _name(label: CurveLabel) -> str:
     title = "calibrated source model" if label.policy == "calibrated_source" else policy_title(label.policy)
-    return f"{label.architecture} {title}".strip() + say_growth(label.growth)
+    return f"{label.architecture} {title}".strip() + format_growth(label.growth)
 
 
 def write_report(

@@ -106,38 +106,38 @@ def shotgun_parser() -> ArgumentParser:
     return parser
 
 
-def read_shotgun(words: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
-    """Read the words of the command line.
+def read_shotgun(argv: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
+    """Read the argv of the command line.
 
     Args:
-        words: A YAML with `-c`, or first a table with `--smiles COLUMN --target COLUMN --unit UNIT`; `--for PURPOSE`
+        argv: A YAML with `-c`, or first a table with `--smiles COLUMN --target COLUMN --unit UNIT`; `--for PURPOSE`
             and any setting.
 
     Returns:
         The configuration, and the settings of its data in plain types.
     """
-    words = _of_purpose(words)
-    if words and not words[0].startswith("-"):
-        words = _of_table(words)
+    argv = _of_purpose(argv)
+    if argv and not argv[0].startswith("-"):
+        argv = _of_table(argv)
     parser = shotgun_parser()
-    found = parse_settings(parser, words)
+    found = parse_settings(parser, argv)
     described = plain(found)["data"]
     made = parser.instantiate(found)
     settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}
     return ShotgunConfig(**settings), described
 
 
-def _of_purpose(words: Sequence[str]) -> list[str]:
+def _of_purpose(argv: Sequence[str]) -> list[str]:
     """`--for extrapolation` as the setting that it is."""
-    return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in words]
+    return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in argv]
 
 
 _SHORT = {"--smiles": "material_column", "--target": "column", "--property": "property", "--unit": "unit"}
 
 
-def _of_table(words: Sequence[str]) -> list[str]:
+def _of_table(argv: Sequence[str]) -> list[str]:
     """A table with its columns as the data module that reads it."""
-    path, *rest = words
+    path, *rest = argv
     given: dict[str, str] = {"path": path}
     others: list[str] = []
     while rest:

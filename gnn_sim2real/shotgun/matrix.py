@@ -42,14 +42,14 @@ class MatrixConfig(ManyTargets):
     title: str = "What simulated sources do for measured targets"
 
 
-def matrix_command(words: list[str], console: Console) -> int:
+def matrix_command(argv: list[str], console: Console) -> int:
     """Compute and draw the heat map.
 
     Args:
-        words: What follows `gnn-sim2real shotgun matrix`.
+        argv: What follows `gnn-sim2real shotgun matrix`.
         console: Where results are said.
     """
-    config: MatrixConfig = read_many_targets(MatrixConfig, words, "gnn-sim2real shotgun matrix")
+    config: MatrixConfig = read_many_targets(MatrixConfig, argv, "gnn-sim2real shotgun matrix")
     gains, skipped = compute_matrix(config)
     sources = sorted({source for column in gains.values() for source in column})
     names = list(gains)

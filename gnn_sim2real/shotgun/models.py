@@ -52,11 +52,11 @@ class QuickLoader:
             while len(self._networks) >= _NUM_NETWORKS:
                 del self._networks[next(iter(self._networks))]
         else:
-            self._take_weights(known, key)
+            self._load_weights(known, key)
         self._networks[described] = known  # the last used stands last
         return known
 
-    def _take_weights(self, model: TrainedModel, key: str) -> None:
+    def _load_weights(self, model: TrainedModel, key: str) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import load
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.figures import COLORS, GRAY, SMALL, new_figure, save_figure
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.shotgun.report import unit_of
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
-from gnn_sim2real.shotgun.say import unit_of
 
 _SHOWN = 20
 

@@ -77,28 +77,28 @@ class Draw:
     rows: Rows
 
 
-def study_command(words: list[str], console: Console) -> int:
+def study_command(argv: list[str], console: Console) -> int:
     """Run what is left of a study, and report.
 
     Args:
-        words: What follows `gnn-sim2real shotgun study`.
+        argv: What follows `gnn-sim2real shotgun study`.
         console: Where results are said.
 
     Raises:
         ValueError: If no target has as many measurements as asked for.
     """
     from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.study_report import RIVALS, read_records, say_study, summarize
+    from gnn_sim2real.shotgun.study_report import RIVALS, print_study, read_records, summarize
 
-    publish, words = take_option(words, "--publish")
-    only, words = take_option(words, "--only")
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
+    publish, argv = take_option(argv, "--publish")
+    only, argv = take_option(argv, "--only")
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
     quiet_lightning()
     run_study(config, only.split(",") if only else None)
     records = read_records(config.records)
     if not records:
         raise ValueError(f"{config.records} holds no records: no target has as many measurements as asked for")
-    say_study(records, console)
+    print_study(records, console)
     summary, figure = summarize(records), Path(publish or Path(config.output) / "study.json").with_suffix(".png")
     draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
     console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)

@@ -27,10 +27,10 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     Args:
         folder: Of the records.
     """
-    return [_in_words_of_today(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
+    return [_with_current_names(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
 
 
-def _in_words_of_today(record: dict[str, Any]) -> dict[str, Any]:
+def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
     """A record of an earlier version with the names that this one writes."""
     errors = {_METHODS_BEFORE.get(name, name): error for name, error in record["errors"].items()}
     described = {name: [_member(each) for each in record.get(name, [])] for name in ("members", "candidates")}
@@ -69,7 +69,7 @@ def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print a table of errors, and who won.
 
     Args:
@@ -114,11 +114,11 @@ def _table(cells: Sequence[Mapping[str, Any]]) -> Table:
     for cell in cells:
         table.add_column(f"m = {cell['size']}", justify="right")
     for name in (name for name in METHODS if any(name in cell["errors"] for cell in cells)):
-        table.add_row(name, *(escape(_say_error(cell["errors"].get(name))) for cell in cells))
+        table.add_row(name, *(escape(_format_error(cell["errors"].get(name))) for cell in cells))
     return table
 
 
-def _say_error(error: Sequence[float | None] | None) -> str:
+def _format_error(error: Sequence[float | None] | None) -> str:
     if error is None:
         return ""
     mean, low, high = error

@@ -134,7 +134,7 @@ class Target:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
         families, way = data.splitter.families, data.splitter.way
         return cls(
-            table=take_rows(data.table, rows),
+            table=select_rows(data.table, rows),
             own=_with_descriptors(data.featurizer),
             conditions=data.conditions,
             train=np.arange(len(train)),
@@ -187,7 +187,7 @@ class Target:
         Args:
             rows: Which.
         """
-        some = take_rows(self.table, rows)
+        some = select_rows(self.table, rows)
         digest = hashlib.sha256(some.fingerprint().encode())
         digest.update(json.dumps(some.identities).encode())
         return digest.hexdigest()[:32]
@@ -224,7 +224,7 @@ MIN_SIZE = 6
 """Fewer measurements cannot be split twice."""
 
 
-def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
+def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
     """Some rows of a table, with its first property.
 
     Args:

@@ -36,19 +36,19 @@ class TargetConfig:
     max_pool: int | None = None
 
 
-def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
+def read_many_targets(config_class: type[Any], argv: Sequence[str], prog: str) -> Any:
     """Read a YAML with several targets.
 
     Args:
         config_class: The dataclass of its settings.
-        words: Words of the command line.
+        argv: Words of the command line.
         prog: Name of the command.
     """
     find_datasets()
     parser = ArgumentParser(prog=prog, description=config_class.__doc__, exit_on_error=False)
     parser.add_argument("-c", "--config", action="config", help="the YAML")
     parser.add_class_arguments(config_class, sub_configs=True)
-    made = parser.instantiate(parse_settings(parser, words))
+    made = parser.instantiate(parse_settings(parser, argv))
     return config_class(**{name: made[name] for name in config_class.__dataclass_fields__})
 
 

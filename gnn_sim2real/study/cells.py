@@ -96,7 +96,7 @@ class CellRunner:
             config = plain(self.resolver.config(job))
         except Exception:  # it may be what failed
             config = None
-        path = self.failures.keep(job.key, describe(job), error, config, seconds)
+        path = self.failures.save(job.key, describe(job), error, config, seconds)
         logger.error("%s failed: %s; see %s", describe(job), error, path)
 
     def _compute(self, job: Job) -> None:
@@ -123,7 +123,7 @@ class CellRunner:
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
         model = TrainedModel(module.network, source.featurizer, module.card() | {"key": job.key})
-        self.resolver.keep_model(job, model, provenance(time.monotonic() - started))
+        self.resolver.add_model(job, model, provenance(time.monotonic() - started))
         checkpoint.discard()
 
     def _fine_tune(self, job: Job) -> None:

@@ -63,7 +63,7 @@ class Claims:
             Whether it could be claimed; False if another process is at it.
         """
         path = self.folder / f"{key}.json"
-        held = self._take(path)
+        held = self._acquire(path)
         if held:
             self._held.add(path)
             self._start_heartbeat()
@@ -80,7 +80,7 @@ class Claims:
         claims = [(path, self._read(path)) for path in self.folder.glob("*.json")]
         return [claim for path, claim in claims if claim is not None and not self._is_dead(path, claim, now)]
 
-    def _take(self, path: Path) -> bool:
+    def _acquire(self, path: Path) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and not self._clear(path):
             return False

@@ -15,7 +15,7 @@ from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")
 
-KEPT = "study.yaml"
+STUDY_FILE = "study.yaml"
 """File name of the resolved study in its folder."""
 
 
@@ -279,21 +279,21 @@ def read_options(settings: Any, reuse: Path | None = None) -> RunOptions:
     return RunOptions(shard, settings.retry_failed, settings.dry_run, reuse)
 
 
-def keep_config(config: JobsConfig) -> None:
+def save_config(config: JobsConfig) -> None:
     """Write the resolved study into its folder."""
     text = yaml.safe_dump(asdict(config), sort_keys=False)
-    write_atomically(config.folder / KEPT, text.encode())
+    write_atomically(config.folder / STUDY_FILE, text.encode())
 
 
-def load_kept_config(folder: Path) -> StudyConfig:
+def load_saved_config(folder: Path) -> StudyConfig:
     """Read the resolved study of a folder.
 
     Raises:
         ValueError: If no study was run there.
     """
-    path = folder / KEPT
+    path = folder / STUDY_FILE
     if not path.exists():
-        raise ValueError(f"{folder} is not the output folder of a study: it has no {KEPT}")
+        raise ValueError(f"{folder} is not the output folder of a study: it has no {STUDY_FILE}")
     content = yaml.safe_load(path.read_text())
     grids = {"axes": Axes(**content["axes"]), "more_axes": [Axes(**each) for each in content.get("more_axes", [])]}
     return StudyConfig(**content | grids | {"output": str(folder)})

@@ -23,7 +23,7 @@ from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import available_cores
-from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import JobPlan, look, make_plan, select_shard
 from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
@@ -35,7 +35,7 @@ _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
 
 
-def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
+def print_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     """Print the cells, the pretrained models they share, and the time it would take; nothing is written.
 
     Args:
@@ -45,7 +45,7 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     """
     plan = make_plan(study, make_resolver(study))
     if options.shard is not None:
-        plan = take_shard(plan, options.shard)
+        plan = select_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
     present = look(study)
     if options.reuse is not None:
@@ -72,7 +72,7 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     )
 
 
-def _table(plan: Plan, records: frozenset[str], models: frozenset[str]) -> Table:
+def _table(plan: JobPlan, records: frozenset[str], models: frozenset[str]) -> Table:
     """One row a pretrained model, with the cells that share it."""
     cells: dict[str | None, list[Job]] = {}
     for job in plan.cells:

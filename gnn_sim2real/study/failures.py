@@ -19,7 +19,7 @@ class Failures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(
+    def save(
         self, key: str, what: str, error: BaseException | str, config: dict[str, Any] | None, seconds: float
     ) -> Path:
         """Write a failure down.

@@ -103,13 +103,13 @@ def _name(encoder: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Family:
+class CellGroup:
     """The cells that share one pretrained model (or none), computed one after the other by one process."""
 
     points: tuple[GridPoint, ...]
 
 
-def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
+def cell_groups(grids: Sequence[Axes], shared_by_splits: bool) -> list[CellGroup]:
     """All cells, grouped by the pretrained model they share, of all grids together; whole curves come first.
 
     Args:
@@ -132,13 +132,13 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
             first = architecture is architectures[0]
             spelled = json.dumps(architecture, sort_keys=True)
             own = growth if source_size else "random"
-            family = found.setdefault((spelled, own, source_size, seed, None if shared_by_splits else splits[0]), [])
-            family += [
+            group = found.setdefault((spelled, own, source_size, seed, None if shared_by_splits else splits[0]), [])
+            group += [
                 replace(point, growth=own)
                 for split in splits
                 for point in _points(axes, architecture, source_size, seed, split, first)
             ]
-    return [Family(tuple(points)) for points in found.values() if points]
+    return [CellGroup(tuple(points)) for points in found.values() if points]
 
 
 def _require_sources(axes: Axes) -> None:
@@ -159,7 +159,7 @@ def _points(
     split: int,
     first_architecture: bool,
 ) -> Iterator[GridPoint]:
-    """Cells of one family: what needs a pretrained model with one, what needs none at source size 0 only."""
+    """Cells of one group: what needs a pretrained model with one, what needs none at source size 0 only."""
     for policy, target_size in product(axes.policy, axes.target_size):
         pretrained = source_size != 0
         if _needs_source(policy):

@@ -82,7 +82,7 @@ class JobResolver(ABC):
         """The configuration of a pretraining, a fine-tuning or a training from scratch."""
 
     @abstractmethod
-    def kept_config(self, job: Job) -> dict[str, Any]:
+    def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining as its model keeps it, with the data of its point, in plain types."""
 
     @abstractmethod
@@ -97,7 +97,7 @@ class JobResolver(ABC):
         """
         return model_folder(self.study.models_folder, key)
 
-    def keep_model(self, job: Job, model: TrainedModel, provenance: dict[str, Any]) -> None:
+    def add_model(self, job: Job, model: TrainedModel, provenance: dict[str, Any]) -> None:
         """Add a model to the library, where its pretraining is found by its key.
 
         Args:
@@ -106,7 +106,7 @@ class JobResolver(ABC):
             provenance: See `scaling.records.provenance`.
         """
         library = ModelLibrary(self.study.models_folder)
-        key = keep_pretrained(library, model, self.data(job), self.kept_config(job), provenance)
+        key = keep_pretrained(library, model, self.data(job), self.saved_config(job), provenance)
         write_atomically(library.folder / PRETRAININGS / job.key, key.encode())
 
     def is_done(self, job: Job) -> bool:

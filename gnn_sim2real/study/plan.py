@@ -19,7 +19,7 @@ PLAN_FILE = "plan.parquet"
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """The jobs of a study.
 
     Attributes:
@@ -44,7 +44,7 @@ class Present:
     models: frozenset[str]
 
 
-def make_plan(study: JobsConfig, resolver: JobResolver) -> Plan:
+def make_plan(study: JobsConfig, resolver: JobResolver) -> JobPlan:
     """Resolve every point of the grid.
 
     Args:
@@ -68,10 +68,10 @@ def make_plan(study: JobsConfig, resolver: JobResolver) -> Plan:
         cells.setdefault(job.key, job)
         if job.model is not None and job.model not in models:
             models[job.model] = resolver.pretraining(point)
-    return Plan(tuple(cells.values()), models)
+    return JobPlan(tuple(cells.values()), models)
 
 
-def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
+def load_valid_plan(study: JobsConfig, resolver: JobResolver) -> JobPlan | None:
     """The plan in the study's folder, in a fraction of the time that a large one takes to make again.
 
     It is taken if the grid is the same, and if one point of every kind (architecture, growth, policy, split, with a
@@ -116,7 +116,7 @@ def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
         if model is not None and model not in models:
             models[model] = Job(model, point, None, is_pretraining=True)
     jobs = (Job(*each, study.pretrains_only) for each in zip(keys, points, kept_models, strict=True))
-    return Plan(tuple(jobs), models)
+    return JobPlan(tuple(jobs), models)
 
 
 def _grid(study: JobsConfig) -> str:
@@ -125,7 +125,7 @@ def _grid(study: JobsConfig) -> str:
     return canonical([axes | own for axes, own in zip(study.grid, policies, strict=True)])
 
 
-def take_shard(plan: Plan, shard: Shard) -> Plan:
+def select_shard(plan: JobPlan, shard: Shard) -> JobPlan:
     """One part of a plan; no pretrained model is needed by two parts.
 
     Args:
@@ -138,7 +138,7 @@ def take_shard(plan: Plan, shard: Shard) -> Plan:
         group for rank, group in enumerate(groups) if (rank + rank // shard.count) % shard.count == shard.number - 1
     }
     cells = tuple(job for job in plan.cells if (job.model or job.key) in mine)
-    return Plan(cells, {key: job for key, job in plan.models.items() if key in mine})
+    return JobPlan(cells, {key: job for key, job in plan.models.items() if key in mine})
 
 
 def look(study: JobsConfig) -> Present:
@@ -152,7 +152,7 @@ def look(study: JobsConfig) -> Present:
     return Present(records, models)
 
 
-def keep_plan(plan: Plan, study: JobsConfig) -> None:
+def save_plan(plan: JobPlan, study: JobsConfig) -> None:
     """Write a plan into the study's folder, where `status` finds it.
 
     Args:

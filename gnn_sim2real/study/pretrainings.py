@@ -17,12 +17,12 @@ from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.records.callback import pretraining_key, training_content
 from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.study.config import (
-    KEPT,
+    STUDY_FILE,
     JobsConfig,
     RunOptions,
     StudyConfig,
     jobs_parser,
-    load_kept_config,
+    load_saved_config,
     read_options,
     read_settings,
 )
@@ -33,7 +33,7 @@ from gnn_sim2real.study.stage import Stage
 
 
 @dataclass
-class Source:
+class LibrarySource:
     """One source of a library, and what varies.
 
     Args:
@@ -63,7 +63,7 @@ class LibraryConfig(JobsConfig):
 
     pretrains_only = True
 
-    sources: list[Source]
+    sources: list[LibrarySource]
     held_out: str = ""
 
     @property
@@ -177,7 +177,7 @@ class LibraryResolver(JobResolver):
         """The configuration of a pretraining."""
         return self._config(job.point)
 
-    def kept_config(self, job: Job) -> dict[str, Any]:
+    def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining with the data of its point; the targets are excluded."""
         stage, targets = self.stage(job), self._targets[0]
         names = self._applicable(stage.data)
@@ -222,11 +222,11 @@ class LibraryResolver(JobResolver):
         return f"{data} {name}, " if name else f"{data}, "
 
 
-def _architectures(source: Source) -> list[EncoderSettings | None]:
+def _architectures(source: LibrarySource) -> list[EncoderSettings | None]:
     return [*source.architecture] or [None]
 
 
-def load_kept_jobs(folder: Path) -> JobsConfig:
+def load_saved_jobs(folder: Path) -> JobsConfig:
     """Read the resolved study, or what a library was to hold, of a folder.
 
     Args:
@@ -235,12 +235,12 @@ def load_kept_jobs(folder: Path) -> JobsConfig:
     Raises:
         ValueError: If neither was computed there.
     """
-    path = folder / KEPT
+    path = folder / STUDY_FILE
     content = yaml.safe_load(path.read_text()) if path.exists() else {}
     if "sources" not in content:
-        return load_kept_config(folder)
+        return load_saved_config(folder)
     return LibraryConfig(
-        **content | {"sources": [Source(**each) for each in content["sources"]], "output": str(folder)}
+        **content | {"sources": [LibrarySource(**each) for each in content["sources"]], "output": str(folder)}
     )
 
 

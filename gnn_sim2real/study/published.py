@@ -37,7 +37,7 @@ def publish(config: StudyConfig, path: Path) -> None:
         draw_figure(results, path.with_suffix(".png"), config.title, data=data)
 
 
-def take_over(records: Iterable[Record], folder: Path, wanted: Collection[str]) -> int:
+def reuse_records(records: Iterable[Record], folder: Path, wanted: Collection[str]) -> int:
     """Write those records of a published result that a study wants.
 
     Their keys say whether they belong to it: a cell of another configuration, other data or another version of the

@@ -13,12 +13,12 @@ from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.words import model_name, say_data, say_transfer, source_name
+from gnn_sim2real.study.text import format_data, format_transfer, model_name, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
-def say_report(config: StudyConfig, console: Console) -> None:
+def print_report(config: StudyConfig, console: Console) -> None:
     """Print the table, the data and the laws; write `report.html`, `summary.json` and the figures.
 
     Args:
@@ -40,9 +40,9 @@ def say_report(config: StudyConfig, console: Console) -> None:
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
     console.print(table)
     console.width = width
-    for sentence in say_data(data, summary["unit"]):
+    for sentence in format_data(data, summary["unit"]):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
-    for sentence in say_transfer(summary):
+    for sentence in format_transfer(summary):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
     for law in summary["laws"]:
         if not is_fine_tuning(law["policy"]):  # the baselines' are in summary.json

@@ -16,7 +16,7 @@ from gnn_sim2real.records.keys import Canonical, canonical
 from gnn_sim2real.records.record import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, families
+from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, cell_groups
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.tasks.policies import is_fine_tuning
@@ -51,7 +51,7 @@ class Resolver(JobResolver):
     def points(self) -> list[GridPoint]:
         """All points of all grids, those of one pretrained model together."""
         shared_by_splits = self.pretrain.data.settings.remove == "all"
-        return [point for family in families(self.study.grids, shared_by_splits) for point in family.points]
+        return [point for group in cell_groups(self.study.grids, shared_by_splits) for point in group.points]
 
     def job(self, point: GridPoint) -> Job:
         """The cell of a point."""
@@ -103,7 +103,7 @@ class Resolver(JobResolver):
         folder = self.model_folder(job.model) if job.model else None
         return self._config(self._fine_tuning(job.point), job.point, folder)
 
-    def kept_config(self, job: Job) -> dict[str, Any]:
+    def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining with the data of its point; the target, split as there, is excluded."""
         others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
         target = self.finetune.plain_data(split=job.point.split)

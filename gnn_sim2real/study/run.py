@@ -20,13 +20,22 @@ from rich.progress import (
 
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.cells import describe
-from gnn_sim2real.study.config import JobsConfig, RunOptions, keep_config
+from gnn_sim2real.study.config import JobsConfig, RunOptions, save_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
-from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import (
+    PLAN_FILE,
+    JobPlan,
+    load_plan,
+    load_valid_plan,
+    look,
+    make_plan,
+    save_plan,
+    select_shard,
+)
 from gnn_sim2real.study.pretrainings import make_resolver
-from gnn_sim2real.study.published import take_over
+from gnn_sim2real.study.published import reuse_records
 from gnn_sim2real.study.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -55,10 +64,10 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
     try:
         plan = plan_study(study, resolver)
         if published:
-            taken = take_over(published, study.records, {job.key for job in plan.cells})
+            taken = reuse_records(published, study.records, {job.key for job in plan.cells})
             logger.info("%d records taken over from %s", taken, options.reuse)
         if options.shard is not None:
-            plan = take_shard(plan, options.shard)
+            plan = select_shard(plan, options.shard)
         failures = Failures(study.failures)
         if options.retry_failed:
             for job in (*plan.models.values(), *plan.cells):
@@ -73,20 +82,20 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
     return schedule.outcomes
 
 
-def plan_study(study: JobsConfig, resolver: JobResolver) -> Plan:
-    """Plan a study, and write plan and configurations into its folder.
+def plan_study(study: JobsConfig, resolver: JobResolver) -> JobPlan:
+    """JobPlan a study, and write plan and configurations into its folder.
 
     Args:
         study: The study.
         resolver: Of the same study.
     """
-    kept = kept_plan(study, resolver)
+    kept = load_valid_plan(study, resolver)
     plan = make_plan(study, resolver) if kept is None else kept
-    keep_config(study)
+    save_config(study)
     for stage in resolver.stages:
-        stage.keep_config()
+        stage.save_config()
     if kept is None:  # last, since it is what `status` looks for
-        keep_plan(plan, study)
+        save_plan(plan, study)
     return plan
 
 
@@ -134,7 +143,7 @@ def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: 
                     logger.warning("%s is started again: %s", describe(job), outcome)
                     schedule.give_back(job)
                     continue
-                failures.keep(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
+                failures.save(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
                 logger.error("%s failed: %s, %d times", describe(job), outcome, MAX_ATTEMPTS)
                 schedule.settle(job, "failed")
             elif isinstance(outcome, BaseException):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gnn_sim2real.study.cells import Outcome
 from gnn_sim2real.study.jobs import Job
-from gnn_sim2real.study.plan import Plan, Present
+from gnn_sim2real.study.plan import JobPlan, Present
 
 PAUSE = 5.0
 """Time after which a job that was in work elsewhere is looked at again [s]."""
@@ -22,7 +22,7 @@ class Schedule:
         failed: Keys of jobs that failed before and are not tried again.
     """
 
-    def __init__(self, plan: Plan, present: Present, failed: Iterable[str] = ()) -> None:
+    def __init__(self, plan: JobPlan, present: Present, failed: Iterable[str] = ()) -> None:
         failures = set(failed)
         self.plan = plan
         self.outcomes: Counter[str] = Counter()

@@ -90,7 +90,7 @@ class Stage:
         named = named if isinstance(named, list) else [named]
         return [content for content, each in zip(named, self.data.settings.excluded, strict=True) if wanted(each)]
 
-    def keep_config(self) -> None:
+    def save_config(self) -> None:
         """Write the resolved configuration into the study's folder."""
         text = self.parser.dump(self._config, skip_none=False)
         write_atomically(self.study.folder / f"{self.name}.yaml", text.encode())

@@ -82,7 +82,7 @@ def get_status(study: JobsConfig) -> Status:
     )
 
 
-def say_status(study: JobsConfig, console: Console) -> None:
+def print_status(study: JobsConfig, console: Console) -> None:
     """Print how far a study is.
 
     Args:

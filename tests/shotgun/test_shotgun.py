@@ -19,9 +19,9 @@ from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
+from gnn_sim2real.shotgun.report import sentence
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
-from gnn_sim2real.shotgun.say import sentence
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.study_report import read_records

@@ -17,7 +17,7 @@ from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.start import make_start
-from gnn_sim2real.shotgun.target import Target, take_rows
+from gnn_sim2real.shotgun.target import Target, select_rows
 from gnn_sim2real.tables.cleaning import CleanTable, Property
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 
@@ -139,7 +139,7 @@ def test_an_answer_by_the_temperature_is_laid_on_a_line():
 
 
 def test_some_rows_of_a_table(polymers):
-    some = take_rows(polymers.table, np.array([5, 2]))
+    some = select_rows(polymers.table, np.array([5, 2]))
     assert some.identities == [polymers.table.identities[row] for row in (5, 2)]
     assert some.values[0, 0] == pytest.approx(density(some.materials[0]))
 

@@ -30,7 +30,7 @@ from gnn_sim2real.study import run as run_module
 from gnn_sim2real.study import schedule as schedule_module
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.claims import Claims
-from gnn_sim2real.study.config import load_kept_config
+from gnn_sim2real.study.config import load_saved_config
 from gnn_sim2real.study.launchers import JobLostError
 from gnn_sim2real.study.launchers.serial import Serial
 from gnn_sim2real.study.status import get_status
@@ -62,7 +62,7 @@ def test_a_killed_worker_is_replaced(undisturbed, study_files):
 
         def others_went_on():
             assert command.is_running, command.said
-            status = get_status(load_kept_config(other))
+            status = get_status(load_saved_config(other))
             in_work = sum(status.running.values())
             assert status.done + status.waiting <= NUM_CELLS <= status.done + status.waiting + in_work
             assert in_work <= 2
@@ -226,7 +226,7 @@ def test_what_another_run_is_at_is_left_to_it(undisturbed, study_files, monkeypa
         assert computed.total() < 1000, "it would go on for ever"
         all_else = num_records(other) == NUM_CELLS - 3
         if not seen and all_else and computed[cell, "elsewhere"] and computed[model, "elsewhere"]:
-            seen.append(get_status(load_kept_config(other)))
+            seen.append(get_status(load_saved_config(other)))
             at_them.close()
         return outcome
 

@@ -77,7 +77,7 @@ def test_the_kept_configuration_of_a_model_excludes_the_split_of_its_point(study
     resolver = Resolver(study)
     for point in resolver.points():
         if resolver.needs_model(point):
-            (target,) = resolver.kept_config(resolver.pretraining(point))["data"]["init_args"]["exclude"]
+            (target,) = resolver.saved_config(resolver.pretraining(point))["data"]["init_args"]["exclude"]
             assert target["init_args"]["split"] == point.split
 
 

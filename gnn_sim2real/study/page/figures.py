@@ -14,7 +14,7 @@ from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 from gnn_sim2real.records.repeat_means import Kind
-from gnn_sim2real.study.words import model_name
+from gnn_sim2real.study.text import model_name
 from gnn_sim2real.tasks.policies import REFERENCE
 
 

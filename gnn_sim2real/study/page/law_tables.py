@@ -20,14 +20,14 @@ from gnn_sim2real.law.text import (
 )
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.repeat_means import Kind
-from gnn_sim2real.study.page.tables import Table, with_unit
-from gnn_sim2real.study.words import model_name
+from gnn_sim2real.study.page.tables import TextTable, with_unit
+from gnn_sim2real.study.text import model_name
 from gnn_sim2real.units import format_unit
 
 _GREEK = {"alpha": "α", "beta": "β"}
 
 
-def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
+def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
     """Parameters of each law, and how well it fits.
 
     Args:
@@ -51,10 +51,10 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
     ]
     tail = with_unit(unit)
     headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "missed by", "chance of it")
-    return Table(("model", "m", *headings), rows)
+    return TextTable(("model", "m", *headings), rows)
 
 
-def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
+def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
     """Error at the largest source size and beyond.
 
     Args:
@@ -68,10 +68,10 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
             low, high = map(float, law.predict_interval(size))
             error = f"{format_number(float(law.predict(size)))} {format_interval(Interval(low, high))}"
             rows.append((model_name(asdict(label)), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
-    return Table(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
+    return TextTable(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
 
 
-def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
+def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
     """What the next doubling of the source gains.
 
     Args:
@@ -89,10 +89,10 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
         for label, plan in plans.items()
     ]
     unit = with_unit(unit)
-    return Table(("model", "m", "n", f"error{unit}", f"gain of doubling n{unit}"), rows)
+    return TextTable(("model", "m", "n", f"error{unit}", f"gain of doubling n{unit}"), rows)
 
 
-def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> Table:
+def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> TextTable:
     """The source sizes for lower errors, or that they are out of reach.
 
     Args:
@@ -111,10 +111,10 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
         for label, found in wanted.items()
         for how, each in found.items()
     ]
-    return Table(("model", "m", "wanted", f"error{with_unit(unit)}", "what it takes"), rows, (0, 2, 4))
+    return TextTable(("model", "m", "wanted", f"error{with_unit(unit)}", "what it takes"), rows, (0, 2, 4))
 
 
-def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
+def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTable:
     """Each two laws against each other.
 
     Args:
@@ -138,10 +138,10 @@ def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
     ]
     tail = with_unit(unit)
     headings = ("α", f"C{tail}", f"gain of next doubling{tail}", "ahead now", "ahead at 10 n", "cross at n")
-    return Table(("model", "against", "m", *headings), rows, (0, 1))
+    return TextTable(("model", "against", "m", *headings), rows, (0, 1))
 
 
-def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
+def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTable:
     """Parameters of the laws in source and target size.
 
     Args:
@@ -169,10 +169,10 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
     symbols = [
         _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
     ]
-    return Table(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
+    return TextTable(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
 
 
-def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
+def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
     """What one more measurement and the whole source are worth.
 
     Args:
@@ -189,7 +189,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
         for kind, plan in plans
     ]
     headings = ("model", "m", "n", "calculations that one more measurement is worth", "effective data transferred")
-    return Table(headings, rows, (0, 4))
+    return TextTable(headings, rows, (0, 4))
 
 
 def _parameter(value: float, interval: Interval) -> str:

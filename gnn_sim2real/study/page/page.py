@@ -21,10 +21,10 @@ from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import format_quantity
 from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results
 from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
-from gnn_sim2real.study.config import KEPT, StudyConfig
+from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
-from gnn_sim2real.study.words import model_name, say_data, say_transfer
+from gnn_sim2real.study.text import format_data, format_transfer, model_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
@@ -97,11 +97,11 @@ def _content(
         ],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
-        "transfer": say_transfer(summary),
+        "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
         "cards": tables.cards_table(data),
-        "leakage": say_data(data, unit),
+        "leakage": format_data(data, unit),
         "settings": _settings(config.folder),
         "versions": tables.versions_table(provenance),
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -179,5 +179,5 @@ def _name(label: CurveLabel) -> str:
 
 def _settings(folder: Path) -> list[tuple[str, str]]:
     """The resolved YAMLs of study and stages."""
-    names = [KEPT, *(f"{stage}.yaml" for stage in _STAGES)]
+    names = [STUDY_FILE, *(f"{stage}.yaml" for stage in _STAGES)]
     return [(name, (folder / name).read_text(encoding="utf-8")) for name in names if (folder / name).exists()]

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gnn_sim2real.study.words import model_name, source_name
+from gnn_sim2real.study.text import model_name, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A table of texts.
 
     Attributes:
         headings: Of the columns.
         rows: The rows.
-        words: Columns that hold words; those of numbers stand to the right.
+        text_columns: Columns that hold words; those of numbers stand to the right.
     """
 
     headings: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    words: tuple[int, ...] = (0,)
+    text_columns: tuple[int, ...] = (0,)
 
 
-def results_table(summary: Mapping[str, Any]) -> Table:
+def results_table(summary: Mapping[str, Any]) -> TextTable:
     """Mean and interval of every grid point.
 
     Args:
@@ -45,10 +45,10 @@ def results_table(summary: Mapping[str, Any]) -> Table:
         )
         for row in summary["rows"]
     ]
-    return Table(headings, rows)
+    return TextTable(headings, rows)
 
 
-def gains_table(summary: Mapping[str, Any]) -> Table:
+def gains_table(summary: Mapping[str, Any]) -> TextTable:
     """What fine-tuning from the whole source gains over everything else, on the same test parts and seeds.
 
     Args:
@@ -63,10 +63,10 @@ def gains_table(summary: Mapping[str, Any]) -> Table:
             other = f"{other} from scratch".strip()
         rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = with_unit(summary["unit"])
-    return Table(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
+    return TextTable(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
 
 
-def cards_table(data: Mapping[str, Any]) -> Table:
+def cards_table(data: Mapping[str, Any]) -> TextTable:
     """What the records say of source and target.
 
     Args:
@@ -90,17 +90,17 @@ def cards_table(data: Mapping[str, Any]) -> Table:
     for name, words in wanted.items():
         if any(data[side].get(name) not in (None, "", 0) for side in sides):
             rows.append((words, *(_card_entry(data[side].get(name)) for side in sides)))
-    return Table(("", *sides), rows, (0, 1, 2))
+    return TextTable(("", *sides), rows, (0, 1, 2))
 
 
-def versions_table(provenance: Mapping[str, Any]) -> Table:
+def versions_table(provenance: Mapping[str, Any]) -> TextTable:
     """Versions with which the newest of the records was made.
 
     Args:
         provenance: Of the record.
     """
     versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
-    return Table(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
+    return TextTable(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
 
 
 def with_unit(unit: str) -> str:

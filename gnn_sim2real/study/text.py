@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnn_sim2real.law.text import format_number
-from gnn_sim2real.records.curves import say_growth
+from gnn_sim2real.records.curves import format_growth
 from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning, policy_title
 from gnn_sim2real.units import format_unit
 
@@ -27,14 +27,14 @@ def model_name(row: Mapping[str, Any]) -> str:
         row: Of the summary.
     """
     policy, architecture = str(row["policy"]), str(row["architecture"])
-    growth = say_growth(str(row["growth"]))
+    growth = format_growth(str(row["growth"]))
     if policy == REFERENCE and not row.get("source_size", 1):
         return architecture
     name = policy_title(policy)
     return (f"{architecture}, {name}" if architecture else name) + growth
 
 
-def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
+def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
     """How much of the source the test removed, how crystals were found, and the noise of the labels, a sentence each.
 
     Args:
@@ -67,7 +67,7 @@ def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
     return sentences
 
 
-def say_transfer(summary: Mapping[str, Any]) -> list[str]:
+def format_transfer(summary: Mapping[str, Any]) -> list[str]:
     """Whether fine-tuning from the whole source has a lower error than what needs no source, a sentence a curve.
 
     What needs no source are the same network from scratch, extra trees, and where the network corrects a simulated
@@ -89,7 +89,7 @@ def say_transfer(summary: Mapping[str, Any]) -> list[str]:
     sentences = []
     for (name, size), rivals in found.items():
         gains = [(rival, rivals[rival]) for rival in _RIVALS if rival in rivals]
-        said = ", and ".join(_say_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
+        said = ", and ".join(_format_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
         sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source {said}")
     return sentences
 
@@ -120,7 +120,7 @@ def _verdict(gains: list[Mapping[str, Any]]) -> str:
     return "transfer is not shown to help"
 
 
-def _say_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
+def _format_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
     if gain["low"] <= 0 <= gain["high"]:
         change = f"changes the {metric.upper()} by {format_number(-gain['mean'])}{unit} "
         return f"{change}[{format_number(-gain['high'])}, {format_number(-gain['low'])}] against {other}"

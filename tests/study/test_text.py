@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnn_sim2real.study.words import say_transfer
+from gnn_sim2real.study.text import format_transfer
 
 
 def gain(low, mean, high, policy="full", architecture="GINE", level="0", of="full", m=50):
@@ -19,7 +19,7 @@ def gain(low, mean, high, policy="full", architecture="GINE", level="0", of="ful
 
 
 def say(*gains):
-    return say_transfer({"metric": "mae", "unit": "K", "gains": list(gains)})
+    return format_transfer({"metric": "mae", "unit": "K", "gains": list(gains)})
 
 
 @pytest.mark.parametrize(

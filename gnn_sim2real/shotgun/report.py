@@ -15,29 +15,31 @@ from gnn_sim2real.units import format_unit
 _SHOWN = 15
 
 
-def say_result(result: ShotgunResult, console: Console) -> None:
+def print_result(result: ShotgunResult, console: Console) -> None:
     """Print ranking, comparison and verdict.
 
     Args:
         result: From `run_shotgun`.
         console: Where to.
     """
-    _say_ranking(result, console)
+    _print_ranking(result, console)
     for reason, count in sorted(result.skipped.items(), key=lambda item: -item[1]):
-        _say(console, f"not ranked: {count:,} models: {reason}")
+        _print(console, f"not ranked: {count:,} models: {reason}")
     if result.seen and not result.target.tested:
-        _say(console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning")
+        _print(
+            console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning"
+        )
     console.print()
-    _say_members(result, console)
+    _print_members(result, console)
     if result.nested is not None:
         console.print()
-        _say_nested(result.nested, result.target, console)
+        _print_nested(result.nested, result.target, console)
     if result.tested:
         console.print()
-        _say_tested(result, console)
+        _print_tested(result, console)
 
 
-def _say_ranking(result: ShotgunResult, console: Console) -> None:
+def _print_ranking(result: ShotgunResult, console: Console) -> None:
     unit = unit_of(result.target)
     ranked = result.selection.ranked
     title = (
@@ -53,27 +55,27 @@ def _say_ranking(result: ShotgunResult, console: Console) -> None:
         table.add_row(*map(escape, (*cells, f"{row['error']:.4g}", interval)))
     console.print(table)
     if len(ranked) > _SHOWN:
-        _say(console, f"and {len(ranked) - _SHOWN:,} more, the last at {max(each.error for each in ranked):.4g}")
+        _print(console, f"and {len(ranked) - _SHOWN:,} more, the last at {max(each.error for each in ranked):.4g}")
 
 
-def _say_members(result: ShotgunResult, console: Console) -> None:
+def _print_members(result: ShotgunResult, console: Console) -> None:
     members = result.selection.members
-    _say(console, "the ensemble:" if len(members) > 1 else "one model alone, since the others are too far behind:")
+    _print(console, "the ensemble:" if len(members) > 1 else "one model alone, since the others are too far behind:")
     for member in members:
         what = f"the network {SCRATCH}"
         if member.source is not None:
             key = member.source.key
             what = f"{key[:8]} {result.cards[key].architecture}, {member.source.probe}, {member.finish}"
-        _say(console, f"  {what}: error {member.inner_error:.4g} within the training part")
+        _print(console, f"  {what}: error {member.inner_error:.4g} within the training part")
     behind = [each for each in result.selection.candidates if each not in members]
     for each in behind:
         if each.source is None and not np.isnan(each.inner_error):
-            _say(console, f"  not in it: the network {SCRATCH}, at {each.inner_error:.4g}")
+            _print(console, f"  not in it: the network {SCRATCH}, at {each.inner_error:.4g}")
     if others := [each.inner_error for each in behind if each.source is not None]:
-        _say(console, f"  not in it: {len(others)} of the library, the best of them at {min(others):.4g}")
+        _print(console, f"  not in it: {len(others)} of the library, the best of them at {min(others):.4g}")
 
 
-def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
+def _print_nested(nested: NestedResult, target: Target, console: Console) -> None:
     """Errors on the outer folds, which no step has seen, and what the ranking had promised."""
     unit = unit_of(target)
     number = len(nested.errors[ENSEMBLE])
@@ -90,12 +92,12 @@ def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
         table.add_row(*map(escape, cells))
     console.print(table)
     curse = interval_of_mean(nested.curse)
-    _say(
+    _print(
         console,
         f"winner's curse: the ranking promised {nested.promised.mean():.4g}, on materials it had not seen its winner "
         f"is off by {nested.promised.mean() + curse[0]:.4g}: {curse[0]:+.3g} [{curse[1]:+.3g}, {curse[2]:+.3g}]",
     )
-    _say(console, sentence(nested, target))
+    _print(console, sentence(nested, target))
 
 
 def sentence(nested: NestedResult, target: Target) -> str:
@@ -119,11 +121,11 @@ def sentence(nested: NestedResult, target: Target) -> str:
     )
 
 
-def _say_tested(result: ShotgunResult, console: Console) -> None:
-    _say(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
+def _print_tested(result: ShotgunResult, console: Console) -> None:
+    _print(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
     for name, errors in result.tested.items():
         mean, low, high = interval_of_mean(errors)
-        _say(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
+        _print(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
 
 
 def unit_of(target: Target) -> str:
@@ -136,5 +138,5 @@ def unit_of(target: Target) -> str:
     return f" [{text}]" if text else ""
 
 
-def _say(console: Console, line: str) -> None:
+def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
