@@ -1,4 +1,4 @@
-"""The results of a study as a table, one row a trained model: what curves and laws are made of."""
+"""The results of a study as a table with one row per trained model, from which curves and laws are made."""
 
 import math
 from array import array
@@ -24,10 +24,10 @@ _GRID = tuple(each.name for each in fields(RecordKey))
 def read_results(folder: Path) -> pd.DataFrame:
     """Read the results of all records of a folder.
 
-    A million of them take a tenth of the memory that whole records would.
+    This takes a tenth of the memory of whole records.
 
     Args:
-        folder: Where the records are.
+        folder: Folder of the records.
 
     Returns:
         See `tabulate_records`.
@@ -43,15 +43,15 @@ def read_results(folder: Path) -> pd.DataFrame:
 
 
 def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
-    """Make the table of records.
+    """Make a table of records.
 
     Args:
         records: The records.
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
-        metrics (`num_test` included), NaN where it lacks one. Where all measurements were asked for, `target_size` is
-        the mean over the splits, which differ by some: else each split would be a curve of its own.
+        metrics (`num_test` included), NaN for missing ones. Where all measurements were requested, `target_size` is the
+        mean over the splits, which differ slightly; otherwise each split would be a separate curve.
     """
     columns = _Columns()
     for record in records:
@@ -61,7 +61,7 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
 
 
 class _Columns:
-    """Grows by a row at a time; numbers as numbers, and words that all rows share only once."""
+    """Grows row by row; numbers are stored as numbers, and text that rows share only once."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -71,7 +71,7 @@ class _Columns:
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
     def add(self, content: Mapping[str, Any]) -> None:
-        # Records of before there was another growth do not say that it is random.
+        # Records from before other growths existed do not say that it is random.
         row = {"growth": "random", **content, **content["cell"], **content["metrics"]}
         self.keys.append(row["key"])
         for name, whole in self.whole_numbers.items():
@@ -82,7 +82,7 @@ class _Columns:
             codes, said = self.codes[name], row[name]
             if said not in codes:
                 if not isinstance(said, str):
-                    raise TypeError(f"its {name} is {said!r}, which is no text")
+                    raise TypeError(f"its {name} is {said!r}, which is not text")
                 codes[said] = len(codes)
             word.append(codes[said])
 

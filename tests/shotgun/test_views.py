@@ -89,7 +89,7 @@ def test_polymers_are_read_by_models_of_other_materials(polymers, source):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (lambda: model(CGCNN(hidden_dim=8), "crystal"), "this encoder reads `edge_vector`"),
+        (lambda: model(CGCNN(hidden_dim=8), "crystal"), "`edge_vector`"),
         (lambda: model(Pair(GINE(hidden_dim=8, num_layers=1)), "mixture"), "these materials are pure ones"),
     ],
     ids=["crystals", "pairs"],
@@ -154,7 +154,7 @@ def test_missing_values_are_left_out():
 
 
 def test_too_few_measurements_or_no_logarithm():
-    with pytest.raises(ValueError, match="needs 6 measured materials at least, got 3"):
+    with pytest.raises(ValueError, match=r"\b6 measured materials, got 3\b"):
         Target.of_data(TinyPolymers(materials=CHAINS[:3]))
-    with pytest.raises(ValueError, match="values above zero"):
+    with pytest.raises(ValueError, match=r"`log: true`.* above zero"):
         Target.of_data(TinyPolymers({("x", "K"): [float(n) for n in range(len(CHAINS))]}), log=True)
