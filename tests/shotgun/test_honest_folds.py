@@ -20,7 +20,7 @@ from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.shotgun import finetune, nested, start
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
-from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, learn_directly
+from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_scratch
 from gnn_sim2real.shotgun.members import DIRECT
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN
@@ -72,7 +72,7 @@ class Spy:
         tuned = TrainedModel(copy.deepcopy(model.network), model.featurizer, {})
         return self.remember(tuned, np.union1d(before, rows), by_heart=True)
 
-    def learn_directly(self, encoder, like, target, rows, tuning):
+    def train_from_scratch(self, encoder, like, target, rows, tuning):
         return self.remember(TrainedModel(copy.deepcopy(like.network), like.featurizer, {}), rows, by_heart=True)
 
     def predict(self, model, target, rows):
@@ -109,7 +109,7 @@ def run(tmp_path_factory):
     )
     spy = Spy()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("make_start", "fine_tune", "learn_directly", "predict"):
+        for name in ("make_start", "fine_tune", "train_from_scratch", "predict"):
             patch.setattr(f"gnn_sim2real.shotgun.members.{name}", getattr(spy, name))
         for name in ("make_start", "predict"):
             patch.setattr(f"gnn_sim2real.shotgun.nested.{name}", getattr(spy, name))
@@ -173,6 +173,6 @@ def test_a_training_sees_the_rows_that_it_is_given_alone(run):
     target, spoiled = (Target.of_data(noise()) for _ in range(2))
     spoiled.table.values[np.setdiff1d(np.arange(len(target.table.values)), rows)] += 1e3
     source = make_start(run.library.load(run.library.keys()[0]), target, rows, "layer 1")
-    for train in (fine_tune, partial(learn_directly, gine().describe())):
+    for train in (fine_tune, partial(train_from_scratch, gine().describe())):
         one, other = (train(source, each, rows, tuning).network.state_dict() for each in (target, spoiled))
         assert same(one, other)

@@ -1,4 +1,4 @@
-"""Tables of the page from laws, plans and comparisons: every cell a text."""
+"""Tables of the page from laws, plans and comparisons; every cell is text."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _GREEK = {"alpha": "α", "beta": "β"}
 
 
 def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
-    """Parameters of each law, and how well it fits.
+    """Parameters and quality of fit of each law.
 
     Args:
         laws: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -50,7 +50,7 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
         for label, law in laws.items()
     ]
     tail = with_unit(unit)
-    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "missed by", "chance of it")
+    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
     return TextTable(("model", "m", *headings), rows)
 
 
@@ -59,7 +59,7 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTab
 
     Args:
         laws: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = []
     for label, law in laws.items():
@@ -72,11 +72,11 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTab
 
 
 def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
-    """What the next doubling of the source gains.
+    """Gain of doubling the source.
 
     Args:
         plans: Plan of each curve at its largest source size.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -93,11 +93,11 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
 
 
 def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> TextTable:
-    """The source sizes for lower errors, or that they are out of reach.
+    """Source sizes for lower errors, or a note that they are out of reach.
 
     Args:
-        wanted: Of each curve, by how the error was chosen.
-        unit: Of the errors.
+        wanted: Wanted errors of each curve, by name.
+        unit: Unit of the errors.
     """
     tail = f" {format_unit(unit)}".rstrip()
     rows = [
@@ -111,15 +111,15 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
         for label, found in wanted.items()
         for how, each in found.items()
     ]
-    return TextTable(("model", "m", "wanted", f"error{with_unit(unit)}", "what it takes"), rows, (0, 2, 4))
+    return TextTable(("model", "m", "wanted", f"error{with_unit(unit)}", "source needed"), rows, (0, 2, 4))
 
 
 def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTable:
-    """Each two laws against each other.
+    """Comparison of each pair of laws.
 
     Args:
-        comparisons: By target size.
-        unit: Of the errors.
+        comparisons: Comparisons by target size.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -146,7 +146,7 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
 
     Args:
         surfaces: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     parameters = {
         each.symbol: each for law in surfaces.values() for each in law.fit.form.parameters if each != PREFACTOR
@@ -169,14 +169,14 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
     symbols = [
         _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
     ]
-    return TextTable(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
+    return TextTable(("model", "E(n, m)", *symbols, "identified", "residual", "p-value"), rows, (0, 1))
 
 
 def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
-    """What one more measurement and the whole source are worth.
+    """Worth of one more measurement, and effective data of the source.
 
     Args:
-        plans: At each target size, from the law in both.
+        plans: Plans at each target size, from the law in source and target size.
     """
     rows = [
         (
@@ -188,7 +188,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
         )
         for kind, plan in plans
     ]
-    headings = ("model", "m", "n", "calculations that one more measurement is worth", "effective data transferred")
+    headings = ("model", "m", "n", "calculations worth one more measurement", "effective data transferred")
     return TextTable(headings, rows, (0, 4))
 
 

@@ -1,4 +1,4 @@
-"""Tables of the page from the summary and the records: every cell a text."""
+"""Tables of the page from the summary and the records; every cell is text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gnn_sim2real.units import format_unit
 
 
 class TextTable(NamedTuple):
-    """A table of texts.
+    """A table whose cells are text.
 
     Attributes:
-        headings: Of the columns.
+        headings: Headings of the columns.
         rows: The rows.
-        text_columns: Columns that hold words; those of numbers stand to the right.
+        text_columns: Indices of columns aligned left; the others hold numbers and are aligned right.
     """
 
     headings: tuple[str, ...]
@@ -28,7 +28,7 @@ def results_table(summary: Mapping[str, Any]) -> TextTable:
     """Mean and interval of every grid point.
 
     Args:
-        summary: Of the study.
+        summary: Summary of the study.
     """
     metric, unit = summary["metric"], with_unit(summary["unit"])
     nonzero = any("mae_nonzero" in row for row in summary["rows"])
@@ -49,15 +49,15 @@ def results_table(summary: Mapping[str, Any]) -> TextTable:
 
 
 def gains_table(summary: Mapping[str, Any]) -> TextTable:
-    """What fine-tuning from the whole source gains over everything else, on the same test parts and seeds.
+    """Gain of fine-tuning from the whole source over each alternative, on the same test parts and seeds.
 
     Args:
-        summary: Of the study.
+        summary: Summary of the study.
     """
     rows = []
     for gain in summary["gains"]:
         over = gain["over"]
-        # a model without a source, or the same model on another one
+        # a model without a source, or the same model with another source
         other = model_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
         if over["source_level"] == "0" and is_fine_tuning(over["policy"]):
             other = f"{other} from scratch".strip()
@@ -67,19 +67,19 @@ def gains_table(summary: Mapping[str, Any]) -> TextTable:
 
 
 def cards_table(data: Mapping[str, Any]) -> TextTable:
-    """What the records say of source and target.
+    """Data cards of source and target.
 
     Args:
-        data: Their cards; those of the cell with the largest source.
+        data: Data cards of the cell with the largest source.
     """
     wanted = {
         "name": "data module",
         "properties": "properties",
         "num_materials": "materials after cleaning",
-        "num_removed": "of these left out, so that no test is on a material seen before",
-        "size": "used by the largest cell",
+        "num_removed": "of these excluded, since they are test materials",
+        "size": "used in the largest cell",
         "num_test": "in the test part",
-        "split_by": "test part by",
+        "split_by": "test part split by",
         "grow_by": "grown by",
         "match_kinds": "structures found by",
         "fingerprint": "fingerprint of the table",
@@ -87,24 +87,24 @@ def cards_table(data: Mapping[str, Any]) -> TextTable:
     }
     sides = [side for side in ("source", "target") if data.get(side)]
     rows = []
-    for name, words in wanted.items():
+    for name, label in wanted.items():
         if any(data[side].get(name) not in (None, "", 0) for side in sides):
-            rows.append((words, *(_card_entry(data[side].get(name)) for side in sides)))
+            rows.append((label, *(_card_entry(data[side].get(name)) for side in sides)))
     return TextTable(("", *sides), rows, (0, 1, 2))
 
 
 def versions_table(provenance: Mapping[str, Any]) -> TextTable:
-    """Versions with which the newest of the records was made.
+    """Python and package versions of one record.
 
     Args:
-        provenance: Of the record.
+        provenance: Provenance of the record.
     """
     versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
     return TextTable(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
 
 
 def with_unit(unit: str) -> str:
-    """A unit in the heading of a column; nothing where there is none.
+    """A unit in brackets for a column heading; empty without a unit.
 
     Args:
         unit: The unit.
