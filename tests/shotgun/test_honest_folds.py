@@ -21,7 +21,7 @@ from gnn_sim2real.shotgun import finetune, nested, start
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_scratch
-from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN
 from gnn_sim2real.shotgun.ranking import RankingSettings, rank_models
@@ -153,7 +153,7 @@ def test_the_honest_error_is_that_of_the_mean(run):
     mean = np.concatenate(
         [np.abs(target.values[tested] - target.values[rows].mean()) for _, rows, tested in run.spy.selections[:-1]]
     ).mean()
-    assert set(errors) >= {ENSEMBLE, BEST, FROZEN, DIRECT, "extra trees"}
+    assert set(errors) >= {ENSEMBLE, BEST, FROZEN, SCRATCH, "extra trees"}
     for found in errors.values():
         assert found.mean() > 0.95 * mean
     for name in (ENSEMBLE, BEST, FROZEN):

@@ -68,21 +68,21 @@ def test_a_group_shares_one_pretrained_model():
 
 
 @pytest.mark.parametrize(
-    ("axes", "sentence"),
+    ("axes", "values"),
     [
-        ({"source_size": [], "target_size": [10]}, "axis `source_size` is empty"),
-        ({"source_size": [50, 50], "target_size": [10]}, "names a value twice"),
-        ({"source_size": [-1], "target_size": [10]}, "starts at 0, got -1"),
-        ({"source_size": [0], "target_size": [1]}, "starts at 2, got 1"),
+        ({"source_size": [], "target_size": [10]}, "`source_size` .*empty"),
+        ({"source_size": [50, 50], "target_size": [10]}, r"`source_size` .*twice: \[50, 50\]"),
+        ({"source_size": [-1], "target_size": [10]}, r"`source_size` .* 0, got -1"),
+        ({"source_size": [0], "target_size": [1]}, r"`target_size` .* 2, got 1"),
     ],
 )
-def test_axes_that_make_no_grid_are_refused(axes, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_axes_that_make_no_grid_are_refused(axes, values):
+    with pytest.raises(ValueError, match=values):
         Axes(**axes)
 
 
 def test_a_policy_that_needs_a_source_says_so():
-    with pytest.raises(ValueError, match="'frozen_encoder' needs a pretrained model"):
+    with pytest.raises(ValueError, match=r"'frozen_encoder' .*pretrained"):
         cell_groups([Axes([0], [10], policy=["frozen_encoder"])], False)
 
 

@@ -1,4 +1,4 @@
-"""A plan that is kept, and when it may be taken again."""
+"""A plan that is saved, and when it is valid."""
 
 import pyarrow
 import pytest
@@ -39,14 +39,14 @@ def several_grids(content):
     ]
 
 
-def test_a_kept_plan_is_the_one_that_would_be_made(study_files):
+def test_a_saved_plan_is_the_one_that_would_be_made(study_files):
     edit(study_files / "study.yaml", several_grids)
     study, resolver = read(study_files)
     made = plan_study(study, resolver)
     study, resolver = read(study_files)
-    kept = load_valid_plan(study, resolver)
-    assert kept is not None
-    assert plain(kept) == plain(made) == plain(make_plan(study, resolver))
+    saved = load_valid_plan(study, resolver)
+    assert saved is not None
+    assert plain(saved) == plain(made) == plain(make_plan(study, resolver))
     assert load_saved_config(study.folder).grids == study.grids
     assert len(load_plan(study.folder)) == len(made.cells) == 21 + 8
 
@@ -94,7 +94,7 @@ def test_what_changes_a_key_makes_a_new_plan(study_files, change):
     assert plain(plan_study(study, resolver)) == plain(make_plan(study, resolver))
 
 
-def test_what_changes_no_key_is_kept_beside_the_old_plan(study_files):
+def test_what_changes_no_key_is_saved_beside_the_old_plan(study_files):
     study, resolver = read(study_files)
     plan_study(study, resolver)
     edit(study_files / "study.yaml", lambda content: content.update(title="Another title"))
