@@ -122,9 +122,9 @@ class ModelLibrary:
             ValueError: If `max_mae` is given without a property.
             TypeError: If a filter does not exist.
         """
-        asked = CardFilters(**filters)
+        wanted = CardFilters(**filters)
         cards = self._all_cards()
-        return cards if asked == CardFilters() else [card for card in cards if asked.match(card)]
+        return cards if wanted == CardFilters() else [card for card in cards if wanted.match(card)]
 
     def _all_cards(self) -> list[Card]:
         """The cards of the index, which is brought up to date: new models are read, deleted ones are dropped.

@@ -15,7 +15,7 @@ from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.record import Record, RecordKey, read_content, record_paths
 
-_WORDS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
+_TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
 _WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
 _NUMBERS = (*METRICS, "num_test", "error")
 _GRID = tuple(each.name for each in fields(RecordKey))
@@ -55,8 +55,8 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
     """
     columns = _Columns()
     for record in records:
-        said = {"key": record.key, "property": record.property, "unit": record.unit}
-        columns.add(said | {"cell": asdict(record.cell), "metrics": record.metrics})
+        texts = {"key": record.key, "property": record.property, "unit": record.unit}
+        columns.add(texts | {"cell": asdict(record.cell), "metrics": record.metrics})
     return columns.table()
 
 
@@ -65,8 +65,8 @@ class _Columns:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
-        self.words: dict[str, array[int]] = {name: array("l") for name in _WORDS}
-        self.codes: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
+        self.texts: dict[str, array[int]] = {name: array("l") for name in _TEXTS}
+        self.codes: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
         self.whole_numbers: dict[str, array[int]] = {name: array("q") for name in _WHOLE_NUMBERS}
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
@@ -78,19 +78,19 @@ class _Columns:
             whole.append(row[name])
         for name, number in self.numbers.items():
             number.append(row.get(name, math.nan))
-        for name, word in self.words.items():
-            codes, said = self.codes[name], row[name]
-            if said not in codes:
-                if not isinstance(said, str):
-                    raise TypeError(f"its {name} is {said!r}, which is not text")
-                codes[said] = len(codes)
-            word.append(codes[said])
+        for name, column in self.texts.items():
+            codes, text = self.codes[name], row[name]
+            if text not in codes:
+                if not isinstance(text, str):
+                    raise TypeError(f"its {name} is {text!r}, which is not text")
+                codes[text] = len(codes)
+            column.append(codes[text])
 
     def table(self) -> pd.DataFrame:
         found: dict[str, Any] = {"key": pd.Series(self.keys, dtype=object)}
-        for name, codes in self.words.items():
-            words = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
-            found[name] = words.reorder_categories(sorted(self.codes[name]))
+        for name, codes in self.texts.items():
+            texts = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
+            found[name] = texts.reorder_categories(sorted(self.codes[name]))
         found |= {name: np.asarray(each) for name, each in (self.whole_numbers | self.numbers).items()}
         frame = pd.DataFrame(found)
         if "all" in self.codes["target_level"]:

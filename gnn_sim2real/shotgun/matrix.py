@@ -85,13 +85,13 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
     reasons: dict[str, Mapping[str, int]] = {}
     for each in config.targets:
         target, skipped = open_target(each, config.size, None), Skipped()
-        asked, _ = without_seen(library, cards, target, config.seen, skipped)
-        (ranked,) = rank_models(models, entries_of(asked), target, [target.train], settings, cache, skipped)
+        usable, _ = without_seen(library, cards, target, config.seen, skipped)
+        (ranked,) = rank_models(models, entries_of(usable), target, [target.train], settings, cache, skipped)
         error = {score.key: score.error for score in ranked}
         reference = reference_error(target, settings)
         gains[each.name] = {
             source: 1 - min(found) / reference
-            for source, group in groups_of(asked).items()
+            for source, group in groups_of(usable).items()
             if (found := [error[card.key] for card in group if card.key in error])
         }
         reasons[each.name] = dict(skipped.reasons)

@@ -149,9 +149,9 @@ def rank_models(
         names = [cache_name(target, rows, settings, rung) for rows in problems]
         wanted = [set(keys) for keys in left]
         for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
-            asked = [place for place, keys in enumerate(wanted) if key in keys]
-            scores = {place: score for place in asked if (score := cache.get(names[place], key)) is not None}
-            missing = [place for place in asked if place not in scores]
+            places = [place for place, keys in enumerate(wanted) if key in keys]
+            scores = {place: score for place in places if (score := cache.get(names[place], key)) is not None}
+            missing = [place for place in places if place not in scores]
             features = _read(models, by_key[key], target, skipped) if missing else None
             if missing and features is None:
                 unreadable.add(key)

@@ -73,8 +73,8 @@ def _on_a_line(network: PropertyModel, target: Target, rows: Rows, featurizer: F
     if column is None:
         raise ValueError(f"the source model does not predict {target.spec.name}")
     with torch.inference_mode():
-        said = answer(network, network.encoder(batch), batch, column).double().numpy()
-    offset, slope = fit_line(said, target.values[rows])
+        answers = answer(network, network.encoder(batch), batch, column).double().numpy()
+    offset, slope = fit_line(answers, target.values[rows])
     spec = target.spec
     by_temperature = network.properties[column].form == "inverse_temperature"
     if by_temperature:

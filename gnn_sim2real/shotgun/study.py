@@ -131,13 +131,13 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
     target, skipped = open_target(own, own.max_pool, config.max_test), Skipped()
-    asked, _ = without_seen(library, cards, target, config.seen, skipped)
-    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, asked).exists()]
+    usable, _ = without_seen(library, cards, target, config.seen, skipped)
+    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, usable).exists()]
     if not draws:
         return
     models, cache = QuickLoader(library), ScoreCache(Path(config.output) / "scores")
     problems = [draw.rows for draw in draws]
-    ranked = rank_models(models, entries_of(asked), target, problems, config.ranking, cache, skipped)
+    ranked = rank_models(models, entries_of(usable), target, problems, config.ranking, cache, skipped)
     if min(map(len, ranked)) < 2:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.reasons.items())
         raise ValueError(f"fewer than two models of {library.folder} can be used for {own.name} ({reasons})")
@@ -163,7 +163,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
             "provenance": provenance(0.0),
         }
-        write_json(_path(config, own, target, draw, asked), record)
+        write_json(_path(config, own, target, draw, usable), record)
 
 
 def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:

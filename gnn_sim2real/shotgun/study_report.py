@@ -89,11 +89,11 @@ def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print()
     for size, methods in summary["wins_losses_ties"].items():
         for method, rivals in methods.items():
-            said = ", ".join(
+            counts = ", ".join(
                 f"{rival} {each['wins']} won, {each['losses']} lost, {each['ties']} tied"
                 for rival, each in rivals.items()
             )
-            console.print(f"m = {size}, {method} against: {said}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"m = {size}, {method} against: {counts}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         "a target is won or lost if the 90 % interval of the paired difference over draws excludes zero; the draws "
         "share one test part, whose choice the intervals do not cover",

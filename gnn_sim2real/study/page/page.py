@@ -143,7 +143,7 @@ def _in_short(
 ) -> list[tuple[str, str]]:
     """First answers for each law: what is identified, the gain of doubling the source, the worth of a measurement."""
     tail = f" {format_unit(unit)}".rstrip()
-    said = []
+    sentences = []
     if len(laws) > _MOST_IN_SHORT:
         most = max(label.target_size for label in laws)
         laws = {label: law for label, law in laws.items() if label.target_size == most}
@@ -169,8 +169,8 @@ def _in_short(
             if each.worth_of_measurement is not None:
                 worth = format_quantity(each.worth_of_measurement, whole=True)
                 text += f" One more measurement is worth {worth} calculations there."
-        said.append((_name(label), text))
-    return said
+        sentences.append((_name(label), text))
+    return sentences
 
 
 def _name(label: CurveLabel) -> str:
