@@ -24,6 +24,7 @@ from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_
 from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN
+from gnn_sim2real.shotgun.probe import Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, rank_models
 from gnn_sim2real.shotgun.run import ShotgunResult, run_shotgun
 from gnn_sim2real.shotgun.scores import ScoreCache
@@ -172,7 +173,7 @@ def test_a_training_sees_the_rows_that_it_is_given_alone(run):
     rows, tuning = np.arange(0, 20, 2), TuningSettings(epochs=1, scratch_epochs=1)
     target, spoiled = (Target.of_data(noise()) for _ in range(2))
     spoiled.table.values[np.setdiff1d(np.arange(len(target.table.values)), rows)] += 1e3
-    source = make_start(run.library.load(run.library.keys()[0]), target, rows, "layer 1")
+    source = make_start(run.library.load(run.library.keys()[0]), target, rows, Probe(1))
     for train in (fine_tune, partial(train_from_scratch, gine().describe())):
         one, other = (train(source, each, rows, tuning).network.state_dict() for each in (target, spoiled))
         assert same(one, other)
