@@ -76,7 +76,7 @@ def cards_table(data: Mapping[str, Any]) -> TextTable:
         "name": "data module",
         "properties": "properties",
         "num_materials": "materials after cleaning",
-        "num_removed": "of these excluded, since they are test materials",
+        "num_removed": "of these excluded, since the target has them",
         "size": "used in the largest cell",
         "num_test": "in the test part",
         "split_by": "test part split by",
