@@ -50,4 +50,4 @@ def test_an_encoder_that_cannot_be_made_is_refused(study_files, capsys, encoder,
     study["axes"]["architecture"] = [encoder]
     (study_files / "study.yaml").write_text(yaml.safe_dump(study))
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
-    assert re.search(f"`architecture` .*{values}", capsys.readouterr().err)
+    assert re.search(f"`architecture`.*{values}", capsys.readouterr().err)
