@@ -4,7 +4,7 @@ import pytest
 import yaml
 from studies import write_study
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
 from gnn_sim2real.study.config import read_study
