@@ -157,10 +157,10 @@ def fake_records(folder: Path, share: float) -> None:
 
 
 def status(folder: Path) -> None:
-    from gnn_sim2real.study.config import load_kept_config
-    from gnn_sim2real.study.status import say_status
+    from gnn_sim2real.study.config import load_saved_config
+    from gnn_sim2real.study.status import print_status
 
-    say_status(load_kept_config(folder / "out"), Console(stderr=True))
+    print_status(load_saved_config(folder / "out"), Console(stderr=True))
 
 
 def resume(folder: Path) -> int:

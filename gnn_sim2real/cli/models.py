@@ -261,9 +261,9 @@ def _build(argv: list[str], console: Console) -> int:
 
     config, options = read_library(*split_config(argv))
     if options.dry_run:
-        from gnn_sim2real.study.dry_run import say_plan
+        from gnn_sim2real.study.dry_run import print_plan
 
-        say_plan(config, options, console)
+        print_plan(config, options, console)
         return 0
     outcomes = run_study(config, options)
     console.print(f"{outcomes['done']} models trained, {outcomes['cached']} were there, {outcomes['failed']} failed")

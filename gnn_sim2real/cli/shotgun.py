@@ -57,13 +57,13 @@ def shotgun_command(argv: list[str]) -> int:
 def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.shotgun.config import read_shotgun
     from gnn_sim2real.shotgun.plot import draw_ranking
+    from gnn_sim2real.shotgun.report import print_result
     from gnn_sim2real.shotgun.run import run_shotgun, write_result
-    from gnn_sim2real.shotgun.say import say_result
 
     config, described = read_shotgun(argv)
     result = run_shotgun(config)
     folder = write_result(result, config, described)
-    say_result(result, console)
+    print_result(result, console)
     figure = draw_ranking(result, config.title, folder / "ranking.png")
     models = " ".join(str(folder / "ensemble" / str(number + 1)) for number in range(len(result.selection.members)))
     for line in (

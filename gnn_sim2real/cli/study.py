@@ -7,9 +7,9 @@ from rich.console import Console
 
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
-from gnn_sim2real.study.config import JobsConfig, load_kept_config, read_study
+from gnn_sim2real.study.config import JobsConfig, load_saved_config, read_study
 from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.report import say_report
+from gnn_sim2real.study.report import print_report
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
        gnn-sim2real study status DIR
@@ -61,14 +61,14 @@ def _run(argv: list[str], console: Console) -> int:
     files, argv = split_config(argv)
     study, options = read_study(files, argv)
     if options.dry_run:
-        from gnn_sim2real.study.dry_run import say_plan
+        from gnn_sim2real.study.dry_run import print_plan
 
-        say_plan(study, options, console)
+        print_plan(study, options, console)
         return 0
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(study.records.glob("*.json")):
-        say_report(study, console)
+        print_report(study, console)
     if outcomes["failed"]:
         print_failures(study, outcomes["failed"], console)
     return int(outcomes["failed"] > 0)
@@ -118,12 +118,12 @@ def split_config(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _status(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.study.pretrainings import load_kept_jobs
-    from gnn_sim2real.study.status import say_status
+    from gnn_sim2real.study.pretrainings import load_saved_jobs
+    from gnn_sim2real.study.status import print_status
 
     parser = ArgumentParser(prog="gnn-sim2real study status", description="Show the progress of a study.")
     parser.add_argument("folder", type=Path, help="output folder of the study")
-    say_status(load_kept_jobs(parse_options(parser, argv).folder), console)
+    print_status(load_saved_jobs(parse_options(parser, argv).folder), console)
     return 0
 
 
@@ -134,8 +134,8 @@ def _report_again(argv: list[str], console: Console) -> int:
     parser.add_argument("folder", type=Path, help="output folder of the study")
     parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
     arguments = parse_options(parser, argv)
-    config = load_kept_config(arguments.folder)
-    say_report(config, console)
+    config = load_saved_config(arguments.folder)
+    print_report(config, console)
     if arguments.publish:
         from gnn_sim2real.study.published import publish
 

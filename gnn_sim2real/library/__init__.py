@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gnn_sim2real.library.model import load_model as load_model
     from gnn_sim2real.library.model import save_model as save_model
 
-# A list of cards shall not wait for torch.
+# Listing cards must not wait for torch.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

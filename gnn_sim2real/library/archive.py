@@ -1,4 +1,4 @@
-"""Models in one file, to be handed on: a tar archive that is never unpacked by the paths in it."""
+"""Models in one file, to be passed on: a tar archive that is never unpacked by the paths in it."""
 
 import io
 import re
@@ -14,22 +14,22 @@ from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.identities import FOLDER, identities_path
 
 MAX_FILE_SIZE = 2**31
-"""Larger files are refused [bytes]: a model of this package has some megabytes."""
+"""Larger files are refused [bytes]: a model of this package has a few megabytes."""
 MAX_TOTAL_SIZE = 2**36
-"""Archives of more content than this are refused [bytes]."""
+"""Archives with more content than this are refused [bytes]."""
 
 _NAME = re.compile(rf"[0-9a-f]{{32}}/({'|'.join(map(re.escape, MODEL_FILES))})|{FOLDER}/[0-9a-f]{{32}}\.safetensors")
-"""All that an archive may hold."""
+"""The only names that an archive may hold."""
 
 
 def export_models(library: ModelLibrary, keys: Iterable[str], path: Path) -> int:
-    """Write models, and the identities of what they have seen, into an archive.
+    """Write models, and the identities of the materials they have seen, into an archive.
 
     The same models give the same bytes.
 
     Args:
-        library: Where they are.
-        keys: Of the models.
+        library: Library of the models.
+        keys: Keys of the models.
         path: The archive; compressed if its name ends in `gz` or `xz`.
 
     Returns:
@@ -67,46 +67,46 @@ def export_models(library: ModelLibrary, keys: Iterable[str], path: Path) -> int
 def import_models(library: ModelLibrary, path: Path) -> tuple[list[str], list[str]]:
     """Add the models of an archive, all of them or none.
 
-    Only regular files of the names that a library has are read, whatever else the archive says; every hash and card is
-    checked before a model is put in its place.
+    Only regular files with the names that a library uses are read; every hash and card is checked before a model is
+    added.
 
     Args:
-        library: Where to.
+        library: Library that they are added to.
         path: The archive.
 
     Returns:
-        Keys of the models that are new, and of those that were there.
+        Keys of the models that are new, and of those that existed already.
 
     Raises:
-        ValueError: If the archive holds anything else, too much, or a model that is damaged.
+        ValueError: If the archive holds anything else, is too large, or holds a damaged model.
     """
     library.folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=library.folder, prefix=".importing_"))
     try:
         _unpack(path, staging)
-        return take_models(library, staging)
+        return add_models(library, staging)
     finally:
         rmtree(staging, ignore_errors=True)
 
 
-def take_models(library: ModelLibrary, staging: Path) -> tuple[list[str], list[str]]:
-    """Check the models of a folder, and put those that are new in their place.
+def add_models(library: ModelLibrary, staging: Path) -> tuple[list[str], list[str]]:
+    """Check the models of a folder, and add those that are new.
 
     Args:
-        library: Where to.
-        staging: Laid out like a library, on the same file system; it is emptied.
+        library: Library that they are added to.
+        staging: Folder laid out like a library, on the same file system; it is emptied.
 
     Returns:
-        Keys of the models that are new, and of those that were there.
+        Keys of the models that are new, and of those that existed already.
 
     Raises:
-        CheckpointError: If one is damaged; then none is taken.
+        CheckpointError: If one is damaged; then none is added.
     """
     come = ModelLibrary(staging)
     problems = come.verify(strict=True)
     if problems:
         key, problem = next(iter(problems.items()))
-        raise CheckpointError(f"{len(problems)} models are refused, and nothing was added; the first, {key}: {problem}")
+        raise CheckpointError(f"{len(problems)} models are refused; nothing was added. The first, {key}: {problem}")
     keys, there = sorted(come.keys()), set(library.keys())
     for file in sorted((staging / FOLDER).glob("*")):
         target = library.folder / FOLDER / file.name
@@ -114,7 +114,7 @@ def take_models(library: ModelLibrary, staging: Path) -> tuple[list[str], list[s
         file.replace(target)
     for key in keys:
         if key not in there:
-            library.take(staging / key)
+            library.add_folder(staging / key)
     return [key for key in keys if key not in there], [key for key in keys if key in there]
 
 
@@ -127,13 +127,13 @@ def _unpack(path: Path, folder: Path) -> None:
                 if entry.isdir() and (entry.name == FOLDER or re.fullmatch("[0-9a-f]{32}", entry.name)):
                     continue
                 if not entry.isreg() or not _NAME.fullmatch(entry.name):
-                    raise ValueError(f"{path} is no archive of models: it holds {entry.name!r}; nothing was added")
+                    raise ValueError(f"{path} is not an archive of models: it holds {entry.name!r}; nothing was added")
                 total += entry.size
                 if entry.size > MAX_FILE_SIZE or total > MAX_TOTAL_SIZE:
-                    raise ValueError(f"{path} is refused: {entry.name} makes it too large; nothing was added")
+                    raise ValueError(f"{path} is too large to read, from {entry.name} on; nothing was added")
                 content = archive.extractfile(entry)
                 target = folder / entry.name
                 target.parent.mkdir(exist_ok=True)
                 target.write_bytes(content.read() if content is not None else b"")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as an archive of models ({error}); get it again") from error
+        raise ValueError(f"{path} cannot be read as an archive of models ({error}); download it again") from error

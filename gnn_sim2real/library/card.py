@@ -15,7 +15,7 @@ from gnn_sim2real.errors import CheckpointError
 
 CARD_FILE = "card.json"
 CARD_FORMAT = 1
-"""Raised by hand whenever what a card must hold changes; older cards keep loading."""
+"""Raised by hand whenever the required content of a card changes; older cards still load."""
 
 DOMAINS = {
     "repeat_unit": "polymer",
@@ -24,31 +24,31 @@ DOMAINS = {
     "mixture": "mixture",
     "composition": "composition",
 }
-"""Domain of the materials by the kind that data modules give them."""
+"""Domain of the materials by the kind that data modules report."""
 
 
 class Card(NamedTuple):
-    """What one looks for a model by. The whole of `card.json` is `ModelLibrary.content`.
+    """What models are searched by. `ModelLibrary.content` gives all of `card.json`.
 
     Attributes:
         key: Name of the model's folder, the hash of its content.
         domain: What the source materials are: polymer, molecule, crystal, mixture or composition.
         source: Name of the source's data sheet, or of its data module.
-        properties: What it predicts.
+        properties: Properties that it predicts.
         units: Unit of each property; empty for a pure number.
         architecture: Name of the encoder.
         size: Number of source materials, validation part included.
-        num_validation: How many of them validated.
-        seed: Number of initialization and order.
-        num_parameters: Numbers in the file of weights.
+        num_validation: How many of them were used for validation.
+        seed: Seed of initialization and order.
+        num_parameters: How many numbers its weights have.
         metrics: `mae`, `rmse` and `r2` on the validation part, by property; empty without a validation part.
-        featurizer: How materials become its graphs, see `featurize.featurizer.load_featurizer`.
+        featurizer: How materials become graphs, see `featurize.featurizer.load_featurizer`.
         data_fingerprint: Hash of the source's table.
-        split: Hash of table and parts: what trained, what validated, what was tested.
-        identities: Hash of the file with the hashed identities of the source materials; empty where not known.
+        split: Hash of table and parts: which materials trained, validated and tested.
+        identities: Hash of the file with the hashed identities of the source materials; empty if unknown.
         license: License of the source data.
         citation: What to cite for the source data.
-        pretraining: Key of the pretraining in its study; empty outside of studies.
+        pretraining: Key of the pretraining in its study; empty outside studies.
     """
 
     key: str
@@ -72,11 +72,11 @@ class Card(NamedTuple):
 
     @classmethod
     def of_content(cls, key: str, content: Mapping[str, Any]) -> "Card":
-        """The card of a checked `card.json`.
+        """Make a card from a checked `card.json`.
 
         Args:
-            key: Of the model.
-            content: Plain types.
+            key: Key of the model.
+            content: Content of the file, plain types.
         """
         data, specs = content["data"], content["network"]["properties"]
         return cls(
@@ -103,20 +103,20 @@ class Card(NamedTuple):
 
 @dataclass(frozen=True)
 class CardFilters:
-    """Which cards are asked for, by source, property, architecture, size and error; all of them unless any is said.
+    """Which cards are wanted, by source, property, architecture, size and error; all of them without any filter.
 
     Args:
         domain: polymer, molecule, crystal, mixture or composition.
         source: Name of the source.
-        property: A property that the model predicts.
+        property: Property that the model predicts.
         architecture: Name of the encoder.
-        min_size: Least number of source materials.
+        min_size: Smallest number of source materials.
         max_size: Largest number of source materials.
-        min_r2: Least r2 on the validation part, of `property` if it is given, else of all its properties.
+        min_r2: Smallest r2 on the validation part, of `property` if given, else of each of its properties.
         max_mae: Largest mean absolute error, likewise; needs `property`, since units differ.
 
     Raises:
-        ValueError: If `max_mae` has no property to be of.
+        ValueError: If `max_mae` is given without a property.
     """
 
     domain: str | None = None
@@ -133,10 +133,10 @@ class CardFilters:
             raise ValueError("`max_mae` is in the unit of a property: give `property` too")
 
     def match(self, card: Card) -> bool:
-        """Whether a model is one of those asked for.
+        """Whether a model passes all filters.
 
         Args:
-            card: Of the model.
+            card: Card of the model.
         """
         wanted = ((self.domain, card.domain), (self.source, card.source), (self.architecture, card.architecture))
         names = card.properties if self.property is None else (self.property,)
@@ -155,11 +155,11 @@ def check_card(content: Any, name: str) -> dict[str, Any]:
     """Check a card against the schema of its format, `card.schema.json`.
 
     Args:
-        content: What JSON gave.
-        name: What it is the card of, for messages.
+        content: Content read from JSON.
+        name: Name of the model, for messages.
 
     Raises:
-        CheckpointError: If it is of a later format, or lacks what it should have.
+        CheckpointError: If its format is newer, or something is missing.
     """
     number = content.get("card_format") if isinstance(content, dict) else None
     if not isinstance(number, int) or not 1 <= number <= CARD_FORMAT:
@@ -169,7 +169,7 @@ def check_card(content: Any, name: str) -> dict[str, Any]:
     errors = sorted(_validator().iter_errors(content), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         place = ".".join(map(str, errors[0].absolute_path)) or "the card"
-        raise CheckpointError(f"the card of {name} is damaged: {place}: {errors[0].message}; get the model again")
+        raise CheckpointError(f"the card of {name} is damaged: {place}: {errors[0].message}; download the model again")
     checked: dict[str, Any] = content
     return checked
 
@@ -178,7 +178,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """Read and check the card of a model.
 
     Args:
-        folder: The model's.
+        folder: Folder of the model.
 
     Raises:
         CheckpointError: If it cannot be read.
@@ -186,7 +186,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         content = orjson.loads((folder / CARD_FILE).read_bytes())
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"the model in {folder} is damaged ({error}); get it again") from error
+        raise CheckpointError(f"the model in {folder} is damaged ({error}); download it again") from error
     return check_card(content, f"the model in {folder}")
 
 

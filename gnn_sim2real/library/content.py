@@ -10,10 +10,10 @@ from gnn_sim2real.library.card import CARD_FILE
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.json"
-"""What a model outside of libraries has beside its weights, as models of libraries once had (format 1)."""
+"""File beside the weights of a model outside libraries, and of library models of format 1."""
 CONFIG_FILE = "config.yaml"
 MODEL_FILES = (CARD_FILE, CONFIG_FILE, WEIGHTS_FILE)
-"""What the folder of a model holds, and nothing else; none of it can run code."""
+"""The only files in the folder of a model; none of them can run code."""
 _KEY = re.compile("[0-9a-f]{32}")
 LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
 
@@ -24,18 +24,20 @@ def default_library() -> Path:
 
 
 def hash_model(folder: Path) -> str:
-    """The key that a model has by its content.
+    """The key of a model, from its content.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
 
     Raises:
-        CheckpointError: If it has other files than a model has.
+        CheckpointError: If it has files that a model does not have.
     """
     names = {path.name for path in folder.iterdir()}
     if names != set(MODEL_FILES):
         odd = names ^ set(MODEL_FILES)
-        raise CheckpointError(f"it has other files than a model ({', '.join(MODEL_FILES)}): {', '.join(sorted(odd))}")
+        raise CheckpointError(
+            f"it must hold exactly {', '.join(MODEL_FILES)}; extra or missing: {', '.join(sorted(odd))}"
+        )
     digest = hashlib.sha256()
     for name in MODEL_FILES:
         content = (folder / name).read_bytes()
@@ -44,5 +46,5 @@ def hash_model(folder: Path) -> str:
 
 
 def is_key(name: str) -> bool:
-    """Whether this is the name of a model's folder."""
+    """Whether a name is that of a model's folder."""
     return _KEY.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""A folder of trained models, each under the hash of its content."""
+"""A folder of trained models, each named by the hash of its content."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from gnn_sim2real.files import umask, write_atomically, write_json
 from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, CardFilters, check_card, read_card
 from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
-from gnn_sim2real.library.identities import keep_identities, read_identities
+from gnn_sim2real.library.identities import read_identities, save_identities
 from gnn_sim2real.library.index import keys_of, read_index, to_cards, write_index
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ INDEX_FILE = "index.parquet"
 
 
 class ModelLibrary:
-    """Trained models in a folder, with a card each.
+    """Trained models in a folder, each with a card.
 
     A model is a folder named by the hash of its three files: `weights.safetensors`, `card.json` and `config.yaml`, the
     resolved configuration of its training. The hashed identities of the materials it has seen are in `identities`,
-    shared by all models that have seen the same. Any number of processes may add models at a time. Models that studies
-    kept before there were cards (format 1, with a `model.json`) are listed and loaded like the others.
+    shared by all models that have seen the same materials. Several processes may add models at the same time. Models
+    that studies saved before cards existed (format 1, with a `model.json`) are listed and loaded like the others.
 
     Args:
-        folder: Where the models are, or will be.
+        folder: Folder of the models; need not exist yet.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -47,11 +47,11 @@ class ModelLibrary:
     def add(
         self, model: "TrainedModel", card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
     ) -> str:
-        """Add a model; one that is there already is left alone.
+        """Add a model, unless it exists already.
 
         Args:
             model: The model.
-            card: What `card.json` has beyond what the model itself says; see `library.training.describe_training`.
+            card: Content of `card.json` beyond the description of the model; see `tasks.library_entry`.
             identities: Hashed canonical identities of the materials it was trained and validated on.
             config: Resolved configuration of the training, plain types.
 
@@ -59,7 +59,7 @@ class ModelLibrary:
             The key of the model.
 
         Raises:
-            CheckpointError: If the card lacks what it should have.
+            CheckpointError: If something is missing in the card.
         """
         from gnn_sim2real.library.model import weights_content
 
@@ -70,7 +70,7 @@ class ModelLibrary:
             "num_parameters": sum(tensor.numel() for tensor in model.network.state_dict().values()),
             "network": model.network.describe(),
             "featurizer": model.featurizer.describe(),
-            "identities": keep_identities(self.folder, identities),
+            "identities": save_identities(self.folder, identities),
         }
         check_card(orjson.loads(orjson.dumps(content)), "the new model")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,32 +80,32 @@ class ModelLibrary:
             write_json(unfinished / CARD_FILE, content)
             text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
             write_atomically(unfinished / CONFIG_FILE, text.encode())
-            return self.take(unfinished)
+            return self.add_folder(unfinished)
         finally:
             rmtree(unfinished, ignore_errors=True)
 
-    def take(self, folder: Path) -> str:
-        """Move the folder of a model to its place.
+    def add_folder(self, folder: Path) -> str:
+        """Move the folder of a model into the library.
 
         Args:
-            folder: With the files of a model, on the same file system as the library.
+            folder: Folder with the files of a model, on the same file system as the library.
 
         Returns:
             The key of the model.
 
         Raises:
-            CheckpointError: If the folder has other files than a model has, or cannot be moved.
+            CheckpointError: If the folder has files that a model does not have, or cannot be moved.
         """
         key = hash_model(folder)
         folder.chmod(0o777 & ~umask())
-        with suppress(OSError):  # the same model was added meanwhile
+        with suppress(OSError):  # another process added the same model meanwhile
             folder.replace(self.folder / key)
         if not (self.folder / key / CARD_FILE).is_file():
             raise CheckpointError(f"the model {key} cannot be moved into {self.folder}: check its permissions")
         return key
 
     def keys(self) -> list[str]:
-        """Keys of all models, from the names of their folders alone."""
+        """Keys of all models, from the names of their folders only."""
         try:
             with os.scandir(self.folder) as entries:
                 return [entry.name for entry in entries if is_key(entry.name)]
@@ -113,23 +113,23 @@ class ModelLibrary:
             return []
 
     def cards(self, **filters: Any) -> list[Card]:
-        """The cards of all models, or of those that are asked for.
+        """The cards of all models, or of those that pass filters.
 
         Args:
-            **filters: Those of `card.CardFilters`.
+            **filters: Filters of `card.CardFilters`.
 
         Raises:
-            ValueError: If `max_mae` has no property to be of.
-            TypeError: If there is no such filter.
+            ValueError: If `max_mae` is given without a property.
+            TypeError: If a filter does not exist.
         """
-        asked = CardFilters(**filters)
+        wanted = CardFilters(**filters)
         cards = self._all_cards()
-        return cards if asked == CardFilters() else [card for card in cards if asked.match(card)]
+        return cards if wanted == CardFilters() else [card for card in cards if wanted.match(card)]
 
     def _all_cards(self) -> list[Card]:
-        """The cards of the index, which is brought up to date: files that came are read, those that went are left out.
+        """The cards of the index, which is brought up to date: new models are read, deleted ones are dropped.
 
-        A model never changes under its key, so that the names of the folders tell what the index lacks.
+        A model never changes under its key, so the names of the folders tell what is missing in the index.
         """
         path, keys = self.folder / INDEX_FILE, set(self.keys())
         table = read_index(path)
@@ -142,10 +142,10 @@ class ModelLibrary:
             try:
                 cards.append(self.card(key))
             except CheckpointError as error:
-                logger.warning("%s; `gnn-sim2real models verify` says more", error)
+                logger.warning("%s; run `gnn-sim2real models verify` for details", error)
         cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
         if {card.key for card in cards} != listed:
-            with suppress(PermissionError):  # a library that others keep
+            with suppress(PermissionError):  # a library that belongs to someone else
                 write_index(path, cards)
         return cards
 
@@ -153,10 +153,10 @@ class ModelLibrary:
         """The card of one model.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
 
         Raises:
-            CheckpointError: If there is no such model, or its card cannot be read.
+            CheckpointError: If the model does not exist, or its card cannot be read.
         """
         folder = self._folder_of(key)
         if (folder / CARD_FILE).is_file():
@@ -164,25 +164,25 @@ class ModelLibrary:
         return card_of_format_1(key, folder)
 
     def content(self, key: str) -> dict[str, Any]:
-        """All that the card of one model says, plain types.
+        """Whole content of the card of one model, plain types.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
 
         Raises:
-            CheckpointError: If there is no such model, or its card cannot be read.
+            CheckpointError: If the model does not exist, or its card cannot be read.
         """
         folder = self._folder_of(key)
         return read_card(folder) if (folder / CARD_FILE).is_file() else content_of_format_1(folder)
 
     def find(self, start: str) -> str:
-        """The key that begins like this.
+        """The only key with this start.
 
         Args:
-            start: Its first characters, or all of them.
+            start: First characters of the key, or all of them.
 
         Raises:
-            ValueError: If there is none, or several.
+            ValueError: If no key or several keys begin with it.
         """
         found = [key for key in self.keys() if key.startswith(start)]
         if len(found) != 1:
@@ -194,39 +194,41 @@ class ModelLibrary:
         """Load a model.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
 
         Raises:
-            CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
+            CheckpointError: If the model does not exist, is damaged, or names an encoder that is not trusted.
         """
-        from gnn_sim2real.library.model import load_model  # with torch, which a list of the cards does not need
+        from gnn_sim2real.library.model import load_model  # imports torch, which listing cards does not need
 
         return load_model(self._folder_of(key))
 
     def identities(self, key: str) -> frozenset[str]:
         """Hashed canonical identities of all materials that a model was trained and validated on.
 
-        See `PropertyDataModule.seen_identities`, and for the other side of a comparison `tested_identities`.
+        See `PropertyDataModule.seen_identities`; compare with `tested_identities`.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
 
         Raises:
-            CheckpointError: If they are not known, as of models of format 1, or their file is damaged.
+            CheckpointError: If they are unknown, as for models of format 1, or their file is damaged.
         """
         name = self.card(key).identities
         if not name:
-            raise CheckpointError(f"the model {key} does not say what it was trained on: it was kept before cards were")
+            raise CheckpointError(
+                f"the training materials of the model {key} are unknown: it was saved before cards existed"
+            )
         return _identities(self.folder, name)
 
     def verify(self, strict: bool = False) -> dict[str, str]:
         """Check every model: the hash of its content, its card, and the file of its identities.
 
         Args:
-            strict: Whether a model of format 1 is wrong, whose content cannot be checked.
+            strict: Whether models of format 1, whose content cannot be checked, count as wrong.
 
         Returns:
-            What is wrong, by key; empty where all is well.
+            The problem of each damaged model, by key.
         """
         problems = {}
         for key in sorted(self.keys()):
@@ -240,18 +242,18 @@ class ModelLibrary:
         """Check one model.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
             strict: See `verify`.
 
         Raises:
-            CheckpointError: If something is wrong with it.
+            CheckpointError: If it is damaged.
         """
         folder = self._folder_of(key)
         if not strict and not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
             card_of_format_1(key, folder)
             return
         if hash_model(folder) != key:
-            raise CheckpointError("its content has another hash than its name: it was altered or is damaged")
+            raise CheckpointError("the hash of its content differs from its name: it was changed or is damaged")
         if name := read_card(folder)["identities"]:
             read_identities(self.folder, name)
 

@@ -1,4 +1,4 @@
-"""Models as studies kept them before there were cards: `weights.safetensors` and `model.json`."""
+"""Models as studies saved them before cards existed: `weights.safetensors` and `model.json`."""
 
 import math
 from pathlib import Path
@@ -12,10 +12,10 @@ from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 
 
 def content_of_format_1(folder: Path) -> dict[str, Any]:
-    """What such a model says of itself.
+    """The description of such a model.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
 
     Raises:
         CheckpointError: If it cannot be read.
@@ -27,19 +27,19 @@ def content_of_format_1(folder: Path) -> dict[str, Any]:
             "featurizer": description["featurizer"],
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"the model in {folder} is damaged ({error}); make it again") from error
+        raise CheckpointError(f"the model in {folder} is damaged ({error}); train it again") from error
     return content
 
 
 def card_of_format_1(key: str, folder: Path) -> Card:
-    """A card of what is known of such a model: neither validation errors, nor license, nor identities.
+    """The card of such a model, without validation errors, license and identities, which are unknown.
 
     Args:
-        key: Of the model.
-        folder: Of the model.
+        key: Key of the model.
+        folder: Folder of the model.
 
     Raises:
-        CheckpointError: If it does not say on what it was trained.
+        CheckpointError: If its description does not name the training data.
     """
     content = content_of_format_1(folder)
     try:
@@ -65,7 +65,7 @@ def card_of_format_1(key: str, folder: Path) -> Card:
             pretraining=content.get("key") or "",
         )
     except (KeyError, TypeError) as error:
-        raise CheckpointError(f"the model in {folder} does not say on what it was trained: it lacks {error}") from error
+        raise CheckpointError(f"the training data of the model in {folder} are unknown: {error} is missing") from error
 
 
 def _num_parameters(path: Path) -> int:
@@ -75,4 +75,4 @@ def _num_parameters(path: Path) -> int:
         with safe_open(path, "numpy") as weights:
             return sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is missing or damaged ({error}); make the model again") from error
+        raise CheckpointError(f"{path} is missing or damaged ({error}); train the model again") from error

@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face Hub, where many files are sent in one commit: the Hub limits commits by the hour."""
+"""Repositories of the Hugging Face Hub: many files go into one commit, since the Hub limits commits per hour."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import Any
 
 
 def commit_files(system: Any, folder: str, files: Mapping[str, Path]) -> None:
-    """Send files in one commit, so that all of them arrive or none.
+    """Upload files in one commit, so that all of them arrive or none.
 
     Args:
         system: The `huggingface_hub.HfFileSystem` of the repository.
-        folder: USER/REPOSITORY, or a folder in it, as `fsspec` writes it.
-        files: Each file, by its path below the folder.
+        folder: USER/REPOSITORY, or a folder in it, in the notation of `fsspec`.
+        files: The files, by their paths below the folder.
 
     Raises:
-        FileNotFoundError: If there is no such repository, or the token may not see it.
+        FileNotFoundError: If the repository does not exist, or the token may not see it.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -22,8 +22,8 @@ def commit_files(system: Any, folder: str, files: Mapping[str, Path]) -> None:
         place = system.resolve_path(folder)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"there is no repository hf://{folder} that you may write to: make it on the Hub, and log in by `hf auth "
-            "login` or with HF_TOKEN"
+            f"there is no repository hf://{folder} that you may write to: create it on the Hub, and log in with `hf "
+            "auth login` or HF_TOKEN"
         ) from error
     prefix = f"{place.path_in_repo}/" if place.path_in_repo else ""
     HfApi(endpoint=system.endpoint, token=system.token).create_commit(

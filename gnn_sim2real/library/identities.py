@@ -1,4 +1,4 @@
-"""Hashed identities of the materials that models have seen, in files that models of one source share."""
+"""Hashed identities of the materials that models have seen, in files shared by the models of one source."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,24 +14,24 @@ _SUFFIX = ".safetensors"
 
 
 def identities_path(library: Path, name: str) -> Path:
-    """Where the identities of this hash are.
+    """The file of identities with this hash.
 
     Args:
-        library: The library's folder.
+        library: Folder of the library.
         name: The hash.
     """
     return library / FOLDER / f"{name}{_SUFFIX}"
 
 
-def keep_identities(library: Path, identities: Iterable[str]) -> str:
-    """Write hashed identities, unless they are there.
+def save_identities(library: Path, identities: Iterable[str]) -> str:
+    """Write hashed identities, unless they exist already.
 
     Args:
-        library: The library's folder.
+        library: Folder of the library.
         identities: From `featurize.identity.identity_hash`, 16 hexadecimal digits each.
 
     Returns:
-        The hash they are found by.
+        The hash that names their file.
     """
     from safetensors.numpy import save
 
@@ -45,10 +45,10 @@ def keep_identities(library: Path, identities: Iterable[str]) -> str:
 
 
 def hash_identities(content: bytes) -> str:
-    """The hash that a file of identities is named by.
+    """The hash that names a file of identities.
 
     Args:
-        content: Of the file.
+        content: Content of the file.
     """
     return hashlib.sha256(content).hexdigest()[:32]
 
@@ -57,11 +57,11 @@ def read_identities(library: Path, name: str) -> frozenset[str]:
     """Read hashed identities.
 
     Args:
-        library: The library's folder.
+        library: Folder of the library.
         name: Their hash.
 
     Raises:
-        CheckpointError: If they are not there, or were altered.
+        CheckpointError: If they are missing or damaged.
     """
     from safetensors.numpy import load
 
@@ -69,7 +69,7 @@ def read_identities(library: Path, name: str) -> frozenset[str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path} is missing: get the library's {FOLDER} again") from error
+        raise CheckpointError(f"{path} is missing: download the folder {FOLDER} of the library again") from error
     if hash_identities(content) != name:
-        raise CheckpointError(f"{path} was altered or is damaged: its content has another hash; get it again")
+        raise CheckpointError(f"{path} was changed or is damaged: its hash differs from its name; download it again")
     return frozenset(f"{number:016x}" for number in load(content)["identities"].tolist())

@@ -1,4 +1,4 @@
-"""All cards of a library in one parquet file, made of the models' own files and never needed to read them."""
+"""All cards of a library in one parquet file: a cache, made from the files of the models and never needed."""
 
 import io
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from gnn_sim2real.files import no_garbage_collection, write_atomically
 from gnn_sim2real.library.card import Card
 
 INDEX_FORMAT = b"1"
-"""Raised by hand whenever the columns change; an index of another format is made anew."""
+"""Raised by hand whenever the columns change; an index of another format is written again."""
 
 _TEXTS = ("domain", "source", "architecture", "data_fingerprint", "identities", "license", "citation")
-"""Columns of text that many cards share."""
+"""Text columns whose values many cards share."""
 _TREES = ("properties", "units", "featurizer")
-"""Columns of JSON that many cards share."""
+"""JSON columns whose values many cards share."""
 _TUPLES = ("properties", "units")
 
 
@@ -26,7 +26,7 @@ def write_index(path: Path, cards: Sequence[Card]) -> None:
 
     Args:
         path: The parquet file.
-        cards: All of them.
+        cards: All cards.
     """
     import pyarrow
     from pyarrow import parquet
@@ -51,7 +51,7 @@ def read_index(path: Path) -> Any:
         path: The parquet file.
 
     Returns:
-        A pyarrow `Table` for `to_cards`; None if there is none, or none that this version reads.
+        A pyarrow `Table` for `to_cards`; None if there is no index that this version can read.
     """
     from pyarrow import ArrowException, parquet
 
@@ -64,7 +64,7 @@ def read_index(path: Path) -> Any:
 
 
 def to_cards(table: Any) -> list[Card]:
-    """The cards of rows of an index.
+    """The cards of the rows of an index.
 
     Args:
         table: From `read_index`.
@@ -84,7 +84,7 @@ def _values(column: Any, name: str) -> Any:
 
     column = column.combine_chunks()
     if pyarrow.types.is_dictionary(column.type):
-        # What many cards share is made once.
+        # Values that many cards share are made once.
         shared = column.dictionary.to_pylist()
         if name in _TREES:
             shared = [orjson.loads(text) for text in shared]

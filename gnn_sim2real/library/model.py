@@ -1,4 +1,4 @@
-"""Trained models as files: safetensors for the weights, plain JSON for all else. Nothing in them can run code."""
+"""Trained models as files: safetensors for the weights, plain JSON for the rest. Nothing in them can run code."""
 
 import hashlib
 import json
@@ -27,9 +27,9 @@ from gnn_sim2real.store.mixtures import AnyStore, store_of
 
 MODEL_FORMAT = 1
 TRUST_VARIABLE = "GNN_SIM2REAL_ENCODERS"
-"""Environment variable with the modules, separated by commas, whose encoders a model of a library may name."""
+"""Environment variable with trusted modules, separated by commas: models of a library may name their encoders."""
 CHECKPOINT_ENTRY = "gnn_sim2real_model"
-"""Where a Lightning checkpoint keeps what a library folder has in its JSON."""
+"""Entry of a Lightning checkpoint with the description that a library folder has in its JSON."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with all that is needed to use it on new materials.
+    """A network with everything needed to use it on new materials.
 
     Attributes:
         network: The network, in eval mode.
-        featurizer: Makes graphs of materials.
-        card: Where the model comes from, in plain types.
-        fingerprint: Hash of the weights it was loaded with; empty for a model that was never stored.
+        featurizer: Turns materials into graphs.
+        card: Origin of the model, in plain types.
+        fingerprint: Hash of the weights it was loaded with; empty for a model that was never saved.
     """
 
     network: PropertyModel
@@ -69,10 +69,10 @@ class TrainedModel:
         Args:
             materials: PSMILES, SMILES, formulas, crystals (see `featurize.crystal_files.as_crystal`), or mixtures (see
                 `featurize.mixture.Mixture`), as the model was trained on.
-            batch_size: Materials at a time.
+            batch_size: Materials per batch.
 
         Raises:
-            ValueError: If a spelling cannot be read; the sentence says which.
+            ValueError: If a material cannot be read; the message names it.
         """
         specs = self.network.properties
         names, units = tuple(spec.name for spec in specs), tuple(spec.unit for spec in specs)
@@ -86,7 +86,7 @@ class TrainedModel:
 
         Args:
             store: Graphs made by this model's featurizer.
-            batch_size: Graphs at a time.
+            batch_size: Graphs per batch.
 
         Returns:
             (num_graphs, num_properties), physical units.
@@ -98,7 +98,7 @@ class TrainedModel:
 
         Args:
             store: Graphs made by this model's featurizer.
-            batch_size: Graphs at a time.
+            batch_size: Graphs per batch.
 
         Returns:
             (num_graphs, output_dim of the encoder).
@@ -123,7 +123,7 @@ def weights_content(model: TrainedModel) -> bytes:
     """
     from safetensors.torch import save
 
-    # Cloned, as safetensors refuses two names of one tensor, which SchNet's layers have.
+    # Cloned, since safetensors refuses two names for one tensor, which the layers of SchNet have.
     weights = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.network.state_dict().items()
@@ -133,13 +133,13 @@ def weights_content(model: TrainedModel) -> bytes:
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:
-    """Write a model as a folder of its own, outside of any library (see `ModelLibrary.add`).
+    """Write a model into a folder of its own, outside any library (see `ModelLibrary.add`).
 
-    A half-written one is never taken for whole, since its JSON comes last.
+    A half-written model is never mistaken for a complete one, since its JSON is written last.
 
     Args:
         model: The model.
-        folder: Where to.
+        folder: Folder to write.
     """
     write_atomically(folder / WEIGHTS_FILE, weights_content(model))
     description = {
@@ -158,7 +158,7 @@ def load_model(path: str | Path) -> TrainedModel:
         path: A folder of the model library, or a Lightning checkpoint of this package.
 
     Raises:
-        CheckpointError: If there is no model, it is damaged, or it was made by something else.
+        CheckpointError: If there is no model, it is damaged, or another program wrote it.
     """
     path = Path(path)
     if not path.exists():
@@ -166,12 +166,12 @@ def load_model(path: str | Path) -> TrainedModel:
     description, weights = _read_folder(path) if path.is_dir() else _read_checkpoint(path)
     lacking = [entry for entry in ("network", "featurizer", "card") if entry not in description]
     if lacking:
-        raise CheckpointError(f"the model in {path} is damaged: its description lacks {', '.join(lacking)}")
+        raise CheckpointError(f"the model in {path} is damaged: its description has no {', '.join(lacking)}")
     network = PropertyModel.from_description(description["network"])
     try:
         network.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"the weights in {path} do not fit the model they describe ({error})") from error
+        raise CheckpointError(f"the weights in {path} do not fit the model described there ({error})") from error
     featurizer = load_featurizer(description["featurizer"])
     return TrainedModel(network.eval(), featurizer, description["card"], _fingerprint(weights))
 
@@ -190,35 +190,35 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     of_library = (folder / CARD_FILE).is_file()
     for name in (CARD_FILE if of_library else DESCRIPTION_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
-            raise CheckpointError(f"{folder} is no model of this package: it lacks {name}")
+            raise CheckpointError(f"{folder} is not a model of this package: it has no {name}")
     try:
         description = _read_card(folder) if of_library else _read_description(folder)
         weights = load_file(folder / WEIGHTS_FILE)
     except CheckpointError:
         raise
     except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"the model in {folder} is damaged ({error}); make it again") from error
+        raise CheckpointError(f"the model in {folder} is damaged ({error}); train it again") from error
     return description, weights
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    """The card of a model of a library, which may come from anyone: it must not name modules at will."""
+    """The card of a model of a library, which may come from anyone: it must not name arbitrary modules."""
     card = read_card(folder)
     given = [each.strip() for each in os.environ.get(TRUST_VARIABLE, "").split(",") if each.strip()]
     for class_path in _class_paths(card["network"]):
         module = class_path.rpartition(".")[0]
-        # What was installed as a plug-in is trusted already.
+        # Installed plug-ins are trusted already.
         trusted = ("gnn_sim2real", *given, *plugin_modules())
         if module not in sys.modules and not any(f"{module}.".startswith(f"{each}.") for each in trusted):
             raise CheckpointError(
-                f"the model in {folder} names the encoder {class_path!r}, which is not of this package; if you trust "
+                f"the model in {folder} names the encoder {class_path!r}, which is not from this package; if you trust "
                 f"that module, import it first, or set {TRUST_VARIABLE}={module.partition('.')[0]}"
             )
     return {"network": card["network"], "featurizer": card["featurizer"], "card": card}
 
 
 def _class_paths(described: Any) -> Iterator[str]:
-    """All classes that a description names, at every depth."""
+    """All classes named in a description, at every depth."""
     if isinstance(described, dict):
         if "class_path" in described:
             yield str(current_paths(described["class_path"]))
@@ -240,9 +240,9 @@ def _read_description(folder: Path) -> dict[str, Any]:
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what the unpickler stumbles over depends on the bytes
+    except Exception as error:  # which error the unpickler raises depends on the bytes
         raise CheckpointError(
-            f"{path} is damaged, or is no checkpoint of this package (only plain tensors and types are accepted)"
+            f"{path} is damaged, or not a checkpoint of this package (only plain tensors and types are accepted)"
         ) from error
     if not isinstance(checkpoint, dict) or CHECKPOINT_ENTRY not in checkpoint:
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Libraries elsewhere: any folder that fsspec reaches, such as another disk, S3, or a repository of Hugging Face."""
+"""Remote libraries: any folder that fsspec can open, such as another disk, S3, or a repository on Hugging Face."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from shutil import rmtree
 from typing import Any
 
 from gnn_sim2real.console import track
-from gnn_sim2real.library.archive import MAX_FILE_SIZE, take_models
+from gnn_sim2real.library.archive import MAX_FILE_SIZE, add_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
 from gnn_sim2real.library.content import MODEL_FILES, is_key
 from gnn_sim2real.library.folder import ModelLibrary
@@ -19,13 +19,13 @@ _FILES_A_COMMIT = 200
 
 
 class RemoteLibrary:
-    """The folder of a library at an address, laid out like one on disk.
+    """A library at a URL, laid out like one on disk.
 
     Args:
-        url: What fsspec opens: a path, `s3://bucket/folder`, `hf://user/repository`, `memory://folder` ...
+        url: Address for fsspec: a path, `s3://bucket/folder`, `hf://user/repository`, `memory://folder` ...
 
     Raises:
-        ValueError: If no such file system is installed.
+        ValueError: If the file system of the URL is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,24 +40,24 @@ class RemoteLibrary:
         self._on_hub = url.startswith("hf://")
 
     def push(self, library: ModelLibrary, keys: Iterable[str]) -> list[str]:
-        """Copy models there, and the identities of what they have seen; what is there already is not sent again.
+        """Upload models, and the identities of the materials they have seen; files that are there already are skipped.
 
-        A card is sent last, so that a model without one is known to be unfinished.
+        The card is uploaded last, so a model without a card is known to be unfinished.
 
         Args:
-            library: Where the models are.
-            keys: Of the models.
+            library: Library of the models.
+            keys: Keys of the models.
 
         Returns:
-            Keys of the models of which something was sent.
+            Keys of the models with an uploaded file.
 
         Raises:
-            CheckpointError: If a model is damaged; it is not sent.
+            CheckpointError: If a model is damaged; it is not uploaded.
         """
         sizes, sent = self._sizes(), []
         files_at_once = _FILES_A_COMMIT if self._on_hub else 1
         waiting: dict[str, Path] = {}
-        for key in track(sorted(keys), "Sending models"):
+        for key in track(sorted(keys), "Uploading models"):
             library.verify_model(key, strict=True)
             files = {f"{key}/{name}": library.folder / key / name for name in reversed(MODEL_FILES)}
             if name := library.card(key).identities:
@@ -74,17 +74,17 @@ class RemoteLibrary:
         return sent
 
     def pull(self, library: ModelLibrary, wanted: Callable[[Card], bool] = lambda card: True) -> list[str]:
-        """Copy models from there; those that are here are not fetched again. Every hash is checked.
+        """Download models that the local library does not have. Every hash is checked.
 
         Args:
-            library: Where to.
-            wanted: Which of them, by their cards.
+            library: Local library.
+            wanted: Which of them to download, by their cards.
 
         Returns:
-            Keys of the models that came.
+            Keys of the downloaded models.
 
         Raises:
-            ValueError: If there is no library, or a model there is damaged or far too large; those before it stay.
+            ValueError: If there is no library, or a model is damaged or far too large; models before it stay.
         """
         sizes, came = self._sizes(), []
         there = {name.partition("/")[0] for name in sizes if name.endswith(f"/{CARD_FILE}")}
@@ -93,7 +93,7 @@ class RemoteLibrary:
             raise ValueError(f"there is no model at {self.url}")
         have = set(library.keys())
         library.folder.mkdir(parents=True, exist_ok=True)
-        for key in track([key for key in keys if key not in have], "Fetching models"):
+        for key in track([key for key in keys if key not in have], "Downloading models"):
             staging = Path(tempfile.mkdtemp(dir=library.folder, prefix=".fetching_"))
             try:
                 self._fetch(f"{key}/{CARD_FILE}", staging, sizes)
@@ -105,13 +105,13 @@ class RemoteLibrary:
                 if content["identities"]:
                     name = f"{FOLDER}/{identities_path(library.folder, content['identities']).name}"
                     self._fetch(name, staging, sizes)
-                came += take_models(library, staging)[0]
+                came += add_models(library, staging)[0]
             finally:
                 rmtree(staging, ignore_errors=True)
         return came
 
     def _send(self, files: Mapping[str, Path]) -> None:
-        """Copy files there, in their order."""
+        """Upload files, in their order."""
         if not files:
             return
         with self._reached():
@@ -124,23 +124,23 @@ class RemoteLibrary:
                 self._system.put_file(str(file), target)
 
     def _fetch(self, name: str, folder: Path, sizes: dict[str, Any]) -> None:
-        """Copy one file; its size is looked at first."""
+        """Download one file, after a check of its size."""
         target = folder / name
         if target.exists():
             return
         if not 0 <= sizes.get(name, -1) <= MAX_FILE_SIZE:
-            raise ValueError(f"{self.url} lacks {name}, or it is far too large: {sizes.get(name)} bytes")
+            raise ValueError(f"{name} is missing at {self.url}, or far too large: {sizes.get(name)} bytes")
         target.parent.mkdir(exist_ok=True)
         with self._reached():
             self._system.get_file(f"{self._root}/{name}", str(target))
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
-        """Say in a sentence what a file system could not do: each has exceptions of its own, a broken network as well.
+        """Turn the errors of file systems, which each have their own, into one kind with one message.
 
         Raises:
-            FileNotFoundError: If something is not there.
-            ValueError: If anything else is wrong.
+            FileNotFoundError: If a file is missing.
+            ValueError: If anything else fails, such as the network.
         """
         try:
             yield
@@ -148,11 +148,11 @@ class RemoteLibrary:
             raise
         except Exception as error:
             raise ValueError(
-                f"{self.url} could not be read or written ({error}); what was copied stays, the same command goes on"
+                f"{self.url} could not be read or written ({error}); run the same command again to resume"
             ) from error
 
     def _sizes(self) -> dict[str, Any]:
-        """Size of each file there, by its path below the folder; asked for once."""
+        """Size of each remote file, by its path below the folder; requested once."""
         self._system.invalidate_cache()
         try:
             with self._reached():

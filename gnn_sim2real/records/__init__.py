@@ -1,1 +1,1 @@
-"""What a training leaves behind and how it is read: records, their keys, tables of results, curves and figures."""
+"""Results of trainings: records, their keys, tables, curves, summaries and figures."""

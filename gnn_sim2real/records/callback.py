@@ -1,4 +1,4 @@
-"""The Lightning callback that turns a test into a record, and records into a law."""
+"""The Lightning callback that writes a record after a test, and fits the law to the records."""
 
 import time
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from gnn_sim2real.tasks.finetune import TargetFineTuning
 class ScalingLawCallback(Callback):
     """Writes the record of a tested model, and refits the scaling law over all records of the folder.
 
-    Runs that were started separately, by hand or on several machines, meet in the folder. Once four source sizes are
-    there, `scaling_law/decay_rate`, `/transfer_gap`, `/prefactor`, their intervals and the figure go to the logger.
+    Runs that were started separately, by hand or on several machines, share the folder. From four source sizes on,
+    `scaling_law/decay_rate`, `/transfer_gap`, `/prefactor`, their intervals and the figure go to the logger.
 
     Args:
-        folder: Where the records are; also where the figure goes.
+        folder: Folder of the records and the figure.
     """
 
     def __init__(self, folder: str = "runs/records") -> None:
@@ -36,10 +36,14 @@ class ScalingLawCallback(Callback):
         self._started: float | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start the clock, and refuse a task that has no place on the curve."""
+        """Start the clock, and refuse a task that is not a fine-tuning.
+
+        Raises:
+            ValueError: If it is not.
+        """
         self._started = self._started or time.monotonic()
         if not isinstance(pl_module, TargetFineTuning):
-            raise ValueError("ScalingLawCallback records fine-tunings; take it out of the YAML of a pretraining")
+            raise ValueError("ScalingLawCallback records fine-tunings; remove it from the YAML of the pretraining")
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the record, refit, log."""
@@ -54,16 +58,16 @@ class ScalingLawCallback(Callback):
         )
         rows, prediction, _ = pl_module.test_result()
         write_record(self.folder, record, data.data_set.absolute_errors(rows, prediction))
-        if trainer.logger is not None and self.key is None:  # a study fits its laws once, for its report
+        if trainer.logger is not None and self.key is None:  # a study fits its laws once, in its report
             log_law(self.folder, record, trainer.logger)
 
 
 def training_content(config: dict[str, Any], threads: int) -> dict[str, Any]:
-    """What of a training's configuration and of its code counts in a key.
+    """The part of a training's configuration and code that enters a key.
 
     Args:
         config: Resolved configuration.
-        threads: Threads it is trained with.
+        threads: Number of threads of the training.
     """
     return {"config": numbers_only(config), "numerics": _numerics(config, threads)}
 
@@ -73,7 +77,7 @@ def pretraining_key(training: Mapping[str, Any], source: Mapping[str, Any]) -> s
 
     Args:
         training: From `training_content`.
-        source: `key_content` of the source, cleaned of the target's test materials.
+        source: `key_content` of the source without the target's test materials.
     """
     return record_key({**training, "data": source})
 
@@ -90,7 +94,7 @@ def fine_tuning_key(training: Mapping[str, Any], model: str | None, target: Mapp
 
 
 def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:
-    """Versions, raised by hand, of all code that the numbers of a training go through."""
+    """Versions, raised by hand, of all code that determines the numbers of a training."""
     versions = {"task": TASK_VERSION, "model": MODEL_VERSION, "threads": threads}
     encoder = config["model"]["init_args"].get("encoder")
     if encoder:
@@ -101,14 +105,14 @@ def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:
 def fine_tuning_record(
     key: str, module: TargetFineTuning, data: PropertyDataModule, config: dict[str, Any], seconds: float
 ) -> Record:
-    """The record of a tested model.
+    """Make the record of a tested model.
 
     Args:
-        key: Its key.
-        module: The task, after its test.
-        data: Its data.
-        config: Its resolved configuration.
-        seconds: Wall time it took.
+        key: Key of the record.
+        module: The task, after the test.
+        data: Data of the task.
+        config: Resolved configuration.
+        seconds: Wall time of training and test [s].
     """
     (spec,) = module.network.properties
     source = module.source_card["data"] if module.source_card else None
@@ -138,12 +142,12 @@ def fine_tuning_record(
 
 
 def log_law(folder: Path, record: Record, target: Logger) -> None:
-    """Fit the law over all records of a folder that share this one's curve, and log it with the figure.
+    """Fit the law to all records of a folder on the curve of this one, and log it with the figure.
 
     Args:
-        folder: Where the records are.
+        folder: Folder of the records.
         record: The newest of them.
-        target: Where to log.
+        target: Logger to write to.
     """
     from gnn_sim2real.records.curves import Results, curve_of
     from gnn_sim2real.records.results import read_results

@@ -1,4 +1,4 @@
-"""From results to curves: means over repeats, fitted laws, and gains paired over the same test sets."""
+"""From results to curves: means over repeats, fitted laws, and gains paired by test set."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CONFIDENCE = 0.90
 
 @dataclass(frozen=True, order=True)
 class CurveLabel:
-    """What is the same all along a curve.
+    """What all points of a curve share.
 
     Attributes:
-        target_size: Measured materials used; of "all" the mean over the splits.
+        target_size: Number of measured materials; for "all" the mean over the splits.
         architecture: Name of the encoder.
         policy: How the measurements are used.
-        growth: How the source grew.
+        growth: In which order the source grew, see `gnn_sim2real.splits.acquisition`.
     """
 
     target_size: int
@@ -49,7 +49,7 @@ class Estimate:
 
     Attributes:
         mean: Mean over all repeats.
-        low: Lower end of the interval, from the spread of the split means (their test sets differ).
+        low: Lower end of the interval, from the spread of the split means, since their test sets differ.
         high: Upper end.
         num_repeats: Number of values.
     """
@@ -63,28 +63,28 @@ class Estimate:
 _GROWTHS = {"diversity": "by diversity", "family": "family by family", "cheapest": "from the cheapest"}
 
 
-def say_growth(growth: str) -> str:
-    """What a name of a model ends in where its source did not grow at random.
+def format_growth(growth: str) -> str:
+    """The end of a model's name that says how its source grew; empty for random growth.
 
     Args:
-        growth: How it grew.
+        growth: In which order the source grew.
     """
     return f", grown {_GROWTHS.get(growth, growth)}" if growth != "random" else ""
 
 
 def curve_of(results: pd.DataFrame, key: str) -> CurveLabel:
-    """The curve on which a record lies.
+    """The curve of a record.
 
     Args:
         results: From `gnn_sim2real.records.results`.
-        key: Of the record.
+        key: Key of the record.
     """
     row = results[results["key"] == key].iloc[0]
     return CurveLabel(*(row[name] for name in _CURVE))
 
 
 def group_curves(results: pd.DataFrame) -> dict[CurveLabel, pd.DataFrame]:
-    """Results with a source, by curve; from scratch (source size 0) is a reference, never a point of a curve.
+    """Results with a source, by curve; training from scratch (source size 0) is a reference and not on a curve.
 
     Args:
         results: From `gnn_sim2real.records.results`.
@@ -107,7 +107,7 @@ def _groups(results: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.D
 
 
 class Results:
-    """The results of a study, grouped and fitted once for all that shows them.
+    """The results of a study, grouped and fitted once for table, figure and page.
 
     Args:
         table: Results of one property, from `gnn_sim2real.records.results`.
@@ -137,17 +137,17 @@ def level_sizes(results: pd.DataFrame) -> dict[str, int]:
     """Number of source materials of each level; "all" is the mean over splits, which differ by a few.
 
     Args:
-        results: Of one curve or one grid point.
+        results: Results of one curve or one grid point.
     """
     means = results.groupby("source_level", observed=True)["source_size"].mean()
     return {str(level): round(mean) for level, mean in means.items()}
 
 
 def source_sizes(results: pd.DataFrame) -> NDArray[np.float64]:
-    """Source size of each model of a curve, where "all" is one size, see `level_sizes`.
+    """Source size of each model of a curve; "all" counts as one size, see `level_sizes`.
 
     Args:
-        results: Of one curve.
+        results: Results of one curve.
     """
     sizes = level_sizes(results)
     return np.array([sizes[level] for level in results["source_level"]], dtype=float)
@@ -170,13 +170,13 @@ def fit_curves(curves: Mapping[CurveLabel, pd.DataFrame], metric: str = "mae") -
 
 
 def independent_curves(results: pd.DataFrame) -> list[str]:
-    """The curve of each model, as far as curves are independent.
+    """Name of the independent curve that each model belongs to.
 
-    Seeds of one split share its test part and are averaged into one curve; where there is a single split, each seed is
-    a curve, and the intervals say nothing of another test part.
+    Seeds of one split share its test part and are averaged into one curve. With a single split, each seed is a curve,
+    and the intervals say nothing about another test part.
 
     Args:
-        results: Of one curve.
+        results: Results of one curve.
     """
     kind = "split" if results["split"].nunique() > 1 else "seed"
     numbers, which = np.unique(results[kind], return_inverse=True)
@@ -185,10 +185,10 @@ def independent_curves(results: pd.DataFrame) -> list[str]:
 
 
 def estimate(values: pd.Series[float]) -> Estimate:
-    """Mean over repeats; its interval is Student's over the means of the splits, or over seeds if there is one split.
+    """Mean over repeats, with Student's interval over the means of the splits, or over the seeds of a single split.
 
     Args:
-        values: By split and seed.
+        values: Values by split and seed.
     """
     mean = fmean(values)
     of_splits = values.groupby(level="split")
@@ -202,23 +202,23 @@ def by_repeat(results: pd.DataFrame, metric: str) -> pd.Series[float]:
     """Metric of one grid point, by split and seed.
 
     Args:
-        results: Of the grid point.
-        metric: Its column.
+        results: Results of the grid point.
+        metric: Column of the metric.
     """
     values = results.set_index(["split", "seed"])[metric]
     return values[~values.index.duplicated(keep="last")]
 
 
 def paired_gain(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Estimate | None:
-    """How much lower the error of one is than another's, on the same splits and seeds.
+    """How much lower one error is than another, on the same splits and seeds.
 
     Args:
         better: Results of one grid point.
         baseline: Results of the other.
-        metric: The error.
+        metric: Column of the error.
 
     Returns:
-        The mean difference baseline - better, or None where they share no repeat.
+        Mean difference baseline - better, or None if they share no repeat.
     """
     both = pd.concat([by_repeat(better, metric), by_repeat(baseline, metric)], axis=1, join="inner", keys=["a", "b"])
     return estimate(both["b"] - both["a"]) if len(both) else None

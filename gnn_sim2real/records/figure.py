@@ -1,4 +1,4 @@
-"""The figure of a study: test error against source size, one panel a target size."""
+"""The figure of a study: test error against source size, one panel per target size."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class Curve:
 
     Attributes:
         source_sizes: Source size n of each model, shape ``(num_models,)``.
-        errors: Its test error, shape ``(num_models,)``.
-        repeats: Label of its independent repeat (a split, or a seed), shape ``(num_models,)``.
-        law: The fitted law; None where there is none.
-        is_baseline: Whether it stands back: pale, thin, without a law.
+        errors: Test error of each model, shape ``(num_models,)``.
+        repeats: Label of the independent repeat (a split, or a seed) of each model, shape ``(num_models,)``.
+        law: Fitted law; None without one.
+        is_baseline: Whether it is drawn in the background: pale, thin, without a law.
     """
 
     source_sizes: Floats
@@ -63,11 +63,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Reference:
-    """An error that does not depend on n, drawn as a dotted line, or in a way of its own where no curve is like it.
+    """An error that does not depend on n, drawn dotted in the color of a curve, else gray with dashes of its own.
 
     Attributes:
         error: The error.
-        like: Name of the curve whose color it has; gray if there is no such curve.
+        like: Name of the curve whose color it takes; gray if there is no such curve.
     """
 
     error: float
@@ -76,12 +76,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Panel:
-    """What is drawn for one target size; one name means the same model in all panels.
+    """Curves and lines of one target size; the same name means the same model in all panels.
 
     Attributes:
         title: Heading.
-        curves: Curves by their name in the legend.
-        references: Dotted lines by theirs.
+        curves: Curves by name in the legend.
+        references: Reference lines by name in the legend.
     """
 
     title: str
@@ -92,15 +92,15 @@ class Panel:
 def plot_scaling_curves(
     panels: Sequence[Panel], *, quantity: str, unit: str, title: str, path: Path, copies: Sequence[Path] = ()
 ) -> Path:
-    """Draw the scaling curves on shared logarithmic axes, panels side by side.
+    """Draw the scaling curves on shared logarithmic axes, with the panels side by side.
 
     Points are geometric means over repeats, as in the fit, with Student's 90 % interval on the logarithm; laws are
-    dashed, with a band that is the interval of the fitted E(n). The same inputs give the same file.
+    dashed, with the interval of the fitted E(n) as a band. The same inputs give the same file.
 
     Args:
         panels: The panels, in order.
-        quantity: What the error is of, for the error axis.
-        unit: Its unit, as in `gnn_sim2real.units.check_unit`.
+        quantity: Label of the error axis, such as "test MAE of density".
+        unit: Unit of the error, as in `gnn_sim2real.units.check_unit`.
         title: Heading; empty for none.
         path: File to write; its suffix sets the format (png, pdf, svg). Missing folders are made.
         copies: Further files of the same figure, in other formats.
@@ -115,7 +115,7 @@ def plot_scaling_curves(
     if not any(panel.curves for panel in panels):
         raise ValueError("there is no curve to draw: give at least one")
     unit = format_unit(unit)
-    columns = -(-len(panels) // -(-len(panels) // 3))  # at most three a row, rows evenly filled
+    columns = -(-len(panels) // -(-len(panels) // 3))  # at most three per row, rows evenly filled
     rows = -(-len(panels) // columns)
     num_lines = max(len(_law_lines(panel, unit)) for panel in panels)
     width, panel_height = (8.0 if columns == 1 else 12.0), (4.2 if columns < 3 else 3.7)
@@ -153,18 +153,18 @@ def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
 
 
 def _looks(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Colors with markers; each round over the colors has other markers, so that looks repeat late."""
+    """Pairs of color and marker; each round of the colors starts with another marker, so that pairs repeat late."""
     return ((colors[k % len(colors)], markers[(k + k // len(colors)) % len(markers)]) for k in count())
 
 
 def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], dashes: Mapping[str, Any]) -> None:
     axes.set(xscale="log", yscale="log")
-    axes.set_autoscale_on(False)  # it warns of a single size; the limits are set once all is drawn
+    axes.set_autoscale_on(False)  # it warns about a single size; the limits are set at the end
     for name, curve in panel.curves.items():
         _draw_curve(axes, name, curve, styles[name])
     for name, reference in panel.references.items():
         if not (np.isfinite(reference.error) and reference.error > 0):
-            raise ValueError(f"reference line '{name}' must be a positive, finite error, but it is {reference.error}")
+            raise ValueError(f"reference line {name!r} must be a positive, finite error, got {reference.error}")
         color = styles[reference.like][0] if reference.like in styles else GRAY
         axes.axhline(
             reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=LINE_WIDTH, zorder=1, label=name
@@ -200,12 +200,12 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
 
 
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
-    """Lines of text on the laws of a panel, each with the name of its curve."""
+    """Lines of text about the laws of a panel, each with the name of its curve."""
     lines = []
     for name, law in ((name, curve.law) for name, curve in panel.curves.items() if not curve.is_baseline):
         if law is None:
-            if len(np.unique(panel.curves[name].source_sizes)) > 1:  # of a single point nobody expects a law
-                lines.append((name, f"no law: it takes {MIN_SIZES} source sizes"))
+            if len(np.unique(panel.curves[name].source_sizes)) > 1:  # nobody expects a law from a single point
+                lines.append((name, f"no law: needs {MIN_SIZES} source sizes"))
         else:
             rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
             gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
@@ -229,7 +229,7 @@ def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tup
 
 
 def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
-    """Return the range that holds all intervals, with a margin; never a single point."""
+    """Return the range of all intervals, with a margin; never a single point."""
     ends = np.stack(list(intervals))
     low, high = float(ends.min()), float(ends.max())
     margin = max((high / low) ** 0.05, 1.05)
@@ -237,12 +237,12 @@ def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
 
 
 def set_ticks(axis: Axis, room: float, widest: float) -> None:
-    """Label round numbers only, as few as show the scale, so that no two labels touch.
+    """Label a few round numbers, so that no two labels touch.
 
     Args:
-        axis: A logarithmic axis with its limits set.
-        room: Its length [points].
-        widest: Width of a digit along it; 0 where labels are stacked [points].
+        axis: Logarithmic axis, whose limits are set.
+        room: Length of the axis [points].
+        widest: Width of a digit along the axis [points]; 0 if labels are stacked.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -267,7 +267,7 @@ def _label(value: float) -> str:
 
 
 def _draw_legend(figure: Figure, has_law: bool) -> None:
-    """One legend of all panels: curves, dotted lines, the law."""
+    """Draw one legend for all panels: curves, reference lines, the law."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -275,7 +275,7 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
     for axes in figure.axes:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
-    # what has error bars is a curve; a stable sort leaves each kind in its order
+    # entries with error bars are curves; a stable sort keeps each kind in order
     entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
     if has_law:
         law = (

@@ -1,4 +1,4 @@
-"""What a result is named by: the hash of all that determines its numbers, and of no more."""
+"""Keys of results: the hash of everything that determines the numbers of a result, and of nothing else."""
 
 import hashlib
 import importlib
@@ -12,13 +12,13 @@ from gnn_sim2real.renamed_policies import current_policy, first_policy
 
 
 class Canonical(str):
-    """Plain types as the one JSON text they have, made once where many keys share them."""
+    """Plain types as canonical JSON text, made once where many keys share it."""
 
     __slots__ = ()
 
 
 def canonical(content: Any) -> Canonical:
-    """Spell plain types out.
+    """Write plain types as canonical JSON.
 
     Args:
         content: Plain types, without NaN.
@@ -30,8 +30,8 @@ def record_key(content: Mapping[str, Any]) -> str:
     """Hash plain types: 32 hexadecimal digits.
 
     Args:
-        content: Resolved configuration, data fingerprints, numerics versions; whatever changes the numbers, no more.
-            A value may be `Canonical`, which changes no key.
+        content: Resolved configuration, data fingerprints, numerics versions: all that changes the numbers. A value may
+            be `Canonical` instead of plain types; the key is the same.
     """
     entries = (
         f"{canonical(name)}:{value if isinstance(value, Canonical) else canonical(value)}"
@@ -62,8 +62,8 @@ _NUMERIC_TRAINER_SETTINGS = (
     "check_val_every_n_epoch",
     "val_check_interval",
 )
-"""Settings of Lightning's Trainer that can change a result. A list of what counts, rather than of what does not: a new
-setting of a later Lightning must not give every old result a new key."""
+"""Settings of Lightning's Trainer that can change a result. It lists what counts rather than what does not: a new
+setting in a later Lightning must not give every old result a new key."""
 
 _WATCHERS = ("ScalingLawCallback", "PredictionWriter", "ModelCheckpoint", "ProgressBar", "LearningRateMonitor", "Timer")
 
@@ -71,11 +71,11 @@ _WATCHERS = ("ScalingLawCallback", "PredictionWriter", "ModelCheckpoint", "Progr
 def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved configuration that can change a result.
 
-    Loggers, folders, progress bars and callbacks that only watch are left out, so that adding W&B repeats no training.
-    The data are left out as well, since their fingerprint says more, and so is the path of a pretrained model.
+    Loggers, folders, progress bars and callbacks that only observe are left out, so that adding W&B repeats no
+    training. So are the data, whose fingerprint says more, and the path of a pretrained model.
 
     Args:
-        config: With the keys `trainer`, `model` and `seed_everything`.
+        config: Configuration with the keys `trainer`, `model` and `seed_everything`.
     """
     given = config.get("trainer", {})
     trainer = {name: given[name] for name in _NUMERIC_TRAINER_SETTINGS if given.get(name) is not None}
@@ -84,7 +84,7 @@ def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
     active = [each for each in callbacks if not str(each["class_path"]).endswith(_WATCHERS)]
     model = dict(config.get("model", {}))
     settings = {name: value for name, value in model.get("init_args", {}).items() if name != "pretrained"}
-    # A default goes by the name of today, a key by the first name.
+    # Defaults have current names, keys have the first names.
     if isinstance(settings.get("policy"), str):
         settings["policy"] = current_policy(settings["policy"])
     model = without_defaults(model | {"init_args": settings})
@@ -100,8 +100,8 @@ def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:
 def without_defaults(content: Any) -> Any:
     """Leave out the settings of a class that equal its defaults, at every depth.
 
-    A new option with a default that changes nothing then gives no old result a new key. Whoever changes what a default
-    does raises the `NUMERICS_VERSION` of the module instead.
+    A new option whose default changes nothing then gives no old result a new key. A change of what a default does
+    raises the `NUMERICS_VERSION` of the module instead.
 
     Args:
         content: Plain types, classes as `{"class_path": ..., "init_args": ...}`.
@@ -113,7 +113,7 @@ def without_defaults(content: Any) -> Any:
     module_name, _, name = str(current_paths(content["class_path"])).rpartition(".")
     signature = inspect.signature(getattr(importlib.import_module(module_name), name))
     defaults = {key: parameter.default for key, parameter in signature.parameters.items()}
-    # JSON has lists where Python's defaults may be tuples.
+    # JSON has lists where defaults in Python may be tuples.
     defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     settings = {key: without_defaults(value) for key, value in (content.get("init_args") or {}).items()}
     kept = {key: value for key, value in settings.items() if key not in defaults or value != defaults[key]}

@@ -1,4 +1,4 @@
-"""Figures of the law alone: curves with forecasts and residuals, and lines of equal error."""
+"""Figures of the law: curves with forecasts and residuals, and lines of equal error."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DIGIT = 0.62 * TEXT
-_FEW = 3  # curves whose bands can be told apart
+_FEW = 3  # most curves whose bands can be told apart
 _ASIDE = 1.015
 _DRAWN = 10.0
-"""Laws are drawn up to so many times the largest size."""
+"""Laws are drawn up to this multiple of the largest size."""
 
 
 def draw_laws(
     curves: Mapping[str, tuple[Models, ScalingLaw]], quantity: str, unit: str, path: Path
 ) -> tuple[Path, Path]:
-    """Draw curves with their laws up to ten times the largest size, and below them what the laws miss.
+    """Draw curves with their laws up to ten times the largest size, and the residuals below.
 
     Args:
-        curves: Models and law of each curve by its name.
-        quantity: What the error is of.
-        unit: Its unit; empty if not known.
-        path: The files, without their endings.
+        curves: Models and law of each curve, by name.
+        quantity: Label of the error, such as "test MAE of density".
+        unit: Unit of the error; empty if unknown.
+        path: Files to write, without suffix.
 
     Returns:
-        A PNG and an SVG.
+        Paths of a PNG and an SVG.
     """
     figure = new_figure(7.0, 6.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -64,7 +64,7 @@ def draw_laws(
         sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, law.confidence)
         errors = np.exp(mean)
         bars = np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors])
-        moved = sizes * _ASIDE ** (number - (len(curves) - 1) / 2)  # so that no interval hides another
+        moved = sizes * _ASIDE ** (number - (len(curves) - 1) / 2)  # shifted, so that no interval hides another
         axes.errorbar(
             moved, errors, bars, color=color, marker=marker, linestyle="none", capsize=2.5, label=name, zorder=4
         )
@@ -79,7 +79,7 @@ def draw_laws(
     axes.set(xscale="log", yscale="log")
     axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=TEXT)
     below.axhline(0.0, color=GRAY, linewidth=0.8)
-    below.set_ylabel("missed [%]", fontsize=TEXT)
+    below.set_ylabel("residual [%]", fontsize=TEXT)
     below.set_xlabel("source size n (simulated materials)", fontsize=TEXT)
     set_ticks(below.xaxis, room=400, widest=_DIGIT)
     set_ticks(axes.yaxis, room=250, widest=0.0)
@@ -98,24 +98,24 @@ def draw_laws(
 
 
 def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, path: Path) -> tuple[Path, Path]:
-    """Draw lines of equal error over source and target size, the sizes measured, and the place of the plan.
+    """Draw lines of equal error over source and target size, with the measured sizes and the plan.
 
     Args:
         law: The law.
-        plan: What it says.
-        quantity: What the error is of.
-        unit: Its unit; empty if not known.
-        path: The files, without their endings.
+        plan: Plan made from the law.
+        quantity: Label of the error, such as "test MAE of density".
+        unit: Unit of the error; empty if unknown.
+        path: Files to write, without suffix.
 
     Returns:
-        A PNG and an SVG.
+        Paths of a PNG and an SVG.
     """
     figure = new_figure(6.5, 5.0)
     axes = figure.subplots()
     sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
     targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
     errors = law.predict(sources[:, None], targets[None, :])
-    axes.set(xscale="log", yscale="log")  # first, or labels are fitted to other coordinates
+    axes.set(xscale="log", yscale="log")  # first, since labels are placed in these coordinates
     lines = axes.contour(targets, sources, errors, levels=10, cmap="viridis")
     axes.clabel(lines, fontsize=TEXT - 2, inline_spacing=1)
     measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
@@ -135,7 +135,7 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
 
 
 def _after(plan: Plan) -> tuple[float, float]:
-    """Source and target size once the budget is spent."""
+    """Source and target size after the budget is spent."""
     added = (plan.split.num_source, plan.split.num_target) if plan.split else (0, 0)
     return plan.source_size + added[0], (plan.target_size or 1.0) + added[1]
 

@@ -1,4 +1,4 @@
-"""Learning curves from a CSV file, a study's folder or its published JSON, in one shape for all that fits them."""
+"""Learning curves from a CSV file, the folder of a study or its published JSON, in one form for all fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gnn_sim2real.law.compare import Models
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.curves import CurveLabel, group_curves, independent_curves, say_growth, source_sizes
+from gnn_sim2real.records.curves import CurveLabel, format_growth, group_curves, independent_curves, source_sizes
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.record import Record, RecordKey, read_errors
 from gnn_sim2real.records.results import read_results, tabulate_records
@@ -35,9 +35,9 @@ class Grid:
 
     Attributes:
         source_sizes: Source size n of each model, shape ``(num_models,)``.
-        target_sizes: Its target size m, of the same shape.
+        target_sizes: Target size m of each model, shape ``(num_models,)``.
         models: Errors, repeats and weights.
-        scratch: Models of the same kind without a source.
+        scratch: Models of the same architecture and policy without a source.
     """
 
     source_sizes: Floats
@@ -48,13 +48,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """What was read.
+    """Curves of one error of one property.
 
     Attributes:
         name: Name of the file or folder.
-        quantity: What the error is of, for a figure.
-        unit: Unit of the errors; empty if not known.
-        curves: Models of each curve, at one target size.
+        quantity: Label of the error, for a figure.
+        unit: Unit of the errors; empty if unknown.
+        curves: Models of each curve, at one target size each.
         grids: Models at all target sizes, by architecture, policy and growth.
     """
 
@@ -76,19 +76,19 @@ def read_learning_curves(
     """Read learning curves.
 
     Args:
-        path: A CSV file with the columns source_size and error, and perhaps target_size, seed, architecture and
-            weight; the folder of a study; or the JSON that `study report --publish` wrote.
-        metric: Error of a study to take: mae, rmse or mae_nonzero.
-        policies: Policies of a study to take, by their names of this or an earlier version; all ways of fine-tuning
+        path: CSV file with the columns source_size and error, optionally target_size, seed, architecture and weight;
+            or the folder of a study; or the JSON written by `study report --publish`.
+        metric: Which error of a study to read: mae, rmse or mae_nonzero.
+        policies: Policies of a study to read, by their names of this or an earlier version; all fine-tuning policies
             unless given.
-        architecture: The only architecture to take; all unless given.
-        target_size: The only target size to take; all unless given.
+        architecture: Only architecture to read; all unless given.
+        target_size: Only target size to read; all unless given.
 
     Raises:
-        ValueError: If there is nothing there, or it is something else.
+        ValueError: If the path does not exist, is something else, or has no such models.
     """
     if metric not in METRICS or metric == "r2":
-        raise ValueError(f"metric must be an error that falls to zero: mae, rmse or mae_nonzero; got {metric!r}")
+        raise ValueError(f"metric must be mae, rmse or mae_nonzero, got {metric!r}")
     if path.suffix == ".csv":
         results, quantity, unit = _read_csv(path), "error", ""
         metric, wanted_policies = "error", [""]
@@ -116,7 +116,7 @@ def _grids(results: pd.DataFrame, metric: str, folder: Path | None) -> dict[tupl
     grids: dict[tuple[str, str, str], Grid] = {}
     all_scratch = results[_is_scratch(results)]
     with_source = results[results["source_size"] > 0]
-    name: Any  # of the columns' words
+    name: Any  # values of the columns
     for name, found in with_source.groupby(["architecture", "policy", "growth"], observed=True):
         rest = all_scratch[all_scratch["architecture"] == name[0]]
         scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
@@ -131,7 +131,7 @@ def _grids(results: pd.DataFrame, metric: str, folder: Path | None) -> dict[tupl
 
 
 def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
-    """Which results are from scratch, the reference of every policy; that of a CSV file has no policy."""
+    """Which results are from scratch, the reference of every policy; in a CSV file they have no policy."""
     return (results["source_size"] == 0) & results["policy"].isin([REFERENCE, ""])
 
 
@@ -148,7 +148,7 @@ def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
 
 
 def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
-    """Test materials and errors on each, where all models were tested on the same ones; None where they were not."""
+    """Test materials and the errors on each; None unless all models were tested on the same materials."""
     if results["split"].nunique() > 1:
         return None, None
     if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
@@ -170,18 +170,18 @@ def _read_study(path: Path) -> pd.DataFrame:
     if not len(results):
         raise ValueError(f"{path} has no records yet; `gnn-sim2real study run` writes them")
     if len(results[["property", "unit"]].drop_duplicates()) > 1:
-        raise ValueError(f"{path} has records of several properties; a law is of one")
+        raise ValueError(f"{path} has records of several properties; a law needs one")
     return results
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """Rows as results, and their weights, if it has any."""
+    """The rows as results, with weights if there are any."""
     if not path.exists():
         raise ValueError(f"there is no file {path}")
     try:
         return _read_rows(path)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8 ({error.reason}); save it as CSV in UTF-8") from error
+        raise ValueError(f"{path} is not text in UTF-8 ({error.reason}); save it as CSV in UTF-8") from error
 
 
 def _read_rows(path: Path) -> pd.DataFrame:
@@ -218,10 +218,10 @@ def _read_rows(path: Path) -> pd.DataFrame:
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
-    """Refuse a table without the columns needed, or with one that is misspelled and would be passed over."""
+    """Refuse a table without the required columns, or with a misspelled one that would be ignored."""
     missing = [name for name in _NEEDED if name not in names]
     if missing:
-        advice = "; separate them by commas" if len(names) == 1 and {";", "\t"} & {*names[0]} else ""
+        advice = "; separate them with commas" if len(names) == 1 and {";", "\t"} & {*names[0]} else ""
         raise ValueError(
             f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
             f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}{advice}"
@@ -229,13 +229,11 @@ def _check_columns(path: Path, names: list[str]) -> None:
     for name in {*names} - {*_COLUMNS}:
         meant = [each for each in get_close_matches(name.lower(), _COLUMNS, cutoff=0.8) if each not in names]
         if meant:
-            raise ValueError(
-                f"{path} has a column {name!r}: name it {meant[0]!r} if that is what it is, or else remove it"
-            )
+            raise ValueError(f"{path} has an unknown column {name!r}: rename it to {meant[0]!r}, or remove it")
 
 
 def _as_number(seed: str) -> int:
-    """A seed as it is, or a number for its name, the same in every file."""
+    """A seed as a number; for a name, a number that is the same in every file."""
     return int(seed) if seed.lstrip("-").isdecimal() else 2**32 + zlib.crc32(seed.encode())
 
 
@@ -244,20 +242,20 @@ def _number(row: dict[str, str], name: str, where: str, least: float = math.next
     try:
         value = float(text)
     except ValueError:
-        found = f"is {text!r}, which is no number" if text else "is missing"
+        found = f"is {text!r}, which is not a number" if text else "is missing"
         raise ValueError(f"{where}: {name} {found}") from None
     if not (math.isfinite(value) and value >= least):
         wanted = "positive" if 0 < least < 1 else f"at least {least:g}"
         advice = "; leave failed runs out" if name == "error" else ""
-        raise ValueError(f"{where}: {name} must be finite and {wanted}, but is {text}{advice}")
+        raise ValueError(f"{where}: {name} must be finite and {wanted}, got {text}{advice}")
     return value
 
 
 def curve_name(label: CurveLabel) -> str:
-    """A curve in words; nothing of what a CSV file does not say.
+    """Name of a curve for people, without what a CSV file does not say.
 
     Args:
-        label: Of the curve.
+        label: Label of the curve.
     """
     model = model_name(label.architecture, label.policy, label.growth)
     parts = [model, f"m = {label.target_size:,}" if label.target_size else ""]
@@ -265,11 +263,11 @@ def curve_name(label: CurveLabel) -> str:
 
 
 def model_name(architecture: str, policy: str, growth: str = "random") -> str:
-    """An architecture, a policy and a growth in words.
+    """Name of a kind of model for people.
 
     Args:
-        architecture: Name of the encoder; empty if not known.
-        policy: How the measurements are used; empty if not known.
-        growth: How the source grew.
+        architecture: Name of the encoder; empty if unknown.
+        policy: How the measurements are used; empty if unknown.
+        growth: In which order the source grew.
     """
-    return f"{architecture} {policy_title(policy)}".strip() + say_growth(growth)
+    return f"{architecture} {policy_title(policy)}".strip() + format_growth(growth)

@@ -10,13 +10,13 @@ from gnn_sim2real.renamed_policies import current_policy
 def read_published(path: Path) -> list[Record]:
     """Read the cells of a published result as records, without details.
 
-    The card of the data that is published is that of the largest source; cells of smaller ones have none.
+    Only cells of the largest source have a card of the data, since no other is published.
 
     Args:
-        path: The JSON of `publish`.
+        path: JSON written by `publish`.
 
     Raises:
-        ValueError: If the file is not there or is something else.
+        ValueError: If the file does not exist or is something else.
     """
     if not path.exists():
         raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
@@ -41,5 +41,5 @@ def read_published(path: Path) -> list[Record]:
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} is no published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
+            f"{path} is not a published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
         ) from error

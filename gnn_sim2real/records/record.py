@@ -1,7 +1,7 @@
-"""Records: the result of one trained model as one JSON file, and a sidecar with its error on each test material.
+"""Records: the result of one trained model as a JSON file, and a sidecar with its error on each test material.
 
-This is a contract. A record's file name is the hash of what determines its numbers (`record_key`), so a result is never
-counted twice, and runs started separately meet in one folder. Later versions of the package read old records.
+The name of the file is the hash of what determines its numbers (`record_key`), so a result is never counted twice, and
+separate runs can share one folder. Later versions of the package read old records.
 """
 
 import json
@@ -31,13 +31,13 @@ class RecordKey:
     Attributes:
         architecture: Name of the encoder; empty where none is used.
         policy: How the measurements are used: a fine-tuning policy, or a baseline.
-        source_size: Source materials pretrained on; 0 is from scratch.
-        source_level: The size as it was asked for, "all" included.
-        target_size: Measured materials used, validation included.
-        seed: Number of the nested subsets, the initialization and the order of batches.
+        source_size: Number of source materials; 0 is from scratch.
+        source_level: The size as it was requested, which may be "all".
+        target_size: Number of measured materials, validation part included.
+        seed: Seed of the nested subsets, the initialization and the order of batches.
         split: Number of the test part.
-        growth: How the source grew, see `gnn_sim2real.splits.acquisition`.
-        target_level: "all" where all measurements were asked for, whose number differs between splits; else empty.
+        growth: In which order the source grew, see `gnn_sim2real.splits.acquisition`.
+        target_level: "all" if all measurements were requested, whose number differs between splits; else empty.
     """
 
     architecture: str
@@ -53,17 +53,17 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one trained model achieved on the fixed test part.
+    """Result of one trained model on the fixed test part.
 
     Attributes:
         key: Hash of what determines the result.
-        cell: Where in the grid it stands.
-        property: The measured property.
-        unit: Its unit, that of every metric but r2.
+        cell: Grid point.
+        property: Measured property.
+        unit: Unit of the property and of every metric but r2.
         metrics: Test metrics over the whole test part: `mae`, `rmse`, `r2` and `num_test`.
-        data: Cards of source and target.
+        data: Data cards of source and target.
         details: Further facts of the training, e.g. the error before the first step.
-        provenance: Time, host, versions; not part of the result.
+        provenance: Time, host and versions; not part of the result.
     """
 
     key: str
@@ -86,7 +86,7 @@ def provenance(seconds: float) -> dict[str, Any]:
     """Time, host and versions of a run that took this long.
 
     Args:
-        seconds: Wall time of the run.
+        seconds: Wall time of the run [s].
     """
     return {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -99,22 +99,22 @@ def provenance(seconds: float) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: Record, errors: Mapping[str, float] | None) -> Path:
-    """Write a record and its sidecar, each whole or not at all; the record comes last.
+    """Write a record and its sidecar, each atomically, the record last.
 
     Args:
-        folder: Where the study's records are.
+        folder: Folder of the study's records.
         record: The record.
-        errors: Absolute error of each test material by hashed identity: no spelling, no measured value. None where
-            they are not known: then there is no sidecar.
+        errors: Absolute error of each test material by hashed identity: no spelling, no measured value. None if
+            unknown; then there is no sidecar.
 
     Returns:
-        The record's file.
+        Path of the record.
     """
     if errors is not None:
         write_json(folder / f"{record.key}.errors.json", dict(errors))
     path = folder / f"{record.key}.json"
     content = {"format": RECORD_FORMAT} | asdict(record)
-    if record.cell.growth == "random":  # as records were before there was another growth
+    if record.cell.growth == "random":  # like records from before other growths existed
         del content["cell"]["growth"]
     if record.cell.target_level == target_level(content["data"]):  # which says it already
         del content["cell"]["target_level"]
@@ -123,17 +123,17 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
 
 
 def target_level(data: Mapping[str, Any]) -> str:
-    """What the card of the target says of its size, see `RecordKey.target_level`; empty where there is no card.
+    """Target level from the card of the target, see `RecordKey.target_level`; empty without a card.
 
     Args:
-        data: Cards of source and target.
+        data: Data cards of source and target.
     """
     card = data.get("target")
     return "all" if isinstance(card, Mapping) and card.get("size_level") == "all" else ""
 
 
 def has_record(folder: Path, key: str) -> bool:
-    """Whether this result is there already."""
+    """Whether this result exists already."""
     return (folder / f"{key}.json").exists()
 
 
@@ -141,13 +141,13 @@ def read_record(path: Path) -> Record:
     """Read one record.
 
     Raises:
-        ValueError: If the file is no record, or one of a later format.
+        ValueError: If the file is not a record, or its format is newer.
     """
     return read_content(str(path), _whole)
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Read all records of a folder, sorted by grid point; `results.read_results` is for many of them.
+    """Read all records of a folder, sorted by grid point; for many of them, use `results.read_results`.
 
     Raises:
         ValueError: If one of them cannot be read.
@@ -159,11 +159,11 @@ def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
     """Read one record as plain types.
 
     Args:
-        path: Its file.
-        make: What to make of them.
+        path: File of the record.
+        make: Makes the result from the plain types.
 
     Raises:
-        ValueError: If the file is no record, or one of a later format.
+        ValueError: If the file is not a record, or its format is newer.
     """
     try:
         content = orjson.loads(_contents(path))
@@ -178,7 +178,7 @@ def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
 
 
 def _contents(path: str) -> bytes:
-    """A whole file; a million of them in half the time that a file object for each would take."""
+    """Content of a file, in half the time that a file object takes."""
     number = os.open(path, os.O_RDONLY)
     try:
         text = os.read(number, _USUAL_SIZE)
@@ -192,7 +192,7 @@ def _whole(content: dict[str, Any]) -> Record:
 
 
 def record_paths(folder: Path) -> list[str]:
-    """Files of the records of a folder, in no order; none if there is no folder."""
+    """Files of the records of a folder, unsorted; none if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
             return [entry.path for entry in entries if entry.name.endswith(".json") and entry.name.count(".") == 1]

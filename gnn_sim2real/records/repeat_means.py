@@ -1,4 +1,4 @@
-"""The models of each curve, one mean a source size and repeat: as much as laws and figures need of a large study."""
+"""The models of each curve, one mean per source size and repeat: all that laws and figures need of a large study."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -17,12 +17,12 @@ NUM_RESAMPLES = 500
 
 
 class Kind(NamedTuple):
-    """What all curves of one law in source and target size share.
+    """What all curves of one law in source and target size have in common.
 
     Attributes:
         architecture: Name of the encoder.
         policy: How the measurements are used.
-        growth: How the source grew.
+        growth: In which order the source grew.
     """
 
     architecture: str
@@ -31,13 +31,13 @@ class Kind(NamedTuple):
 
 
 def repeat_means(results: Results) -> dict[CurveLabel, Models]:
-    """Return the models of each fine-tuned curve; laws of them are those of all records.
+    """Return the models of each fine-tuned curve; they give the same laws as all records.
 
     Args:
         results: The results of one property.
 
     Returns:
-        One model a source size and independent repeat, with the geometric mean of the errors, as a fit takes it.
+        One model per source size and independent repeat, with the geometric mean of the errors, as fits use it.
     """
     return {
         label: _means(found, results.metric) for label, found in results.curves.items() if is_fine_tuning(label.policy)
@@ -61,7 +61,7 @@ def fit_surfaces(models: Mapping[CurveLabel, Models]) -> dict[Kind, ScalingSurfa
 
 
 def from_scratch(results: Results, architecture: str) -> FromScratch | None:
-    """Return the models without a source, one a target size and repeat; None where there are fewer than two sizes.
+    """Return the models without a source, one per target size and repeat; None if there are fewer than two sizes.
 
     Args:
         results: The results of one property.

@@ -1,4 +1,4 @@
-"""The results of a study as a table, one row a trained model: what curves and laws are made of."""
+"""The results of a study as a table with one row per trained model, from which curves and laws are made."""
 
 import math
 from array import array
@@ -15,7 +15,7 @@ from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.record import Record, RecordKey, read_content, record_paths
 
-_WORDS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
+_TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
 _WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
 _NUMBERS = (*METRICS, "num_test", "error")
 _GRID = tuple(each.name for each in fields(RecordKey))
@@ -24,10 +24,10 @@ _GRID = tuple(each.name for each in fields(RecordKey))
 def read_results(folder: Path) -> pd.DataFrame:
     """Read the results of all records of a folder.
 
-    A million of them take a tenth of the memory that whole records would.
+    This takes a tenth of the memory of whole records.
 
     Args:
-        folder: Where the records are.
+        folder: Folder of the records.
 
     Returns:
         See `tabulate_records`.
@@ -43,54 +43,54 @@ def read_results(folder: Path) -> pd.DataFrame:
 
 
 def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
-    """Make the table of records.
+    """Make a table of records.
 
     Args:
         records: The records.
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
-        metrics (`num_test` included), NaN where it lacks one. Where all measurements were asked for, `target_size` is
-        the mean over the splits, which differ by some: else each split would be a curve of its own.
+        metrics (`num_test` included), NaN for missing ones. Where all measurements were requested, `target_size` is the
+        mean over the splits, which differ slightly; otherwise each split would be a separate curve.
     """
     columns = _Columns()
     for record in records:
-        said = {"key": record.key, "property": record.property, "unit": record.unit}
-        columns.add(said | {"cell": asdict(record.cell), "metrics": record.metrics})
+        texts = {"key": record.key, "property": record.property, "unit": record.unit}
+        columns.add(texts | {"cell": asdict(record.cell), "metrics": record.metrics})
     return columns.table()
 
 
 class _Columns:
-    """Grows by a row at a time; numbers as numbers, and words that all rows share only once."""
+    """Grows row by row; numbers are stored as numbers, and text that rows share only once."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
-        self.words: dict[str, array[int]] = {name: array("l") for name in _WORDS}
-        self.codes: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
+        self.texts: dict[str, array[int]] = {name: array("l") for name in _TEXTS}
+        self.codes: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
         self.whole_numbers: dict[str, array[int]] = {name: array("q") for name in _WHOLE_NUMBERS}
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
     def add(self, content: Mapping[str, Any]) -> None:
-        # Records of before there was another growth do not say that it is random.
+        # Records from before other growths existed do not say that it is random.
         row = {"growth": "random", **content, **content["cell"], **content["metrics"]}
         self.keys.append(row["key"])
         for name, whole in self.whole_numbers.items():
             whole.append(row[name])
         for name, number in self.numbers.items():
             number.append(row.get(name, math.nan))
-        for name, word in self.words.items():
-            codes, said = self.codes[name], row[name]
-            if said not in codes:
-                if not isinstance(said, str):
-                    raise TypeError(f"its {name} is {said!r}, which is no text")
-                codes[said] = len(codes)
-            word.append(codes[said])
+        for name, column in self.texts.items():
+            codes, text = self.codes[name], row[name]
+            if text not in codes:
+                if not isinstance(text, str):
+                    raise TypeError(f"its {name} is {text!r}, which is not text")
+                codes[text] = len(codes)
+            column.append(codes[text])
 
     def table(self) -> pd.DataFrame:
         found: dict[str, Any] = {"key": pd.Series(self.keys, dtype=object)}
-        for name, codes in self.words.items():
-            words = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
-            found[name] = words.reorder_categories(sorted(self.codes[name]))
+        for name, codes in self.texts.items():
+            texts = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
+            found[name] = texts.reorder_categories(sorted(self.codes[name]))
         found |= {name: np.asarray(each) for name, each in (self.whole_numbers | self.numbers).items()}
         frame = pd.DataFrame(found)
         if "all" in self.codes["target_level"]:

@@ -1,4 +1,4 @@
-"""What a study shows: a table, the law in words, the figure, and one JSON with all numbers."""
+"""Summary of a study: its numbers as a table and one JSON file, its laws as text, its figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -19,10 +19,10 @@ from gnn_sim2real.records.curves import (
     Results,
     by_repeat,
     estimate,
+    format_growth,
     independent_curves,
     level_sizes,
     paired_gain,
-    say_growth,
     source_sizes,
 )
 from gnn_sim2real.tasks.policies import REFERENCE, policy_title
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from gnn_sim2real.records.figure import Reference
 
 MIN_TEST_FOR_R2 = 20
-"""Mean number of test materials below which no R2 is stated."""
+"""R2 is given from this mean number of test materials on."""
 
 _NOISE_WORTH_A_LINE = 0.2
-"""Noise of a smaller share of the lowest error would only press the curves together."""
+"""Noise below this share of the lowest error is not drawn, since it would squeeze the curves together."""
 
 
 def summarize(results: Results) -> dict[str, Any]:
@@ -44,14 +44,14 @@ def summarize(results: Results) -> dict[str, Any]:
         results: The results of one property.
 
     Returns:
-        `rows` (one a grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`.
+        `rows` (one per grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`.
 
     Raises:
-        ValueError: If there is no record, or they are of several properties.
+        ValueError: If there is no record, or there are several properties.
     """
     properties = results.table[["property", "unit"]].drop_duplicates()
     if len(properties) != 1:
-        found = ", ".join(sorted(properties["property"])) or "none at all"
+        found = ", ".join(sorted(properties["property"])) or "none"
         raise ValueError(f"a report needs records of one measured property, found {found}")
     name, unit = properties.iloc[0]
     return {
@@ -77,7 +77,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
         row["num_splits"] = found["split"].nunique()
         row["num_seeds"] = found["seed"].nunique()
         for metric in METRICS:
-            # The R2 of a handful of test materials says nothing.
+            # The R2 of a few test materials says nothing.
             enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
             if enough and metric in found and found[metric].notna().all():
                 row[metric] = _plain(estimate(by_repeat(found, metric)))
@@ -93,7 +93,7 @@ def _plain(value: Estimate) -> dict[str, Any]:
 
 
 def _gains(results: Results) -> list[dict[str, Any]]:
-    """Gain of the largest source over each alternative with as many measurements, paired by split and seed."""
+    """Gain of the largest source over each alternative at the same target size, paired by split and seed."""
     points, gains = results.points, []
     for label, found in results.curves.items():
         if label.policy in BASELINES:
@@ -126,14 +126,14 @@ def draw_figure(
     copies: Sequence[Path] = (),
     data: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Draw error against source size with the fitted laws and the reference lines, one panel a target size.
+    """Draw error against source size with the fitted laws and the reference lines, one panel per target size.
 
     Args:
         results: The results of one property.
-        path: The picture.
+        path: Image file to write.
         title: Heading.
-        copies: The same picture in other formats.
-        data: Cards of source and target; the noise floor of the target becomes a line, unless it lies far below.
+        copies: Further files of the same figure, in other formats.
+        data: Data cards of source and target; the noise floor of the target is drawn as a line, unless it is far lower.
 
     Returns:
         `path`.
@@ -164,7 +164,7 @@ def draw_figure(
 
 
 def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, dict[str, Reference]]":
-    """Errors without a source, by target size and name, and the noise of the measurements."""
+    """Errors without a source by target size and name, and the noise of the measurements."""
     from gnn_sim2real.records.figure import Reference
 
     grouped, metric = results.curves, results.metric
@@ -176,13 +176,13 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
         name = label.architecture if label.policy == REFERENCE else _name(label)
         if label.policy not in BASELINES:
             name = f"{name} from scratch".strip()
-        # the geometric mean, as for the points of the curves
+        # geometric mean, as for the points of the curves
         reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_like(label, grouped))
         if label.policy != "simulated_value":
             if label.target_size in references:
                 references[label.target_size][name] = reference
         elif tested.issuperset(found["num_test"]):
-            # It needs no measurements; where not all test materials have one, it is an error on other rows.
+            # It needs no measurements; if not all test materials have one, it is an error on other rows.
             for of_size in references.values():
                 of_size[name] = reference
     noise = ((data or {}).get("target") or {}).get("noise_floor")
@@ -194,7 +194,7 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, 
 
 
 def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
-    """Name of the curve whose color a line has: of its policy, or from scratch the only one of its architecture."""
+    """Name of the curve whose color a line takes: that of its policy, or from scratch the only one of its encoder."""
     if label.policy != REFERENCE:
         return _name(label)
     of_it = (each for each in curves if each.architecture == label.architecture and each.policy not in BASELINES)
@@ -203,13 +203,13 @@ def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
 
 
 def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
-    """Sort key: the policy of reference first, the other policies next, baselines last."""
+    """Sort key: the reference policy first, then the other policies, baselines last."""
     return label.policy in BASELINES, label.policy != REFERENCE, label
 
 
 def _name(label: CurveLabel) -> str:
     title = "calibrated source model" if label.policy == "calibrated_source" else policy_title(label.policy)
-    return f"{label.architecture} {title}".strip() + say_growth(label.growth)
+    return f"{label.architecture} {title}".strip() + format_growth(label.growth)
 
 
 def write_report(
@@ -219,9 +219,9 @@ def write_report(
 
     Args:
         results: The results of one property.
-        folder: Where to.
+        folder: Folder to write to.
         title: Heading of the figure.
-        data: Cards of source and target, to stand in the summary.
+        data: Data cards of source and target, for the summary.
 
     Returns:
         The summary.

@@ -1,1 +1,1 @@
-"""Shotgun transfer: the models of a library that suit a target with few measurements, and an ensemble made of them."""
+"""Shotgun transfer: find the models of a library that suit a target with few measurements, and make an ensemble."""

@@ -1,4 +1,4 @@
-"""What a YAML of shotgun transfer says."""
+"""Settings of shotgun transfer."""
 
 import os
 from collections.abc import Sequence
@@ -24,22 +24,22 @@ LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
 
 @dataclass
 class ShotgunConfig:
-    """Rank a model library for a target, fine-tune the best few, and make an ensemble of them.
+    """Rank a model library for a target, fine-tune the best models, and make an ensemble of them.
 
     Args:
-        data: The measurements, any data module; its training part is learned from, and its test part, if it has one,
-            is tested on once at the end.
+        data: The measurements, any data module: models are trained on its training part, and tested once, at the end,
+            on its test part, if there is one.
         library: Folder of the model library; $GNN_SIM2REAL_LIBRARY, or runs/library, unless given.
-        filters: Which models are asked, as `gnn-sim2real models list` takes them, e.g. {domain: crystal}; all unless
-            given.
-        seen: What becomes of models that were trained on simulations of test materials: `skip` or `warn`.
-        log: Whether errors are those of the decimal logarithm, for values over orders of magnitude.
+        filters: Which models are used, with the filters of `gnn-sim2real models list`, e.g. {domain: crystal}; all
+            unless given.
+        seen: What to do with models that were trained on simulations of test materials: `skip` or `warn`.
+        log: Whether errors are those of the decimal logarithm, for values that span orders of magnitude.
         ranking: How models are ranked.
-        tuning: How the best are fine-tuned.
-        outer_folds: Outer folds of the nested cross-validation that gives the honest error; 0 for none.
-        cache: Folder of scores that later runs take over; that of the output unless given.
-        output: Folder of ranking, figures and ensemble.
-        title: Heading of the figure.
+        tuning: How the best models are fine-tuned.
+        outer_folds: Outer folds of the nested cross-validation that gives the unbiased error; 0 for none.
+        cache: Folder of scores that later runs reuse; in the output folder unless given.
+        output: Folder for ranking, figures and ensemble.
+        title: Title of the figure.
     """
 
     data: PropertyDataModule
@@ -59,42 +59,42 @@ def open_library(folder: str) -> ModelLibrary:
     """Open a model library.
 
     Args:
-        folder: Where it is; empty for the place it usually has.
+        folder: Its folder; empty for the default.
 
     Raises:
-        ValueError: If it holds no model.
+        ValueError: If the folder has no models.
     """
     path = Path(folder or os.environ.get(LIBRARY_VARIABLE, "") or "runs/library").expanduser()
     library = ModelLibrary(path)
     if not library.keys():
         raise ValueError(
-            f"{path} holds no models; give the folder of a model library with `--library`, or set {LIBRARY_VARIABLE}; "
-            "`gnn-sim2real models build` makes one"
+            f"there are no models in {path}; give the folder of a model library with `--library` or "
+            f"{LIBRARY_VARIABLE}, or make one with `gnn-sim2real models build`"
         )
     return library
 
 
 def find_cards(library: ModelLibrary, filters: dict[str, Any]) -> list[Card]:
-    """The cards of the models that are asked.
+    """The cards of the models that pass the filters.
 
     Args:
         library: The library.
         filters: See `library.card.CardFilters`.
 
     Raises:
-        ValueError: If a filter is none, or fewer than two models pass.
+        ValueError: If a filter does not exist, or fewer than two models pass.
     """
     try:
         cards = library.cards(**filters)
     except TypeError as error:
-        raise ValueError(f"`filters` {filters} are not those of `gnn-sim2real models list`: {error}") from error
+        raise ValueError(f"`filters` {filters} must be those of `gnn-sim2real models list`: {error}") from error
     if len(cards) < 2:
-        raise ValueError(f"{len(cards)} models of {library.folder} pass the filters {filters}; an ensemble needs two")
+        raise ValueError(f"{len(cards)} models in {library.folder} pass the filters {filters}; an ensemble needs two")
     return cards
 
 
 def shotgun_parser() -> ArgumentParser:
-    """Parser of the YAML and of options that override it."""
+    """Parser of the YAML and of the options that override it."""
     find_datasets()
     parser = ArgumentParser(
         prog="gnn-sim2real shotgun",
@@ -106,38 +106,38 @@ def shotgun_parser() -> ArgumentParser:
     return parser
 
 
-def read_shotgun(words: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
-    """Read the words of the command line.
+def read_shotgun(argv: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
+    """Read the settings from the command line.
 
     Args:
-        words: A YAML with `-c`, or first a table with `--smiles COLUMN --target COLUMN --unit UNIT`; `--for PURPOSE`
-            and any setting.
+        argv: A YAML with `-c`, or a table followed by `--smiles COLUMN --target COLUMN --unit UNIT`; then `--for
+            PURPOSE` and any setting.
 
     Returns:
         The configuration, and the settings of its data in plain types.
     """
-    words = _of_purpose(words)
-    if words and not words[0].startswith("-"):
-        words = _of_table(words)
+    argv = _of_purpose(argv)
+    if argv and not argv[0].startswith("-"):
+        argv = _of_table(argv)
     parser = shotgun_parser()
-    found = parse_settings(parser, words)
+    found = parse_settings(parser, argv)
     described = plain(found)["data"]
     made = parser.instantiate(found)
     settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}
     return ShotgunConfig(**settings), described
 
 
-def _of_purpose(words: Sequence[str]) -> list[str]:
-    """`--for extrapolation` as the setting that it is."""
-    return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in words]
+def _of_purpose(argv: Sequence[str]) -> list[str]:
+    """Turn `--for extrapolation` into its setting."""
+    return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in argv]
 
 
 _SHORT = {"--smiles": "material_column", "--target": "column", "--property": "property", "--unit": "unit"}
 
 
-def _of_table(words: Sequence[str]) -> list[str]:
-    """A table with its columns as the data module that reads it."""
-    path, *rest = words
+def _of_table(argv: Sequence[str]) -> list[str]:
+    """Turn a table and its columns into the data module that reads it."""
+    path, *rest = argv
     given: dict[str, str] = {"path": path}
     others: list[str] = []
     while rest:
@@ -151,7 +151,7 @@ def _of_table(words: Sequence[str]) -> list[str]:
     lacking = [name for name in ("--target", "--unit") if _SHORT[name] not in given]
     if lacking:
         raise ValueError(
-            f"say what {path} holds: {' and '.join(lacking)}; e.g. --smiles smiles --target k --unit W/m/K"
+            f"add {' and '.join(lacking)} to describe {path}, e.g. --smiles smiles --target k --unit W/m/K"
         )
     given.setdefault("property", given["column"])
     check_unit(given["unit"])

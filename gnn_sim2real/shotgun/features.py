@@ -1,4 +1,4 @@
-"""What frozen source models make of the materials of a target, layer by layer, and what they cannot read."""
+"""Features of a target's materials from frozen source models, layer by layer, and models that cannot read them."""
 
 import json
 from collections import Counter
@@ -19,24 +19,24 @@ from gnn_sim2real.shotgun.target import Floats, Target
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """A frozen source model on all materials of a target.
+    """Features from a frozen source model for all materials of a target.
 
     Attributes:
-        layers: (num_materials, width) of each layer, from input to output, conditions behind it.
-        source: (num_materials,); its own answer, on a scale of its own, where it predicts the same property; else None.
+        layers: (num_materials, width) of each layer, from input to output, followed by the conditions.
+        source: (num_materials,); the model's own prediction, on its own scale; None if it predicts another property.
     """
 
     layers: list[Floats]
     source: Floats | None
 
     def tables(self, last_only: bool) -> dict[Probe, NDArray[np.float64]]:
-        """What each probe reads, the model's own answer first.
+        """Features of each probe, the model's own prediction first.
 
         Args:
-            last_only: Whether the last layer is the only one.
+            last_only: Whether to give the last layer only.
 
         Returns:
-            (num_materials, num_features) of each.
+            (num_materials, num_features) of each probe.
         """
         found = {} if self.source is None else {PREDICTION: self.source[:, None]}
         numbers = range(len(self.layers))
@@ -51,8 +51,8 @@ def features_of(model: TrainedModel, target: Target) -> Features:
         target: The target.
 
     Raises:
-        ValueError: If models of this architecture cannot read them; the sentence says why.
-        FloatingPointError: If its numbers are not finite.
+        ValueError: If models of this architecture cannot read them; the message says why.
+        FloatingPointError: If a feature is not finite.
     """
     network, layers, answers = model.network, [], []
     column = column_of(network, target)
@@ -68,15 +68,15 @@ def features_of(model: TrainedModel, target: Target) -> Features:
     source = torch.cat(answers).double().numpy() if answers else None
     for each in joined if source is None else [*joined, source]:
         if not np.isfinite(each).all():
-            raise FloatingPointError("its numbers are not finite for these materials")
+            raise FloatingPointError("its features are not finite for these materials")
     return Features(joined, source)
 
 
 def column_of(network: PropertyModel, target: Target) -> int | None:
-    """Which output of a source model is the target's property, if one is.
+    """The output of a source model that predicts the target's property; None if there is none.
 
     Args:
-        network: Of the source model.
+        network: Network of the source model.
         target: The target.
     """
     names = [spec.name for spec in network.properties]
@@ -88,13 +88,13 @@ def column_of(network: PropertyModel, target: Target) -> int | None:
 
 
 def answer(network: PropertyModel, encoded: Tensor, batch: GraphBatch, column: int) -> Tensor:
-    """What the head says of one property, before its scale and its form: what a straight line is laid through.
+    """Output of the head for one property, before scaling and output form: the input of a straight-line fit.
 
     Args:
-        network: Of the source model.
-        encoded: (num_graphs, width) by its encoder.
+        network: Network of the source model.
+        encoded: (num_graphs, width) from its encoder.
         batch: The materials.
-        column: Number of the property.
+        column: Index of the property.
     """
     outputs = network.outputs(encoded, batch)
     if network.properties[column].form == "inverse_temperature":
@@ -110,17 +110,17 @@ def _has_conditions(network: PropertyModel, batch: GraphBatch) -> bool:
 
 @dataclass
 class Skipped:
-    """Models that were not ranked, counted by the reason.
+    """Counts of models that were not ranked, by reason.
 
     Attributes:
-        reasons: Number of models by the reason.
+        reasons: Number of models by reason.
     """
 
     reasons: Counter[str] = field(default_factory=Counter)
     _known: dict[str, str] = field(default_factory=dict)
 
     def known(self, architecture: str, featurizer: object) -> str | None:
-        """The reason that was found for a model of the same architecture and graphs, if one was.
+        """The reason found earlier for a model with the same architecture and graphs; None without one.
 
         Args:
             architecture: Name of the encoder.
@@ -132,14 +132,14 @@ class Skipped:
         """Count a model.
 
         Args:
-            reason: Why it is skipped.
+            reason: Why it was skipped.
             model: The model, where its architecture is the reason.
         """
         self.reasons[reason] += 1
         if model is None:
             return
         encoder = model.network.encoder
-        if not any(isinstance(each, Encoder) for each in encoder.children()):  # what is inside of one may differ
+        if not any(isinstance(each, Encoder) for each in encoder.children()):  # the inner encoder may differ
             self._known[self._key(type(encoder).__name__, model.featurizer.describe())] = reason
 
     @staticmethod

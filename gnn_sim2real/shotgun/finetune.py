@@ -23,20 +23,20 @@ _BATCH_SIZE = 16
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """How the best ranked models are fine-tuned, and how many of them.
+    """How the best ranked models are fine-tuned, and how many.
 
     Attributes:
-        best: How many of the library are candidates for the ensemble, beside the network from scratch.
-        inner_folds: Folds in which it is decided whether a model is better frozen or fine-tuned, and which candidates
-            make the ensemble; 0 fine-tunes all, and all of the library's but not the network from scratch make it.
+        best: Number of models of the library that are candidates for the ensemble, beside the network from scratch.
+        inner_folds: Folds that decide whether a model is better frozen or fine-tuned, and which candidates form the
+            ensemble; 0 fine-tunes all, and puts all but the network from scratch into the ensemble.
         epochs: Epochs of a fine-tuning.
-        learning_rate: Its learning rate.
-        encoder_rate: Learning rate of the encoder over that of the head.
+        learning_rate: Learning rate of a fine-tuning.
+        encoder_rate: Learning rate of the encoder divided by that of the head.
         scratch: Encoder of the network from scratch (`class_path`, `init_args`); that of the best ranked model unless
             given.
-        scratch_epochs: Epochs of training from scratch, which wants more.
-        scratch_rate: Its learning rate.
-        seed: Of the trainings.
+        scratch_epochs: Epochs of training from scratch, which needs more.
+        scratch_rate: Learning rate of training from scratch.
+        seed: Seed of the trainings.
 
     Raises:
         ValueError: If `best` is below 2, or `inner_folds` is 1 or negative.
@@ -54,18 +54,18 @@ class TuningSettings:
 
     def __post_init__(self) -> None:
         if self.best < 2:
-            raise ValueError(f"`best` must be at least 2, since one model is no ensemble, got {self.best}")
+            raise ValueError(f"`best` must be at least 2, since an ensemble needs two models, got {self.best}")
         if self.inner_folds == 1 or self.inner_folds < 0:
-            raise ValueError(f"`inner_folds` must be 0, or at least 2, got {self.inner_folds}")
+            raise ValueError(f"`inner_folds` must be 0 or at least 2, got {self.inner_folds}")
 
 
 def fine_tune(start: TrainedModel, target: Target, rows: Rows, tuning: TuningSettings) -> TrainedModel:
-    """Train a start further, as `gnn-sim2real fit` would.
+    """Fine-tune a model, like `gnn-sim2real fit`.
 
     Args:
-        start: The model that is trained further; it is not changed.
+        start: The model to start from; it is not changed.
         target: The target.
-        rows: Rows that it is trained on.
+        rows: Rows to train on.
         tuning: See `TuningSettings`.
     """
     with tempfile.TemporaryDirectory(prefix="shotgun_") as folder:
@@ -82,13 +82,13 @@ def fine_tune(start: TrainedModel, target: Target, rows: Rows, tuning: TuningSet
 def train_from_scratch(
     encoder: dict[str, Any], like: TrainedModel, target: Target, rows: Rows, tuning: TuningSettings
 ) -> TrainedModel:
-    """Train a fresh network on the measurements alone.
+    """Train a new network on the measurements only.
 
     Args:
-        encoder: Its description.
-        like: Has the graphs that it reads.
+        encoder: Description of its encoder.
+        like: Model whose graphs it reads.
         target: The target.
-        rows: Rows that it is trained on.
+        rows: Rows to train on.
         tuning: See `TuningSettings`.
     """
     seed_everything(tuning.seed, verbose=False)
@@ -124,12 +124,12 @@ def _train(
 
 
 def predict(model: TrainedModel, target: Target, rows: Rows) -> Floats:
-    """Predict materials of the target, on the scale of the errors.
+    """Predict for materials of the target, on the scale of the errors.
 
     Args:
-        model: Of the target's property.
+        model: Model of the target's property.
         target: The target.
-        rows: Which of its materials.
+        rows: Rows to predict.
     """
     if not len(rows):
         return np.empty(0)

@@ -1,4 +1,4 @@
-"""Folds of cross-validation: which measurements train and which are tested, at random or beyond the range."""
+"""Folds of cross-validation: random ones, and ones that test beyond the range of the training values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from gnn_sim2real.splits.tails import Tail, split_tail
 Rows = NDArray[np.int64]
 
 Purpose = Literal["interpolation", "extrapolation"]
-"""What a model is wanted for: materials like the measured ones, or values (or families) beyond them."""
+"""Purpose of a model: materials like the measured ones, or values (or families) beyond them."""
 
 TAIL_SHARE = 0.2
-"""Share of the values that are tested where a fold asks for extrapolation."""
+"""Share of the values that an extrapolation fold tests."""
 
 _KEPT_SHARE = 0.85
-"""Share of the rest that trains then, so that the repeats differ."""
+"""Share of the rest that it trains on, so that the repeats differ."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Positions that train and that are tested.
+    """Positions for training and for testing.
 
     Attributes:
         train: (num_train,).
@@ -36,20 +36,20 @@ class Fold:
 
 
 def random_folds(groups: Sequence[str], num_folds: int, seed: Sequence[int]) -> list[Fold]:
-    """K-fold cross-validation that cuts no group.
+    """K-fold cross-validation that splits no group.
 
     Args:
         groups: Group of each material.
-        num_folds: Number of folds; as many as there are groups where these are fewer.
-        seed: Of the order of the groups.
+        num_folds: Number of folds; at most the number of groups.
+        seed: Seed of the order of the groups.
 
     Raises:
         ValueError: If there are fewer than two groups.
     """
     names, group = number_groups(groups)
     if len(names) < 2:
-        raise ValueError(f"cross-validation needs two groups of materials at least, got {len(names)}")
-    # Not scikit-learn's GroupKFold: it draws from NumPy's older generator, and published rankings have these folds.
+        raise ValueError(f"cross-validation needs at least two groups of materials, got {len(names)}")
+    # Not scikit-learn's GroupKFold: it draws from NumPy's older generator, and published rankings used these folds.
     order = np.random.default_rng(list(seed)).permutation(len(names))
     folds = []
     for tested in np.array_split(order, min(num_folds, len(names))):
@@ -59,16 +59,16 @@ def random_folds(groups: Sequence[str], num_folds: int, seed: Sequence[int]) -> 
 
 
 def tail_folds(groups: Sequence[str], values: NDArray[np.float64], tail: Tail, seed: int) -> list[Fold]:
-    """Folds whose test part lies beyond the values of the training part: above it, below it, or one of each.
+    """Folds whose test values lie beyond the training values: above, below, or one fold each.
 
     Args:
         groups: Group of each material.
         values: (num_materials,).
-        tail: On which side.
-        seed: Of the part of the rest that trains.
+        tail: Side of the test values.
+        seed: Seed of the drawn training part.
 
     Raises:
-        ValueError: If there are too few different values.
+        ValueError: If there are too few distinct values.
     """
     sides: tuple[Tail, ...] = ("above", "below") if tail == "both" else (tail,)
     folds = []
@@ -89,16 +89,16 @@ def repeated_folds(
     repeats: int,
     seed: int,
 ) -> list[list[Fold]]:
-    """Folds of each repeat of a cross-validation; those of few repeats are the first of many.
+    """Folds of each repeat of a cross-validation; more repeats only add to those of fewer.
 
     Args:
-        groups: What a fold does not cut: groups of the table or families.
+        groups: Groups that no fold splits: groups of the table or families.
         values: (num_materials,).
         purpose: Random folds for `interpolation`, tails of the values for `extrapolation`.
-        tail: On which side to extrapolate.
+        tail: Side of extrapolation.
         num_folds: Folds of a repeat of interpolation.
         repeats: Number of repeats.
-        seed: Of the folds.
+        seed: Seed of the folds.
     """
     if purpose == "extrapolation":
         return [tail_folds(groups, values, tail, 1000 * seed + repeat) for repeat in range(repeats)]

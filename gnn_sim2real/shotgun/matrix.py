@@ -1,4 +1,4 @@
-"""How much each source helps each target: the heat map of transferability."""
+"""Heat map of transferability: how much each source helps each target."""
 
 import csv
 import io
@@ -28,41 +28,41 @@ class MatrixConfig(ManyTargets):
     """Transferability of every source to every target.
 
     Args:
-        size: Measurements of each target, drawn once; those of a target with fewer are all taken.
-        ranking: How models are scored; all get to the last rung.
-        output: The figure and the table, without their endings.
+        size: Number of measurements per target, drawn once; all of them if a target has fewer.
+        ranking: How models are scored; all reach the last rung.
+        output: Path of figure and table, without suffix.
         cache: Folder of scores.
-        title: Heading of the figure.
+        title: Title of the figure.
     """
 
     size: int = 100
     ranking: RankingSettings = field(default_factory=lambda: RankingSettings(repeats=2))
     output: str = "runs/shotgun_matrix/matrix"
     cache: str = "runs/shotgun_matrix/scores"
-    title: str = "What simulated sources do for measured targets"
+    title: str = "Gain of measured targets from simulated sources"
 
 
-def matrix_command(words: list[str], console: Console) -> int:
+def matrix_command(argv: list[str], console: Console) -> int:
     """Compute and draw the heat map.
 
     Args:
-        words: What follows `gnn-sim2real shotgun matrix`.
-        console: Where results are said.
+        argv: Arguments after `gnn-sim2real shotgun matrix`.
+        console: Console to print on.
     """
-    config: MatrixConfig = read_many_targets(MatrixConfig, words, "gnn-sim2real shotgun matrix")
+    config: MatrixConfig = read_many_targets(MatrixConfig, argv, "gnn-sim2real shotgun matrix")
     gains, skipped = compute_matrix(config)
     sources = sorted({source for column in gains.values() for source in column})
     names = list(gains)
     table = np.array([[gains[name].get(source, np.nan) for name in names] for source in sources])
     path = Path(config.output)
-    what = f"less error than extra trees without a source, of {config.size} measurements; best model of each source"
+    what = f"error below that of extra trees without a source; {config.size} measurements, best model of each source"
     title = f"{config.title}\n{what}"
     rows, columns = draw_matrix(table, sources, names, title, path.with_suffix(".png"))
     ordered = table[np.ix_(rows, columns)]
     write_table(path.with_suffix(".csv"), ordered, [sources[row] for row in rows], [names[each] for each in columns])
     for name, reasons in skipped.items():
         for reason, count in reasons.items():
-            console.print(f"{name}: {count} models not asked: {reason}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{name}: {count} models skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{path.with_suffix('.png')} and {path.with_suffix('.csv')}", highlight=False)
     return 0
 
@@ -74,8 +74,8 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
         config: See `MatrixConfig`.
 
     Returns:
-        Of each target by source the share of the error of extra trees that the best model of the source takes away,
-        in cross-validation; and of each target how many models were skipped, by reason.
+        Gains by target and source: the share by which the best model of the source reduces the error of extra trees in
+        cross-validation; and the number of skipped models by target and reason.
     """
     library = open_library(config.library)
     cards = find_cards(library, config.filters)
@@ -85,13 +85,13 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
     reasons: dict[str, Mapping[str, int]] = {}
     for each in config.targets:
         target, skipped = open_target(each, config.size, None), Skipped()
-        asked, _ = without_seen(library, cards, target, config.seen, skipped)
-        (ranked,) = rank_models(models, entries_of(asked), target, [target.train], settings, cache, skipped)
+        usable, _ = without_seen(library, cards, target, config.seen, skipped)
+        (ranked,) = rank_models(models, entries_of(usable), target, [target.train], settings, cache, skipped)
         error = {score.key: score.error for score in ranked}
         reference = reference_error(target, settings)
         gains[each.name] = {
             source: 1 - min(found) / reference
-            for source, group in groups_of(asked).items()
+            for source, group in groups_of(usable).items()
             if (found := [error[card.key] for card in group if card.key in error])
         }
         reasons[each.name] = dict(skipped.reasons)
@@ -99,7 +99,7 @@ def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], d
 
 
 def reference_error(target: Target, settings: RankingSettings) -> float:
-    """Error of extra trees in the same folds as the models.
+    """Error of extra trees on the same folds as the models.
 
     Args:
         target: The target.
@@ -115,10 +115,10 @@ def reference_error(target: Target, settings: RankingSettings) -> float:
 
 
 def write_table(path: Path, table: Floats, sources: Sequence[str], targets: Sequence[str]) -> None:
-    """Write the heat map as CSV; empty where a source cannot be asked.
+    """Write the heat map as CSV; empty where a source cannot be used.
 
     Args:
-        path: The file.
+        path: File to write.
         table: (num_sources, num_targets).
         sources: Names of the rows.
         targets: Names of the columns.

@@ -1,6 +1,6 @@
-"""Candidates for the ensemble, which of them make it, and the references that stand beside them.
+"""Candidates for the ensemble, the choice among them, and the references they are compared with.
 
-A network trained from scratch is a candidate like any other: where no source helps, it is the ensemble.
+A network trained from scratch is one of the candidates: where no source helps, it is the ensemble.
 """
 
 import logging
@@ -21,7 +21,7 @@ from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Floats, Rows, Target
 
 Finish = Literal["frozen", "fine-tuned", "from scratch"]
-"""A start is kept as it is, or all its weights are trained further; or there is no source model at all."""
+"""The start is used as it is, or fine-tuned; or there is no source model."""
 
 SCRATCH: Finish = "from scratch"
 
@@ -35,9 +35,9 @@ class Member:
     """A model of the target.
 
     Attributes:
-        source: Score of the source model in the ranking; None of the one from scratch.
-        finish: What became of it.
-        inner_errors: (num_tested,) absolute errors in the inner folds, of the finish that was chosen; empty without.
+        source: Score of the source model in the ranking; None for the one from scratch.
+        finish: How it was made.
+        inner_errors: (num_tested,) absolute errors of the chosen finish in the inner folds; empty without inner folds.
         model: The model.
     """
 
@@ -48,13 +48,13 @@ class Member:
 
     @property
     def inner_error(self) -> float:
-        """Mean absolute error in the inner folds; without them that of the source in the ranking, NaN without any."""
+        """Mean absolute error in the inner folds; without them that of the source in the ranking, or else NaN."""
         if len(self.inner_errors):
             return float(self.inner_errors.mean())
         return float("nan") if self.source is None else self.source.error
 
     def describe(self) -> dict[str, Any]:
-        """What it is, in plain types."""
+        """Description in plain types."""
         error = None if np.isnan(self.inner_error) else self.inner_error
         described = {"finish": self.finish, "inner_error": error}
         return (
@@ -70,22 +70,22 @@ def make_candidates(
     ranking: RankingSettings,
     tuning: TuningSettings,
 ) -> tuple[list[Member], Member]:
-    """Make models of the target of the best ranked models, and one of the measurements alone.
+    """Make models of the target from the best ranked models, and one from the measurements only.
 
     Args:
         models: The library.
         ranked: Scores, best first.
         target: The target.
-        rows: Rows that may be learned from.
-        ranking: Its purpose is that of the inner folds too.
+        rows: Rows to train on.
+        ranking: See `RankingSettings`; its purpose holds for the inner folds too.
         tuning: See `TuningSettings`.
 
     Returns:
-        Those of the library by inner error, best first, and the one from scratch. All read the same graphs: those of
-        the best ranked model.
+        Those from the library by inner error, best first, then the one from scratch. All read the graphs of the best
+        ranked model.
 
     Raises:
-        ValueError: If fewer than two models can be asked about the target.
+        ValueError: If fewer than two models can be used for the target.
     """
     num_folds = tuning.inner_folds
     folds = folds_within(target, rows, ranking, num_folds, "inner") if num_folds else []
@@ -95,9 +95,7 @@ def make_candidates(
         source = models.load(score.key)
         described = target.view(source.featurizer).featurizer.describe()
         if featurizer is not None and described != featurizer:
-            logger.info(
-                "%s reads other graphs than the best model, and cannot be in one ensemble with it", score.key[:8]
-            )
+            logger.info("%s reads other graphs than the best model, so they cannot share an ensemble", score.key[:8])
             continue
         featurizer = described
         made.append(_of_source(source, score, target, rows, folds, tuning))
@@ -105,21 +103,21 @@ def make_candidates(
             break
     if len(made) < 2:
         raise ValueError(
-            f"only {len(made)} models of the library can be asked about this target; shotgun transfer needs two"
+            f"only {len(made)} models of the library can be used for this target; shotgun transfer needs two"
         )
     made.sort(key=_order)
     return made, _without_source(made[0].model, target, rows, folds, tuning)
 
 
 def choose_members(candidates: Sequence[Member]) -> list[Member]:
-    """The candidates whose error is not above the best one's by more than its standard error, best first.
+    """The candidates within one standard error of the best one, best first.
 
     The one-standard-error rule: L. Breiman, J. Friedman, R. Olshen, C. Stone, Classification and Regression Trees,
-    Wadsworth (1984), section 3.4.3. What is much worse than the best would only spoil the mean; what is about as good
-    makes it better.
+    Wadsworth (1984), section 3.4.3. Much worse candidates would spoil the mean; those about as good as the best improve
+    it.
 
     Args:
-        candidates: All with errors in the same inner folds.
+        candidates: Candidates with errors in the same inner folds.
     """
     ordered = sorted(candidates, key=_order)
     best = ordered[0].inner_errors
@@ -130,14 +128,14 @@ def choose_members(candidates: Sequence[Member]) -> list[Member]:
 def folds_within(
     target: Target, rows: Rows, ranking: RankingSettings, num_folds: int, which: Literal["inner", "outer"]
 ) -> list[Fold]:
-    """Folds of some rows, as positions in them, that ask what the ranking asks: to interpolate or to extrapolate.
+    """Folds of some rows, as positions in them, for the purpose of the ranking: interpolation or extrapolation.
 
     Args:
         target: The target.
-        rows: Which of its rows.
-        ranking: Its purpose and its seed.
-        num_folds: Number of folds; those beyond the range are one a side.
-        which: The two are cut differently.
+        rows: Rows of the target.
+        ranking: Settings with the purpose and the seed.
+        num_folds: Number of folds; for extrapolation one per side.
+        which: Inner or outer folds, which differ.
     """
     extrapolates = ranking.purpose == "extrapolation"
     names = target.families if extrapolates and target.families is not None else target.groups
@@ -176,7 +174,7 @@ def _without_source(
 
 
 def _inner_errors(make: Callable[[Rows], TrainedModel], target: Target, rows: Rows, folds: Sequence[Fold]) -> Floats:
-    """Absolute error of each tested material of the folds, one fold after the other."""
+    """Absolute error of each tested material, fold by fold."""
     found = [np.empty(0)]
     for fold in folds:
         tested = rows[fold.test]
@@ -195,7 +193,7 @@ def _order(member: Member) -> tuple[float, str]:
 
 
 def _whole(described: dict[str, Any]) -> dict[str, Any]:
-    """The description of the whole encoder of one that was cut."""
+    """The description of the whole encoder of a truncated one."""
     inner = described["init_args"].get("encoder")
     return inner if described["class_path"].endswith(".TruncatedEncoder") and inner else described
 
@@ -203,18 +201,18 @@ def _whole(described: dict[str, Any]) -> dict[str, Any]:
 def references(
     models: Models, ranked: Sequence[Score], target: Target, rows: Rows, tested: Rows, seed: int
 ) -> dict[str, Floats]:
-    """Predictions by what needs no network of ours, or no training of one.
+    """Predictions of the references, which need no training of a network.
 
     Args:
         models: The library.
         ranked: Scores, best first.
         target: The target.
-        rows: Rows that may be learned from.
-        tested: Rows that are predicted.
-        seed: Of the trees.
+        rows: Rows to train on.
+        tested: Rows to predict.
+        seed: Seed of the trees.
 
     Returns:
-        Of `extra trees`, and where a model predicts the same property of the best `calibrated source`.
+        Predictions of `extra trees` and, if a model predicts the same property, of the best `calibrated source`.
     """
     if not len(tested):
         return {}

@@ -1,4 +1,4 @@
-"""Candidates of a model library: which of them may be asked, and loading thousands of them one after the other."""
+"""Models of a library: which of them may be used, and how thousands of them are loaded one after the other."""
 
 import logging
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from gnn_sim2real.shotgun.target import Target
 logger = logging.getLogger(__name__)
 
 IfSeen = Literal["skip", "warn"]
-"""What becomes of a model that was trained on test materials of the target."""
+"""What to do with a model that was trained on test materials of the target."""
 
 _NUM_NETWORKS = 8
 
 
 class QuickLoader:
-    """Models of a library, one at a time: models of one architecture take turns in one network.
+    """Loads models of a library, one at a time; models of one architecture share one network.
 
-    Building a network costs more than to encode fifty materials with it, and a library has few architectures.
+    Building a network takes longer than encoding fifty materials with it, and a library has few architectures.
 
     Args:
         library: The library.
@@ -36,13 +36,13 @@ class QuickLoader:
         self._networks: dict[bytes, TrainedModel] = {}
 
     def load(self, key: str) -> TrainedModel:
-        """Load a model, which is good until the next one is loaded.
+        """Load a model, which can be used until the next one is loaded.
 
         Args:
-            key: Of the model.
+            key: Key of the model.
 
         Raises:
-            CheckpointError: If there is no such model, it is damaged, or it names an encoder that is not trusted.
+            CheckpointError: If the model does not exist, is damaged, or names an encoder that is not trusted.
         """
         content = self.library.content(key)
         described = orjson.dumps([content["network"], content["featurizer"]], option=orjson.OPT_SORT_KEYS)
@@ -52,11 +52,11 @@ class QuickLoader:
             while len(self._networks) >= _NUM_NETWORKS:
                 del self._networks[next(iter(self._networks))]
         else:
-            self._take_weights(known, key)
-        self._networks[described] = known  # the last used stands last
+            self._load_weights(known, key)
+        self._networks[described] = known  # most recently used last
         return known
 
-    def _take_weights(self, model: TrainedModel, key: str) -> None:
+    def _load_weights(self, model: TrainedModel, key: str) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -64,19 +64,19 @@ class QuickLoader:
         try:
             weights = load((self.library.folder / key / WEIGHTS_FILE).read_bytes())
             if weights.keys() != own.keys():
-                raise ValueError("its tensors are not those of its network")
+                raise ValueError("its tensors do not fit its network")
             with torch.no_grad():
                 for name, tensor in own.items():
                     tensor.copy_(weights[name].reshape(tensor.shape))
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(f"the model {key} is damaged ({error}); get it again") from error
+            raise CheckpointError(f"the model {key} is damaged ({error}); download it again") from error
 
 
 def entries_of(cards: Sequence[Card]) -> list[Entry]:
-    """What ranking needs of cards.
+    """The parts of cards that ranking needs.
 
     Args:
-        cards: Of the models.
+        cards: Cards of the models.
     """
     return [Entry(card.key, card.architecture, card.featurizer) for card in cards]
 
@@ -88,13 +88,13 @@ def without_seen(
 
     Args:
         library: The library.
-        cards: Of the models.
-        target: The target; of one without a test part all materials count, since nested cross-validation tests all.
-        if_seen: Whether such models are skipped; of a target without a test part they are only counted.
-        skipped: Counts what is skipped.
+        cards: Cards of the models.
+        target: The target; without a test part, all its materials count, since nested cross-validation tests all.
+        if_seen: Whether such models are skipped; for a target without a test part they are only counted.
+        skipped: Counts the skipped models.
 
     Returns:
-        The models that may be asked, and of each model how many of the materials it has seen, where it has seen some.
+        Cards of the models that may be used, and the number of materials seen by each model that has seen any.
     """
     asked = target.tested or target.identities
     one_of = {card.identities: card for card in cards}
@@ -102,16 +102,16 @@ def without_seen(
     seen = {card.key: shared[card.identities] for card in cards if shared[card.identities]}
     unknown = sum(not card.identities for card in cards)
     if unknown:
-        logger.warning("%d models do not say what they were trained on: they may know what is tested", unknown)
+        logger.warning("the training materials of %d models are unknown: they may include test materials", unknown)
     if not seen:
         return list(cards), {}
     if target.tested and if_seen == "skip":
         for _ in seen:
-            skipped.add("trained on materials that the target tests")
+            skipped.add("trained on test materials of the target")
         return [card for card in cards if card.key not in seen], seen
     logger.warning(
-        "%d of %d models were trained on simulations of up to %d of the %d %s materials; for materials that no "
-        "simulation has seen the errors may be larger",
+        "%d of %d models were trained on simulations of up to %d of the %d %s materials; errors may be larger for "
+        "materials that were never simulated",
         *(len(seen), len(cards), max(seen.values()), len(asked), "tested" if target.tested else "measured"),
     )
     return list(cards), seen
@@ -122,10 +122,10 @@ def _count(library: ModelLibrary, card: Card, asked: frozenset[str]) -> int:
 
 
 def groups_of(cards: Sequence[Card]) -> dict[str, list[Card]]:
-    """Cards by what was simulated: the source and its properties.
+    """Cards by source and its properties.
 
     Args:
-        cards: Of the models.
+        cards: Cards of the models.
     """
     found: dict[str, list[Card]] = {}
     for card in cards:
@@ -134,10 +134,10 @@ def groups_of(cards: Sequence[Card]) -> dict[str, list[Card]]:
 
 
 def source_name(card: Card) -> str:
-    """The source of a model and what it predicts.
+    """The source of a model and its properties.
 
     Args:
-        card: Of the model.
+        card: Card of the model.
     """
     properties = ", ".join(card.properties[:2]) + (" ..." if len(card.properties) > 2 else "")
     return f"{card.source}: {properties}"

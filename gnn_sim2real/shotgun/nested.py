@@ -1,8 +1,8 @@
-"""An honest error although thousands were tried: the whole selection repeated inside of outer folds.
+"""An unbiased error although thousands of models were tried: the whole selection is repeated inside outer folds.
 
-The error of the winner in the ranking is too small, since it is the least of many: the winner's curse. Every outer
-fold is kept out of ranking, choice of layer, choice of finish and fine-tuning, and what these together make is tested
-on it. S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1471-2105-7-91; G. C. Cawley, N. L. C. Talbot,
+The error of the winner in the ranking is too small, since it is the smallest of many: the winner's curse. Every outer
+fold is excluded from ranking, choice of layer, choice of finish and fine-tuning, and their result is tested on it.
+S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1471-2105-7-91; G. C. Cawley, N. L. C. Talbot,
 J. Mach. Learn. Res. 11, 2079 (2010).
 """
 
@@ -25,13 +25,13 @@ ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What shotgun transfer makes of some training rows.
+    """Result of shotgun transfer on some training rows.
 
     Attributes:
-        members: Of the ensemble, best first.
-        candidates: What the members were chosen from, the one from scratch last.
+        members: Members of the ensemble, best first.
+        candidates: Models that the members were chosen from, the one from scratch last.
         ranked: Scores, best first.
-        predictions: (num_tested,) of the tested rows by method, on the scale of the errors.
+        predictions: (num_tested,) predictions for the tested rows by method, on the scale of the errors.
     """
 
     members: list[Member]
@@ -41,7 +41,7 @@ class Selection:
 
     @property
     def winner_error(self) -> float:
-        """Error of the winner in the ranking that it won."""
+        """Error of the winner in the ranking."""
         return self.ranked[0].error
 
     def errors(self, target: Target, tested: Rows) -> dict[str, Floats]:
@@ -58,19 +58,19 @@ def select(
     ranking: RankingSettings,
     tuning: TuningSettings,
 ) -> Selection:
-    """Fine-tune the best ranked models, choose the ensemble, and compute what stands beside it.
+    """Fine-tune the best ranked models, choose the ensemble, and compute the references.
 
     Args:
         models: The library.
         ranked: Scores of a ranking on these rows, best first.
         target: The target.
-        rows: Rows that may be learned from.
-        tested: Rows that are predicted.
+        rows: Rows to train on.
+        tested: Rows to predict.
         ranking: See `RankingSettings`.
         tuning: See `TuningSettings`.
 
     Raises:
-        ValueError: If fewer than two models can be asked.
+        ValueError: If fewer than two models can be used.
     """
     sources, scratch = make_candidates(models, ranked, target, rows, ranking, tuning)
     members = choose_members([*sources, scratch]) if tuning.inner_folds else sources
@@ -78,7 +78,7 @@ def select(
     winner = ranked[0]
     frozen = make_start(models.load(winner.key), target, rows, winner.probe)
     predictions = {
-        # The ensemble answers in physical units; so does its mean.
+        # The mean of the ensemble is taken in physical units.
         ENSEMBLE: target.scale((10**each if target.log else each).mean(axis=0)),
         BEST: predict(sources[0].model, target, tested),
         FROZEN: predict(frozen, target, tested),
@@ -89,11 +89,11 @@ def select(
 
 
 def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> list[tuple[Rows, Rows]]:
-    """Training and test rows of each outer fold, all of them rows that the target may learn from.
+    """Training and test rows of each outer fold, all from the training rows of the target.
 
     Args:
         target: The target.
-        ranking: Its purpose: outer folds ask what inner ones do.
+        ranking: Settings with the purpose, which inner and outer folds share.
         num_folds: Number of folds.
     """
     rows = target.train
@@ -103,12 +103,12 @@ def outer_problems(target: Target, ranking: RankingSettings, num_folds: int) -> 
 
 @dataclass(frozen=True, eq=False)
 class NestedResult:
-    """Errors on materials that no step of the selection has seen.
+    """Errors on materials that were excluded from every step of the selection.
 
     Attributes:
         errors: (num_tested,) absolute error of each tested material by method.
-        curse: Of each outer fold: error on it of what won, less what the ranking had promised.
-        promised: Of each outer fold: error of the winner in the ranking that it won.
+        curse: For each outer fold, the error of the winner on it minus its error in the ranking.
+        promised: For each outer fold, the error of the winner in the ranking.
     """
 
     errors: Mapping[str, Floats]
@@ -117,11 +117,11 @@ class NestedResult:
 
 
 def gather(selections: Sequence[Selection], problems: Sequence[tuple[Rows, Rows]], target: Target) -> NestedResult:
-    """Put the outer folds together.
+    """Combine the outer folds.
 
     Args:
-        selections: Of each outer fold.
-        problems: Training and test rows of each.
+        selections: Selection of each outer fold.
+        problems: Training and test rows of each outer fold.
         target: The target.
     """
     found = [each.errors(target, test) for each, (_, test) in zip(selections, problems, strict=True)]
@@ -135,8 +135,8 @@ def verdict(result: NestedResult, method: str = ENSEMBLE, against: str = SCRATCH
     """Mean difference of the errors of two methods on the same materials, with its 90 % interval.
 
     Args:
-        result: Of the outer folds.
-        method: Below zero means that this one is better.
-        against: The other.
+        result: Errors on the outer folds.
+        method: First method; a difference below zero means that it is better.
+        against: Second method.
     """
     return interval_of_mean(result.errors[method] - result.errors[against])

@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.figures import COLORS, GRAY, SMALL, new_figure, save_figure
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.shotgun.report import unit_of
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
-from gnn_sim2real.shotgun.say import unit_of
 
 _SHOWN = 20
 
 
 def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
-    """Draw the best models with intervals, and beside them what they are worth on materials nobody had seen.
+    """Draw the best models with intervals, and beside them the errors of each method on unseen materials.
 
     Args:
         result: From `run_shotgun`.
-        title: Heading.
-        path: The PNG.
+        title: Title of the figure.
+        path: PNG to write.
     """
     rows = ranking_rows(result)[:_SHOWN][::-1]
     figure = new_figure(11.0, 1.4 + 0.28 * max(len(rows), 6))
@@ -32,13 +32,13 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     ends = np.array([row["interval"] for row in rows if "interval" in row]).reshape(-1, 2).T
     bars = np.maximum(np.abs(ends - errors[final]), 0)
     left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color=COLORS[0])
-    if not final.all():  # halving stopped them after fewer folds, so that their errors do not compare with the others
+    if not final.all():  # halving stopped them after fewer folds, so their errors cannot be compared with the others
         left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color=GRAY)
     left.set_yticks(
         places, [f"{row['source'][:44]} ({row['architecture']}, {row['probe']})" for row in rows], fontsize=SMALL - 1
     )
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
-    stopped = "" if final.all() else "\nhollow: given up early, on fewer folds"
+    stopped = "" if final.all() else "\nhollow: stopped early, on fewer folds"
     left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=SMALL + 1)
     compared = result.nested.errors if result.nested is not None else result.tested
     names = list(compared)[::-1]
@@ -54,9 +54,11 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     right.set_yticks(np.arange(len(names)), names, fontsize=SMALL)
     right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
     seen, dotted = (
-        ("test materials", "") if result.nested is None else ("outer folds", "\ndotted: what the ranking promised")
+        ("test materials", "")
+        if result.nested is None
+        else ("outer folds", "\ndotted: error of the winner in the ranking")
     )
-    right.set_title(f"{seen}, which no step had seen{dotted}", fontsize=SMALL + 1)
+    right.set_title(f"{seen}, excluded from every step{dotted}", fontsize=SMALL + 1)
     if result.nested is not None:
         promised = float(result.nested.promised.mean())
         right.axvline(promised, linestyle=":", color=GRAY)
@@ -68,14 +70,14 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
 def draw_matrix(
     table: NDArray[np.float64], sources: Sequence[str], targets: Sequence[str], title: str, path: Path
 ) -> tuple[list[int], list[int]]:
-    """Draw a heat map whose rows and columns stand beside those that are alike.
+    """Draw a heat map with similar rows and similar columns side by side.
 
     Args:
-        table: (num_sources, num_targets); NaN where a source cannot be asked.
+        table: (num_sources, num_targets); NaN where a source cannot be used.
         sources: Names of the rows.
         targets: Names of the columns.
-        title: Heading.
-        path: The PNG.
+        title: Title of the figure.
+        path: PNG to write.
 
     Returns:
         Order of the rows and of the columns.
@@ -85,7 +87,7 @@ def draw_matrix(
     rows, columns = _draw_tree(axes[1, 0], table, "left"), _draw_tree(axes[0, 1], table.T, "top")
     axes[0, 0].axis("off")
     shown = table[np.ix_(rows, columns)]
-    # What is far worse than nothing may be of any color: the scale is for what helps.
+    # The color scale is for sources that help; far worse ones may have any color.
     limit = float(np.nanquantile(np.abs(shown), 0.8)) if np.isfinite(shown).any() else 1.0
     image = axes[1, 1].imshow(shown, aspect="auto", origin="lower", cmap="RdBu", vmin=-limit, vmax=limit)
     axes[1, 1].set_xticks(range(len(columns)), [targets[column] for column in columns], rotation=40, ha="right")
@@ -99,7 +101,7 @@ def draw_matrix(
             column, row, text, ha="center", va="center", fontsize=SMALL - 2, color="white" if dark else "black"
         )
     figure.colorbar(
-        image, ax=axes[1, 1], location="bottom", shrink=0.5, label="share of the error that the source takes away"
+        image, ax=axes[1, 1], location="bottom", shrink=0.5, label="share of the error removed by the source"
     )
     figure.suptitle(title)
     save_figure(figure, path)
@@ -107,13 +109,13 @@ def draw_matrix(
 
 
 def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best: str, path: Path) -> Path:
-    """Draw the error of each method against the number of measurements, a panel for each target.
+    """Draw the error of each method against the number of measurements, one panel per target.
 
     Args:
-        cells: From `study_report.summarize`.
-        methods: Which are drawn, at most four.
-        best: The method that nobody could have chosen, as a dotted line.
-        path: The PNG.
+        cells: Cells from `study_report.summarize`.
+        methods: Methods to draw, at most four.
+        best: The best model in hindsight, drawn as a dotted line.
+        path: PNG to write.
     """
     targets = list(dict.fromkeys(cell["target"] for cell in cells))
     num_rows = -(-len(targets) // 3)
@@ -127,7 +129,7 @@ def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best:
             if not shown:
                 continue
             size, mean, low, high = np.array(shown, float).T
-            moved = size * 1.03 ** (number - 1.5)  # so that no interval hides another
+            moved = size * 1.03 ** (number - 1.5)  # shifted, so that no interval hides another
             axes.errorbar(
                 moved,
                 mean,
@@ -157,7 +159,7 @@ def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best:
 
 
 def _draw_tree(axes: Any, table: NDArray[np.float64], side: Literal["left", "top"]) -> list[int]:
-    """Draw the hierarchical clustering of the rows, in which a missing value counts as no gain; gives their order."""
+    """Draw the hierarchical clustering of the rows, where a missing value counts as no gain; return their order."""
     from scipy.cluster.hierarchy import dendrogram, linkage
 
     axes.axis("off")

@@ -1,4 +1,4 @@
-"""What of a pretrained model is read for a target."""
+"""Probes: the part of a pretrained model that is read for a target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A layer of the encoder, for ridge regression; or the model's own answer, for a straight line.
+    """A layer of the encoder, for ridge regression; or the model's own prediction, for a straight line.
 
     Attributes:
-        layer: Number of the layer from the input, from 0; None for the answer of a model that predicts the target's
-            property itself.
+        layer: Number of the layer, counted from the input, from 0; None for the prediction of a model of the target's
+            property.
     """
 
     layer: int | None = None
@@ -21,10 +21,10 @@ class Probe:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Probe":
-        """Read the probe of a score that was kept.
+        """Read the probe of a saved score.
 
         Args:
-            row: With its `layer`; of earlier versions with its name as `way`.
+            row: Score with `layer`; in earlier versions with the name of the probe as `way`.
 
         Raises:
             KeyError: If it has neither.
@@ -36,4 +36,4 @@ class Probe:
 
 
 PREDICTION = Probe()
-"""The model's own answer."""
+"""The model's own prediction."""

@@ -1,9 +1,9 @@
 """Ranking a model library for a target: successive halving by cross-validation on frozen features.
 
-All models are scored roughly on the first rung, the better third of them more closely on the next, and so on (K.
+All models are scored roughly on the first rung, the best third of them more precisely on the next, and so on (K.
 Jamieson, A. Talwalkar, AISTATS 2016, arXiv 1502.07943). One model is in memory at a time. Several problems, i.e. sets
-of training rows of one target, are ranked in one go, since what a frozen model makes of the materials is the same for
-all of them: that is what makes the outer folds of a nested cross-validation affordable.
+of training rows of one target, are ranked in one pass, since they share the features of a frozen model: this makes the
+outer folds of a nested cross-validation affordable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +30,13 @@ class RankingSettings:
     """How models are ranked.
 
     Attributes:
-        method: What is fitted to frozen features: ridge regression, or a random forest (a hundred times slower).
-        purpose: `interpolation` tests on random folds, `extrapolation` on values, or families, beyond the training's.
+        method: Regression on frozen features: ridge, or random forest (a hundred times slower).
+        purpose: `interpolation` tests on random folds, `extrapolation` on values or families beyond the training part.
         folds: Folds of the cross-validation.
-        repeats: Repeats on the last rung; the first has one, each further rung twice as many.
-        finalists: Models that get to the last rung.
-        keep: Share of the models that get to the next rung.
-        seed: Of the folds.
+        repeats: Repeats on the last rung; the first rung has one, each further rung twice as many.
+        finalists: Number of models that reach the last rung.
+        keep: Share of the models that go on to the next rung.
+        seed: Seed of the folds.
 
     Raises:
         ValueError: If a number of folds, repeats or finalists, or `keep`, is out of its range.
@@ -61,7 +61,7 @@ class RankingSettings:
 
 
 class Models(Protocol):
-    """Where models come from by key: a `ModelLibrary`."""
+    """Source of models by key, such as a `ModelLibrary`."""
 
     def load(self, key: str) -> TrainedModel:
         """Load a model."""
@@ -70,10 +70,10 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A model to rank, as much of its card as is needed for it.
+    """A model to rank, with the parts of its card that ranking needs.
 
     Attributes:
-        key: Of the model.
+        key: Key of the model.
         architecture: Name of the encoder.
         featurizer: Description of its graphs.
     """
@@ -85,13 +85,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Rung:
-    """One pass of successive halving over the models that are left.
+    """One pass of successive halving over the remaining models.
 
     Attributes:
         repeats: Repeats of the cross-validation.
-        last_only: Whether the last layer is the only one that is read.
-        keep: How many go on, of as many as there are.
-        with_errors: Whether the error of each material is kept.
+        last_only: Whether only the last layer is read.
+        keep: How many models go on.
+        with_errors: Whether the error of each material is stored.
     """
 
     repeats: int
@@ -101,10 +101,10 @@ class Rung:
 
 
 def plan_rungs(num_models: int, settings: RankingSettings) -> list[Rung]:
-    """Cut down until the finalists are left, whom all repeats and all layers are for.
+    """Plan rungs until only the finalists are left, which get all repeats and all layers.
 
     Args:
-        num_models: How many there are.
+        num_models: Number of models.
         settings: See `RankingSettings`.
     """
     rungs: list[Rung] = []
@@ -129,16 +129,16 @@ def rank_models(
 
     Args:
         models: The library.
-        entries: What is to be ranked.
+        entries: Models to rank.
         target: The target.
-        problems: Training rows of each problem; nothing else of the target's values is looked at.
+        problems: Training rows of each problem; no other values of the target are used.
         settings: See `RankingSettings`.
         cache: Scores of earlier runs.
-        skipped: Counts what cannot be ranked.
+        skipped: Counts the models that cannot be ranked.
 
     Returns:
-        Of each problem the scores of all models that can be ranked, best first: a model that got further comes before
-        one that did not.
+        For each problem, the scores of all models that can be ranked, best first; models that reached a later rung come
+        before those that did not.
     """
     found: list[dict[str, Score]] = [{} for _ in problems]
     left = [[entry.key for entry in entries] for _ in problems]
@@ -149,9 +149,9 @@ def rank_models(
         names = [cache_name(target, rows, settings, rung) for rows in problems]
         wanted = [set(keys) for keys in left]
         for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
-            asked = [place for place, keys in enumerate(wanted) if key in keys]
-            scores = {place: score for place in asked if (score := cache.get(names[place], key)) is not None}
-            missing = [place for place in asked if place not in scores]
+            places = [place for place, keys in enumerate(wanted) if key in keys]
+            scores = {place: score for place in places if (score := cache.get(names[place], key)) is not None}
+            missing = [place for place in places if place not in scores]
             features = _read(models, by_key[key], target, skipped) if missing else None
             if missing and features is None:
                 unreadable.add(key)
@@ -173,7 +173,7 @@ def _best(found: Mapping[str, Score], keys: Iterable[str], keep: int) -> list[st
 
 
 def _read(models: Models, entry: Entry, target: Target, skipped: Skipped) -> Features | None:
-    """Features of a model, or None and a reason why not."""
+    """Features of a model; None, with a reason added to `skipped`, if it has none."""
     if reason := skipped.known(entry.architecture, entry.featurizer):
         skipped.add(reason)
         return None
@@ -203,13 +203,13 @@ def score_model(
     """Score one model by the best of its probes.
 
     Args:
-        key: Of the model.
-        features: What it makes of the target's materials.
+        key: Key of the model.
+        features: Its features of the target's materials.
         target: The target.
         rows: Training rows.
-        folds: Of each repeat, as positions in `rows`.
+        folds: Folds of each repeat, as positions in `rows`.
         settings: See `RankingSettings`.
-        rung: How closely.
+        rung: Rung of the halving.
 
     Raises:
         ValueError: If there are no features.
@@ -228,14 +228,14 @@ def score_model(
 def errors_out_of_fold(
     table: Floats, values: Floats, folds: Sequence[Sequence[Fold]], settings: RankingSettings, is_answer: bool = False
 ) -> Floats:
-    """Absolute error of each material where it was left out, mean over the repeats; NaN where it never was.
+    """Absolute error of each material when it is left out, averaged over the repeats; NaN if it never is.
 
     Args:
         table: (num_materials, num_features).
         values: (num_materials,).
-        folds: Of each repeat.
+        folds: Folds of each repeat.
         settings: See `RankingSettings`.
-        is_answer: Whether the table is the source model's own answer, for a straight line.
+        is_answer: Whether the table is the source model's own prediction, for a straight line.
     """
     flat = [fold for repeat in folds for fold in repeat]
     if is_answer:
@@ -265,7 +265,7 @@ def folds_of(target: Target, rows: Rows, settings: RankingSettings, repeats: int
     return repeated_folds(
         [names[row] for row in rows.tolist()],
         target.values[rows],
-        purpose="interpolation" if by_family else settings.purpose,  # whole families are beyond what trains
+        purpose="interpolation" if by_family else settings.purpose,  # whole families lie beyond the training part
         tail=target.tail,
         num_folds=settings.folds,
         repeats=repeats,
@@ -274,13 +274,13 @@ def folds_of(target: Target, rows: Rows, settings: RankingSettings, repeats: int
 
 
 def cache_name(target: Target, rows: Rows, settings: RankingSettings, rung: Rung) -> str:
-    """What a score depends on beside the model.
+    """Name of the cache file: a hash of what a score depends on apart from the model.
 
     Args:
         target: The target.
         rows: Training rows.
         settings: See `RankingSettings`.
-        rung: How closely.
+        rung: Rung of the halving.
     """
     counted = {
         name: value for name, value in asdict(settings).items() if name in ("method", "purpose", "folds", "seed")

@@ -1,6 +1,6 @@
-"""What is fitted to frozen features of a few dozen measurements: ridge regressions, many folds at a time, and others.
+"""Regressions on frozen features of a few dozen measurements: ridge, many folds at a time, forests and lines.
 
-The material left out of a fold has no say in its penalty.
+Materials that are left out of a fold have no influence on its penalty.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.folds import Fold
 
 PENALTIES = np.logspace(-4, 4, 17)
-"""Penalties that are tried, times the number of features, which are standardized."""
+"""Penalties to try, multiplied by the number of features, which are standardized."""
 
 
 def ridge_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold]) -> list[Floats]:
@@ -21,10 +21,10 @@ def ridge_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold]) -
     Args:
         features: (num_materials, num_features).
         values: (num_materials,).
-        folds: Positions that train and that are tested.
+        folds: Positions for training and for testing.
 
     Returns:
-        (num_test,) of each fold.
+        (num_test,) predictions of each fold.
     """
     predictions: list[Floats] = [np.empty(0)] * len(folds)
     shapes = [(len(fold.train), len(fold.test)) for fold in folds]
@@ -40,7 +40,7 @@ def ridge_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold]) -
 
 
 def fit_ridge(features: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Fit several regressions of the same number of materials.
+    """Fit several regressions with the same number of materials.
 
     Args:
         features: (num_fits, num_materials, num_features).
@@ -53,15 +53,15 @@ def fit_ridge(features: Floats, values: Floats) -> tuple[Floats, Floats]:
 
 
 def forest_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold], seed: int) -> list[Floats]:
-    """The same by random forests, which take no straight line for granted; a hundred times slower.
+    """Like `ridge_out_of_fold`, with random forests, which are not linear, and a hundred times slower.
 
     L. Breiman, Machine Learning 45, 5 (2001), doi 10.1023/A:1010933404324.
 
     Args:
         features: (num_materials, num_features).
         values: (num_materials,).
-        folds: Positions that train and that are tested.
-        seed: Of the trees.
+        folds: Positions for training and for testing.
+        seed: Seed of the trees.
     """
     from sklearn.ensemble import RandomForestRegressor
 
@@ -74,12 +74,12 @@ def forest_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold], 
 
 
 def line_out_of_fold(source: Floats, values: Floats, folds: Sequence[Fold]) -> list[Floats]:
-    """The same by a straight line through the source model's own prediction.
+    """Like `ridge_out_of_fold`, with a straight line in the source model's own prediction.
 
     Args:
-        source: (num_materials,); what the source model answers.
+        source: (num_materials,); predictions of the source model.
         values: (num_materials,).
-        folds: Positions that train and that are tested.
+        folds: Positions for training and for testing.
     """
     found = []
     for fold in folds:
@@ -89,7 +89,7 @@ def line_out_of_fold(source: Floats, values: Floats, folds: Sequence[Fold]) -> l
 
 
 def fit_line(source: Floats, values: Floats) -> tuple[float, float]:
-    """Offset and slope of the least-squares line; the slope is 0 where the source model answers a constant.
+    """Offset and slope of the least-squares line; the slope is 0 if the source model predicts a constant.
 
     Args:
         source: (num_materials,).

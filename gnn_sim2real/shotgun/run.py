@@ -1,4 +1,4 @@
-"""One run of shotgun transfer: leak check, ranking, nested cross-validation, ensemble, and the files of it all."""
+"""One run of shotgun transfer: leak check, ranking, nested cross-validation, ensemble, and the files written."""
 
 import logging
 import shutil
@@ -27,15 +27,15 @@ ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result
 
 @dataclass(frozen=True, eq=False)
 class ShotgunResult:
-    """What a run found.
+    """Result of a run.
 
     Attributes:
         target: The target.
-        cards: Of the models that could be asked, by key.
+        cards: Cards of the models that could be used, by key.
         skipped: Number of models that were not ranked, by reason.
-        seen: How many of the target's test materials (of all, without a test part) a model was trained on.
-        selection: Made of all training rows.
-        nested: Errors of the outer folds; None without them.
+        seen: Number of the target's test materials (of all, without a test part) that each model was trained on.
+        selection: Selection made from all training rows.
+        nested: Errors on the outer folds; None without them.
         tested: Absolute error of each test material by method; empty without a test part.
     """
 
@@ -49,13 +49,13 @@ class ShotgunResult:
 
 
 def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
-    """Rank, select, and measure what the selection is worth.
+    """Rank, select, and measure the error of the selection.
 
     Args:
         config: See `ShotgunConfig`.
 
     Raises:
-        ValueError: If fewer than two models can be asked about the target.
+        ValueError: If fewer than two models can be used for the target.
     """
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
@@ -76,7 +76,7 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
     )
     if len(whole) < 2:
         reasons = "; ".join(f"{count} models: {reason}" for reason, count in skipped.reasons.items())
-        raise ValueError(f"{len(whole)} models of {library.folder} can be asked about this target ({reasons})")
+        raise ValueError(f"{len(whole)} models of {library.folder} can be used for this target ({reasons})")
     settings = (config.ranking, config.tuning)
     selections = [
         select(models, ranked, target, train, test, *settings)
@@ -90,12 +90,12 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
 
 
 def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mapping[str, Any]) -> Path:
-    """Write ranking, numbers, and the ensemble with the configuration that predicts with it.
+    """Write ranking, numbers, and the ensemble with a configuration for predictions.
 
     Args:
         result: From `run_shotgun`.
-        config: Its configuration.
-        described: The settings of its data in plain types.
+        config: Configuration of the run.
+        described: Settings of the data in plain types.
 
     Returns:
         The output folder.
@@ -150,7 +150,7 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
 
 
 def _write_predict(folder: Path, result: ShotgunResult, described: Mapping[str, Any]) -> None:
-    """The configuration for `gnn-sim2real predict`: the target's data, with the graphs that the ensemble reads."""
+    """Write a configuration for `gnn-sim2real predict`: the target's data, with the graphs that the ensemble reads."""
     featurizer = result.selection.members[0].model.featurizer
     settings = dict(described.get("init_args", {}))
     if featurizer.name in WITH_BONDS:

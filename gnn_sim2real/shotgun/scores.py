@@ -1,4 +1,4 @@
-"""Scores of models for a target, kept so that no model is ranked twice for the same measurements."""
+"""Scores of models for a target, cached so that no model is ranked twice for the same measurements."""
 
 import hashlib
 import json
@@ -17,15 +17,15 @@ _WRITE_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well a frozen model does in cross-validation on a target's training rows.
+    """Error of a frozen model in cross-validation on a target's training rows.
 
     Attributes:
-        key: Of the model.
-        probe: What did best: a layer, or the model's own answer.
-        error: Mean absolute error with it.
-        prediction_error: That of the model's own answer on a straight line; None where it predicts something else.
-        errors: Of each training row, in their order, NaN where it was never left out; of the last rung only.
-        rung: Number of the last rung of successive halving that the model got to.
+        key: Key of the model.
+        probe: The best probe: a layer, or the model's own prediction.
+        error: Mean absolute error of this probe.
+        prediction_error: Error of the model's own prediction on a straight line; None if it predicts another property.
+        errors: Error of each training row, NaN if it was never left out; on the last rung only.
+        rung: Number of the last rung of successive halving that the model reached.
     """
 
     key: str
@@ -36,11 +36,11 @@ class Score:
     rung: int = 0
 
     def interval(self, level: float = 0.9, num_draws: int = 1000) -> tuple[float, float]:
-        """Interval of the error over draws of the materials: what another few dozen measurements might have said.
+        """Bootstrap interval of the error over the materials.
 
         Args:
-            level: Of the interval.
-            num_draws: Number of draws.
+            level: Level of the interval.
+            num_draws: Number of bootstrap draws.
         """
         errors = np.array(self.errors, np.float64)
         errors = errors[~np.isnan(errors)]
@@ -52,10 +52,10 @@ class Score:
 
 
 class ScoreCache:
-    """Scores by what they depend on and by model, one file each of all that a score depends on but the model.
+    """Scores by what they depend on and by model; models that share all the rest share a file.
 
     Args:
-        folder: Where the files are; None keeps nothing.
+        folder: Folder of the files; None stores nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -65,26 +65,26 @@ class ScoreCache:
 
     @staticmethod
     def name_of(content: Mapping[str, Any]) -> str:
-        """Name of a file.
+        """Name of the file of some scores.
 
         Args:
-            content: All that a score depends on but the model; plain types.
+            content: What the scores depend on apart from the model; plain types.
         """
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:32]
 
     def get(self, name: str, key: str) -> Score | None:
-        """A score, if it is known.
+        """A score; None if it is unknown.
 
         Args:
             name: From `name_of`.
-            key: Of the model.
+            key: Key of the model.
         """
         if name not in self._known:
             self._known[name] = self._read(name)
         return self._known[name].get(key)
 
     def put(self, name: str, score: Score) -> None:
-        """Keep a score; files are written every few hundred.
+        """Add a score; files are written every few hundred scores.
 
         Args:
             name: From `name_of`.
@@ -96,17 +96,17 @@ class ScoreCache:
             self.write()
 
     def write(self) -> None:
-        """Write what is new."""
+        """Write new scores."""
         if self.folder is not None:
             for name in self._new:
-                # What another process found meanwhile stays.
+                # Scores that another process wrote meanwhile stay.
                 scores = {**self._read(name), **self._known[name]}
                 rows = [_plain(score) for score in scores.values()]
                 write_atomically(self._path(name), json.dumps(rows, separators=(",", ":")).encode())
         self._new.clear()
 
     def forget(self) -> None:
-        """Write what is new, and keep nothing in memory."""
+        """Write new scores, and clear the memory."""
         self.write()
         self._known.clear()
 
@@ -116,7 +116,7 @@ class ScoreCache:
         try:
             rows = json.loads(self._path(name).read_bytes())
             return {row["key"]: _score(row) for row in rows}
-        except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged: ranked again
+        except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: ranked again
             return {}
 
     def _path(self, name: str) -> Path:

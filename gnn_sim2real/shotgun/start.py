@@ -1,6 +1,6 @@
-"""From a ranked source model to the model that fine-tuning starts from: a linear head on the layer that did best.
+"""From a ranked source model to the start of a fine-tuning: a linear head on the best layer.
 
-The head is fitted before the encoder may move, since a fresh one would send random gradients through what was learned:
+The head is fitted before the encoder is trained, since a random head would distort the pretrained features:
 A. Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution, ICLR 2022, arXiv
 2202.10054.
 """
@@ -25,13 +25,13 @@ _LN10 = float(np.log(10))
 
 
 def make_start(source: TrainedModel, target: Target, rows: Rows, probe: Probe) -> TrainedModel:
-    """Make the model that answers for the target as the ranked probe did, fitted to some rows.
+    """Make a model that predicts the target like the ranked probe, fitted to some rows.
 
     Args:
         source: The source model; it is not changed.
         target: The target.
-        rows: Rows that the head is fitted to.
-        probe: What of the source model is read.
+        rows: Rows to fit the head to.
+        probe: The part of the source model that is read.
     """
     view = target.view(source.featurizer)
     if probe.layer is None:
@@ -44,7 +44,7 @@ def make_start(source: TrainedModel, target: Target, rows: Rows, probe: Probe) -
 def _with_ridge(
     network: PropertyModel, target: Target, rows: Rows, featurizer: Featurizer, layer: int
 ) -> PropertyModel:
-    """Ridge regression on a layer, as a head."""
+    """A model whose head is a ridge regression on a layer."""
     batch = _batch(target, rows, featurizer)
     encoder = _up_to(network.encoder, layer, batch)
     model = PropertyModel(encoder, [target.spec], conditions=target.conditions).eval()
@@ -60,7 +60,7 @@ def _with_ridge(
 
 
 def _up_to(encoder: Encoder, layer: int, batch: GraphBatch) -> Encoder:
-    """The encoder up to a layer; all of it where that is the last."""
+    """The encoder up to a layer; the whole encoder for the last layer."""
     with torch.inference_mode():
         widths = [each.shape[1] for each in encoder.layer_features(batch)]
     whole = copy.deepcopy(encoder)
@@ -68,13 +68,13 @@ def _up_to(encoder: Encoder, layer: int, batch: GraphBatch) -> Encoder:
 
 
 def _on_a_line(network: PropertyModel, target: Target, rows: Rows, featurizer: Featurizer) -> PropertyModel:
-    """The source model itself, its answer on a straight line through the measurements."""
+    """The source model itself, with its prediction mapped by a straight line fitted to the measurements."""
     batch, column = _batch(target, rows, featurizer), column_of(network, target)
     if column is None:
         raise ValueError(f"the source model does not predict {target.spec.name}")
     with torch.inference_mode():
-        said = answer(network, network.encoder(batch), batch, column).double().numpy()
-    offset, slope = fit_line(said, target.values[rows])
+        answers = answer(network, network.encoder(batch), batch, column).double().numpy()
+    offset, slope = fit_line(answers, target.values[rows])
     spec = target.spec
     by_temperature = network.properties[column].form == "inverse_temperature"
     if by_temperature:

@@ -1,8 +1,8 @@
-"""Shotgun transfer on several targets, with several numbers of measurements and many draws of them each.
+"""Shotgun transfer on several targets, with several numbers of measurements and many draws of each.
 
-Every draw takes its measurements from the pool of a target; the test part is fixed, and no model has seen any of it.
-What is chosen is chosen on the drawn measurements. Beside it stand two frozen models that nobody could have chosen: the
-best and the worst of the library by the test error itself.
+Every draw takes its measurements from the pool of a target; the test part is fixed, and no model has seen it. All
+choices are made on the drawn measurements. For comparison there are two frozen models chosen in hindsight: the best and
+the worst of the library by test error.
 """
 
 import hashlib
@@ -38,15 +38,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class ShotgunStudyConfig(ManyTargets):
-    """Errors of shotgun transfer and of what stands beside it.
+    """Errors of shotgun transfer and of its references.
 
     Args:
         sizes: Numbers of measurements.
-        draws: Draws of each.
-        max_test: Most test materials of a target, drawn once.
+        draws: Number of draws of each size.
+        max_test: Largest number of test materials of a target, drawn once.
         ranking: How models are ranked.
-        tuning: How the best are fine-tuned.
-        output: Folder of records; the same folder again goes on where it stopped.
+        tuning: How the best models are fine-tuned.
+        output: Folder of records; running again with the same folder resumes.
     """
 
     sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
@@ -68,8 +68,8 @@ class Draw:
 
     Attributes:
         size: Number of measurements.
-        number: Of the draw.
-        rows: The measurements, rows of the target.
+        number: Number of the draw.
+        rows: Rows of the drawn measurements in the target.
     """
 
     size: int
@@ -77,28 +77,30 @@ class Draw:
     rows: Rows
 
 
-def study_command(words: list[str], console: Console) -> int:
-    """Run what is left of a study, and report.
+def study_command(argv: list[str], console: Console) -> int:
+    """Run the rest of a study, and report.
 
     Args:
-        words: What follows `gnn-sim2real shotgun study`.
-        console: Where results are said.
+        argv: Arguments after `gnn-sim2real shotgun study`.
+        console: Console to print on.
 
     Raises:
-        ValueError: If no target has as many measurements as asked for.
+        ValueError: If no target has enough measurements.
     """
     from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.study_report import RIVALS, read_records, say_study, summarize
+    from gnn_sim2real.shotgun.study_report import RIVALS, print_study, read_records, summarize
 
-    publish, words = take_option(words, "--publish")
-    only, words = take_option(words, "--only")
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, words, "gnn-sim2real shotgun study")
+    publish, argv = take_option(argv, "--publish")
+    only, argv = take_option(argv, "--only")
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
     quiet_lightning()
     run_study(config, only.split(",") if only else None)
     records = read_records(config.records)
     if not records:
-        raise ValueError(f"{config.records} holds no records: no target has as many measurements as asked for")
-    say_study(records, console)
+        raise ValueError(
+            f"no records in {config.records}: no target has enough measurements for the sizes {config.sizes}"
+        )
+    print_study(records, console)
     summary, figure = summarize(records), Path(publish or Path(config.output) / "study.json").with_suffix(".png")
     draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
     console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
@@ -115,11 +117,11 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
         only: Names of the targets; all unless given.
 
     Raises:
-        ValueError: If there is no target of a name.
+        ValueError: If there is no target with one of the names.
     """
     names = [each.name for each in config.targets]
     if unknown := sorted(set(only or ()) - set(names)):
-        raise ValueError(f"the study has no target {unknown[0]!r}, only {', '.join(names)}")
+        raise ValueError(f"the study has no target {unknown[0]!r}; its targets are {', '.join(names)}")
     library = open_library(config.library)
     cards = find_cards(library, config.filters)
     for each in config.targets:
@@ -129,19 +131,19 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
     target, skipped = open_target(own, own.max_pool, config.max_test), Skipped()
-    asked, _ = without_seen(library, cards, target, config.seen, skipped)
-    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, asked).exists()]
+    usable, _ = without_seen(library, cards, target, config.seen, skipped)
+    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, usable).exists()]
     if not draws:
         return
     models, cache = QuickLoader(library), ScoreCache(Path(config.output) / "scores")
     problems = [draw.rows for draw in draws]
-    ranked = rank_models(models, entries_of(asked), target, problems, config.ranking, cache, skipped)
+    ranked = rank_models(models, entries_of(usable), target, problems, config.ranking, cache, skipped)
     if min(map(len, ranked)) < 2:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.reasons.items())
-        raise ValueError(f"fewer than two models of {library.folder} can be asked about {own.name} ({reasons})")
+        raise ValueError(f"fewer than two models of {library.folder} can be used for {own.name} ({reasons})")
     frozen = frozen_errors(models, ranked, target, problems)
     tuning = replace(config.tuning, scratch=own.scratch)
-    for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Studying {own.name}"):
+    for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Draws of {own.name}"):
         settings = (config.ranking, replace(tuning, seed=draw.number))
         selection = select(models, scores, target, draw.rows, target.test, *settings)
         found = {name: float(each.mean()) for name, each in selection.errors(target, target.test).items()}
@@ -161,11 +163,11 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
             "provenance": provenance(0.0),
         }
-        write_json(_path(config, own, target, draw, asked), record)
+        write_json(_path(config, own, target, draw, usable), record)
 
 
 def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:
-    """The draws of a target: those of one number are nested.
+    """The draws of a target; draws with the same number are nested.
 
     Args:
         target: The target.
@@ -181,16 +183,16 @@ def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:
 def frozen_errors(
     models: QuickLoader, ranked: Sequence[Sequence[Score]], target: Target, problems: Sequence[Rows]
 ) -> list[Floats]:
-    """Test error of every ranked model, frozen, by the probe that did best in its ranking.
+    """Test error of every ranked model, frozen, with the best probe of its ranking.
 
     Args:
         models: The library.
-        ranked: Scores of each problem.
+        ranked: Scores for each problem.
         target: The target.
-        problems: Training rows of each.
+        problems: Training rows of each problem.
 
     Returns:
-        (num_models,) of each problem.
+        (num_models,) errors for each problem.
     """
     probes = [{score.key: score.probe for score in scores} for scores in ranked]
     found: list[list[float]] = [[] for _ in problems]
@@ -214,7 +216,7 @@ def _test_error(table: Floats, target: Target, rows: Rows, probe: Probe) -> floa
 
 
 def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: Draw, cards: Sequence[Card]) -> Path:
-    """File of a record, named by all that its numbers depend on."""
+    """File of a record, named by a hash of all that its numbers depend on."""
     content: Mapping[str, Any] = {
         "version": RANKING_VERSION,
         "train": target.fingerprint_of(draw.rows),

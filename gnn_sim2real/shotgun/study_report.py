@@ -1,4 +1,4 @@
-"""What a study of shotgun transfer says: errors, and wins, losses and ties with intervals over draws."""
+"""Report of a study of shotgun transfer: errors, and wins, losses and ties with intervals over draws."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,23 +15,23 @@ from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST
 
 METHODS = (ENSEMBLE, BEST, SCRATCH, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
-"""In the order of the tables."""
+"""All methods, in the order of the tables."""
 
 RIVALS = (SCRATCH, "extra trees", "calibrated source")
-"""What the ensemble and the best single source are compared with."""
+"""Methods that the ensemble and the best single source are compared with."""
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
     """Read all records of a study.
 
     Args:
-        folder: Of the records.
+        folder: Folder of the records.
     """
-    return [_in_words_of_today(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
+    return [_with_current_names(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
 
 
-def _in_words_of_today(record: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier version with the names that this one writes."""
+def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of an earlier version with the current names."""
     errors = {_METHODS_BEFORE.get(name, name): error for name, error in record["errors"].items()}
     described = {name: [_member(each) for each in record.get(name, [])] for name in ("members", "candidates")}
     return record | {"errors": errors} | described
@@ -69,12 +69,12 @@ def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print a table of errors, and who won.
+def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print a table of errors, and the wins and losses.
 
     Args:
         records: From `read_records`.
-        console: Where to.
+        console: Console to print on.
     """
     summary = summarize(records)
     for target in dict.fromkeys(cell["target"] for cell in summary["cells"]):
@@ -82,21 +82,21 @@ def say_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         first, draws = cells[0], min(cell["draws"] for cell in cells)
         title = (
             f"{target}: mean absolute error{_bracket(first['unit'])} on {first['num_test']} test materials, mean and "
-            f"90 % interval over {draws} draws; {first['num_models']} models asked"
+            f"90 % interval over {draws} draws; {first['num_models']} models"
         )
         console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(_table(cells))
         console.print()
     for size, methods in summary["wins_losses_ties"].items():
         for method, rivals in methods.items():
-            said = ", ".join(
+            counts = ", ".join(
                 f"{rival} {each['wins']} won, {each['losses']} lost, {each['ties']} tied"
                 for rival, each in rivals.items()
             )
-            console.print(f"m = {size}, {method} against: {said}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"m = {size}, {method} against: {counts}", markup=False, highlight=False, soft_wrap=True)
     console.print(
-        "a target is won or lost where the 90 % interval of the paired difference over draws leaves out zero; the "
-        "draws share their test part, which is in no interval",
+        "a target is won or lost if the 90 % interval of the paired difference over draws excludes zero; the draws "
+        "share one test part, whose choice the intervals do not cover",
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -108,17 +108,17 @@ def _bracket(unit: str) -> str:
 
 
 def _table(cells: Sequence[Mapping[str, Any]]) -> Table:
-    """Errors of one target: a row for each method, a column for each number of measurements."""
+    """Errors of one target: one row per method, one column per number of measurements."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method")
     for cell in cells:
         table.add_column(f"m = {cell['size']}", justify="right")
     for name in (name for name in METHODS if any(name in cell["errors"] for cell in cells)):
-        table.add_row(name, *(escape(_say_error(cell["errors"].get(name))) for cell in cells))
+        table.add_row(name, *(escape(_format_error(cell["errors"].get(name))) for cell in cells))
     return table
 
 
-def _say_error(error: Sequence[float | None] | None) -> str:
+def _format_error(error: Sequence[float | None] | None) -> str:
     if error is None:
         return ""
     mean, low, high = error
@@ -154,7 +154,7 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
 
 
 def _plain(interval: tuple[float, float, float]) -> list[float | None]:
-    """For JSON, which knows no NaN."""
+    """For JSON, which has no NaN."""
     return [None if np.isnan(value) else round(value, 6) for value in interval]
 
 

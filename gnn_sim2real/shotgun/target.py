@@ -1,4 +1,4 @@
-"""The target: few measured materials, with graphs of them for every kind of source model that can read them."""
+"""The target: few measured materials, with graphs for every kind of source model that can read them."""
 
 import hashlib
 import json
@@ -25,19 +25,19 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
-"""Kinds of materials whose atoms can carry descriptors; encoders that do not read them are not disturbed."""
+"""Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""
 
 _BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The materials of a target as one kind of graphs.
+    """The materials of a target as one kind of graph.
 
     Attributes:
-        featurizer: Makes the graphs.
-        store: The graphs, numbered as the target's materials.
-        batches: All of them, gathered once for all models.
+        featurizer: Featurizer of the graphs.
+        store: The graphs, in the order of the target's materials.
+        batches: All graphs in batches, made once for all models.
     """
 
     featurizer: Featurizer
@@ -46,14 +46,14 @@ class View:
 
 
 class MeasuredRows(PropertyDataModule):
-    """Some rows of a data set as one kind of graphs, for a training on exactly the rows that are asked for.
+    """Some rows of a data set as one kind of graph, for a training on exactly these rows.
 
     Args:
-        table: All rows, with the first property alone.
-        view: Their graphs.
+        table: All rows, with the first property only.
+        view: Graphs of the rows.
         conditions: Name and unit of each condition.
-        batch_size: Most materials in one batch.
-        seed: Of the order of the batches.
+        batch_size: Largest number of materials in a batch.
+        seed: Seed of the order of the batches.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class MeasuredRows(PropertyDataModule):
         return self.own_table
 
     def make_featurizer(self) -> Featurizer:
-        """That of the view."""
+        """The featurizer of the view."""
         return self.view.featurizer
 
     def make_store(self) -> AnyStore:
@@ -84,18 +84,18 @@ class MeasuredRows(PropertyDataModule):
 class Target:
     """Measured materials that models are ranked for, their test part included.
 
-    Rows of a target are numbered from 0, whatever their numbers in the data set are.
+    Rows of a target are numbered from 0, independent of their numbers in the data set.
 
     Attributes:
-        table: One row a material, with one property.
-        own: Makes the graphs of the target's own kind.
+        table: One row per material, with one property.
+        own: Featurizer of the target's own kind of graph.
         conditions: Name and unit of each condition.
-        train: Rows that may be learned from.
-        test: Rows that nothing is chosen on; none for a user who has no measurement to spare.
+        train: Rows for training.
+        test: Rows excluded from every choice; empty without a test part.
         log: Whether errors are those of the decimal logarithm.
-        families: What a fold of extrapolation leaves out as a whole, where the target is split by families.
-        tail: On which side of the values to extrapolate else.
-        name: Of the data set.
+        families: Family of each row, if the target is split by families; extrapolation folds leave out whole families.
+        tail: Side of the values to extrapolate to otherwise.
+        name: Name of the data set.
         tested: Hashed identities of the test part.
     """
 
@@ -113,15 +113,15 @@ class Target:
 
     @classmethod
     def of_data(cls, data: PropertyDataModule, log: bool = False, name: str = "") -> "Target":
-        """Take the training part, with the validation part, and the test part of a data set, without missing values.
+        """Make a target from the training, validation and test parts of a data set, without missing values.
 
         Args:
-            data: One property of it, the first, is the target.
+            data: Data set, whose first property is the target.
             log: Whether errors are those of the decimal logarithm.
-            name: Of the target; that of the data set unless given.
+            name: Name of the target; that of the data set unless given.
 
         Raises:
-            ValueError: If too few values are there, or the logarithm of one does not exist.
+            ValueError: If there are too few values, or a value has no logarithm.
         """
         present = ~np.isnan(data.table.values[:, 0])
         train, test = (
@@ -129,12 +129,12 @@ class Target:
         )
         rows = np.concatenate([train, test])
         if len(train) < MIN_SIZE:
-            raise ValueError(f"shotgun transfer needs {MIN_SIZE} measured materials at least, got {len(train)}")
+            raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
         if log and float(data.table.values[rows, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
         families, way = data.splitter.families, data.splitter.way
         return cls(
-            table=take_rows(data.table, rows),
+            table=select_rows(data.table, rows),
             own=_with_descriptors(data.featurizer),
             conditions=data.conditions,
             train=np.arange(len(train)),
@@ -148,27 +148,27 @@ class Target:
 
     @property
     def spec(self) -> PropertySpec:
-        """The measured property, in the form in which models answer."""
+        """The measured property, with the output form of the models."""
         own = self.table.properties[0]
         return PropertySpec(own.name, own.unit, "exponential" if self.log else "linear")
 
     @property
     def unit(self) -> str:
-        """Unit of errors."""
+        """Unit of the errors."""
         return "decades" if self.log else self.spec.unit
 
     @cached_property
     def values(self) -> Floats:
-        """(num_rows,); on the scale of the errors."""
+        """Values (num_rows,) on the scale of the errors."""
         return self.scale(self.table.values[:, 0])
 
     def scale(self, values: Floats) -> Floats:
-        """Physical units to the scale of the errors; what a model predicts too low for a logarithm counts as tiny."""
+        """Convert physical units to the scale of the errors; predictions too low for a logarithm count as tiny."""
         return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if self.log else values
 
     @cached_property
     def groups(self) -> list[str]:
-        """What no fold cuts."""
+        """Groups that no fold splits."""
         return self.table.groups
 
     @cached_property
@@ -185,18 +185,18 @@ class Target:
         """Hash of some materials with their values, in their order.
 
         Args:
-            rows: Which.
+            rows: Rows of the materials.
         """
-        some = take_rows(self.table, rows)
+        some = select_rows(self.table, rows)
         digest = hashlib.sha256(some.fingerprint().encode())
         digest.update(json.dumps(some.identities).encode())
         return digest.hexdigest()[:32]
 
     def view(self, featurizer: Featurizer) -> View:
-        """Graphs of the target for a source model: of the target's own kind; of crystals with the model's settings.
+        """Graphs of the target for a source model: of the target's own kind, for crystals with the model's settings.
 
         Args:
-            featurizer: Of the source model.
+            featurizer: Featurizer of the source model.
         """
         wanted = featurizer if featurizer.name == self.own.name == "crystal" else self.own
         key = json.dumps(wanted.describe(), sort_keys=True)
@@ -210,10 +210,10 @@ class Target:
         """A data module that trains on some rows.
 
         Args:
-            view: Their graphs.
-            rows: Which.
-            batch_size: Most materials in one batch.
-            seed: Of the order of the batches.
+            view: Graphs of the rows.
+            rows: Rows of the materials.
+            batch_size: Largest number of materials in a batch.
+            seed: Seed of the order of the batches.
         """
         nothing = np.empty(0, np.int64)
         whole = MeasuredRows(self.table, view, self.conditions, batch_size, seed)
@@ -221,21 +221,21 @@ class Target:
 
 
 MIN_SIZE = 6
-"""Fewer measurements cannot be split twice."""
+"""Smallest number of measurements that can be split twice."""
 
 
-def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
+def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
     """Some rows of a table, with its first property.
 
     Args:
         table: The table.
-        rows: Which, in the order wanted.
+        rows: Rows in the wanted order.
     """
     some = rows.tolist()
     take: Any = getattr(table.materials, "take", None)
     return replace(
         table,
-        # The slice reads the crystals of a file: a few dozen need not be looked for in it again.
+        # The slice reads the crystals from their file, so that they are not searched for again.
         materials=[table.materials[row] for row in some] if take is None else take(rows)[:],
         identities=[table.identities[row] for row in some],
         values=table.values[rows, :1],
@@ -244,7 +244,7 @@ def take_rows(table: CleanTable, rows: Rows) -> CleanTable:
         num_values=table.num_values[rows, :1],
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
-        quarantine=table.quarantine.iloc[:0],  # it was written down when the target was read
+        quarantine=table.quarantine.iloc[:0],  # it was written when the target was read
         simulated=None,
         labels={},
     )

@@ -21,12 +21,12 @@ class TargetConfig:
     """One of several targets.
 
     Attributes:
-        name: What it is called in tables and figures.
-        data: The measurements; the test part is fixed by their settings.
+        name: Name in tables and figures.
+        data: The measurements; their settings fix the test part.
         log: Whether errors are those of the decimal logarithm.
         scratch: Encoder of the network from scratch (`class_path`, `init_args`), fixed in advance.
-        max_pool: Most materials that a study draws measurements from, drawn once, since every model encodes all of
-            them; None for all.
+        max_pool: Largest number of materials that a study draws measurements from, drawn once, since every model
+            encodes all of them; None for all.
     """
 
     name: str
@@ -36,29 +36,29 @@ class TargetConfig:
     max_pool: int | None = None
 
 
-def read_many_targets(config_class: type[Any], words: Sequence[str], prog: str) -> Any:
+def read_many_targets(config_class: type[Any], argv: Sequence[str], prog: str) -> Any:
     """Read a YAML with several targets.
 
     Args:
-        config_class: The dataclass of its settings.
-        words: Words of the command line.
+        config_class: Dataclass of the settings.
+        argv: Arguments of the command line.
         prog: Name of the command.
     """
     find_datasets()
     parser = ArgumentParser(prog=prog, description=config_class.__doc__, exit_on_error=False)
     parser.add_argument("-c", "--config", action="config", help="the YAML")
     parser.add_class_arguments(config_class, sub_configs=True)
-    made = parser.instantiate(parse_settings(parser, words))
+    made = parser.instantiate(parse_settings(parser, argv))
     return config_class(**{name: made[name] for name in config_class.__dataclass_fields__})
 
 
 def open_target(config: TargetConfig, max_train: int | None, max_test: int | None) -> Target:
-    """Read a target, with no more rows than wanted.
+    """Read a target, with a limited number of rows.
 
     Args:
         config: See `TargetConfig`.
-        max_train: Most rows to learn from, drawn once; None for all.
-        max_test: Most test rows, drawn once; None for all.
+        max_train: Largest number of training rows, drawn once; None for all.
+        max_test: Largest number of test rows, drawn once; None for all.
     """
     data = config.data
     parts = data.parts
@@ -75,13 +75,13 @@ def _some(rows: Rows, limit: int | None, seed: int) -> Rows:
 
 @dataclass
 class ManyTargets:
-    """What heat map and study have in common.
+    """Settings that heat map and study share.
 
     Attributes:
         targets: The targets.
         library: Folder of the model library.
-        filters: Which models are asked.
-        seen: What becomes of models that were trained on simulations of test materials.
+        filters: Which models are used.
+        seen: What to do with models that were trained on simulations of test materials.
     """
 
     targets: list[TargetConfig]

@@ -1,1 +1,1 @@
-"""A study: a grid of pretrainings and fine-tunings on fixed test sets, resumable, one record a cell."""
+"""A study: a grid of pretrainings and fine-tunings on fixed test sets, resumable, with one record per cell."""

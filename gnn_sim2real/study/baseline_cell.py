@@ -1,4 +1,4 @@
-"""The cell of a baseline: the simple predictors, on the rows of the curve they stand beside."""
+"""Cells of baselines: simple predictors on the rows of the curve they are compared with."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.units import convert
 
 SIMULATED_BASELINES = ("simulated_value", "shifted_simulated_value", "calibrated_simulated_value")
-"""Baselines made of the simulated value of each material."""
+"""Baselines that use the simulated value of each material."""
 
 
 def baseline_key(
@@ -29,11 +29,11 @@ def baseline_key(
     """Key of a baseline.
 
     Args:
-        policy: Which baseline.
-        model: Key of the pretrained model it uses, if it does.
+        policy: Name of the baseline.
+        model: Key of the pretrained model, if it uses one.
         target: `key_content` of the target.
-        descriptors: Version of the features of its materials.
-        simulated: Fingerprint of the source's table, where the simulated values themselves are the prediction.
+        descriptors: Version of the features of the materials.
+        simulated: Fingerprint of the source's table, if the simulated values are the prediction.
     """
     numerics = {"baseline": BASELINE_VERSION, "descriptors": descriptors, "model": MODEL_VERSION}
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
@@ -48,12 +48,12 @@ def run_baseline(
     Args:
         key: Key of the record.
         point: The grid point; its policy names the baseline.
-        source: The source, from which a simulated value comes.
-        target: The target, cut to the point's size, seed and split.
-        model: The pretrained model of the baselines that use one.
+        source: The source, with the simulated values.
+        target: The target with the size, seed and split of the point.
+        model: The pretrained model, for baselines that use one.
 
     Returns:
-        Its record, and the error on each test material.
+        The record, and the error on each test material.
     """
     started = time.monotonic()
     card: dict[str, Any] | None = model.card if model else None
@@ -87,7 +87,7 @@ def run_baseline(
 def _predict(
     point: GridPoint, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
 ) -> NDArray[np.float64]:
-    """Predictions for the test part, NaN where the baseline has none."""
+    """Predictions for the test part; NaN for missing ones."""
     used = np.concatenate([target.parts.train, target.parts.validation])
     test = target.parts.test
     measured = target.table.values[used, 0]
@@ -122,13 +122,13 @@ def _from_simulated(
     measured: NDArray[np.float64],
     test: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Predictions from the simulated value alone, NaN where there is none."""
+    """Predictions from the simulated values only; NaN for missing ones."""
     if policy == "simulated_value":
         return simulated[test]
     known = ~np.isnan(simulated)
     train, there = known[used], known[test]
     if not train.any():
-        raise ValueError(f"none of the {len(used)} measured materials has a simulated value; drop `{policy}`")
+        raise ValueError(f"none of the {len(used)} measured materials has a simulated value; remove `{policy}`")
     prediction = np.full(len(test), np.nan)
     correct = shift if policy == "shifted_simulated_value" else calibrate
     prediction[there] = correct(simulated[used][train], measured[train], simulated[test][there])
@@ -136,16 +136,18 @@ def _from_simulated(
 
 
 def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
-    """Simulated value of each target material, NaN where it was not simulated.
+    """Simulated value of each target material; NaN if it was not simulated.
 
-    The target's own where it has them; else those of the source, in which the test materials still stand.
+    These are the target's own values if it has them, else those of the source, test materials included.
     """
     if target.table.simulated is not None:
         return target.table.simulated[:, 0]
     spec = target.properties[0]
     names = [each.name for each in source.properties]
     if spec.name not in names:
-        raise ValueError(f"the source has no simulated {spec.name!r}, only {', '.join(names)}; drop `simulated_value`")
+        raise ValueError(
+            f"the source has no simulated {spec.name!r}, only {', '.join(names)}; remove `simulated_value`"
+        )
     column = names.index(spec.name)
     values = convert(source.table.values[:, column], source.properties[column].unit, spec.unit)
     simulated = dict(zip(source.table.identities, values, strict=True))
@@ -164,7 +166,7 @@ def _cached_features(
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:
-    """What the pretrained model says of each target material, of the property it shares or else of its first."""
+    """Prediction of the pretrained model for each target material: of the shared property, or else of its first."""
     names = [spec.name for spec in model.network.properties]
     wanted = target.properties[0].name
     column = names.index(wanted) if wanted in names else 0

@@ -1,4 +1,4 @@
-"""Computing one job of a study: a pretraining, a fine-tuning or a baseline."""
+"""Computes one job of a study: a pretraining, a fine-tuning or a baseline."""
 
 import errno
 import logging
@@ -29,15 +29,15 @@ from gnn_sim2real.tasks.policies import is_fine_tuning
 logger = logging.getLogger(__name__)
 
 Outcome = Literal["done", "cached", "failed", "elsewhere"]
-"""Computed now; there already; written down as a failure; in work by another run."""
+"""Computed now; done before; failed; being computed by another run."""
 
 
 class CellRunner:
-    """Computes jobs of one study in one process; data and graphs are read once.
+    """Computes jobs of a study in one process; data and graphs are read once.
 
     Args:
         study: The study.
-        resolver: Of the same study; a new one unless given.
+        resolver: Resolver of the study; a new one unless given.
     """
 
     def __init__(self, study: JobsConfig, resolver: JobResolver | None = None) -> None:
@@ -49,19 +49,19 @@ class CellRunner:
         quiet_tasks()
 
     def read_data(self) -> None:
-        """Read tables and graphs, which the first job would do else."""
+        """Read tables and graphs now instead of in the first job."""
         self.resolver.read_data()
 
     def run(self, job: Job) -> Outcome:
-        """Compute a job, unless its result is there or another process is at it.
+        """Compute a job, unless it is done or another process computes it.
 
-        A job that fails is written down with its traceback and configuration.
+        If it fails, traceback and configuration are saved.
 
         Args:
-            job: From a resolver of the same study.
+            job: Job from a resolver of the same study.
 
         Raises:
-            OSError: If the disk is full: then every job would fail, and none of them by its own fault.
+            OSError: If the disk is full, since then every other job would fail too.
         """
         if self.resolver.is_done(job):
             return "cached"
@@ -69,7 +69,7 @@ class CellRunner:
         with claims.hold(job.key) as held:
             if not held:
                 return "elsewhere"
-            if self.resolver.is_done(job):  # the other process ended between the look and the claim
+            if self.resolver.is_done(job):  # the other process finished just before the claim
                 return "cached"
             started = time.monotonic()
             try:
@@ -85,26 +85,26 @@ class CellRunner:
             return "done"
 
     def fail(self, job: Job, error: Exception, seconds: float) -> None:
-        """Write a failure down and say it.
+        """Save and log a failure.
 
         Args:
-            job: What failed.
-            error: Why.
-            seconds: After how long [s].
+            job: Job that failed.
+            error: Cause of the failure.
+            seconds: Time until the failure [s].
         """
         try:
             config = plain(self.resolver.config(job))
-        except Exception:  # it may be what failed
+        except Exception:  # the configuration itself may have failed
             config = None
-        path = self.failures.keep(job.key, describe(job), error, config, seconds)
+        path = self.failures.save(job.key, describe(job), error, config, seconds)
         logger.error("%s failed: %s; see %s", describe(job), error, path)
 
     def _compute(self, job: Job) -> None:
         own = self.resolver.pretraining(job.point) if job.is_pretraining else self.resolver.job(job.point)
         if own.key != job.key:
             raise ValueError(
-                "this process finds other data, another configuration or another version of the package than the one "
-                "that planned the study; make them the same on every machine and run the study again"
+                "data, configuration or package version differ between this process and the one that planned the "
+                "study; make them the same on every machine and run the study again"
             )
         if job.is_pretraining:
             self._pretrain(job)
@@ -123,7 +123,7 @@ class CellRunner:
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
         model = TrainedModel(module.network, source.featurizer, module.card() | {"key": job.key})
-        self.resolver.keep_model(job, model, provenance(time.monotonic() - started))
+        self.resolver.add_model(job, model, provenance(time.monotonic() - started))
         checkpoint.discard()
 
     def _fine_tune(self, job: Job) -> None:
@@ -139,7 +139,7 @@ class CellRunner:
         checkpoint.discard()
 
     def _checkpoint(self, job: Job) -> EpochCheckpoint:
-        # Beside the model it becomes, so that another study that shares the models can go on with it.
+        # In the folder of the models, so that another study that shares them can resume from it.
         shared = Path(self.study.models) if self.study.models and job.is_pretraining else self.study.folder
         return EpochCheckpoint(shared / "unfinished" / f"{job.key}.ckpt", self.study.checkpoint_interval)
 
@@ -150,12 +150,12 @@ class CellRunner:
 
 @lru_cache(maxsize=1)
 def _source_model(folder: str) -> TrainedModel:
-    """A pretrained model, read once for the baselines that follow each other."""
+    """A pretrained model, cached for consecutive baselines."""
     return load_model(folder)
 
 
 def describe(job: Job) -> str:
-    """A job in words.
+    """Describe a job for people.
 
     Args:
         job: The job.

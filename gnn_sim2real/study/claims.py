@@ -1,7 +1,7 @@
-"""Who computes what right now: one small file a job, so that several runs can share a folder without a server.
+"""Claims on jobs: one small file per job being computed, so that several runs can share a folder without a server.
 
-A claim only saves work. Records and models are named by what determines them and written whole, so two processes that
-do compute the same job after all end with one result.
+A claim only saves work. Records and models are named by what determines them and written atomically, so two processes
+that compute the same job nevertheless end with one result.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from pathlib import Path
 HEARTBEAT = 20.0
 """Time between two signs of life [s]."""
 PATIENCE = 120.0
-"""A claim without a sign of life for so long is given up [s]; at once if its process ran here and is gone."""
+"""A claim expires after this time without a sign of life [s]; at once if its process ran here and has ended."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A job in work.
+    """A job being computed.
 
     Attributes:
-        key: The job's.
+        key: Key of the job.
         host: Name of the machine.
-        process: Number of the process there.
-        since: When it was claimed [s since 1970].
+        process: ID of the process on this machine.
+        since: Time of the claim [s since 1970].
     """
 
     key: str
@@ -44,7 +44,7 @@ class Claims:
     """The claims of a folder.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,13 +57,13 @@ class Claims:
         """Claim a job for as long as the block runs.
 
         Args:
-            key: The job's.
+            key: Key of the job.
 
         Yields:
-            Whether it could be claimed; False if another process is at it.
+            Whether it could be claimed; False if another process has it.
         """
         path = self.folder / f"{key}.json"
-        held = self._take(path)
+        held = self._acquire(path)
         if held:
             self._held.add(path)
             self._start_heartbeat()
@@ -80,7 +80,7 @@ class Claims:
         claims = [(path, self._read(path)) for path in self.folder.glob("*.json")]
         return [claim for path, claim in claims if claim is not None and not self._is_dead(path, claim, now)]
 
-    def _take(self, path: Path) -> bool:
+    def _acquire(self, path: Path) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and not self._clear(path):
             return False
@@ -93,7 +93,7 @@ class Claims:
         return True
 
     def _clear(self, path: Path) -> bool:
-        """Remove a claim whose process is dead; of several that see it, one can rename it."""
+        """Remove a claim whose process has ended; if several processes try, only one can rename it."""
         claim = self._read(path)
         if not self._is_dead(path, claim, self._now()):
             return False
@@ -103,14 +103,14 @@ class Claims:
         except FileNotFoundError:
             return False
         was_dead = self._read(grave, path.stem) == claim
-        if not was_dead:  # another process was quicker, and this is its new claim
+        if not was_dead:  # another process was faster, and this is its new claim
             with contextlib.suppress(OSError):
                 path.hardlink_to(grave)
         grave.unlink(missing_ok=True)
         return was_dead
 
     def _read(self, path: Path, key: str | None = None) -> Claim | None:
-        """A claim, or None if it is gone or was not written to its end."""
+        """A claim; None if it is gone or incomplete."""
         try:
             return Claim(key or path.stem, **json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
@@ -120,13 +120,13 @@ class Claims:
         try:
             silent = now - path.stat().st_mtime
         except OSError:
-            return False  # released a moment ago; the next look sees it
+            return False  # released a moment ago; the next check sees it
         if claim is not None and claim.host == socket.gethostname() and not _is_running(claim.process):
             return True
         return silent > PATIENCE
 
     def _now(self) -> float:
-        """The time as the file system has it: clocks of machines differ."""
+        """Time of the file system, since the clocks of machines differ."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".clock-") as probe:
             return os.fstat(probe.fileno()).st_mtime
@@ -143,7 +143,7 @@ class Claims:
                 try:
                     os.utime(path)
                 except OSError:
-                    continue  # released, or a file system that is away for a moment
+                    continue  # released, or the file system is briefly unavailable
 
 
 def _is_running(process: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a STUDY.yaml says."""
+"""Settings of a study, from a STUDY.yaml."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -15,30 +15,30 @@ from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")
 
-KEPT = "study.yaml"
+STUDY_FILE = "study.yaml"
 """File name of the resolved study in its folder."""
 
 
 @dataclass(kw_only=True)
 class JobsConfig(ABC):
-    """Where a grid of trainings is computed and kept.
+    """Where a grid of trainings is computed and saved.
 
     Args:
-        output: Folder of records, pretrained models, figure and table. The same folder again goes on where it stopped.
-        models: Folder of the pretrained models, a model library, which several studies of one source may share; that of
+        output: Folder of records, pretrained models, figure and table. Running again with the same folder resumes.
+        models: Folder of the pretrained models, a model library, which several studies of one source may share; in
             `output` unless given.
         launcher: Where cells are computed: in this process (`serial`), in processes of this machine (`processes`), or
-            on a Ray cluster (`ray`). Records are the same, digit for digit on one kind of CPU.
-        workers: Most cells at a time; as many as there are cores unless given.
-        address: Address of the Ray cluster, `auto` for the one this machine belongs to; one is started unless given.
-        gpus: GPUs of one cell on Ray; a fraction lets several cells share one. The YAMLs say `accelerator: gpu`.
-        threads: Threads of one cell; enters the records, since sums in another order round differently.
-        checkpoint_interval: A cell that takes longer than this resumes inside itself [s].
-        overlays: Further YAMLs laid over both stages, such as configs/wandb.yaml.
+            on a Ray cluster (`ray`). Records are the same, to the last digit on one kind of CPU.
+        workers: Largest number of cells at a time; the number of cores unless given.
+        address: Address of the Ray cluster, `auto` for the one of this machine; a new one is started unless given.
+        gpus: GPUs per cell on Ray; with a fraction several cells share one. Set `accelerator: gpu` in the YAMLs.
+        threads: Threads per cell; enters the records, since sums in another order round differently.
+        checkpoint_interval: Time between checkpoints of a training, from which a stopped cell resumes [s].
+        overlays: Further YAMLs that apply to both stages, such as configs/wandb.yaml.
     """
 
     pretrains_only: ClassVar[bool] = False
-    """Whether the cells are pretrainings, so that their results are models and no records."""
+    """Whether the cells are pretrainings, so that their results are models instead of records."""
 
     output: str = "runs/study"
     models: str = ""
@@ -53,7 +53,7 @@ class JobsConfig(ABC):
     @property
     @abstractmethod
     def grid(self) -> list[dict[str, Any]]:
-        """What varies, in plain types."""
+        """The axes, in plain types."""
 
     @property
     def folder(self) -> Path:
@@ -72,24 +72,24 @@ class JobsConfig(ABC):
 
     @property
     def failures(self) -> Path:
-        """Folder of what went wrong."""
+        """Folder of the failures."""
         return self.folder / "failures"
 
     @property
     def claims(self) -> Path:
-        """Folder of what is in work."""
+        """Folder of the claims on cells."""
         return self.folder / "claims"
 
     @property
     def model_claims(self) -> Path:
-        """Folder of the pretrainings that are in work, in whichever of the studies that share the models."""
+        """Folder of the claims on pretrainings, for all studies that share the models."""
         return Path(self.models) / "claims" if self.models else self.claims
 
     def resolve_paths(self, overlays: Iterable[Path]) -> None:
         """Make all paths absolute, since workers of a cluster start in other folders, and check the numbers.
 
         Args:
-            overlays: Further YAMLs laid over all stages.
+            overlays: Further YAMLs that apply to all stages.
 
         Raises:
             ValueError: If a number is out of range.
@@ -101,7 +101,7 @@ class JobsConfig(ABC):
         if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ValueError(f"`gpus` must be a fraction below 1 or a whole number, got {self.gpus}")
         if self.launcher != "ray" and (self.address or self.gpus):
-            raise ValueError("`address` and `gpus` are for the Ray cluster; add `--launcher ray`")
+            raise ValueError("`address` and `gpus` need a Ray cluster; add `--launcher ray`")
         self.output = str(Path(self.output).resolve())
         self.models = str(Path(self.models).resolve()) if self.models else ""
         self.overlays = [str(Path(each).resolve()) for each in [*self.overlays, *map(str, overlays)]]
@@ -109,18 +109,18 @@ class JobsConfig(ABC):
 
 @dataclass
 class StudyConfig(JobsConfig):
-    """A grid of pretrainings and fine-tunings with one record a cell.
+    """A grid of pretrainings and fine-tunings with one record per cell.
 
     Args:
-        pretrain: YAML of the pretraining, relative to the study's own; what `gnn-sim2real fit` takes.
+        pretrain: YAML of the pretraining for `gnn-sim2real fit`, relative to the YAML of the study.
         finetune: YAML of the fine-tuning, likewise.
-        scratch: YAML of training from scratch, which wants more steps than fine-tuning; that of the fine-tuning unless
+        scratch: YAML of training from scratch, which needs more steps than fine-tuning; that of the fine-tuning unless
             given.
-        axes: What varies.
-        more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells that two grids share are
-            computed once.
+        axes: Axes of the grid.
+        more_axes: Axes of further grids, e.g. fewer source sizes for slower encoders; cells in two grids are computed
+            once.
         metric: Error of the curves.
-        title: Heading of the figure.
+        title: Title of the figure.
     """
 
     pretrain: str
@@ -144,11 +144,11 @@ class StudyConfig(JobsConfig):
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of a study, for machines that share a folder or whose folders are put together later.
+    """A shard of a study, for machines that share a folder or whose folders are merged later.
 
     Attributes:
-        number: Which part, from 1.
-        count: How many parts there are.
+        number: Number of the shard, from 1.
+        count: Number of shards.
     """
 
     number: int
@@ -159,23 +159,23 @@ class Shard:
         """Read `i/N`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the text is something else.
         """
         number, _, count = text.partition("/")
         if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise ValueError(f"`--shard` takes i/N with i from 1 to N, e.g. 2/8, got {text!r}")
+            raise ValueError(f"`--shard` must be i/N with i from 1 to N, e.g. 2/8, got {text!r}")
         return cls(int(number), int(count))
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What one run of a study does, other than the study itself.
+    """Options of one run of a study.
 
     Attributes:
-        shard: The part that this run computes; all unless given.
-        retry_failed: Whether jobs that failed before are tried again.
-        dry_run: Whether to say what would be computed, and how long it would take, instead.
-        reuse: A published result, whose cells are not computed again.
+        shard: Shard that this run computes; everything unless given.
+        retry_failed: Whether jobs that failed before are computed again.
+        dry_run: Whether to only print what would be computed and how long it would take.
+        reuse: Published result whose cells are not computed again.
     """
 
     shard: Shard | None = None
@@ -185,22 +185,22 @@ class RunOptions:
 
 
 def jobs_parser(kind: type[JobsConfig], prog: str, description: str) -> ArgumentParser:
-    """Parser of the YAML of a grid of trainings, and of options that override it.
+    """Parser of the YAML of a grid of trainings, and of the options that override it.
 
     Args:
-        kind: What the YAML says.
-        prog: The command.
-        description: What it does.
+        kind: Class of the settings.
+        prog: Name of the command.
+        description: Description of the command.
     """
     parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
     parser.add_argument("-c", "--config", action="config", help="the YAML")
     parser.add_class_arguments(kind)
     parser.add_argument(
-        "--shard", type=str | None, default=None, metavar="i/N", help="compute the i-th of N parts only"
+        "--shard", type=str | None, default=None, metavar="i/N", help="compute only the i-th of N shards"
     )
-    parser.add_argument("--retry-failed", action="store_true", help="try cells again that failed before")
+    parser.add_argument("--retry-failed", action="store_true", help="compute cells again that failed before")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be computed and how long it would take, and stop"
+        "--dry-run", action="store_true", help="print what would be computed and how long it would take"
     )
     return parser
 
@@ -212,20 +212,20 @@ def read_settings(
 
     Args:
         parser: From `jobs_parser`.
-        kind: What the YAML says.
-        files: The YAML, then YAMLs laid over all stages.
-        options: Further words of the command line.
+        kind: Class of the settings.
+        files: The YAML, then YAMLs that apply to all stages.
+        options: Further arguments of the command line.
 
     Returns:
-        What it says, its paths resolved, and all that was parsed.
+        The settings with resolved paths, and all parsed options.
 
     Raises:
-        ValueError: If a file is not there or a number is out of range.
+        ValueError: If a file does not exist or a number is out of range.
     """
     if not files:
         if any(option == "-h" or option.endswith("help") for option in options):
             parser.parse_args(options)
-        raise ValueError(f"say what to compute: `{parser.prog} -c CONFIG.yaml`")
+        raise ValueError(f"no YAML given: use `{parser.prog} -c CONFIG.yaml`")
     main, *overlays = map(Path, files)
     for each in [main, *overlays]:
         if not each.exists():
@@ -240,17 +240,17 @@ def read_settings(
 
 
 def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOptions]:
-    """Read a study, and what this run of it is to do.
+    """Read a study and the options of this run.
 
     Args:
-        files: The STUDY.yaml, then YAMLs laid over both stages.
-        options: Further words of the command line.
+        files: The STUDY.yaml, then YAMLs that apply to both stages.
+        options: Further arguments of the command line.
 
     Returns:
-        The study, its paths resolved, and the options of the run.
+        The study with resolved paths, and the options of the run.
 
     Raises:
-        ValueError: If a file is not there or a number is out of range.
+        ValueError: If a file does not exist or a number is out of range.
     """
     parser = jobs_parser(StudyConfig, "gnn-sim2real study run", "Compute a grid of pretrainings and fine-tunings.")
     parser.add_argument(
@@ -259,7 +259,7 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
         type=str | None,
         default=None,
         metavar="FILE",
-        help="a published result of this study (the JSON of `study report --publish`): its cells are taken over",
+        help="reuse the cells of a published result of this study (the JSON of `study report --publish`)",
     )
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
@@ -269,31 +269,31 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
 
 
 def read_options(settings: Any, reuse: Path | None = None) -> RunOptions:
-    """What a run is to do.
+    """The options of a run.
 
     Args:
-        settings: From `read_settings`.
-        reuse: A published result.
+        settings: Parsed options from `read_settings`.
+        reuse: Published result to reuse.
     """
     shard = Shard.parse(settings.shard) if settings.shard else None
     return RunOptions(shard, settings.retry_failed, settings.dry_run, reuse)
 
 
-def keep_config(config: JobsConfig) -> None:
+def save_config(config: JobsConfig) -> None:
     """Write the resolved study into its folder."""
     text = yaml.safe_dump(asdict(config), sort_keys=False)
-    write_atomically(config.folder / KEPT, text.encode())
+    write_atomically(config.folder / STUDY_FILE, text.encode())
 
 
-def load_kept_config(folder: Path) -> StudyConfig:
+def load_saved_config(folder: Path) -> StudyConfig:
     """Read the resolved study of a folder.
 
     Raises:
-        ValueError: If no study was run there.
+        ValueError: If the folder is not that of a study.
     """
-    path = folder / KEPT
+    path = folder / STUDY_FILE
     if not path.exists():
-        raise ValueError(f"{folder} is not the output folder of a study: it has no {KEPT}")
+        raise ValueError(f"{folder} is not the output folder of a study: it has no {STUDY_FILE}")
     content = yaml.safe_load(path.read_text())
     grids = {"axes": Axes(**content["axes"]), "more_axes": [Axes(**each) for each in content.get("more_axes", [])]}
     return StudyConfig(**content | grids | {"output": str(folder)})

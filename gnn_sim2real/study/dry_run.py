@@ -1,4 +1,4 @@
-"""What a study would compute and how long it would take, from a few steps of each kind of training."""
+"""Dry run: what a study would compute and how long it would take, from a few steps of each kind of training."""
 
 import time
 from collections import Counter
@@ -23,7 +23,7 @@ from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import available_cores
-from gnn_sim2real.study.plan import Plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import JobPlan, look, make_plan, select_shard
 from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
@@ -35,17 +35,17 @@ _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
 
 
-def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
+def print_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     """Print the cells, the pretrained models they share, and the time it would take; nothing is written.
 
     Args:
         study: The study.
-        options: Its shard, whether failed cells are tried again, and a published result whose cells count as there.
-        console: Where to.
+        options: Shard, whether failed cells are computed again, and a published result whose cells count as done.
+        console: Console to print on.
     """
     plan = make_plan(study, make_resolver(study))
     if options.shard is not None:
-        plan = take_shard(plan, options.shard)
+        plan = select_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
     present = look(study)
     if options.reuse is not None:
@@ -56,8 +56,8 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     policies = Counter(job.point.policy for job in plan.cells)
     console.print(
         f"{len(plan.cells)} cells ({', '.join(f'{count} {policy}' for policy, count in policies.items())}) and "
-        f"{len(plan.models)} pretrained models; {schedule.outcomes['cached']} cells are there, "
-        f"{schedule.outcomes['failed']} failed before, {schedule.num_open} are to be computed"
+        f"{len(plan.models)} pretrained models; {schedule.outcomes['cached']} cells are done, "
+        f"{schedule.outcomes['failed']} failed before, {schedule.num_open} are left to compute"
     )
     if schedule.is_finished:
         return
@@ -72,8 +72,8 @@ def say_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
     )
 
 
-def _table(plan: Plan, records: frozenset[str], models: frozenset[str]) -> Table:
-    """One row a pretrained model, with the cells that share it."""
+def _table(plan: JobPlan, records: frozenset[str], models: frozenset[str]) -> Table:
+    """One row per pretrained model, with the cells that share it."""
     cells: dict[str | None, list[Job]] = {}
     for job in plan.cells:
         cells.setdefault(job.model, []).append(job)
@@ -99,7 +99,7 @@ class StepTimer(Callback):
         self.marks: list[float] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask how many steps there would be."""
+        """Get the number of steps of the whole training."""
         self.total = int(trainer.estimated_stepping_batches)
         self.marks = [time.monotonic()]
 
@@ -111,13 +111,13 @@ class StepTimer(Callback):
 
     @property
     def step(self) -> float:
-        """Median time of a step [s], the first few left out where there are more."""
+        """Median time of a step [s], without the first few if there are more."""
         steps = [end - begin for begin, end in zip(self.marks, self.marks[1:], strict=False)]
         return median(steps[_WARM_UP:] or steps)
 
 
 class Trials:
-    """Measures a few steps of each kind of training, in a folder of its own.
+    """Times a few steps of each kind of training, in a temporary folder.
 
     Args:
         study: The study.
@@ -136,10 +136,10 @@ class Trials:
         """Computing time of all jobs [s], one after the other.
 
         Args:
-            jobs: From a resolver of the same study.
+            jobs: Jobs from a resolver of the same study.
         """
         with self._folder:
-            # The largest of a kind first: its steps are those of full batches.
+            # The largest of a kind first, since its batches are full.
             ordered = sorted(jobs, key=lambda job: (not job.is_pretraining, -self._data(job).parts.size))
             return sum(self._time(job) for job in ordered)
 
@@ -162,7 +162,7 @@ class Trials:
         return self._seconds[kind, architecture]
 
     def _training(self, job: Job) -> tuple[float, float]:
-        """Time of a training apart from its steps, and of one step [s]."""
+        """Time of a training without its steps, and of one step [s]."""
         config, data = self._resolver.config(job), self._data(job)
         if job.model is not None:
             config.model.init_args.pretrained = str(self._model(job))
@@ -186,18 +186,18 @@ class Trials:
         return time.monotonic() - started, 0.0
 
     def _model(self, job: Job) -> Path:
-        """A model of the job's architecture, trained for as many steps as a trial takes."""
+        """A model of the job's architecture, trained for the few steps of a trial."""
         architecture = str(job.point.architecture)
         self._once("pretrain", architecture, lambda: self._training(self._resolver.pretraining(job.point)))
         return self._models[architecture]
 
 
 def num_steps(stage: Stage, data: PropertyDataModule) -> int:
-    """Optimizer steps of a training that does not stop early.
+    """Number of optimizer steps of a training that does not stop early.
 
     Args:
-        stage: Whose trainer it is.
-        data: What it is trained on.
+        stage: Stage of the training.
+        data: Data of the training.
     """
     settings = stage.trainer_settings
     batches = -(-len(data.parts.train) // data.settings.batch_size)

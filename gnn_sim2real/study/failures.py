@@ -1,4 +1,4 @@
-"""What went wrong, one file a job: it stops no other, and is tried again when asked for."""
+"""Failed jobs, one file per job: a failure stops no other job, and is computed again on request."""
 
 import json
 import traceback
@@ -13,26 +13,26 @@ class Failures:
     """The failures of a folder.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(
+    def save(
         self, key: str, what: str, error: BaseException | str, config: dict[str, Any] | None, seconds: float
     ) -> Path:
-        """Write a failure down.
+        """Save a failure.
 
         Args:
             key: Key of the job.
-            what: The job in words.
-            error: What was raised, or what happened in words.
-            config: Resolved configuration, as far as it was known.
-            seconds: Time after which it failed [s].
+            what: Description of the job.
+            error: The exception, or a description of what happened.
+            config: Resolved configuration; None if unknown.
+            seconds: Time until the failure [s].
 
         Returns:
-            The file.
+            Path of the file.
         """
         content = {
             "what": what,
@@ -50,7 +50,7 @@ class Failures:
         return {path.stem for path in self.folder.glob("*.json")}
 
     def sentence(self, key: str) -> str:
-        """What happened, in one line."""
+        """Job and error in one line."""
         try:
             content = json.loads((self.folder / f"{key}.json").read_text())
             return f"{content['what']}: {content['error']}"
@@ -58,5 +58,5 @@ class Failures:
             return f"{key}: its file cannot be read"
 
     def forget(self, key: str) -> None:
-        """Remove a failure, since the job succeeded or is to be tried again."""
+        """Remove a failure, since the job succeeded or is computed again."""
         (self.folder / f"{key}.json").unlink(missing_ok=True)

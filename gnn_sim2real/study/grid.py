@@ -1,4 +1,4 @@
-"""The grid of a study: its axes, and the cells they make."""
+"""The grid of a study: its axes and its cells."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,25 +13,25 @@ from gnn_sim2real.renamed_policies import current_policy
 from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, find_policies, is_fine_tuning
 
 SOURCE_BASELINES = ("calibrated_source", "extra_trees_with_source", "frozen_ridge")
-"""Baselines that use a pretrained model; the others need none."""
+"""Baselines that need a pretrained model."""
 
 
 @dataclass
 class Axes:
-    """Values along each axis; the study is their product, without the points that have no meaning.
+    """Values along each axis; the study is their product, without meaningless points.
 
     Args:
-        architecture: Class paths of encoders, each with its settings; empty takes the encoder of the pretraining YAML.
-        source_size: Numbers of source materials; 0 is from scratch, "all" is every one that is no test material.
-        target_size: Numbers of measured materials used, "all" is every one that is not in the test part.
-        seed: Numbers of the nested subsets; a seed also fixes initialization and order.
+        architecture: Class paths of encoders with their settings; the encoder of the pretraining YAML if empty.
+        source_size: Numbers of source materials; 0 is from scratch, "all" is all but the test materials.
+        target_size: Numbers of measured materials; "all" is all outside the test part.
+        seed: Seeds of the nested subsets, of initialization and order.
         split: Numbers of the test part.
         policy: How the measurements are used: fine-tuning policies ({policies}) and baselines (extra_trees,
             extra_trees_with_source, calibrated_source, frozen_ridge, simulated_value, shifted_simulated_value,
             calibrated_simulated_value; see `gnn_sim2real.baselines`).
-        growth: How the source grows (random, diversity, family, cheapest; see `gnn_sim2real.splits.acquisition`). The
-            pretraining YAML says what `cheapest` costs. Its order has no meaning for 0, nor for "all": leave them to
-            one of them.
+        growth: Orders in which the source grows (random, diversity, family, cheapest; see
+            `gnn_sim2real.splits.acquisition`). The pretraining YAML sets the cost for `cheapest`. The order makes no
+            difference for the sizes 0 and "all": give them with one order only.
     """
 
     source_size: list[int | Literal["all"]]
@@ -49,15 +49,15 @@ class Axes:
             if not values:
                 raise ValueError(f"the axis `{name}` is empty; give at least one value")
             if len(set(values)) < len(values):
-                raise ValueError(f"the axis `{name}` names a value twice: {values}")
+                raise ValueError(f"the axis `{name}` has a value twice: {values}")
         for name, least in (("source_size", 0), ("target_size", 2), ("seed", 0), ("split", 0)):
             too_small = [value for value in getattr(self, name) if value != "all" and value < least]
             if too_small:
-                raise ValueError(f"the axis `{name}` starts at {least}, got {too_small[0]}")
+                raise ValueError(f"values of the axis `{name}` must be at least {least}, got {too_small[0]}")
         known = (*find_policies(), *BASELINES)
         unknown = [each for each in self.policy if each not in known]
         if unknown:
-            raise ValueError(f"the axis `policy` takes {', '.join(known)}, got {unknown[0]!r}")
+            raise ValueError(f"values of the axis `policy` must be {', '.join(known)}, got {unknown[0]!r}")
 
 
 Axes.__doc__ = str(Axes.__doc__).replace("{policies}", describe_policies())
@@ -65,17 +65,17 @@ Axes.__doc__ = str(Axes.__doc__).replace("{policies}", describe_policies())
 
 @dataclass(frozen=True)
 class GridPoint:
-    """One cell of the grid, as it was asked for.
+    """One cell of the grid, as it was requested.
 
     Attributes:
-        architecture: The encoder's class path and settings; None takes that of the YAML.
-        source_size: Size asked for; 0 where no pretrained model is used.
-        target_size: Size asked for.
+        architecture: Class path and settings of the encoder; None for that of the YAML.
+        source_size: Requested size; 0 without a pretrained model.
+        target_size: Requested size.
         policy: How the measurements are used.
-        growth: How the source grew.
-        source: Number of the source, where there are several.
-        property_name: What is pretrained on; empty where the YAML says it.
-        source_name: Both in words.
+        growth: In which order the source grew.
+        source: Index of the source, if there are several.
+        property_name: Property of the pretraining; empty for that of the YAML.
+        source_name: Name of source and property, for messages.
     """
 
     architecture: EncoderSettings | None
@@ -91,7 +91,7 @@ class GridPoint:
 
     @property
     def architecture_name(self) -> str:
-        """Name of the encoder, see `Encoder.name`; empty where the YAML has it."""
+        """Name of the encoder, see `Encoder.name`; empty for that of the YAML."""
         return _name(self.architecture) if self.architecture else ""
 
 
@@ -103,14 +103,14 @@ def _name(encoder: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Family:
-    """The cells that share one pretrained model (or none), computed one after the other by one process."""
+class CellGroup:
+    """Cells that share one pretrained model (or none) and are computed one after the other by one process."""
 
     points: tuple[GridPoint, ...]
 
 
-def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
-    """All cells, grouped by the pretrained model they share, of all grids together; whole curves come first.
+def cell_groups(grids: Sequence[Axes], shared_by_splits: bool) -> list[CellGroup]:
+    """All cells of all grids, grouped by the pretrained model they share, in an order that completes curves early.
 
     Args:
         grids: The axes of each grid.
@@ -132,13 +132,13 @@ def families(grids: Sequence[Axes], shared_by_splits: bool) -> list[Family]:
             first = architecture is architectures[0]
             spelled = json.dumps(architecture, sort_keys=True)
             own = growth if source_size else "random"
-            family = found.setdefault((spelled, own, source_size, seed, None if shared_by_splits else splits[0]), [])
-            family += [
+            group = found.setdefault((spelled, own, source_size, seed, None if shared_by_splits else splits[0]), [])
+            group += [
                 replace(point, growth=own)
                 for split in splits
                 for point in _points(axes, architecture, source_size, seed, split, first)
             ]
-    return [Family(tuple(points)) for points in found.values() if points]
+    return [CellGroup(tuple(points)) for points in found.values() if points]
 
 
 def _require_sources(axes: Axes) -> None:
@@ -159,7 +159,7 @@ def _points(
     split: int,
     first_architecture: bool,
 ) -> Iterator[GridPoint]:
-    """Cells of one family: what needs a pretrained model with one, what needs none at source size 0 only."""
+    """Cells of one group: policies without a pretrained model only at source size 0, the others only above it."""
     for policy, target_size in product(axes.policy, axes.target_size):
         pretrained = source_size != 0
         if _needs_source(policy):
@@ -168,7 +168,7 @@ def _points(
             wanted = True
         elif policy != "simulated_value":
             wanted = not pretrained and first_architecture
-        else:  # it depends on nothing but the test part
+        else:  # it depends only on the test part
             wanted = (
                 not pretrained and first_architecture and (seed, target_size) == (axes.seed[0], axes.target_size[0])
             )

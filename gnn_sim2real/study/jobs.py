@@ -1,4 +1,4 @@
-"""Jobs, and what a study and the making of a library have in common: models that are trained once and found by key."""
+"""Jobs of studies and libraries: their models are trained once and found by key."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from gnn_sim2real.tasks.library_entry import save_pretrained
 Value = TypeVar("Value")
 
 PRETRAININGS = "pretrainings"
-"""Folder in a library with one small file a pretraining: its name is the key of the pretraining, which is known before
-it is computed, its content the key of the model, which is not."""
+"""Folder in a library with one small file per pretraining: its name is the key of the pretraining, which is known
+before the training, its content the key of the model, which is known after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Job:
     """One training: a pretraining, or the cell of one record.
 
     Attributes:
-        key: Hash of what determines its numbers; leads to its model, or is the name of its record.
-        point: Where in the grid it stands; a pretraining has the first of the points that share it.
-        model: Key of the pretraining that a cell starts from, if it does.
-        is_pretraining: Whether it ends in a model rather than in a record.
+        key: Hash of what determines its numbers; names its record, or the file that leads to its model.
+        point: Grid point; for a pretraining the first of the points that share it.
+        model: Key of the pretraining that a cell starts from; None from scratch.
+        is_pretraining: Whether the result is a model rather than a record.
     """
 
     key: str
@@ -42,10 +42,10 @@ class Job:
 class JobResolver(ABC):
     """Turns points of a grid into jobs, and jobs into configurations and data.
 
-    Keys are made of whole resolved configurations, but what many points share is resolved once.
+    Keys are made from whole resolved configurations, but the parts that points share are resolved once.
 
     Args:
-        config: What is to be computed, and where it is kept.
+        config: Grid and folders.
     """
 
     def __init__(self, config: JobsConfig) -> None:
@@ -63,54 +63,54 @@ class JobResolver(ABC):
 
     @abstractmethod
     def job(self, point: GridPoint) -> Job:
-        """The cell of a point."""
+        """The job of the cell of a point."""
 
     @abstractmethod
     def pretraining(self, point: GridPoint) -> Job:
-        """The pretraining that a point needs."""
+        """The job of the pretraining that a point needs."""
 
     @abstractmethod
     def stage(self, job: Job) -> Stage:
-        """Whose YAML a job follows."""
+        """The stage whose YAML a job follows."""
 
     @abstractmethod
     def data(self, job: Job) -> PropertyDataModule:
-        """What a job trains on: the source of a pretraining, the target of a cell."""
+        """The training data of a job: the source of a pretraining, the target of a cell."""
 
     @abstractmethod
     def config(self, job: Job) -> Any:
         """The configuration of a pretraining, a fine-tuning or a training from scratch."""
 
     @abstractmethod
-    def kept_config(self, job: Job) -> dict[str, Any]:
-        """The configuration of a pretraining as its model keeps it, with the data of its point, in plain types."""
+    def saved_config(self, job: Job) -> dict[str, Any]:
+        """The configuration that is saved with a pretrained model, with the data of its point, in plain types."""
 
     @abstractmethod
     def read_data(self) -> None:
-        """Read tables and graphs, which the first job would do else."""
+        """Read tables and graphs now instead of in the first job."""
 
     def model_folder(self, key: str) -> Path:
-        """Where a pretrained model is, or will be.
+        """The folder of a pretrained model, which need not exist yet.
 
         Args:
-            key: Of its pretraining.
+            key: Key of its pretraining.
         """
         return model_folder(self.study.models_folder, key)
 
-    def keep_model(self, job: Job, model: TrainedModel, provenance: dict[str, Any]) -> None:
-        """Add a model to the library, where its pretraining is found by its key.
+    def add_model(self, job: Job, model: TrainedModel, provenance: dict[str, Any]) -> None:
+        """Add a model to the library, and a link to it from the key of its pretraining.
 
         Args:
             job: The pretraining.
-            model: What came of it.
-            provenance: See `scaling.records.provenance`.
+            model: The trained model.
+            provenance: From `gnn_sim2real.records.record.provenance`.
         """
         library = ModelLibrary(self.study.models_folder)
-        key = save_pretrained(library, model, self.data(job), self.kept_config(job), provenance)
+        key = save_pretrained(library, model, self.data(job), self.saved_config(job), provenance)
         write_atomically(library.folder / PRETRAININGS / job.key, key.encode())
 
     def is_done(self, job: Job) -> bool:
-        """Whether the model of a job is there."""
+        """Whether the model of a job exists."""
         return has_model(self.model_folder(job.key))
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
@@ -121,11 +121,11 @@ class JobResolver(ABC):
 
 
 def model_folder(library: Path, pretraining: str) -> Path:
-    """Where the model of a pretraining is, or will be; before there were libraries it had the key of the pretraining.
+    """The folder of a pretrained model, which need not exist yet; before libraries, the pretraining's key was its name.
 
     Args:
-        library: The library's folder.
-        pretraining: Its key.
+        library: Folder of the library.
+        pretraining: Key of the pretraining.
     """
     try:
         return library / (library / PRETRAININGS / pretraining).read_text()
@@ -134,5 +134,5 @@ def model_folder(library: Path, pretraining: str) -> Path:
 
 
 def has_model(folder: Path) -> bool:
-    """Whether a model is in a folder."""
+    """Whether a folder has a model."""
     return (folder / CARD_FILE).exists() or (folder / DESCRIPTION_FILE).exists()

@@ -1,4 +1,4 @@
-"""Memory that the allocator keeps for itself is given back now and then."""
+"""Returns memory that the allocator retains to the system from time to time."""
 
 import ctypes
 import os
@@ -10,14 +10,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class ReleaseMemory(Callback):
-    """Gives free memory back to the system.
+    """Returns free memory to the system.
 
-    The thresholds that launchers set (see `study.launchers.base`) make glibc keep what it once had, since asking for it
-    anew takes longer than computing with it; but batches of crystals differ in size, and the gaps between them add up
-    to gigabytes within the hour. Taking them back takes a tenth of a second.
+    The thresholds that launchers set (see `study.launchers.base`) make glibc retain freed memory, since requesting it
+    again takes longer than computing with it; but batches of crystals differ in size, and the gaps between them add up
+    to gigabytes within an hour. Returning them takes a tenth of a second.
 
     Args:
-        interval: Least time between two times [s].
+        interval: Shortest time between two releases [s].
     """
 
     def __init__(self, interval: float = 10.0) -> None:
@@ -27,7 +27,7 @@ class ReleaseMemory(Callback):
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if keeps else None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any) -> None:
-        """Release if it is time."""
+        """Release memory if the interval has passed."""
         if self._trim is not None and time.monotonic() - self._released > self.interval:
             self._trim(0)
             self._released = time.monotonic()

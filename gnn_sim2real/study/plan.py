@@ -1,4 +1,4 @@
-"""All jobs of a study with their keys, and what of them is there: what a run works through and what `status` counts."""
+"""The plan of a study: all its jobs with their keys, and which of them are done."""
 
 import io
 import os
@@ -19,12 +19,12 @@ PLAN_FILE = "plan.parquet"
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """The jobs of a study.
 
     Attributes:
-        cells: In the order in which they are computed, those of one pretrained model together; each record once.
-        models: The pretrainings that cells need, by key.
+        cells: Cells in the order of computation, those of one pretrained model together; each record once.
+        models: Pretrainings that cells need, by key.
     """
 
     cells: tuple[Job, ...]
@@ -33,10 +33,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Present:
-    """What a study's folder holds.
+    """Finished jobs in the folder of a study.
 
     Attributes:
-        records: Keys of the cells that are done, which have a record; of pretrainings their keys.
+        records: Keys of the cells with a record; for a library, keys of its finished pretrainings.
         models: Keys of the pretrained models.
     """
 
@@ -44,15 +44,15 @@ class Present:
     models: frozenset[str]
 
 
-def make_plan(study: JobsConfig, resolver: JobResolver) -> Plan:
+def make_plan(study: JobsConfig, resolver: JobResolver) -> JobPlan:
     """Resolve every point of the grid.
 
     Args:
         study: The study.
-        resolver: Of the same study.
+        resolver: Resolver of the study.
 
     Raises:
-        ValueError: If a point cannot be, e.g. asks for more materials than there are.
+        ValueError: If a point is impossible, e.g. needs more materials than there are.
     """
     points = resolver.points()
     cells: dict[str, Job] = {}
@@ -62,28 +62,27 @@ def make_plan(study: JobsConfig, resolver: JobResolver) -> Plan:
             job = resolver.job(point)
         except ValueError as error:
             raise ValueError(
-                f"the study cannot have the cell of {point.source_name}source size {point.source_size}, target size "
+                f"the study cannot have the cell with {point.source_name}source size {point.source_size}, target size "
                 f"{point.target_size}, split {point.split}: {error}"
             ) from error
         cells.setdefault(job.key, job)
         if job.model is not None and job.model not in models:
             models[job.model] = resolver.pretraining(point)
-    return Plan(tuple(cells.values()), models)
+    return JobPlan(tuple(cells.values()), models)
 
 
-def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
-    """The plan in the study's folder, in a fraction of the time that a large one takes to make again.
+def load_valid_plan(study: JobsConfig, resolver: JobResolver) -> JobPlan | None:
+    """Load the plan in the study's folder, which is much faster than making a large one again.
 
-    It is taken if the grid is the same, and if one point of every kind (architecture, growth, policy, split, with a
-    source or without) still has its key: configuration, data and versions of the code enter the keys of all points of a
-    kind.
+    It is valid if the grid is the same, and if one point of every kind (architecture, growth, policy, split, with or
+    without a source) still has its key: configuration, data and code versions enter the keys of all points of a kind.
 
     Args:
         study: The study.
-        resolver: Of the same study.
+        resolver: Resolver of the study.
 
     Returns:
-        The plan; None if there is none of this study.
+        The plan; None if there is no valid one.
     """
     from pyarrow import parquet
 
@@ -116,33 +115,33 @@ def kept_plan(study: JobsConfig, resolver: JobResolver) -> Plan | None:
         if model is not None and model not in models:
             models[model] = Job(model, point, None, is_pretraining=True)
     jobs = (Job(*each, study.pretrains_only) for each in zip(keys, points, kept_models, strict=True))
-    return Plan(tuple(jobs), models)
+    return JobPlan(tuple(jobs), models)
 
 
 def _grid(study: JobsConfig) -> str:
-    """The grid as one text, policies by their first names, as plans of earlier versions have them."""
+    """The grid as text, policies by their first names, which plans of earlier versions have."""
     policies = [{"policy": [*map(first_policy, axes["policy"])]} if "policy" in axes else {} for axes in study.grid]
     return canonical([axes | own for axes, own in zip(study.grid, policies, strict=True)])
 
 
-def take_shard(plan: Plan, shard: Shard) -> Plan:
-    """One part of a plan; no pretrained model is needed by two parts.
+def select_shard(plan: JobPlan, shard: Shard) -> JobPlan:
+    """Select one shard of a plan; no pretrained model is needed by two shards.
 
     Args:
-        plan: The whole.
-        shard: Which part.
+        plan: Whole plan.
+        shard: Shard to select.
     """
     groups = list(dict.fromkeys(job.model or job.key for job in plan.cells))
-    # Shifted by one after each round, or one part would get the largest source size of every seed.
+    # Shifted by one after each round, or one shard would get the largest source size of every seed.
     mine = {
         group for rank, group in enumerate(groups) if (rank + rank // shard.count) % shard.count == shard.number - 1
     }
     cells = tuple(job for job in plan.cells if (job.model or job.key) in mine)
-    return Plan(cells, {key: job for key, job in plan.models.items() if key in mine})
+    return JobPlan(cells, {key: job for key, job in plan.models.items() if key in mine})
 
 
 def look(study: JobsConfig) -> Present:
-    """What is there, from the names of the files alone."""
+    """The finished jobs of a study, from the names of the files only."""
     folder = study.models_folder
     known = {*_names(folder / PRETRAININGS), *(name for name in _names(folder) if is_key(name))}
     models = frozenset(name for name in known if has_model(model_folder(folder, name)))
@@ -152,12 +151,12 @@ def look(study: JobsConfig) -> Present:
     return Present(records, models)
 
 
-def keep_plan(plan: Plan, study: JobsConfig) -> None:
-    """Write a plan into the study's folder, where `status` finds it.
+def save_plan(plan: JobPlan, study: JobsConfig) -> None:
+    """Write a plan into the study's folder, for `status`.
 
     Args:
-        plan: The whole plan.
-        study: Its study.
+        plan: Whole plan.
+        study: The study.
     """
     import pyarrow
     from pyarrow import parquet
@@ -184,16 +183,16 @@ def load_plan(folder: Path) -> Any:
     """Read the plan of a study's folder.
 
     Returns:
-        A pandas `DataFrame`, one row a cell.
+        A pandas `DataFrame` with one row per cell.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no plan.
     """
     import pandas
 
     path = folder / PLAN_FILE
     if not path.exists():
-        raise ValueError(f"{folder} has no {PLAN_FILE}: the study has not been planned yet; `study run` does it first")
+        raise ValueError(f"{folder} has no {PLAN_FILE}: the study has not been planned yet; start `study run` first")
     plan = pandas.read_parquet(path)
     return plan.assign(policy=plan["policy"].map(current_policy))
 

@@ -1,4 +1,4 @@
-"""Many pretrainings over many sources: a study whose cells are models, for a library."""
+"""Pretrainings on many sources for a model library: a study whose cells are models."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,12 +17,12 @@ from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.records.callback import pretraining_key, training_content
 from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.study.config import (
-    KEPT,
+    STUDY_FILE,
     JobsConfig,
     RunOptions,
     StudyConfig,
     jobs_parser,
-    load_kept_config,
+    load_saved_config,
     read_options,
     read_settings,
 )
@@ -33,15 +33,15 @@ from gnn_sim2real.study.stage import Stage
 
 
 @dataclass
-class Source:
-    """One source of a library, and what varies.
+class LibrarySource:
+    """One source of a library, and its axes.
 
     Args:
-        pretrain: YAML of the pretraining, relative to the library's own; what `gnn-sim2real fit` takes.
+        pretrain: YAML of the pretraining for `gnn-sim2real fit`, relative to the YAML of the library.
         property: Properties of the source, one model each; those of the YAML, in one model, unless given.
-        architecture: Class paths of encoders, each with its settings; empty takes the encoder of the YAML.
-        source_size: Numbers of source materials; "all" is every one that no target tests.
-        seed: Numbers of the nested subsets, of initialization and order.
+        architecture: Class paths of encoders with their settings; the encoder of the YAML if empty.
+        source_size: Numbers of source materials; "all" is all but the test materials of the targets.
+        seed: Seeds of the nested subsets, of initialization and order.
     """
 
     pretrain: str
@@ -57,13 +57,13 @@ class LibraryConfig(JobsConfig):
 
     Args:
         sources: The sources.
-        held_out: YAML with a data module by name, relative to the library's own: measured targets. What is in the test
-            part of one of them leaves every source, by canonical identity, before anything is trained.
+        held_out: YAML with named data modules, the measured targets, relative to the YAML of the library. Materials in
+            the test part of any of them are removed from every source, by canonical identity, before any training.
     """
 
     pretrains_only = True
 
-    sources: list[Source]
+    sources: list[LibrarySource]
     held_out: str = ""
 
     @property
@@ -73,22 +73,22 @@ class LibraryConfig(JobsConfig):
 
 
 def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, RunOptions]:
-    """Read what a library is to hold, and what this run is to do.
+    """Read the settings of a library and the options of this run.
 
     Args:
-        files: The LIBRARY.yaml, then YAMLs laid over all of its pretrainings.
-        options: Further words of the command line.
+        files: The LIBRARY.yaml, then YAMLs that apply to all its pretrainings.
+        options: Further arguments of the command line.
 
     Returns:
-        The library, its paths resolved, and the options of the run.
+        The library with resolved paths, and the options of the run.
 
     Raises:
-        ValueError: If a file is not there, a number is out of range, or there is no source.
+        ValueError: If a file does not exist, a number is out of range, or there is no source.
     """
     parser = jobs_parser(LibraryConfig, "gnn-sim2real models build", "Pretrain many models for a library.")
     config, settings = read_settings(parser, LibraryConfig, files, options)
     if not config.sources:
-        raise ValueError(f"{files[0]} has no `sources`: name the YAML of one pretraining at least")
+        raise ValueError(f"{files[0]} has no `sources`: name the YAML of at least one pretraining")
     folder = Path(files[0]).parent
     for source in config.sources:
         source.pretrain = str((folder / source.pretrain).resolve())
@@ -100,19 +100,19 @@ def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Prope
     """Read measured targets.
 
     Args:
-        path: YAML with a data module by name, each with `class_path` and `init_args`.
+        path: YAML with named data modules, each with `class_path` and `init_args`.
 
     Returns:
-        What the YAML says, and the data modules.
+        The content of the YAML, and the data modules.
 
     Raises:
-        ValueError: If the file is not there, or is something else.
+        ValueError: If the file does not exist or is something else.
     """
     if not path.exists():
-        raise ValueError(f"there is no file {path}; `held_out` takes a YAML with a data module by name")
+        raise ValueError(f"there is no file {path}; `held_out` must be a YAML with named data modules")
     content = yaml.safe_load(path.read_text())
     if not isinstance(content, dict):
-        raise ValueError(f"{path} must have a name for each target, and its data module below it")
+        raise ValueError(f"{path} must have the name of each target, with its data module below")
     find_datasets()
     parser = ArgumentParser(exit_on_error=False)
     for name in content:
@@ -142,7 +142,7 @@ class LibraryResolver(JobResolver):
 
     @property
     def stages(self) -> list[Stage]:
-        """One for each source and property."""
+        """One stage for each source and property."""
         return list(self._stages.values())
 
     def points(self) -> list[GridPoint]:
@@ -156,11 +156,11 @@ class LibraryResolver(JobResolver):
         ]
 
     def job(self, point: GridPoint) -> Job:
-        """The pretraining of a point."""
+        """The job of the pretraining of a point."""
         return self.pretraining(point)
 
     def pretraining(self, point: GridPoint) -> Job:
-        """The pretraining of a point."""
+        """The job of the pretraining of a point."""
         content = training_content(plain(self._config(point)), self.study.threads)
         plain_content = {name: canonical(value) for name, value in content.items()}
         return Job(pretraining_key(plain_content, self._source(point).key_content()), point, None, is_pretraining=True)
@@ -170,14 +170,14 @@ class LibraryResolver(JobResolver):
         return self._stages[job.point.source, job.point.property_name]
 
     def data(self, job: Job) -> PropertyDataModule:
-        """The source of a job, without what any target tests."""
+        """The source of a job, without the test materials of any target."""
         return self._source(job.point)
 
     def config(self, job: Job) -> Any:
         """The configuration of a pretraining."""
         return self._config(job.point)
 
-    def kept_config(self, job: Job) -> dict[str, Any]:
+    def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining with the data of its point; the targets are excluded."""
         stage, targets = self.stage(job), self._targets[0]
         names = self._applicable(stage.data)
@@ -186,7 +186,7 @@ class LibraryResolver(JobResolver):
         return stage_config(plain(self.config(job))) | {"data": data}
 
     def read_data(self) -> None:
-        """Read the targets and the first source; the others are read when their turn comes."""
+        """Read the targets and the first source; the others are read when they are needed."""
         _ = self._source(self.points()[0]).store
 
     @cached_property
@@ -194,7 +194,7 @@ class LibraryResolver(JobResolver):
         return read_targets(Path(self.study.held_out)) if self.study.held_out else ({}, {})
 
     def _applicable(self, source: PropertyDataModule) -> list[str]:
-        """Names of the targets whose test materials a source can have: pairs are looked for in pairs of their roles."""
+        """Names of the targets whose test materials a source can have: pairs only match pairs of the same roles."""
         return [
             name
             for name, target in self._targets[1].items()
@@ -222,39 +222,39 @@ class LibraryResolver(JobResolver):
         return f"{data} {name}, " if name else f"{data}, "
 
 
-def _architectures(source: Source) -> list[EncoderSettings | None]:
+def _architectures(source: LibrarySource) -> list[EncoderSettings | None]:
     return [*source.architecture] or [None]
 
 
-def load_kept_jobs(folder: Path) -> JobsConfig:
-    """Read the resolved study, or what a library was to hold, of a folder.
+def load_saved_jobs(folder: Path) -> JobsConfig:
+    """Read the resolved settings of the study or library in a folder.
 
     Args:
         folder: The output folder.
 
     Raises:
-        ValueError: If neither was computed there.
+        ValueError: If the folder has neither.
     """
-    path = folder / KEPT
+    path = folder / STUDY_FILE
     content = yaml.safe_load(path.read_text()) if path.exists() else {}
     if "sources" not in content:
-        return load_kept_config(folder)
+        return load_saved_config(folder)
     return LibraryConfig(
-        **content | {"sources": [Source(**each) for each in content["sources"]], "output": str(folder)}
+        **content | {"sources": [LibrarySource(**each) for each in content["sources"]], "output": str(folder)}
     )
 
 
 def make_resolver(config: JobsConfig) -> JobResolver:
-    """The resolver of a study or of a library.
+    """Make the resolver of a study or of a library.
 
     Args:
-        config: Either.
+        config: Settings of the study or library.
 
     Raises:
-        TypeError: If it is something else.
+        TypeError: If they are of something else.
     """
     if isinstance(config, LibraryConfig):
         return LibraryResolver(config)
     if isinstance(config, StudyConfig):
         return Resolver(config)
-    raise TypeError(f"no jobs can be made of {type(config).__name__}")
+    raise TypeError(f"expected the settings of a study or library, got {type(config).__name__}")

@@ -1,4 +1,4 @@
-"""A study's result as two files that can be committed or sent, and taken over by whoever goes on with the study."""
+"""The result of a study as two files that can be committed or sent, and reused to continue the study elsewhere."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -15,11 +15,11 @@ from gnn_sim2real.study.report import largest_record
 
 
 def publish(config: StudyConfig, path: Path) -> None:
-    """Write summary, every cell and the figure, once there is a curve: PATH.json and PATH.png.
+    """Write PATH.json with summary and all cells and, if there is a curve, PATH.png.
 
     Args:
         config: The study.
-        path: The files, without their endings.
+        path: Path of both files, without suffix.
     """
     records = read_records(config.records)
     cells = [
@@ -37,15 +37,14 @@ def publish(config: StudyConfig, path: Path) -> None:
         draw_figure(results, path.with_suffix(".png"), config.title, data=data)
 
 
-def take_over(records: Iterable[Record], folder: Path, wanted: Collection[str]) -> int:
-    """Write those records of a published result that a study wants.
+def reuse_records(records: Iterable[Record], folder: Path, wanted: Collection[str]) -> int:
+    """Write the records of a published result that belong to a study.
 
-    Their keys say whether they belong to it: a cell of another configuration, other data or another version of the
-    code has another one.
+    Their keys decide: a cell with another configuration, other data or another version of the code has another key.
 
     Args:
-        records: From `read_published`; they lack the errors on each test material.
-        folder: Folder of the records; those that are there stay.
+        records: Records from `read_published`, without the errors on each test material.
+        folder: Folder of the records; existing ones stay.
         wanted: Keys of the study's cells.
 
     Returns:

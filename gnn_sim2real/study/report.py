@@ -1,4 +1,4 @@
-"""What `study report` prints, and what every run prints at its end."""
+"""The printed report of a study, by `study report` and at the end of every run."""
 
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.words import model_name, say_data, say_transfer, source_name
+from gnn_sim2real.study.text import format_data, format_transfer, model_name, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
-def say_report(config: StudyConfig, console: Console) -> None:
+def print_report(config: StudyConfig, console: Console) -> None:
     """Print the table, the data and the laws; write `report.html`, `summary.json` and the figures.
 
     Args:
         config: The study.
-        console: Where to print.
+        console: Console to print on.
     """
     from gnn_sim2real.study.page.page import write_page
 
@@ -35,17 +35,17 @@ def say_report(config: StudyConfig, console: Console) -> None:
     if config.overlays:
         _track(config, results.table, summary, page)
     table = _table(config.metric, summary)
-    # A line that is longer than the terminal is better than a number cut short.
+    # A line longer than the terminal is better than a truncated number.
     width = console.width
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
     console.print(table)
     console.width = width
-    for sentence in say_data(data, summary["unit"]):
+    for sentence in format_data(data, summary["unit"]):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
-    for sentence in say_transfer(summary):
+    for sentence in format_transfer(summary):
         console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
     for law in summary["laws"]:
-        if not is_fine_tuning(law["policy"]):  # the baselines' are in summary.json
+        if not is_fine_tuning(law["policy"]):  # laws of baselines are only in summary.json
             continue
         console.print(f"\n[bold]{model_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
@@ -54,13 +54,13 @@ def say_report(config: StudyConfig, console: Console) -> None:
 
 
 def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
-    """The whole record of the cell with the largest source, of those with cards of data where there are such.
+    """The whole record of the cell with the largest source, if possible one with data cards.
 
-    Of cells taken over from elsewhere only those with the largest source have it.
+    Of cells reused from a published result, only those with the largest source have data cards.
 
     Args:
         config: The study.
-        results: Its results.
+        results: Results of the study.
     """
     ordered = results.sort_values(["source_size", "target_size", "key"], ascending=False)["key"]
     largest = read_record(config.records / f"{ordered.iloc[0]}.json")
@@ -73,7 +73,7 @@ def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
 def _table(metric: str, summary: dict[str, Any]) -> Table:
     unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
     name = summary["property"].replace("_", " ")
-    # Escaped, or rich takes the unit for one of its style tags.
+    # Escaped, or rich would read the unit as a style tag.
     title = escape(f"Test {metric.upper()} of {name}{unit}, mean and 90 % interval over splits and seeds")
     table = Table(title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
     nonzero = any("mae_nonzero" in row for row in summary["rows"])
@@ -95,7 +95,7 @@ def _table(metric: str, summary: dict[str, Any]) -> Table:
 
 
 def _track(config: StudyConfig, results: pd.DataFrame, summary: dict[str, Any], page: Path) -> None:
-    """Give the report to W&B, where an overlay asks for it."""
+    """Log the report to W&B, if an overlay sets a W&B logger."""
     from gnn_sim2real.study.stage import Stage
     from gnn_sim2real.study.tracking import log_report
 

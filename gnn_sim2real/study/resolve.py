@@ -1,4 +1,4 @@
-"""What each point of the grid stands for: configuration, data and key, the same in every process."""
+"""Configuration, data and key of each grid point, the same in every process."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from gnn_sim2real.records.keys import Canonical, canonical
 from gnn_sim2real.records.record import has_record
 from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, families
+from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, cell_groups
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.tasks.policies import is_fine_tuning
@@ -51,10 +51,10 @@ class Resolver(JobResolver):
     def points(self) -> list[GridPoint]:
         """All points of all grids, those of one pretrained model together."""
         shared_by_splits = self.pretrain.data.settings.remove == "all"
-        return [point for family in families(self.study.grids, shared_by_splits) for point in family.points]
+        return [point for group in cell_groups(self.study.grids, shared_by_splits) for point in group.points]
 
     def job(self, point: GridPoint) -> Job:
-        """The cell of a point."""
+        """The job of the cell of a point."""
         model = self.pretraining(point).key if self.needs_model(point) else None
         if is_fine_tuning(point.policy):
             stage = self._fine_tuning(point)
@@ -66,7 +66,7 @@ class Resolver(JobResolver):
         return Job(key, point, model, is_pretraining=False)
 
     def pretraining(self, point: GridPoint) -> Job:
-        """The pretraining that a point needs."""
+        """The job of the pretraining that a point needs."""
         return self._once(
             (
                 "pretraining",
@@ -90,7 +90,7 @@ class Resolver(JobResolver):
         return point.source_size != 0 and (is_fine_tuning(point.policy) or point.policy in SOURCE_BASELINES)
 
     def stage(self, job: Job) -> Stage:
-        """Whose YAML a job follows; a baseline has the data of the fine-tuning."""
+        """The stage whose YAML a job follows; for baselines the fine-tuning, whose data they use."""
         return self.pretrain if job.is_pretraining else self._fine_tuning(job.point)
 
     def _fine_tuning(self, point: GridPoint) -> Stage:
@@ -103,8 +103,8 @@ class Resolver(JobResolver):
         folder = self.model_folder(job.model) if job.model else None
         return self._config(self._fine_tuning(job.point), job.point, folder)
 
-    def kept_config(self, job: Job) -> dict[str, Any]:
-        """The configuration of a pretraining with the data of its point; the target, split as there, is excluded."""
+    def saved_config(self, job: Job) -> dict[str, Any]:
+        """The configuration of a pretraining with the data of its point, without the test part of the target."""
         others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
         target = self.finetune.plain_data(split=job.point.split)
         changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
@@ -140,8 +140,8 @@ class Resolver(JobResolver):
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
     def target(self, point: GridPoint) -> PropertyDataModule:
-        """The target of a point, cut to its size, seed and split."""
-        own = self._fine_tuning(point).data.settings  # batches and validation part as in the YAML that is followed
+        """The target of a point, with its size, seed and split."""
+        own = self._fine_tuning(point).data.settings  # batches and validation part as in the YAML of the stage
         return self._described(self.finetune, point).variant(
             size=point.target_size,
             seed=point.seed,
@@ -151,7 +151,7 @@ class Resolver(JobResolver):
         )
 
     def is_done(self, job: Job) -> bool:
-        """Whether the model or the record of a job is there."""
+        """Whether the model or the record of a job exists."""
         return super().is_done(job) if job.is_pretraining else has_record(self.study.records, job.key)
 
     @cached_property
@@ -160,7 +160,7 @@ class Resolver(JobResolver):
         return self.pretrain.data.fingerprint
 
     def _source_split(self, point: GridPoint) -> int | None:
-        """Split of the target that decides what is removed from the source; None if it is the same in every split."""
+        """Split of the target whose test part is removed from the source; None if all splits remove the same."""
         return None if self.pretrain.data.settings.remove == "all" else point.split
 
     def _config(self, stage: Stage, point: GridPoint, pretrained: Path | None = None) -> Any:
@@ -170,7 +170,7 @@ class Resolver(JobResolver):
         return stage.config(point.seed, changes)
 
     def _content(self, stage: Stage, point: GridPoint) -> dict[str, Any]:
-        """What of the configuration counts in a key. The path of a pretrained model does not."""
+        """The part of the configuration that enters a key, without the path of a pretrained model."""
         policy = point.policy if stage is not self.pretrain else ""
         name = ("content", stage.name, spelled(point.architecture), policy)
         content = self._once(name, lambda: training_content(plain(self._config(stage, point)), self.study.threads))
@@ -191,7 +191,7 @@ class Resolver(JobResolver):
         )
 
     def _described(self, stage: Stage, point: GridPoint) -> PropertyDataModule:
-        """The data of a stage, the atoms with descriptors where the architecture of the point reads them."""
+        """The data of a stage, with atom descriptors if the architecture of the point reads them."""
         if stage.data.settings.atom_descriptors or point.architecture is None:
             return stage.data
         if not self._reads_descriptors[spelled(point.architecture)]:
@@ -203,16 +203,16 @@ def _make(architecture: EncoderSettings) -> Encoder:
     try:
         return build_encoder(_with_settings(architecture))
     except CheckpointError as error:
-        raise ValueError(f"an encoder of the axis `architecture` cannot be made: {error}") from error
+        raise ValueError(f"cannot make an encoder of the axis `architecture`: {error}") from error
 
 
 def _with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoder as an axis names it, with empty settings where it names none."""
+    """An encoder of an axis, with empty settings if it has none."""
     settings = encoder.get("init_args") or {}
     filled = {name: _with_settings(value) if isinstance(value, Mapping) else value for name, value in settings.items()}
     return {"class_path": encoder["class_path"], "init_args": filled}
 
 
 def spelled(architecture: EncoderSettings | None) -> str:
-    """An architecture as one text."""
+    """An architecture as text."""
     return "" if architecture is None else json.dumps(architecture, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Resuming inside a cell: a checkpoint now and then, from which the training goes on digit for digit."""
+"""Resuming inside a cell: occasional checkpoints, from which a training continues exactly."""
 
 import time
 from pathlib import Path
@@ -11,13 +11,13 @@ from gnn_sim2real.tasks.interrupt import interruptible
 
 
 class EpochCheckpoint(Callback):
-    """Keeps one checkpoint of a long training, written at the end of an epoch and only now and then.
+    """Saves a checkpoint of a long training, at the end of an epoch and only after an interval.
 
-    The state of torch's random numbers goes with it, so that dropout goes on as if nothing had happened.
+    It includes the random state of torch, so that dropout continues as without an interruption.
 
     Args:
-        path: The checkpoint; the same one is replaced each time.
-        interval: Least time between two of them [s].
+        path: File of the checkpoint, replaced each time.
+        interval: Shortest time between two checkpoints [s].
     """
 
     def __init__(self, path: Path, interval: float = 60.0) -> None:
@@ -26,7 +26,7 @@ class EpochCheckpoint(Callback):
         self._random_state: torch.Tensor | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save if it is time."""
+        """Save a checkpoint if the interval has passed."""
         if time.monotonic() - self._saved < self.interval:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class EpochCheckpoint(Callback):
         checkpoint["random_state"] = torch.get_rng_state()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the random state; it is restored when training starts, after all that is set up anew."""
+        """Remember the random state, which is restored when training starts, after the setup."""
         self._random_state = checkpoint.get("random_state")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,21 +49,21 @@ class EpochCheckpoint(Callback):
             torch.set_rng_state(self._random_state)
 
     def fit(self, trainer: Trainer, module: LightningModule, data: LightningDataModule) -> None:
-        """Train to the end, from where an interrupted training stopped.
+        """Train to the end, from the checkpoint of an interrupted training if there is one.
 
         Args:
-            trainer: Has this callback.
-            module: What to train.
-            data: What on.
+            trainer: Trainer with this callback.
+            module: Task to train.
+            data: Training data.
 
         Raises:
-            KeyboardInterrupt: If the user stopped it.
+            KeyboardInterrupt: If the user stopped the training.
         """
         with interruptible():
             trainer.fit(module, datamodule=data, ckpt_path=self.resume_from(), weights_only=True)
 
     def resume_from(self) -> str | None:
-        """The checkpoint of an interrupted training, if there is a readable one."""
+        """The checkpoint of an interrupted training; None without a readable one."""
         if not self.path.exists():
             return None
         try:

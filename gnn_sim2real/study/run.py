@@ -1,4 +1,4 @@
-"""Running a study: what is missing, in the right order, wherever the launcher computes it."""
+"""Runs a study: computes the missing jobs in the right order, with a launcher."""
 
 import logging
 import signal
@@ -20,19 +20,28 @@ from rich.progress import (
 
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.cells import describe
-from gnn_sim2real.study.config import JobsConfig, RunOptions, keep_config
+from gnn_sim2real.study.config import JobsConfig, RunOptions, save_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
-from gnn_sim2real.study.plan import PLAN_FILE, Plan, keep_plan, kept_plan, load_plan, look, make_plan, take_shard
+from gnn_sim2real.study.plan import (
+    PLAN_FILE,
+    JobPlan,
+    load_plan,
+    load_valid_plan,
+    look,
+    make_plan,
+    save_plan,
+    select_shard,
+)
 from gnn_sim2real.study.pretrainings import make_resolver
-from gnn_sim2real.study.published import take_over
+from gnn_sim2real.study.published import reuse_records
 from gnn_sim2real.study.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
-"""A job whose process is killed so many times is taken to be the cause."""
+"""A job whose process is killed this often counts as the cause."""
 
 
 def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[str]:  # noqa: B008 (frozen)
@@ -40,25 +49,25 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
 
     Args:
         study: The study.
-        options: Which of them; all that did not fail before unless given.
+        options: Options of the run; all cells that did not fail before unless given.
 
     Returns:
-        How many cells were `done`, `cached` (there already) and `failed`.
+        Numbers of cells that are `done`, `cached` (done before) and `failed`.
 
     Raises:
-        ValueError: If what is given as a published result is none.
+        ValueError: If the file to reuse is not a published result.
     """
     published = read_published(options.reuse) if options.reuse is not None else []
     resolver = make_resolver(study)
-    # Workers take as long to read the data as planning does: they begin at once, unless the last plan is worked off.
+    # Workers take as long to read the data as planning does: they start at once, unless the last plan is finished.
     launcher = None if _looks_finished(study) else make_launcher(study, resolver)
     try:
         plan = plan_study(study, resolver)
         if published:
-            taken = take_over(published, study.records, {job.key for job in plan.cells})
-            logger.info("%d records taken over from %s", taken, options.reuse)
+            reused = reuse_records(published, study.records, {job.key for job in plan.cells})
+            logger.info("%d records reused from %s", reused, options.reuse)
         if options.shard is not None:
-            plan = take_shard(plan, options.shard)
+            plan = select_shard(plan, options.shard)
         failures = Failures(study.failures)
         if options.retry_failed:
             for job in (*plan.models.values(), *plan.cells):
@@ -73,32 +82,32 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
     return schedule.outcomes
 
 
-def plan_study(study: JobsConfig, resolver: JobResolver) -> Plan:
+def plan_study(study: JobsConfig, resolver: JobResolver) -> JobPlan:
     """Plan a study, and write plan and configurations into its folder.
 
     Args:
         study: The study.
-        resolver: Of the same study.
+        resolver: Resolver of the study.
     """
-    kept = kept_plan(study, resolver)
-    plan = make_plan(study, resolver) if kept is None else kept
-    keep_config(study)
+    saved = load_valid_plan(study, resolver)
+    plan = make_plan(study, resolver) if saved is None else saved
+    save_config(study)
     for stage in resolver.stages:
-        stage.keep_config()
-    if kept is None:  # last, since it is what `status` looks for
-        keep_plan(plan, study)
+        stage.save_config()
+    if saved is None:  # last, since `status` looks for it
+        save_plan(plan, study)
     return plan
 
 
 def _looks_finished(study: JobsConfig) -> bool:
-    """Whether every cell of the plan that is kept has a record."""
+    """Whether every cell of the saved plan has a record."""
     if not (study.folder / PLAN_FILE).exists():
         return False
     return bool(load_plan(study.folder)["key"].isin(look(study).records).all())
 
 
 def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures) -> None:
-    """Compute what is open, with bars."""
+    """Compute the open jobs, with progress bars."""
     total = schedule.num_open + schedule.outcomes.total()
     with _stop_on_signals() as stopped, Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         models = schedule.num_models_missing
@@ -120,7 +129,7 @@ _COLUMNS = (
 
 
 def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: list[int]) -> Iterator[Job]:
-    """Keep the launcher busy until every cell has an outcome; yields each job that ended."""
+    """Give jobs to the launcher until every cell has an outcome; yields each finished job."""
     attempts: Counter[str] = Counter()
     while not schedule.is_finished:
         if stopped:
@@ -131,10 +140,10 @@ def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: 
             if isinstance(outcome, JobLostError):
                 attempts[job.key] += 1
                 if attempts[job.key] < MAX_ATTEMPTS:
-                    logger.warning("%s is started again: %s", describe(job), outcome)
+                    logger.warning("restarting %s: %s", describe(job), outcome)
                     schedule.give_back(job)
                     continue
-                failures.keep(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
+                failures.save(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
                 logger.error("%s failed: %s, %d times", describe(job), outcome, MAX_ATTEMPTS)
                 schedule.settle(job, "failed")
             elif isinstance(outcome, BaseException):
@@ -146,10 +155,10 @@ def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: 
 
 @contextmanager
 def _stop_on_signals() -> Iterator[list[int]]:
-    """Take the signal by which a cluster ends a job like Ctrl-C: workers are stopped and claims released.
+    """Treat the signal by which a cluster ends a job like Ctrl-C: stop workers and release claims.
 
     Yields:
-        Those that came: Python drops what a signal raises if it comes in the midst of a `__del__`.
+        The received signals, since Python drops an exception raised by a signal during a `__del__`.
     """
     stopped: list[int] = []
 
@@ -157,11 +166,11 @@ def _stop_on_signals() -> Iterator[list[int]]:
         stopped.append(signum)
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
+    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
         yield stopped
         return
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background, where it is ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background, where SIGINT is ignored
         before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
         yield stopped

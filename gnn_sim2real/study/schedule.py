@@ -1,4 +1,4 @@
-"""What to compute next: pretrainings before what needs them, each used up before others begin."""
+"""The order of jobs: pretrainings before the cells that need them, all cells of one model before the next."""
 
 import heapq
 import time
@@ -7,22 +7,22 @@ from collections.abc import Iterable
 
 from gnn_sim2real.study.cells import Outcome
 from gnn_sim2real.study.jobs import Job
-from gnn_sim2real.study.plan import Plan, Present
+from gnn_sim2real.study.plan import JobPlan, Present
 
 PAUSE = 5.0
-"""Time after which a job that was in work elsewhere is looked at again [s]."""
+"""Time after which a job claimed by another run is checked again [s]."""
 
 
 class Schedule:
     """The open jobs of a plan.
 
     Args:
-        plan: What is wanted.
-        present: What is there.
-        failed: Keys of jobs that failed before and are not tried again.
+        plan: All jobs.
+        present: Finished jobs.
+        failed: Keys of jobs that failed before and are not computed again.
     """
 
-    def __init__(self, plan: Plan, present: Present, failed: Iterable[str] = ()) -> None:
+    def __init__(self, plan: JobPlan, present: Present, failed: Iterable[str] = ()) -> None:
         failures = set(failed)
         self.plan = plan
         self.outcomes: Counter[str] = Counter()
@@ -49,7 +49,7 @@ class Schedule:
 
     @property
     def num_models_missing(self) -> int:
-        """Number of pretrained models for which cells wait."""
+        """Number of pretrained models that cells wait for."""
         return len(self._waiting)
 
     @property
@@ -58,7 +58,7 @@ class Schedule:
         return self.num_open == 0
 
     def next(self) -> Job | None:
-        """The job to start now; None if all that is left waits for others."""
+        """The next job to start; None if all remaining jobs wait for others."""
         now = time.monotonic()
         while self._elsewhere and self._elsewhere[0][0] <= now:
             self._push(self._elsewhere.pop(0)[1])
@@ -67,19 +67,19 @@ class Schedule:
         return heapq.heappop(self._ready)[1]
 
     def give_back(self, job: Job) -> None:
-        """Take a job that was not computed, since its process or its machine was lost, to start it again.
+        """Return a job that was not computed, since its process or machine was lost, to start it again.
 
         Args:
-            job: From `next`.
+            job: Job from `next`.
         """
         self._push(job)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
-        """Take the outcome of a job.
+        """Record the outcome of a job.
 
         Args:
-            job: From `next`.
-            outcome: What became of it.
+            job: Job from `next`.
+            outcome: Outcome of the job.
         """
         if outcome == "elsewhere":
             self._elsewhere.append((time.monotonic() + PAUSE, job))
@@ -94,6 +94,6 @@ class Schedule:
                     self._push(cell)
 
     def _push(self, job: Job) -> None:
-        # A pretraining has the place of the first cell that waits for it, so models are used up in their order.
+        # A pretraining has the rank of the first cell that waits for it, so models are used in their order.
         first = self._waiting[job.key][0] if job.key in self._waiting else job
         heapq.heappush(self._ready, (self._rank[first.key], job))

@@ -1,4 +1,4 @@
-"""A stage of a study: one YAML, read once and turned into objects many times."""
+"""A stage of a study: one YAML, read once, from which objects are made many times."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _QUIET: dict[str, Any] = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
     "enable_checkpointing": False,
-    "log_every_n_steps": 1,  # a few dozen measurements are fewer batches than Lightning's default
+    "log_every_n_steps": 1,  # a few dozen measurements give fewer batches than Lightning's default
 }
 
 
@@ -29,10 +29,10 @@ class Stage:
     """The pretraining, the fine-tuning or the training from scratch of a study, or a pretraining of a library.
 
     Args:
-        name: What it is called in the folder of the study.
-        path: The YAML.
+        name: Name of its file in the folder of the study.
+        path: YAML of the stage.
         study: The study.
-        data: Settings of the data module in place of those of the YAML.
+        data: Settings of the data module that replace those of the YAML.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Stage:
         self._require_one_device()
 
     def _require_one_device(self) -> None:
-        """Refuse trainers that would start further processes, each of which would run the study again."""
+        """Refuse trainers with several devices, since each of their processes would run the whole study."""
         settings = self.trainer_settings
         devices, nodes = settings.get("devices"), settings.get("num_nodes")
         if str(devices) not in ("auto", "1", "[0]", "None") or nodes not in (1, None):
             raise ValueError(
-                f"the {self.name} stage asks for several devices (devices {devices}, num_nodes {nodes}), but a study "
-                "trains each model on one and many models at a time; take `gnn-sim2real fit` for one large training"
+                f"the {self.name} stage has several devices (devices {devices}, num_nodes {nodes}), but a study trains "
+                "each model on one device, and many models at a time; use `gnn-sim2real fit` for one large training"
             )
 
     def config(self, seed: int, model: dict[str, Any]) -> Any:
@@ -72,45 +72,45 @@ class Stage:
         return config
 
     def plain_data(self, **changes: Any) -> dict[str, Any]:
-        """The data module as a YAML names it.
+        """The data module as in a YAML.
 
         Args:
-            changes: Settings in place of those of the stage.
+            changes: Settings that replace those of the stage.
         """
         content: dict[str, Any] = plain(self._config)["data"]
         return content | {"init_args": content["init_args"] | changes}
 
     def plain_excludes(self, wanted: Callable[[PropertyDataModule], bool]) -> list[dict[str, Any]]:
-        """The data modules of `exclude` as a YAML names them.
+        """The data modules of `exclude` as in a YAML.
 
         Args:
-            wanted: Which of them.
+            wanted: Selects data modules.
         """
         named = self.plain_data()["init_args"]["exclude"] or []
         named = named if isinstance(named, list) else [named]
         return [content for content, each in zip(named, self.data.settings.excluded, strict=True) if wanted(each)]
 
-    def keep_config(self) -> None:
+    def save_config(self) -> None:
         """Write the resolved configuration into the study's folder."""
         text = self.parser.dump(self._config, skip_none=False)
         write_atomically(self.study.folder / f"{self.name}.yaml", text.encode())
 
     @property
     def trainer_settings(self) -> dict[str, Any]:
-        """Settings of the trainer as the YAML has them."""
+        """Settings of the trainer as in the YAML."""
         settings: dict[str, Any] = self._config.trainer.as_dict()
         return settings
 
     def make(
         self, config: Any, key: str, callbacks: list[Callback], track: bool = True
     ) -> tuple[Trainer, PropertyRegression]:
-        """Trainer and task of one cell, the same whatever ran before in this process.
+        """Make trainer and task of one cell, independent of earlier trainings in this process.
 
         Args:
-            config: From `config`.
-            key: The cell's.
-            callbacks: In place of the YAML's callbacks that write records.
-            track: Whether W&B gets to know, where it is asked for.
+            config: Configuration from `config`.
+            key: Key of the cell.
+            callbacks: Callbacks that replace those of the YAML that write records.
+            track: Whether to log to W&B, if an overlay sets it.
         """
         seed_everything(config.seed_everything, verbose=False)
         made = self.parser.instantiate(config)
@@ -129,7 +129,7 @@ class Stage:
 
     @property
     def wandb_project(self) -> str | None:
-        """Project of the W&B logger that an overlay asks for, if one does."""
+        """Project of the W&B logger set by an overlay; None without one."""
         logger = self._config.trainer.logger
         if not str(getattr(logger, "class_path", "")).endswith("WandbLogger"):
             return None

@@ -1,4 +1,4 @@
-"""How far a study is, read from its folder while it runs or not."""
+"""Progress of a study, read from its folder, also while it runs."""
 
 import json
 import random
@@ -21,22 +21,22 @@ from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import load_plan, look
 
 _SAMPLE = 50
-"""Files of each kind whose times are read; a study may have a million."""
+"""Number of files of each kind whose times are read, since a study may have a million."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is.
+    """Progress of a study.
 
     Attributes:
         done: Cells with a record.
-        running: Cells and pretrainings in work, by host.
+        running: Cells and pretrainings being computed, by host.
         failed: Cells that failed, or whose pretraining did.
-        waiting: Cells that are neither.
-        models_done: Pretrained models that are there.
+        waiting: All other cells.
+        models_done: Finished pretrained models.
         models: Pretrained models that cells need.
-        by_policy: Done and all cells of each policy.
-        seconds_left: Computing time of what is left, from what was measured so far; None where nothing was.
+        by_policy: Numbers of done cells and of all cells by policy.
+        seconds_left: Computing time of the rest [s], from the times so far; None if there are none.
     """
 
     done: int
@@ -50,7 +50,7 @@ class Status:
 
 
 def get_status(study: JobsConfig) -> Status:
-    """Look at a study's folder.
+    """Get the progress of a study from its folder.
 
     Args:
         study: The study.
@@ -82,12 +82,12 @@ def get_status(study: JobsConfig) -> Status:
     )
 
 
-def say_status(study: JobsConfig, console: Console) -> None:
-    """Print how far a study is.
+def print_status(study: JobsConfig, console: Console) -> None:
+    """Print the progress of a study.
 
     Args:
         study: The study.
-        console: Where to.
+        console: Console to print on.
     """
     status = get_status(study)
     total = sum(count for _, count in status.by_policy.values())
@@ -107,12 +107,12 @@ def say_status(study: JobsConfig, console: Console) -> None:
     if status.done + status.failed == total:
         console.print("nothing is left to compute" + (", but some cells failed" if status.failed else ""))
     elif status.seconds_left is None:
-        console.print("time left: not known before the first cells are done")
+        console.print("time left: unknown until the first cells are done")
     else:
         at_once = running or study.workers or max(1, available_cores() // study.threads)
         console.print(
             f"time left: about {format_time(status.seconds_left / at_once)} with {at_once} at a time "
-            f"({format_time(status.seconds_left)} of computing)" + ("" if running else "; nothing runs now")
+            f"({format_time(status.seconds_left)} of computing)" + ("" if running else "; nothing is running now")
         )
     failures = Failures(study.failures)
     for key in sorted(failures.keys())[:3]:
@@ -120,7 +120,7 @@ def say_status(study: JobsConfig, console: Console) -> None:
 
 
 def format_time(seconds: float) -> str:
-    """A time as one reads it.
+    """Format a time for people.
 
     Args:
         seconds: The time [s].
@@ -135,7 +135,7 @@ def format_time(seconds: float) -> str:
 def _seconds_left(
     study: JobsConfig, left: Any, done: Any, models: set[str], models_there: frozenset[str]
 ) -> float | None:
-    """Mean times of what is done, by kind, times the number of what is left."""
+    """Mean time of finished jobs by kind, multiplied by the number of remaining ones."""
     if left.empty:
         return 0.0
     chosen = random.Random(0)  # noqa: S311 (a sample)
@@ -172,4 +172,4 @@ def _recorded_seconds(path: Path, *entries: str) -> list[float]:
             content = content[entry]
         return [float(content["seconds"])]
     except (OSError, ValueError, KeyError, TypeError):
-        return []  # a file that is being moved or is no record does not stop the rest
+        return []  # a file that is being moved, or is not a record, is skipped

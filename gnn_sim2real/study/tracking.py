@@ -1,4 +1,4 @@
-"""Weights & Biases for a study: one run a training, and one with the tables, the laws, the figure and the page."""
+"""Weights & Biases for a study: one run per training, and one with the tables, the laws, the figure and the page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ def training_logger(project: str, folder: Path, job: str, key: str) -> WandbLogg
 
     Args:
         project: W&B project.
-        folder: The study's folder; its name is the group.
+        folder: Folder of the study, whose name is the group.
         job: `pretrain`, `finetune` or `scratch`.
         key: Key of the cell.
     """
@@ -24,16 +24,16 @@ def training_logger(project: str, folder: Path, job: str, key: str) -> WandbLogg
 
 
 def end_run(logger: WandbLogger) -> None:
-    """End the run of a logger, and wait until all of it is in its file.
+    """End the run of a logger, and wait until its file is complete.
 
     Args:
-        logger: From `training_logger`.
+        logger: Logger from `training_logger`.
     """
     import wandb
 
     logger.experiment.finish()
-    # The end is only announced to W&B's service, which writes the last 32 KiB later, and not at all once this process
-    # is gone, as workers of a study are.
+    # W&B's service writes the last 32 KiB only after the end is announced, and not at all once this process has ended,
+    # like the workers of a study.
     wandb.teardown()
 
 
@@ -42,10 +42,10 @@ def log_report(project: str, folder: Path, results: pd.DataFrame, summary: Mappi
 
     Args:
         project: W&B project.
-        folder: The study's folder.
-        results: Its results.
-        summary: As in `summary.json`.
-        page: The report as HTML.
+        folder: Folder of the study.
+        results: Results of the study.
+        summary: Content of `summary.json`.
+        page: Path of the HTML report.
     """
     import wandb
 

@@ -124,6 +124,6 @@ def _run(
 
 def _command(words: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from gnn_sim2real.cli import main
+    from gnn_sim2real.cli.main import main
 
     return main(words)

@@ -22,7 +22,7 @@ def url(request, tmp_path):
 
 
 def watch(monkeypatch, remote, name):
-    """Names of the files that a remote library sends or fetches from now on."""
+    """Names of the files that a remote library uploads or downloads from now on."""
     moved, whole = [], getattr(remote._system, name)
 
     def count(first, second, **settings):
@@ -74,7 +74,7 @@ def test_an_interrupted_sending_goes_on(library, url, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="cable"):
             remote.push(library, library.keys())
     half = remote.pull(ModelLibrary(tmp_path / "half"))
-    assert len(half) == 1  # what is whole there can be fetched
+    assert len(half) == 1  # complete models can be downloaded
     remote.push(library, library.keys())
     assert len(remote.pull(ModelLibrary(tmp_path / "all"))) == 4
 

@@ -15,11 +15,11 @@ FORMATS = ("format_1", "card_1")
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_answers(name):
-    kept = json.loads((STORED / "answers.json").read_text())
+    saved = json.loads((STORED / "answers.json").read_text())
     library = ModelLibrary(STORED / name)
     (key,) = library.keys()
-    found = library.load(key).predict(kept["materials"])
-    np.testing.assert_allclose(found.values, kept["answers"][name], rtol=1e-4)
+    found = library.load(key).predict(saved["materials"])
+    np.testing.assert_allclose(found.values, saved["answers"][name], rtol=1e-4)
     assert found.names[0] == "density"
     assert library.verify() == {}
 

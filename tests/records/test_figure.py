@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from functools import cache
@@ -209,7 +210,8 @@ def test_a_curve_with_few_sizes_is_drawn_without_law(tmp_path, drawn):
     few = curve(num_repeats=1, sizes=np.array([100.0, 1000.0]))
     draw(tmp_path / "a.png", Panel("", {"one": few}, {}), unit="dimensionless", title="")
     (axes,) = drawn[0].axes
-    assert [text.get_text() for text in axes.texts] == ["no law: it takes 4 source sizes"]
+    (note,) = [text.get_text() for text in axes.texts]
+    assert re.search(r"no law.* 4\b", note)
     assert len(axes.containers) == 1
     assert legend_names(drawn[0]) == ["one"]
     assert drawn[0]._supylabel.get_text() == "test MAE of density"
@@ -223,13 +225,13 @@ def test_a_curve_of_one_size_is_drawn(tmp_path, drawn):
 
 @pytest.mark.parametrize("error", [0.0, -1.0, float("nan")])
 def test_a_reference_without_a_place_is_refused(tmp_path, error):
-    with pytest.raises(ValueError, match="reference line 'raw' must be a positive, finite error"):
+    with pytest.raises(ValueError, match=f"'raw' .*{error}"):
         draw(tmp_path / "a.png", Panel("", {"GINE": curve()}, {"raw": Reference(error)}))
 
 
 @pytest.mark.parametrize("panels", [[], [Panel("", {}, {})]])
 def test_no_curve_is_refused(tmp_path, panels):
-    with pytest.raises(ValueError, match="no curve to draw"):
+    with pytest.raises(ValueError, match="no curve"):
         draw(tmp_path / "a.png", *panels)
 
 
@@ -261,11 +263,12 @@ def test_nothing_drawn_lies_outside_the_axes(tmp_path, drawn):
         assert top > max(map(np.max, drawn_errors))
 
 
-def test_a_single_point_beside_the_curves_is_not_missed_a_law(tmp_path, drawn):
+def test_a_single_point_beside_the_curves_gets_no_note_about_a_law(tmp_path, drawn):
     few, point = (curve(num_repeats=1, sizes=np.array(sizes)) for sizes in ([100.0, 1000.0], [1000.0]))
     draw(tmp_path / "a.png", Panel("", {"few": few, "point": point}, {}), unit="dimensionless", title="")
     (axes,) = drawn[0].axes
-    assert [text.get_text() for text in axes.texts] == ["no law: it takes 4 source sizes"]
+    (note,) = [text.get_text() for text in axes.texts]
+    assert re.search(r"no law.* 4\b", note)
     assert len(axes.containers) == 2
 
 

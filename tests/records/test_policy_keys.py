@@ -14,7 +14,7 @@ from gnn_sim2real.records.results import read_results
 from gnn_sim2real.renamed_policies import current_policy
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.plan import make_plan
-from gnn_sim2real.study.published import take_over
+from gnn_sim2real.study.published import reuse_records
 from gnn_sim2real.study.resolve import Resolver
 from gnn_sim2real.tasks.policies import find_policies
 
@@ -55,7 +55,7 @@ def test_the_keys_of_the_command_line_are_those_of_before(tmp_path, rename):
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
 def test_committed_cells_are_taken_over_under_their_keys(path, tmp_path):
     keys = {cell["key"] for cell in json.loads(path.read_text())["cells"]}
-    assert take_over(read_published(path), tmp_path, keys) == len(keys)
+    assert reuse_records(read_published(path), tmp_path, keys) == len(keys)
     results = read_results(tmp_path)
     assert set(results["key"]) == keys
     assert set(results["policy"]) <= {*find_policies(), *BASELINES}

@@ -84,8 +84,8 @@ def test_an_old_record_is_still_read():
 @pytest.mark.parametrize("data", [{}, {"target": {"size_level": "all"}}, {"target": {"size_level": 40}}])
 @pytest.mark.parametrize("level", ["", "all"])
 def test_that_all_measurements_were_asked_for_is_known(tmp_path, data, level):
-    kept = replace(record(cell=replace(CELL, target_level=level)), data=data)
-    assert read_record(write_record(tmp_path, kept, ERRORS)) == kept
+    written = replace(record(cell=replace(CELL, target_level=level)), data=data)
+    assert read_record(write_record(tmp_path, written, ERRORS)) == written
 
 
 def test_an_old_record_tells_by_the_card_of_the_target_that_all_were_asked_for(tmp_path):
@@ -108,21 +108,21 @@ def test_an_old_record_is_what_would_be_written_today(tmp_path):
 )
 def test_a_foreign_file_is_named(tmp_path, content):
     (tmp_path / "foreign.json").write_text(content)
-    with pytest.raises(ValueError, match=r"foreign.json is not a record of gnn_sim2real .*; move it out of the folder"):
+    with pytest.raises(ValueError, match=r"foreign\.json .*gnn_sim2real"):
         read_records(tmp_path)
 
 
 def test_a_later_format_asks_for_a_later_version(tmp_path):
     later = json.loads(OLD.read_text()) | {"format": 2}
     (tmp_path / "later.json").write_text(json.dumps(later))
-    with pytest.raises(ValueError, match=r"later\.json has record format 2, this version reads 1; update gnn-sim2real"):
+    with pytest.raises(ValueError, match=r"later\.json .*format 2, .* 1; update gnn-sim2real"):
         read_records(tmp_path)
 
 
 def test_a_later_format_with_other_entries_asks_for_a_later_version(tmp_path):
     later = json.loads(OLD.read_text()) | {"format": 2, "uncertainty": 0.1}
     (tmp_path / "later.json").write_text(json.dumps(later))
-    with pytest.raises(ValueError, match="has record format 2, this version reads 1"):
+    with pytest.raises(ValueError, match=r"later\.json .*format 2, .* 1\b"):
         read_records(tmp_path)
 
 

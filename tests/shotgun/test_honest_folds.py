@@ -20,10 +20,11 @@ from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.shotgun import finetune, nested, start
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
-from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, learn_directly
-from gnn_sim2real.shotgun.members import DIRECT
+from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_scratch
+from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN
+from gnn_sim2real.shotgun.probe import Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, rank_models
 from gnn_sim2real.shotgun.run import ShotgunResult, run_shotgun
 from gnn_sim2real.shotgun.scores import ScoreCache
@@ -72,7 +73,7 @@ class Spy:
         tuned = TrainedModel(copy.deepcopy(model.network), model.featurizer, {})
         return self.remember(tuned, np.union1d(before, rows), by_heart=True)
 
-    def learn_directly(self, encoder, like, target, rows, tuning):
+    def train_from_scratch(self, encoder, like, target, rows, tuning):
         return self.remember(TrainedModel(copy.deepcopy(like.network), like.featurizer, {}), rows, by_heart=True)
 
     def predict(self, model, target, rows):
@@ -109,7 +110,7 @@ def run(tmp_path_factory):
     )
     spy = Spy()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("make_start", "fine_tune", "learn_directly", "predict"):
+        for name in ("make_start", "fine_tune", "train_from_scratch", "predict"):
             patch.setattr(f"gnn_sim2real.shotgun.members.{name}", getattr(spy, name))
         for name in ("make_start", "predict"):
             patch.setattr(f"gnn_sim2real.shotgun.nested.{name}", getattr(spy, name))
@@ -153,7 +154,7 @@ def test_the_honest_error_is_that_of_the_mean(run):
     mean = np.concatenate(
         [np.abs(target.values[tested] - target.values[rows].mean()) for _, rows, tested in run.spy.selections[:-1]]
     ).mean()
-    assert set(errors) >= {ENSEMBLE, BEST, FROZEN, DIRECT, "extra trees"}
+    assert set(errors) >= {ENSEMBLE, BEST, FROZEN, SCRATCH, "extra trees"}
     for found in errors.values():
         assert found.mean() > 0.95 * mean
     for name in (ENSEMBLE, BEST, FROZEN):
@@ -172,7 +173,7 @@ def test_a_training_sees_the_rows_that_it_is_given_alone(run):
     rows, tuning = np.arange(0, 20, 2), TuningSettings(epochs=1, scratch_epochs=1)
     target, spoiled = (Target.of_data(noise()) for _ in range(2))
     spoiled.table.values[np.setdiff1d(np.arange(len(target.table.values)), rows)] += 1e3
-    source = make_start(run.library.load(run.library.keys()[0]), target, rows, "layer 1")
-    for train in (fine_tune, partial(learn_directly, gine().describe())):
+    source = make_start(run.library.load(run.library.keys()[0]), target, rows, Probe(1))
+    for train in (fine_tune, partial(train_from_scratch, gine().describe())):
         one, other = (train(source, each, rows, tuning).network.state_dict() for each in (target, spoiled))
         assert same(one, other)

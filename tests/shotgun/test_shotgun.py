@@ -1,6 +1,7 @@
 """The planted source wins, noise loses, and the error of the winner is honest only in the outer folds."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +20,9 @@ from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
+from gnn_sim2real.shotgun.report import sentence
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
-from gnn_sim2real.shotgun.say import sentence
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.study_report import read_records
@@ -195,7 +196,8 @@ def test_rungs_get_closer_and_fewer():
 
 @pytest.mark.parametrize("change", [{"folds": 1}, {"keep": 1.0}, {"finalists": 0}])
 def test_settings_that_make_no_sense(change):
-    with pytest.raises(ValueError, match="must be"):
+    ((name, value),) = change.items()
+    with pytest.raises(ValueError, match=f"`{name}`.*{value}"):
         RankingSettings(**change)
 
 
@@ -250,9 +252,9 @@ def test_it_is_said_plainly_when_no_source_helps():
         errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), SCRATCH: direct, "extra trees": direct + 5}
         return sentence(NestedResult(errors, np.zeros(3), np.ones(3)), target)
 
-    assert "NO SOURCE BEATS TRAINING FROM SCRATCH: from scratch is better by 0.5" in say(0.5)
-    assert say(-0.5).startswith("shotgun transfer beats learning from the measurements alone")
-    assert "no source is shown to beat" in say(0.0)
+    assert re.search(r"^NO SOURCE .*: from scratch .*\b0\.5", say(0.5))
+    assert re.search(r"^shotgun transfer beats .*\(from scratch\) by 0\.[45]", say(-0.5))
+    assert re.search(r"^no source is shown .*'from scratch' is [+-]0\.0", say(0.0))
 
 
 @pytest.mark.parametrize("probe", [PREDICTION, Probe(0), Probe(1), Probe(2)], ids=str)
@@ -288,7 +290,8 @@ def test_a_model_that_has_seen_the_test_part_is_skipped(made, tmp_path):
     left, counts = without_seen(library, library.cards(), target, "skip", skipped)
     assert [card.key for card in left] == [unseen]
     assert counts == {seen: 1}
-    assert skipped.reasons == {"trained on materials that the target tests": 1}
+    ((reason, count),) = skipped.reasons.items()
+    assert ("test materials" in reason, count) == (True, 1)
     left, counts = without_seen(library, library.cards(), target, "warn", Skipped())
     assert {card.key for card in left} == {seen, unseen}
     assert counts == {seen: 1}
@@ -307,7 +310,7 @@ def test_what_cannot_be_read_is_counted_with_the_reason(made):
     assert rank(library, target, skipped=skipped) == [[]]
     ((reason, count),) = skipped.reasons.items()
     assert count == 5
-    assert "this encoder reads `atom_codes`, which these materials do not have" in reason
+    assert "`atom_codes`" in reason
 
 
 FORMULAS = ("NaCl", "KCl", "MgO", "CaO", "TiO2", "SiO2", "Al2O3", "Fe2O3", "ZnS", "GaAs", "InP", "BN")
@@ -378,7 +381,7 @@ def test_errors_without_an_interval():
 
 def test_a_library_that_is_empty(tmp_path):
     config = ShotgunConfig(data=TinyPolymers(), library=str(tmp_path))
-    with pytest.raises(ValueError, match="holds no models; give the folder of a model library"):
+    with pytest.raises(ValueError, match=rf"no models in .*{tmp_path.name}.*--library"):
         run_shotgun(config)
 
 

@@ -1,5 +1,7 @@
 """Encoders on an axis of a study: what their data must have, and those that cannot be made."""
 
+import re
+
 import pytest
 import yaml
 from studies import NUM_FEW, compute, results
@@ -37,15 +39,15 @@ def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, few):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "sentence"),
+    ("encoder", "values"),
     [
-        ({"class_path": "gnn_sim2real.nn.Nope"}, "the encoder 'gnn_sim2real.nn.Nope' is not installed here"),
-        ({"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hiden_dim": 8}}, "GINE does not take the settings"),
+        ({"class_path": "gnn_sim2real.nn.Nope"}, r"gnn_sim2real\.nn\.Nope"),
+        ({"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hiden_dim": 8}}, r"GINE .*hiden_dim"),
     ],
 )
-def test_an_encoder_that_cannot_be_made_is_refused(study_files, capsys, encoder, sentence):
+def test_an_encoder_that_cannot_be_made_is_refused(study_files, capsys, encoder, values):
     study = yaml.safe_load((study_files / "study.yaml").read_text())
     study["axes"]["architecture"] = [encoder]
     (study_files / "study.yaml").write_text(yaml.safe_dump(study))
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
-    assert f"an encoder of the axis `architecture` cannot be made: {sentence}" in capsys.readouterr().err
+    assert re.search(f"`architecture`.*{values}", capsys.readouterr().err)

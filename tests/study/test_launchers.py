@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ from gnn_sim2real.study import run as run_module
 from gnn_sim2real.study import schedule as schedule_module
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.claims import Claims
-from gnn_sim2real.study.config import load_kept_config
+from gnn_sim2real.study.config import load_saved_config
 from gnn_sim2real.study.launchers import JobLostError
 from gnn_sim2real.study.launchers.serial import Serial
 from gnn_sim2real.study.status import get_status
@@ -38,7 +39,7 @@ from gnn_sim2real.tasks.base import PropertyRegression
 
 
 @contextmanager
-def kept_open(undisturbed: Path, folder: Path, num_models: int = 1) -> Iterator[None]:
+def held_open(undisturbed: Path, folder: Path, num_models: int = 1) -> Iterator[None]:
     """Be at some of its models, each for two cells, so that it is not over before the test has done what it wants."""
     with ExitStack() as at_them:
         for key in pretraining_keys(undisturbed)[:num_models]:
@@ -54,7 +55,7 @@ def test_a_killed_worker_is_replaced(undisturbed, study_files):
     """Until then it is held, so that the other worker computes as well; meanwhile `status` counts."""
     other, done = study_files / "out", []
     with running_study(study_files, "--launcher", "processes", "--workers", "2") as command:
-        with kept_open(undisturbed, other, num_models=4):
+        with held_open(undisturbed, other, num_models=4):
             wait_for_records(command, other, 1)
             victim = computing_processes(other).pop()
             os.kill(victim, signal.SIGSTOP)
@@ -62,7 +63,7 @@ def test_a_killed_worker_is_replaced(undisturbed, study_files):
 
         def others_went_on():
             assert command.is_running, command.said
-            status = get_status(load_kept_config(other))
+            status = get_status(load_saved_config(other))
             in_work = sum(status.running.values())
             assert status.done + status.waiting <= NUM_CELLS <= status.done + status.waiting + in_work
             assert in_work <= 2
@@ -75,7 +76,7 @@ def test_a_killed_worker_is_replaced(undisturbed, study_files):
         assert len(computing_processes(other)) == 2
         os.kill(victim, signal.SIGKILL)
         assert command.wait() == 0, command.said
-    assert "is started again: its process was killed" in command.said
+    assert re.search(r"restarting cell .*: .*killed", " ".join(command.said.split()))
     assert results(other) == results(undisturbed)
 
 
@@ -90,9 +91,9 @@ def test_processes_give_the_digits_of_one(undisturbed, study_files, capfd, worke
     assert len(computing_processes(other)) <= workers
     assert main(["study", "status", str(other)]) == 0
     printed = capfd.readouterr().out
-    assert f"{NUM_CELLS} of {NUM_CELLS} cells done, 0 running, 0 failed, 0 waiting" in printed
+    assert re.search(rf"{NUM_CELLS} of {NUM_CELLS} .*done, 0 running, 0 failed, 0 waiting", printed)
     assert f"{NUM_MODELS} of {NUM_MODELS} pretrained models" in printed
-    assert "nothing is left to compute" in printed
+    assert "time left" not in printed
 
 
 def test_the_order_of_cells_changes_no_digit(undisturbed, few):
@@ -110,7 +111,7 @@ def kill_and_go_on(undisturbed, study_files, num_kills, seed, *launcher):
     """Kill at random moments, some before anything is computed and some after the next record; then end it."""
     other, chosen = study_files / "killed", random.Random(seed)  # noqa: S311
     options = ("--output", str(other), "--checkpoint_interval", "0", *launcher)
-    with kept_open(undisturbed, other):
+    with held_open(undisturbed, other):
         for _ in range(num_kills):
             before = num_records(other)
             with running_study(study_files, *options) as command:
@@ -149,7 +150,7 @@ def test_killed_with_its_workers_at_twenty_random_moments(undisturbed, study_fil
 )
 def test_stopped_by_hand_it_says_how_to_go_on(undisturbed, study_files, launcher, end):
     other = study_files / "out"
-    with kept_open(undisturbed, other):
+    with held_open(undisturbed, other):
         with running_study(study_files, "--launcher", launcher, "--workers", "2") as command:
             wait_for_records(command, other, 1)
             command.send_signal(end)
@@ -226,7 +227,7 @@ def test_what_another_run_is_at_is_left_to_it(undisturbed, study_files, monkeypa
         assert computed.total() < 1000, "it would go on for ever"
         all_else = num_records(other) == NUM_CELLS - 3
         if not seen and all_else and computed[cell, "elsewhere"] and computed[model, "elsewhere"]:
-            seen.append(get_status(load_kept_config(other)))
+            seen.append(get_status(load_saved_config(other)))
             at_them.close()
         return outcome
 
@@ -244,7 +245,7 @@ def test_two_runs_share_a_folder(undisturbed, study_files):
     """Neither computes what the other is at."""
     other = study_files / "out"
     with running_study(study_files, prints=study_files / "a") as first:
-        with kept_open(undisturbed, other, num_models=4):
+        with held_open(undisturbed, other, num_models=4):
             wait_for_records(first, other, 2)
             os.kill(first.pid, signal.SIGSTOP)  # so that it leaves work to the other
         with running_study(study_files, prints=study_files / "b") as second:

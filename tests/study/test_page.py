@@ -150,19 +150,19 @@ def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
     assert ["GINE, fine-tuned", "300", f"{law['decay_rate']:.3g} [{low:.3g}, {high:.3g}]"] in [r[:3] for r in page.rows]
     forecasts = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "4"]]
     assert [row[3] for row in forecasts] == ["3,800"]
-    wanted = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "10 % less"]]
+    wanted = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "10 % lower"]]
     assert len(wanted) == 1
     assert wanted[0][4].startswith(("source size n = ", "out of reach"))
-    assert "One more measurement is worth" in page.text
+    assert re.search("One more measurement is worth [0-9,]+", page.text)
     assert any(row[0] == "model" and row[-1] == "effective data transferred" for row in page.rows)
 
 
 def test_data_leakage_settings_and_versions(whole):
     _, page, _ = whole
     assert ["materials after cleaning", "1,070", "1,687"] in page.rows
-    assert "118 of 1,070 source materials were left out" in page.text
-    assert "600 of the 1,687 measured materials were measured more than once" in page.text
-    assert "a perfect model would have an MAE of 0.012 g/cm³ (0.015 g/cm³ if the 40" in page.text
+    assert re.search("118 of 1,070 source materials", page.text)
+    assert re.search("600 of the 1,687 measured materials", page.text)
+    assert re.search(r"MAE of 0\.012 g/cm³ \(0\.015 g/cm³ .*\b40\b", page.text)
     assert ["torch", "2.9.0"] in page.rows
     assert ["python", "3.12.1"] in page.rows
     assert not any(row[0] == "rdkit" for row in page.rows)
@@ -182,13 +182,13 @@ def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     _, page, _ = make(tmp_path / "a", records(sizes))
     assert "No scaling law yet" in page.text
     assert "Without a law there is no plan" in page.text
-    assert "their cells were taken over from a published result" in page.text
+    assert "published result" in page.text
     assert len([each for each in page.addresses if each.startswith("data:")]) == bool(sizes)
 
 
 def test_two_target_sizes_make_no_law_in_both(tmp_path):
     _, page, _ = make(tmp_path / "a", records(targets=(50, 100)))
-    assert "The worth of a measurement takes a law in source and target size" in page.text
+    assert re.search("worth of a measurement .*four source sizes .*three target sizes", page.text)
 
 
 def test_laws_of_one_target_size_stand_side_by_side(tmp_path):

@@ -1,4 +1,4 @@
-"""A plan that is kept, and when it may be taken again."""
+"""A plan that is saved, and when it is valid."""
 
 import pyarrow
 import pytest
@@ -6,8 +6,8 @@ import yaml
 from pyarrow import parquet
 
 from gnn_sim2real.renamed_policies import first_policy
-from gnn_sim2real.study.config import load_kept_config, read_study
-from gnn_sim2real.study.plan import keep_plan, kept_plan, load_plan, make_plan
+from gnn_sim2real.study.config import load_saved_config, read_study
+from gnn_sim2real.study.plan import load_plan, load_valid_plan, make_plan, save_plan
 from gnn_sim2real.study.resolve import Resolver
 from gnn_sim2real.study.run import plan_study
 
@@ -39,15 +39,15 @@ def several_grids(content):
     ]
 
 
-def test_a_kept_plan_is_the_one_that_would_be_made(study_files):
+def test_a_saved_plan_is_the_one_that_would_be_made(study_files):
     edit(study_files / "study.yaml", several_grids)
     study, resolver = read(study_files)
     made = plan_study(study, resolver)
     study, resolver = read(study_files)
-    kept = kept_plan(study, resolver)
-    assert kept is not None
-    assert plain(kept) == plain(made) == plain(make_plan(study, resolver))
-    assert load_kept_config(study.folder).grids == study.grids
+    saved = load_valid_plan(study, resolver)
+    assert saved is not None
+    assert plain(saved) == plain(made) == plain(make_plan(study, resolver))
+    assert load_saved_config(study.folder).grids == study.grids
     assert len(load_plan(study.folder)) == len(made.cells) == 21 + 8
 
 
@@ -62,7 +62,7 @@ def test_a_plan_of_an_earlier_version_is_taken(study_files):
     assert "none" in table["policy"].to_pylist()
     parquet.write_table(table, path)
     study, resolver = read(study_files)
-    assert plain(kept_plan(study, resolver)) == plain(made)
+    assert plain(load_valid_plan(study, resolver)) == plain(made)
     assert set(load_plan(study.folder)["policy"]) == {job.point.policy for job in made.cells}
 
 
@@ -86,18 +86,18 @@ def other_threads(folder):
 @pytest.mark.parametrize("change", [other_axis, other_setting, other_source, other_threads])
 def test_what_changes_a_key_makes_a_new_plan(study_files, change):
     study, resolver = read(study_files)
-    keep_plan(make_plan(study, resolver), study)
-    assert kept_plan(study, resolver) is not None
+    save_plan(make_plan(study, resolver), study)
+    assert load_valid_plan(study, resolver) is not None
     change(study_files)
     study, resolver = read(study_files)
-    assert kept_plan(study, resolver) is None
+    assert load_valid_plan(study, resolver) is None
     assert plain(plan_study(study, resolver)) == plain(make_plan(study, resolver))
 
 
-def test_what_changes_no_key_is_kept_beside_the_old_plan(study_files):
+def test_what_changes_no_key_is_saved_beside_the_old_plan(study_files):
     study, resolver = read(study_files)
     plan_study(study, resolver)
     edit(study_files / "study.yaml", lambda content: content.update(title="Another title"))
     study, resolver = read(study_files)
     plan_study(study, resolver)
-    assert load_kept_config(study.folder).title == "Another title"
+    assert load_saved_config(study.folder).title == "Another title"

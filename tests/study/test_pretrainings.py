@@ -62,7 +62,7 @@ def built(tmp_path_factory):
     config, printed = write_library(write_study(tmp_path_factory.mktemp("built"))), io.StringIO()
     with contextlib.redirect_stdout(printed):
         assert main(["models", "build", "-c", str(config)]) == 0
-    assert "10 models trained, 0 were there, 0 failed" in printed.getvalue()
+    assert re.search(r"\b10 models trained, 0 .*, 0 failed", printed.getvalue())
     return config
 
 
@@ -96,13 +96,13 @@ def test_the_same_command_goes_on(own, capsys):
     library = ModelLibrary(own.parent / "models")
     before = set(library.keys())
     assert main(["models", "build", "-c", str(own)]) == 0
-    assert "0 models trained, 10 were there, 0 failed" in capsys.readouterr().out
+    assert re.search(r"\b0 models trained, 10 .*, 0 failed", capsys.readouterr().out)
     gone = sorted(before)[0]
     for path in sorted((library.folder / gone).iterdir()):
         path.unlink()
     (library.folder / gone).rmdir()
     assert main(["models", "build", "-c", str(own)]) == 0
-    assert "1 models trained, 9 were there, 0 failed" in capsys.readouterr().out
+    assert re.search(r"\b1 models trained, 9 .*, 0 failed", capsys.readouterr().out)
     assert len(library.keys()) == 10
     status = get_status(read_library([str(own)], [])[0])
     assert (status.done, status.failed, status.waiting, status.seconds_left) == (10, 0, 0, 0.0)
@@ -110,7 +110,7 @@ def test_the_same_command_goes_on(own, capsys):
     assert "10 of 10 cells done" in capsys.readouterr().out
 
 
-def test_the_kept_configuration_makes_the_same_model_again(built, tmp_path, capsys, monkeypatch):
+def test_the_saved_configuration_makes_the_same_model_again(built, tmp_path, capsys, monkeypatch):
     """By hand, with `fit`, which ends in the library as well; the held-out materials leave the source again."""
     monkeypatch.chdir(tmp_path)
     library = ModelLibrary(built.parent / "models")
@@ -140,25 +140,25 @@ def test_parts_and_trials(config, capsys):
     assert (status.done, status.waiting) == (5, 5)
     assert status.seconds_left > 0
     assert "10 cells (10 pretraining)" in planned
-    assert "5 cells are there" in planned
+    assert re.search(r"\b5 cells .*done", " ".join(planned.split()))
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "values"),
     [
         ({"sources": []}, "has no `sources`"),
-        ({"held_out": "nowhere.yaml"}, "there is no file .*nowhere.yaml; `held_out` takes a YAML"),
-        ({"sources": [{"pretrain": "nowhere.yaml"}]}, "there is no configuration .*nowhere.yaml"),
-        ({"sources": [{"pretrain": "several.yaml", "property": ["colour"]}]}, "has no \\['colour'\\]"),
-        ({"sources": [{"pretrain": "one.yaml", "source_size": [5000]}]}, "cannot have the cell of PolymerTable"),
-        ({"workers": 0}, "`workers` must be at least 1"),
+        ({"held_out": "nowhere.yaml"}, r"nowhere\.yaml; `held_out` "),
+        ({"sources": [{"pretrain": "nowhere.yaml"}]}, r"nowhere\.yaml"),
+        ({"sources": [{"pretrain": "several.yaml", "property": ["colour"]}]}, "colour"),
+        ({"sources": [{"pretrain": "one.yaml", "source_size": [5000]}]}, r"PolymerTable.*source size 5000"),
+        ({"workers": 0}, r"`workers` .*\b1, got 0"),
     ],
 )
-def test_mistakes_are_said(config, change, sentence, capsys):
+def test_mistakes_are_named(config, change, values, capsys):
     content = yaml.safe_load(config.read_text()) | change
     config.write_text(yaml.safe_dump(content))
     assert main(["models", "build", "-c", str(config)]) == 2
-    assert re.search(sentence, capsys.readouterr().err)
+    assert re.search(values, capsys.readouterr().err)
 
 
 def test_a_pretraining_that_fails_stops_no_other(config, capsys):
@@ -171,7 +171,7 @@ def test_a_pretraining_that_fails_stops_no_other(config, capsys):
     config.write_text(yaml.safe_dump(content))
     assert main(["models", "build", "-c", str(config)]) == 1
     said = capsys.readouterr().out
-    assert "2 models trained, 0 were there, 1 failed" in said
+    assert re.search(r"\b2 models trained, 0 .*, 1 failed", said)
     (failure,) = (config.parent / "out" / "failures").glob("*.json")
     assert "pretraining (PolymerTable, " in json.loads(failure.read_text())["what"]
 

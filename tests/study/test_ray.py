@@ -1,5 +1,6 @@
 """A study on a real Ray cluster on this machine: one node is lost in the middle, another one joins."""
 
+import re
 from importlib.util import find_spec
 
 import pytest
@@ -42,10 +43,10 @@ def test_a_lost_node_costs_no_record(undisturbed, study_files, cluster):
     assert len(list((other / "records").glob("*.json"))) == 2 * NUM_CELLS  # a killed writer may leave a part
     assert len({record.provenance["process"] for record in read_records(other / "records")}) >= 2
     assert not list((other / "failures").glob("*.json"))
-    assert "room for 1 cells at a time" in command.said
+    assert re.search(r"Ray cluster .*\b1 cells", command.said)
 
 
 def test_without_a_cluster_it_is_said(study_files, capfd):
     command = ["study", "run", "-c", str(study_files / "study.yaml"), "--launcher", "ray", "--address", "127.0.0.1:1"]
     assert main(command) == 2
-    assert "no Ray cluster answers at 127.0.0.1:1" in capfd.readouterr().err
+    assert re.search(r"Ray .*127\.0\.0\.1:1", capfd.readouterr().err)

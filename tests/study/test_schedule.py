@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gnn_sim2real.study import schedule as schedule_module
 from gnn_sim2real.study.config import Shard
 from gnn_sim2real.study.grid import GridPoint
-from gnn_sim2real.study.plan import Plan, Present, take_shard
+from gnn_sim2real.study.plan import JobPlan, Present, select_shard
 from gnn_sim2real.study.resolve import Job
 from gnn_sim2real.study.schedule import Schedule
 
@@ -24,7 +24,7 @@ def make_plan(sizes):
         if model:
             models[model] = Job(model, point, None, True)
         cells += [Job(f"cell {group}.{number}", point, model, False) for number in range(size)]
-    return Plan(tuple(cells), {key: job for key, job in models.items() if any(cell.model == key for cell in cells)})
+    return JobPlan(tuple(cells), {key: job for key, job in models.items() if any(cell.model == key for cell in cells)})
 
 
 def work_off(schedule, workers, outcome_of):
@@ -95,7 +95,7 @@ def test_what_failed_before_is_not_tried():
 @given(sizes=sizes, count=st.integers(1, 7))
 def test_shards_are_a_partition_by_model(sizes, count):
     plan = make_plan(sizes)
-    parts = [take_shard(plan, Shard(number, count)) for number in range(1, count + 1)]
+    parts = [select_shard(plan, Shard(number, count)) for number in range(1, count + 1)]
     keys = [job.key for part in parts for job in part.cells]
     assert sorted(keys) == sorted(job.key for job in plan.cells)
     owners = [key for part in parts for key in part.models]
@@ -108,5 +108,5 @@ def test_no_shard_gets_all_large_sources():
     """Four source sizes for each seed, four parts."""
     plan = make_plan([0] + [1] * 16)
     for number in range(1, 5):
-        sizes = {int(key.split()[1]) % 4 for key in take_shard(plan, Shard(number, 4)).models}
+        sizes = {int(key.split()[1]) % 4 for key in select_shard(plan, Shard(number, 4)).models}
         assert sizes == {0, 1, 2, 3}

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from studies import write_study
 
-from gnn_sim2real.cli import main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
 from gnn_sim2real.study.config import read_study
@@ -77,7 +77,7 @@ def test_the_kept_configuration_of_a_model_excludes_the_split_of_its_point(study
     resolver = Resolver(study)
     for point in resolver.points():
         if resolver.needs_model(point):
-            (target,) = resolver.kept_config(resolver.pretraining(point))["data"]["init_args"]["exclude"]
+            (target,) = resolver.saved_config(resolver.pretraining(point))["data"]["init_args"]["exclude"]
             assert target["init_args"]["split"] == point.split
 
 

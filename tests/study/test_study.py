@@ -1,6 +1,7 @@
 """The engine on a real, small grid: every record once, the same digits however it was run."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -17,8 +18,8 @@ from gnn_sim2real.study.cells import CellRunner
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
     printed = (undisturbed.parent / "printed.txt").read_text()
     assert len(results(undisturbed)) == NUM_CELLS
-    for words in ("from scratch", "alpha", "90 %", "extra trees", "[g/cm³]"):
-        assert words in printed
+    for value in ("from scratch", "alpha", "90 %", "extra trees", "[g/cm³]"):
+        assert value in printed
     summary = json.loads((undisturbed / "summary.json").read_text())
     assert summary["unit"] == "g/cm3"
     assert summary["num_records"] == NUM_CELLS
@@ -35,9 +36,9 @@ def test_a_second_run_computes_nothing_and_status_agrees(undisturbed, tmp_path, 
     copy = tmp_path / "copy"
     shutil.copytree(undisturbed, copy)
     before = {path.name: path.stat().st_mtime_ns for path in (copy / "records").iterdir()}
-    words = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(copy)]
-    assert main(words) == 0
-    assert f"0 cells computed, {NUM_CELLS} were there" in capfd.readouterr().out
+    argv = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(copy)]
+    assert main(argv) == 0
+    assert re.search(rf"\b0 cells computed, {NUM_CELLS} ", capfd.readouterr().out)
     assert {path.name: path.stat().st_mtime_ns for path in (copy / "records").iterdir()} == before
     assert main(["study", "status", str(copy)]) == 0
     assert f"{NUM_CELLS} of {NUM_CELLS} cells done" in capfd.readouterr().out
@@ -74,19 +75,19 @@ def test_test_part_is_the_same_along_a_curve(undisturbed):
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "values"),
     [
         (("seed:", "sead:"), "sead"),
-        (("pretrain.yaml", "nowhere.yaml"), "there is no configuration"),
+        (("pretrain.yaml", "nowhere.yaml"), r"nowhere\.yaml"),
         (("- none", "- nune"), "nune"),
         (("output:", "outputt:"), "outputt"),
-        (("- 10\n  seed", "- 9999\n  seed"), "cannot have the cell of source size 0, target size 9999"),
-        (("axes:", "gpus: 1.5\naxes:"), "`gpus` must be a fraction below 1 or a whole number"),
-        (("axes:", "gpus: 1\naxes:"), "are for the Ray cluster"),
-        (("axes:", "workers: 0\naxes:"), "`workers` must be at least 1"),
+        (("- 10\n  seed", "- 9999\n  seed"), "source size 0, target size 9999"),
+        (("axes:", "gpus: 1.5\naxes:"), r"`gpus` .*1\.5"),
+        (("axes:", "gpus: 1\naxes:"), r"`gpus` .*--launcher ray"),
+        (("axes:", "workers: 0\naxes:"), r"`workers` .*\b1, got 0"),
     ],
 )
-def test_a_wrong_study_is_answered_in_words(study_files, capfd, change, sentence):
+def test_a_mistake_in_a_study_is_named(study_files, capfd, change, values):
     path = study_files / "study.yaml"
     path.write_text(path.read_text().replace(*change))
     try:
@@ -94,19 +95,19 @@ def test_a_wrong_study_is_answered_in_words(study_files, capfd, change, sentence
     except SystemExit as stop:
         code = stop.code
     assert code == 2
-    assert sentence in capfd.readouterr().err
+    assert re.search(values, capfd.readouterr().err)
 
 
 def test_a_stage_on_several_devices_is_refused(study_files, capfd):
     path = study_files / "pretrain.yaml"
     path.write_text(path.read_text().replace("accelerator: cpu", "accelerator: cpu\n  devices: 2"))
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
-    assert "the pretrain stage asks for several devices (devices 2, num_nodes 1)" in capfd.readouterr().err
+    assert re.search("pretrain .*devices 2, num_nodes 1", capfd.readouterr().err)
 
 
 def test_status_of_a_folder_without_study(tmp_path, capfd):
     assert main(["study", "status", str(tmp_path)]) == 2
-    assert "is not the output folder of a study" in capfd.readouterr().err
+    assert re.search(rf"{tmp_path.name} .*study\.yaml", capfd.readouterr().err)
 
 
 def test_a_study_takes_the_pretrained_models_of_another(undisturbed, study_files, monkeypatch):

@@ -14,8 +14,8 @@ from tiny import TinyPolymers, copied, fit, gine, same
 
 from gnn_sim2real.records.keys import numbers_only
 from gnn_sim2real.renamed_policies import RENAMED, current_policy, first_policy
-from gnn_sim2real.study.grid import Axes, families
-from gnn_sim2real.study.words import model_name
+from gnn_sim2real.study.grid import Axes, cell_groups
+from gnn_sim2real.study.text import model_name
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.policies import (
     REFERENCE,
@@ -58,7 +58,7 @@ class TestEveryPolicy:
             assert f"`{name}`: {kind.summary}" in text
 
     def test_it_stands_from_scratch_where_it_has_a_meaning(self, name):
-        found = [point for family in families([Axes([0, 50], [10], policy=[name])], False) for point in family.points]
+        found = [point for group in cell_groups([Axes([0, 50], [10], policy=[name])], False) for point in group.points]
         assert [point.source_size for point in found] == [50] if find_policy(name).needs_pretrained else [0, 50]
 
     def test_exactly_what_it_freezes_stays(self, name, make):

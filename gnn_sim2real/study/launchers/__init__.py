@@ -1,4 +1,4 @@
-"""Where the jobs of a study are computed."""
+"""Launchers: where the jobs of a study are computed."""
 
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import JobResolver
@@ -7,11 +7,11 @@ from gnn_sim2real.study.launchers.base import Launcher as Launcher
 
 
 def make_launcher(study: JobsConfig, resolver: JobResolver) -> Launcher:
-    """The launcher that a study asks for; its workers begin to read the data.
+    """Make the launcher of a study; its workers start to read the data.
 
     Args:
         study: The study.
-        resolver: Of the same study, for a launcher that computes in this process.
+        resolver: Resolver of the study, for a launcher that computes in this process.
     """
     if study.launcher == "ray":
         from gnn_sim2real.study.launchers.ray_cluster import RayCluster

@@ -1,4 +1,4 @@
-"""The contract of a launcher, and the settings of worker processes."""
+"""The interface of launchers, and the settings of worker processes."""
 
 import os
 import platform
@@ -11,11 +11,11 @@ from gnn_sim2real.study.jobs import Job
 
 
 class JobLostError(Exception):
-    """A process or a machine was lost while it computed a job; not the fault of the job, as far as one knows."""
+    """A process or a machine was lost while it computed a job, which may succeed when it is started again."""
 
 
 class Launcher(Protocol):
-    """Computes jobs, some at a time."""
+    """Computes jobs, several at a time."""
 
     def has_room(self) -> bool:
         """Whether another job can be started now."""
@@ -24,24 +24,24 @@ class Launcher(Protocol):
         """Start a job."""
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
-        """Jobs that ended since the last call; waits for one, but not longer than this [s].
+        """Jobs that ended since the last call; waits for one, but no longer than the timeout [s].
 
-        An exception stands for what stopped the worker itself; `JobLostError` if the job may be tried again.
+        An exception means that the worker itself stopped; `JobLostError` if the job may be started again.
         """
 
     def close(self) -> None:
-        """Stop all workers at once; what they were computing is not lost beyond its last checkpoint."""
+        """Stop all workers at once; their trainings can resume from the last checkpoint."""
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """Settings of worker processes that were measured to pay; what the user has set stays.
+    """Environment variables that make worker processes faster; those set by the user stay.
 
-    One thread library per worker and no more threads than it was given; waiting threads sleep, since spinning ones are
-    several times slower where another process wants the core; large blocks of memory are kept rather than returned to
-    the system and fetched again each step (glibc).
+    Each worker has one thread library and no more threads than it was given; waiting threads sleep, since spinning ones
+    are several times slower if another process needs the core; large blocks of memory are reused instead of returned to
+    the system and requested again in each step (glibc).
 
     Args:
-        threads: Threads of one worker.
+        threads: Threads per worker.
     """
     wanted = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     if threads > 1:
@@ -53,7 +53,7 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 @contextmanager
 def environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables for the processes that are started in the block.
+    """Set environment variables for the processes started inside the block.
 
     Args:
         values: The variables.
@@ -71,5 +71,5 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def available_cores() -> int:
-    """Cores that this process may use, which on a shared machine are fewer than it has."""
+    """Number of cores that this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

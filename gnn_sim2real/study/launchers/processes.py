@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, one thread each: the default engine."""
+"""Jobs in processes of this machine, one thread each: the default launcher."""
 
 import contextlib
 import logging
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 class Processes:
     """Computes jobs in processes of this machine.
 
-    Each process is a pool of its own, so that one that is killed takes no other with it.
+    Each process is a separate pool, so that a killed process stops no other.
 
     Args:
-        study: The study; `workers` says how many processes.
+        study: The study; `workers` is the number of processes.
     """
 
     def __init__(self, study: JobsConfig) -> None:
@@ -40,13 +40,13 @@ class Processes:
             " ".join(f"{name}={value}" for name, value in self._environment.items()),
         )
         self._context = multiprocessing.get_context("spawn")
-        # Workers read from a pipe into which nobody writes: it ends when the study stops, or is killed.
+        # Workers read from a pipe that nobody writes to: it closes when the study stops or is killed.
         self._pipe, self._lifeline = self._context.Pipe(duplex=False)
         self._idle = [self._start() for _ in range(count)]
         self._running: dict[Future[Outcome], tuple[Job, ProcessPoolExecutor]] = {}
 
     def has_room(self) -> bool:
-        """Whether a process has nothing to do."""
+        """Whether a process is idle."""
         return bool(self._idle)
 
     def submit(self, job: Job) -> None:
@@ -55,7 +55,7 @@ class Processes:
         self._running[pool.submit(_run, job)] = (job, pool)
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
-        """Wait for a process to end its job."""
+        """Wait for a process to finish its job."""
         if not self._running:
             time.sleep(timeout)
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
@@ -66,13 +66,13 @@ class Processes:
             if isinstance(error, BrokenProcessPool):
                 pool.shutdown(wait=False)
                 pool = self._start()
-                error = JobLostError("its process was killed, perhaps for want of memory")
+                error = JobLostError("its process was killed, perhaps because memory ran out")
             self._idle.append(pool)
             ended.append((job, error or future.result()))
         return ended
 
     def close(self) -> None:
-        """Kill the processes; all files are written whole or not at all."""
+        """Kill the processes, which is safe since all files are written atomically."""
         self._lifeline.close()
         for pool in [*self._idle, *(pool for _, pool in self._running.values())]:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -98,7 +98,7 @@ def _set_up_worker(study: JobsConfig, pipe: Connection) -> None:
 
 
 def _end_with_study(pipe: Connection) -> None:
-    """End this process when the study does: nobody would take its results."""
+    """End this process when the study ends, since nothing would collect its results."""
     with contextlib.suppress(EOFError, OSError):
         pipe.recv_bytes()
     os._exit(1)
@@ -112,7 +112,7 @@ def _runner() -> CellRunner:
 
 
 def _read_data() -> None:
-    # What is wrong with the data is said by the study itself, which reads them to plan.
+    # The study itself reads the data for its plan and reports their errors.
     with contextlib.suppress(Exception):
         _runner().read_data()
 

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: Ray starts them where there is room, and again where a machine was lost."""
+"""Jobs on a Ray cluster: Ray starts them where there is room, and again if a machine was lost."""
 
 import logging
 import os
@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 
 _FORWARDED = ("GNN_SIM2REAL_DATA", "GNN_SIM2REAL_CACHE", "WANDB_MODE")
 _QUEUED = 2
-"""Jobs that wait at Ray beyond those that run, so that a worker never waits for the study."""
+"""Number of jobs queued at Ray in addition to the running ones, so that workers never wait for the study."""
 
 
 class RayCluster:
     """Computes jobs as tasks of Ray.
 
-    All machines see the study's folder and the data under the same path, and have this package installed.
+    All machines need this package, and the folder of the study and the data under the same paths.
 
     Args:
-        study: The study; `address`, `threads` and `gpus` say where and with what.
+        study: The study, with `address`, `threads` and `gpus`.
     """
 
     def __init__(self, study: JobsConfig) -> None:
@@ -46,23 +46,23 @@ class RayCluster:
                 f"Ray cannot be used at {study.address or 'this machine'} ({' '.join(str(error).split())}); start a "
                 "cluster with `ray start --head`; where it has a token, set RAY_AUTH_MODE=token for every process"
             ) from error
-        # Without max_calls Ray would end a worker after each task on a GPU, and the next would read all data again.
+        # Without max_calls Ray would stop a worker after each task on a GPU, and the next would read all data again.
         task = ray.remote(num_cpus=study.threads, num_gpus=study.gpus, max_retries=3, max_calls=0)(_run)
         self._start = task.remote
         self._handle = ray.put(study)
         self._running: dict[Any, Job] = {}
-        logger.info("Ray cluster with room for %d cells at a time", self._slots())
+        logger.info("Ray cluster for %d cells at a time", self._slots())
 
     def has_room(self) -> bool:
-        """Whether the cluster, as large as it is now, can take another job."""
+        """Whether the cluster, at its current size, has room for another job."""
         return len(self._running) < min(self._slots() + _QUEUED, self._study.workers or 10**9)
 
     def submit(self, job: Job) -> None:
-        """Hand a job to Ray."""
+        """Give a job to Ray."""
         self._running[self._start(self._handle, job)] = job
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
-        """Wait for Ray to end a job."""
+        """Wait for Ray to finish a job."""
         running = list(self._running)
         done, _ = self._ray.wait(running, num_returns=1, timeout=timeout) if running else ([], [])
         ended: list[tuple[Job, Outcome | BaseException]] = []
@@ -77,7 +77,7 @@ class RayCluster:
         return ended
 
     def close(self) -> None:
-        """Cancel what runs and leave the cluster."""
+        """Cancel running jobs and disconnect from the cluster."""
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
@@ -89,7 +89,7 @@ class RayCluster:
 
 
 def _require_answer(address: str | None) -> None:
-    """Ray itself would wait for minutes at an address where nobody is."""
+    """Fail fast if no cluster answers, for which Ray itself would wait minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal()):
         return
@@ -98,12 +98,12 @@ def _require_answer(address: str | None) -> None:
     except OSError as error:
         raise ValueError(
             f"no Ray cluster answers at {address} ({error.strerror or error}); start one with `ray start --head`, "
-            "which prints its address, or take `--address auto` on a machine of it"
+            "which prints its address, or use `--address auto` on one of its machines"
         ) from error
 
 
 _RUNNERS: dict[str, CellRunner] = {}
-"""The runner of a worker process, made with its first job."""
+"""The cell runner of a worker process, made with its first job."""
 
 
 def _run(study: JobsConfig, job: Job) -> Outcome:

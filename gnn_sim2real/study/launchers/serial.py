@@ -12,7 +12,7 @@ class Serial:
 
     Args:
         study: The study.
-        resolver: Of the same study.
+        resolver: Resolver of the study.
     """
 
     def __init__(self, study: JobsConfig, resolver: JobResolver) -> None:
@@ -20,15 +20,15 @@ class Serial:
         self._jobs: deque[Job] = deque()
 
     def has_room(self) -> bool:
-        """Whether no job is due."""
+        """Whether no job is waiting."""
         return not self._jobs
 
     def submit(self, job: Job) -> None:
-        """Keep a job until it is asked for."""
+        """Store a job until `finished` is called."""
         self._jobs.append(job)
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
-        """Compute the job that is due."""
+        """Compute the waiting job."""
         if not self._jobs:
             return []
         job = self._jobs.popleft()

@@ -1,4 +1,4 @@
-"""Pictures of the page, each as PNG and SVG beside it."""
+"""Figures of the page, each also written as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 from gnn_sim2real.records.repeat_means import Kind
-from gnn_sim2real.study.words import model_name
+from gnn_sim2real.study.text import model_name
 from gnn_sim2real.tasks.policies import REFERENCE
 
 
 class Picture(NamedTuple):
-    """A picture that stands in the page itself.
+    """A figure embedded in the page.
 
     Attributes:
         source: The SVG as a data URI.
-        text: What it shows, in words.
+        text: Description of the figure.
     """
 
     source: str
@@ -31,14 +31,13 @@ class Picture(NamedTuple):
 
 
 def embed(path: Path, text: str) -> Picture:
-    """Put an SVG into a page.
+    """Embed an SVG in a page.
 
-    It goes in as an image of its own rather than as elements of the page, where the names inside several SVGs would
-    collide.
+    It becomes a separate image rather than elements of the page, where the names inside several SVGs would collide.
 
     Args:
         path: The SVG.
-        text: What it shows.
+        text: Description of the figure.
     """
     return Picture("data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode(), text)
 
@@ -50,10 +49,10 @@ def draw_forecasts(
 
     Args:
         models: Models of each curve.
-        laws: Its law.
-        quantity: What the error is of.
-        unit: Its unit.
-        folder: Where to.
+        laws: Law of each curve.
+        quantity: Label of the error.
+        unit: Unit of the error.
+        folder: Folder to write to.
     """
     pictures = []
     for size in sorted({label.target_size for label in laws}):
@@ -69,14 +68,14 @@ def draw_forecasts(
 def draw_equal_errors(
     surfaces: Mapping[Kind, ScalingSurface], plans: Mapping[Kind, Plan], quantity: str, unit: str, folder: Path
 ) -> list[Picture]:
-    """Draw lines of equal error over both sizes.
+    """Draw lines of equal error over source and target size.
 
     Args:
-        surfaces: The laws in both sizes.
-        plans: What each says at the largest sizes.
-        quantity: What the error is of.
-        unit: Its unit.
-        folder: Where to.
+        surfaces: The laws in source and target size.
+        plans: Plan from each law at the largest sizes.
+        quantity: Label of the error.
+        unit: Unit of the error.
+        folder: Folder to write to.
     """
     pictures = []
     for kind, law in surfaces.items():

@@ -1,4 +1,4 @@
-"""Tables of the page from laws, plans and comparisons: every cell a text."""
+"""Tables of the page from laws, plans and comparisons; every cell is text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gnn_sim2real.law.text import (
 )
 from gnn_sim2real.records.curves import CurveLabel
 from gnn_sim2real.records.repeat_means import Kind
-from gnn_sim2real.study.page.tables import Table, with_unit
-from gnn_sim2real.study.words import model_name
+from gnn_sim2real.study.page.tables import TextTable, with_unit
+from gnn_sim2real.study.text import model_name
 from gnn_sim2real.units import format_unit
 
 _GREEK = {"alpha": "α", "beta": "β"}
 
 
-def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
-    """Parameters of each law, and how well it fits.
+def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
+    """Parameters and quality of fit of each law.
 
     Args:
         laws: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -50,16 +50,16 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
         for label, law in laws.items()
     ]
     tail = with_unit(unit)
-    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "missed by", "chance of it")
-    return Table(("model", "m", *headings), rows)
+    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
+    return TextTable(("model", "m", *headings), rows)
 
 
-def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
+def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
     """Error at the largest source size and beyond.
 
     Args:
         laws: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = []
     for label, law in laws.items():
@@ -68,15 +68,15 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> Table:
             low, high = map(float, law.predict_interval(size))
             error = f"{format_number(float(law.predict(size)))} {format_interval(Interval(low, high))}"
             rows.append((model_name(asdict(label)), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
-    return Table(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
+    return TextTable(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
 
 
-def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
-    """What the next doubling of the source gains.
+def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
+    """Gain of doubling the source.
 
     Args:
         plans: Plan of each curve at its largest source size.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -89,15 +89,15 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> Table:
         for label, plan in plans.items()
     ]
     unit = with_unit(unit)
-    return Table(("model", "m", "n", f"error{unit}", f"gain of doubling n{unit}"), rows)
+    return TextTable(("model", "m", "n", f"error{unit}", f"gain of doubling n{unit}"), rows)
 
 
-def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> Table:
-    """The source sizes for lower errors, or that they are out of reach.
+def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -> TextTable:
+    """Source sizes for lower errors, or a note that they are out of reach.
 
     Args:
-        wanted: Of each curve, by how the error was chosen.
-        unit: Of the errors.
+        wanted: Wanted errors of each curve, by name.
+        unit: Unit of the errors.
     """
     tail = f" {format_unit(unit)}".rstrip()
     rows = [
@@ -111,15 +111,15 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
         for label, found in wanted.items()
         for how, each in found.items()
     ]
-    return Table(("model", "m", "wanted", f"error{with_unit(unit)}", "what it takes"), rows, (0, 2, 4))
+    return TextTable(("model", "m", "wanted", f"error{with_unit(unit)}", "source needed"), rows, (0, 2, 4))
 
 
-def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
-    """Each two laws against each other.
+def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTable:
+    """Comparison of each pair of laws.
 
     Args:
-        comparisons: By target size.
-        unit: Of the errors.
+        comparisons: Comparisons by target size.
+        unit: Unit of the errors.
     """
     rows = [
         (
@@ -138,15 +138,15 @@ def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> Table:
     ]
     tail = with_unit(unit)
     headings = ("α", f"C{tail}", f"gain of next doubling{tail}", "ahead now", "ahead at 10 n", "cross at n")
-    return Table(("model", "against", "m", *headings), rows, (0, 1))
+    return TextTable(("model", "against", "m", *headings), rows, (0, 1))
 
 
-def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
+def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTable:
     """Parameters of the laws in source and target size.
 
     Args:
         surfaces: The laws.
-        unit: Of the errors.
+        unit: Unit of the errors.
     """
     parameters = {
         each.symbol: each for law in surfaces.values() for each in law.fit.form.parameters if each != PREFACTOR
@@ -169,14 +169,14 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> Table:
     symbols = [
         _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
     ]
-    return Table(("model", "E(n, m)", *symbols, "identified", "missed by", "chance of it"), rows, (0, 1))
+    return TextTable(("model", "E(n, m)", *symbols, "identified", "residual", "p-value"), rows, (0, 1))
 
 
-def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
-    """What one more measurement and the whole source are worth.
+def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
+    """Worth of one more measurement, and effective data of the source.
 
     Args:
-        plans: At each target size, from the law in both.
+        plans: Plans at each target size, from the law in source and target size.
     """
     rows = [
         (
@@ -188,8 +188,8 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> Table:
         )
         for kind, plan in plans
     ]
-    headings = ("model", "m", "n", "calculations that one more measurement is worth", "effective data transferred")
-    return Table(headings, rows, (0, 4))
+    headings = ("model", "m", "n", "calculations worth one more measurement", "effective data transferred")
+    return TextTable(headings, rows, (0, 4))
 
 
 def _parameter(value: float, interval: Interval) -> str:

@@ -1,7 +1,7 @@
-"""One HTML file with all that a study shows; it needs no network, and nothing beside it.
+"""The report of a study as one self-contained HTML file, which needs no network.
 
-It is made of the summary, the laws and one mean a repeat, so that a study of a million cells takes little longer than
-one of a hundred.
+It is made from the summary, the laws and one mean per repeat, so that a study of a million cells takes little longer
+than one of a hundred.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import format_quantity
 from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results
 from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
-from gnn_sim2real.study.config import KEPT, StudyConfig
+from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
-from gnn_sim2real.study.words import model_name, say_data, say_transfer
+from gnn_sim2real.study.text import format_data, format_transfer, model_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
@@ -33,23 +33,23 @@ PAGE = "report.html"
 
 _STAGES = ("pretrain", "finetune", "scratch")
 _LOWER = (5, 10, 20)
-_MOST_IN_SHORT = 6  # laws; of more, those of the most measurements
+_MOST_IN_SHORT = 6  # laws; if there are more, those with the most measurements
 _MOST_COMPARED = 6
 
 
 def write_page(
     config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> Path:
-    """Write the page, and its further figures into the folder `figures`.
+    """Write the page, and its other figures into the folder `figures`.
 
     Args:
         config: The study.
-        results: Its records.
-        summary: From `gnn_sim2real.records.summary.summarize`, with the cards of the data.
-        provenance: Of one record: time, host, versions.
+        results: Results of the study.
+        summary: Summary from `gnn_sim2real.records.summary.summarize`, with the data cards.
+        provenance: Time, host and versions of one record.
 
     Returns:
-        The page.
+        Path of the page.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -97,11 +97,11 @@ def _content(
         ],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
-        "transfer": say_transfer(summary),
+        "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
         "cards": tables.cards_table(data),
-        "leakage": say_data(data, unit),
+        "leakage": format_data(data, unit),
         "settings": _settings(config.folder),
         "versions": tables.versions_table(provenance),
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -110,7 +110,7 @@ def _content(
 
 
 def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[int, Comparison]:
-    """The laws of each target size side by side, by draws that are paired; not where there are too many to read."""
+    """Paired comparison of the laws of each target size, unless there are too many to read."""
     compared = {}
     for size in sorted({label.target_size for label in laws}):
         named = {model_name(asdict(label)): models[label] for label in laws if label.target_size == size}
@@ -120,14 +120,14 @@ def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, Scal
 
 
 def _wanted(law: ScalingLaw) -> dict[str, Wanted]:
-    """The sizes for errors that are lower than the one at the largest source."""
+    """Source sizes for errors below the one at the largest source."""
     error = float(law.predict(law.largest_size))
-    found = {f"{percent} % less": plan(law, target_error=(1 - percent / 100) * error).wanted for percent in _LOWER}
+    found = {f"{percent} % lower": plan(law, target_error=(1 - percent / 100) * error).wanted for percent in _LOWER}
     return {how: wanted for how, wanted in found.items() if wanted is not None}
 
 
 def _plans(law: ScalingSurface, results: Results, kind: Kind) -> list[Plan]:
-    """What a law in both sizes says at the largest source and each target size."""
+    """Plans from a law in source and target size, at the largest source and each target size."""
     scratch = from_scratch(results, kind.architecture)
     return [plan(law, at=(law.source_sizes[-1], size), scratch=scratch) for size in law.target_sizes]
 
@@ -141,9 +141,9 @@ def _equal_errors(
 def _in_short(
     laws: Mapping[CurveLabel, ScalingLaw], plans: Mapping[Kind, list[Plan]], unit: str
 ) -> list[tuple[str, str]]:
-    """What a reader asks first, of each law: is there one, what does the next doubling gain, what is a measurement."""
+    """First answers for each law: what is identified, the gain of doubling the source, the worth of a measurement."""
     tail = f" {format_unit(unit)}".rstrip()
-    said = []
+    sentences = []
     if len(laws) > _MOST_IN_SHORT:
         most = max(label.target_size for label in laws)
         laws = {label: law for label, law in laws.items() if label.target_size == most}
@@ -155,8 +155,8 @@ def _in_short(
         verdict = " and ".join(part for part in known if part)
         here = plan(law)
         text = (
-            f"at n = {law.largest_size:,.0f} the law gives {format_quantity(here.error)}{tail}; doubling the source "
-            f"lowers it by {format_quantity(here.gain_of_doubling)}{tail}. "
+            f"at n = {law.largest_size:,.0f} the law predicts {format_quantity(here.error)}{tail}; doubling the source "
+            f"lowers this by {format_quantity(here.gain_of_doubling)}{tail}. "
             + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
         )
         found = [
@@ -169,8 +169,8 @@ def _in_short(
             if each.worth_of_measurement is not None:
                 worth = format_quantity(each.worth_of_measurement, whole=True)
                 text += f" One more measurement is worth {worth} calculations there."
-        said.append((_name(label), text))
-    return said
+        sentences.append((_name(label), text))
+    return sentences
 
 
 def _name(label: CurveLabel) -> str:
@@ -179,5 +179,5 @@ def _name(label: CurveLabel) -> str:
 
 def _settings(folder: Path) -> list[tuple[str, str]]:
     """The resolved YAMLs of study and stages."""
-    names = [KEPT, *(f"{stage}.yaml" for stage in _STAGES)]
+    names = [STUDY_FILE, *(f"{stage}.yaml" for stage in _STAGES)]
     return [(name, (folder / name).read_text(encoding="utf-8")) for name in names if (folder / name).exists()]

@@ -1,34 +1,34 @@
-"""Tables of the page from the summary and the records: every cell a text."""
+"""Tables of the page from the summary and the records; every cell is text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gnn_sim2real.study.words import model_name, source_name
+from gnn_sim2real.study.text import model_name, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
-class Table(NamedTuple):
-    """A table of texts.
+class TextTable(NamedTuple):
+    """A table whose cells are text.
 
     Attributes:
-        headings: Of the columns.
+        headings: Headings of the columns.
         rows: The rows.
-        words: Columns that hold words; those of numbers stand to the right.
+        text_columns: Indices of columns aligned left; the others hold numbers and are aligned right.
     """
 
     headings: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    words: tuple[int, ...] = (0,)
+    text_columns: tuple[int, ...] = (0,)
 
 
-def results_table(summary: Mapping[str, Any]) -> Table:
+def results_table(summary: Mapping[str, Any]) -> TextTable:
     """Mean and interval of every grid point.
 
     Args:
-        summary: Of the study.
+        summary: Summary of the study.
     """
     metric, unit = summary["metric"], with_unit(summary["unit"])
     nonzero = any("mae_nonzero" in row for row in summary["rows"])
@@ -45,41 +45,41 @@ def results_table(summary: Mapping[str, Any]) -> Table:
         )
         for row in summary["rows"]
     ]
-    return Table(headings, rows)
+    return TextTable(headings, rows)
 
 
-def gains_table(summary: Mapping[str, Any]) -> Table:
-    """What fine-tuning from the whole source gains over everything else, on the same test parts and seeds.
+def gains_table(summary: Mapping[str, Any]) -> TextTable:
+    """Gain of fine-tuning from the whole source over each alternative, on the same test parts and seeds.
 
     Args:
-        summary: Of the study.
+        summary: Summary of the study.
     """
     rows = []
     for gain in summary["gains"]:
         over = gain["over"]
-        # a model without a source, or the same model on another one
+        # a model without a source, or the same model with another source
         other = model_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
         if over["source_level"] == "0" and is_fine_tuning(over["policy"]):
             other = f"{other} from scratch".strip()
         rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = with_unit(summary["unit"])
-    return Table(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
+    return TextTable(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
 
 
-def cards_table(data: Mapping[str, Any]) -> Table:
-    """What the records say of source and target.
+def cards_table(data: Mapping[str, Any]) -> TextTable:
+    """Data cards of source and target.
 
     Args:
-        data: Their cards; those of the cell with the largest source.
+        data: Data cards of the cell with the largest source.
     """
     wanted = {
         "name": "data module",
         "properties": "properties",
         "num_materials": "materials after cleaning",
-        "num_removed": "of these left out, so that no test is on a material seen before",
-        "size": "used by the largest cell",
+        "num_removed": "of these excluded, since the target has them",
+        "size": "used in the largest cell",
         "num_test": "in the test part",
-        "split_by": "test part by",
+        "split_by": "test part split by",
         "grow_by": "grown by",
         "match_kinds": "structures found by",
         "fingerprint": "fingerprint of the table",
@@ -87,24 +87,24 @@ def cards_table(data: Mapping[str, Any]) -> Table:
     }
     sides = [side for side in ("source", "target") if data.get(side)]
     rows = []
-    for name, words in wanted.items():
+    for name, label in wanted.items():
         if any(data[side].get(name) not in (None, "", 0) for side in sides):
-            rows.append((words, *(_card_entry(data[side].get(name)) for side in sides)))
-    return Table(("", *sides), rows, (0, 1, 2))
+            rows.append((label, *(_card_entry(data[side].get(name)) for side in sides)))
+    return TextTable(("", *sides), rows, (0, 1, 2))
 
 
-def versions_table(provenance: Mapping[str, Any]) -> Table:
-    """Versions with which the newest of the records was made.
+def versions_table(provenance: Mapping[str, Any]) -> TextTable:
+    """Python and package versions of one record.
 
     Args:
-        provenance: Of the record.
+        provenance: Provenance of the record.
     """
     versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
-    return Table(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
+    return TextTable(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
 
 
 def with_unit(unit: str) -> str:
-    """A unit in the heading of a column; nothing where there is none.
+    """A unit in brackets for a column heading; empty without a unit.
 
     Args:
         unit: The unit.

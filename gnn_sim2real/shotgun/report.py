@@ -1,4 +1,4 @@
-"""A run of shotgun transfer in words and tables."""
+"""Report of a run of shotgun transfer: tables and sentences."""
 
 import numpy as np
 from rich.console import Console
@@ -15,29 +15,31 @@ from gnn_sim2real.units import format_unit
 _SHOWN = 15
 
 
-def say_result(result: ShotgunResult, console: Console) -> None:
+def print_result(result: ShotgunResult, console: Console) -> None:
     """Print ranking, comparison and verdict.
 
     Args:
         result: From `run_shotgun`.
-        console: Where to.
+        console: Console to print on.
     """
-    _say_ranking(result, console)
+    _print_ranking(result, console)
     for reason, count in sorted(result.skipped.items(), key=lambda item: -item[1]):
-        _say(console, f"not ranked: {count:,} models: {reason}")
+        _print(console, f"{count:,} models not ranked: {reason}")
     if result.seen and not result.target.tested:
-        _say(console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning")
+        _print(
+            console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning"
+        )
     console.print()
-    _say_members(result, console)
+    _print_members(result, console)
     if result.nested is not None:
         console.print()
-        _say_nested(result.nested, result.target, console)
+        _print_nested(result.nested, result.target, console)
     if result.tested:
         console.print()
-        _say_tested(result, console)
+        _print_tested(result, console)
 
 
-def _say_ranking(result: ShotgunResult, console: Console) -> None:
+def _print_ranking(result: ShotgunResult, console: Console) -> None:
     unit = unit_of(result.target)
     ranked = result.selection.ranked
     title = (
@@ -53,31 +55,31 @@ def _say_ranking(result: ShotgunResult, console: Console) -> None:
         table.add_row(*map(escape, (*cells, f"{row['error']:.4g}", interval)))
     console.print(table)
     if len(ranked) > _SHOWN:
-        _say(console, f"and {len(ranked) - _SHOWN:,} more, the last at {max(each.error for each in ranked):.4g}")
+        _print(console, f"and {len(ranked) - _SHOWN:,} more, errors up to {max(each.error for each in ranked):.4g}")
 
 
-def _say_members(result: ShotgunResult, console: Console) -> None:
+def _print_members(result: ShotgunResult, console: Console) -> None:
     members = result.selection.members
-    _say(console, "the ensemble:" if len(members) > 1 else "one model alone, since the others are too far behind:")
+    _print(console, "the ensemble:" if len(members) > 1 else "one model only, since the others are clearly worse:")
     for member in members:
         what = f"the network {SCRATCH}"
         if member.source is not None:
             key = member.source.key
             what = f"{key[:8]} {result.cards[key].architecture}, {member.source.probe}, {member.finish}"
-        _say(console, f"  {what}: error {member.inner_error:.4g} within the training part")
-    behind = [each for each in result.selection.candidates if each not in members]
-    for each in behind:
+        _print(console, f"  {what}: error {member.inner_error:.4g} within the training part")
+    rejected = [each for each in result.selection.candidates if each not in members]
+    for each in rejected:
         if each.source is None and not np.isnan(each.inner_error):
-            _say(console, f"  not in it: the network {SCRATCH}, at {each.inner_error:.4g}")
-    if others := [each.inner_error for each in behind if each.source is not None]:
-        _say(console, f"  not in it: {len(others)} of the library, the best of them at {min(others):.4g}")
+            _print(console, f"  rejected: the network {SCRATCH}, error {each.inner_error:.4g}")
+    if others := [each.inner_error for each in rejected if each.source is not None]:
+        _print(console, f"  rejected: {len(others)} models of the library, the best with error {min(others):.4g}")
 
 
-def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
-    """Errors on the outer folds, which no step has seen, and what the ranking had promised."""
+def _print_nested(nested: NestedResult, target: Target, console: Console) -> None:
+    """Errors on the outer folds, and the winner's curse."""
     unit = unit_of(target)
     number = len(nested.errors[ENSEMBLE])
-    title = f"mean absolute error{unit} on {number} materials kept out of ranking and training, 90 % intervals"
+    title = f"mean absolute error{unit} on {number} materials excluded from ranking and training, 90 % intervals"
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
     for name in ("method", "error", "interval", f"minus {SCRATCH}", "interval"):
         table.add_column(name, justify="right" if name in ("error", f"minus {SCRATCH}") else "left")
@@ -90,19 +92,20 @@ def _say_nested(nested: NestedResult, target: Target, console: Console) -> None:
         table.add_row(*map(escape, cells))
     console.print(table)
     curse = interval_of_mean(nested.curse)
-    _say(
+    _print(
         console,
-        f"winner's curse: the ranking promised {nested.promised.mean():.4g}, on materials it had not seen its winner "
-        f"is off by {nested.promised.mean() + curse[0]:.4g}: {curse[0]:+.3g} [{curse[1]:+.3g}, {curse[2]:+.3g}]",
+        f"winner's curse: the error of the winner is {nested.promised.mean():.4g} in the ranking and "
+        f"{nested.promised.mean() + curse[0]:.4g} on unseen materials: {curse[0]:+.3g} "
+        f"[{curse[1]:+.3g}, {curse[2]:+.3g}]",
     )
-    _say(console, sentence(nested, target))
+    _print(console, sentence(nested, target))
 
 
 def sentence(nested: NestedResult, target: Target) -> str:
-    """Whether shotgun transfer is worth it, in one sentence.
+    """One sentence that says whether shotgun transfer is worth it.
 
     Args:
-        nested: Errors of the outer folds.
+        nested: Errors on the outer folds.
         target: The target.
     """
     rivals = [name for name in nested.errors if name in (SCRATCH, "extra trees")]
@@ -110,24 +113,24 @@ def sentence(nested: NestedResult, target: Target) -> str:
     mean, low, high = verdict(nested, ENSEMBLE, best)
     by = f"{abs(mean):.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}]"
     if high < 0:
-        return f"shotgun transfer beats learning from the measurements alone (at best {best}) by {by}"
+        return f"shotgun transfer beats the best method without a source ({best}) by {by}"
     if low > 0:
         return f"NO SOURCE BEATS TRAINING FROM SCRATCH: {best} is better by {by}; use it rather than the ensemble"
     return (
-        f"no source is shown to beat training from scratch: against {best} the difference is "
-        f"{mean:+.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}], which so few materials cannot tell from zero"
+        f"no source is shown to beat training from scratch: the error minus that of {best!r} is "
+        f"{mean:+.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}], not distinguishable from zero with so few materials"
     )
 
 
-def _say_tested(result: ShotgunResult, console: Console) -> None:
-    _say(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
+def _print_tested(result: ShotgunResult, console: Console) -> None:
+    _print(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
     for name, errors in result.tested.items():
         mean, low, high = interval_of_mean(errors)
-        _say(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
+        _print(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
 
 
 def unit_of(target: Target) -> str:
-    """The unit in brackets, with a space in front.
+    """The unit in brackets, after a space.
 
     Args:
         target: The target.
@@ -136,5 +139,5 @@ def unit_of(target: Target) -> str:
     return f" [{text}]" if text else ""
 
 
-def _say(console: Console, line: str) -> None:
+def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)

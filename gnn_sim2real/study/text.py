@@ -1,19 +1,19 @@
-"""What the rows of a study's summary are about, in words."""
+"""Text about the summary of a study: names of models, and sentences on data and transfer."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from gnn_sim2real.law.text import format_number
-from gnn_sim2real.records.curves import say_growth
+from gnn_sim2real.records.curves import format_growth
 from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning, policy_title
 from gnn_sim2real.units import format_unit
 
 
 def source_name(row: Mapping[str, Any]) -> str:
-    """Source size, or what a row has in place of one.
+    """Source size of a row, or the text that replaces it.
 
     Args:
-        row: Of the summary.
+        row: Row of the summary.
     """
     if row["source_size"]:
         return f"{row['source_size']:,}"
@@ -21,24 +21,24 @@ def source_name(row: Mapping[str, Any]) -> str:
 
 
 def model_name(row: Mapping[str, Any]) -> str:
-    """What a row of the table is about, in words.
+    """Name of the model of a row.
 
     Args:
-        row: Of the summary.
+        row: Row of the summary.
     """
     policy, architecture = str(row["policy"]), str(row["architecture"])
-    growth = say_growth(str(row["growth"]))
+    growth = format_growth(str(row["growth"]))
     if policy == REFERENCE and not row.get("source_size", 1):
         return architecture
     name = policy_title(policy)
     return (f"{architecture}, {name}" if architecture else name) + growth
 
 
-def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
-    """How much of the source the test removed, how crystals were found, and the noise of the labels, a sentence each.
+def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
+    """One sentence each on excluded source materials, on the origin of crystal structures, and on label noise.
 
     Args:
-        data: Cards of source and target.
+        data: Data cards of source and target.
         unit: Unit of the property.
     """
     sentences = []
@@ -46,8 +46,8 @@ def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
     if source and source["num_removed"]:
         removed = "a test material" if source["removed"]["what"] == "test" else "a material"
         sentences.append(
-            f"{source['num_removed']:,} of {source['num_materials']:,} source materials were left out: by their "
-            f"identity or formula they are {removed} of the target"
+            f"{source['num_removed']:,} of {source['num_materials']:,} source materials were excluded: by identity or "
+            f"formula, each is {removed} of the target"
         )
     if target and target.get("match_kinds"):
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in target["match_kinds"].items())
@@ -56,51 +56,50 @@ def say_data(data: Mapping[str, Any], unit: str) -> list[str]:
         unit = f" {format_unit(unit)}".rstrip()
         copies = (
             f" ({noise['mae_without_ties']:.2g}{unit} if the {noise['num_tied']:,} whose measurements agree exactly "
-            "are taken for copies)"
+            "are copies)"
         )
         sentences.append(
             f"{noise['num_replicated']:,} of the {noise['num_materials']:,} measured materials were measured more than "
-            f"once: by their spread a perfect model would have an MAE of {noise['mae']:.2g}{unit}"
+            f"once: judging by their spread, a perfect model would have an MAE of {noise['mae']:.2g}{unit}"
             + copies * bool(noise["num_tied"])
-            + "; what is common to all measurements of a material does not show in it"
+            + "; errors shared by all measurements of a material are not included"
         )
     return sentences
 
 
-def say_transfer(summary: Mapping[str, Any]) -> list[str]:
-    """Whether fine-tuning from the whole source has a lower error than what needs no source, a sentence a curve.
+def format_transfer(summary: Mapping[str, Any]) -> list[str]:
+    """One sentence per curve that says whether fine-tuning from the whole source beats the methods without a source.
 
-    What needs no source are the same network from scratch, extra trees, and where the network corrects a simulated
-    value, that value on a straight line. Verdicts go by the interval of the paired difference: a source helps if all
-    of it lies above zero, against each.
+    These are the same network from scratch, extra trees and, if the network corrects a simulated value, a straight line
+    in that value. The interval of the paired difference decides: a source helps if it lies above zero for each method.
 
     Args:
-        summary: Of the study.
+        summary: Summary of the study.
     """
     found: dict[tuple[str, int], dict[str, Mapping[str, Any]]] = {}
     for gain in summary["gains"]:
         rival = _rival(gain)
         if is_fine_tuning(gain["policy"]) and rival and gain["gain"]["low"] is not None:
             rivals = found.setdefault((model_name(gain), gain["target_size"]), {})
-            # The same policy from scratch is nearer than another one.
+            # The same policy from scratch is a closer rival than another policy.
             if rival not in rivals or gain["over"]["policy"] == gain["policy"]:
                 rivals[rival] = gain["gain"]
     unit = f" {format_unit(summary['unit'])}".rstrip()
     sentences = []
     for (name, size), rivals in found.items():
         gains = [(rival, rivals[rival]) for rival in _RIVALS if rival in rivals]
-        said = ", and ".join(_say_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
-        sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source {said}")
+        changes = ", and ".join(_format_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
+        sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source {changes}")
     return sentences
 
 
 _SCRATCH, _TREES = "the same network from scratch", "extra trees without a source"
-_LINE = "the simulated value on a straight line"
+_LINE = "a straight line in the simulated value"
 _RIVALS = (_SCRATCH, _TREES, _LINE)
 
 
 def _rival(gain: Mapping[str, Any]) -> str | None:
-    """What a gain is over, where that needs no source."""
+    """The method without a source that a gain refers to; None if it refers to another one."""
     over = gain["over"]
     if over["source_level"] != "0":
         return None
@@ -120,7 +119,7 @@ def _verdict(gains: list[Mapping[str, Any]]) -> str:
     return "transfer is not shown to help"
 
 
-def _say_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
+def _format_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
     if gain["low"] <= 0 <= gain["high"]:
         change = f"changes the {metric.upper()} by {format_number(-gain['mean'])}{unit} "
         return f"{change}[{format_number(-gain['high'])}, {format_number(-gain['low'])}] against {other}"
