@@ -199,7 +199,7 @@ def test_the_key_says_what_trains_and_tests(source, target):
 
 def test_errors_are_those_of_the_first_property_by_hashed_identity(source):
     rows = np.array([4, 1])
-    errors = source.absolute_errors(rows, source.table.values[rows, 0] + [0.5, -0.25])
+    errors = source.data_set.absolute_errors(rows, source.table.values[rows, 0] + [0.5, -0.25])
     names = [identity_hash(source.table.identities[row]) for row in rows]
     assert errors == pytest.approx(dict(zip(names, [0.5, 0.25], strict=True)))
 

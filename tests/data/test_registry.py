@@ -19,4 +19,4 @@ def test_a_broken_distribution_hides_no_other(monkeypatch, caplog):
     ]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     assert "RadonPy" in find_datasets()
-    assert "nowhere cannot be imported" in caplog.text
+    assert "nowhere" in caplog.text
