@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from datamodules.demo import polymers as demo_polymers
+from datamodules.demo import polymers
 from datamodules.demo.measured import demo_target
 from datamodules.demo.polymers import demo_source, generate_repeat_units, simulated_refractive_index
 from gnn_sim2real.featurize import identity
@@ -24,7 +24,7 @@ def units():
 def source(units):
     """Every 20th polymer with its simulated value."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_polymers, "generate_repeat_units", lambda: units[::20])
+        patch.setattr(polymers, "generate_repeat_units", lambda: units[::20])
         return demo_source()
 
 
