@@ -77,6 +77,10 @@ class Started:
         assert self._process.exitcode is not None
         return self._process.exitcode
 
+    def ends_within(self, seconds: float) -> bool:
+        self._process.join(seconds)
+        return not self._process.is_alive()
+
     def send_signal(self, number: int) -> None:
         if self._process.is_alive():
             os.kill(self.pid, number)
