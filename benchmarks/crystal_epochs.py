@@ -66,7 +66,9 @@ def measure_epochs(num_crystals: int, batch_size: int, num_rounds: int) -> dict[
     """Seconds of processor time of an epoch, and the ratios."""
     data = MaterialsProjectTables(["formation_energy"], size=num_crystals, validation_fraction=0)
     rows, store = torch.from_numpy(data.parts.train), data.store
-    targets = ((data.data_set.targets - data.train_targets.mean()) / data.train_targets.std()).contiguous()
+    targets = (
+        (data.data_set.targets - data.part("train").present_targets.mean()) / data.part("train").present_targets.std()
+    ).contiguous()
     ours = make_loader(MaterialSet(store, rows, targets), batch_size, seed=0)
     items = []
     for row in rows.tolist():

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.acquisition import Acquisition, AcquisitionSettings
@@ -186,11 +185,6 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         return self.data_set.table
 
     @property
-    def fingerprint(self) -> str:
-        """Hash of the table's content."""
-        return self.data_set.fingerprint
-
-    @property
     def featurizer(self) -> Featurizer:
         """How the materials of this data set become graphs."""
         return self.data_set.featurizer
@@ -244,11 +238,6 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         data = self.data_set
         return MaterialSet(data.store, torch.from_numpy(getattr(self.parts, name)), data.targets, data.simulated)
 
-    @property
-    def train_targets(self) -> Tensor:
-        """Properties of the training part, to which scalers are fitted."""
-        return self.part("train").present_targets
-
     def seen_identities(self) -> frozenset[str]:
         """Hashed identities of the materials that train or validate; for crystals of the formula, as everywhere."""
         used = np.concatenate([self.parts.train, self.parts.validation]).tolist()
@@ -262,11 +251,11 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         """What a record or a model saves about its data; plain types."""
         table, settings = self.table, self.settings
         noise = noise_floor(table.values[:, 0], table.spread[:, 0], table.num_values[:, 0])
-        removed = {"what": settings.remove, "of": [each.fingerprint for each in settings.excluded]}
+        removed = {"what": settings.remove, "of": [each.data_set.fingerprint for each in settings.excluded]}
         return {
             "name": type(self).__name__,
             "properties": [spec.name for spec in self.properties],
-            "fingerprint": self.fingerprint,
+            "fingerprint": self.data_set.fingerprint,
             "num_materials": len(table.identities),
             "size": self.parts.size,
             "size_level": settings.size,
@@ -288,7 +277,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         content: dict[str, Any] = {name: getattr(settings, name) for name in names}
         if settings.split_by != "random" or settings.split_file is not None:
             content = {name: content[name] for name in ("seed", "batch_size")} | {"parts": self.splitter.parts_hash}
-        content |= {"size": self.parts.size, "fingerprint": self.fingerprint}
+        content |= {"size": self.parts.size, "fingerprint": self.data_set.fingerprint}
         content |= {"featurizer": self.featurizer.describe(), "splits": SPLITS_VERSION, "identity": IDENTITY_VERSION}
         if self.splitter.acquisition is not None:
             content["growth"] = self.splitter.acquisition.content()

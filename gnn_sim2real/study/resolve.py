@@ -105,7 +105,9 @@ class Resolver(JobResolver):
 
     def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining with the data of its point, without the test part of the target."""
-        others = self.pretrain.plain_excludes(lambda each: each.fingerprint != self.finetune.data.fingerprint)
+        others = self.pretrain.plain_excludes(
+            lambda each: each.data_set.fingerprint != self.finetune.data.data_set.fingerprint
+        )
         target = self.finetune.plain_data(split=job.point.split)
         changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
         if job.point.growth != "random":
@@ -131,7 +133,9 @@ class Resolver(JobResolver):
 
         def without_tested() -> PropertyDataModule:
             target = self.finetune.data
-            others = [each for each in data.settings.excluded if each.fingerprint != target.fingerprint]
+            others = [
+                each for each in data.settings.excluded if each.data_set.fingerprint != target.data_set.fingerprint
+            ]
             excluded = [target.variant(split=point.split), *others]
             return data.variant(exclude=excluded, grow_by=point.growth)
 
@@ -157,7 +161,7 @@ class Resolver(JobResolver):
     @cached_property
     def source_table(self) -> str:
         """Fingerprint of the source's table."""
-        return self.pretrain.data.fingerprint
+        return self.pretrain.data.data_set.fingerprint
 
     def _source_split(self, point: GridPoint) -> int | None:
         """Split of the target whose test part is removed from the source; None if all splits remove the same."""

@@ -180,7 +180,7 @@ class TargetFineTuning(PropertyRegression):
                 f"{type(self.data).__name__} has no simulated values; choose another policy"
             )
         conditions = self.data.part("train").present_conditions
-        network.fit_scales(self.data.train_targets, simulated, self.policy.fits_line, conditions)
+        network.fit_scales(self.data.part("train").present_targets, simulated, self.policy.fits_line, conditions)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder and head, the encoder at its own share of the learning rate."""

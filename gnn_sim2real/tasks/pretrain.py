@@ -42,5 +42,7 @@ class SourcePretraining(PropertyRegression):
     def make_network(self) -> PropertyModel:
         """A model with fresh weights, scaled to the training part of the source."""
         network = PropertyModel(self.given_encoder[0], self.properties, conditions=self.data.conditions)
-        network.fit_scales(self.data.train_targets, conditions=self.data.part("train").present_conditions)
+        network.fit_scales(
+            self.data.part("train").present_targets, conditions=self.data.part("train").present_conditions
+        )
         return network

@@ -77,7 +77,9 @@ def test_shared_between_loaders_and_parts(source):
         assert batch.num_graphs <= data.settings.batch_size
         graph = data.featurizer.featurize(data.table.materials[batch.row[-1]])
         assert batch.atomic_number[-graph.num_nodes :].tolist() == graph.atomic_number.tolist()
-    torch.testing.assert_close(data.train_targets, data.data_set.targets[data.parts.train], equal_nan=True)
+    torch.testing.assert_close(
+        data.part("train").present_targets, data.data_set.targets[data.parts.train], equal_nan=True
+    )
 
 
 def test_the_batch_order_is_that_of_the_seed(source):

@@ -86,7 +86,7 @@ def test_summaries_become_a_snapshot(server):
     assert data.downloaded.info["facts"]["database_version"] == "2026.02.01"
     assert {key for path, _, key in server.requests if "summary" in path} == {KEY}
     asked = len(server.requests)
-    assert MaterialsProject(properties).fingerprint == data.fingerprint
+    assert MaterialsProject(properties).data_set.fingerprint == data.data_set.fingerprint
     assert len(server.requests) == asked
 
 

@@ -56,7 +56,7 @@ def test_what_the_card_says(made):
     assert (card.domain, card.source, card.architecture) == ("polymer", "TinyPolymers", "GINE")
     assert (card.properties, card.units) == (("density", "mass"), ("g/cm3", "g/mol"))
     assert (card.size, card.num_validation) == (20, len(own.parts.validation))
-    assert (card.data_fingerprint, card.split) == (own.fingerprint, own.splitter.parts_hash)
+    assert (card.data_fingerprint, card.split) == (own.data_set.fingerprint, own.splitter.parts_hash)
     assert card.num_parameters == sum(each.numel() for each in library.load(card.key).network.state_dict().values())
     content = library.content(card.key)
     assert content["provenance"]["versions"]["torch"]

@@ -70,9 +70,9 @@ def test_mixed_precision_rounds_neither_the_properties_nor_the_predictions():
         assert all(each.dtype in (torch.float32, torch.int64) for each in module.state_dict().values())
         found[precision] = predicted, module.network.scaler.mean.item()
     (single, mean), (mixed, mixed_mean) = found.values()
-    assert mixed_mean == mean == pytest.approx(data.train_targets.mean().item(), rel=1e-6)
+    assert mixed_mean == mean == pytest.approx(data.part("train").present_targets.mean().item(), rel=1e-6)
     assert not torch.equal(single, mixed)
-    assert (single - mixed).abs().max() < 0.05 * data.train_targets.std()
+    assert (single - mixed).abs().max() < 0.05 * data.part("train").present_targets.std()
     assert not torch.equal(mixed, mixed.bfloat16().float())  # in which numbers near 1000 are 4 apart
 
 

@@ -47,7 +47,7 @@ def test_another_property_gets_a_new_head_on_the_old_encoder(source_folder):
     source, network = load_model(source_folder), started(TargetFineTuning(pretrained=str(source_folder)), data).network
     assert same(copied(network.encoder), copied(source.network.encoder))
     assert not torch.equal(network.head.mlp[0].weight, source.network.head.mlp[0].weight)
-    assert float(network.scaler.mean) == pytest.approx(data.train_targets.mean().item(), rel=1e-6)
+    assert float(network.scaler.mean) == pytest.approx(data.part("train").present_targets.mean().item(), rel=1e-6)
 
 
 def test_error_before_the_first_step_is_logged_first_and_recorded(source_folder):
