@@ -38,8 +38,9 @@ from pathlib import Path
 from mutations_chosen import CHOSEN, EQUIVALENT, MODULES, Chosen
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("gnn_sim2real", "datamodules")
 TABLE = Path(__file__).with_suffix(".json")
-SEED, NUM_DRAWN = 21, 44
+SEED, NUM_DRAWN = 21, len(CHOSEN)
 TIME_LIMIT = 90  # s of processor time for one test
 MOST_FILES = 4  # of tests that are nearest to a module
 
@@ -205,13 +206,26 @@ def draw() -> list[Site]:
     """The first places in line that are no equivalents.
 
     Raises:
-        ValueError: If an equivalent is none of the places any more.
+        ValueError: If one of `MODULES` is not there, or an equivalent is none of the places any more.
     """
-    sites = sorted((site for module in MODULES for site in sites_of(module)), key=lambda site: site.rank)
+    modules = {module for name in MODULES for module in modules_within(name)}
+    sites = sorted((site for module in sorted(modules) for site in sites_of(module)), key=lambda site: site.rank)
     gone = EQUIVALENT.keys() - {site.name for site in sites}
     if gone:
         raise ValueError(f"no longer a place of the modules, so no equivalent: {sorted(gone)}")
     return [site for site in sites if site.name not in EQUIVALENT][:NUM_DRAWN]
+
+
+def modules_within(name: str) -> list[str]:
+    """A module, or a folder with all modules in it.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = [module for module in modules_of_package() if f"{module}.".startswith(f"{name}.")]
+    if not found:
+        raise ValueError(f"there is no module {name}")
+    return found
 
 
 # Tests
@@ -219,14 +233,14 @@ def draw() -> list[Site]:
 
 @cache
 def imports_of(path: Path) -> frozenset[str]:
-    """Modules of the package that a file imports; of `from package import name` both: the name may be a module."""
+    """Our own modules that a file imports; of `from package import name` both: the name may be a module."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
         elif isinstance(node, ast.Import):
             found |= {each.name for each in node.names}
-    return frozenset(name for name in found if name.startswith("gnn_sim2real"))
+    return frozenset(name for name in found if name.partition(".")[0] in PACKAGES)
 
 
 @cache
@@ -235,21 +249,23 @@ def test_files() -> tuple[Path, ...]:
 
 
 def nearest_tests(module: str) -> list[str]:
-    """Files of tests of a module's folder, and those that import it, or what imports it.
+    """Files of tests of a module's room, and those that import it, or what imports it.
 
-    Those named as it is come first, then those of its folder, then those that import least.
+    Those named as it is, or as its folder within the room, come first, then those of its room, then those that import
+    least.
 
     Raises:
         ValueError: If there are none.
     """
-    *_, folder, stem = module.split(".")
+    _, *rooms, stem = module.split(".")
+    names = {f"test_{name}" for name in (*rooms[1:], stem)}
     importers = {name for name, path in modules_of_package().items() if module in imports_of(path)}
-    near = [path for path in test_files() if path.parent.name == folder or imports_of(path) & {module, *importers}]
+    near = [path for path in test_files() if path.parent.name in rooms or imports_of(path) & {module, *importers}]
 
     def distance(path: Path) -> tuple[bool, bool, bool, int]:
         return (
-            path.stem != f"test_{stem}",
-            path.parent.name != folder,
+            path.stem not in names,
+            path.parent.name not in rooms,
             module not in imports_of(path),
             len(imports_of(path)),
         )
@@ -261,8 +277,9 @@ def nearest_tests(module: str) -> list[str]:
 
 @cache
 def modules_of_package() -> dict[str, Path]:
-    paths = {path: path.relative_to(ROOT).with_suffix("").parts for path in (ROOT / "gnn_sim2real").rglob("*.py")}
-    return {".".join(parts).removesuffix(".__init__"): path for path, parts in paths.items()}
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    dotted = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return dict(zip(dotted, paths, strict=True))
 
 
 @cache
@@ -286,9 +303,11 @@ def chosen_fault(chosen: Chosen) -> Fault:
     """A fault chosen by hand.
 
     Raises:
-        ValueError: If its text stands not exactly once in its module, or a test is not there exactly once.
+        ValueError: If its text stands not exactly once in its module, or a test is not there exactly once, or what it
+            makes of the module is not Python, which any test would notice.
     """
-    text = (ROOT / path_of(chosen.module)).read_text()
+    path = ROOT / path_of(chosen.module)
+    text = path.read_text() if path.exists() else ""
     if text.count(chosen.old) != 1:
         raise ValueError(f"{chosen.name}: {chosen.old!r} stands {text.count(chosen.old)} times in {chosen.module}")
     tests = []
@@ -297,12 +316,28 @@ def chosen_fault(chosen: Chosen) -> Fault:
         if len(places) != 1:
             raise ValueError(f"{chosen.name}: there are {len(places)} tests of the name {name}")
         tests += places
-    change = f"{chosen.old} -> {chosen.new}"
-    return Fault(chosen.name, chosen.module, change, text.replace(chosen.old, chosen.new), tests, drawn=False)
+    change, source = f"{chosen.old} -> {chosen.new}", text.replace(chosen.old, chosen.new)
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        raise ValueError(f"{chosen.name}: {chosen.module} would not be Python: {error}") from None
+    return Fault(chosen.name, chosen.module, change, source, tests, drawn=False)
 
 
 def all_faults() -> list[Fault]:
-    chosen = [chosen_fault(each) for each in CHOSEN]
+    """Those chosen and those drawn.
+
+    Raises:
+        ValueError: If some chosen ones do not fit the package of today; all of them are named.
+    """
+    chosen, misfits = [], []
+    for each in CHOSEN:
+        try:
+            chosen.append(chosen_fault(each))
+        except ValueError as error:
+            misfits.append(str(error))
+    if misfits:
+        raise ValueError("\n".join(misfits))
     drawn = [
         Fault(each.name, each.module, each.change, each.apply(), nearest_tests(each.module), drawn=True)
         for each in draw()

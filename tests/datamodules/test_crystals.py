@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
 from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals, materials_project
+from gnn_sim2real.data.crystals import CrystalDataSet, CrystalSettings
+from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.crystal import crystal_graph
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.study import baseline_cell
@@ -444,3 +447,10 @@ def test_the_simulated_value_as_a_baseline_needs_no_row_in_the_source(data_folde
     assert "mp-6" not in source.table.identities
     simulated = dict(zip(target.table.identities, baseline_cell._simulated(source, target), strict=True))
     assert simulated == {name: GAPS[name] for name in ("mp-1", "mp-4", "mp-5", "mp-6")}
+
+
+def test_of_two_crystals_with_one_name_the_name_is_said():
+    structures = SimpleNamespace(names=["mp-1", "mp-2", "mp-3", "mp-2"])
+    reader = SimpleNamespace(load_structures=lambda: structures)
+    with pytest.raises(ValueError, match="'mp-2'"):
+        _ = CrystalDataSet(reader, Shared(), CrystalSettings()).row_of

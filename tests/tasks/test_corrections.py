@@ -35,6 +35,15 @@ def test_the_simulated_value_enters_the_answer(policy, source_folder):
     assert same(copied(network.encoder), copied(load_model(source_folder).network.encoder))
 
 
+@pytest.mark.parametrize("form", ["softplus", "exponential", "linear"])
+def test_a_correction_can_have_either_sign(form):
+    """Also of a property that is above zero."""
+    forms = {"density": form}
+    (corrected,) = started("delta", Simulated(), encoder=gine(), forms=forms).properties
+    (predicted,) = started("full", Simulated(), encoder=gine(), forms=forms).properties
+    assert (corrected.form, predicted.form) == ("linear", form)
+
+
 @pytest.mark.parametrize("policy", ["delta", "affine"])
 def test_learns_what_is_missing(policy, source_folder, tmp_path):
     data = Simulated(test_fraction=0.2)
