@@ -231,9 +231,9 @@ CHOSEN = (
     ),
     Chosen(
         "targets are scaled by all parts",
-        "gnn_sim2real.data.module",
-        'return self.part("train").present_targets',
-        "return self.data_set.targets",
+        "gnn_sim2real.tasks.pretrain",
+        'self.data.part("train").present_targets',
+        "self.data.data_set.targets",
         ("test_scales_are_those_of_the_training_part",),
     ),
     Chosen(
