@@ -54,7 +54,7 @@ def test_there_is_something_to_read():
 @pytest.mark.parametrize("path", of_kind("stage"))
 def test_a_stage_can_be_read(path):
     _, config = read_alone(path)
-    assert config.model.class_path.startswith("gnn_sim2real.tasks.")
+    assert config.model.class_path in ("gnn_sim2real.SourcePretraining", "gnn_sim2real.TargetFineTuning")
     assert config.data.class_path.startswith("datamodules.")
     assert "0x" not in json.dumps(plain(config)), "it is spelled otherwise in every process"
 
