@@ -129,7 +129,7 @@ def test_the_targets_of_a_library_are_split_as_in_their_studies(path):
         assert stage["class_path"] == content[name]["class_path"]
         for setting in splits:
             assert stage["init_args"].get(setting) == content[name]["init_args"].get(setting), (name, setting)
-    assert all(module.test_fraction > 0 for module in modules.values())
+    assert all(module.settings.test_fraction > 0 for module in modules.values())
 
 
 @pytest.mark.parametrize("path", of_kind("overlay"))

@@ -41,11 +41,11 @@ class SplitSettings:
         split: Number of the test part; it does not depend on the seed or size.
         test_fraction: Share of the materials in the test part.
         development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
-        settings can be chosen on them.
+            settings can be chosen on them.
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
         split_by: How the test part differs from the training part: not at all (`random`), by families that only it has,
-        from a `column` of the table, the `polymer_class` or the Murcko `scaffold`, or by values of the first
-        property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
+            from a `column` of the table, the `polymer_class` or the Murcko `scaffold`, or by values of the first
+            property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
         split_column: Column with the families of `split_by: column`.
         split_file: A split written by `fit` next to its configuration (`split.json`): exactly these materials train,
             validate and test again, whatever the settings above are; `size` and `split` must agree with it.

@@ -50,9 +50,9 @@ class TargetFineTuning(PropertyRegression):
             their start.
         policy_settings: Further settings of policies, by name; each policy takes its own.
         encoder_rate: Learning rate of the encoder divided by that of the head; a value below 1 changes what was
-        pretrained more slowly.
+            pretrained more slowly.
         loss: Loss of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation,
-        so that one wrong measurement among a few dozen does not dominate.
+            so that one wrong measurement among a few dozen does not dominate.
         forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
             `exponential` (likewise, over orders of magnitude), `hurdle` (zero or above it) or `inverse_temperature`
             (A + B / T), see `gnn_sim2real.nn.head`.

@@ -9,10 +9,12 @@ import pytest
 KNOWN = json.loads(Path(__file__).with_name("known_keys.json").read_text())
 
 
+@pytest.mark.slow
 def test_of_the_demos():
     assert {name: known_keys.fact(data) for name, data in known_keys.demo()} == KNOWN["demo"]
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_of_real_files(real_data, monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_DATA", str(real_data))

@@ -12,7 +12,7 @@ from batches import batch_of, molecules, units
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.atom_descriptors import describe_molecule, describe_repeat_unit
-from gnn_sim2real.graph import Graph
+from gnn_sim2real.graph import Graph, GraphBatch
 from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, Encoder, FingerprintMLP, GATv2
 from gnn_sim2real.nn.encoder import build_encoder, encoder_class
 

@@ -101,7 +101,8 @@ def test_a_folder_of_crystals(tmp_path):
     assert [row[0] for row in rows] == ["salt.json#1", "salt.json#2", "silicon.cif", "wrong.cif"]
     assert rows[1][1:] == rows[2][1:]
     assert rows[3][1] == ""
-    assert rows[3][2].startswith("wrong.cif: it cannot be read: it holds no crystal")
+    assert rows[3][2].startswith("wrong.cif: ")
+    assert "no crystal" in rows[3][2]
     values = trained_model(module, data).predict([ROCK_SALT, structures[1]]).values[:, 0]
     assert values == pytest.approx([float(rows[0][1]), float(rows[1][1])], rel=1e-5)
     # The graphs must be those that the model was trained on.
