@@ -142,6 +142,10 @@ OWN_COLUMNS = {
 """The demos take no file: columns that their tables have."""
 
 
+CASES = [pytest.param(name, marks=[pytest.mark.slow] if name == "DemoSimulated" else []) for name in READERS]
+"""All readers; the one that generates thousands of polymers takes half a minute."""
+
+
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     """Makes the reader of a name, with files of its own."""
@@ -154,7 +158,7 @@ def test_every_reader_is_tested():
     assert READERS.keys() == find_datasets().keys()
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", CASES)
 def test_every_reader_splits_by_a_column(make, name):
     column = OWN_COLUMNS[name].families if name in OWN_COLUMNS else "batch"
     data = make(name, split_by="column", split_column=column, test_fraction=0.3, validation_fraction=0)
@@ -166,7 +170,7 @@ def test_every_reader_splits_by_a_column(make, name):
     assert tested | used == (set(labels) if name in OWN_COLUMNS else set(BATCHES))
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", CASES)
 def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
     settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}
