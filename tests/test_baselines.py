@@ -166,6 +166,7 @@ def _mean_score(features, values, *, num_train, num_splits=3):
     return np.mean(scores)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_polymer_density_from_100_measurements(real_data):
     table = _table(real_data / "polymer/measured/density.csv").sample(300, random_state=0)
@@ -174,6 +175,7 @@ def test_polymer_density_from_100_measurements(real_data):
     assert 0.5 < score < 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_boiling_point_from_100_measurements(real_data):
     table = _table(real_data / "molecule/liquids/measured_boiling_point.csv")

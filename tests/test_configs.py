@@ -132,6 +132,7 @@ def test_the_targets_of_a_library_are_split_as_in_their_studies(path):
     assert all(module.settings.test_fraction > 0 for module in modules.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", of_kind("overlay"))
 def test_an_overlay_can_be_laid_over_every_stage(path):
     for stage in of_kind("stage"):

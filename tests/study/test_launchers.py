@@ -51,6 +51,7 @@ def computing_processes(folder: Path) -> set[int]:
     return {record.provenance["process"] for record in read_records(folder / "records")}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(undisturbed, study_files):
     """Until then it is held, so that the other worker computes as well; meanwhile `status` counts."""
     other, done = study_files / "out", []
@@ -260,6 +261,7 @@ def test_two_runs_share_a_folder(undisturbed, study_files):
     assert results(other) == results(undisturbed)
 
 
+@pytest.mark.slow
 def test_shards_share_a_folder(undisturbed, study_files):
     counts = [compute(study_files, "--shard", f"{number}/3")["done"] for number in (1, 2, 3)]
     assert sum(counts) == NUM_CELLS

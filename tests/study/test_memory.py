@@ -27,6 +27,7 @@ print(before, kept, too_early, anonymous())
 THRESHOLDS = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps memory by these thresholds")
 def test_gaps_are_given_back_and_not_before_it_is_time():
     variables = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")} | THRESHOLDS
