@@ -89,6 +89,7 @@ def test_a_study_goes_on_where_it_stopped(folder, capsys):
     assert {cell["unit"] for cell in published["cells"]} == {"g/cm3", "decades"}
 
 
+@pytest.mark.slow
 def test_the_heat_map(folder, capsys):
     path = study_of(folder, size=20, output=str(folder / "map" / "matrix"), cache=str(folder / "map" / "scores"))
     assert main(["shotgun", "matrix", "-c", path]) == 0

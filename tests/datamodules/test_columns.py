@@ -142,8 +142,11 @@ OWN_COLUMNS = {
 """The demos take no file: columns that their tables have."""
 
 
-CASES = [pytest.param(name, marks=[pytest.mark.slow] if name == "DemoSimulated" else []) for name in READERS]
-"""All readers; the one that generates thousands of polymers takes half a minute."""
+CASES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("DemoSimulated", "DemoSimulatedCrystals") else [])
+    for name in READERS
+]
+"""All readers; those that generate thousands of materials take long."""
 
 
 @pytest.fixture

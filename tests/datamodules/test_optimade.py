@@ -78,10 +78,10 @@ def test_an_energy_that_is_declared_without_its_atoms_is_told(server, monkeypatc
 
 def test_a_rerun_needs_no_server(server):
     first = gaps(server.url)
-    fingerprint = first.fingerprint
+    fingerprint = first.data_set.fingerprint
     asked = len(server.requests)
     again = gaps(server.url)
-    assert again.fingerprint == fingerprint
+    assert again.data_set.fingerprint == fingerprint
     assert len(server.requests) == asked
     assert again.card()["snapshot"]["num_entries"] == 60
     assert again.card()["snapshot"]["sha256"] == again.downloaded.info["sha256"]

@@ -230,6 +230,7 @@ def test_intervals_of_three_curves_cover_where_plain_resampling_does_not():
     assert (ours < 0.97).all(), ours
 
 
+@pytest.mark.slow
 def test_the_rate_of_a_pure_power_law_is_covered_although_its_gap_lies_at_the_bound():
     assert coverage(3, intervals_of_the_law, gap=0.0)[0] > 0.82  # 0.71 if the draws alone made the interval
 

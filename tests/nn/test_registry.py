@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gnn_sim2real import nn
 from gnn_sim2real.config.lightning_cli import read_stage
 from gnn_sim2real.nn.registry import own_encoders
@@ -35,6 +37,7 @@ def test_a_short_name_in_a_configuration(tmp_path):
     assert config.model.init_args.encoder.class_path == "gnn_sim2real.nn.GATv2"
 
 
+@pytest.mark.slow
 def test_an_installed_package_brings_encoders(tmp_path):
     """Found by its entry point; in a process of its own, since a class that was made stays."""
     (tmp_path / "foreign.py").write_text(ENCODER)

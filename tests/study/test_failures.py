@@ -71,7 +71,10 @@ def test_cells_of_a_failed_pretraining_are_not_computed(few, run, capfd):
     assert not list((few / "out").glob("models/pretrainings/*"))
 
 
-@pytest.mark.parametrize("where", ["record", "model", "plan"])
+@pytest.mark.parametrize(
+    "where",
+    ["record", pytest.param("model", marks=pytest.mark.slow), pytest.param("plan", marks=pytest.mark.slow)],
+)
 def test_a_full_disk_stops_the_study_and_loses_nothing(undisturbed, few, run, monkeypatch, capfd, where):
     written = []
     set_axes(few, source_size=[0, 20, 40])  # two pretrained models, so that one is there when the disk is full

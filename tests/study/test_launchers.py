@@ -144,7 +144,7 @@ def test_killed_with_its_workers_at_twenty_random_moments(undisturbed, study_fil
     ("launcher", "end"),
     [
         ("serial", signal.SIGINT),
-        ("serial", signal.SIGTERM),
+        pytest.param("serial", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("processes", signal.SIGINT, marks=pytest.mark.slow),
         pytest.param("processes", signal.SIGTERM, marks=pytest.mark.slow),
     ],
