@@ -30,13 +30,18 @@ from gnn_sim2real.tasks.pretrain import SourcePretraining
 class LogConfig(SaveConfigCallback):
     """Saves the resolved configuration beside the run, and passes it to the logger (e.g. W&B)."""
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ask for the folder of the run in every process, since the first one tells it to the others."""
+        self._log_dir = trainer.log_dir
+        super().setup(trainer, pl_module, stage)
+
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Pass the configuration to the logger, and save the split beside it."""
         if isinstance(trainer.logger, Logger):
             trainer.logger.log_hyperparams(plain(self.config))
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        if stage == "fit" and trainer.log_dir and len(data.parts.test):
-            data.splitter.save(Path(trainer.log_dir) / "split.json")
+        if stage == "fit" and self._log_dir and len(data.parts.test):
+            data.splitter.save(Path(self._log_dir) / "split.json")
 
 
 class Sim2RealCLI(LightningCLI):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from itertools import chain
@@ -112,9 +113,15 @@ def run_shared(config, folder, devices, accelerator):
     words = ["--trainer.strategy", "ddp", "--trainer.devices", str(devices), "--trainer.accelerator", accelerator]
     command = [sys.executable, "command.py", "fit", "-c", str(config), *words]
     surroundings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HELPERS}"}
-    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "seen", done.stdout
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, env=surroundings, start_new_session=True, **pipes) as process:
+        try:
+            printed, errors = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the other processes of the training as well
+            raise
+    assert process.returncode == 0, errors
+    return folder / "seen", printed
 
 
 @pytest.mark.slow
