@@ -14,7 +14,8 @@ import numpy as np
 from machine import publish, versions
 
 from gnn_sim2real.law import Models, fit_scaling_law
-from gnn_sim2real.records.learning_curves import curve_name, read_learning_curves
+from gnn_sim2real.records.curves import curve_name
+from gnn_sim2real.records.learning_curves import read_learning_curves
 
 STUDIES = (
     "polymer_density",

@@ -1,7 +1,7 @@
 """Time and memory of planning, status, resume and report of a study of a million cells.
 
 The schedule is the real one and the records are faked: each has the size and the fields of a real one, an error that
-follows a power law, and a sidecar without content. Each step runs in a process of its own, whose peak memory is taken.
+follows a power law, and no sidecar. Each step runs in a process of its own, whose peak memory is taken.
 """
 
 import argparse
@@ -113,8 +113,10 @@ def plan(folder: Path) -> int:
 
 def fake_records(folder: Path, share: float) -> None:
     """Write records for the first cells of the plan, and the models they need."""
+    from gnn_sim2real.records.record import Record, RecordKey, write_record
     from gnn_sim2real.study.plan import load_plan
 
+    os.fsync = lambda _: None  # a million faked files need not outlive a power cut
     cells = load_plan(folder / "out")
     cells = cells.iloc[: int(share * len(cells))]
     records = folder / "out" / "records"
@@ -128,27 +130,25 @@ def fake_records(folder: Path, share: float) -> None:
         size = {"0": 0, "all": 4181}.get(cell["source_size"]) if cell["source_size"] in ("0", "all") else None
         size = int(cell["source_size"]) if size is None else size
         error = (0.02 + 0.3 * (size + 1) ** -0.7) * math.exp(chosen.gauss(0, 0.1))
-        content = {
-            "format": 1,
-            "key": cell["key"],
-            "cell": {
-                "architecture": "GINE" if cell["policy"] != "extra_trees" else "",
-                "policy": cell["policy"],
-                "source_size": size,
-                "source_level": cell["source_size"],
-                "target_size": int(cell["target_size"]),
-                "seed": cell["seed"],
-                "split": cell["split"],
-            },
-            "property": "refractive_index",
-            "unit": "",
-            "metrics": {"mae": error, "rmse": 1.3 * error, "r2": 1 - 5 * error, "num_test": 5},
-            "data": {},
-            "details": padding,
-            "provenance": {"seconds": 1.0},
-        }
-        path.write_text(json.dumps(content))
-        (records / f"{cell['key']}.errors.json").touch()
+        record = Record(
+            key=cell["key"],
+            cell=RecordKey(
+                architecture="GINE" if cell["policy"] != "extra_trees" else "",
+                policy=cell["policy"],
+                source_size=size,
+                source_level=cell["source_size"],
+                target_size=int(cell["target_size"]),
+                seed=cell["seed"],
+                split=cell["split"],
+            ),
+            property="refractive_index",
+            unit="",
+            metrics={"mae": error, "rmse": 1.3 * error, "r2": 1 - 5 * error, "num_test": 5},
+            data={"target": {"num_materials": 49}},
+            details=padding,
+            provenance={"seconds": 1.0},
+        )
+        write_record(records, record, None)
     for model in cells["model"].dropna().unique():
         target = folder / "out" / "models" / model
         if not target.exists():
@@ -167,13 +167,13 @@ def resume(folder: Path) -> int:
     """Everything that `study run` does before it starts its first job; the number of cells it found."""
     from gnn_sim2real.study.config import read_study
     from gnn_sim2real.study.failures import Failures
-    from gnn_sim2real.study.plan import look
+    from gnn_sim2real.study.plan import find_finished
     from gnn_sim2real.study.resolve import Resolver
     from gnn_sim2real.study.run import plan_study
     from gnn_sim2real.study.schedule import Schedule
 
     study, _ = read_study([str(folder / "study.yaml")], [])
-    schedule = Schedule(plan_study(study, Resolver(study)), look(study), Failures(study.failures).keys())
+    schedule = Schedule(plan_study(study, Resolver(study)), find_finished(study), Failures(study.failures).keys())
     if schedule.next() is None:
         raise RuntimeError("there is nothing to resume")
     return schedule.outcomes["cached"]

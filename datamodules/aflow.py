@@ -6,6 +6,7 @@ import numpy as np
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
@@ -49,10 +50,8 @@ class AflowAGL(CrystalDataModule):
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
-        unknown = [name for name in properties if name not in PROPERTIES]
-        if unknown or not properties:
-            raise ValueError(f"the properties of AflowAGL are {', '.join(PROPERTIES)}, got {unknown or 'none'}")
-        self.wanted, self.path = properties, path
+        self.wanted = choose_properties("AflowAGL", properties, PROPERTIES)
+        self.path = path
 
     def load_structures(self) -> Structures:
         """Find the structures; the name of each is its formula with its row in the source."""
@@ -76,7 +75,7 @@ class AflowAGL(CrystalDataModule):
         table = clean_table(
             read_table(file, without=CELL_COLUMNS).assign(crystal=names),
             material_column="crystal",
-            properties=[PROPERTIES[name] for name in self.wanted],
+            properties=self.wanted,
             identity=str,
             source=file.name,
             refused_before=suspect | self.data_set.refuse(names),

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 ROOM_TEMPERATURE = 298.0
@@ -44,10 +46,8 @@ class SimulatedLiquids(PropertyDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        unknown = [name for name in properties if name not in _SIMULATED]
-        if unknown or not properties:
-            raise ValueError(f"the properties of SimulatedLiquids are {', '.join(_SIMULATED)}, got {unknown or 'none'}")
-        self.wanted, self.max_extrapolation, self.path = properties, max_extrapolation, path
+        self.wanted = choose_properties("SimulatedLiquids", properties, _SIMULATED)
+        self.max_extrapolation, self.path = max_extrapolation, path
 
     def load_table(self) -> CleanTable:
         """Read the simulated liquids."""
@@ -62,7 +62,7 @@ class SimulatedLiquids(PropertyDataModule):
         return clean_table(
             frame,
             material_column="smiles",
-            properties=[_SIMULATED[name] for name in self.wanted],
+            properties=self.wanted,
             identity=self.featurizer.identity,
             source=file.name,
             refused_before=refused,
@@ -75,6 +75,8 @@ class MeasuredLiquids(PropertyDataModule):
     Args:
         property: density [g/cm3] or boiling_point [K].
         path: Your own copy of the table; else it is looked for below GNN_SIM2REAL_DATA.
+        at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
+            column), between two (`{T: [293, 303]}`), or `all`, merged by median.
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
@@ -88,11 +90,17 @@ class MeasuredLiquids(PropertyDataModule):
         self,
         property: Literal["density", "boiling_point"],  # noqa: A002 (the word users know)
         path: str | None = None,
+        at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.registered, self.property = _MEASURED[property]
-        self.path = path
+        self.path, self.at = path, at
+
+    @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of the property."""
+        return next((each for each in self.sheets if each.name == self.registered), None)
 
     def load_table(self) -> CleanTable:
         """Read the measurements."""
@@ -113,4 +121,5 @@ class MeasuredLiquids(PropertyDataModule):
             identity=self.featurizer.identity,
             source=file.name,
             refused_before=refused,
+            at=self.at,
         )

@@ -33,6 +33,9 @@ class ManySources(PropertyDataModule):
         labels: A name for each, in the names of its properties.
         settings: See `gnn_sim2real.data.module.DataSettings`; `exclude`, `size` and splits are given here, not in
             the sources.
+
+    Raises:
+        ValueError: If there are fewer than 2 sources, no label for each, or a source has `exclude`.
     """
 
     def __init__(self, sources: list[PropertyDataModule], labels: list[str], **settings: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
@@ -54,6 +54,9 @@ class Matbench(PropertyDataModule):
         dataset: `matbench_expt_gap` or `matbench_steels`.
         folder: Folder of matminer's files; MATMINER_DATA or the cache unless given.
         settings: See `gnn_sim2real.data.module.DataSettings`.
+
+    Raises:
+        ValueError: If there is no such set.
     """
 
     kind = "composition"
@@ -81,6 +84,11 @@ class Matbench(PropertyDataModule):
         if dataset not in SETS:
             raise ValueError(f"`dataset` must be one of {', '.join(SETS)}, got {dataset!r}")
         self.dataset, self.folder = dataset, folder
+
+    @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of the set."""
+        return next((each for each in self.sheets if each.name == self.dataset), None)
 
     def load_table(self) -> CleanTable:
         """Read and clean the set."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
@@ -58,12 +59,8 @@ class MaterialsProjectTables(CrystalDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        unknown = [name for name in properties if name not in PROPERTIES]
-        if unknown or not properties:
-            raise ValueError(
-                f"the properties of MaterialsProjectTables are {', '.join(PROPERTIES)}, got {unknown or 'none'}"
-            )
-        self.wanted, self.structures_path, self.labels_path = properties, structures_path, labels_path
+        self.wanted = choose_properties("MaterialsProjectTables", properties, PROPERTIES)
+        self.structures_path, self.labels_path = structures_path, labels_path
 
     def load_structures(self) -> Structures:
         """Find the structures; only names, formulas and sizes are read."""
@@ -79,11 +76,12 @@ class MaterialsProjectTables(CrystalDataModule):
             reasons.setdefault(position, f"faulty entry: formation energy {energy[position]:.2f} eV/atom")
         padded = padded_cells(self.data_set.structures)
         for position in [position for position, name in enumerate(names) if name in padded]:
-            reasons.setdefault(position, padded[names[position]])
+            if reasons.get(position, "unreadable").startswith("unreadable"):  # in vacuum an atom has no neighbors
+                reasons[position] = padded[names[position]]
         table = clean_table(
             frame,
             material_column="material_id",
-            properties=[PROPERTIES[name] for name in self.wanted],
+            properties=self.wanted,
             identity=str,
             source=find_file("mp_labels", self.labels_path).name,
             refused_before=reasons,

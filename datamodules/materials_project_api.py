@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
-from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.data.snapshots import SnapshotDataModule
-from gnn_sim2real.databases.entries import structure_row
-from gnn_sim2real.databases.snapshot import Batch, Source
+from gnn_sim2real.databases.client import to_words
+from gnn_sim2real.databases.entries import name_of, structure_row, to_number
+from gnn_sim2real.databases.passwords import hide_word
+from gnn_sim2real.databases.snapshot import Batch, SnapshotQuery
 from gnn_sim2real.errors import DownloadError
+from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_files import as_crystal
 
 FIELDS = MappingProxyType(
@@ -34,7 +37,7 @@ _MANY = 10_000
 """Chunks of a thousand identifiers; no limit in fact."""
 
 
-class SummarySource:
+class SummaryQuery:
     """Summary documents that match some criteria: first their identifiers, then all of them batch by batch.
 
     Args:
@@ -65,10 +68,12 @@ class SummarySource:
         with self._rester() as rester:
             # Without `num_chunks`, a search for all materials would fetch the whole collection from another place.
             found = self._search(rester, fields=["material_id"], num_chunks=_MANY, **self.criteria)
-            names = sorted(str(each["material_id"]) for each in found)[: self.max_entries]
+            names = sorted(str(each.get("material_id") or "") for each in found)[: self.max_entries]
+            if "" in names:
+                raise DownloadError("the Materials Project gave materials without a `material_id`")
             digest = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
-            done = 0 if bookmark is None else int(bookmark["num_done"])
-            if bookmark is not None and bookmark["names"] != digest:
+            done = 0 if bookmark is None else bookmark.get("num_done")
+            if not isinstance(done, int) or (bookmark is not None and bookmark.get("names") != digest):
                 raise DownloadError(
                     "the Materials Project has other materials than when this download began; delete its folder "
                     "`unfinished` to begin again"
@@ -81,16 +86,17 @@ class SummarySource:
                 yield Batch(rows, {"names": digest, "num_done": start + len(wanted)}, len(names))
 
     def _row(self, document: dict[str, Any]) -> dict[str, Any]:
-        values = {column: _number(document.get(field)) for column, field in self.columns.items()}
-        return structure_row(
-            str(document["material_id"]), lambda: as_crystal(_plain(document.get("structure"))), values
-        )
+        def read() -> tuple[Crystal, dict[str, float | None]]:
+            values = {column: _number(document.get(field), field) for column, field in self.columns.items()}
+            return as_crystal(_plain(document.get("structure"))), values
+
+        return structure_row(name_of({"id": document.get("material_id"), "attributes": document}), read)
 
     def _search(self, rester: Any, **asked: Any) -> list[dict[str, Any]]:
         try:
             return [dict(each) for each in rester.materials.summary.search(**asked)]
         except Exception as error:  # MPRestError, and those of requests and of its other libraries
-            raise DownloadError(f"the Materials Project answered: {' '.join(str(error).split())[:500]}") from error
+            raise DownloadError(f"the Materials Project answered: {to_words(str(error), 500)}") from error
 
     def _rester(self) -> Any:
         if importlib.util.find_spec("mp_api") is None:
@@ -100,17 +106,17 @@ class SummarySource:
                 "set MP_API_KEY to your key of the Materials Project (https://materialsproject.org/api); without one, "
                 "`class_path: datamodules.Optimade` with `provider: mp` gives formation energies"
             )
+        hide_word(os.environ["MP_API_KEY"])
         from mp_api.client import MPRester
 
         try:
             return MPRester(os.environ["MP_API_KEY"], use_document_model=False, mute_progress_bars=True)
         except Exception as error:  # it asks the server for its version, with whatever that may raise
-            raise DownloadError(f"the Materials Project cannot be reached: {' '.join(str(error).split())}") from error
+            raise DownloadError(f"the Materials Project cannot be reached: {to_words(str(error), 500)}") from error
 
 
-def _number(value: Any) -> float | None:
-    value = value.get("vrh") if isinstance(value, dict) else value
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _number(value: Any, field: str) -> float | None:
+    return to_number(value.get("vrh") if isinstance(value, dict) else value, field)
 
 
 def _plain(structure: Any) -> Any:
@@ -155,6 +161,6 @@ class MaterialsProject(SnapshotDataModule):
         self.criteria = criteria or {}
         super().__init__(properties=properties, **settings)
 
-    def make_source(self) -> Source:
+    def make_query(self) -> SnapshotQuery:
         """The query."""
-        return SummarySource(self.fields, self.criteria, self.max_entries)
+        return SummaryQuery(self.fields, self.criteria, self.max_entries)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from datamodules.materials_project import (
 )
 from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.composition import reduced_formula
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.columns import in_table
 from gnn_sim2real.tables.table import Replicates
 from gnn_sim2real.units import convert
 
@@ -86,7 +89,12 @@ class MeasuredCrystals(CrystalDataModule):
             correct it, the value itself and all others are compared on the same crystals.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
+        at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
+            column), between two (`{T: [293, 303]}`), or `all`, merged by median.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
+
+    Raises:
+        ValueError: If the settings name no table or more than one, or need a simulated value that does not exist.
     """
 
     sheets = tuple(
@@ -106,6 +114,7 @@ class MeasuredCrystals(CrystalDataModule):
         require_simulated: bool = False,
         structures_path: str | None = None,
         labels_path: str | None = None,
+        at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -125,7 +134,7 @@ class MeasuredCrystals(CrystalDataModule):
             raise ValueError(
                 "MeasuredCrystals needs `name` (a table of the registry), or `path`, `property` and `unit`"
             )
-        self.name, self.path, self.formula = name, path, formula
+        self.name, self.path, self.formula, self.at = name, path, formula, at
         if require_simulated and self.property.name not in _SIMULATED:
             raise ValueError(
                 f"the Materials Project has no simulated {self.property.name!r}, only {', '.join(_SIMULATED)}; leave "
@@ -133,6 +142,16 @@ class MeasuredCrystals(CrystalDataModule):
             )
         self.require_simulated = require_simulated
         self.structures_path, self.labels_path = structures_path, labels_path
+
+    @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of the table of the registry; None for your own."""
+        return next((each for each in self.sheets if each.name == self.name), None)
+
+    @property
+    def title(self) -> str:
+        """Name in messages: of the table of the registry, or of the file."""
+        return self.name or Path(str(self.path)).name
 
     def load_structures(self) -> Structures:
         """Find the structures of the Materials Project; the graphs are those of `MaterialsProjectTables`."""
@@ -146,15 +165,18 @@ class MeasuredCrystals(CrystalDataModule):
         table = clean_table(
             frame.assign(material_id=names),
             material_column="material_id",
-            properties=[self._property_in(frame)],
+            properties=[self._property_in(frame, source)],
             identity=str,
             source=source,
             refused_before=self._refuse_rows(frame, names, formulas),
+            at=self.at,
         )
         return self.data_set.with_structures(self._with_simulated(table))
 
-    def _property_in(self, frame: "pandas.DataFrame") -> Property:
-        """The property; without the columns of replicates where a copy of the table does not have them."""
+    def _property_in(self, frame: "pandas.DataFrame", source: str) -> Property:
+        """The property with its column; without those of replicates where a copy of the table does not have them."""
+        if self.name is None:
+            return in_table(self.property, [str(column) for column in frame], source)
         if all(column in frame for column in self.property.replicates or ()):
             return self.property
         return replace(self.property, replicates=None)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.data.snapshots import SnapshotDataModule
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.optimade import OptimadeSource, Query
-from gnn_sim2real.databases.snapshot import Source
+from gnn_sim2real.databases.optimade import OptimadeSnapshotQuery, Query
+from gnn_sim2real.databases.passwords import hide_login
+from gnn_sim2real.databases.snapshot import SnapshotQuery
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,15 @@ class Optimade(SnapshotDataModule):
     ```
 
     Args:
-        provider: One of mp, oqmd, aflow, alexandria (PBE), gnome, or the base URL of any other.
+        provider: One of mp, oqmd, aflow, alexandria (PBE), gnome, or the base URL of any other. A password or a key in
+            it (`https://user:password@example.org`, `?api_key=...`) is sent to this server and saved nowhere.
         properties: Unit of the model's predictions by name of the property, e.g. `{band_gap: eV}`.
         filter: Filter of the entries in OPTIMADE's language; empty for all.
         page_limit: Entries per request; a server may give fewer.
         settings: See `gnn_sim2real.data.snapshots.SnapshotDataModule`.
+
+    Raises:
+        ValueError: If `provider` is neither known nor an address, or `page_limit` is below 1.
     """
 
     sheets = tuple(
@@ -134,11 +139,13 @@ class Optimade(SnapshotDataModule):
         page_limit: int = 100,
         **settings: Any,
     ) -> None:
-        if provider not in PROVIDERS and urlsplit(provider).scheme not in ("http", "https"):
+        if provider not in PROVIDERS and not provider.startswith(("http://", "https://")):
+            shown = f"got {provider!r}" if provider.replace("_", "").replace("-", "").isalnum() else "got another thing"
             raise ValueError(
-                f"`provider` must be one of {', '.join(PROVIDERS)}, or a base URL such as https://example.org; "
-                f"got {provider!r}"
+                f"`provider` must be one of {', '.join(PROVIDERS)}, or a base URL such as https://example.org; {shown}"
             )
+        provider = hide_login(provider)
+        self.given["provider"] = provider
         if page_limit < 1:
             raise ValueError(f"`page_limit` must be at least 1, got {page_limit}")
         self.provider = PROVIDERS.get(provider, Provider(provider))
@@ -147,13 +154,18 @@ class Optimade(SnapshotDataModule):
         super().__init__(properties=properties, **settings)
 
     @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of the provider; None for the address of another one."""
+        return next((each for each in self.sheets if each.name == self.provider_name), None)
+
+    @property
     def database(self) -> str:
         """Name or address of the provider."""
         return self.provider_name if self.provider_name in PROVIDERS else str(urlsplit(self.provider_name).netloc)
 
-    def make_source(self) -> Source:
+    def make_query(self) -> SnapshotQuery:
         """The query."""
         query = Query(
             self.provider.base_url, self.filter, tuple(self.fields.values()), self.page_limit, self.max_entries
         )
-        return OptimadeSource(Client(pause=self.provider.pause), query, self.fields)
+        return OptimadeSnapshotQuery(Client(pause=self.provider.pause), query, self.fields)

@@ -1,6 +1,7 @@
 """PoLyInfo of NIMS: a user's own export. Its terms restrict redistribution, so nothing is ever downloaded."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from datamodules.registry import find_table
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading
-from gnn_sim2real.units import check_property_unit
+from gnn_sim2real.tables.properties import check_property_unit
 
 PROPERTY_NAMES = {
     "density": ("density",),
@@ -56,6 +57,7 @@ class PoLyInfo(PropertyDataModule):
         max_spread: Polymers whose measurements differ by more than this half range [unit] are excluded.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        at: Which rows are used, by the column of a condition, see `datamodules.Table`.
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
@@ -75,13 +77,20 @@ class PoLyInfo(PropertyDataModule):
         max_spread: float | None = None,
         lower: float | None = None,
         upper: float | None = None,
+        at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        self.at = at
         check_property_unit(property, unit)
         self.property = Property(property, unit, value, file_unit, lower, upper, unit_column)
         self.path, self.smiles, self.max_spread = path, smiles, max_spread
         self.property_column, self.property_name = property_column, property_name
+
+    @property
+    def title(self) -> str:
+        """Name in messages: of the file."""
+        return Path(self.path).name
 
     def load_table(self) -> CleanTable:
         """Read and clean the file.
@@ -118,6 +127,7 @@ class PoLyInfo(PropertyDataModule):
             identity=self.featurizer.identity,
             source=file.name,
             max_spread=self.max_spread,
+            at=self.at,
         )
 
     def _of_wide_table(self, columns: list[str], names: list[str], source: str) -> Property:

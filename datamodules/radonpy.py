@@ -7,6 +7,8 @@ import numpy as np
 
 from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.tables.table import read_folder
 
@@ -68,10 +70,7 @@ class RadonPy(PropertyDataModule):
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         known = PROPERTIES if path is None else PROPERTIES | _ALSO
-        unknown = [name for name in properties if name not in known]
-        if unknown or not properties:
-            raise ValueError(f"the properties of RadonPy are {', '.join(known)}, got {unknown or 'none'}")
-        self.wanted, self.path = [known[name] for name in properties], path
+        self.wanted, self.path = choose_properties("RadonPy", properties, known), path
 
     def load_table(self) -> CleanTable:
         """Read the table; the value of a polymer of PI1070 is the mean over its molecular dynamics runs."""
@@ -93,7 +92,7 @@ class RadonPy(PropertyDataModule):
         )
 
     def _read(self) -> tuple["pandas.DataFrame", str]:
-        folder = None if self.path is None else Path(self.path).expanduser()
+        folder = None if self.path is None else expand(self.path)
         if folder is not None and folder.is_dir():
             return read_folder(folder, "results.csv"), folder.name
         registered = self.path is None or Path(self.path).name == "PI1070.csv"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.catalog import ENTRIES, DataFile, Recipe
-from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
-from gnn_sim2real.files import default_cache_folder
+from gnn_sim2real.files import default_cache_folder, expand
 
 __all__ = ["ENTRIES", "DataFile", "Recipe", "find_file", "find_table", "sheet"]
 
@@ -87,13 +87,13 @@ def find_table(path: str | Path) -> Path:
 
 
 def _places(path: str | Path) -> list[Path]:
-    given = Path(path).expanduser()
+    given = expand(path)
     return [given] if given.is_absolute() else [given, *_below_data_folder(given)]
 
 
 def _below_data_folder(path: str | Path) -> list[Path]:
     folder = os.environ.get("GNN_SIM2REAL_DATA")
-    return [Path(folder).expanduser() / path] if folder else []
+    return [expand(folder) / path] if folder else []
 
 
 def _format_places(places: list[Path]) -> str:

@@ -4,13 +4,21 @@ A room is a folder of `gnn_sim2real`, or a module that lies loose in its root; `
 """
 
 import ast
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.transforms import Bbox
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gnn_sim2real", "datamodules")
 PICTURE = ROOT / "docs/rooms.svg"
+WIDTH, SLOTS, NUM_TRIALS = 10.0, 7, 6000
 
 
 def find_modules() -> dict[str, Path]:
@@ -77,6 +85,62 @@ def find_levels(arrows: Mapping[str, set[str]]) -> list[list[str]]:
     return levels
 
 
+def arrange(levels: list[list[str]], edges: list[tuple[str, str]]) -> dict[str, tuple[float, float]]:
+    """Find places at which few arrows run behind a box or cross each other, by random exchanges.
+
+    Args:
+        levels: From `find_levels`.
+        edges: Arrows that are drawn.
+
+    Returns:
+        Place (x, y) of each room.
+    """
+
+    def places(grid: list[list[str | None]]) -> dict[str, tuple[float, float]]:
+        found = {}
+        for height, row in enumerate(grid):
+            found |= {room: ((slot + 0.5) / SLOTS * WIDTH, float(height)) for slot, room in enumerate(row) if room}
+        return found
+
+    def badness(place: dict[str, tuple[float, float]]) -> float:
+        lines = [(*place[room], *place[below]) for room, below in edges]
+        bad = 0.0
+        for x, y, to_x, to_y in lines:
+            bad += abs(x - to_x) / WIDTH
+            between = [(at, height) for at, height in place.values() if to_y < height < y]
+            bad += 10 * sum(abs(x + (to_x - x) * (y - height) / (y - to_y) - at) < 0.8 for at, height in between)
+        for (x, y, to_x, to_y), (u, v, to_u, to_v) in itertools.combinations(lines, 2):
+            low, high = max(to_y, to_v), min(y, v)
+            if low < high and (x, y) != (u, v) and (to_x, to_y) != (to_u, to_v):
+                slope, other = (to_x - x) / (to_y - y), (to_u - u) / (to_v - v)
+                gaps = [x + slope * (at - y) - u - other * (at - v) for at in (low, high)]
+                bad += 2 * (gaps[0] * gaps[1] < 0)
+        return bad
+
+    random = np.random.default_rng(0)
+    best: list[list[str | None]] = []
+    for level in levels:
+        before = (SLOTS - len(level)) // 2
+        best.append([None] * before + list(level) + [None] * (SLOTS - before - len(level)))
+    least = badness(places(best))
+    for _ in range(NUM_TRIALS):
+        grid = [list(row) for row in best]
+        row = grid[random.integers(len(grid))]
+        one, other = random.integers(SLOTS, size=2)
+        row[one], row[other] = row[other], row[one]
+        bad = badness(places(grid))
+        if bad <= least:
+            best, least = grid, bad
+    return places(best)
+
+
+def edge_of(box: "Bbox", other: "Bbox") -> np.ndarray:
+    """Where the line between the centers of two boxes leaves the first."""
+    center, other_center = (np.array([(each.x0 + each.x1) / 2, (each.y0 + each.y1) / 2]) for each in (box, other))
+    way = other_center - center
+    return center + way * min(box.width / 2 / max(abs(way[0]), 1e-9), box.height / 2 / max(abs(way[1]), 1e-9))
+
+
 def draw(arrows: Mapping[str, set[str]], path: Path) -> None:
     """Draw the folders in their levels, above the loose modules, which all of them may import.
 
@@ -86,32 +150,36 @@ def draw(arrows: Mapping[str, set[str]], path: Path) -> None:
     """
     import matplotlib.pyplot as plt
     import networkx as nx
-    from matplotlib.patches import FancyArrowPatch
 
     plt.rcParams |= {"svg.hashsalt": "rooms", "svg.fonttype": "none"}
     loose = sorted(room for room in arrows if (ROOT / f"gnn_sim2real/{room}.py").exists())
     folders = {room: below - set(loose) for room, below in arrows.items() if room not in loose}
     graph = nx.transitive_reduction(nx.DiGraph((room, below) for room, rooms in folders.items() for below in rooms))
-    levels = [loose, *find_levels(folders)]
-    place = {
-        room: ((number + 0.5) / len(level) * 10, height)
-        for height, level in enumerate(levels)
-        for number, room in enumerate(level)
-    }
-    figure, axes = plt.subplots(figsize=(11, 0.95 * len(levels)))
-    for room, below in sorted(graph.edges):
-        shrink = 32 if abs(place[room][0] - place[below][0]) > 1 else 15  # boxes are wider than high
-        arrow = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 14, "shrinkB": shrink, "color": "0.55"}
-        axes.add_patch(FancyArrowPatch(place[room], place[below], zorder=1, **arrow))
+    place = arrange(find_levels(folders), sorted(graph.edges))
+    per_row = -(-len(loose) // 2)
+    for number, room in enumerate(loose):
+        row, column = divmod(number, per_row)
+        place[room] = ((column + 0.5) / per_row * WIDTH, -1.0 - 0.55 * row)
+    top = max(height for _, height in place.values())
+    figure, axes = plt.subplots(figsize=(11, 0.95 * (top + 3)))
+    texts = {}
     for room, (x, y) in place.items():
         color = "#f2f2f2" if room in loose else "#fff3d6" if room == "datamodules" else "#dcebf7"
         box = {"boxstyle": "round,pad=0.4", "fc": color, "ec": "0.4"}
-        axes.text(x, y, room if room in loose else f"{room}/", ha="center", va="center", bbox=box, zorder=2)
-    axes.axhline(0.45, color="0.8", linewidth=1)
-    axes.text(0, 0.5, "folders", color="0.5", va="bottom")
-    axes.text(0, 0.4, "loose modules, imported by any folder", color="0.5", va="top")
-    axes.set(xlim=(0, 10), ylim=(-0.4, len(levels) - 0.6))
+        text = axes.text(x, y, room if room in loose else f"{room}/", ha="center", va="center", bbox=box, zorder=2)
+        texts[room] = text
+    axes.axhline(-0.5, color="0.8", linewidth=1)
+    axes.text(0, -0.45, "folders", color="0.5", va="bottom")
+    axes.text(0, -0.55, "loose modules, imported by any folder", color="0.5", va="top")
+    axes.set(xlim=(0, WIDTH), ylim=(-1.9, top + 0.4))
     axes.axis("off")
+    figure.canvas.draw()  # the boxes know their places only then
+    boxes = {room: text.get_bbox_patch().get_window_extent() for room, text in texts.items()}
+    style = {"arrowstyle": "-|>", "color": "0.55", "shrinkA": 0, "shrinkB": 2}
+    to_data = axes.transData.inverted().transform
+    for room, below in sorted(graph.edges):
+        tip, tail = edge_of(boxes[below], boxes[room]), edge_of(boxes[room], boxes[below])
+        axes.annotate("", to_data(tip), to_data(tail), arrowprops=style)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # A class that moves up here is spelled `gnn_sim2real.NAME` in configurations from then on: it needs a line in
-# `renamed_paths.py`, so that the keys of records stay what they were.
+# `renamed.py`, so that the keys of records stay what they were.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,7 @@ _EXPECTED_WARNINGS = (
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "`isinstance.treespec, LeafSpec.` is deprecated",  # between Lightning and torch
     "Precision .* is not supported by the model summary",
+    "The `srun` command is available on your system but is not used",
     "Couldn't infer the batch indices",  # PredictionWriter keeps the order itself
 )
 
@@ -49,10 +51,35 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     return iter(rich_track(items, description, count, console=console, transient=True))
 
 
+def visible(text: str) -> str:
+    """Text from elsewhere, such as a foreign card, with escapes for what would steer a terminal rather than be seen.
+
+    Args:
+        text: The text; its lines and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" or unicodedata.category(each) == "Zs" else _escape(each)
+        for each in text
+    )
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode()
+
+
+class _Visible(logging.Formatter):
+    """One line per message, without control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def set_up_logging() -> None:
     """Log one line per message to stderr; of libraries only warnings."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(_Visible("%(levelname)s: %(message)s"))
     for name in ("gnn_sim2real", "datamodules"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
@@ -63,11 +90,13 @@ def quiet_lightning() -> None:
     """Silence Lightning's notices and its warnings about intended behavior; call this after importing it."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # their reports are asked for
     for message in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message)
 
 
 def quiet_tasks() -> None:
-    """Silence the line that each training logs: nobody reads it for hundreds of trainings."""
+    """Silence what each training logs: nobody reads it for hundreds of trainings, and the report says it of all."""
+    logging.getLogger("gnn_sim2real.store.vocabulary").setLevel(logging.ERROR)
     for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
         logging.getLogger(name).setLevel(logging.WARNING)

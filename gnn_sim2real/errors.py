@@ -1,5 +1,7 @@
 """Errors that leave a decision to the user, one exception each; all other errors are a `ValueError`."""
 
+from pathlib import Path
+
 
 class DatasetNotFoundError(FileNotFoundError):
     """A data set's file is in none of the places searched."""
@@ -15,6 +17,19 @@ class CacheDamagedError(ValueError):
 
 class TrainingDivergedError(ValueError):
     """The loss of a training is no longer a finite number."""
+
+
+class TrainingStoppedError(Exception):
+    """A training was asked to stop, and is saved.
+
+    Args:
+        path: The checkpoint.
+        signal: Number of the signal.
+    """
+
+    def __init__(self, path: Path, signal: int) -> None:
+        super().__init__(f"stopped; the same command with `--ckpt_path {path}` goes on from there")
+        self.exit_code = 128 + signal
 
 
 class DownloadError(ConnectionError):

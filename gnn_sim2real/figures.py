@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from gnn_sim2real.files import MADE_BY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#6A3D9A", "#7B4B2A")
@@ -23,11 +30,32 @@ TEXT, TITLE, SMALL = 10.0, 12.0, 8.0
 LINE_WIDTH = 1.8
 """Of laws and of dotted lines [points]."""
 
-BAND = 0.16
-"""Opacity of an interval around a line."""
+NARROW, THIN, HAIR = 1.6, 0.9, 0.8
+"""Of laws beside their forecasts, of lines from point to point, of grids and residuals [points]."""
+
+NO_EDGE = 0.0
+"""Of the edge of a band [points]."""
+
+BAR_WIDTH, CAP, SMALL_CAP, NO_CAP = 1.3, 2.5, 2.0, 0.0
+"""Of the interval of a point, and of its ends [points]."""
+
+MARKER_SIZE, BASELINE_MARKER_SIZE = 6.0, 4.5
+SMALL_MARKER, TINY_MARKER, STAR = 4.0, 3.0, 13.0
+"""Of points among many, and of the one that is sought [points]."""
+
+DASHED: Final = "--"
+DOTTED: Final = ":"
+DASHES: tuple[Any, ...] = (DOTTED, "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")
+"""Of gray lines, which no color tells apart."""
+
+BAND, PALE_BAND = 0.16, 0.07
+"""Opacity of an interval around a line, and around one of many."""
 
 _DPI = 200
+_DIGIT = 0.64
+"""Width of a digit in sizes of its type."""
 _GRID = "#E6E6E6"
+_TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -45,11 +73,62 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def apart(values: Sequence[float], labels: Sequence[str], room: float, size: float) -> list[int]:
+    """Choose labels on a logarithmic axis that do not touch, among them the last.
+
+    Args:
+        values: Where they stand, ascending and above 0.
+        labels: The labels.
+        room: Length of the axis from the first to the last value [points].
+        size: Of their type [points].
+
+    Returns:
+        Their positions in the sequence, ascending.
+    """
+    span = math.log(values[-1] / values[0]) or 1.0
+    shown = [len(values) - 1]
+    for place in range(len(values) - 2, -1, -1):
+        gap = math.log(values[shown[0]] / values[place]) / span * room
+        if gap > (len(labels[place]) + len(labels[shown[0]])) / 2 * _DIGIT * size + size / 2:
+            shown.insert(0, place)
+    return shown
+
+
 def clear_frame(axes: Axes) -> None:
     """A pale grid behind what is drawn, in place of a box around it."""
-    axes.grid(True, which="major", color=_GRID, linewidth=0.8)
+    axes.grid(True, which="major", color=_GRID, linewidth=HAIR)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def set_ticks(axis: Axis, room: float, widest: float) -> None:
+    """Label a few round numbers, so that no two labels touch.
+
+    Args:
+        axis: Logarithmic axis, whose limits are set.
+        room: Length of the axis [points].
+        widest: Width of a digit along the axis [points]; 0 if labels are stacked.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    candidates = [np.outer(decades, steps).ravel() for steps in _TICKS]
+    candidates.append(np.asarray(MaxNLocator(6).tick_values(low, high)))  # far below a decade
+    for ticks in candidates:
+        shown = ticks[(ticks >= low) & (ticks <= high)]
+        if len(shown) >= 4:
+            break
+    length = max(len(_label(tick)) for tick in shown) * widest + (0.6 if widest else 1.2) * TEXT
+    while len(shown) > 1 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
+        shown = shown[::2]
+    axis.set_major_locator(FixedLocator(shown.tolist()))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
+
+
+def _label(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
 
 
 def save_figure(figure: Figure, *files: Path) -> None:
@@ -60,10 +139,18 @@ def save_figure(figure: Figure, *files: Path) -> None:
         files: Their suffixes set the formats (png, pdf, svg). Missing folders are made.
     """
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
-    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and "\\mathdefault" not in text.get_text():  # a user's price, not a tick's power
+            text.set_parse_math(False)
+    facts: dict[str, dict[str, Any]] = {
+        ".svg": {"Date": None, "Creator": MADE_BY},
+        ".pdf": {"CreationDate": None, "Creator": MADE_BY},
+        ".png": {"Software": MADE_BY},
+    }
     with rc_context({"svg.hashsalt": "gnn_sim2real"}):
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(file, metadata=undated.get(file.suffix))
+            figure.savefig(file, metadata=facts.get(file.suffix))
             figure.set_layout_engine("none")  # found once, for all files

@@ -57,15 +57,38 @@ def _left_vectors(standard: Floats) -> tuple[Floats, Floats]:
     return eigenvalues * kept, (standard @ right) * scale[:, None, :]
 
 
-def fit_line(source: Floats, values: Floats, slope_of_constant: float) -> tuple[float, float]:
-    """Offset and slope of the least-squares line.
+def fit_line(source: Floats, values: Floats) -> tuple[float, float]:
+    """Offset and slope of the least-squares line; of a constant source, which says nothing, the slope is 0.
+
+    Constant is what is the same for all materials within float32, the precision of a model.
 
     Args:
         source: (num_materials,).
         values: (num_materials,).
-        slope_of_constant: The slope where `source` is the same for all within float32, the precision of a model.
     """
-    centered = source - source.mean()
-    constant = np.ptp(source) <= np.finfo(np.float32).eps * np.abs(source).max()
-    slope = slope_of_constant if constant else float(centered @ (values - values.mean()) / (centered @ centered))
+    return _line(source, values, 0.0 if _is_constant(source) else None)
+
+
+def fit_calibration(source: Floats, values: Floats) -> tuple[float, float]:
+    """Offset and slope of the line from an estimate of the same quantity, such as a simulation, to the measured values.
+
+    Where a slope would be noise, it is 1 and only the mean difference is removed: with fewer than three materials, of
+    which two always lie on a line, and for a constant source (see `fit_line`).
+
+    Args:
+        source: (num_materials,), in the unit of the values.
+        values: (num_materials,).
+    """
+    return _line(source, values, 1.0 if len(source) < 3 or _is_constant(source) else None)
+
+
+def _is_constant(source: Floats) -> bool:
+    return bool(np.ptp(source) <= np.finfo(np.float32).eps * np.abs(source).max())
+
+
+def _line(source: Floats, values: Floats, slope: float | None) -> tuple[float, float]:
+    """The least-squares line, of a given slope if any."""
+    if slope is None:
+        centered = source - source.mean()
+        slope = float(centered @ (values - values.mean()) / (centered @ centered))
     return float(values.mean() - slope * source.mean()), slope

@@ -14,7 +14,8 @@ from gnn_sim2real.shotgun.matrix import MatrixConfig
 from gnn_sim2real.shotgun.study import ShotgunStudyConfig
 from gnn_sim2real.shotgun.targets import read_many_targets
 from gnn_sim2real.study.config import read_study
-from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_targets
+from gnn_sim2real.study.library_config import read_library
+from gnn_sim2real.study.pretrainings import LibraryResolver, read_targets
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
@@ -27,8 +28,9 @@ read_alone = cache(read_stage)
 """A stage without overlay; it takes a third of a second."""
 
 
+@cache
 def kind(path):
-    content = yaml.safe_load(path.read_text())
+    content = yaml.load(path.read_text(), yaml.CSafeLoader)
     if path.name in OVERLAYS:
         return "overlay"
     if path.stem.startswith(PARTS):
@@ -42,7 +44,13 @@ def kind(path):
 
 
 def of_kind(wanted):
-    return [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in FILES if kind(path) == wanted]
+    """Files of a kind; the first of each folder at once, the others in the slow lane."""
+    found = [path for path in FILES if kind(path) == wanted]
+    first = {path.parent: path for path in reversed(found)}.values()
+    return [
+        pytest.param(path, id=str(path.relative_to(CONFIGS)), marks=() if path in first else pytest.mark.slow)
+        for path in found
+    ]
 
 
 def test_there_is_something_to_read():
@@ -94,6 +102,7 @@ def num_models_said(path):
     return int(path.read_text().splitlines()[0].removeprefix("# ").partition(" ")[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", of_kind("library"))
 def test_a_library_and_its_sources_can_be_read(path):
     config, _ = read_library([str(path)], [])

@@ -1,4 +1,4 @@
-"""Every page on how to add something is executed as it stands: `docs/contributing/*.md`."""
+"""Every page with Python is executed as it stands: `docs/contributing/*.md`, on how to add something, and others."""
 
 import re
 import sys
@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
+from gnn_sim2real.splits.acquisition.order import ORDERS
+from gnn_sim2real.splits.split import SPLITS
+from gnn_sim2real.tasks.policies.base import POLICIES
 
-PAGES = sorted((Path(__file__).parents[1] / "docs/contributing").glob("*.md"))
+DOCS = Path(__file__).parents[1] / "docs"
+ADVICE = pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
+PAGES = [*sorted(DOCS.glob("contributing/*.md")), pytest.param(DOCS / "lightning.md", marks=[pytest.mark.slow, ADVICE])]
 _BLOCK = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -19,6 +25,9 @@ def test_page(page, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     # What a page registers goes with it.
     monkeypatch.setattr("gnn_sim2real.law.forms._registered", {**CURVE_FORMS, **SURFACE_FORMS})
+    monkeypatch.setattr("gnn_sim2real.baselines._registered", dict(BASELINES))
+    for registry in (POLICIES, SPLITS, ORDERS):
+        monkeypatch.setattr(registry, "_added", registry.classes())
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"

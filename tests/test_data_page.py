@@ -2,12 +2,14 @@
 
 import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
 import datamodules
+from gnn_sim2real.data.module import DataSettings
 
 TEXT = (Path(__file__).parents[1] / "docs/data.md").read_text()
 LINES = re.findall(r"`(\{class_path: [^`]+\})`", TEXT)
@@ -32,5 +34,13 @@ def test_a_line_makes_its_data_module(line):
 def test_the_blocks_of_yaml_name_what_is_there():
     for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL):
         data = yaml.safe_load(block)["data"]
-        assert hasattr(datamodules, data["class_path"].removeprefix("datamodules."))
-        assert set(data["init_args"]) <= set(inspect.signature(datamodules.ManySources).parameters)
+        made = getattr(datamodules, data["class_path"].removeprefix("datamodules."))
+        settings = {field.name for field in fields(DataSettings)}
+        assert set(data["init_args"]) <= settings | set(inspect.signature(made).parameters)
+
+
+def test_the_commands_name_configurations_that_are_there():
+    commands = "\n".join(re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL))
+    named = re.findall(r"configs/[\w/]+\.yaml", commands)
+    assert named
+    assert [path for path in named if not (Path(__file__).parents[1] / path).exists()] == []

@@ -1,6 +1,7 @@
 """What the README says is run or compared with what it was taken from."""
 
 import json
+import pydoc
 import re
 from pathlib import Path
 from statistics import mean
@@ -12,6 +13,8 @@ from gnn_sim2real.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
+# Entry-point groups look like modules.
+GROUPS = {f"gnn_sim2real.{kind}" for kind in ("acquisitions", "datasets", "encoders", "forms", "policies", "splits")}
 
 
 def blocks(language: str) -> list[str]:
@@ -34,6 +37,18 @@ def test_every_picture_is_there():
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
     assert pictures
     assert [path for path in pictures if not (ROOT / path).exists()] == []
+
+
+def test_every_file_and_class_that_a_page_names_is_there():
+    pages = [ROOT / "README.md", ROOT / "benchmarks/README.md", *(ROOT / "docs").rglob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    paths = set(re.findall(r"`((?:gnn_sim2real|datamodules|tests|benchmarks|configs|docs)/[\w./]+)`", text))
+    names = set(re.findall(r"`((?:gnn_sim2real|datamodules)(?:\.\w+)+)`", text)) - GROUPS
+    assert len(paths) > 10
+    assert len(names) > 10
+    stems = {str(path.relative_to(ROOT).with_suffix("")) for path in (ROOT / "benchmarks/results").iterdir()}
+    assert [path for path in sorted(paths - stems) if not (ROOT / path).exists()] == []
+    assert [name for name in sorted(names) if pydoc.locate(name) is None] == []
 
 
 def test_the_study_shown_is_the_study_shipped():

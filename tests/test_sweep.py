@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import wandb
 import yaml
 from wandb import wandb_agent
 
@@ -43,11 +44,13 @@ def started(monkeypatch, tmp_path):
         with monkeypatch.context() as patch:
             patch.setattr(wandb_agent, "AgentProcess", catch)
             agent._command_run({"type": "run", "run_id": "trial", "program": SWEEP["program"], "args": values})
+        caught["env"].pop(wandb.env.SERVICE, None)  # as the agent does: a trial starts a service of its own
         return caught["command"], caught["env"]
 
     return start
 
 
+@pytest.mark.slow
 def test_a_trial_is_a_pretraining_with_the_values_of_the_sweep(started, monkeypatch):
     values = one_of_each()
     command, _ = started(values)

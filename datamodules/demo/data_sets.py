@@ -13,7 +13,7 @@ from datamodules.demo.measured import demo_target
 from datamodules.demo.polymers import demo_source
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.registry import DataSheet
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
 

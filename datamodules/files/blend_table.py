@@ -1,10 +1,12 @@
 """A table of blends or copolymers of your own."""
 
+from pathlib import Path
 from typing import Any
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
+from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 
 
@@ -31,12 +33,18 @@ class BlendTable(MixtureDataModule):
         unit: Unit of the model's predictions, e.g. g/cm3.
         weights: Columns with the shares of the components, in their order, all of the same kind (mass or mole); equal
             shares unless given.
-            temperature: Column with the temperature, if the property is measured at several.
-        temperature_unit: Its unit in the file, e.g. K or degC.
-        file_unit: Unit of the property in the file, if it is another one.
+        temperature: Column with the temperature, if the property is measured at several.
+        temperature_unit: Its unit in the file, e.g. K or degC; that in the heading (`T (degC)`), else K, unless given.
+        file_unit: Unit of the property in the file, if it is another one; a unit in the heading is read.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
+            column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one material
+            differ in a temperature, pressure, frequency or humidity.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
+
+    Raises:
+        ValueError: If there is no component, or another number of weights.
     """
 
     def __init__(
@@ -48,10 +56,11 @@ class BlendTable(MixtureDataModule):
         unit: str,
         weights: list[str] | None = None,
         temperature: str | None = None,
-        temperature_unit: str = "K",
+        temperature_unit: str | None = None,
         file_unit: str | None = None,
         lower: float | None = None,
         upper: float | None = None,
+        at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -60,13 +69,28 @@ class BlendTable(MixtureDataModule):
                 f"a BlendTable needs at least one column in `components`, and as many in `weights` if it is given, "
                 f"got {len(components)} and {len(weights or [])}"
             )
-        self.path = path
+        self.path, self.at = path, at
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
         at = None if temperature is None else {"temperature": (temperature, temperature_unit)}
         self.input_columns = MixtureColumns(components, weights, at)
         self.condition_units = {} if temperature is None else {"temperature": "K"}
 
+    @property
+    def title(self) -> str:
+        """Name in messages: of the file."""
+        return Path(self.path).name
+
     def load_table(self) -> CleanTable:
-        """Read and clean the file."""
+        """Read and clean the file.
+
+        Raises:
+            ConditionsVaryError: If a condition varies that neither `at` nor `temperature` names.
+        """
         file = find_table(self.path)
-        return self.clean_mixtures(read_table(file), self.input_columns, [self.property], file.name)
+        try:
+            return self.clean_mixtures(read_table(file), self.input_columns, [self.property], file.name, at=self.at)
+        except ConditionsVaryError as error:
+            if self.condition_units:
+                raise
+            more = f"or set `temperature: {error.columns[0]}`, if it is one, to make it an input of the model"
+            raise ConditionsVaryError(error.found, f"{error.advice}; {more}", error.columns) from error

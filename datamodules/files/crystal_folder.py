@@ -1,6 +1,6 @@
 """Crystals of your own: files of structures, and a table with a value for each."""
 
-from collections import Counter
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,17 +10,26 @@ import numpy as np
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
-from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path, read_crystals
+from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CrystalTable
+from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.tables.columns import find_column, in_table
-from gnn_sim2real.tables.table import TABLE_SUFFIXES
-from gnn_sim2real.units import check_property_unit
+from gnn_sim2real.tables.crystal_columns import (
+    NAME_HEADINGS,
+    crystal_column,
+    read_crystals_of,
+    spellings,
+    unique_spellings,
+    without_row,
+)
+from gnn_sim2real.tables.properties import check_property_unit
+from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_without_header
 
 if TYPE_CHECKING:
     import pandas
 
-_NAME_HEADINGS = ("material_id", "file", "filename", "name", "id", "structure", "crystal", "cif")
+logger = logging.getLogger(__name__)
 
 
 class CrystalFolder(CrystalDataModule):
@@ -39,7 +48,8 @@ class CrystalFolder(CrystalDataModule):
     ```
 
     Args:
-        structures: A folder of files, or one file.
+        structures: A folder of files, or one file; or a table with a column `cif` or `structure` that holds the text of
+            a CIF, or a structure as JSON.
         table: CSV, TSV, XLSX, JSONL or parquet with the values; the table next to the crystals unless given.
         property: Name of the property, the same word as in the source, e.g. band_gap.
         column: Column with its values; the one whose heading is the name of the property unless given.
@@ -48,6 +58,8 @@ class CrystalFolder(CrystalDataModule):
         name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
+            column), between two (`{T: [293, 303]}`), or `all`, merged by median.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
@@ -62,23 +74,29 @@ class CrystalFolder(CrystalDataModule):
         name_column: str | None = None,
         lower: float | None = None,
         upper: float | None = None,
+        at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
         check_property_unit(property, unit)
-        self.structures_path, self.table_path, self.name_column = structures, table, name_column
+        self.structures_path, self.table_path, self.name_column, self.at = structures, table, name_column, at
+
+    @property
+    def title(self) -> str:
+        """Name in messages: of the table, or of the crystals."""
+        return Path(self.table_path or self.structures_path).name
 
     @cached_property
     def path(self) -> Path:
         """The file or folder of the crystals."""
-        path = Path(self.structures_path).expanduser()
+        path = expand(self.structures_path)
         return path if path.exists() else find_table(self.structures_path)
 
     @cached_property
     def entries(self) -> list[Entry]:
         """All that the files hold."""
-        return read_crystals(self.path)
+        return read_crystals_of(self.path, self.name_column)
 
     def load_structures(self) -> Structures:
         """Read all files; a crystal that cannot be read excludes its row with a reason.
@@ -109,17 +127,20 @@ class CrystalFolder(CrystalDataModule):
         columns = [str(column) for column in frame]
         if name_column is None:
             setting = "data.init_args.name_column"
-            name_column = find_column(columns, _NAME_HEADINGS, "the names of the crystals", source, setting).column
+            name_column = find_column(columns, NAME_HEADINGS, "the names of the crystals", source, setting).column
         if name_column not in frame:
             raise ValueError(
                 f"{source} has no column {name_column!r} that names the crystals, only {', '.join(columns)}; set "
                 "`data.init_args.name_column`"
             )
-        spelled = _unique_spellings(self.data_set.structures.names)
+        spelled = unique_spellings(self.data_set.structures.names)
         given = [str(cell) for cell in frame[name_column]]
         names = [spelled.get(name, name) for name in given]
+        if left := without_row(self.data_set.structures.names, given):
+            listed = ", ".join(left[:10]) + (" ..." if len(left) > 10 else "")
+            logger.warning("%s: crystals without a row in %s, not used: %d (%s)", self.title, source, len(left), listed)
         unread = {
-            key: str(each.reason) for each in self.entries if each.crystal is None for key in _spellings(each.name)
+            key: str(each.reason) for each in self.entries if each.crystal is None for key in spellings(each.name)
         }
         reasons = self.data_set.refuse(names)
         reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
@@ -130,8 +151,13 @@ class CrystalFolder(CrystalDataModule):
             identity=str,
             source=source,
             refused_before=reasons,
+            at=self.at,
         )
         return self.data_set.with_structures(table)
+
+    def _read_named(self, file: Path) -> "pandas.DataFrame":
+        """A table whose names stay as they are written: 001 is not 1."""
+        return read_table(file, texts=[*NAME_HEADINGS, *([self.name_column] if self.name_column else [])])
 
     def _read_values(self) -> tuple["pandas.DataFrame", str, str | None]:
         """The table of values, its name, and its column of names, where it is known."""
@@ -139,15 +165,16 @@ class CrystalFolder(CrystalDataModule):
 
         if self.table_path is not None or self.path.suffix.lower() == ".parquet":
             file = self.path if self.table_path is None else find_table(self.table_path)
-            return read_table(file), file.name, self.name_column
+            frame = self._read_named(file)
+            if self.table_path is not None or crystal_column(frame) is None:
+                return frame, file.name, self.name_column
         if self.path.is_dir():
             if (file := self.path / "id_prop.csv").exists():
-                values = pandas.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""])
                 columns = ["name", self.property.column or self.property.name]
-                return values.iloc[:, :2].set_axis(columns, axis=1), file.name, "name"
+                return read_without_header(file, columns), file.name, "name"
             tables = [file for file in sorted(self.path.iterdir()) if file.suffix.lower() in TABLE_SUFFIXES]
             if len(tables) == 1 and not is_crystal_path(tables[0]):
-                return read_table(tables[0]), tables[0].name, self.name_column
+                return self._read_named(tables[0]), tables[0].name, self.name_column
         read = [entry for entry in self.entries if entry.crystal is not None]
         name_of = {entry.name: name for entry, name in zip(read, _names(read), strict=True)}
         rows = [dict(entry.values) | {"name": name_of.get(entry.name, entry.name)} for entry in self.entries]
@@ -156,7 +183,10 @@ class CrystalFolder(CrystalDataModule):
                 f"{self.path} has crystals but no values; give a table with a column of their names as "
                 "`data.init_args.table`"
             )
-        index = pandas.RangeIndex(1, len(rows) + 1, name="row")
+        if {each.lower() for each in self.path.suffixes} & TABLE_SUFFIXES:
+            index = read_table(self.path).index
+        else:
+            index = pandas.RangeIndex(1, len(rows) + 1, name="row")
         return pandas.DataFrame(rows, index=index), self.path.name, "name"
 
 
@@ -164,16 +194,3 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     """Names within the file where all lie in one, else with the file."""
     files = {entry.name.partition("#")[0] for entry in entries}
     return [entry.name.partition("#")[2] or entry.name if len(files) == 1 else entry.name for entry in entries]
-
-
-def _unique_spellings(names: Sequence[str]) -> dict[str, str]:
-    """Name of the crystal that a spelling means; a stem that two files share means neither."""
-    count = Counter(spelling for name in names for spelling in set(_spellings(name)))
-    meant = {spelling: name for name in names for spelling in _spellings(name) if count[spelling] == 1}
-    return meant | {name: name for name in names}
-
-
-def _spellings(name: str) -> list[str]:
-    """How a table may name the crystal: with the suffix of its file, and without."""
-    file, mark, within = name.partition("#")
-    return [name, f"{Path(file).stem}{mark}{within}"]

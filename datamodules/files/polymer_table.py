@@ -4,6 +4,7 @@ from typing import Any
 
 from datamodules.files.table import MaterialTable
 from datamodules.registry import sheet
+from gnn_sim2real.data.sheet import DataSheet
 
 
 class PolymerTable(MaterialTable):
@@ -64,3 +65,8 @@ class PolymerTable(MaterialTable):
             upper=upper,
             **settings,
         )
+
+    @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of the table of the registry; None for your own."""
+        return next((each for each in self.sheets if each.name == self.name), None)

@@ -5,14 +5,18 @@ from typing import Any, Literal
 
 from datamodules.files.crystal_folder import CrystalFolder
 from datamodules.registry import find_file, find_table
+from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.featurize.crystal_files import is_crystal_path
-from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
+from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
+from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, read_heading
-from gnn_sim2real.units import check_property_unit
+from gnn_sim2real.tables.crystal_columns import holds_crystals
+from gnn_sim2real.tables.properties import check_property_unit
+from gnn_sim2real.tables.texts import to_texts
 
-Material = Literal["repeat_unit", "molecule", "composition"]
+MaterialKind = Literal["repeat_unit", "molecule", "composition"]
 
 
 class MaterialTable(PropertyDataModule):
@@ -32,7 +36,15 @@ class MaterialTable(PropertyDataModule):
         name: A table of the registry, in place of `path`.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
+            column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one material
+            differ in a temperature, pressure, frequency or humidity.
+        attachment: The two atoms that mark the ends of repeat units in place of `*`, e.g. '[Ce],[Th]'; `none` if such a
+            pair, which is refused otherwise, are atoms of the material.
         settings: See `gnn_sim2real.data.module.DataSettings`.
+
+    Raises:
+        ValueError: If there is neither `path` nor `name`, or the unit does not fit the property.
     """
 
     def __init__(
@@ -43,11 +55,13 @@ class MaterialTable(PropertyDataModule):
         column: str | None = None,
         file_unit: str | None = None,
         unit_column: str | None = None,
-        material: Material | None = None,
+        material: MaterialKind | None = None,
         material_column: str | None = None,
         name: str | None = None,
         lower: float | None = None,
         upper: float | None = None,
+        at: dict[str, Any] | None = None,
+        attachment: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -60,14 +74,22 @@ class MaterialTable(PropertyDataModule):
             property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, unit_column=unit_column
         )
         self.path, self.name, self.material_column = path, name, material_column
-        self.material: Material | None = material
+        self.material: MaterialKind | None = material
+        self.at = at
+        self.may_be_marked = attachment is None
+        self.marks = None if attachment in (None, "none") else read_marks(attachment)
+
+    @property
+    def title(self) -> str:
+        """Name in messages: of the table of the registry, or of the file."""
+        return self.name or Path(str(self.path)).name
 
     @property
     def kind(self) -> str:  # type: ignore[override]
         """Name of the featurizer of the materials."""
         return self.material or self.data_set.shared.once("kind", self._find_material)
 
-    def _find_material(self) -> Material:
+    def _find_material(self) -> MaterialKind:
         """What the first spellings of the table are."""
         file = self._find_file()
         frame = read_table(file)
@@ -78,6 +100,8 @@ class MaterialTable(PropertyDataModule):
             column = self.material_column
         if column not in frame:
             raise ValueError(f"{file.name} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
+        if self.marks is not None:
+            return "repeat_unit"
         texts = [str(text) for text in frame[column].dropna().head(50)]
         if sum("*" in text for text in texts) > len(texts) / 2:
             return "repeat_unit"
@@ -95,13 +119,58 @@ class MaterialTable(PropertyDataModule):
             column = find_column(
                 list(map(str, frame)), MATERIAL_HEADINGS[self.kind], "the materials", file.name, "material_column"
             ).column
+        if self.kind != "composition" and column in frame:
+            frame = frame.assign(**{column: self.plain_spellings(to_texts(frame[column]), file.name)})
         return clean_table(
             frame,
             material_column=column,
             properties=[in_table(self.property, [str(each) for each in frame], file.name)],
             identity=self.featurizer.identity,
             source=file.name,
+            at=self.at,
         )
+
+    def plain_spellings(self, texts: list[str], source: str) -> list[str]:
+        """Spellings with `*` at the ends of repeat units.
+
+        Args:
+            texts: As in the file.
+            source: Name of the file, for messages.
+
+        Raises:
+            ValueError: If their ends are marked by rare atoms, and `attachment` says nothing of them.
+        """
+        if self.marks is not None:
+            return [replace_marks(text, self.marks) for text in texts]
+        if self.may_be_marked:
+            require_no_marks(texts, source)
+        return texts
+
+    def make_predictor(self) -> Predictor:
+        """Make the reader of the materials to predict, which are spelled as in the table."""
+        return _TablePredictor(self.settings, self.data_set, self)
+
+
+class _TablePredictor(Predictor):
+    """Materials to predict, spelled as in a table.
+
+    Args:
+        settings: Where they are.
+        data: Turns them into graphs.
+        reader: The table.
+    """
+
+    def __init__(self, settings: PredictionSettings, data: DataSet, reader: MaterialTable) -> None:
+        super().__init__(settings, data)
+        self.reader = reader
+
+    def read(self, path: Path) -> list[Material]:
+        """Read the materials."""
+        found = super().read(path)
+        if self.reader.kind == "composition":
+            return found
+        spellings = self.reader.plain_spellings([each.content for each in found], path.name)
+        return [each._replace(content=text) for each, text in zip(found, spellings, strict=True)]
 
 
 def Table(  # noqa: N802 (a class path in a YAML)
@@ -112,12 +181,14 @@ def Table(  # noqa: N802 (a class path in a YAML)
     file_unit: str | None = None,
     lower: float | None = None,
     upper: float | None = None,
+    material: MaterialKind | Literal["crystal"] | None = None,
     **settings: Any,
 ) -> PropertyDataModule:
     """One property from a file of your own, whatever it is.
 
-    CSV, TSV, XLSX, JSONL and parquet with a column of PSMILES, SMILES or formulas; extxyz, an ASE database, JSON or a
-    parquet table of cells with the values inside; a folder of CIFs or POSCARs with a table of values beside them.
+    CSV, TSV, XLSX, JSONL and parquet with a column of PSMILES, SMILES or formulas, or with a column `cif` or
+    `structure` that holds the text of a CIF or a structure as JSON; extxyz, an ASE database, JSON or a parquet table of
+    cells with the values inside; a folder of CIFs or POSCARs with a table of values beside them.
 
     ```yaml
     data:
@@ -133,23 +204,13 @@ def Table(  # noqa: N802 (a class path in a YAML)
         file_unit: Unit in the file, if it is another one; a unit in the heading (`density [kg/m3]`) is read.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        material: What the materials are, which the file shows unless given.
         settings: Of text, see `datamodules.files.table.MaterialTable`; of crystals, see `datamodules.CrystalFolder`.
     """
-    if holds_crystals(path):
+    given = expand(path)
+    spelled = material is not None or "material_column" in settings
+    if material == "crystal" or (not spelled and holds_crystals(given if given.is_dir() else find_table(path))):
         return CrystalFolder(path, property, column, unit, file_unit=file_unit, lower=lower, upper=upper, **settings)
-    return MaterialTable(path, property, unit, column, file_unit, lower=lower, upper=upper, **settings)
-
-
-def holds_crystals(path: str) -> bool:
-    """Whether a path is a folder or file of crystals; a parquet file is by its columns.
-
-    Args:
-        path: As the user gives it.
-    """
-    given = Path(path).expanduser()
-    file = given if given.is_dir() else find_table(path)
-    if file.suffix.lower() == ".parquet":
-        import pyarrow.parquet
-
-        return set(CELL_COLUMNS) <= set(pyarrow.parquet.read_schema(file).names)
-    return is_crystal_path(file)
+    return MaterialTable(
+        path, property, unit, column, file_unit, material=material, lower=lower, upper=upper, **settings
+    )

@@ -2,23 +2,30 @@
 
 import copy
 import logging
+import re
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
-from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.data_set import title_of
+from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
+from gnn_sim2real.data.variants import settings_of
 from gnn_sim2real.errors import DatasetNotFoundError
-from gnn_sim2real.files import write_json
+from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
+from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
+from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.preview import describe_columns
-from gnn_sim2real.tables.report import DataReport, make_report
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.report import REPORT_KEYS, Comparison, DataReport, make_report
+from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine
 
 _HELP = """usage: gnn-sim2real data list [NAME]
        gnn-sim2real data get NAME|CONFIG.yaml [--new]
@@ -28,12 +35,13 @@ list   all data sets: kind, rows, properties with units, license, origin; with N
 get    download a data set and print where it is; for a database, its snapshot (--new: a new one, as of today).
        With the YAML of a training, everything it names is downloaded, so that the training needs no network
 check  rows read and refused, with reasons; duplicates and their spread; units and ranges; materials shared with other
-       data sets, by canonical identity
+       data sets, by canonical identity, and the difference of their values; elements, bonds and charges of one only
          --property P --unit U  what to read from a file; without them its columns are listed
          --column, --file-unit, --material-column ...   as in `data.init_args` of datamodules.Table
          --against X            another data set or file (with the same --property and --unit); may be repeated
          --quarantine FILE.csv  where to write the refused rows (default: quarantine_NAME.csv)
-         --json FILE.json       where to write the report as JSON"""
+         --json FILE.json       where to write the report as JSON
+         --overwrite            replace files that this command did not write; what is read is never replaced"""
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +80,12 @@ def _list(argv: list[str], console: Console) -> int:
     if name is not None:
         _print_sheet(*_sheet(name), console)
         return 0
-    table = Table(
-        "name", "kind", "rows", "properties", "license", "from", box=None, pad_edge=False, header_style="bold"
-    )
+    name_column, properties = (
+        Column("name", no_wrap=True),
+        Column("properties", overflow="fold"),
+    )  # to be typed as shown
+    table = Table(name_column, "kind", "rows", properties, "license", "from", box=None, pad_edge=False)
+    table.header_style = "bold"
     for sheet, _ in sheets.values():
         units = ", ".join(f"{prop} [{unit or '-'}]" for prop, unit in sheet.units.items())
         rows = f"{sheet.num_rows:,}" if sheet.num_rows else "?"
@@ -87,13 +98,14 @@ def _list(argv: list[str], console: Console) -> int:
 def _print_sheet(sheet: DataSheet, module: type[PropertyDataModule], console: Console) -> None:
     units = ", ".join(f"{name} {unit or '(dimensionless)'}" for name, unit in sheet.units.items())
     settings = "".join(f"\n    {name}: {_yaml(value)}" for name, value in sheet.settings.items())
+    package = "datamodules" if module.__module__.startswith("datamodules.") else module.__module__  # a plug-in
     lines = [
         f"{sheet.name}: {sheet.kind}, {f'{sheet.num_rows:,} rows' if sheet.num_rows else 'number of rows not known'}",
         f"properties: {units}",
         f"license: {sheet.license}",
         f"cite: {sheet.citation}",
         f"from: {sheet.origin}",
-        f"\ndata:\n  class_path: datamodules.{module.__name__}" + (f"\n  init_args:{settings}" if settings else ""),
+        f"\ndata:\n  class_path: {package}.{module.__name__}" + (f"\n  init_args:{settings}" if settings else ""),
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -118,7 +130,7 @@ def _get(argv: list[str], console: Console) -> int:
             raise ValueError(f"`--new` is for databases that change; {given.name} does not")
         else:
             found = data.table.summary().replace("\n", "; ")
-        console.print(f"{type(data).__name__}: {found}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{title_of(data)}: {found}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -128,6 +140,15 @@ def _check(argv: list[str], console: Console) -> int:
     parser.add_argument("--against", action="append", default=[], help="another data set or file; may be repeated")
     parser.add_argument("--quarantine", type=Path, help="where to write the refused rows")
     parser.add_argument("--json", type=Path, help="where to write the report as JSON")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
+    if {"-h", "--help"} & {*argv}:
+        of_training = {each.name for each in fields(DataSettings)}
+        parser.add_function_arguments(find_table_reader(), skip={"path", *of_training})
+        parser.usage = "gnn-sim2real data check FILE|FOLDER|NAME|CONFIG.yaml [options]"
+        # jsonargparse's word for a default that another setting decides
+        text = re.sub(r",\s+default:\s+Conditional<ast-resolver>\s+\{[^}]*\}", "", parser.format_help())
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return 0
     argv, settings = _split_settings(argv)
     given = parse_options(parser, argv)
     if "property" not in settings and not _is_config(given.name) and _is_file(given.name):
@@ -138,11 +159,53 @@ def _check(argv: list[str], console: Console) -> int:
         )
         return 0
     data, *_ = _modules_of(given.name, settings)
-    others = {name: _modules_of(name, settings)[0].table for name in given.against}
-    report = make_report(data.table, others)
+    _require_replaceable(given, data)
+    warnings: list[str] = []
+    data = _read_all(data, given.name, warnings)
+    others = {name: _read_all(_modules_of(name, settings)[0], name, warnings) for name in given.against}
+    report = make_report(data.table, {name: other.table for name, other in others.items()})
     _print_report(report, console)
-    _save(data.table, report, given.quarantine or Path(f"quarantine_{Path(given.name).stem}.csv"), given.json, console)
+    for line in [*_compare_vocabularies(data, others), *warnings]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _save(data.table, report, given.quarantine or name_quarantine(Path(), Path(given.name).stem), given.json, console)
     return 0
+
+
+def _require_replaceable(given: Namespace, data: PropertyDataModule) -> None:
+    """Refuse to write over what is read, or over a file that is no earlier report or quarantine."""
+    named = [value for value in data.given.values() if isinstance(value, str)]  # the files that a YAML names
+    require_replaceable(
+        *(each for each in (given.quarantine, given.json) if each is not None),
+        is_ours=lambda path: is_quarantine(path) if path == given.quarantine else has_keys(path, *REPORT_KEYS),
+        inputs=[expand(each) for each in (given.name, *given.against, *named)],
+        overwrite=given.overwrite,
+    )
+
+
+def _read_all(data: PropertyDataModule, name: str, warnings: list[str]) -> PropertyDataModule:
+    """Read a table; where rows of one material differ in a condition, with all rows, and with a warning."""
+    try:
+        _ = data.table
+    except ConditionsVaryError as error:
+        if "at" not in settings_of(type(data)):
+            raise
+        warnings.append(f"\nWARNING: no training reads {name} so: {error}")
+        data = data.variant(at={**(data.given.get("at") or {}), **dict.fromkeys(error.columns, "all")})
+    return data
+
+
+def _compare_vocabularies(data: PropertyDataModule, others: dict[str, PropertyDataModule]) -> list[str]:
+    """Elements, bonds and charges that only one of two data sets has."""
+    lines = []
+    for name, other in others.items():
+        ours, theirs = find_vocabulary(data.store), find_vocabulary(other.store)
+        for unseen, where, missing in (
+            (find_unseen(data.store, theirs), "here", f"in {name}"),
+            (find_unseen(other.store, ours), f"in {name}", "here"),
+        ):
+            if unseen.counts:
+                lines.append(f"{unseen.describe(where)} have what is never {missing}: {unseen.list_counts()}")
+    return lines
 
 
 def _save(table: CleanTable, report: DataReport, quarantine: Path, json: Path | None, console: Console) -> None:
@@ -154,6 +217,7 @@ def _save(table: CleanTable, report: DataReport, quarantine: Path, json: Path | 
 
 
 _OWN = ("--against", "--quarantine", "--json")
+_FLAGS = ("--overwrite", "--help")
 
 
 def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -165,15 +229,20 @@ def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     rest = iter(argv)
     for word in rest:
         name, equals, value = word.partition("=")
-        if not name.startswith("--") or name in (*_OWN, "--help"):
+        if not name.startswith("--") or name in (*_OWN, *_FLAGS):
             own += [word] if equals or name not in _OWN else [word, next(rest, "")]
             continue
         text = value if equals else next(rest, None)
         if text is None:
             raise ValueError(f"`{name}` needs a value")
         setting = name.removeprefix("--").replace("-", "_")
-        plain = setting in ("unit", "file_unit", "property", "column")
-        settings[setting] = text if plain else yaml.safe_load(text)
+        plain = setting in ("unit", "file_unit", "property", "column", "attachment")
+        try:
+            settings[setting] = text if plain else yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(
+                f"cannot read `{name}`: {text!r} is not YAML; put texts with special letters in quotes"
+            ) from error
     return own, settings
 
 
@@ -191,9 +260,20 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         missing = [each for each in ("property", "unit") if each not in settings]
         if missing:
             raise ValueError(f"choose what to read from {name} with --{' and --'.join(missing)}")
-        return [find_table_reader()(name, **settings)]
+        return [_make_table(name, settings)]
     sheet, module = _sheet(name)
     return [module(**dict(sheet.settings))]
+
+
+def _make_table(name: str, settings: dict[str, Any]) -> PropertyDataModule:
+    """The data module of a file."""
+    try:
+        return find_table_reader()(name, **settings)
+    except TypeError as error:
+        if (found := re.search(r"unexpected keyword argument '(\w+)'", str(error))) is None:
+            raise
+        option = found[1].replace("_", "-")
+        raise ValueError(f"there is no option `--{option}`; `gnn-sim2real data check --help` lists them") from error
 
 
 def _is_config(name: str) -> bool:
@@ -201,7 +281,7 @@ def _is_config(name: str) -> bool:
 
 
 def _is_file(name: str) -> bool:
-    if Path(name).expanduser().exists():
+    if expand(name).exists():
         return True
     if name in find_sheets():
         return False
@@ -224,20 +304,44 @@ def _print_report(report: DataReport, console: Console) -> None:
     show(f"rows read      {report.num_rows_read:,}")
     show(f"rows refused   {report.num_rows_refused:,}")
     for reason, count in report.refusals.items():
-        show(f"  {count:>9,}    {reason}")
+        show(f"  {count:>9,}    {reason}; e.g. {report.examples[reason]}")
     show(f"materials      {report.num_materials:,}, in {report.num_groups:,} groups, which a split never divides")
     for each in report.properties:
         unit = "" if each.unit == "dimensionless" else f" {each.unit}"
         read = "" if each.file_unit == each.unit else f", read as {each.file_unit}"
         show(f"{each.name}: {each.count:,} values{read}")
         show(f"  lowest {each.minimum:.6g}, median {each.median:.6g}, highest {each.maximum:.6g}{unit}")
+        if each.is_constant:
+            show("  WARNING: all values are the same, so there is nothing to learn; is this the right column?")
         if each.num_duplicates:
             show(
                 f"  {each.num_duplicates:,} materials with several rows, merged by median: half range "
                 f"{each.median_spread:.3g} in the median, {each.largest_spread:.3g}{unit} at most"
             )
+    beyond = sum(each.is_beyond for each in report.duplicates)
+    if report.duplicates:
+        show(
+            f"rows that disagree most, by material; {beyond:,} of them by more than the standard deviation of the table"
+        )
+        for duplicate in report.duplicates[: max(5, min(beyond, 20))]:
+            show(f"  {duplicate.property} of {duplicate.describe()}")
     for overlap in report.overlaps:
         show(
-            f"shared with {overlap.other}: {overlap.shared:,} groups, {overlap.here:.1%} of those here and "
-            f"{overlap.there:.1%} of those there"
+            f"shared with {overlap.other}: {overlap.shared:,} groups, {100 * overlap.here:.1f} % of those here and "
+            f"{100 * overlap.there:.1f} % of those there"
         )
+        for comparison in overlap.comparisons:
+            _show_comparison(comparison, show)
+
+
+def _show_comparison(found: Comparison, show: Callable[[str], None]) -> None:
+    unit = "" if found.unit == "dimensionless" else f" {found.unit}"
+    ratio = "" if found.median_ratio is None else f", ratio {found.median_ratio:.4g}"
+    show(
+        f"  {found.property} of {found.count:,} shared materials: here minus there {found.median_difference:.4g}{unit} "
+        f"in the median{ratio}"
+    )
+    if found.median_ratio is not None and not 0.2 < found.median_ratio < 5:
+        show("  WARNING: the values are of another size: are both units right?")
+    for each in found.worst:
+        show(f"    {each.material}: {each.here:.6g} here, {each.there:.6g} there")

@@ -1,13 +1,15 @@
-"""`gnn-sim2real predict MODEL MODEL ...` and `gnn-sim2real calibrate MODEL MODEL ...`."""
+"""`gnn-sim2real predict MODEL ... FILE` and `gnn-sim2real calibrate MODEL MODEL ...`."""
 
 import copy
 import json
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import yaml
 from jsonargparse import Namespace
 from rich.console import Console
 from rich.markup import escape
@@ -16,19 +18,32 @@ from rich.table import Table
 from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console
+from gnn_sim2real.data.described import require_installed, with_material
 from gnn_sim2real.data.module import PartName, PropertyDataModule
-from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.files import write_json
+from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, load_model
+from gnn_sim2real.library.card import CARD_FILE
+from gnn_sim2real.library.content import CONFIG_FILE, find_model
 from gnn_sim2real.store.loader import make_loader
+from gnn_sim2real.store.vocabulary import warn_of_unseen
+from gnn_sim2real.tables.table import TABLE_SUFFIXES
+from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.checks import require_same_graphs
-from gnn_sim2real.tasks.prediction import heading, write_predictions
-from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
+from gnn_sim2real.tasks.prediction import check_output, heading, write_predictions
+from gnn_sim2real.uncertainty.calibration import COVERAGES
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
-from gnn_sim2real.uncertainty.plot import plot_calibration
+from gnn_sim2real.uncertainty.ensemble_calibration import (
+    Comparison,
+    PropertyCalibration,
+    calibrate,
+    read_recalibrations,
+    require_free_folder,
+    require_same_parts,
+    save_calibration,
+)
 
 logger = logging.getLogger(__name__)
 
-_HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] -c FINETUNE.yaml [--output DIR] [--data.SETTING VALUE]
+_HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] [-c FINETUNE.yaml] [--output DIR] [--data.NAME VALUE]
 
 How far the standard deviation of an ensemble can be trusted, judged on the test part: the coverage of its 50 and 90 %
 intervals, the negative log-likelihood, and a figure. The spread of the models alone is too small: it includes neither
@@ -40,28 +55,49 @@ deviation.
 Train the models with the same split and `data.seed`, and each with a different `--seed_everything`:
   gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
 then calibrate, and predict with the calibration:
-  gnn-sim2real calibrate A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.validation_fraction 0.2
-  gnn-sim2real predict A.ckpt B.ckpt C.ckpt -c FINETUNE.yaml --data.predict_path FILE --calibration DIR/calibration.json
+  gnn-sim2real calibrate A.ckpt B.ckpt C.ckpt
+  gnn-sim2real predict A.ckpt B.ckpt C.ckpt FILE --calibration DIR/calibration.json
+
+The data are those of the training of the first model, which its checkpoint knows, unless a configuration is given.
 
   MODEL     Lightning checkpoints or folders of the model library
   --output  folder for calibration.json and calibration_PROPERTY.png (default: calibration)"""
 
 
+_UNUSED = ("trainer", "model", "seed_everything", "library", "ckpt_path")
+"""Settings of a configuration that are not needed where a model is only applied."""
+
+
 def predict_command(argv: list[str]) -> int:
-    """Predict with several models: mean and standard deviation.
+    """Predict with one model, or with several: mean and standard deviation.
 
     Args:
-        argv: Arguments after `gnn-sim2real predict`: models, then options.
+        argv: Arguments after `gnn-sim2real predict`: models, the file of materials, then options.
+
+    Raises:
+        ValueError: If the models and options do not go together.
     """
-    paths, argv = _separate_models(argv)
+    paths, asked, argv = _separate_models(argv)
+    _require_models_first(paths, asked)
     calibration, argv = take_option(argv, "--calibration")
-    data, config = _read_data(argv)
-    ensemble = _load(paths, data)
+    if calibration is not None and len(paths) == 1:
+        raise ValueError("a calibration is of several models; give them all, or leave `--calibration` out")
+    models = [load_model(path) for path in paths]
+    ask = [] if asked is None else ["--data.predict_path", asked]
+    data, config = _read_data([*argv, *ask], find_model(Path(paths[0])), models[0])
+    check_output(Path(config.prediction.output), config.prediction.overwrite, data.predictor)
+    require_same_graphs(models[0].featurizer.describe(), data)
+    if len(models) == 1:
+        _predict_with_one(models[0], data, Path(config.prediction.output))
+        return 0
+    ensemble = Ensemble(tuple(models))
     if calibration is None:
         logger.warning("the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` fixes it")
     else:
-        ensemble = replace(ensemble, recalibrations=_read_recalibrations(Path(calibration), ensemble))
-    found = ensemble.predict_batches(data.predict_dataloader())
+        ensemble = replace(ensemble, recalibrations=read_recalibrations(Path(calibration), ensemble))
+    batches = data.predict_dataloader()
+    warn_of_unseen(ensemble.vocabulary, data.predictor.store, "prediction")
+    found = ensemble.predict_batches(batches)
     columns = [
         heading(f"{name}{what}", unit)
         for name, unit in zip(found.names, found.units, strict=True)
@@ -72,43 +108,39 @@ def predict_command(argv: list[str]) -> int:
     return 0
 
 
+def _predict_with_one(model: TrainedModel, data: PropertyDataModule, output: Path) -> None:
+    """Predict with a single model, as `predict --ckpt_path` does."""
+    warn_of_unseen(model.card.get("vocabulary"), data.predictor.store, "prediction")
+    with torch.inference_mode():
+        values = torch.cat([model.network.predict_with_terms(batch) for batch in data.predict_dataloader()])
+    columns = [heading(spec.name, spec.unit) for spec in model.network.properties]
+    columns += [heading(name, unit) for name, unit in model.network.terms]
+    write_predictions(output, data.predictor, columns, values.tolist())
+
+
 def calibrate_command(argv: list[str]) -> int:
     """Report how far an ensemble's standard deviation can be trusted, and find the recalibration.
 
     Args:
         argv: Arguments after `gnn-sim2real calibrate`: models, then options.
+
+    Raises:
+        ValueError: If a file follows the models, or there is no validation part.
     """
     console = open_console()
     if argv[:1] in ([], ["-h"], ["--help"]):
         console.print(_HELP, markup=False, highlight=False)
         return 0
-    paths, argv = _separate_models(argv)
+    paths, asked, argv = _separate_models(argv)
+    if asked is not None:
+        raise ValueError(f"{asked} is no model; `calibrate` judges the models on the data that they were trained on")
     output, argv = take_option(argv, "--output")
     folder = Path(output or "calibration")
-    data, _ = _read_data(argv)
-    content = calibrate(_load(paths, data), data, folder)
-    for name, each in content["properties"].items():
-        _print_quality(name, each, console)
-    console.print(f"\ncalibration.json and the figure are in {folder}", highlight=False)
-    return 0
-
-
-def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dict[str, Any]:
-    """Judge an ensemble on the test part of its data, before and after a recalibration on the validation part.
-
-    Args:
-        ensemble: Models trained on the training part of these data.
-        data: The data.
-        folder: Folder for `calibration.json` and the figures.
-
-    Returns:
-        Content of `calibration.json`: `models`, `parts` (a hash), and for each property `unit`, `factor`,
-        `floor`, `num_validation`, and the quality of `spread` and `recalibrated` on the test part.
-
-    Raises:
-        ValueError: If a model was trained on other parts, or there is no test or validation part.
-    """
-    _require_same_parts(ensemble, data)
+    ensemble = load_ensemble(paths)
+    data, _ = _read_data(argv, find_model(Path(paths[0])), ensemble.models[0])
+    require_free_folder(folder, [spec.name for spec in ensemble.properties])
+    require_same_graphs(ensemble.featurizer.describe(), data)
+    require_same_parts(ensemble, data.properties, data.splitter.parts_hash)
     if not len(data.parts.validation):
         raise ValueError(
             "there is no validation part for the recalibration; train the models again with "
@@ -116,89 +148,66 @@ def calibrate(ensemble: Ensemble, data: PropertyDataModule, folder: Path) -> dic
         )
     data.test_dataloader()  # refuses data without a test part
     validation, test = (_predict_part(ensemble, data, part) for part in ("validation", "test"))
-    properties = {}
-    for column, spec in enumerate(ensemble.properties):
-        mean, std, truth = (values[:, column] for values in validation)
-        recalibration = find_recalibration(mean, std, truth)
-        num_validation = int((np.isfinite(truth) & (std > 0)).sum())
-        mean, std, truth = (values[:, column] for values in test)
-        properties[spec.name] = {
-            "unit": spec.unit,
-            **asdict(recalibration),
-            "num_validation": num_validation,
-            "spread": _plain(assess(mean, std, truth)),
-            "recalibrated": _plain(assess(mean, recalibration.apply(std), truth)),
-        }
-        plot_calibration(
-            mean,
-            {"spread of the models": std, "recalibrated": recalibration.apply(std)},
-            truth,
-            quantity=spec.name.replace("_", " "),
-            unit=spec.unit,
-            title=f"Uncertainty of {len(ensemble.models)} models on the test part",
-            path=folder / f"calibration_{spec.name}.png",
-        )
-    content = {"models": ensemble.fingerprints, "parts": data.splitter.parts_hash, "properties": properties}
-    write_json(folder / "calibration.json", content)
-    return content
+    found = calibrate(ensemble.properties, validation, test)
+    save_calibration(folder, ensemble, data.splitter.parts_hash, found, test)
+    for name, each in found.items():
+        _print_quality(name, each, console)
+    console.print(f"\ncalibration.json and the figure are in {folder}", highlight=False)
+    return 0
 
 
-def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) -> tuple[Floats, Floats, Floats]:
-    """Mean, standard deviation and true values of a part, each (num_materials, num_properties)."""
+def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) -> Comparison:
+    """Predictions of a part beside its true values."""
     found = ensemble.predict_batches(make_loader(data.part(part), 256))
-    return found.mean, found.std, data.table.values[getattr(data.parts, part)]
+    return Comparison(found.mean, found.std, data.table.values[getattr(data.parts, part)])
 
 
-def _require_same_parts(ensemble: Ensemble, data: PropertyDataModule) -> None:
-    """Refuse models that have or may have seen the validation or test part; their cards hold the training part."""
-    wanted = [(spec.name, spec.unit) for spec in data.properties]
-    given = [(spec.name, spec.unit) for spec in ensemble.properties]
-    if given != wanted:
-        raise CheckpointError(
-            f"the models predict {given}, but the data have {wanted}; use the data that the models were trained on"
-        )
-    for number, model in enumerate(ensemble.models, start=1):
-        parts = model.card.get("data", {}).get("parts")
-        if parts != data.splitter.parts_hash:
-            raise CheckpointError(
-                f"model {number} was trained on a different training part, so it may have seen the test materials; "
-                "use the data settings of the training (`size`, `seed`, `split`, `validation_fraction` ...), the same "
-                "for all models, and a different `--seed_everything` for each"
-            )
-
-
-def _read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibration]:
-    """The recalibrations that `calibrate` found for this ensemble."""
-    try:
-        content = json.loads(path.read_text())
-        models, properties = content["models"], content["properties"]
-        found = {name: Recalibration(float(each["factor"]), float(each["floor"])) for name, each in properties.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a calibration: {error}; `gnn-sim2real calibrate` writes one") from error
-    if models != ensemble.fingerprints:
-        raise ValueError(f"{path} belongs to other models; calibrate these with `gnn-sim2real calibrate`")
-    return found
-
-
-def _load(paths: list[str], data: PropertyDataModule) -> Ensemble:
-    ensemble = load_ensemble(paths)
-    require_same_graphs(ensemble.featurizer.describe(), data)
-    return ensemble
-
-
-def _separate_models(argv: list[str]) -> tuple[list[str], list[str]]:
-    """The models, which come first, and the options."""
+def _separate_models(argv: list[str]) -> tuple[list[str], str | None, list[str]]:
+    """The models, which come first, the file to predict if one follows them, and the options."""
     first = next((position for position, word in enumerate(argv) if word.startswith("-")), len(argv))
-    if first < 2:
+    words, options = argv[:first], argv[first:]
+    asked = None
+    if len(words) > 1 and not _may_be_model(Path(words[-1])):
+        asked = words.pop()
+    if not words:
+        raise ValueError("there is no model; give the models (.ckpt, or folders of the model library) before all else")
+    return words, asked, options
+
+
+def _require_models_first(paths: list[str], asked: str | None) -> None:
+    """Refuse a table in the place of a model."""
+    tables = [each for each in paths if {*Path(each.lower()).suffixes} & {*TABLE_SUFFIXES, ".json", ".cif"}]
+    files = [each for each in tables if Path(each).is_file()]
+    if not files:
+        return
+    models = " ".join(each for each in paths if each not in tables)
+    if models:
+        raise ValueError(f"{files[0]} is no model: the models come first, `gnn-sim2real predict {models} {files[0]}`")
+    raise ValueError(
+        f"no model is given: `gnn-sim2real predict MODEL {asked or files[0]}`, where MODEL is a .ckpt, or a folder or "
+        "key of the model library"
+    )
+
+
+def _may_be_model(path: Path) -> bool:
+    """Whether a path is to be read as a model, not as a table or a folder of crystals; also one that is not there."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in (CARD_FILE, DESCRIPTION_FILE))
+    return path.suffix == ".ckpt" or not (path.suffix or path.exists())
+
+
+def _read_data(argv: list[str], path: Path, model: TrainedModel) -> tuple[PropertyDataModule, Namespace]:
+    """The data of a configuration, or those of a model's training, and all settings; no model is built."""
+    given = (word.partition("=")[0].replace("-", "_").removeprefix("__") for word in argv if word.startswith("--"))
+    if unused := [name for name in given if name.partition(".")[0] in _UNUSED]:
         raise ValueError(
-            f"an ensemble needs at least two models before the options, got {first}; for a single model use "
-            "`gnn-sim2real predict --ckpt_path MODEL`"
+            f"`--{unused[0]}` has no effect where models are named before the options, which takes only `--data.*`, "
+            "`--prediction.*` and `-c`; leave it out, or predict with a trainer: `gnn-sim2real predict -c "
+            "FINETUNE.yaml --ckpt_path MODEL --data.predict_path FILE`"
         )
-    return argv[:first], argv[first:]
-
-
-def _read_data(argv: list[str]) -> tuple[PropertyDataModule, Namespace]:
-    """The data of a configuration, without building its model, and the whole configuration."""
+    if not any(word.partition("=")[0] in ("-c", "--config") for word in argv):
+        settings = json.dumps(_data_settings(path, model))
+        argv = ["--model", f"gnn_sim2real.tasks.{TargetFineTuning.__name__}", "--data", settings, *argv]  # not built
     cli = Sim2RealCLI(argv, run=False)
     data_only = copy.deepcopy(cli.config)
     data_only.model = None
@@ -206,35 +215,46 @@ def _read_data(argv: list[str]) -> tuple[PropertyDataModule, Namespace]:
     return data, cli.config
 
 
-def _plain(quality: Quality) -> dict[str, Any]:
-    """For JSON, whose keys are text: 50 % is "0.5"."""
-    plain = asdict(quality)
-    for name in ("coverage", "coverage_interval"):
-        plain[name] = {f"{share:g}": value for share, value in plain[name].items()}
-    return plain
+def _data_settings(path: Path, model: TrainedModel) -> Any:
+    """How a model read its table: saved in its checkpoint, or in the configuration that a library has beside it.
+
+    Raises:
+        ValueError: If it is not known.
+    """
+    settings = model.card.get("data_settings")
+    try:
+        if settings is None and (path / CONFIG_FILE).is_file():
+            settings = yaml.safe_load((path / CONFIG_FILE).read_text(encoding="utf-8"))["data"]
+            settings = with_material(settings, model.featurizer.name)
+        require_installed(settings)
+    except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        why = error if isinstance(error, ValueError) else "does not say how its table is read"
+        raise ValueError(f"{path} {why}; give the YAML of its training: -c FINETUNE.yaml") from error
+    return settings
 
 
-def _print_quality(name: str, result: dict[str, Any], console: Console) -> None:
+def _print_quality(name: str, result: PropertyCalibration, console: Console) -> None:
     """Print the quality before and after, within 80 columns."""
-    unit = f" {result['unit']}" if result["unit"] else ""
-    spread = result["spread"]
-    error = f"RMSE {spread['rmse']:.4g}{unit}"
-    title = f"Uncertainty of {name.replace('_', ' ')} on {spread['num']} test materials, {error}"
+    unit, found = f" {result.unit}" if result.unit else "", result.recalibration
+    error = f"RMSE {result.spread.rmse:.4g}{unit}"
+    title = f"Uncertainty of {name.replace('_', ' ')} on {result.spread.num} test materials, {error}"
     table = Table(title=escape(title), box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
     for column in ("spread", "std", "coverage 50 %", "coverage 90 %", "NLL"):
         table.add_column(column, justify="left" if column == "spread" else "right", no_wrap=True)
-    for label, quality in (("as is", spread), ("recalibrated", result["recalibrated"])):
+    for label, quality in (("as is", result.spread), ("recalibrated", result.recalibrated)):
         coverage = [
-            "{:.0%} [{:.0%}, {:.0%}]".format(quality["coverage"][share], *quality["coverage_interval"][share])
-            for share in ("0.5", "0.9")
+            "{:.0f} % [{:.0f}, {:.0f}]".format(
+                100 * quality.coverage[share], *(100 * end for end in quality.coverage_interval[share])
+            )
+            for share in COVERAGES
         ]
-        row = [label, f"{quality['mean_std']:.4g}", *coverage, f"{quality['nll']:.3f}"]
+        row = [label, f"{quality.mean_std:.4g}", *coverage, f"{quality.nll:.3f}"]
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     console.print(
         "std: root mean square, in the same unit; coverage: share of the measured values in the interval, in brackets "
-        f"its 90 % interval; from {result['num_validation']} validation materials: the spread times "
-        f"{result['factor']:.3g}, and a floor of {result['floor']:.3g}{unit}, added in quadrature",
+        f"its 90 % interval; from {result.num_validation} validation materials: the spread times "
+        f"{found.factor:.3g}, and a floor of {found.floor:.3g}{unit}, added in quadrature",
         markup=False,
         highlight=False,
     )

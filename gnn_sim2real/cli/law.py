@@ -12,21 +12,19 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.law.compare import Models, compare_laws
-from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
+from gnn_sim2real.files import is_own_figure, require_replaceable
+from gnn_sim2real.law.compare import compare_laws
+from gnn_sim2real.law.fit import MIN_SIZES, fit_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
-from gnn_sim2real.law.frame import MIN_DRAWS
+from gnn_sim2real.law.frame import DRAWS, MIN_DRAWS, Draws
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
-from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_scaling_surface
+from gnn_sim2real.law.selection import AUTO, DEFAULT_FORM
+from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
 from gnn_sim2real.law.text import print_comparison, print_law, print_plan
-from gnn_sim2real.records.learning_curves import (
-    Grid,
-    LearningCurves,
-    curve_name,
-    model_name,
-    read_learning_curves,
-)
+from gnn_sim2real.records.curves import curve_name, model_name
+from gnn_sim2real.records.learning_curves import ERRORS, LearningCurves, name_curves, read_learning_curves
 
 _HELP = """usage: gnn-sim2real law fit CURVES [options]
        gnn-sim2real law plan CURVES [--at n[,m]] [--target-error E] [--source-cost A --target-cost B --budget X]
@@ -52,12 +50,13 @@ options of all three
                for laws in n and m
 {surface_forms}
   --interval 0.9        nominal coverage of the intervals
-  --metric mae          error of a study: mae, rmse, mae_nonzero
+  --metric mae          error of a study: mae, rmse, mae_nonzero; error for records with another `monitor`
   --policy NAMES        policies of a study, separated by commas (default: all fine-tuning policies)
   --architecture NAME   use only this architecture
   --target-size M       use only this target size
   --draws 1000 --seed 0 of the bootstrap
   --figure PATH         also draw PATH.png and PATH.svg
+  --overwrite           replace files of these names that are not figures of this package
   --json                print JSON instead of text
 
 `gnn-sim2real law plan --help` lists all options of plan."""
@@ -103,15 +102,15 @@ def _options(command: str, argv: list[str]) -> Namespace:
     several: dict[str, Any] = {"nargs": "+"} if command == "compare" else {}
     parser.add_argument("curves", type=Path, help="CSV file, folder of a study, or its published JSON", **several)
     forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
-    parser.add_argument("--form", type=str, default="auto", help=f"form of the law: auto, {forms}")
-    parser.add_argument("--interval", type=float, default=0.90, help="nominal coverage of the intervals")
-    parser.add_argument("--metric", type=str, default="mae", help="error of a study: mae, rmse or mae_nonzero")
+    parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AUTO}, {forms}")
+    parser.add_argument("--interval", type=float, default=DRAWS.confidence, help="nominal coverage of the intervals")
+    parser.add_argument("--metric", type=str | None, default=None, help=f"error of a study: {', '.join(ERRORS)}")
     policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
     parser.add_argument("--policy", type=str, default="", help=policies)
     parser.add_argument("--architecture", type=str | None, default=None, help="use only this architecture")
     parser.add_argument("--target-size", type=int | None, default=None, help="use only this target size")
-    parser.add_argument("--draws", type=int, default=1000, help="number of draws of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
+    parser.add_argument("--draws", type=int, default=DRAWS.num_resamples, help="number of draws of the bootstrap")
+    parser.add_argument("--seed", type=int, default=DRAWS.seed, help="seed of the draws")
     parser.add_argument("--figure", type=Path | None, default=None, help="also draw FIGURE.png and FIGURE.svg")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     if command != "fit":
@@ -124,8 +123,19 @@ def _options(command: str, argv: list[str]) -> Namespace:
         parser.add_argument(
             "--budget", type=float | None, default=None, help="how much can be spent, in the unit of the costs"
         )
+    parser.add_argument("--overwrite", action="store_true", help="replace figures that are not of this package")
     options = parse_options(parser, argv)
-    if options.form != "auto":
+    if options.figure is not None:
+        from gnn_sim2real.records.law_figure import figure_files
+
+        inputs = options.curves if command == "compare" else [options.curves]
+        require_replaceable(
+            *figure_files(options.figure),
+            is_ours=is_own_figure,
+            inputs=[each for each in inputs if each.is_file()],
+            overwrite=options.overwrite,
+        )
+    if options.form != AUTO:
         find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
         raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
@@ -144,56 +154,31 @@ def _read(path: Path, options: Namespace) -> LearningCurves:
     )
 
 
-def _fit_options(options: Namespace) -> dict[str, Any]:
-    return {"confidence": options.interval, "num_resamples": options.draws, "seed": options.seed}
+def _draws(options: Namespace) -> Draws:
+    return Draws(options.interval, options.draws, options.seed)
 
 
 def _fit_curve(models: Models, options: Namespace) -> ScalingLaw:
-    return fit_scaling_law(
-        models.source_sizes,
-        models.errors,
-        curves=models.curves,
-        weights=models.weights,
-        material_errors=models.material_errors,
-        form=options.form if options.form in CURVE_FORMS else "auto",
-        **_fit_options(options),
-    )
+    return fit_law(models, options.form if options.form in CURVE_FORMS else DEFAULT_FORM, _draws(options))
 
 
-def _fit_grid(grid: Grid, options: Namespace) -> ScalingSurface:
-    return fit_scaling_surface(
-        grid.source_sizes,
-        grid.target_sizes,
-        grid.models.errors,
-        curves=grid.models.curves,
-        weights=grid.models.weights,
-        material_errors=grid.models.material_errors,
-        form=options.form if options.form in SURFACE_FORMS else "auto",
-        **_fit_options(options),
-    )
-
-
-def _has_surface(grid: Grid) -> bool:
-    return len({*grid.source_sizes}) >= MIN_SIZES and len({*grid.target_sizes}) >= MIN_TARGET_SIZES
+def _fit_surface(models: Models, options: Namespace) -> ScalingSurface:
+    return fit_surface(models, options.form if options.form in SURFACE_FORMS else DEFAULT_FORM, _draws(options))
 
 
 def _fit(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
-    fitted = {label: models for label, models in read.curves.items() if models.num_sizes() >= MIN_SIZES}
-    if not fitted:
-        most = max((models.num_sizes() for models in read.curves.values()), default=0)
-        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
     content: dict[str, Any] = {"curves": [], "surfaces": []}
     drawn = {}
-    for label, models in fitted.items():
+    for label, models in read.long_curves().items():
         law, name = _fit_curve(models, options), curve_name(label)
         print_law(name or read.name, law, read.unit, console)
         content["curves"].append({"name": name, **law.to_dict()})
         drawn[name or read.name] = (models, law)
-    for model, grid in read.grids.items():
-        if _has_surface(grid):
-            surface = _fit_grid(grid, options)
-            name = model_name(*model) or read.name
+    for kind, grid in read.grids.items():
+        if grid.has_surface:
+            surface = _fit_surface(grid.models, options)
+            name = model_name(kind) or read.name
             print_law(name, surface, read.unit, console)
             content["surfaces"].append({"name": name, **surface.to_dict()})
     _draw(drawn, read, options, console)
@@ -202,24 +187,12 @@ def _fit(options: Namespace, console: Console) -> dict[str, Any]:
 
 def _plan(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
-    grids = {model: grid for model, grid in read.grids.items() if grid.models.num_sizes() >= MIN_SIZES}
-    if len(grids) > 1:
-        names = "; ".join(model_name(*model) for model in grids)
-        raise ValueError(f"a plan needs one architecture and policy; choose by --architecture or --policy: {names}")
-    if not grids:
-        most = max((grid.models.num_sizes() for grid in read.grids.values()), default=0)
-        raise ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
-    ((planned, grid),) = grids.items()
-    curves = {
-        label: each
-        for label, each in read.curves.items()
-        if (label.architecture, label.policy, label.growth) == planned
-    }
+    grid, curves = read.only_grid()
     place = _numbers(options.at, "--at") if options.at else None
     wishes = {name: getattr(options, name) for name in ("target_error", "source_cost", "target_cost", "budget")}
     law: ScalingLaw | ScalingSurface
-    if _has_surface(grid):
-        law = _fit_grid(grid, options)
+    if grid.has_surface:
+        law = _fit_surface(grid.models, options)
         print_law(read.name, law, read.unit, console)
     elif len(curves) == 1:
         ((label, models),) = curves.items()
@@ -250,17 +223,9 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
     if len({(read.quantity, read.unit) for read in inputs}) > 1:
         found_quantities = "; ".join(f"{read.name}: {read.quantity} [{read.unit}]" for read in inputs)
         raise ValueError(f"only errors of the same quantity can be compared, got {found_quantities}")
-    models: dict[str, Models] = {}
-    for path, read in zip(options.curves, inputs, strict=True):
-        for label, of_curve in read.curves.items():
-            name = curve_name(label)
-            name = f"{read.name}: {name}" if name and len(inputs) > 1 else name or read.name
-            if name in models:
-                name = f"{path}: {name}"
-            if of_curve.num_sizes() >= MIN_SIZES:
-                models[name] = of_curve
+    models = name_curves(inputs)
     at = _numbers(options.at, "--at") if options.at else ()
-    found = compare_laws(models, at=at, form=options.form, **_fit_options(options))
+    found = compare_laws(models, at=at, form=options.form, **_draws(options)._asdict())
     print_comparison(found, inputs[0].unit, console)
     _draw({name: (models[name], law) for name, law in found.laws.items()}, inputs[0], options, console)
     return found.to_dict()

@@ -1,14 +1,8 @@
 """The command line `gnn-sim2real`: chooses the command, and turns errors into one line and an exit code."""
 
-import importlib
-import importlib.util
+# Nothing else is imported here: what `main` imports, Ctrl-C may interrupt.
 import os
 import sys
-from argparse import ArgumentError
-from pathlib import Path
-
-from gnn_sim2real.console import set_up_logging
-from gnn_sim2real.files import is_disk_full
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
 
@@ -16,10 +10,10 @@ one model
   fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
   validate  error on the validation part
   test      error on the fixed test part; ScalingLawCallback writes a record
-  predict   read a table of materials, write a table of predictions with units
+  predict   read a table of materials, write a table of predictions with units: gnn-sim2real predict MODEL FILE
 
 several models, trained alike with different seeds
-  predict MODEL MODEL ...    mean and standard deviation of their predictions
+  predict MODEL MODEL ... FILE    mean and standard deviation of their predictions
   calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
 
 data
@@ -44,6 +38,8 @@ _ATTEMPTS = (
     "Given value: Namespace(",
 )
 
+_SETTING_OF_THE_ENVIRONMENT = "PL_(FIT|VALIDATE|TEST|PREDICT|TRAINER|CONFIG)|JSONARGPARSE_DEFAULT_ENV"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line.
@@ -52,23 +48,72 @@ def main(argv: list[str] | None = None) -> int:
         argv: Arguments; those of the process unless given.
 
     Returns:
-        Exit code: 0; 2 for an error that the user can fix, printed in one line on stderr; 130 after an interrupt.
+        Exit code: 0; 2 for an error that the user can fix, printed in one line on stderr; 70 for a fault of this
+        package, whose traceback is in a file; 130 after Ctrl-C, and 128 plus the number of another signal that `fit`
+        was stopped by.
     """
     argv = sys.argv[1:] if argv is None else argv
-    # Nothing leaves the machine unless the user asks for it.
-    os.environ.setdefault("WANDB_MODE", "offline")
-    set_up_logging()
     try:
         return _run(argv)
-    except (ValueError, OSError, ArgumentError) as error:
-        if os.environ.get("GNN_SIM2REAL_DEBUG"):
+    except BaseException as error:
+        from gnn_sim2real.errors import TrainingStoppedError
+
+        if isinstance(error, TrainingStoppedError):
+            sys.stderr.write(f"{error}\n")
+            return error.exit_code
+        if _is_stop(error):
+            goes_on = "" if argv and argv[0] in _OF_LIGHTNING else "; the same command goes on from here"
+            sys.stderr.write(f"stopped{goes_on}\n")
+            return 130
+        if not isinstance(error, Exception) or os.environ.get("GNN_SIM2REAL_DEBUG"):
             raise
+        return _explain(error, argv)
+
+
+def _is_stop(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is the cause: Python makes other errors of one that comes while a class is made."""
+    if isinstance(error, SystemExit):  # Lightning's
+        return False
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _explain(error: Exception, argv: list[str]) -> int:
+    """Say what went wrong in one line."""
+    from argparse import ArgumentError
+
+    from gnn_sim2real.console import visible
+    from gnn_sim2real.databases.passwords import censor
+    from gnn_sim2real.files import is_disk_full
+
+    if isinstance(error, ValueError | OSError | ArgumentError | ModuleNotFoundError):
         advice = "; make room, and the same command goes on from here" if is_disk_full(error) else ""
-        sys.stderr.write(f"error: {in_one_sentence(str(error))}{advice}\n")
+        sys.stderr.write(f"error: {visible(censor(in_one_sentence(str(error))))}{advice}\n")
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        return 130
+    if isinstance(error, MemoryError):
+        sys.stderr.write("error: there is not enough memory; use a smaller table, model or `batch_size`\n")
+        return 2
+    sys.stderr.write(
+        f"error: this is a bug of gnn-sim2real, please report it with the file {_save_traceback(argv)}: "
+        f"{type(error).__name__}: {in_one_sentence(str(error))}\n"
+    )
+    return 70
+
+
+def _save_traceback(argv: list[str]) -> str:
+    """Write the traceback of the current error, with what a report needs, into a new file."""
+    import re
+    import tempfile
+    import traceback
+
+    from gnn_sim2real import __version__
+
+    handle, path = tempfile.mkstemp(prefix="gnn-sim2real-bug-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        text = f"gnn-sim2real {__version__}, Python {sys.version}\n{argv}\n\n{traceback.format_exc()}"
+        file.write(re.sub(r"//[^/@\s]+@", "//...@", text))  # a password in an address
+    return path
 
 
 _COMMANDS = {
@@ -80,10 +125,17 @@ _COMMANDS = {
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
 }
-"""Module and function of each command; only that module is imported. All other commands are Lightning's."""
+"""Module and function of each command; only that module is imported."""
+
+_OF_LIGHTNING = ("fit", "validate", "test", "predict")
+"""Commands of LightningCLI, which do not go on by themselves after an interrupt."""
 
 
 def _run(argv: list[str]) -> int:
+    from gnn_sim2real.console import set_up_logging
+
+    os.environ.setdefault("WANDB_MODE", "offline")  # nothing leaves the machine unless the user asks for it
+    set_up_logging()
     if not argv or argv[0] in ("-h", "--help"):
         sys.stdout.write(_HELP + "\n")
         return 0
@@ -93,13 +145,26 @@ def _run(argv: list[str]) -> int:
         sys.stdout.write(f"gnn-sim2real {__version__}\n")
         return 0
     require_own_datamodules()
+    refuse_settings_of_the_environment()
     name = argv[0]
-    if name == "predict" and argv[1:] and not argv[1].startswith("-"):
-        name = "predict MODEL"
+    if name == "predict":
+        from gnn_sim2real.config.options import take_option
+
+        for option in ("output", "overwrite"):
+            if any(each.partition("=")[0] == f"--{option}" for each in argv):
+                raise ValueError(f"`predict` has no `--{option}`; it is `--prediction.{option}`")
+        model, rest = take_option(argv[1:], "--ckpt_path")
+        knows_all = model is not None and not any(each.partition("=")[0] in ("-c", "--config") for each in rest)
+        if knows_all and not any(each.startswith(("--model", "--data=", "--data.class_path")) for each in rest):
+            argv = [name, str(model), *rest]  # the model knows how it reads its data
+        if argv[1:] and not argv[1].startswith("-"):
+            name = "predict MODEL"
     if name in _COMMANDS:
+        import importlib
+
         module, function = _COMMANDS[name]
         return int(getattr(importlib.import_module(module), function)(argv[1:]))
-    if argv[0] not in ("fit", "validate", "test", "predict"):
+    if argv[0] not in _OF_LIGHTNING:
         raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
     from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 
@@ -118,12 +183,31 @@ def in_one_sentence(message: str) -> str:
     return " ".join(causes or lines).replace(" Given value: ", ", got ")
 
 
+def refuse_settings_of_the_environment() -> None:
+    """Refuse environment variables from which Lightning or jsonargparse would take settings, here and in studies.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    import re
+
+    found = [name for name in sorted(os.environ) if re.match(_SETTING_OF_THE_ENVIRONMENT, name)]
+    if found:
+        raise ValueError(
+            f"the environment variable {found[0]} is not read: settings come from YAMLs and the command line alone; "
+            "unset it, and give the setting there"
+        )
+
+
 def require_own_datamodules() -> None:
     """Refuse to go on if another package named `datamodules` hides ours.
 
     Raises:
         ValueError: If `import datamodules` finds one that is not beside `gnn_sim2real`.
     """
+    import importlib.util
+    from pathlib import Path
+
     ours = Path(__file__).resolve().parents[2]
     spec = importlib.util.find_spec("datamodules")
     if spec is None or spec.origin is None:

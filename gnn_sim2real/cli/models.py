@@ -1,5 +1,6 @@
 """`gnn-sim2real models list | show | verify | export | import | push | pull | build`."""
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.console import open_console
+from gnn_sim2real.config.options import parse_options, take_options
+from gnn_sim2real.console import open_console, visible
+from gnn_sim2real.files import require_replaceable
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card, CardFilters
 from gnn_sim2real.library.folder import ModelLibrary
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 _HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--architecture A] [--min-r2 R2] ... [--json]
        gnn-sim2real models show KEY
        gnn-sim2real models verify
-       gnn-sim2real models export ARCHIVE.tar.gz [KEY ...] [--property P ...]
+       gnn-sim2real models export ARCHIVE.tar.gz [KEY ...] [--property P ...] [--overwrite]
        gnn-sim2real models import ARCHIVE.tar.gz
        gnn-sim2real models push URL [KEY ...] [--property P ...]
        gnn-sim2real models pull URL [--property P ...]
@@ -111,7 +113,7 @@ def _chosen(given: Any) -> tuple[ModelLibrary, list[str]]:
         if len(keys) < len(cards):
             logger.warning("%d models are left out: they are of format 1, which has no hash", len(cards) - len(keys))
     if not keys:
-        raise ValueError(f"{library.folder} has no such model; `gnn-sim2real models list` lists its models")
+        raise ValueError(f"{library.folder} has no such model; `{library.command('list')}` lists its models")
     return library, keys
 
 
@@ -122,12 +124,17 @@ def _list(argv: list[str], console: Console) -> int:
     library = ModelLibrary(given.library)
     cards = library.cards(**_filters(given))
     if given.json:
-        sys.stdout.write("".join(orjson.dumps(card._asdict()).decode() + "\n" for card in cards))
+        sys.stdout.write("".join(f"{_as_json(card)}\n" for card in cards))
         return 0
     if cards:
         sys.stdout.write(format_cards(cards))
     console.print(f"{len(cards):,} models in {library.folder}", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _as_json(card: Card) -> str:
+    text = orjson.dumps(card._asdict()).decode()
+    return text if text.isascii() else json.dumps(card._asdict())  # where orjson escapes not every control character
 
 
 _COLUMNS = ("key", "domain", "source", "property", "architecture", "n", "seed", "validation MAE", "R2")
@@ -179,7 +186,7 @@ def _show(argv: list[str], console: Console) -> int:
         yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip(),
     ]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -190,20 +197,22 @@ def _errors(errors: Any) -> str:
 def _verify(argv: list[str], console: Console) -> int:
     given = _parser("verify", "Check hashes and cards of all models.").parse_args(argv)
     library = ModelLibrary(given.library)
-    problems = library.verify()
-    for key, problem in problems.items():
-        console.print(f"{key}: {problem}", markup=False, highlight=False, soft_wrap=True)
+    problems, of_index = library.verify(), library.verify_index()
+    for line in [*(f"{key}: {problem}" for key, problem in problems.items()), *([of_index] if of_index else [])]:
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(library.keys()) - len(problems):,} models are intact, {len(problems):,} are not")
-    return int(bool(problems))
+    return int(bool(problems or of_index))
 
 
 def _export(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.library.archive import export_models
+    from gnn_sim2real.library.archive import export_models, is_export
 
     parser = _parser("export", "Write models to one file.", filters=True)
     parser.add_argument("archive", type=Path, help="the file, e.g. models.tar.gz")
     parser.add_argument("keys_", metavar="keys", nargs="*", help="keys of the models, or their first characters")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is not an export of models")
     given = parse_options(parser, argv)
+    require_replaceable(given.archive, is_ours=is_export, inputs=[given.library], overwrite=given.overwrite)
     library, keys = _chosen(given)
     count = export_models(library, keys, given.archive)
     size = given.archive.stat().st_size / 1e6
@@ -255,15 +264,15 @@ def _pull(argv: list[str], console: Console) -> int:
 
 
 def _build(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.cli.study import print_failures, split_config
-    from gnn_sim2real.study.pretrainings import read_library
+    from gnn_sim2real.cli.study import print_failures
+    from gnn_sim2real.study.library_config import read_library
     from gnn_sim2real.study.run import run_study
 
-    config, options = read_library(*split_config(argv))
+    config, options = read_library(*take_options(argv, "-c", "--config"))
     if options.dry_run:
-        from gnn_sim2real.study.dry_run import print_plan
+        from gnn_sim2real.study.dry_run import print_dry_run
 
-        print_plan(config, options, console)
+        print_dry_run(config, options, console)
         return 0
     outcomes = run_study(config, options)
     console.print(f"{outcomes['done']} models trained, {outcomes['cached']} were there, {outcomes['failed']} failed")

@@ -1,8 +1,13 @@
 """`gnn-sim2real shotgun`."""
 
+import shlex
+from pathlib import Path
+
 from rich.console import Console
 
-from gnn_sim2real.console import open_console
+from gnn_sim2real.config.options import take_option
+from gnn_sim2real.console import open_console, quiet_lightning
+from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
 
 _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT [--library DIR] [options]
@@ -44,13 +49,9 @@ def shotgun_command(argv: list[str]) -> int:
             console.print(_HELP, markup=False, highlight=False)
             return 0
         case ["matrix", *rest]:
-            from gnn_sim2real.shotgun.matrix import matrix_command
-
-            return matrix_command(rest, console)
+            return _matrix(rest, console)
         case ["study", *rest]:
-            from gnn_sim2real.shotgun.study import study_command
-
-            return study_command(rest, console)
+            return _study(rest, console)
     return _run(argv, console)
 
 
@@ -58,18 +59,66 @@ def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.shotgun.config import read_shotgun
     from gnn_sim2real.shotgun.plot import draw_ranking
     from gnn_sim2real.shotgun.report import print_result
-    from gnn_sim2real.shotgun.run import run_shotgun, write_result
+    from gnn_sim2real.shotgun.run import FIGURE_FILE, run_shotgun, write_result
 
     config, described = read_shotgun(argv)
     result = run_shotgun(config)
     folder = write_result(result, config, described)
     print_result(result, console)
-    figure = draw_ranking(result, config.title, folder / "ranking.png")
-    models = " ".join(str(folder / "ensemble" / str(number + 1)) for number in range(len(result.selection.members)))
+    figure = draw_ranking(result, config.title, folder / FIGURE_FILE)
+    models = [str(folder / "ensemble" / str(number + 1)) for number in range(len(result.selection.members))]
+    words = ["gnn-sim2real", "predict", *models, "-c", str(folder / "predict.yaml"), "--data.predict_path", "FILE"]
     for line in (
         f"\nfigure: {figure}",
         "predict with the ensemble:",
-        f"  gnn-sim2real predict {models} -c {folder / 'predict.yaml'} --data.predict_path FILE",
+        f"  {shlex.join(words)}",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _matrix(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.shotgun.matrix import MatrixConfig, compute_matrix, require_free_matrix, write_matrix
+    from gnn_sim2real.shotgun.targets import read_many_targets
+
+    config: MatrixConfig = read_many_targets(MatrixConfig, argv, "gnn-sim2real shotgun matrix")
+    require_free_matrix(config)
+    gains, skipped = compute_matrix(config)
+    figure, table = write_matrix(config, gains)
+    for name, reasons in skipped.items():
+        for reason, count in reasons.items():
+            console.print(f"{name}: {count} models skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{figure} and {table}", highlight=False)
+    return 0
+
+
+def _study(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.shotgun.nested import ENSEMBLE, ORACLE
+    from gnn_sim2real.shotgun.plot import draw_study
+    from gnn_sim2real.shotgun.study import ShotgunStudyConfig, run_study
+    from gnn_sim2real.shotgun.study_report import RIVALS, print_study, read_records, summarize
+    from gnn_sim2real.shotgun.targets import read_many_targets
+
+    publish, argv = take_option(argv, "--publish")
+    only, argv = take_option(argv, "--only")
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
+    result = Path(publish) if publish else Path(config.output) / "study.json"
+    figure = result.with_suffix(".png")
+    if publish:
+        ours = has_keys(result, "cells")  # figures of earlier versions do not say who made them
+        is_ours = (lambda _: True) if ours else is_own_figure
+        require_replaceable(result, figure, is_ours=is_ours, advice="give another name by `--publish`")
+    quiet_lightning()
+    run_study(config, only.split(",") if only else None)
+    records = read_records(config.records)
+    if not records:
+        raise ValueError(
+            f"no records in {config.records}: no target has enough measurements for the sizes {config.sizes}"
+        )
+    print_study(records, console)
+    summary = summarize(records)
+    draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
+    console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
+    if publish:
+        write_json(result, summary)
     return 0

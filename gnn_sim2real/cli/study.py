@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.config.options import parse_options, take_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.study.config import JobsConfig, load_saved_config, read_study
 from gnn_sim2real.study.failures import Failures
@@ -13,7 +13,7 @@ from gnn_sim2real.study.report import print_report
 
 _HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
        gnn-sim2real study status DIR
-       gnn-sim2real study report DIR [--publish PATH]
+       gnn-sim2real study report DIR [--publish PATH] [--overwrite]
 
 run     compute all cells of the study that have no record yet, then report; after a stop, the same command resumes
           --launcher serial | processes | ray   in this process, in --workers K processes, on a Ray cluster (--address)
@@ -58,12 +58,12 @@ def study_command(argv: list[str]) -> int:
 def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.study.run import run_study
 
-    files, argv = split_config(argv)
+    files, argv = take_options(argv, "-c", "--config")
     study, options = read_study(files, argv)
     if options.dry_run:
-        from gnn_sim2real.study.dry_run import print_plan
+        from gnn_sim2real.study.dry_run import print_dry_run
 
-        print_plan(study, options, console)
+        print_dry_run(study, options, console)
         return 0
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
@@ -92,33 +92,8 @@ def print_failures(study: JobsConfig, count: int, console: Console) -> None:
     console.print("once the cause is fixed, run the same command with --retry-failed")
 
 
-def split_config(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Separate the files after `-c` or `--config` from the other arguments.
-
-    Args:
-        argv: Arguments of the command line.
-
-    Returns:
-        The files, and the other arguments.
-
-    Raises:
-        ValueError: If no file follows.
-    """
-    files, options, rest = [], [], iter(argv)
-    for word in rest:
-        name, equals, value = word.partition("=")
-        if name in ("-c", "--config"):
-            file = value if equals else next(rest, None)
-            if file is None:
-                raise ValueError(f"`{name}` needs a file")
-            files.append(file)
-        else:
-            options.append(word)
-    return files, options
-
-
 def _status(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.study.pretrainings import load_saved_jobs
+    from gnn_sim2real.study.kinds import load_saved_jobs
     from gnn_sim2real.study.status import print_status
 
     parser = ArgumentParser(prog="gnn-sim2real study status", description="Show the progress of a study.")
@@ -128,16 +103,19 @@ def _status(argv: list[str], console: Console) -> int:
 
 
 def _report_again(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.study.published import publish, require_publishable
+
     parser = ArgumentParser(
         prog="gnn-sim2real study report", description="Write table, laws, page and figures of the records so far."
     )
     parser.add_argument("folder", type=Path, help="output folder of the study")
     parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are not a published result")
     arguments = parse_options(parser, argv)
     config = load_saved_config(arguments.folder)
+    if arguments.publish:
+        require_publishable(arguments.publish, arguments.overwrite)
     print_report(config, console)
     if arguments.publish:
-        from gnn_sim2real.study.published import publish
-
         publish(config, arguments.publish)
     return 0

@@ -12,21 +12,54 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, get_loader, set_loader
+from lightning.pytorch import LightningModule
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gnn_sim2real.config.options import respell
-from gnn_sim2real.renamed_paths import RENAMED, current_paths
+from gnn_sim2real.config.repeated_names import RepeatedNameError, refuse_repeated_names
+from gnn_sim2real.data.registry import find_table_reader
+from gnn_sim2real.data.snapshots import hide_logins
+from gnn_sim2real.renamed import current_paths, renamed_settings
 
 _OPTION = re.compile(r"(?:(?:Option|does not accept option) '|unrecognized arguments: --)([\w.-]+)")
 _BUILT_OF_A_FUNCTION = re.compile(r"' is not accepted\. Got value: Namespace\(class_path='([\w.]+)'")
 _CLASS = re.compile(r"class_path '([\w.]+)'")
 _KEY = re.compile(r"""(?:Parser key "|Group ')([\w.]+)""")
 _NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
+_FOREIGN = re.compile(r"Import path (?:([\w.]+) )?does not correspond to a subclass of (\w+)")
 _GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 
 _load_yaml = get_loader("yaml")
-set_loader("yaml", lambda text: current_paths(_load_yaml(text)), exceptions=(yaml.YAMLError,))
+
+
+def _load(text: str) -> Any:
+    refuse_repeated_names(text)
+    return current_paths(_load_yaml(text))
+
+
+set_loader("yaml", _load, exceptions=(yaml.YAMLError,))
+
+_NO_PATH = "Expected a dot import path string"
+_NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
+_BASES = {
+    "data": "gnn_sim2real.data.module.PropertyDataModule",
+    "model": "gnn_sim2real.tasks.base.PropertyRegression",
+    "encoder": "gnn_sim2real.nn.encoder.Encoder",
+}
+"""Class that each setting with a class takes."""
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "Iterable": "a list",
+    "Sequence": "a list",
+    "dict": "a mapping of names to values",
+    "Mapping": "a mapping of names to values",
+    "NoneType": "",
+}
 
 _SHORT = 12
 """Lists longer than this are not shown beside a guess."""
@@ -49,13 +82,18 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
     """
     spelled = respell(argv, parser, of_command or parser)
     try:
-        parsed: Namespace = parser.parse_args([_current_path(word) for word in spelled])
+        parsed: Namespace = parser.parse_args(_current_names(spelled))
     except (ArgumentError, UnicodeDecodeError) as error:
         files = [path for path in _files(argv) if path.exists()]
-        sentence = _format_unreadable(files) or format_misspelled(str(error), of_command or parser, files)
+        sentence = (
+            _format_unreadable(files)
+            or format_misspelled(str(error), of_command or parser, files)
+            or format_wrong_value(str(error), files)
+        )
         if sentence is None:
             raise
         raise ValueError(sentence) from error
+    hide_logins(parsed)
     return parsed
 
 
@@ -80,6 +118,92 @@ def format_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path
     if found := list(_OPTION.finditer(message)):
         return _format_option(message, found[-1], parser, files)
     return None
+
+
+def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
+    """Say what a setting accepts, of the tree of attempts that jsonargparse lists; None if it has none.
+
+    Args:
+        message: Error message of jsonargparse.
+        files: YAMLs in which to look for the line.
+
+    Returns:
+        One sentence.
+    """
+    if missing := _NO_HELP.search(message):
+        name = missing[2] or missing[3]
+        return f"there is no class {name!r} for `{missing[1]}`{_offer(name, _classes_of(missing[1]))}"
+    keys = list(re.finditer(r'Parser key "([\w.]+)"', message))
+    if not keys:
+        return None
+    where = ".".join(dict.fromkeys(each[1] for each in keys))
+    if foreign := _FOREIGN.search(message, keys[-1].end()):
+        given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
+        return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)
+    text = message[keys[-1].end() :]
+    values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
+    if not values:
+        values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
+    wanted = [_spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
+    wanted = list(dict.fromkeys(each for each in wanted if each))
+    name = keys[-1][1].rpartition(".")[2]
+    if _NO_PATH in text:
+        classes = sorted({name for path in re.findall(r"<class '([\w.]+)'>", text) for name in _subclasses(path)})
+        classes = classes or _classes_of(name)
+        listed = f" ({', '.join(classes)})" if classes else ""
+        wanted.insert(0, f"the name of a class{listed}")
+    if not values or not wanted:
+        return None
+    nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
+    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {nested[1] if nested else values[0]}"
+
+
+def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
+    """The sentence about a class that is not of the kind that a setting takes."""
+    name = where.rpartition(".")[2]
+    classes = _classes_of(name)
+    listed = f" ({', '.join(classes)})" if classes else ""
+    kind: Any = pydoc.locate(given)
+    advice = ""
+    if where == "model" and inspect.isclass(kind) and issubclass(kind, LightningModule):
+        advice = (
+            "; to train a LightningModule of your own, derive it from one of these, or write a script with Lightning's "
+            "Trainer, where `gnn_sim2real.ScalingLawCallback` works as well (docs/lightning.md)"
+        )
+    place = _place(name, [path for path in files if given in path.read_text()])
+    return f"`{where}`{place} must be the name of a subclass of {base}{listed}, got {given}{advice}"
+
+
+def _spell_type(text: str) -> str:
+    """A type as people call it; empty for nothing at all."""
+    if text.startswith("Literal["):
+        try:
+            return " or ".join(map(str, ast.literal_eval(text.removeprefix("Literal"))))
+        except (ValueError, SyntaxError):
+            return text
+    name = text.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
+    return _WORDS.get(name, name)
+
+
+def _subclasses(class_path: str) -> list[str]:
+    """Names of the classes that may stand in place of one, of those that were imported."""
+    kind: Any = pydoc.locate(class_path)
+    if not inspect.isclass(kind) or kind.__module__ in ("builtins", "collections.abc"):
+        return []
+    found, left = set(), [kind]
+    while left:
+        for each in left.pop().__subclasses__():
+            left.append(each)
+            if not inspect.isabstract(each) and not each.__name__.startswith("_"):
+                found.add(each.__name__)
+    return sorted(found)
+
+
+def _classes_of(setting: str) -> list[str]:
+    """Names of the classes that the settings of a stage take."""
+    base = _BASES.get(setting)
+    found = _subclasses(base) if base else []
+    return [*found, f"datamodules.{find_table_reader().__name__}"] if setting == "data" else found
 
 
 def _format_option(message: str, found: re.Match[str], parser: ArgumentParser, files: Sequence[Path]) -> str:
@@ -141,11 +265,15 @@ def _format_unreadable(files: Sequence[Path]) -> str | None:
     """What is wrong with the first file that is not a YAML of settings."""
     for path in files:
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            refuse_repeated_names(text)
+            content = yaml.safe_load(text)
         except UnicodeDecodeError:
             return f"{path} is not UTF-8 text; settings are written in YAML"
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            if isinstance(error, RepeatedNameError):
+                return f"{path}{line}: {error.problem}"
             return f"{path}{line} is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
         except yaml.YAMLError as error:
             return f"{path} is not valid YAML: {error}"
@@ -154,10 +282,23 @@ def _format_unreadable(files: Sequence[Path]) -> str | None:
     return None
 
 
-def _current_path(word: str) -> str:
-    """An argument with the class path of an earlier version replaced by the current one."""
-    name, equals, value = word.rpartition("=")
-    return f"{name}{equals}{RENAMED.get(value, value)}"
+def _current_names(argv: Sequence[str]) -> list[str]:
+    """The arguments with classes, and the settings of these classes, called as they are today."""
+    found = []
+    renamed: dict[tuple[str, str], str] = {}  # by the option that takes the class, and the earlier name of the setting
+    option = ""
+    for word in argv:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            owner, dot, setting = option.rpartition(".")
+            setting = renamed.get((owner.removesuffix(".init_args"), setting), setting)
+            before_value = f"{owner}{dot}{setting}{equals}"
+        else:  # the value of the option before it
+            before_value, value = "", word
+        value = current_paths(value)
+        renamed |= {(option.rstrip("+"), old): new for old, new in renamed_settings(value).items()}
+        found.append(before_value + value)
+    return found
 
 
 def _files(argv: Sequence[str]) -> list[Path]:

@@ -1,34 +1,55 @@
 """LightningCLI for the tasks and data modules of this package."""
 
+import inspect
 import json
+import logging
+import os
+import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace
-from lightning.pytorch import LightningModule, Trainer
+from jsonargparse import ArgumentParser, Namespace
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import WandbLogger
 
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.registry import find_datasets
+from gnn_sim2real.data.registry import find_datasets, find_table_reader
+from gnn_sim2real.files import free_names
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
-from gnn_sim2real.records.record import provenance
+from gnn_sim2real.records.keys import record_key
+from gnn_sim2real.records.record import versions
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checks import require_same_graphs
+from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.library_entry import save_pretrained
+from gnn_sim2real.tasks.one_process import one_process
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining
+from gnn_sim2real.tasks.stopping import StopOnSignal
+from gnn_sim2real.units import format_unit
+
+logger = logging.getLogger(__name__)
+
+_ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config")
+"""Options that are none of the settings."""
 
 
 class LogConfig(SaveConfigCallback):
-    """Saves the resolved configuration beside the run, and passes it to the logger (e.g. W&B)."""
+    """Saves the resolved configuration and the split beside the run, and passes the configuration to the logger.
+
+    A file that is there is never replaced: it may be the user's own input, or that of an earlier run.
+    """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Ask for the folder of the run in every process, since the first one tells it to the others."""
@@ -36,12 +57,29 @@ class LogConfig(SaveConfigCallback):
         super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Pass the configuration to the logger, and save the split beside it."""
-        if isinstance(trainer.logger, Logger):
-            trainer.logger.log_hyperparams(plain(self.config))
+        """Pass the configuration to the logger, and save it with the split."""
+        for logger in trainer.loggers:
+            logger.log_hyperparams(plain(self.config))
+        if not self._log_dir:
+            return
+        folder = Path(self._log_dir)
+        if isinstance(trainer.logger, WandbLogger):  # of which all runs share one folder; their checkpoints lie there
+            folder = folder / str(trainer.logger.name) / str(trainer.logger.version)
+        folder.mkdir(parents=True, exist_ok=True)
+        config, split = free_names(folder, "config.yaml", "split.json")
+        self.parser.save(self.config, str(config), skip_none=False, multifile=False)
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        if stage == "fit" and self._log_dir and len(data.parts.test):
-            data.splitter.save(Path(self._log_dir) / "split.json")
+        if stage == "fit" and len(data.parts.test):
+            data.splitter.save(split)
+
+
+class _ProgressBar(RichProgressBar):
+    """Lightning's, without the number of epochs where only the steps are limited: it would be -2."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        if self.trainer.max_epochs == -1:
+            return f"Epoch {current_epoch}"
+        return super()._get_train_description(current_epoch)
 
 
 class Sim2RealCLI(LightningCLI):
@@ -50,6 +88,11 @@ class Sim2RealCLI(LightningCLI):
     Args:
         arguments: Arguments of the command line.
         run: Whether to run the subcommand; False only reads the configuration of a stage, without building objects.
+
+    Raises:
+        ValueError: If a setting does not fit, or the machine lacks what it asks for.
+        TrainingStoppedError: If `fit` was asked to stop, and is saved.
+        KeyboardInterrupt: If the user pressed Ctrl-C elsewhere.
     """
 
     def __init__(self, arguments: list[str], run: bool = True) -> None:
@@ -57,19 +100,23 @@ class Sim2RealCLI(LightningCLI):
         quiet_lightning()
         find_datasets()
         import_plugins()
-        super().__init__(
-            PropertyRegression,
-            PropertyDataModule,
-            save_config_callback=LogConfig,
-            save_config_kwargs={"overwrite": True},
-            seed_everything_default=0,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=arguments,
-            run=run,
-            auto_configure_optimizers=False,
-            parser_kwargs={"exit_on_error": False},
-        )
+        try:
+            with interruptible():
+                super().__init__(
+                    PropertyRegression,
+                    PropertyDataModule,
+                    save_config_callback=LogConfig,
+                    save_config_kwargs={"save_to_log_dir": False},
+                    seed_everything_default=0,
+                    subclass_mode_model=True,
+                    subclass_mode_data=True,
+                    args=arguments,
+                    run=run,
+                    auto_configure_optimizers=False,
+                    parser_kwargs={"exit_on_error": False},
+                )
+        except MisconfigurationException as error:
+            raise ValueError(_what_is_missing(str(error))) from error
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Write predictions to a table, and add pretrainings to the library, unless the YAML says otherwise."""
@@ -84,13 +131,17 @@ class Sim2RealCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments given, not those of the process."""
         commands: dict[str, LightningArgumentParser] = getattr(self, "_subcommand_parsers", {})
+        require_files_first(args)
+        _help_with_tables(args)
         self.config = parse_settings(parser, args, commands.get(args[0]))
 
     def _parse_ckpt_path(self) -> None:
         """Refuse a checkpoint that is not ours before anything is built. Lightning's method looks for other entries."""
         subcommand = self.config.get("subcommand")
-        path = self.config[subcommand].get("ckpt_path") if subcommand else None
         self.library_model: TrainedModel | None = None
+        if subcommand == "fit":
+            self._find_unfinished(self.config.fit)
+        path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path and path not in ("best", "last"):
             of_library = Path(path).is_dir()
             if of_library and subcommand == "fit":
@@ -98,16 +149,51 @@ class Sim2RealCLI(LightningCLI):
                     f"`--ckpt_path` of fit takes the .ckpt of an interrupted training, but {path} is a folder; to "
                     "start from its model, give `model.init_args.pretrained`"
                 )
-            model = load_model(path)
+            model = load_model(path, untrained=subcommand == "fit")
             self.library_model = model if of_library else None
+
+    def _find_unfinished(self, config: Namespace) -> None:
+        """Go on with what was saved when this training was stopped, if SLURM has started its job again."""
+        name = f"{record_key(stage_config(plain(config)))}.ckpt"
+        self.unfinished = Path(config.trainer.default_root_dir or "") / "unfinished" / name
+        if int(os.environ.get("SLURM_RESTART_COUNT", "0")) and self.unfinished.exists():
+            config.ckpt_path = str(self.unfinished)
+            logger.info("this job was started again, and goes on from %s", self.unfinished)
+
+    def instantiate_trainer(self, **settings: Any) -> Trainer:
+        """Build the trainer, which leaves SLURM aside unless `srun` has started several tasks of one training.
+
+        Its own progress bar counts no epochs that nobody limited, and a training can be stopped and gone on with.
+
+        Raises:
+            ValueError: If what was asked of SLURM does not fit.
+        """
+        given = self._get(self.config_init, "trainer").plugins or []
+        plugins = given if isinstance(given, list) else [given]
+        if not _is_distributed(self.subcommand) and not any(isinstance(each, ClusterEnvironment) for each in plugins):
+            plugins = [*plugins, one_process()]
+        try:
+            trainer = super().instantiate_trainer(plugins=plugins, **settings)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        found: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if self.subcommand == "fit":
+            found.append(StopOnSignal(self.unfinished))
+        found[:] = [
+            _ProgressBar() if type(each) is RichProgressBar and trainer.max_epochs == -1 else each for each in found
+        ]
+        return trainer
 
     def before_instantiate_classes(self) -> None:
         """Tell W&B, if it is used, what kind of run this is."""
+        if self.only_read:  # a study has more kinds of runs
+            return
         config = self.config.get(self.subcommand) or self.config
-        logger = config.trainer.logger
-        if str(getattr(logger, "class_path", "")).endswith("WandbLogger") and not logger.init_args.get("job_type"):
-            pretraining = str(config.model.class_path).endswith("SourcePretraining")
-            logger.init_args.job_type = "pretrain" if pretraining else "finetune"
+        loggers = config.trainer.logger
+        for logger in loggers if isinstance(loggers, list) else [loggers]:
+            if str(getattr(logger, "class_path", "")).endswith("WandbLogger") and not logger.init_args.get("job_type"):
+                pretraining = str(config.model.class_path).endswith("SourcePretraining")
+                logger.init_args.job_type = "pretrain" if pretraining else "finetune"
 
     def instantiate_classes(self) -> None:
         """Build trainer, model and data, and give the configuration to the records."""
@@ -116,10 +202,22 @@ class Sim2RealCLI(LightningCLI):
         super().instantiate_classes()
         # Before Lightning starts further processes, each of which would repeat the message.
         self.model.check_trainer(self.trainer, self.subcommand)
+        self._require_last_checkpoint()
         self._load_library_model()
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
                 callback.config = plain(self.config.get(self.subcommand) or self.config)
+
+    def _require_last_checkpoint(self) -> None:
+        """Refuse `--ckpt_path last` where there is none: Lightning would only warn, and begin anew."""
+        if self.config_init[self.subcommand].ckpt_path != "last":
+            return
+        savers = [each for each in self.trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
+        if not any(each._find_last_checkpoints(self.trainer) for each in savers):
+            raise ValueError(
+                "`--ckpt_path last` finds no last checkpoint; give the path of a .ckpt, or `save_last: true` and a "
+                "`dirpath` to the ModelCheckpoint of a training that is to be gone on with so"
+            )
 
     def _load_library_model(self) -> None:
         """Load the model from a folder of the model library; Lightning reads only files."""
@@ -127,28 +225,84 @@ class Sim2RealCLI(LightningCLI):
             require_same_graphs(self.library_model.featurizer.describe(), self.datamodule)
             self.model.adopt(self.library_model.network)
             self.model.remember(self.library_model.card)
+            self.model.is_trained = True
             self.config_init[self.subcommand].ckpt_path = None
-
-    def before_fit(self) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
 
     def after_fit(self) -> None:
         """Add a pretraining to the library, and print where the trained model is."""
         config = self.config[self.subcommand]
+        if self.trainer.is_global_zero:
+            self.unfinished.unlink(missing_ok=True)
         if config.library and isinstance(self.model, SourcePretraining) and self._is_finished():
             model = TrainedModel(self.model.network, self.datamodule.featurizer, self.model.card())
-            seconds = time.monotonic() - self._started
             saved = stage_config(plain(config))
-            key = save_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, provenance(seconds))
+            saved["trainer"]["logger"] = None  # the same training has the same key, whoever watches it and when
+            key = save_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, versions())
             sys.stdout.write(f"model {key} added to the library {config.library}\n")
         checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         if checkpoint and self.trainer.is_global_zero:
             sys.stdout.write(f"trained model: {checkpoint}\n")
 
+    def after_validate(self) -> None:
+        """Print the units of the errors, which Lightning's table does not have."""
+        if self.trainer.is_global_zero:
+            for spec in self.model.properties:
+                unit = format_unit(spec.unit)
+                sys.stdout.write(f"errors of {spec.name} {f'are in {unit}' if unit else 'have no unit'}\n")
+
+    after_test = after_validate
+
     def _is_finished(self) -> bool:
         """Whether this process trained a whole model: not one of many processes, nor only a few batches."""
-        return self.trainer.is_global_zero and not self.trainer.fast_dev_run  # type: ignore[attr-defined]
+        return self.trainer.is_global_zero and self.model.is_trained and not self.trainer.fast_dev_run  # type: ignore[attr-defined]
+
+
+def _is_distributed(command: str | None) -> bool:
+    """Whether other processes than those of Lightning itself share a training: tasks of `srun`, or of `torchrun`."""
+    if "SLURM_JOB_ID" not in os.environ or TorchElasticEnvironment.detect():
+        return True  # Lightning finds out
+    return command in ("fit", "validate") and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+
+
+def require_files_first(argv: Sequence[str]) -> None:
+    """Refuse settings before a configuration: its values would replace them.
+
+    Args:
+        argv: Arguments of the command line.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    options = [(place, word.partition("=")[0]) for place, word in enumerate(argv) if word.startswith("-")]
+    files = [place for place, option in options if option in ("-c", "--config")]
+    early = [option for place, option in options if files and place < files[-1] and option not in _ANYWHERE]
+    if early:
+        raise ValueError(
+            f"`{early[0]}` stands before a configuration, whose value would replace it; put `-c FILE` before the "
+            "options that change it"
+        )
+
+
+def _help_with_tables(argv: Sequence[str]) -> None:
+    """Print the settings of `datamodules.Table`, a function, for which jsonargparse has no `--data.help`."""
+    words = [part for word in argv for part in word.split("=", 1)]
+    asked = words[words.index("--data.help") + 1 :][:1] if "--data.help" in words else []
+    reader = find_table_reader()
+    if asked and asked[0].rpartition(".")[2] == reader.__name__:
+        parser = ArgumentParser(prog=f"datamodules.{reader.__name__}", description=inspect.getdoc(reader))
+        parser.add_function_arguments(reader, fail_untyped=False)
+        parser.print_help()
+        raise SystemExit(0)
+
+
+def _what_is_missing(message: str) -> str:
+    """What Lightning's refusal says; where it looked for a GPU or the like in vain, also what to write instead."""
+    if re.search("No supported gpu backend|can not run on your system|You requested gpu", message):
+        return (
+            "there is no GPU (or other accelerator) of the kind and number asked for that torch sees here; use "
+            "`--trainer.accelerator cpu` or `auto`, and as many `--trainer.devices` as there are"
+        )
+    return message
 
 
 def plain(config: Namespace) -> dict[str, Any]:
@@ -171,12 +325,15 @@ def _spell(value: object) -> str:
     return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else str(value)
 
 
-def read_stage(path: Path, overlays: Sequence[str] = ()) -> tuple[LightningArgumentParser, Namespace]:
+def read_stage(
+    path: Path, overlays: Sequence[str] = (), options: Sequence[str] = ()
+) -> tuple[LightningArgumentParser, Namespace]:
     """Read the YAML of a pretraining or a fine-tuning without building its objects.
 
     Args:
         path: The YAML.
         overlays: YAMLs laid over it.
+        options: Settings that replace those of the YAMLs, as arguments of the command line.
 
     Returns:
         The parser, which builds the objects, and the configuration.
@@ -187,5 +344,5 @@ def read_stage(path: Path, overlays: Sequence[str] = ()) -> tuple[LightningArgum
     if not path.exists():
         raise ValueError(f"there is no configuration {path}; a study names the YAMLs of its two stages")
     argv = [word for each in (str(path), *overlays) for word in ("--config", each)]
-    cli = Sim2RealCLI(argv, run=False)
+    cli = Sim2RealCLI([*argv, *options], run=False)
     return cli.parser, cli.config

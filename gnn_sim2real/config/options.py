@@ -54,14 +54,32 @@ def take_option(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
     Raises:
         ValueError: If the value is missing.
     """
-    value, rest = None, []
+    values, rest = take_options(argv, name)
+    return (values[-1] if values else None), rest
+
+
+def take_options(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
+    """Remove an option that may be given several times.
+
+    Args:
+        argv: Arguments of the command line.
+        names: Names of the option, e.g. `-c` and `--config`; a value follows each, or stands after an equals sign.
+
+    Returns:
+        The values, and the remaining arguments.
+
+    Raises:
+        ValueError: If a value is missing.
+    """
+    values, rest = [], []
     left = list(argv)
     while left:
-        option, equals, given = left.pop(0).partition("=")
-        if option != name:
-            rest.append(f"{option}{equals}{given}")
+        word = left.pop(0)
+        option, equals, given = word.partition("=")
+        if option not in names:
+            rest.append(word)
         elif equals or left:
-            value = given if equals else left.pop(0)
+            values.append(given if equals else left.pop(0))
         else:
-            raise ValueError(f"`{name}` needs a value")
-    return value, rest
+            raise ValueError(f"`{option}` needs a value")
+    return values, rest

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.splits.acquisition.formula import names_in
-from gnn_sim2real.splits.acquisition.order import NUMERICS_VERSION, find_order, order_names
+from gnn_sim2real.splits.acquisition.order import NUMERICS_VERSION, ORDERS
 from gnn_sim2real.splits.parts import Rows
 
 if TYPE_CHECKING:
     GrowBy = str
 else:
-    GrowBy = Literal["random", *order_names()]
+    GrowBy = Literal[*ORDERS.names()]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AcquisitionSettings:
         Raises:
             ValueError: If a cost is needed but not given, or is not a formula, or the order is unknown.
         """
-        if self.grow_by != "random" and find_order(self.grow_by).needs_cost and self.cost is None:
+        if self.grow_by != "random" and ORDERS.find(self.grow_by).needs_cost and self.cost is None:
             raise ValueError(f"`grow_by: {self.grow_by}` needs a `cost`: a column, or a formula such as num_atoms^3")
         if self.cost is not None:
             names_in(self.cost)
@@ -58,7 +58,7 @@ class Acquisition:
     """
 
     def __init__(self, settings: AcquisitionSettings, data: DataSet) -> None:
-        self.settings, self.data, self.order = settings, data, find_order(settings.grow_by)
+        self.settings, self.data, self.order = settings, data, ORDERS.find(settings.grow_by)()
 
     def first(self, rows: Rows, size: int, seed: int) -> Rows:
         """The first materials of the database; a larger database contains them all.
@@ -105,9 +105,9 @@ class Acquisition:
         return self.data.num_atoms
 
     @property
-    def labels(self) -> Mapping[str, Sequence[str]]:
+    def texts(self) -> Mapping[str, Sequence[str]]:
         """Text of each material in the columns of its table."""
-        return self.data.table.labels
+        return self.data.table.texts
 
     @property
     def features(self) -> NDArray[np.float64]:

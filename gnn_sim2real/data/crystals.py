@@ -4,26 +4,27 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
-from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
-from gnn_sim2real.data.data_set import DataSet, Reader
+from gnn_sim2real.data.data_set import DataSet, Reader, title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, Predictor
 from gnn_sim2real.data.variants import Shared
-from gnn_sim2real.featurize.crystal_files import is_crystal_path, read_crystals
 from gnn_sim2real.featurize.crystal_match import reduced_structure, same_structure
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.cleaning import CleanTable
+from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -58,13 +59,11 @@ class CrystalSettings(DataSettings):
         max_sites: Crystals with more sites in their cell are excluded; null for no limit. The card records it.
         same: Which crystals count as those of `exclude`: all with the same reduced formula, or only those with the
             same structure as well, so that other polymorphs of a tested formula stay.
-        predict_column: Column with the formulas, if a model of compositions predicts a table.
     """
 
     of_table: ClassVar[tuple[str, ...]] = ("cutoff", "max_neighbors", "representation", "max_sites")
     of_removal: ClassVar[tuple[str, ...]] = ("remove", "same")
 
-    predict_column: str = "formula"
     cutoff: int | float = 6.0
     max_neighbors: int | None = 12
     representation: Literal["structure", "composition"] = "structure"
@@ -72,7 +71,11 @@ class CrystalSettings(DataSettings):
     same: Literal["formula", "structure"] = "formula"
 
     def __post_init__(self) -> None:
-        """Reject settings that do not go together."""
+        """Reject settings that do not go together.
+
+        Raises:
+            ValueError: If one does not fit.
+        """
         super().__post_init__()
         if self.atom_descriptors:
             raise ValueError("`atom_descriptors` need materials with bonds, which crystals do not have; leave it out")
@@ -204,22 +207,26 @@ class CrystalPredictor(Predictor):
     @property
     def accepts(self) -> str:
         """What `predict_path` may be."""
-        return "a folder or file of crystals: CIF, POSCAR, extxyz, .db, .json or .parquet"
+        if self.settings.representation == "composition":
+            return super().accepts
+        return "a folder or file of crystals: CIF, POSCAR, extxyz, .db, .json, .parquet, or a table with a column `cif`"
 
-    @property
-    def heading(self) -> str:
-        """Heading of the crystals in a table of predictions."""
-        return "crystal" if self.settings.representation == "structure" else self.settings.predict_column
+    @cached_property
+    def _has_crystals(self) -> bool:
+        """Whether they are crystals, not formulas in a table."""
+        return self.settings.representation == "structure" or super()._has_crystals
 
     def read(self, path: Path) -> list[Material]:
-        """Read the crystals, or formulas."""
-        if self.settings.representation == "composition" and not is_crystal_path(path):
+        """Read the crystals, or formulas.
+
+        Raises:
+            ValueError: If a model of structures is asked about a table.
+        """
+        if self.settings.representation == "composition":
             return super().read(path)
-        entries = read_crystals(path)
-        if self.settings.representation == "structure":
-            return [Material(each.name, each.crystal, each.reason) for each in entries]
-        formula = get_featurizer("crystal").identity
-        return [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]
+        if path.is_file() and not holds_crystals(path):
+            raise ValueError(f"{path} is not a file of crystals, but this model reads {self.accepts}")
+        return [Material(each.name, each.crystal, each.reason) for each in read_crystals_of(path)]
 
 
 class CrystalDataModule(PropertyDataModule):
@@ -238,8 +245,7 @@ class CrystalDataModule(PropertyDataModule):
     data_set: CrystalDataSet
 
     def __init__(self, **settings: Any) -> None:
-        LightningDataModule.__init__(self)  # the constructor of the base would make its own settings
-        self.use(CrystalSettings(**settings), Shared())
+        super().__init__(CrystalSettings(**settings))
 
     @abstractmethod
     def load_structures(self) -> Structures:
@@ -263,7 +269,9 @@ class CrystalDataModule(PropertyDataModule):
         """The graphs of the materials of the table."""
         if self.settings.representation == "composition":
             return super().make_store()
-        return self.data_set.all_graphs.take(self.data_set.structure_rows)
+        store = self.data_set.all_graphs.take(self.data_set.structure_rows)
+        warn_of_isolated(store, self.table.identities, title_of(self))
+        return store
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed crystal of `exclude`: with the same formula, or the same structure."""

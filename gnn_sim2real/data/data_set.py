@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnn_sim2real.data.variants import Made, Shared
+from gnn_sim2real.data.variants import Made, Shared, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.store.mixtures import AnyStore
+from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen
+from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.table import CleanTable
 
 
@@ -76,7 +78,20 @@ class DataSet:
     @property
     def table(self) -> CleanTable:
         """One row per material."""
-        return self.once("table", self.reader.load_table)
+        return self.once("table", self._read)
+
+    def _read(self) -> CleanTable:
+        """Read the table; what it lacks is not told in settings that this reader does not have."""
+        try:
+            return self.reader.load_table()
+        except ConditionsVaryError as error:
+            if "at" in settings_of(type(self.reader)):
+                raise
+            advice = (
+                f"{self.name} has no setting that chooses rows: keep those at one value in a table of your own, or "
+                "read it with `datamodules.Table` or `datamodules.BlendTable`, which have `at`"
+            )
+            raise ConditionsVaryError(error.found, advice, error.columns) from error
 
     @property
     def fingerprint(self) -> str:
@@ -120,6 +135,20 @@ class DataSet:
         """The text of each material from which its family is found."""
         return self.table.materials
 
+    def unseen_materials(self, seen: Vocabulary, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Materials with an element, bond or charge that a model has never seen, in plain types.
+
+        Args:
+            seen: What the model has seen.
+            rows: (num_materials,); rows of the table.
+
+        Returns:
+            `counts` by what was not seen, and the hashed identities of the `materials`.
+        """
+        found = find_unseen(self.store, seen, rows)
+        names = [identity_hash(self.table.identities[row]) for row in rows[found.rows]]
+        return {"counts": found.counts, "materials": names}
+
     def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
         """Absolute error of predictions of the first property by hashed identity, without spellings or measured values.
 
@@ -129,3 +158,12 @@ class DataSet:
         """
         names = [identity_hash(self.table.identities[row]) for row in rows]
         return dict(zip(names, np.abs(prediction - self.table.values[rows, 0]).tolist(), strict=True))
+
+
+def title_of(data: object) -> str:
+    """Name of a data module in messages: that of the data set, or of the file that a user brings.
+
+    Args:
+        data: A data module; the reader of a user's file has the attribute `title`.
+    """
+    return str(getattr(data, "title", type(data).__name__))

@@ -9,10 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 
-from gnn_sim2real.data.data_set import DataSet
+from gnn_sim2real.data.data_set import DataSet, Reader, title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.data.variants import Shared
@@ -23,6 +22,7 @@ from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.mixtures import AnyStore, MixtureStore, store_of
 from gnn_sim2real.tables.cleaning import CleanTable, Property
+from gnn_sim2real.tables.conditions import At
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.mixtures import clean_mixture_table
 from gnn_sim2real.tables.table import read_table
@@ -47,7 +47,11 @@ class MixtureSettings(DataSettings):
     size_by: str = "rows"
 
     def __post_init__(self) -> None:
-        """Reject settings that do not go together."""
+        """Reject settings that do not go together.
+
+        Raises:
+            ValueError: If one does not fit.
+        """
         super().__post_init__()
         if self.grow_by != "random":
             raise ValueError(f"`grow_by: {self.grow_by}` is for pure materials; mixtures are drawn at random")
@@ -66,6 +70,51 @@ class MixtureReader(Protocol):
     roles: ClassVar[tuple[str, ...]]
     input_columns: MixtureColumns
     condition_units: Mapping[str, str]
+
+
+class MixtureDataSet(DataSet):
+    """A table of mixtures, and the graphs of their components.
+
+    Args:
+        reader: Reads the table.
+        shared: What was made for other variants.
+        settings: Settings of the data module.
+    """
+
+    def __init__(self, reader: Reader, shared: Shared, settings: MixtureSettings) -> None:
+        super().__init__(reader, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
+        self.settings = settings
+
+    @property
+    def mixtures(self) -> MixtureTable:
+        """The mixtures of the table.
+
+        Raises:
+            ValueError: If the table holds something else.
+        """
+        materials = self.table.materials
+        if not isinstance(materials, MixtureTable):
+            raise ValueError(f"{self.name}.load_table must read its mixtures by `clean_mixtures`")
+        return materials
+
+    def groups_by(self, group_by: str) -> list[str]:
+        """Group of each mixture of the table, by another `group_by` than its own.
+
+        Args:
+            group_by: `mixture`, or a role of this data set.
+        """
+        if group_by == self.settings.group_by:
+            return self.table.groups
+        return _groups(self.mixtures, group_by)
+
+    def has_component(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        """Whether each mixture has a component of these identities, in any role.
+
+        Args:
+            names: Canonical identities of components.
+        """
+        hit = np.array([component_identity(each) in names for each in self.mixtures.components] + [False])
+        return np.asarray(hit[self.mixtures.members].any(axis=1))  # -1, for no component, is the last
 
 
 class MixturePredictor(Predictor):
@@ -92,6 +141,11 @@ class MixturePredictor(Predictor):
     def heading(self) -> str:
         """Heading of the mixtures in a table of predictions."""
         return " | ".join(self.reader.roles) or "mixture"
+
+    @property
+    def read_columns(self) -> frozenset[str | None]:
+        """None: the name of a mixture is made of several columns, which stay."""
+        return frozenset()
 
     def read(self, path: Path) -> list[Material]:
         """Read the mixtures, in the columns of the data set."""
@@ -142,6 +196,7 @@ class MixtureDataModule(PropertyDataModule):
 
     kind = "mixture"
     settings: MixtureSettings
+    data_set: MixtureDataSet
     roles: ClassVar[tuple[str, ...]] = ()
     """Role of each component; empty for blends."""
     input_columns: MixtureColumns
@@ -150,8 +205,7 @@ class MixtureDataModule(PropertyDataModule):
     """Unit of each condition, by name."""
 
     def __init__(self, **settings: Any) -> None:
-        LightningDataModule.__init__(self)  # the constructor of the base would make its own settings
-        self.use(MixtureSettings(**settings), Shared())
+        super().__init__(MixtureSettings(**settings))
 
     def use(self, settings: DataSettings, shared: Shared) -> None:
         """Make the parts.
@@ -162,6 +216,10 @@ class MixtureDataModule(PropertyDataModule):
         super().use(settings, shared)
         if self.settings.group_by not in (accepted := ("mixture", *self.roles)):
             raise ValueError(f"`group_by` must be one of {', '.join(accepted)}, got {self.settings.group_by!r}")
+
+    def make_data_set(self, shared: Shared) -> MixtureDataSet:
+        """Combine table and graphs."""
+        return MixtureDataSet(self, shared, self.settings)
 
     def make_predictor(self) -> Predictor:
         """Make the reader of the mixtures to predict."""
@@ -187,24 +245,12 @@ class MixtureDataModule(PropertyDataModule):
         Raises:
             ValueError: If a component of the clean table cannot become a graph.
         """
-        table = self.mixtures
+        table = self.data_set.mixtures
         described = get_featurizer("mixture", atom_descriptors=self.settings.atom_descriptors).describe()
         graphs = open_or_build(table.components, self.featurizer.featurize, described)
         for row, reason in graphs.refused.items():
             raise ValueError(f"{table.components[row]} passed the cleaning but cannot become a graph: {reason}")
         return MixtureStore.of_table(table, graphs)
-
-    @property
-    def mixtures(self) -> MixtureTable:
-        """The mixtures of the table.
-
-        Raises:
-            ValueError: If `load_table` read something else.
-        """
-        materials = self.table.materials
-        if not isinstance(materials, MixtureTable):
-            raise ValueError(f"{type(self).__name__}.load_table must read its mixtures by `clean_mixtures`")
-        return materials
 
     def clean_mixtures(
         self,
@@ -215,6 +261,7 @@ class MixtureDataModule(PropertyDataModule):
         refused_before: dict[int, str] | None = None,
         simulated: CleanTable | None = None,
         require_simulated: bool = False,
+        at: At | None = None,
     ) -> CleanTable:
         """Clean a table of mixtures, and group them.
 
@@ -227,6 +274,7 @@ class MixtureDataModule(PropertyDataModule):
             simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
                 conditions.
             require_simulated: Whether mixtures without a simulated value are excluded.
+            at: Which rows are used, by the column of a condition, see `tables.conditions`.
         """
         table, mixtures = clean_mixture_table(
             frame,
@@ -238,23 +286,9 @@ class MixtureDataModule(PropertyDataModule):
             refused_before=refused_before,
             simulated=simulated,
             require_simulated=require_simulated,
+            at=at,
         )
         return replace(table, own_groups=_groups(mixtures, self.settings.group_by))
-
-    def groups_by(self, group_by: str) -> list[str]:
-        """Group of each mixture of the table, by another `group_by` than its own.
-
-        Args:
-            group_by: `mixture`, or a role of this data set.
-        """
-        if group_by == self.settings.group_by:
-            return self.table.groups
-        return _groups(self.mixtures, group_by)
-
-    def _rows_with(self, names: frozenset[str]) -> NDArray[np.bool_]:
-        """Whether each mixture has a component of these identities, in any role."""
-        hit = np.array([component_identity(each) in names for each in self.mixtures.components] + [False])
-        return np.asarray(hit[self.mixtures.members].any(axis=1))  # -1, for no component, is the last
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed group of `exclude`, by its own `group_by`; a pure material is removed in any role.
@@ -266,13 +300,13 @@ class MixtureDataModule(PropertyDataModule):
         for other in self.settings.excluded:
             names = frozenset(other.table.groups) if self.settings.remove == "all" else other.splitter.test_groups
             if not isinstance(other, MixtureDataModule):
-                hit = self._rows_with(names)
+                hit = self.data_set.has_component(names)
             elif other.roles == self.roles:
-                hit = np.array([name in names for name in self.groups_by(other.settings.group_by)])
+                hit = np.array([name in names for name in self.data_set.groups_by(other.settings.group_by)])
             else:
                 raise ValueError(
-                    f"{type(other).__name__} has the roles {', '.join(other.roles) or 'of a blend'}, "
-                    f"{type(self).__name__} has {', '.join(self.roles) or 'those of a blend'}; give both the same, "
+                    f"{title_of(other)} has the roles {', '.join(other.roles) or 'of a blend'}, "
+                    f"{title_of(self)} has {', '.join(self.roles) or 'those of a blend'}; give both the same, "
                     "so that what is tested there can be found here"
                 )
             removed.update(np.flatnonzero(hit).tolist())
@@ -281,8 +315,8 @@ class MixtureDataModule(PropertyDataModule):
     def seen_identities(self) -> frozenset[str]:
         """Hashed identities of all mixtures that train or validate, and of their components, also with their role."""
         rows = np.concatenate([self.parts.train, self.parts.validation])
-        groups = np.array(self.groups_by("mixture"), object)[rows]
-        return frozenset(map(identity_hash, {*groups, *component_names(self.mixtures.take(rows))}))
+        groups = np.array(self.data_set.groups_by("mixture"), object)[rows]
+        return frozenset(map(identity_hash, {*groups, *component_names(self.data_set.mixtures.take(rows))}))
 
     def tested_identities(self) -> frozenset[str]:
         """Hashed identities of the test mixtures, or of the components that are tested in a role."""
@@ -292,7 +326,7 @@ class MixtureDataModule(PropertyDataModule):
 
     def card(self) -> dict[str, Any]:
         """What a record or a model saves about its data."""
-        settings, counts = self.settings, {"num_components": len(self.mixtures.components)}
+        settings, counts = self.settings, {"num_components": len(self.data_set.mixtures.components)}
         return super().card() | {"group_by": settings.group_by, "size_by": settings.size_by} | counts
 
     def key_content(self) -> dict[str, Any]:

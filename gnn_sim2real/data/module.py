@@ -4,7 +4,7 @@ import copy
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.acquisition import Acquisition, AcquisitionSettings
-from gnn_sim2real.data.data_set import DataSet
+from gnn_sim2real.data.data_set import DataSet, title_of
 from gnn_sim2real.data.prediction import PredictionSettings, Predictor
+from gnn_sim2real.data.seeds import order_seed
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.data.splitting import SplitSettings, Splitter
-from gnn_sim2real.data.variants import Remembered, Shared, settings_of
+from gnn_sim2real.data.variants import Remembered, Shared, check_types, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.splits.parts import NUMERICS_VERSION as SPLITS_VERSION
 from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.loader import MaterialSet, make_loader
@@ -59,20 +60,29 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
     """Settings that the removed rows depend on, in addition to these and `exclude`."""
 
     batch_size: int = 64
-    exclude: "PropertyDataModule | list[PropertyDataModule] | None" = None
+    exclude: "PropertyDataModule | Sequence[PropertyDataModule] | None" = None
     remove: Literal["test", "all"] = "test"
     atom_descriptors: bool = False
 
     def __post_init__(self) -> None:
-        """Reject settings that do not go together."""
+        """Reject settings of a wrong type, and those that do not go together.
+
+        Raises:
+            ValueError: If one does not fit.
+        """
+        if isinstance(self.exclude, list):
+            object.__setattr__(self, "exclude", tuple(self.exclude))  # what is changed later is not what was removed
+        check_types(self, {"split_by": str, "grow_by": str})  # of which new ones may have come since the import
+        if self.batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1, got {self.batch_size}")
         self.check_split()
         self.check_acquisition()
 
     @property
     def excluded(self) -> "list[PropertyDataModule]":
         """The data modules of `exclude`."""
-        if isinstance(self.exclude, list):
-            return self.exclude
+        if isinstance(self.exclude, Sequence):
+            return list(self.exclude)
         return [] if self.exclude is None else [self.exclude]
 
     @property
@@ -94,7 +104,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     which the database grows, and the predictor.
 
     Args:
-        settings: See `DataSettings`.
+        made: The settings as one object, from a base that has more of them, such as `CrystalSettings`.
+        settings: See `DataSettings`; they are for data sets that have no others.
 
     Attributes:
         settings: All settings; to change one, make a `variant`.
@@ -106,14 +117,18 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
 
+    sheets: ClassVar[tuple[DataSheet, ...]] = ()
+    """What `gnn-sim2real data list` shows of its data sets; a subclass does not inherit those of another data set."""
+
     settings: DataSettings
     data_set: DataSet
     splitter: Splitter
     predictor: Predictor
 
-    def __init__(self, **settings: Any) -> None:
+    # A star, since the command line would offer a setting of any other form that the constructor names.
+    def __init__(self, *made: DataSettings, **settings: Any) -> None:
         super().__init__()
-        self.use(DataSettings(**settings), Shared())
+        self.use(made[0] if made else DataSettings(**settings), Shared())
 
     def use(self, settings: DataSettings, shared: Shared) -> None:
         """Make the objects that do the work.
@@ -132,6 +147,15 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             None if settings.grow_by == "random" else Acquisition(settings, self.data_set),
         )
         self.predictor = self.make_predictor()
+
+    @property
+    def sheet(self) -> DataSheet | None:
+        """The sheet of what is read, for the card of a model; None for a user's own file.
+
+        A data module with several sheets says here which one it is.
+        """
+        own: tuple[DataSheet, ...] = vars(type(self)).get("sheets", ())
+        return own[0] if len(own) == 1 else None
 
     # What a subclass may override.
 
@@ -278,7 +302,11 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         if settings.split_by != "random" or settings.split_file is not None:
             content = {name: content[name] for name in ("seed", "batch_size")} | {"parts": self.splitter.parts_hash}
         content |= {"size": self.parts.size, "fingerprint": self.data_set.fingerprint}
-        content |= {"featurizer": self.featurizer.describe(), "splits": SPLITS_VERSION, "identity": IDENTITY_VERSION}
+        content |= {
+            "featurizer": self.featurizer.describe(),
+            "splits": self.splitter.key_version,
+            "identity": IDENTITY_VERSION,
+        }
         if self.splitter.acquisition is not None:
             content["growth"] = self.splitter.acquisition.content()
         if settings.excluded:
@@ -293,8 +321,9 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         if stage != "fit":
             return
         if self.trainer is not None and self.trainer.is_global_zero:
-            self.table.save_quarantine(Path(self.trainer.default_root_dir), type(self).__name__)
+            self.table.save_quarantine(Path(self.trainer.default_root_dir), Path(title_of(self)).stem)
         self.splitter.log()
+        self._warn_of_constants()
         if not len(self.parts.validation) and self.trainer is not None:
             self.trainer.limit_val_batches = 0
         num_materials = len(self.table.identities)
@@ -304,9 +333,21 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
                 "removed %d of %d materials: they are %s materials of the target", num_removed, num_materials, what
             )
 
+    def _warn_of_constants(self) -> None:
+        """Say where all training materials have the same value, so that there is nothing to learn."""
+        for spec, values in zip(self.properties, self.table.values[self.parts.train].T, strict=True):
+            present = values[np.isfinite(values)]
+            if len(present) > 1 and (present == present[0]).all():
+                logger.warning(
+                    "all %d training values of %s are %g: there is nothing to learn; is this the right column?",
+                    len(present),
+                    spec.name,
+                    present[0],
+                )
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches."""
-        return make_loader(self.part("train"), self.settings.batch_size, self.settings.seed, self.trainer)
+        return make_loader(self.part("train"), self.settings.batch_size, order_seed(self.settings.seed), self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Validation batches; none without a validation part."""

@@ -5,19 +5,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.data_set import DataSet
-from gnn_sim2real.featurize.featurizer import Featurizer
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
+from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
 from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.texts import to_texts
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,14 @@ class PredictionSettings:
 
     Args:
         predict_path: Table of the materials to predict, for `gnn-sim2real predict`.
-        predict_column: Its column of materials.
+        predict_column: Its column of materials; the one that the table of the training has, or else one headed smiles,
+            formula or the like, unless given.
         predict_simulated: Table with the simulated value of each material, for a model that corrects it (policies
             `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
     """
 
     predict_path: str | None = None
-    predict_column: str = "smiles"
+    predict_column: str | None = None
     predict_simulated: str | None = None
 
 
@@ -66,20 +75,75 @@ class Predictor:
     @property
     def accepts(self) -> str:
         """What `predict_path` may be."""
+        if self.data.featurizer.name == "composition":
+            return "a table with a column of formulas, or a folder or file of crystals"
         return "a table with a column of materials"
 
     @property
     def heading(self) -> str:
         """Heading of the materials in a table of predictions."""
-        return self.settings.predict_column
+        return "crystal" if self._has_crystals else self._column
 
     def read(self, path: Path) -> list[Material]:
-        """Read the materials; by default those in the column `predict_column` of a table.
+        """Read the materials of a table; a model of compositions reads the formulas of crystals as well.
 
         Args:
             path: The file.
+
+        Raises:
+            ValueError: If there is no such column, or it is a folder and no table.
         """
-        return read_column(path, self.settings.predict_column)
+        if self._has_crystals:
+            formula = get_featurizer("crystal").identity
+            entries = read_crystals_of(path)
+            return [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]
+        cells = to_texts(self._table[self._column])
+        return [Material(cell, cell) for cell in cells]
+
+    @property
+    def read_columns(self) -> frozenset[str | None]:
+        """The columns of the table that the names of the materials repeat."""
+        if not self._has_crystals:
+            return frozenset([self._column])
+        return frozenset([*CELL_COLUMNS, crystal_column(self._table)])
+
+    @property
+    def other_columns(self) -> dict[str, list[str]]:
+        """What else a table has for each material, as it is written there, by column."""
+        if self._has_crystals and not is_table(self.path):
+            return {}
+        return {str(name): to_texts(self._table[name]) for name in self._table if str(name) not in self.read_columns}
+
+    @cached_property
+    def _has_crystals(self) -> bool:
+        """Whether the formulas are those of crystals."""
+        return (
+            self.data.featurizer.name == "composition"
+            and self.settings.predict_column is None
+            and holds_crystals(self.path)
+        )
+
+    @cached_property
+    def _table(self) -> "pandas.DataFrame":
+        if self.path.is_dir():
+            raise ValueError(f"{self.path} is a folder, but this model reads {self.accepts}; give its file")
+        return read_table(self.path, texts=None)
+
+    @cached_property
+    def _column(self) -> str:
+        """The column of the materials."""
+        wanted, columns = self.settings.predict_column, [str(column) for column in self._table]
+        if wanted is None:
+            wanted = getattr(self.data.reader, "material_column", None)
+            if wanted not in columns:
+                headings = MATERIAL_HEADINGS.get(self.data.featurizer.name, ("smiles",))
+                found = find_column(columns, headings, "the materials", str(self.path), "--data.predict_column")
+                wanted = found.column
+        if wanted not in columns:
+            raise ValueError(
+                f"{self.path} has no column {wanted!r}, only {', '.join(columns)}; set `--data.predict_column`"
+            )
+        return wanted
 
     @property
     def path(self) -> Path:
@@ -89,7 +153,10 @@ class Predictor:
             ValueError: If none is given.
         """
         if self.settings.predict_path is None:
-            raise ValueError(f"there is nothing to predict; add `--data.predict_path FILE` ({self.accepts})")
+            raise ValueError(
+                "there is nothing to predict; add `--data.predict_path FILE`, or the file after the model "
+                f"({self.accepts})"
+            )
         return Path(self.settings.predict_path)
 
     @cached_property
@@ -106,32 +173,20 @@ class Predictor:
         """The graphs of the materials that can be read, in their order."""
         return GraphStore.from_graphs(each.graph for each in self.inputs if each.graph is not None)
 
+    @cached_property
+    def store(self) -> AnyStore:
+        """`make_store`, once: warnings and batches read it."""
+        store = self.make_store()
+        warn_of_isolated(store, [name for name, reason in self.materials if reason is None], str(self.path))
+        return store
+
     def dataloader(self) -> DataLoader[Any]:
         """Batches of the materials that can be read, in their order."""
-        store, simulated = self.make_store(), None
+        store, simulated = self.store, None
         if self.settings.predict_simulated is not None:
             names = [name for name, reason in self.materials if reason is None]
             simulated = read_simulated(Path(self.settings.predict_simulated), self.heading, names)
         return make_loader(MaterialSet(store, torch.arange(len(store)), None, simulated), 256)
-
-
-def read_column(path: Path, column: str) -> list[Material]:
-    """Read the materials of a table.
-
-    Args:
-        path: The table, see `tables.read_table`.
-        column: Its column of materials.
-
-    Raises:
-        ValueError: If there is no such column.
-    """
-    frame = read_table(path)
-    if column not in frame:
-        raise ValueError(
-            f"{path} has no column {column!r}, only {', '.join(map(str, frame.columns))}; set `--data.predict_column`"
-        )
-    cells = [cell if isinstance(cell, str) else "" for cell in frame[column]]
-    return [Material(cell, cell) for cell in cells]
 
 
 def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:

@@ -1,42 +1,22 @@
 """Finding data sets: the library imports no data module itself, it looks up which ones are installed."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from gnn_sim2real.data.sheet import DataSheet as DataSheet  # noqa: PLC0414 (also found here)
 from gnn_sim2real.plugins import import_installed
 
 if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule
 
+logger = logging.getLogger(__name__)
+
+Known = TypeVar("Known")
+
 GROUP = "gnn_sim2real.datasets"
 """Entry-point group: a distribution with data sets names its module here."""
-
-
-@dataclass(frozen=True)
-class DataSheet:
-    """What `gnn-sim2real data list` shows of a data set; a data module has its sheets in the attribute `sheets`.
-
-    Attributes:
-        name: Name for `data get` and `data check`.
-        kind: Kind of the materials.
-        num_rows: Number of rows, exact or estimated; 0 if unknown.
-        units: Unit of each property.
-        license: License of the data.
-        citation: What to cite.
-        origin: Where it comes from.
-        settings: Settings of the data module that read it.
-    """
-
-    name: str
-    kind: str
-    num_rows: int
-    units: Mapping[str, str]
-    license: str
-    citation: str
-    origin: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_datasets() -> "dict[str, type[PropertyDataModule]]":
@@ -52,8 +32,10 @@ def find_datasets() -> "dict[str, type[PropertyDataModule]]":
     found: dict[str, type[PropertyDataModule]] = {}
     for module in import_installed(GROUP):
         for name, each in inspect.getmembers(module, inspect.isclass):
-            if issubclass(each, PropertyDataModule) and not inspect.isabstract(each):
-                found[name] = each
+            if not issubclass(each, PropertyDataModule) or inspect.isabstract(each):
+                continue
+            if found.setdefault(name, each) is not each:
+                logger.warning("%s has another data module %s, which is left out", module.__name__, name)
     return dict(sorted(found.items()))
 
 
@@ -73,3 +55,20 @@ def find_table_reader() -> "Callable[..., PropertyDataModule]":
         if reader := getattr(module, "Table", None):
             return reader  # type: ignore[no-any-return]
     raise ValueError("no installed module reads tables; install gnn-sim2real again")
+
+
+def choose_properties(reader: str, names: Sequence[str], known: Mapping[str, Known]) -> list[Known]:
+    """The properties that a data module is asked for.
+
+    Args:
+        reader: Name of the data module, for the message.
+        names: Names of the properties.
+        known: Those that it has, by name.
+
+    Raises:
+        ValueError: If it does not have one of them, or there is none.
+    """
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ValueError(f"the properties of {reader} are {', '.join(known)}, got {unknown or 'none'}")
+    return [known[name] for name in names]

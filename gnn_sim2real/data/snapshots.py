@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jsonargparse import Namespace
 
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
-from gnn_sim2real.databases.snapshot import Snapshot, Source, get_snapshot, snapshot_folder
+from gnn_sim2real.databases.passwords import hide_login
+from gnn_sim2real.databases.snapshot import Snapshot, SnapshotQuery, get_snapshot, snapshot_folder
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 from gnn_sim2real.units import check_unit, is_unit, same_quantity
@@ -82,7 +84,7 @@ class SnapshotDataModule(CrystalDataModule):
         """Name of the database, for messages."""
 
     @abstractmethod
-    def make_source(self) -> Source:
+    def make_query(self) -> SnapshotQuery:
         """The query."""
 
     @property
@@ -96,10 +98,10 @@ class SnapshotDataModule(CrystalDataModule):
         Args:
             new: Whether to download a new one even if there is one.
         """
-        source = self.make_source()
+        query = self.make_query()
         return get_snapshot(
-            snapshot_folder(self.database, source),
-            source,
+            snapshot_folder(self.database, query),
+            query,
             tuple(self.wanted),
             date=self.snapshot_date,
             new=new,
@@ -114,8 +116,19 @@ class SnapshotDataModule(CrystalDataModule):
         return snapshot
 
     def load_structures(self) -> Structures:
-        """Find the structures; only names, formulas and sizes are read."""
-        frame = read_table(self.downloaded.path, ["material_id", "reduced_formula", "nsites", "volume"])
+        """Find the structures; only names, formulas and sizes are read.
+
+        Raises:
+            ValueError: If no entry is usable.
+        """
+        frame = read_table(self.downloaded.path, ["material_id", "reduced_formula", "nsites", "volume", "problem"])
+        if len(frame) and frame["problem"].notna().all():
+            kinds = frame["problem"].str.partition(":")[0].value_counts()
+            first = ", ".join(f"{count:,} {kind}" for kind, count in kinds[:3].items())
+            raise ValueError(
+                f"none of the {len(frame):,} entries of {self.database} is usable: {first}; the first: "
+                f"{frame['problem'].iloc[0]}"
+            )
         num_sites = frame["nsites"].to_numpy(np.int64)
         return Structures(
             crystals=CrystalFile(self.downloaded.path),
@@ -169,3 +182,25 @@ class SnapshotDataModule(CrystalDataModule):
         """What a record or a model saves about its data."""
         names = ("query", "date", "num_entries", "sha256")
         return super().card() | {"snapshot": {name: self.downloaded.info[name] for name in names}}
+
+
+def hide_logins(settings: Any) -> Any:
+    """Hide the passwords in addresses of databases, before anything saves the settings; see `databases.passwords`.
+
+    Args:
+        settings: Settings as parsed: plain types, or namespaces, which are changed in place.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: If an address cannot be read.
+    """
+    if isinstance(settings, list):
+        return [hide_logins(each) for each in settings]
+    if isinstance(settings, dict | Namespace):
+        named = settings if isinstance(settings, dict) else vars(settings)
+        for name, value in named.items():
+            is_address = name == "provider" and isinstance(value, str) and value.startswith(("http://", "https://"))
+            named[name] = hide_login(value) if is_address else hide_logins(value)
+    return settings

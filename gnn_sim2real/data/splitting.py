@@ -17,16 +17,17 @@ from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.splits.by_group import take_groups
 from gnn_sim2real.splits.file import FileSplit, write_split
 from gnn_sim2real.splits.parts import Parts, Rows, check_size, every_kth_group, number_groups
-from gnn_sim2real.splits.split import Drawing, Split, find_split, split_names
+from gnn_sim2real.splits.split import SPLITS, Drawing, Split
 
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     SplitBy = str
 else:
-    SplitBy = Literal[*split_names()]
+    SplitBy = Literal[*SPLITS.names()]
 
-_IN_FILE = ("split_by", "split_column", "seed", "split", "test_fraction", "development_fraction", "validation_fraction")
+_FRACTIONS = ("test_fraction", "development_fraction", "validation_fraction")
+_IN_FILE = ("split_by", "split_column", "split_version", "seed", "split", *_FRACTIONS)
 _MANY = 30  # families; more are counted rather than listed
 
 
@@ -37,12 +38,15 @@ class SplitSettings:
     Args:
         size: Number of materials for training and validation together (source_size n of a source, target_size m of a
             target); "all" uses all that are not in the test part.
-        seed: Number of the subset and of the order of batches; subsets of one seed are nested.
+        seed: Number of the subset, and with `seed_everything` of the order of batches; subsets of one seed are nested.
         split: Number of the test part; it does not depend on the seed or size.
         test_fraction: Share of the materials in the test part.
         development_fraction: Share of the materials, chosen by a hash of their group, that are in no test part, so that
             settings can be chosen on them.
         validation_fraction: Share of the used materials on which the best epoch is chosen; 0 for none.
+        split_version: How `test_fraction` becomes a test part: 2 gives that share. 1 is the rule of results of version
+            0.1, by which all that can be tested is tested, in as many parts as have at least that share: 0.4 gives
+            50 %, or with a `development_fraction` of 0.4 all other 60 %.
         split_by: How the test part differs from the training part: not at all (`random`), by families that only it has,
             from a `column` of the table, the `polymer_class` or the Murcko `scaffold`, or by values of the first
             property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
@@ -57,6 +61,7 @@ class SplitSettings:
     test_fraction: float = 0.0
     development_fraction: float = 0.0
     validation_fraction: float = 0.1
+    split_version: Literal[1, 2] = 2
     split_by: SplitBy = "random"
     split_column: str | None = None
     split_file: str | None = None
@@ -72,7 +77,7 @@ class SplitSettings:
         Raises:
             ValueError: If a column is given but not used, or needed but not given, or the split is unknown.
         """
-        if find_split(self.split_by).needs_column != (self.split_column is not None):
+        if SPLITS.find(self.split_by).needs_column != (self.split_column is not None):
             raise ValueError(
                 f"`split_by: column` and `split_column` (the column with the families) go together, got "
                 f"{self.split_by!r} and {self.split_column!r}"
@@ -105,10 +110,10 @@ class Splitter:
     given: Parts | None = None
 
     @cached_property
-    def way(self) -> Split:
+    def kind(self) -> Split:
         """How the table is split."""
         settings = self.settings
-        return find_split(settings.split_by) if settings.split_file is None else FileSplit(Path(settings.split_file))
+        return SPLITS.find(settings.split_by)() if settings.split_file is None else FileSplit(Path(settings.split_file))
 
     @property
     def available(self) -> Rows:
@@ -148,8 +153,11 @@ class Splitter:
         return Parts(used[~validates], used[validates], whole.test)
 
     def _draw(self, size: int | None, validation_fraction: float) -> Parts:
+        return self.kind.make(self.data, self.families, self._drawing(size, validation_fraction))
+
+    def _drawing(self, size: int | None, validation_fraction: float) -> Drawing:
         own = self.settings
-        drawing = Drawing(
+        return Drawing(
             size,
             own.seed,
             own.split,
@@ -157,14 +165,23 @@ class Splitter:
             own.development_fraction,
             validation_fraction,
             self.available,
+            own.split_version,
         )
-        return self.way.make(self.data, self.families, drawing)
+
+    @property
+    def key_version(self) -> int:
+        """Version of the splits that enters keys."""
+        own = self.settings
+        asked = own.split_by, own.split_file, own.split_version, own.test_fraction, own.development_fraction
+        return self.data.once(
+            ("key version", *asked), lambda: self.kind.key_version(self.data, self._drawing(None, 0.0))
+        )
 
     @property
     def families(self) -> list[str] | None:
         """Family of each row if the split is by families, else None; no group of the table is in two families."""
         key = ("families", self.settings.split_by, self.settings.split_column, self.settings.split_file)
-        return self.data.once(key, lambda: self.way.families(self.data, self.settings.split_column))
+        return self.data.once(key, lambda: self.kind.families(self.data, self.settings.split_column))
 
     @cached_property
     def test_groups(self) -> frozenset[str]:
@@ -185,15 +202,15 @@ class Splitter:
         if families is None:
             return
         used = np.concatenate([parts.train, parts.validation])
-        by = f"column {settings.split_column}" if self.way.needs_column else settings.split_by.replace("_", " ")
+        by = f"column {settings.split_column}" if self.kind.needs_column else settings.split_by.replace("_", " ")
         logger.info("split by %s: test %s; train %s", by, _count(families, parts.test), _count(families, used))
         share = len(parts.test) / len(families)
         if settings.test_fraction and not 0.5 < share / settings.test_fraction < 1.5:
             name, number = Counter(families).most_common(1)[0]
             _warn_once(
-                f"test part {settings.split} has {len(parts.test)} of {len(families)} materials ({share:.0%}, where "
-                f"`test_fraction` is {settings.test_fraction:.0%}), because families are not divided; the largest, "
-                f"{name}, has {number}"
+                f"test part {settings.split} has {len(parts.test)} of {len(families)} materials ({100 * share:.0f} %, "
+                f"where `test_fraction` is {100 * settings.test_fraction:.0f} %), because families are not divided; "
+                f"the largest, {name}, has {number}"
             )
 
     def save(self, path: Path) -> None:

@@ -1,15 +1,25 @@
 """What the variants of a data module share, and how a new one is made."""
 
 import inspect
-from collections.abc import Callable, Hashable
+import re
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_type_hints
 
+import numpy as np
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_NUMBERS = BeartypeConf(is_pep484_tower=True)
 Made = TypeVar("Made")
 
 
 class Shared:
-    """Objects made once for all variants of a data module, looked up by all that they depend on."""
+    """Objects made once for all variants of a data module, or jobs of a study; looked up by all that they depend on."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
@@ -66,3 +76,27 @@ def settings_of(made: type) -> frozenset[str]:
         for each in list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
     )
+
+
+_declared_types = cache(get_type_hints)  # every variant asks
+
+
+def check_types(settings: "DataclassInstance", other_types: Mapping[str, Any]) -> None:
+    """Reject values that are not of the type that a dataclass declares; an integer is a float as well.
+
+    Args:
+        settings: The dataclass; numbers of numpy in it are replaced by those of Python.
+        other_types: Types that take the place of those declared, by name of the field.
+
+    Raises:
+        ValueError: If a value is of another type.
+    """
+    declared = {**_declared_types(type(settings)), **other_types}
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(settings, each.name, value)
+        if not is_bearable(value, declared[each.name], conf=_NUMBERS):
+            wanted = re.sub(r"\b(?:\w+\.)+", "", str(declared[each.name])).removeprefix("<class '").removesuffix("'>")
+            raise ValueError(f"`{each.name}` must be {wanted}, got {value!r}")

@@ -1,6 +1,8 @@
 """The chunks of an unfinished download: small parquet files, and a state that tells where to resume."""
 
+import hashlib
 import json
+import logging
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,16 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.databases.entries import TABLE_COLUMNS
-from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.files import unseal, write_atomically, write_sealed
 
 if TYPE_CHECKING:
     import pyarrow
+
+logger = logging.getLogger(__name__)
 
 CHUNK_ROWS = 5000
 """Largest number of rows in memory before a chunk is written."""
 
 CHUNK_SECONDS = 60.0
 """Seconds after which a chunk is written however few rows it has: the most that a killed download loses."""
+
+_STATE: dict[str, type | tuple[type, ...]] = {
+    "started": str,
+    "num_parts": int,
+    "num_rows": int,
+    "num_matching": int,
+    "first_num_matching": int,
+    "bookmark": dict,
+    "facts": dict,
+}
+"""Types of what the state holds."""
 
 
 class Chunks:
@@ -40,10 +55,9 @@ class Chunks:
         self.state: dict[str, Any] = {}
         if (file := folder / "state.json").exists():
             try:
-                self.state = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError:
-                self.clear()
-            if any(not path.exists() for path in self.paths()):
+                self._load(file)
+            except (OSError, ValueError, TypeError) as error:
+                logger.warning("the unfinished download in %s is damaged (%s) and begins again", folder, error)
                 self.clear()
         self.state.setdefault("started", datetime.now(UTC).isoformat(timespec="seconds"))
         self._written = time.monotonic()
@@ -51,6 +65,35 @@ class Chunks:
     def paths(self) -> list[Path]:
         """The chunks written so far, in order."""
         return [self.folder / f"part-{number:06d}.parquet" for number in range(self.state.get("num_parts", 0))]
+
+    def _load(self, file: Path) -> None:
+        """Read what is there.
+
+        Raises:
+            ValueError: If something is missing, damaged or of a wrong type.
+        """
+        import pyarrow.parquet
+
+        state = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(state, dict):
+            raise ValueError(f"{file.name} is not an object")
+        for name, kind in _STATE.items():
+            if name in state and not isinstance(state[name], kind):
+                raise ValueError(f"`{name}` of {file.name} is {state[name]!r}")
+        unseal(state)
+        number = state.get("num_parts", 0)
+        known = state.get("sha256", [None] * number)  # which earlier versions did not write
+        self.state = state
+        count = 0
+        for path, wanted in zip(self.paths(), known, strict=True):
+            if wanted not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
+                raise ValueError(f"{path.name} is not the one that was written")
+            metadata = pyarrow.parquet.read_metadata(path)
+            count += metadata.num_rows
+            if not metadata.schema.to_arrow_schema().equals(self.schema):
+                raise ValueError(f"{path.name} has other columns")
+        if count != state.get("num_rows", 0):
+            raise ValueError(f"it should have {state.get('num_rows', 0)} rows, but has {count}")
 
     def clear(self) -> None:
         """Start again."""
@@ -83,10 +126,12 @@ class Chunks:
         table = pyarrow.Table.from_pylist(self._rows, schema=self.schema)
         sink = pyarrow.BufferOutputStream()
         pyarrow.parquet.write_table(table, sink, compression="zstd")
-        number = self.state.get("num_parts", 0)
-        write_atomically(self.folder / f"part-{number:06d}.parquet", sink.getvalue().to_pybytes())
-        self.state |= {"num_parts": number + 1, "num_rows": self.state.get("num_rows", 0) + len(self._rows)}
-        write_json(self.folder / "state.json", self.state)
+        number, content = self.state.get("num_parts", 0), sink.getvalue().to_pybytes()
+        write_atomically(self.folder / f"part-{number:06d}.parquet", content)
+        known = [*self.state.get("sha256", [None] * number), hashlib.sha256(content).hexdigest()]
+        num_rows = self.state.get("num_rows", 0) + len(self._rows)
+        self.state |= {"num_parts": number + 1, "num_rows": num_rows, "sha256": known}
+        write_sealed(self.folder / "state.json", self.state)
         self._rows, self._written = [], time.monotonic()
 
     def finish(self) -> None:
@@ -101,13 +146,13 @@ class Chunks:
             facts: Facts by name.
         """
         self.state |= facts
-        write_json(self.folder / "state.json", self.state)
+        write_sealed(self.folder / "state.json", self.state)
 
     def progress(self) -> str:
         """Format how far the download is."""
         count = self.state.get("num_rows", 0) + len(self._rows)
         total = self.state.get("num_matching")
-        return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({count / total:.0%})"
+        return f"{count:,} entries" if not total else f"{count:,} of {total:,} entries ({100 * count / total:.0f} %)"
 
     def read_ids(self) -> Iterator["pyarrow.ChunkedArray"]:
         """Names of the entries, chunk by chunk."""

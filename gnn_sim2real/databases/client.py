@@ -1,18 +1,27 @@
-"""Requests over an unreliable network: time-outs, retries with back-off, rate limits, and the server's own errors."""
+"""Requests over an unreliable network to servers that nobody vouches for.
+
+Time-outs, retries with back-off, rate limits, the server's own errors, and limits of time, size and redirects.
+"""
 
 import json
 import logging
+import queue
 import random
+import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import orjson
 import requests
+import urllib3
 
 from gnn_sim2real import __version__
+from gnn_sim2real.databases.passwords import censor, login_of, strip_login
 from gnn_sim2real.errors import DownloadError
 
 logger = logging.getLogger(__name__)
@@ -21,7 +30,10 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 900.0
 """Longest pause [s] that a server may ask for; longer ones are refused."""
 
-_CHUNK = 2**16
+_CHUNK = 2**14
+_MAX_REDIRECTS = 5
+_MAX_DIGITS = 400
+"""Integers with more digits are no values of anything; Python refuses a whole text for one with 4,301."""
 
 
 class _AnswerError(Exception):
@@ -30,6 +42,14 @@ class _AnswerError(Exception):
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
+
+
+class _Answer(NamedTuple):
+    """What a server sent."""
+
+    status: int
+    body: bytes
+    retry_after: str | None
 
 
 @dataclass
@@ -44,6 +64,8 @@ class Client:
         first_wait: Wait before the second attempt [s]; it doubles with each, up to a minute, give or take a quarter.
         headers: Headers sent with every request.
         sleep: Function that waits; replaced in tests.
+        max_answer: Largest answer, unpacked [bytes]; of a JSON this size, objects of twenty times the size are made.
+        max_total: Most that is read in all, unpacked [bytes].
     """
 
     attempts: int = 8
@@ -53,12 +75,13 @@ class Client:
     first_wait: float = 1.0
     headers: dict[str, str] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
+    max_answer: int = 64 * 2**20
+    max_total: int = 256 * 2**30
 
     def __post_init__(self) -> None:
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"gnn-sim2real/{__version__} (python-requests)"
-        self._session.headers.update(self.headers)
+        self._session = self._open()
         self._last = -float("inf")
+        self._total = 0
 
     def __enter__(self) -> "Client":
         return self
@@ -70,65 +93,185 @@ class Client:
         """Request a JSON object; errors that may be temporary are retried.
 
         Args:
-            url: The address.
+            url: The address, without a password; see `passwords`.
             check: Returns what is wrong with the content, or None; wrong content is requested again.
 
         Raises:
             DownloadError: If the server refuses, or no attempt gave a complete answer.
         """
-        reason = ""
+        shown, reason = to_words(url, 500), ""
         for attempt in range(self.attempts):
             try:
-                content = self._ask(url)
+                content = self._ask(url, shown)
                 if not (complaint := check and check(content)):
                     return content
                 reason, asked_wait = complaint, None
             except _AnswerError as error:
                 reason, asked_wait = str(error), error.wait
             if attempt + 1 < self.attempts:
-                wait = self._wait(attempt, asked_wait, url)
-                logger.info("%s: %s; trying again in %.0f s", url, reason, wait)
+                wait = self._wait(attempt, asked_wait, shown)
+                logger.info("%s: %s; trying again in %.0f s", shown, reason, wait)
                 self.sleep(wait)
-        raise DownloadError(f"{url} gave no usable answer in {self.attempts} attempts; the last error was {reason}")
+        raise DownloadError(f"{shown} gave no usable answer in {self.attempts} attempts; the last error was {reason}")
 
-    def _wait(self, attempt: int, asked: float | None, url: str) -> float:
+    def _open(self) -> requests.Session:
+        session = requests.Session()
+        session.headers["User-Agent"] = f"gnn-sim2real/{__version__} (python-requests)"
+        session.headers["Accept-Encoding"] = "gzip"
+        session.headers.update(self.headers)
+        return session
+
+    def _wait(self, attempt: int, asked: float | None, shown: str) -> float:
         if asked is not None and asked > _LONGEST_WAIT:
-            raise DownloadError(f"{url}: the server asks to wait {asked:.0f} s; run the same command again after that")
+            raise DownloadError(
+                f"{shown}: the server asks to wait {asked:.0f} s; run the same command again after that"
+            )
         backed_off = min(self.first_wait * 2**attempt, 60.0) * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
         return float(max(backed_off, asked or 0.0))
 
-    def _ask(self, url: str) -> dict[str, Any]:
+    def _ask(self, url: str, shown: str) -> dict[str, Any]:
         """One attempt."""
         self.sleep(max(0.0, self._last + self.pause - time.monotonic()))
         self._last = time.monotonic()
+        answer = self._fetch_in_time(url, shown)
+        self._total += len(answer.body)
+        if self._total > self.max_total:
+            raise DownloadError(
+                f"{shown}: this download is larger than {self.max_total / 2**30:,.0f} GiB; restrict it by `filter` or "
+                "`max_entries`"
+            )
+        if answer.status in _TRY_AGAIN:
+            raise _AnswerError(format_error(answer.status, answer.body), _asked_wait(answer.retry_after))
+        if not 200 <= answer.status < 300:
+            raise DownloadError(f"{shown}: the server answers {format_error(answer.status, answer.body)}")
         try:
-            with self._session.get(url, timeout=self.timeout, stream=True) as answer:
-                body = self._read(answer)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _AnswerError(f"an incomplete answer ({type(error).__name__})") from error
-        except (requests.exceptions.ContentDecodingError, requests.exceptions.TooManyRedirects) as error:
-            raise _AnswerError(f"an unreadable answer ({type(error).__name__})") from error
-        except requests.RequestException as error:  # a malformed address and the like
-            raise DownloadError(f"{url} cannot be requested: {error}") from error
-        if answer.status_code in _TRY_AGAIN:
-            raise _AnswerError(format_error(answer.status_code, body), _asked_wait(answer.headers.get("Retry-After")))
-        if not answer.ok:
-            raise DownloadError(f"{url}: the server answers {format_error(answer.status_code, body)}")
-        try:
-            content = _parse(body)
+            content = _parse(answer.body)
+        except RecursionError:
+            raise DownloadError(f"{shown}: the answer is nested too deeply to be read; it is not OPTIMADE") from None
         except ValueError as error:
-            raise _AnswerError(f"an answer that is not JSON; it begins {_beginning(body)!r}") from error
+            raise _AnswerError(f"an answer that is not JSON; it begins {_beginning(answer.body)!r}") from error
         if not isinstance(content, dict):
             raise _AnswerError(f"an answer that is not a JSON object but a {type(content).__name__}")
+        if content.get("errors"):
+            words = format_error(answer.status, answer.body)
+            if _is_temporary(content["errors"]):
+                raise _AnswerError(words)
+            raise DownloadError(f"{shown}: the server answers {words}")
         return content
 
-    def _read(self, answer: requests.Response) -> bytes:
-        pieces = []
-        for piece in answer.iter_content(_CHUNK):
-            pieces.append(piece)
-            if time.monotonic() - self._last > self.deadline:
-                raise _AnswerError(f"an answer that is incomplete after {self.deadline:.0f} s")
-        return b"".join(pieces)
+    def _fetch_in_time(self, url: str, shown: str) -> _Answer:
+        """Request in a thread: sockets and `requests` limit the silence of a server, but not the time that it takes."""
+        box: queue.SimpleQueue[_Answer | Exception] = queue.SimpleQueue()
+
+        def fetch(session: requests.Session, ends: float) -> None:
+            try:
+                box.put(self._fetch(session, url, shown, ends))
+            except Exception as error:  # handed to the thread that waits
+                box.put(error)
+
+        ends = time.monotonic() + self.deadline
+        threading.Thread(target=fetch, args=(self._session, ends), daemon=True).start()
+        try:
+            found = box.get(timeout=self.deadline)
+        except queue.Empty:
+            self._session = self._open()  # the old one is in use until the server hangs up
+            found = _AnswerError(f"an answer that is incomplete after {self.deadline:g} s")
+        if isinstance(found, _Answer):
+            return found
+        unreadable = (requests.exceptions.ContentDecodingError, zlib.error)
+        broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+        if isinstance(found, unreadable):
+            raise _AnswerError(f"an unreadable answer ({type(found).__name__})") from found
+        if isinstance(found, (*broken, urllib3.exceptions.HTTPError)):
+            raise _AnswerError(f"an incomplete answer ({type(found).__name__})") from found
+        if isinstance(found, _AnswerError | DownloadError):
+            raise found
+        raise DownloadError(f"{shown} cannot be requested: {to_words(str(found), 300)}") from found
+
+    def _fetch(self, session: requests.Session, url: str, shown: str, ends: float) -> _Answer:
+        """Request an address, and those on the same server to which it redirects."""
+        for _ in range(_MAX_REDIRECTS):
+            login = login_of(url)
+            with session.get(
+                f"{url}{'&' if '?' in url else '?'}{urlencode(login.parameters)}" if login.parameters else url,
+                auth=login.user,
+                timeout=self.timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as answer:
+                if not answer.is_redirect:
+                    body = self._read(answer, shown, ends)
+                    return _Answer(answer.status_code, body, answer.headers.get("Retry-After"))
+                target = strip_login(urljoin(url, answer.headers["location"]))
+                if not is_same_server(url, target):
+                    raise DownloadError(
+                        f"{shown} redirects to another server, {to_words(target, 200)}; if that is the database that "
+                        "you mean, give its address"
+                    )
+                url = target
+        raise DownloadError(f"{shown} redirects again and again, {_MAX_REDIRECTS} times in a row")
+
+    def _read(self, answer: requests.Response, shown: str, ends: float) -> bytes:
+        """The content, unpacked here: a library that unpacks a whole piece at once makes gigabytes of a small one."""
+        packing = answer.headers.get("Content-Encoding", "").strip().lower()
+        if packing not in ("", "identity", "gzip", "x-gzip"):
+            raise _AnswerError(f"an answer packed by {to_words(packing, 40)!r}, though only gzip is understood")
+        unpacker = zlib.decompressobj(wbits=31) if packing.endswith("gzip") else None
+        body = bytearray()
+        for piece in answer.raw.stream(_CHUNK, decode_content=False):
+            rest = piece
+            while rest:
+                if unpacker is None:
+                    body += rest
+                    break
+                if unpacker.eof:  # several archives in a row are one text
+                    unpacker = zlib.decompressobj(wbits=31)
+                body += unpacker.decompress(rest, max(1, self.max_answer + 1 - len(body)))
+                if len(body) > self.max_answer:
+                    break
+                rest = unpacker.unused_data or unpacker.unconsumed_tail
+            if len(body) > self.max_answer:
+                raise DownloadError(
+                    f"{shown}: an answer is larger than {self.max_answer / 2**20:,.0f} MiB, so it is not read; ask for "
+                    "fewer entries at a time by `page_limit`"
+                )
+            if time.monotonic() > ends:
+                raise _AnswerError(f"an answer that is incomplete after {self.deadline:g} s")
+        if unpacker is not None and body and not unpacker.eof:
+            raise _AnswerError("an incomplete answer (gzip ends too early)")
+        return bytes(body)
+
+
+def is_same_server(url: str, other: str) -> bool:
+    """Whether an address leads to the server of another one; from http to https it may, but not back.
+
+    Args:
+        url: Address of the server.
+        other: Address that the server gives.
+    """
+    try:
+        old, new = urlsplit(url), urlsplit(other)
+        ports = (old.port, new.port)
+    except ValueError:
+        return False
+    hosts = {(parts.hostname or "").removeprefix("www.") for parts in (old, new)}
+    if len(hosts) > 1 or new.scheme not in ("http", "https"):
+        return False
+    if old.scheme == new.scheme:
+        return ports[0] == ports[1]
+    return old.scheme == "http" and ports[0] in (None, 80) and ports[1] in (None, 443)
+
+
+def to_words(text: str, most: int) -> str:
+    """A text of a server in one line of limited length, without passwords, and with its control characters spelled out.
+
+    Args:
+        text: The text.
+        most: Largest number of characters.
+    """
+    line = censor(" ".join(text[: 4 * most].split()))
+    line = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+    return line if len(line) <= most else line[: most - 3] + "..."
 
 
 def format_error(status: int, body: bytes) -> str:
@@ -140,13 +283,19 @@ def format_error(status: int, body: bytes) -> str:
     """
     try:
         content = _parse(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     found = content if isinstance(content, dict) else {}
     errors = found.get("errors") or found.get("error") or found.get("detail") or found.get("message") or []
-    messages = [_format(each) for each in (errors if isinstance(errors, list) else [errors])]
-    text = "; ".join(each for each in messages if each)
+    messages = [_format(each) for each in (errors if isinstance(errors, list) else [errors])[:5]]
+    text = to_words("; ".join(each for each in messages if each), 500)
     return f"{status}: {text}" if text else f"{status} {_beginning(body)!r}" if body else f"{status}"
+
+
+def _is_temporary(errors: Any) -> bool:
+    """Whether an error inside a good answer is one that passes."""
+    first = errors[0] if isinstance(errors, list) else errors
+    return isinstance(first, dict) and str(first.get("status")) in map(str, _TRY_AGAIN)
 
 
 def _parse(body: bytes) -> Any:
@@ -154,17 +303,25 @@ def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return json.loads(body)
+        return json.loads(body, parse_int=_parse_int)
+
+
+def _parse_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _format(error: Any) -> str:
     if not isinstance(error, dict):
-        return str(error)
-    return ": ".join(str(error[name]) for name in ("title", "detail", "msg", "message") if error.get(name))
+        return _plain(error)
+    return ": ".join(filter(None, (_plain(error.get(name)) for name in ("title", "detail", "msg", "message"))))
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float) and value else ""
 
 
 def _beginning(body: bytes) -> str:
-    return " ".join(body[:200].decode(errors="replace").split())
+    return to_words(body[:200].decode(errors="replace"), 200)
 
 
 def _asked_wait(text: str | None) -> float | None:
@@ -177,5 +334,5 @@ def _asked_wait(text: str | None) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

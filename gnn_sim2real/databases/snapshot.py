@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.databases.chunks import Chunks, join_chunks, row_schema
 from gnn_sim2real.errors import DownloadError
-from gnn_sim2real.files import default_cache_folder, write_json
+from gnn_sim2real.files import default_cache_folder, file_sha256, unseal, write_sealed
 
 if TYPE_CHECKING:
     import pyarrow
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: Rows with `entries.TABLE_COLUMNS` and the property columns.
-        bookmark: Plain types from which the source resumes after these rows; after the last, it reads nothing.
+        bookmark: Plain types from which the query resumes after these rows; after the last, it reads nothing.
         num_matching: Total number of rows, if the database gives it.
     """
 
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     num_matching: int | None
 
 
-class Source(Protocol):
+class SnapshotQuery(Protocol):
     """A query to a database."""
 
     def facts(self) -> dict[str, Any]:
@@ -81,14 +81,14 @@ class Snapshot:
         )
 
 
-def snapshot_folder(name: str, source: Source) -> Path:
+def snapshot_folder(name: str, query: SnapshotQuery) -> Path:
     """Folder of the snapshots of a query.
 
     Args:
         name: Name of the database, for people.
-        source: The query.
+        query: The query.
     """
-    key = hashlib.sha256(json.dumps(source.describe(), sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps(query.describe(), sort_keys=True).encode()).hexdigest()[:12]
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)[:60]
     return default_cache_folder() / "databases" / f"{plain}-{key}"
 
@@ -103,18 +103,63 @@ def find_snapshots(folder: Path) -> list[Snapshot]:
     for file in sorted(folder.glob("*.json")):
         try:
             info = json.loads(file.read_text(encoding="utf-8"))
-            if file.with_suffix(".parquet").stat().st_size == info["size"]:
-                found.append(Snapshot(file.with_suffix(".parquet"), info))
-                continue
-        except (OSError, ValueError, KeyError):
-            pass
-        logger.warning("%s is damaged and is left out; delete it and its parquet file", file)
+            _check_info(info)
+            unseal(info)
+            if file.with_suffix(".parquet").stat().st_size != info["size"]:
+                raise ValueError(f"its parquet file does not have the {info['size']} bytes that it names")
+            found.append(Snapshot(file.with_suffix(".parquet"), info))
+        except (OSError, ValueError, RecursionError) as error:
+            logger.warning("%s is damaged and is left out (%s); delete it and its parquet file", file, error)
     return sorted(found, key=lambda each: str(each.info["taken"]))
+
+
+_INFO: dict[str, type | tuple[type, ...]] = {
+    "query": dict,
+    "facts": dict,
+    "date": str,
+    "taken": str,
+    "num_entries": int,
+    "num_matching": (int, type(None)),
+    "sha256": str,
+    "size": int,
+}
+"""Types of what is read from the description of a snapshot."""
+
+
+def _check_info(info: Any) -> None:
+    """Refuse the description of a snapshot that something else wrote.
+
+    Raises:
+        ValueError: If an entry is missing or of a wrong type.
+    """
+    if not isinstance(info, dict):
+        raise ValueError("it is not an object")
+    for name, kind in _INFO.items():
+        if name not in info or not isinstance(info[name], kind) or isinstance(info[name], bool):
+            raise ValueError(f"its `{name}` is missing or of a wrong type")
+    units = info["facts"].get("field_units") or {}
+    if not isinstance(units, dict) or not all(isinstance(unit, str | None) for unit in units.values()):
+        raise ValueError("its `field_units` are not units by field")
+
+
+def _verified(snapshot: Snapshot) -> Snapshot:
+    """Check the hash of a snapshot, once for each state of its file.
+
+    Raises:
+        DownloadError: If it is not what was downloaded.
+    """
+    found = file_sha256(snapshot.path)
+    if found != snapshot.info["sha256"]:
+        raise DownloadError(
+            f"{snapshot.path} was changed after the download: its SHA-256 begins with {found[:12]}, not "
+            f"{snapshot.info['sha256'][:12]}; delete it and its .json, and the same command takes a new snapshot"
+        )
+    return snapshot
 
 
 def get_snapshot(
     folder: Path,
-    source: Source,
+    query: SnapshotQuery,
     columns: tuple[str, ...],
     date: str | None = None,
     new: bool = False,
@@ -124,7 +169,7 @@ def get_snapshot(
 
     Args:
         folder: Folder from `snapshot_folder`.
-        source: The query.
+        query: The query.
         columns: Property columns.
         date: Day of an existing snapshot to open, e.g. 2026-11-21.
         new: Whether to download even if there is a snapshot.
@@ -132,7 +177,7 @@ def get_snapshot(
 
     Raises:
         DownloadError: If the database refuses, cannot be reached, or gave fewer entries than it counts.
-        ValueError: If there is no snapshot of this day.
+        ValueError: If there is no snapshot of this day, or its file is not the one that was downloaded.
     """
     present = find_snapshots(folder)
     if date is not None:
@@ -140,13 +185,15 @@ def get_snapshot(
         if not wanted:
             days = ", ".join(str(each.info["date"]) for each in present) or "none"
             raise ValueError(f"there is no snapshot of {date} in {folder}; there are snapshots of {days}")
-        return wanted[-1]
+        return _verified(wanted[-1])
     if present and not new:
-        return present[-1]
-    return _download(folder, source, columns, accept_incomplete, known=len(present))
+        return _verified(present[-1])
+    return _download(folder, query, columns, accept_incomplete, known=len(present))
 
 
-def _download(folder: Path, source: Source, columns: tuple[str, ...], accept_incomplete: bool, known: int) -> Snapshot:
+def _download(
+    folder: Path, query: SnapshotQuery, columns: tuple[str, ...], accept_incomplete: bool, known: int
+) -> Snapshot:
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,42 +206,50 @@ def _download(folder: Path, source: Source, columns: tuple[str, ...], accept_inc
     try:
         present = find_snapshots(folder)
         if len(present) > known:  # the other process has finished it meanwhile
-            return present[-1]
+            return _verified(present[-1])
         chunks = Chunks(folder / "unfinished", row_schema(columns))
         if chunks.state.get("incomplete") and not accept_incomplete:
             chunks.clear()
         if not chunks.state.get("finished"):
-            _fill(chunks, source)
-        return _finish(folder, chunks, source, accept_incomplete)
+            _fill(chunks, query)
+        return _finish(folder, chunks, query, accept_incomplete)
     finally:
         lock.release()
 
 
-def _fill(chunks: Chunks, source: Source) -> None:
+def _fill(chunks: Chunks, query: SnapshotQuery) -> None:
     """Read what is still missing."""
     state, logged = chunks.state, time.monotonic()
     if "facts" not in state:
-        chunks.note(facts=source.facts())
+        chunks.note(facts=query.facts())
     if state.get("num_rows"):
-        logger.info("resuming after %s entries", f"{state['num_rows']:,}")
+        logger.info("resuming an interrupted download after %s entries", f"{state['num_rows']:,}")
     try:
-        for batch in source.read(state.get("bookmark")):
+        for batch in query.read(state.get("bookmark")):
             chunks.add(batch.rows, bookmark=batch.bookmark, num_matching=batch.num_matching)
             if time.monotonic() - logged > _LOG_EVERY:
                 logged = time.monotonic()
                 logger.info("%s", chunks.progress())
+    except DownloadError as error:
+        chunks.flush()
+        if not state.get("num_rows"):
+            raise
+        raise DownloadError(
+            f"{error}; the {state['num_rows']:,} entries before it are kept, and the same command goes on after them "
+            f"(to begin again, delete {chunks.folder})"
+        ) from error
     finally:
         chunks.flush()
     chunks.finish()
 
 
-def _finish(folder: Path, chunks: Chunks, source: Source, accept_incomplete: bool) -> Snapshot:
+def _finish(folder: Path, chunks: Chunks, query: SnapshotQuery, accept_incomplete: bool) -> Snapshot:
     """Check the count and join the chunks."""
     state = chunks.state
     kept = first_of_each(chunks.read_ids())
     num_entries, matching = int(kept.sum()), state.get("num_matching")
     wanted = matching
-    if (most := source.describe().get("max_entries")) is not None and matching is not None:
+    if (most := query.describe().get("max_entries")) is not None and matching is not None:
         wanted = min(int(most), int(matching))
     if wanted is not None and num_entries != wanted and not accept_incomplete:
         changed = state.get("first_num_matching") != matching
@@ -214,7 +269,7 @@ def _finish(folder: Path, chunks: Chunks, source: Source, accept_incomplete: boo
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     path = folder / f"{taken:%Y-%m-%d}-{sha256[:8]}.parquet"
     info = {
-        "query": source.describe(),
+        "query": query.describe(),
         "facts": state["facts"],
         "date": f"{taken:%Y-%m-%d}",
         "taken": taken.isoformat(),
@@ -227,7 +282,7 @@ def _finish(folder: Path, chunks: Chunks, source: Source, accept_incomplete: boo
         "size": whole.stat().st_size,
     }
     whole.replace(path)
-    write_json(path.with_suffix(".json"), info)
+    write_sealed(path.with_suffix(".json"), info)
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
     snapshot = Snapshot(path, info)
     logger.info("%s", snapshot.describe())

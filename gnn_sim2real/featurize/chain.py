@@ -7,16 +7,26 @@ What is perceived at single atoms and bonds does not extend beyond a saturated c
 only one copy.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from rdkit import Chem, rdBase
 
+from gnn_sim2real.featurize.letters import plain_text
+from gnn_sim2real.featurize.whole_search import whole
+
 MIN_BACKBONE = 4
 """Backbone atoms needed on either side of the middle copy: what rdkit calls conjugated or sp2
 depends on atoms at most three bonds away, what it calls aromatic on a ring system, which is never cut."""
 
+MAX_ATOMS = 2_000
+"""Largest number of heavy atoms of a SMILES: rdkit writes a molecule recursively, and a process whose stack has 1 MiB
+(the usual size on Windows) crashes between 2,000 and 3,000 atoms."""
+
+_MAX_LETTERS = 50_000
+"""Longest SMILES that is read at all; its parser is recursive as well."""
 
 _STAR = Chem.MolFromSmarts("[#0]")
 
@@ -52,23 +62,43 @@ def read_smiles(smiles: str) -> Chem.Mol:
         An rdkit `Mol` that is not yet sanitized.
 
     Raises:
-        ValueError: If the text is empty or not a SMILES.
+        ValueError: If the text is empty, not a SMILES, too long, or holds a letter that is not ASCII.
     """
-    text = smiles.strip()
+    text = plain_text(smiles)
     if not text:
         raise ValueError(f"got an empty SMILES ({smiles!r}); leave out rows without one")
     if len(text.split()) > 1:
         raise ValueError(f"cannot read {smiles!r}: a SMILES has no spaces; remove what follows the first")
+    if len(text) > _MAX_LETTERS:
+        raise ValueError(f"the SMILES {text[:20]}... has {len(text):,} letters, {_MAX_LETTERS:,} are the most accepted")
     with rdBase.BlockLogs():
         # As plain single bonds, since rdkit keeps hydrogens that take part in cis/trans marks.
         mol = Chem.MolFromSmiles(text.replace("/", "-").replace("\\", "-"), sanitize=False)
         if mol is None:
-            raise ValueError(f"cannot read {smiles!r}: it is not a valid SMILES")
+            raise ValueError(f"cannot read {smiles!r}: it is not a valid SMILES{_write_instead(text)}")
+        if mol.GetNumHeavyAtoms() > MAX_ATOMS:
+            raise ValueError(
+                f"the SMILES {text[:20]}... has {mol.GetNumHeavyAtoms():,} atoms, {MAX_ATOMS:,} are the most accepted; "
+                "write one repeat unit instead of a whole chain"
+            )
         if "@" in text:
             Chem.RemoveStereochemistry(mol)
         if "[H" in text:
             mol = Chem.RemoveHs(mol, updateExplicitCount=True, sanitize=False)
     return mol
+
+
+_INSTEAD = (
+    (r"\[[A-Z]?R[a-z]?\d*\]|^R-|-R$|\[[QXYZ]\d*\]", "write a `*` where the chain goes on, as in '*CC*'"),
+    (r"^InChI=", "it is an InChI; write its SMILES"),
+    (r"\{.*\}", "it is a BigSMILES; write one repeat unit with two `*`, as in '*CC*'"),
+    (r"\)n\d*$|\]n\d*$", "write the repeat unit with a `*` at both ends, as in '*CC*'"),
+)
+"""What other notations look like, and what to write instead."""
+
+
+def _write_instead(text: str) -> str:
+    return next((f": {hint}" for pattern, hint in _INSTEAD if re.search(pattern, text)), "")
 
 
 def sanitize(mol: Chem.Mol, smiles: str) -> None:
@@ -97,7 +127,8 @@ def find_stars(mol: Chem.Mol) -> list[int]:
         mol: An rdkit `Mol`, sanitized or not.
     """
     # A query, since a loop over the atoms in Python takes ten times as long.
-    return sorted(index for (index,) in mol.GetSubstructMatches(_STAR, maxMatches=mol.GetNumAtoms() + 1))
+    most = mol.GetNumAtoms() + 1
+    return sorted(index for (index,) in whole(lambda: mol.GetSubstructMatches(_STAR, maxMatches=most)))
 
 
 def build_chain(psmiles: str) -> Chain:
@@ -152,7 +183,13 @@ def build_short_chain(psmiles: str) -> Chain:
 def _open_unit(psmiles: str) -> tuple[Chem.RWMol, list[int], Chem.BondType]:
     """A unit without its `*`, its backbone, and the bond order between one unit and the next."""
     if "." in psmiles:
-        raise ValueError(f"{psmiles!r} has several parts; give one connected repeat unit, without counterions")
+        units = sum("*" in part for part in psmiles.split("."))
+        instead = (
+            "for a blend or copolymer use datamodules.BlendTable, with a column for each repeat unit"
+            if units > 1
+            else "give one connected repeat unit, without counterions"
+        )
+        raise ValueError(f"{psmiles!r} has several parts; {instead}")
     unit = Chem.RWMol(read_smiles(psmiles))
     stars = find_stars(unit)
     head, tail, order = _open_ends(unit, stars, psmiles)
@@ -234,6 +271,11 @@ def bond_ends(mol: Chem.Mol) -> list[int]:
 
 def _open_ends(unit: Chem.Mol, stars: list[int], psmiles: str) -> tuple[int, int, Chem.BondType]:
     """First and last backbone atom of a unit that still has its `*`, and the bond order at both."""
+    if not stars:
+        raise ValueError(
+            f"a repeat unit has exactly two `*`, got 0 in {psmiles!r}: it is a molecule, such as the monomer; write "
+            "the unit that it becomes in the chain ('*CC*' for 'C=C'), or set `material: molecule`"
+        )
     if len(stars) != 2:
         raise ValueError(
             f"a repeat unit has exactly two `*`, got {len(stars)} in {psmiles!r}: "

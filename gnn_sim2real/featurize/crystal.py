@@ -30,6 +30,10 @@ _FIRST_RADIUS, _GROWTH = 1.2, 1.35
 _MAX_SKEW = 50.0
 """Cells whose edges multiply to more than this many times the volume are reduced first: the search in them is slow."""
 
+_MAX_CUBES = 1e7
+"""The search for neighbors cuts space into cubes of its radius, of which more take too much memory: a cubic cell of
+1,300 angstrom with a few atoms."""
+
 _PERIODIC = np.ones(3, np.int64)
 
 
@@ -41,6 +45,7 @@ class Crystal:
         lattice: (3, 3), one lattice vector per row [angstrom]; right- or left-handed.
         atomic_number: (num_sites,), 1 to 118.
         fractional: (num_sites, 3); coordinates in units of the lattice vectors, in any image of the cell.
+        note: What to know about how it was read, such as what its file does not say; empty if nothing.
 
     Raises:
         ValueError: If the cell has no volume, there is no site, or a value is not a finite number.
@@ -49,6 +54,7 @@ class Crystal:
     lattice: NDArray[np.float64]
     atomic_number: NDArray[np.uint8]
     fractional: NDArray[np.float64]
+    note: str = ""
 
     def __post_init__(self) -> None:
         lattice, number, fractional = self.lattice, self.atomic_number, self.fractional
@@ -111,7 +117,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
         The graph, its edges sorted by destination. An atom with no neighbor within the cutoff has no edge.
 
     Raises:
-        ValueError: If two sites are closer than `MIN_DISTANCE`.
+        ValueError: If two sites are closer than `MIN_DISTANCE`, or the cell is far too large for its atoms.
 
     References:
         T. Xie, J. C. Grossman, Phys. Rev. Lett. 120, 145301 (2018), arXiv 1710.10324: the twelve nearest as graph.
@@ -161,6 +167,7 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
     if max_neighbors is not None:
         share = 3 / (4 * np.pi) * max_neighbors * crystal.volume / num_sites
         radius = min(cutoff, _FIRST_RADIUS * share ** (1 / 3))
+    _check_size(lattice.tolist(), radius)
     centers = np.arange(num_sites)
     found: list[_Pairs] = []
     while True:
@@ -185,6 +192,20 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
             break
         radius = min(cutoff, _GROWTH * radius)
     return found[0] if len(found) == 1 else _Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+
+
+def _check_size(lattice: list[list[float]], radius: float) -> None:
+    """Refuse cells in which the search for neighbors would need more memory than there is."""
+    edges = [math.hypot(*edge) for edge in lattice]
+    if min(edges) < MIN_DISTANCE:
+        raise ValueError(
+            f"an edge of the cell, and so two sites of the crystal, are {min(edges):.3f} angstrom apart, less than "
+            f"{MIN_DISTANCE}: the cell is perhaps not in angstrom"
+        )
+    cubes = math.prod(sum(map(abs, along)) / radius + 2 for along in zip(*lattice, strict=True))
+    if cubes > _MAX_CUBES:
+        listed = " x ".join(f"{edge:.4g}" for edge in edges)
+        raise ValueError(f"its cell of {listed} angstrom is far too large for its atoms: is it in angstrom?")
 
 
 def _reach(

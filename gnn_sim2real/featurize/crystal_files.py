@@ -3,10 +3,17 @@
 Every reader either gives a crystal or tells in one sentence why not; nothing is repaired silently.
 """
 
+import ast
+import bz2
+import gzip
+import io
 import json
+import logging
+import lzma
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,14 +23,41 @@ import numpy as np
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
-from gnn_sim2real.featurize.crystal_objects import from_ase, from_block, from_dictionary, from_pymatgen
+from gnn_sim2real.featurize.crystal_cif import from_block, is_usual
+from gnn_sim2real.featurize.crystal_objects import (
+    atomic_number,
+    from_ase,
+    from_dictionary,
+    from_pymatgen,
+    is_occupancy_name,
+    refuse_open,
+)
+from gnn_sim2real.featurize.crystal_poscar import read_poscar
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
+from gnn_sim2real.files import parse_json
 from gnn_sim2real.graph import Graph
 
+logger = logging.getLogger(__name__)
+
 ACCEPTED = (
-    "a CIF, a POSCAR or CONTCAR, .extxyz or .xyz, an ASE .db, a .json of pymatgen structures, a .parquet with "
-    f"{', '.join(CELL_COLUMNS)}, or a folder of such files"
+    "a CIF, a POSCAR or CONTCAR, .extxyz or .xyz, a .json of structures (each of these also with .gz, .bz2 or .xz), an "
+    f"ASE .db, a .parquet with {', '.join(CELL_COLUMNS)}, or a folder of such files or of folders of VASP"
 )
+
+STRUCTURE_KEYS = ("structure", "atoms", "cif")
+"""Names under which records and tables keep the crystal itself."""
+
+_NAME_KEYS = ("material_id", "jid", "id")
+_COMPRESSIONS: Mapping[str, Any] = MappingProxyType({".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open})
+
+_MAX_TEXT = 2**31
+"""Files of text larger than this [bytes] are refused: a small packed file may hold more than there is memory."""
+
+_PREPARED = "atom_init.json"
+"""Vectors of the elements for CGCNN, in every folder prepared for it."""
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".xlsx", ".yaml", ".yml")
+"""What lies beside crystals and is no crystal: tables of values, and settings."""
 
 
 class Entry(NamedTuple):
@@ -39,7 +73,8 @@ def as_crystal(material: Any) -> Crystal:
     """Convert a material of any accepted type to a crystal.
 
     Args:
-        material: A `Crystal`, a pymatgen `Structure` or its dictionary, an ASE `Atoms`, or the text of a CIF.
+        material: A `Crystal`, a pymatgen `Structure` or its dictionary, that of JARVIS `Atoms`, an ASE `Atoms`, or the
+            text of a CIF or of such a dictionary as JSON.
 
     Raises:
         ValueError: If it is none of them, is disordered, or is not periodic in all directions.
@@ -47,7 +82,7 @@ def as_crystal(material: Any) -> Crystal:
     if isinstance(material, Crystal):
         return material
     if isinstance(material, str):
-        return _sole_crystal(read_cif(material))
+        return _of_text(material)
     if isinstance(material, dict):
         return from_dictionary(material)
     if hasattr(material, "is_ordered") and hasattr(material, "lattice"):
@@ -61,8 +96,21 @@ def as_crystal(material: Any) -> Crystal:
 
 
 def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -> Graph:
-    """The graph of a material that `as_crystal` accepts; see `featurize.crystal.crystal_graph`."""
-    return crystal_graph(as_crystal(material), cutoff, max_neighbors)
+    """The graph of a material that `as_crystal` accepts; see `featurize.crystal.crystal_graph`.
+
+    Raises:
+        ValueError: If it is not a crystal, or none of its atoms has a neighbor.
+    """
+    crystal = as_crystal(material)
+    if crystal.note and crystal is not material:  # else its reader has said so
+        logger.warning("a crystal of %s: %s", crystal_formula(crystal), crystal.note)
+    graph = crystal_graph(crystal, cutoff, max_neighbors)
+    if not graph.num_edges:
+        raise ValueError(
+            f"none of its {graph.num_nodes} atoms has a neighbor within {cutoff:g} angstrom: it is no solid, or its "
+            "cell is not in angstrom"
+        )
+    return graph
 
 
 def crystal_formula(material: Any) -> str:
@@ -87,15 +135,75 @@ def read_crystals(path: Path) -> list[Entry]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and _reader(file))
+        files = {name: file for name, file in _files_of(path).items() if file is not None}
         if not files:
             raise ValueError(f"the folder {path} has no files of crystals; accepted are {ACCEPTED}")
-        return [entry for file in track(files, "Reading crystals") for entry in _read_file(file)]
+        if unread := unread_files(path):
+            listed = ", ".join(unread[:10]) + (" ..." if len(unread) > 10 else "")
+            count = f"{len(unread):,} files are" if len(unread) > 1 else "1 file is"
+            logger.warning("%s: %s of no known kind and not read: %s", path, count, listed)
+        tracked = track(files.items(), "Reading crystals")
+        entries = [entry for name, file in tracked for entry in _read_file(file, name)]
+        warn_of_notes(entries, path)
+        return entries
     if not path.is_file():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path")
     if _reader(path) is None:
         raise ValueError(f"{path} does not have the name of a file of crystals; accepted are {ACCEPTED}")
-    return _read_file(path)
+    entries = _read_file(path, path.name)
+    warn_of_notes(entries, path)
+    return entries
+
+
+def warn_of_notes(entries: Iterable[Entry], source: Path) -> None:
+    """Say what is to be known of crystals that were read, a line for each kind of note.
+
+    Args:
+        entries: The crystals.
+        source: Their file or folder, for messages.
+    """
+    noted: dict[str, list[tuple[str, str]]] = {}
+    for name, crystal, *_ in entries:
+        if crystal is not None and crystal.note:
+            noted.setdefault(crystal.note.partition(":")[0], []).append((name, crystal.note))
+    for found in noted.values():
+        listed = ", ".join(name for name, _ in found[:5]) + (" ..." if len(found) > 5 else "")
+        count = f"{len(found):,} crystals" if len(found) > 1 else "1 crystal"
+        logger.warning("%s: of %s, %s", source, f"{count} ({listed})", found[0][1])
+
+
+def unread_files(folder: Path) -> list[str]:
+    """Names of what lies in a folder of crystals and is neither a crystal nor a table.
+
+    Args:
+        folder: The folder.
+    """
+    return [name for name, file in _files_of(folder).items() if file is None]
+
+
+def _files_of(folder: Path) -> dict[str, Path | None]:
+    """Files of crystals in a folder by name, in order; None for what is not read. Tables and hidden files are left out.
+
+    A folder in it with a calculation of VASP is one crystal: as relaxed, if there is a CONTCAR.
+    """
+    found: dict[str, Path | None] = {}
+    for each in sorted(folder.iterdir()):
+        if each.is_dir():
+            found[f"{each.name}/"] = _relaxed(each)
+        elif _reader(each) and each.name != _PREPARED:
+            found[each.name] = each
+        elif not (each.name.startswith(".") or each.name == _PREPARED or _kind(each) in _TABLES):
+            found[each.name] = None
+    return {name.removesuffix("/") if file else name: file for name, file in found.items() if not name.startswith(".")}
+
+
+def _relaxed(folder: Path) -> Path | None:
+    """The crystal of a calculation by VASP."""
+    for name in ("CONTCAR", "POSCAR"):
+        for suffix in ("", *_COMPRESSIONS):
+            if (file := folder / f"{name}{suffix}").is_file() and file.stat().st_size:
+                return file
+    return None
 
 
 def is_crystal_path(path: Path) -> bool:
@@ -124,73 +232,173 @@ def read_cif(text: str) -> list[Entry]:
     blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    return [_attempt(block.name, lambda block=block: from_block(block)) for block in blocks]  # type: ignore[misc]
+    usual = is_usual(text)
+    return [_attempt(each.name, lambda each=each: from_block(each, usual)) for each in blocks]  # type: ignore[misc]
 
 
-def _read_file(path: Path) -> list[Entry]:
+def _read_file(path: Path, name: str) -> list[Entry]:
+    """All crystals of a file, with the name that is given; only a file that cannot be read at all is a single entry."""
     read = _reader(path)
     if read is None:
         raise ValueError(f"{path} does not have the name of a file of crystals; accepted are {ACCEPTED}")
+    if not path.is_file():  # a link to nowhere, or a pipe, from which nobody could read
+        return [Entry(name, None, f"{name}: it is not a file")]
     if not path.stat().st_size:
-        return [Entry(path.name, None, f"{path.name}: it is empty")]
+        return [Entry(name, None, f"{name}: it is empty")]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # readers guess; wrong guesses show in the sites
             entries = list(read(path))
     except Exception as error:  # each reader has its own exceptions
-        cause = " ".join(str(error).split()) or type(error).__name__
-        return [Entry(path.name, None, f"{path.name}: it cannot be read: {cause}")]
+        return [Entry(name, None, f"{name}: it cannot be read: {_cause(error)}")]
     if not entries:
-        return [Entry(path.name, None, f"{path.name}: it has no crystal")]
+        return [Entry(name, None, f"{name}: it has no crystal")]
     several = len(entries) > 1
-    named = [entry._replace(name=f"{path.name}#{entry.name}" if several else path.name) for entry in entries]
+    named = [entry._replace(name=f"{name}#{entry.name}" if several else name) for entry in entries]
     return [each._replace(reason=f"{each.name}: {each.reason}") if each.reason else each for each in named]
 
 
+def _cause(error: Exception) -> str:
+    """What an exception says, in one line, with its kind where it says a word only."""
+    text = " ".join(str(error).split())
+    if isinstance(error, KeyError | IndexError) or not text:
+        return f"{type(error).__name__} {text}".strip()
+    return text
+
+
+def _kind(path: Path) -> str:
+    """Suffix of a file in lower case, or that of what it holds compressed."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix in _COMPRESSIONS else suffix
+
+
 def _reader(path: Path) -> Callable[[Path], Iterator[Entry]] | None:
-    name, suffix = path.name.lower(), path.suffix.lower()
-    if suffix in (".vasp", ".poscar") or re.match(r"(poscar|contcar)([._-]|$)", name):
-        return _read_poscar
-    return {
-        ".cif": _read_cif_file,
-        ".json": _read_json,
-        ".extxyz": _read_ase,
-        ".xyz": _read_ase,
-        ".db": _read_ase_database,
-        ".parquet": _read_parquet,
-    }.get(suffix)
+    name, kind = path.name.lower(), _kind(path)
+    compressed = path.suffix.lower() in _COMPRESSIONS
+    if kind in _READERS:
+        return None if compressed and kind in (".db", ".parquet") else _READERS[kind]
+    poscar = kind in (".vasp", ".poscar") or re.search(r"(^|[._-])(poscar|contcar)([._-]|$)", name)
+    return _read_poscar_file if poscar and kind not in _TABLES else None
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, compressed or not, without a byte order mark.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it is not text in UTF-8; single letters of another code, as in names of authors, are replaced.
+    """
+    opened = _COMPRESSIONS.get(path.suffix.lower(), open)
+    with opened(path, "rb") as file:
+        content = file.read(_MAX_TEXT + 1)
+    if len(content) > _MAX_TEXT:
+        raise ValueError(f"it has more than {_MAX_TEXT / 2**30:g} GiB of text: split it")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:1000]:
+        raise ValueError("it is no UTF-8 text: save it as UTF-8")
+    return str(content.decode("utf-8-sig", errors="replace"))
 
 
 def _read_cif_file(path: Path) -> Iterator[Entry]:
-    yield from read_cif(path.read_text(encoding="utf-8", errors="replace"))
+    yield from read_cif(read_text(path))
 
 
-def _read_poscar(path: Path) -> Iterator[Entry]:
-    from pymatgen.io.vasp.inputs import Poscar
-
-    yield _attempt(path.name, lambda: from_pymatgen(Poscar.from_str(path.read_text()).structure))
+def _read_poscar_file(path: Path) -> Iterator[Entry]:
+    text = read_text(path)
+    yield _attempt(path.name, lambda: read_poscar(text))
 
 
 def _read_json(path: Path) -> Iterator[Entry]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(content, dict) and "lattice" in content:
-        content = [content]
-    named = content.items() if isinstance(content, dict) else enumerate(content, start=1)
-    for name, each in named:
-        inner = each.get("structure", each) if isinstance(each, dict) else each
-        text = str(each.get("material_id", name)) if isinstance(each, dict) else str(name)
-        values = (
-            {} if inner is each or not isinstance(each, dict) else {k: v for k, v in each.items() if k != "structure"}
-        )
+    for name, record in _records(parse_json(read_text(path))):
+        key = next((key for key in STRUCTURE_KEYS if isinstance(record, dict) and key in record), None)
+        inner = record if key is None else record[key]
+        values = {} if key is None else {name: value for name, value in record.items() if name != key}
+        named = (record.get(each) for each in _NAME_KEYS) if isinstance(record, dict) else ()
+        text = next((str(each) for each in named if each is not None), str(name))
         yield _attempt(text, lambda inner=inner: as_crystal(inner), values)  # type: ignore[misc]
 
 
-def _read_ase(path: Path) -> Iterator[Entry]:
-    from ase.io import iread
+def _records(content: Any) -> Iterable[tuple[Any, Any]]:
+    """Name and content of each crystal: one, a list, a dictionary of them, or a table as pandas writes it."""
+    if isinstance(content, list):
+        return enumerate(content, start=1)
+    if not isinstance(content, dict):
+        told = json.dumps(content)[:80]
+        raise ValueError(f"its JSON is only {told}: accepted are a structure, or a list or dictionary of them")
+    if "lattice" in content or "lattice_mat" in content or any(_is_record(content, key) for key in STRUCTURE_KEYS):
+        return [(1, content)]
+    columns, rows = content.get("columns"), content.get("data")
+    if isinstance(columns, list) and isinstance(rows, list):  # orient="split"; Matbench's files are so
+        return enumerate((dict(zip(columns, row, strict=True)) for row in rows), start=1)
+    if "schema" in content and isinstance(rows, list):  # orient="table"
+        return enumerate(rows, start=1)
+    if any(isinstance(content.get(key), dict) for key in STRUCTURE_KEYS):  # orient="columns"
+        index = list(dict.fromkeys(name for column in content.values() for name in column))
+        return [(name, {key: column[name] for key, column in content.items() if name in column}) for name in index]
+    return content.items()
 
-    for number, atoms in enumerate(iread(path, index=":", format="extxyz"), start=1):
-        values = atoms.info | (atoms.calc.results if atoms.calc else {})
-        yield _attempt(str(number), lambda atoms=atoms: from_ase(atoms), values)  # type: ignore[misc]
+
+def _is_record(content: dict[str, Any], key: str) -> bool:
+    """Whether a dictionary holds one crystal under a key, and not a column of them."""
+    inner = content.get(key)
+    return isinstance(inner, str) or (isinstance(inner, dict) and ("lattice" in inner or "lattice_mat" in inner))
+
+
+def _read_extxyz(path: Path) -> Iterator[Entry]:
+    for number, frame in enumerate(_frames(read_text(path).splitlines()), start=1):
+        values: dict[str, Any] = {}
+        yield _attempt(str(number), lambda frame=frame, values=values: _of_frame(frame, values), values)  # type: ignore[misc]
+
+
+def _frames(lines: list[str]) -> Iterator[tuple[list[str], str]]:
+    """The lines of each structure, and what is wrong with their number; each begins with a line of one whole number."""
+    starts = [at for at, line in enumerate(lines) if re.fullmatch(r"\s*\d+\s*", line)]
+    if not starts or any(line.strip() for line in lines[: starts[0]]):
+        yield lines, "line 1 is not a number of atoms"
+    for at, end in pairwise([*starts, len(lines)]):
+        count = int(lines[at])
+        atoms = [line for line in lines[at + 2 : end] if line.strip()]
+        yield (
+            [*lines[at : at + 2], *atoms],
+            "" if len(atoms) == count else f"it has coordinates of {len(atoms)} of {count} atoms",
+        )
+
+
+def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
+    """Read one structure of an extxyz file, and its values into a dictionary."""
+    from ase.io import read
+    from ase.io.extxyz import key_val_str_to_dict
+
+    lines, wrong = frame
+    if wrong:
+        raise ValueError(wrong)
+    told = key_val_str_to_dict(lines[1])
+    refuse_open(told)  # ASE takes any text for true
+    try:
+        atoms = read(io.StringIO("\n".join(lines) + "\n"), format="extxyz")
+    except KeyError as error:
+        raise ValueError(f"{error} is no element: write its symbol") from error
+    except Exception as error:
+        raise ValueError(f"its lines of atoms are not what its `Properties` say: {_cause(error)}") from error
+    _refuse_two_elements(lines[2:], str(told.get("Properties", "")))
+    values |= atoms.info | (atoms.calc.results if atoms.calc else {})
+    return from_ase(atoms)
+
+
+def _refuse_two_elements(lines: Iterable[str], properties: str) -> None:
+    """Refuse atoms whose symbol and atomic number, both columns of an extxyz file, are of two elements."""
+    columns, parts, at = {}, properties.split(":"), 0
+    for name, width in zip(parts[::3], parts[2::3], strict=False):
+        columns[name.lower()] = at
+        at += int(width)
+    number = next((columns[name] for name in ("z", "numbers", "atomic_numbers") if name in columns), None)
+    if number is None or "species" not in columns:
+        return
+    for row, line in enumerate(lines, start=1):
+        symbol, told = line.split()[columns["species"]], line.split()[number]
+        if atomic_number(symbol) != int(told):
+            raise ValueError(f"atom {row} is {symbol} by its symbol, but of atomic number {told} by another column")
 
 
 def _read_ase_database(path: Path) -> Iterator[Entry]:
@@ -199,7 +407,15 @@ def _read_ase_database(path: Path) -> Iterator[Entry]:
     with connect(path) as database:
         for row in database.select():
             values = {key: row[key] for key in ("energy",) if key in row} | dict(row.data) | row.key_value_pairs
-            yield _attempt(str(row.id), lambda row=row: from_ase(row.toatoms()), values)  # type: ignore[misc]
+            yield _attempt(str(row.id), lambda row=row: _of_row(row), values)  # type: ignore[misc]
+
+
+def _of_row(row: Any) -> Crystal:
+    atoms = row.toatoms()
+    told = row.key_value_pairs | dict(row.data)
+    refuse_open(told)
+    atoms.info |= {name: held for name, held in told.items() if is_occupancy_name(name)}
+    return from_ase(atoms)
 
 
 def _read_parquet(path: Path) -> Iterator[Entry]:
@@ -208,11 +424,39 @@ def _read_parquet(path: Path) -> Iterator[Entry]:
         yield _attempt(name, lambda row=row: crystals[row])  # type: ignore[misc]
 
 
+_READERS: Mapping[str, Callable[[Path], Iterator[Entry]]] = MappingProxyType(
+    {
+        ".cif": _read_cif_file,
+        ".json": _read_json,
+        ".extxyz": _read_extxyz,
+        ".xyz": _read_extxyz,
+        ".db": _read_ase_database,
+        ".parquet": _read_parquet,
+    }
+)
+
+
 def _attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None) -> Entry:
+    values = {} if values is None else values
     try:
-        return Entry(name, read(), None, values or {})
+        return Entry(name, read(), None, values)
     except ValueError as error:
-        return Entry(name, None, str(error), values or {})
+        return Entry(name, None, str(error), values)
+    except Exception as error:  # each library has its own; the other crystals of the file are read all the same
+        return Entry(name, None, f"it cannot be read: {_cause(error)}", values)
+
+
+def _of_text(text: str) -> Crystal:
+    if text.lstrip().startswith("{"):
+        try:
+            content = parse_json(text)
+        except json.JSONDecodeError:
+            try:
+                content = ast.literal_eval(text.strip())  # as pandas writes a dictionary into a CSV
+            except (ValueError, SyntaxError) as error:
+                raise ValueError(f"it is not valid JSON ({error})") from error
+        return from_dictionary(content)
+    return _sole_crystal(read_cif(text))
 
 
 def _sole_crystal(entries: list[Entry]) -> Crystal:

@@ -1,7 +1,7 @@
 """Many crystals without an object for each: flat arrays, and parquet files of cells that are read when needed."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.composition import element_statistics
+from gnn_sim2real.featurize.composition_statistics import composition_statistics
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.graph import NUM_ELEMENTS
 
@@ -218,7 +219,8 @@ def lattices_of_parameters(parameters: NDArray[np.float64]) -> NDArray[np.float6
     Returns:
         (num, 3, 3); without volume, or not finite, if the parameters are not those of a cell.
     """
-    a, b, c = parameters[:, :3].T
+    possible = (parameters > 0).all(axis=1) & (parameters[:, 3:] < 180).all(axis=1)
+    a, b, c = np.where(possible, parameters[:, :3].T, np.nan)
     cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(parameters[:, 3:])).T
     sin_gamma = np.sin(np.radians(parameters[:, 5]))
     zero = np.zeros_like(a)
@@ -238,11 +240,29 @@ def crystal_descriptors(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
     Raises:
         ValueError: If there is none.
     """
+    return _describe(crystals, element_statistics)
+
+
+def crystal_statistics(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
+    """Wide statistics of the elements of crystals; see `composition_statistics.composition_statistics`.
+
+    Args:
+        crystals: Any number of them.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    return _describe(crystals, composition_statistics)
+
+
+def _describe(
+    crystals: Sequence[Crystal], statistics: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
     if not len(crystals):
         raise ValueError("there are no crystals to describe")
     parts = [crystals[first : first + _CHUNK] for first in range(0, len(crystals), _CHUNK)]
     tables = (part if isinstance(part, CrystalTable) else CrystalTable.from_crystals(part) for part in parts)
-    return np.concatenate([element_statistics(table.element_counts) for table in tables])
+    return np.concatenate([statistics(table.element_counts) for table in tables])
 
 
 def _check_columns(path: Path) -> int:

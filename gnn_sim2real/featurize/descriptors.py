@@ -15,6 +15,7 @@ from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 
 from gnn_sim2real.featurize.chain import build_chain
 from gnn_sim2real.featurize.repeat_unit import read_molecule
+from gnn_sim2real.featurize.whole_search import whole
 
 DESCRIPTOR_VERSION = 1
 """Version of the numbers: raised by hand whenever the rows of this module change."""
@@ -172,7 +173,8 @@ def _crippen_contributions(mol: Mol, atoms: range) -> NDArray[np.float64]:
             f"{num_atoms} atoms and {num_hydrogens} hydrogens are too many: at most {_MAX_MATCHES} of each "
             "can be described (the atoms of a repeat unit count at least three times); leave such molecules out"
         )
-    contributions = np.array(rdMolDescriptors._CalcCrippenContribs(complete))
+    # Of a copy, since rdkit keeps the contributions with the molecule.
+    contributions = np.array(whole(lambda: list(rdMolDescriptors._CalcCrippenContribs(Mol(complete)))))
     carriers = [
         complete.GetAtomWithIdx(index).GetNeighbors()[0].GetIdx() for index in range(num_atoms, complete.GetNumAtoms())
     ]
@@ -183,7 +185,8 @@ def _crippen_contributions(mol: Mol, atoms: range) -> NDArray[np.float64]:
 def _matches(mol: Mol, pattern: Mol) -> NDArray[np.float64]:
     """Count for each atom the matches of a pattern of one atom or one bond, shape `(num_atoms,)`."""
     most = mol.GetNumAtoms() + mol.GetNumBonds()  # rdkit's default stops at 1000
-    atoms = [atom for match in mol.GetSubstructMatches(pattern, maxMatches=most) for atom in match]
+    matches = whole(lambda: mol.GetSubstructMatches(pattern, maxMatches=most))
+    atoms = [atom for match in matches for atom in match]
     return np.bincount(np.array(atoms, dtype=np.int64), minlength=mol.GetNumAtoms()).astype(np.float64)
 
 

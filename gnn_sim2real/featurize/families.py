@@ -3,7 +3,7 @@
 A split can reserve whole families for the test, and a database can grow family by family.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from rdkit import Chem
 from rdkit.Chem.rdmolops import MurckoDecompose
@@ -11,6 +11,7 @@ from rdkit.Chem.rdmolops import MurckoDecompose
 from gnn_sim2real.featurize.chain import Chain, build_chain, read_smiles, sanitize
 from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.featurize.repeat_unit import read_molecule
+from gnn_sim2real.featurize.whole_search import whole
 
 OTHER = "other"
 """Class of a polymer that matches no pattern of `POLYMER_CLASSES`."""
@@ -69,7 +70,8 @@ def polymer_class(psmiles: str) -> str:
     main = _main_chain(chain)
     for name, pattern, places in _patterns():
         anchor = (places[1] + places[2])[0]
-        for match in chain.mol.GetSubstructMatches(pattern, uniquify=False, maxMatches=_MAX_MATCHES):
+        search = partial(chain.mol.GetSubstructMatches, pattern, uniquify=False, maxMatches=_MAX_MATCHES)
+        for match in whole(search):
             inside, beside = ({match[position] for position in places[number]} for number in (1, 2))
             if match[anchor] in chain.atoms and inside <= main and not beside & main:
                 return name

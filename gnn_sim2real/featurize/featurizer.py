@@ -31,6 +31,9 @@ class Featurizer:
         identity: Canonical identity, the same for every spelling of a material; raises like `featurize`.
         descriptors: Features of many materials for the tabular baselines, (num_materials, num_features).
         descriptor_version: Raised by hand whenever the features change.
+        physical_descriptors: Smooth ones, for distances between materials: RDKit's two-dimensional descriptors of
+            molecules, wide statistics of the elements of crystals and compositions; (num_materials, num_features).
+        physical_version: Raised by hand whenever these change.
         settings: The user's settings of the graphs, in plain types.
     """
 
@@ -40,6 +43,8 @@ class Featurizer:
     identity: Callable[[Any], str]
     descriptors: Callable[[Sequence[Any]], NDArray[np.float64]]
     descriptor_version: int
+    physical_descriptors: Callable[[Sequence[Any]], NDArray[np.float64]]
+    physical_version: int
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
         "composition": _composition,
     }
     if name not in known:
-        raise ValueError(f"`featurizer` must be one of {', '.join(known)}, got {name!r}")
+        raise ValueError(f"the kind of materials must be one of {', '.join(known)}, got {name!r}")
     unknown = sorted(set(settings) - set(signature(known[name]).parameters))
     if unknown:
         raise ValueError(f"graphs of the kind {name!r} have no setting {', '.join(unknown)}")
@@ -78,7 +83,7 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
 
 def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:
     from gnn_sim2real.featurize import atom_descriptors as described
-    from gnn_sim2real.featurize import descriptors, identity, repeat_unit
+    from gnn_sim2real.featurize import descriptors, identity, physical_descriptors, repeat_unit
 
     return Featurizer(
         "repeat_unit",
@@ -87,13 +92,15 @@ def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:
         identity.repeat_unit_identity,
         descriptors.repeat_unit_descriptors,
         descriptors.DESCRIPTOR_VERSION,
+        physical_descriptors.physical_descriptors,
+        physical_descriptors.PHYSICAL_VERSION,
         _described(atom_descriptors),
     )
 
 
 def _molecule(atom_descriptors: bool = False) -> Featurizer:
     from gnn_sim2real.featurize import atom_descriptors as described
-    from gnn_sim2real.featurize import descriptors, identity, repeat_unit
+    from gnn_sim2real.featurize import descriptors, identity, physical_descriptors, repeat_unit
 
     return Featurizer(
         "molecule",
@@ -102,13 +109,15 @@ def _molecule(atom_descriptors: bool = False) -> Featurizer:
         identity.molecule_identity,
         descriptors.molecule_descriptors,
         descriptors.DESCRIPTOR_VERSION,
+        physical_descriptors.physical_descriptors,
+        physical_descriptors.PHYSICAL_VERSION,
         _described(atom_descriptors),
     )
 
 
 def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = (), atom_descriptors: bool = False) -> Featurizer:
     from gnn_sim2real.featurize import atom_descriptors as described
-    from gnn_sim2real.featurize import descriptors, mixture, repeat_unit
+    from gnn_sim2real.featurize import descriptors, mixture, physical_descriptors, repeat_unit
 
     return Featurizer(
         "mixture",
@@ -117,6 +126,8 @@ def _mixture(roles: Sequence[str] = (), conditions: Sequence[str] = (), atom_des
         mixture.component_identity,
         mixture.mixture_descriptors,
         descriptors.DESCRIPTOR_VERSION,
+        mixture.physical_mixture_descriptors,
+        physical_descriptors.PHYSICAL_VERSION,
         {"roles": list(roles), "conditions": list(conditions)} | _described(atom_descriptors),
     )
 
@@ -140,7 +151,7 @@ def _described(atom_descriptors: bool) -> dict[str, Any]:
 
 
 def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featurizer:
-    from gnn_sim2real.featurize import composition, crystal, crystal_files, crystal_table
+    from gnn_sim2real.featurize import composition, composition_statistics, crystal, crystal_files, crystal_table
 
     if not 0 < cutoff <= MAX_CUTOFF:
         raise ValueError(f"`cutoff` must be above 0 and at most {MAX_CUTOFF:g} angstrom, got {cutoff}")
@@ -153,12 +164,14 @@ def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featu
         crystal_files.crystal_formula,
         crystal_table.crystal_descriptors,
         composition.DESCRIPTOR_VERSION,
+        crystal_table.crystal_statistics,
+        composition_statistics.STATISTICS_VERSION,
         {"cutoff": float(cutoff), "max_neighbors": max_neighbors},
     )
 
 
 def _composition() -> Featurizer:
-    from gnn_sim2real.featurize import composition
+    from gnn_sim2real.featurize import composition, composition_statistics
 
     return Featurizer(
         "composition",
@@ -167,6 +180,8 @@ def _composition() -> Featurizer:
         composition.reduced_formula,
         composition.formula_descriptors,
         composition.DESCRIPTOR_VERSION,
+        composition_statistics.formula_statistics,
+        composition_statistics.STATISTICS_VERSION,
     )
 
 

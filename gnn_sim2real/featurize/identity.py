@@ -45,8 +45,7 @@ def repeat_unit_identity(psmiles: str) -> str:
     backward = [_label(fragment) for fragment in reversed(fragments)]
     # A word and its reverse have periods of the same length.
     period = _primitive_period(forward)
-    words = (word[start:period] + word[:start] for word in (forward, backward) for start in range(period))
-    return ".".join(min(words))
+    return ".".join(min(_least_rotation(word[:period]) for word in (forward, backward)))
 
 
 def molecule_identity(smiles: str) -> str:
@@ -78,29 +77,48 @@ def identity_hash(identity: str) -> str:
 
 def _split_backbone(chain: Chain) -> list[Chem.Mol]:
     """Fragments of the middle copy between the bridges of its backbone, in order, with marked ends."""
-    path = chain.backbone
-    pieces = Chem.RWMol(chain.mol)
-    cuts = [(path[-1], path[0], pieces.GetBondWithIdx(chain.crossing).GetBondType())]
-    pieces.BeginBatchEdit()
+    mol, path, first = chain.mol, chain.backbone, chain.atoms.start
+    cuts = [(path[-1], path[0], mol.GetBondWithIdx(chain.crossing))]
     for here, there in pairwise(path):
-        bond = pieces.GetBondBetweenAtoms(here, there)
+        bond = mol.GetBondBetweenAtoms(here, there)
         if not bond.IsInRing():
-            cuts.append((here, there, bond.GetBondType()))
-            pieces.RemoveBond(here, there)
-    for index in range(pieces.GetNumAtoms()):
-        if index not in chain.atoms:
-            pieces.RemoveAtom(index)
-    for here, there, order in cuts:
+            cuts.append((here, there, bond))
+    cut = {bond.GetIdx() for _, _, bond in cuts}
+    # Built atom by atom: rdkit's own removal and division take a time that grows with the square of the size.
+    pieces = Chem.RWMol()
+    for index in chain.atoms:
+        pieces.AddAtom(mol.GetAtomWithIdx(index))
+    for index in chain.bonds:
+        if index not in cut:
+            bond = mol.GetBondWithIdx(index)
+            _add_bond(pieces, bond.GetBeginAtomIdx() - first, bond.GetEndAtomIdx() - first, bond)
+    for here, there, bond in cuts:
         for atom, mark in ((here, _EXIT), (there, _ENTRY)):
-            pieces.AddBond(atom, pieces.AddAtom(_star(mark)), order)
-    pieces.CommitBatchEdit()
-
-    # Not sanitized again: a fragment keeps the aromaticity that it has in the chain.
-    fragment_of: list[int] = []
-    fragments = Chem.GetMolFrags(pieces, asMols=True, sanitizeFrags=False, frags=fragment_of)
+            _add_bond(pieces, atom - first, pieces.AddAtom(_star(mark)), bond)
+    fragment_of = _divide(pieces)
     # A dict as an ordered set: the order in which the backbone meets the fragments.
-    order_met = dict.fromkeys(fragment_of[atom - chain.atoms.start] for atom in path)
-    return [fragments[index] for index in order_met]
+    return list(dict.fromkeys(fragment_of[atom - first] for atom in path))
+
+
+def _divide(pieces: Chem.RWMol) -> dict[int, Chem.RWMol]:
+    """The fragment of each atom; not sanitized again, so that it keeps the aromaticity that it has in the chain."""
+    fragment_of: dict[int, Chem.RWMol] = {}
+    place: dict[int, int] = {}
+    for members in Chem.GetMolFrags(pieces):
+        fragment = Chem.RWMol()
+        for atom in members:
+            fragment_of[atom], place[atom] = fragment, fragment.AddAtom(pieces.GetAtomWithIdx(atom))
+    for index in range(pieces.GetNumBonds()):
+        bond = pieces.GetBondWithIdx(index)
+        here, there = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        _add_bond(fragment_of[here], place[here], place[there], bond)
+    return fragment_of
+
+
+def _add_bond(mol: Chem.RWMol, here: int, there: int, like: Chem.Bond) -> None:
+    mol.AddBond(here, there, like.GetBondType())
+    if like.GetIsAromatic():
+        mol.GetBondBetweenAtoms(here, there).SetIsAromatic(True)
 
 
 def _star(mark: int) -> Chem.Atom:
@@ -124,3 +142,24 @@ def _label(mol: Chem.Mol) -> str:
 def _primitive_period(word: list[str]) -> int:
     """Length of the shortest word of which this one is a power."""
     return next(size for size in range(1, len(word) + 1) if len(word) % size == 0 and word[size:] == word[:-size])
+
+
+def _least_rotation(word: list[str]) -> list[str]:
+    """The smallest of the rotations of a word, in a time that grows with its length.
+
+    Of two candidates for the start, the one with a larger letter is dropped, with all starts up to that letter.
+    """
+    best, other, same = 0, 1, 0
+    while max(best, other) < len(word) and same < len(word):
+        here, there = (word[(start + same) % len(word)] for start in (best, other))
+        if here == there:
+            same += 1
+            continue
+        if here > there:
+            best += same + 1
+        else:
+            other += same + 1
+        other += best == other
+        same = 0
+    start = min(best, other)
+    return word[start:] + word[:start]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.descriptors import molecule_descriptors, per_atom_descriptors, repeat_unit_descriptors
 from gnn_sim2real.featurize.identity import molecule_identity, repeat_unit_identity
+from gnn_sim2real.featurize.physical_descriptors import physical_descriptors
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
 from gnn_sim2real.graph import Graph
 
@@ -256,16 +257,47 @@ def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
     Raises:
         ValueError: If they are not a `MixtureTable`, or one role has polymers and molecules.
     """
+    table = _require_table(materials)
+    if not table.roles:
+        blocks = [_mean_over_components(table, per_atom_descriptors(table.components))]
+    else:
+        blocks = [_describe_role(table, place) for place in range(len(table.roles))]
+    return np.column_stack([*blocks, table.conditions])
+
+
+def physical_mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
+    """Describe mixtures by the `physical_descriptors` of their components, and their conditions.
+
+    Those of components with roles are side by side, those of a blend the mean over its components by weight.
+
+    Args:
+        materials: A `MixtureTable`.
+
+    Returns:
+        (num_mixtures, num_features).
+
+    Raises:
+        ValueError: If they are not a `MixtureTable`.
+    """
+    table = _require_table(materials)
+    described = physical_descriptors(table.components)
+    if table.roles:
+        blocks = [described[column] for column in table.members.T]
+    else:
+        blocks = [_mean_over_components(table, described)]
+    return np.column_stack([*blocks, table.conditions])
+
+
+def _require_table(materials: Sequence[Mixture]) -> MixtureTable:
     if not isinstance(materials, MixtureTable):
         raise ValueError("the descriptors need a MixtureTable; see MixtureTable.from_mixtures")
-    if not materials.roles:
-        described = per_atom_descriptors(materials.components)
-        shares = materials.weights / materials.weights.sum(axis=1, keepdims=True)
-        blocks = [sum(shares[:, [place]] * described[materials.members[:, place]] for place in range(shares.shape[1]))]
-    else:
-        columns = range(len(materials.roles))
-        blocks = [_describe_role(materials, place) for place in columns]
-    return np.column_stack([*blocks, materials.conditions])
+    return materials
+
+
+def _mean_over_components(table: MixtureTable, described: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = table.weights / table.weights.sum(axis=1, keepdims=True)
+    blocks = (shares[:, [place]] * described[table.members[:, place]] for place in range(shares.shape[1]))
+    return np.asarray(sum(blocks))
 
 
 def _describe_role(materials: MixtureTable, place: int) -> NDArray[np.float64]:

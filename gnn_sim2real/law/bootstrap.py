@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
+from gnn_sim2real.law.log_errors import ErrorTable
+from gnn_sim2real.law.streams import moves_by_name, stream
 
 _PRIOR_FREEDOM = 10.0  # the pooled spread counts as much as eleven repeats of a size
 _HUBER = 2.5  # in standard deviations; closer to the law, a model keeps its full weight
@@ -29,7 +31,7 @@ class Means(NamedTuple):
         moves: By how much each curve pulls each mean, scaled so that a sum with standard normal factors has the
             covariance of the means, shape ``(num_curves, num_points)``; zero where a point has a single model.
         lone_spread: Standard deviation of a mean of a single model, else zero, shape ``(num_points,)``.
-        material_moves: The same as `moves` for the choice of test materials, shape ``(num_factors, num_points)``.
+        material_moves: The same as `moves` for the choice of test materials, shape ``(num_materials, num_points)``.
         freedom: Degrees of freedom of `moves` and `lone_spread`.
         repeated: Whether any point has more than one model, so that the spread is that of repeats.
     """
@@ -124,21 +126,7 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
     return Means(values, weights, moves, lone_spread, none, freedom, repeated), fits
 
 
-class SharedDraws(NamedTuple):
-    """The part of the draws that a law shares with the laws it is compared with.
-
-    Attributes:
-        factors: Normal factors of the curves, shape ``(num_draws, num_curves)``.
-        quantiles: Quantiles of the chi-square in each draw, shape ``(num_draws, 1)``.
-        material_moves: Moves of the points by the choice of test materials, shape ``(num_draws, num_points)``.
-    """
-
-    factors: Floats
-    quantiles: Floats
-    material_moves: Floats
-
-
-def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | None = None) -> Floats:
+def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Floats:
     """Draw errors of the mean log errors.
 
     Each draw gives every curve a normal factor (a wild bootstrap over whole curves), so that errors along a curve
@@ -148,11 +136,14 @@ def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | No
     curves it shows the fraction (k - 1) / k of the variance, and takes that for known. Test materials, of which there
     are many, get a normal factor each.
 
+    The factors of curves and test materials follow from their labels, so that what two laws share moves both in the
+    same draw. The scatter of single models belongs to one table alone.
+
     Args:
         means: The means and how the curves move them.
+        table: What they are means of.
         num_draws: Number of draws.
         seed: Seed of the draws.
-        shared: What is drawn already; None to draw all of it.
 
     Returns:
         The moves, shape ``(num_draws, num_points)``.
@@ -162,27 +153,12 @@ def draw_moves(means: Means, num_draws: int, seed: int, shared: SharedDraws | No
         A. C. Cameron, J. B. Gelbach, D. L. Miller, Rev. Econ. Stat. 90, 414 (2008),
         https://doi.org/10.1162/rest.90.3.414.
     """
-    random = np.random.default_rng(seed)
-    if shared is None:
-        # a thousand curves take no more factors than points: the covariance is all that counts
-        root = means.moves
-        if len(root) > root.shape[1]:
-            root = np.asarray(np.linalg.qr(root, "r"))
-            root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
-        moves = random.standard_normal((num_draws, len(root))) @ root
-    else:
-        moves = shared.factors @ means.moves
-    moves += random.standard_normal((num_draws, len(means.values))) * means.lone_spread
-    if shared is None:
-        squares = random.chisquare(means.freedom, (num_draws, 1))
-        of_materials = random.standard_normal((num_draws, len(means.material_moves))) @ means.material_moves
-    else:
-        squares, of_materials = _chi_square(shared.quantiles, means.freedom), shared.material_moves
-    moves = moves * np.sqrt(means.freedom / squares) + of_materials
-    return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
-
-
-def _chi_square(quantiles: Floats, freedom: float) -> Floats:
     from scipy.special import chdtri  # here, so that the law can be imported in a moment
 
-    return np.asarray(chdtri(freedom, quantiles))
+    moves = moves_by_name(means.moves, table.labels, "curve", num_draws, seed)
+    scatter = stream(seed, "scatter", table.fingerprint).standard_normal((num_draws, len(means.values)))
+    moves += scatter * means.lone_spread
+    squares = chdtri(means.freedom, stream(seed, "spread").random((num_draws, 1)))
+    moves *= np.sqrt(means.freedom / squares)
+    moves += moves_by_name(means.material_moves, table.materials, "material", num_draws, seed)
+    return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)

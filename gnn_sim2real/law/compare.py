@@ -1,55 +1,29 @@
 """Comparison of laws: which falls faster, where they cross, and how certain that is.
 
-Draws are paired: a seed, a split or a test material that two laws share moves both in the same draw, so that its
-common effect is not a difference between them. The drift of the laws beyond their largest sizes is not paired.
+Draws are paired by name (see `gnn_sim2real.law.streams`): a seed, a split or a test material that two laws share moves
+both in the same draw, so that its common effect is not a difference between them. The drift of the laws beyond their
+largest sizes is not paired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from gnn_sim2real.law.bootstrap import SharedDraws
-from gnn_sim2real.law.fit import fit_table
+from gnn_sim2real.law.fit import fit_law
 from gnn_sim2real.law.forms import Floats
-from gnn_sim2real.law.frame import Draws
+from gnn_sim2real.law.frame import CONFIDENCE, DRAWS, Draws
 from gnn_sim2real.law.inversion import Quantity, errors_at, plain, quantity
-from gnn_sim2real.law.log_errors import ErrorTable, in_few_factors, material_moves, material_pulls, tabulate
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import FARTHEST, gain_of_doubling, gains_of_doubling
 from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.selection import DEFAULT_FORM
 
 _NUM_STEPS = 400
-
-
-class Models(NamedTuple):
-    """The trained models of one curve.
-
-    Attributes:
-        source_sizes: Source size n of each model, shape ``(num_models,)``.
-        errors: Its test error, shape ``(num_models,)``.
-        curves: Label of its repeat, shape ``(num_models,)``; equal labels are paired between laws.
-        weights: Weight of each model; None for equal weights.
-        material_errors: Its absolute error on each test material, shape ``(num_models, num_materials)``; None if not
-            known, or if repeats have test sets of their own.
-        materials: Label of each test material, shape ``(num_materials,)``; equal labels are paired between laws; None
-            for no pairs.
-    """
-
-    source_sizes: ArrayLike
-    errors: ArrayLike
-    curves: Sequence[Hashable]
-    weights: ArrayLike | None = None
-    material_errors: ArrayLike | None = None
-    materials: Sequence[Hashable] | None = None
-
-    def num_sizes(self) -> int:
-        """Number of different source sizes."""
-        return len(np.unique(np.asarray(self.source_sizes)))
 
 
 @dataclass(frozen=True)
@@ -115,12 +89,12 @@ def compare_laws(
     models: Mapping[str, Models],
     *,
     at: Sequence[float] = (),
-    form: str = "power_limit",
-    confidence: float = 0.90,
-    num_resamples: int = 1000,
-    seed: int = 0,
+    form: str = DEFAULT_FORM,
+    confidence: float = CONFIDENCE,
+    num_resamples: int = DRAWS.num_resamples,
+    seed: int = DRAWS.seed,
 ) -> Comparison:
-    """Fit a law to each of several curves, and compare them by paired draws.
+    """Fit a law to each of several curves, the same as alone, and compare them by paired draws.
 
     Args:
         models: The models of each curve by its name, at least two curves.
@@ -134,102 +108,61 @@ def compare_laws(
         The comparison.
 
     Raises:
-        ValueError: As `fit_scaling_law`, if there are fewer than two curves, or if the labels of test materials are
-            not one for each, all different.
+        ValueError: As `fit_scaling_law`, or if there are fewer than two curves.
     """
-    if len(models) < 2:
-        raise ValueError(f"a comparison needs at least 2 curves, got {len(models)}: {', '.join(models) or 'none'}")
-    Draws(confidence, num_resamples, seed).check()
-    tables = {
-        name: tabulate(np.asarray(each.source_sizes, dtype=float)[None], each.errors, each.curves, each.weights)
-        for name, each in models.items()
+    _check_number(models)
+    draws = Draws(confidence, num_resamples, seed)
+    return compare_fitted({name: fit_law(each, form, draws) for name, each in models.items()}, models, at=at)
+
+
+def compare_fitted(
+    laws: Mapping[str, ScalingLaw], models: Mapping[str, Models], *, at: Sequence[float] = ()
+) -> Comparison:
+    """Compare laws that were fitted one by one, with the same number of draws, coverage and seed.
+
+    Args:
+        laws: The laws, at least two.
+        models: The models of each, by the same name.
+        at: As in `compare_laws`.
+
+    Raises:
+        ValueError: If there are fewer than two laws.
+    """
+    _check_number(laws)
+    gains = {
+        name: gain_of_doubling((law.fit, *law.draws), law.largest_size, law.confidence) for name, law in laws.items()
     }
-    materials = {name: _labels_of_materials(name, each) for name, each in models.items()}
-    shared = _shared_draws(tables, models, materials, num_resamples, seed)
-    laws = {
-        name: fit_table(table, form, Draws(confidence, num_resamples, seed + number), moves, shared[name])
-        for number, (name, table) in enumerate(tables.items())
-        for moves in (_moves_of_materials(table, models[name]),)
-    }
-    gains = {name: gain_of_doubling((law.fit, *law.draws), law.largest_size, confidence) for name, law in laws.items()}
+    tables = {name: models[name].table() for name in laws}
     pairs = (
         _compare(
             (one, other),
             laws,
             at,
             num_shared=len({*tables[one].labels} & {*tables[other].labels}),
-            num_materials=(len(materials[one]), len(materials[other])),
-            num_shared_materials=len({*materials[one]} & {*materials[other]}),
+            num_materials=(len(tables[one].materials), len(tables[other].materials)),
+            num_shared_materials=len({*tables[one].materials} & {*tables[other].materials}),
         )
         for one, other in combinations(laws, 2)
     )
     return Comparison(laws, gains, tuple(pairs))
 
 
-def _labels_of_materials(name: str, models: Models) -> tuple[Hashable, ...]:
-    """A label of each test material; without labels, ones that no other curve has."""
-    if models.material_errors is None:
-        return ()
-    count = np.shape(models.material_errors)[-1]
-    labels = tuple(models.materials) if models.materials is not None else tuple((name, k) for k in range(count))
-    if len({*labels}) != count:
-        raise ValueError(
-            f"materials of {name!r} must have one label for each of the {count} columns of material_errors, all "
-            f"different, got {len({*labels})} different ones"
-        )
-    return labels
-
-
-def _moves_of_materials(table: ErrorTable, models: Models) -> Floats | None:
-    return None if models.material_errors is None else material_moves(table, models.errors, models.material_errors)
-
-
-def _shared_draws(
-    tables: Mapping[str, ErrorTable],
-    models: Mapping[str, Models],
-    materials: Mapping[str, tuple[Hashable, ...]],
-    num_draws: int,
-    seed: int,
-) -> dict[str, SharedDraws]:
-    """Draws in which equal labels, of repeats and of test materials, have equal factors."""
-    random = np.random.default_rng(seed)
-    columns = _number(label for table in tables.values() for label in sorted(table.labels, key=repr))
-    factors = random.standard_normal((num_draws, len(columns)))
-    quantiles = random.random((num_draws, 1))
-    rows = _number(label for labels in materials.values() for label in labels)
-    ends = np.cumsum([table.sizes.shape[1] for table in tables.values()])
-    pulls = np.zeros((len(rows), ends[-1]))  # of all points of all laws side by side
-    for (name, table), end in zip(tables.items(), ends, strict=True):
-        of_curve = models[name].material_errors
-        if of_curve is not None:
-            at = [rows[label] for label in materials[name]]
-            pulls[at, end - table.sizes.shape[1] : end] = material_pulls(table, models[name].errors, of_curve)
-    moves = in_few_factors(pulls)
-    drawn = np.split(random.standard_normal((num_draws, len(moves))) @ moves, ends[:-1], axis=1)
-    return {
-        name: SharedDraws(factors[:, [columns[label] for label in table.labels]], quantiles, of_materials)
-        for (name, table), of_materials in zip(tables.items(), drawn, strict=True)
-    }
-
-
-def _number(labels: Iterable[Hashable]) -> dict[Hashable, int]:
-    """Different labels and their numbers, in the order in which they come."""
-    return {label: number for number, label in enumerate(dict.fromkeys(labels))}
+def _check_number(curves: Mapping[str, object]) -> None:
+    if len(curves) < 2:
+        raise ValueError(f"a comparison needs at least 2 curves, got {len(curves)}: {', '.join(curves) or 'none'}")
 
 
 def _compare(names: tuple[str, str], laws: Mapping[str, ScalingLaw], at: Sequence[float], **shared: Any) -> Pair:
     one, other = (laws[name] for name in names)
     confidence = one.confidence
 
-    def difference(of: Any, *, own_form: bool = False) -> list[Floats]:
+    def difference(of: Any) -> list[Floats]:
         """Of the laws, and of each form of draws of the one with each of the other: rows are paired."""
-        ours, theirs = (
-            [of(law, fits) for fits in law.draws if fits.form is law.fit.form or not own_form] for law in (one, other)
-        )
+        ours, theirs = ([of(law, fits) for fits in law.draws] for law in (one, other))
         return [of(one, one.fit) - of(other, other.fit), *(a - b for a in ours for b in theirs)]
 
     def parameter(name: str) -> Quantity:
-        return quantity(difference(lambda law, fits: fits.natural()[name], own_form=True), confidence)
+        return quantity(difference(lambda law, fits: fits.natural()[name]), confidence)
 
     def error_at(size: float) -> list[Floats]:
         return difference(lambda law, fits: errors_at((fits,), size)[0])

@@ -66,14 +66,13 @@ def _least_levels(variable: int, form: Form) -> int:
     return _LEAST_FITTED if form.num_variables == 2 else max(form.num_parameters + 1, _LEAST_FITTED)
 
 
-def let_drift(draws: tuple[Fits, ...], drift: Floats, seed: int) -> tuple[Fits, ...]:
+def let_drift(draws: tuple[Fits, ...], drift: Floats, random: np.random.Generator) -> tuple[Fits, ...]:
     """Return draws that depart from their form beyond the largest sizes, each by a normal factor of its own.
 
     Args:
         draws: Laws of the draws, a set for each form; equal rows of the sets get equal factors.
         drift: From `forecast_drift`, the standard deviation of the departure; none where it is not known.
-        seed: Seed of the factors.
+        random: Where the factors come from.
     """
-    random = np.random.default_rng([seed, 1])  # others than those of the repeats
     factors = random.standard_normal((len(draws[0].loss), len(drift)))
     return tuple(replace(drawn, drift=np.nan_to_num(drift) * factors) for drawn in draws)

@@ -54,10 +54,14 @@ def effective_data(
     table = tabulate(np.asarray(scratch.target_sizes, dtype=float)[None], scratch.errors, scratch.curves)
     if table.sizes.shape[1] < 2:
         raise ValueError("effective data transferred needs errors from scratch at 2 or more target sizes, got 1")
+    # their repeats are others than those of the law
+    table = table._replace(labels=tuple(("from scratch", label) for label in table.labels))
     means, _ = robust_means(POWER, table.sizes, table.log_errors)
     worth = []
     for drawn in errors:
-        moves = draw_moves(means, len(drawn), seed) if drawn is not errors[0] else np.zeros((1, len(means.values)))
+        moves = (
+            draw_moves(means, table, len(drawn), seed) if drawn is not errors[0] else np.zeros((1, len(means.values)))
+        )
         # as if the error never rose with more measurements
         curves = np.minimum.accumulate(means.values + moves, axis=1)
         pairs = zip(curves, np.log(drawn), strict=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.law.bootstrap import SharedDraws
-from gnn_sim2real.law.forms import CURVE_FORMS, Floats
+from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.law.forms.form import RATE_BOUNDS
 from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
-from gnn_sim2real.law.frame import Draws, Fitted, fit_form, parameter_fields, pick_form
+from gnn_sim2real.law.frame import CONFIDENCE, DRAWS, Draws, Fitted, fit_form, parameter_fields, pick_form
 from gnn_sim2real.law.identify import doubts_of_gap, doubts_of_rate
 from gnn_sim2real.law.least_squares import fit_rows
-from gnn_sim2real.law.log_errors import ErrorTable, material_moves, tabulate
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.profile import profile_gap, profile_rate
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, tails
+from gnn_sim2real.law.selection import DEFAULT_FORM
 
 MIN_SIZES = 4  # three parameters, and one size to contradict them
 
@@ -29,10 +29,11 @@ def fit_scaling_law(
     curves: Iterable[Hashable] | None = None,
     weights: ArrayLike | None = None,
     material_errors: ArrayLike | None = None,
-    form: str = "power_limit",
-    confidence: float = 0.90,
-    num_resamples: int = 1000,
-    seed: int = 0,
+    materials: Sequence[Hashable] | None = None,
+    form: str = DEFAULT_FORM,
+    confidence: float = CONFIDENCE,
+    num_resamples: int = DRAWS.num_resamples,
+    seed: int = DRAWS.seed,
 ) -> ScalingLaw:
     """Fit E(n) = D n^-alpha + C, or another form, to test errors, on their logarithms.
 
@@ -50,11 +51,13 @@ def fit_scaling_law(
         weights: Weight of each model, positive, shape ``(num_models,)``; None for equal weights.
         material_errors: Absolute error of each model on each material of the one test set that all share, shape
             ``(num_models, num_materials)``; the intervals then contain the choice of test materials.
+        materials: Label of each test material, shape ``(num_materials,)``; None for no labels.
         form: A name of `gnn_sim2real.law.forms.CURVE_FORMS`, or "auto": the form that forecasts the largest sizes
-            best from the smaller ones.
+            best from the smaller ones, the power law with limit below six sizes.
         confidence: Nominal coverage of the intervals.
         num_resamples: Number of draws, at least 100.
-        seed: Seed of the draws.
+        seed: Seed of the draws. Those of a curve or a test material follow from its label as well, so that laws with
+            some in common can be compared draw by draw.
 
     Returns:
         The law. Look at `decay_rate_identified`, `transfer_gap_identified` and `notes` before quoting a parameter.
@@ -64,32 +67,24 @@ def fit_scaling_law(
             positive and finite, there are fewer different sizes than the form needs (four at least), or an option is
             out of its range.
     """
-    table = tabulate(np.asarray(source_sizes, dtype=float)[None], errors, curves, weights)
-    options = Draws(confidence, num_resamples, seed)
-    options.check()
-    moves = None if material_errors is None else material_moves(table, errors, material_errors)
-    return fit_table(table, form, options, moves)
+    labels = None if curves is None else list(curves)
+    models = Models(source_sizes, errors, labels, weights, material_errors, materials)
+    return fit_law(models, form, Draws(confidence, num_resamples, seed))
 
 
-def fit_table(
-    table: ErrorTable,
-    form: str,
-    options: Draws,
-    moves_of_materials: Floats | None = None,
-    shared: SharedDraws | None = None,
-) -> ScalingLaw:
-    """Fit a law to a table of log errors; see `fit_scaling_law`.
+def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> ScalingLaw:
+    """Fit a law to the models of one curve: what callback, study, report and every `law` command call.
 
     Args:
-        table: The errors.
-        form: Name of the form, or "auto".
-        options: How the draws are made.
-        moves_of_materials: From `gnn_sim2real.law.log_errors.material_moves`.
-        shared: The part of the draws in common with other laws; None for nothing.
+        models: The models.
+        form: As in `fit_scaling_law`.
+        draws: How the draws are made.
 
     Raises:
-        ValueError: If there is no such form, or fewer different sizes than it needs.
+        ValueError: As `fit_scaling_law`.
     """
+    table = models.table()
+    draws.check()
     chosen, trials = pick_form(table, form, CURVE_FORMS)
     num_needed = max(MIN_SIZES, chosen.num_parameters + 1)
     if table.sizes.shape[1] < num_needed:
@@ -97,13 +92,13 @@ def fit_table(
             f"a scaling law needs at least {num_needed} different source sizes"
             f"{'' if chosen is POWER_LIMIT else f' in the form {chosen.name!r}'}, got {table.sizes.shape[1]}"
         )
-    fitted = fit_form(table, chosen, trials, options, moves_of_materials, shared)
-    means, confidence = fitted.means, options.confidence
+    fitted = fit_form(table, chosen, trials, draws)
+    means, confidence = fitted.means, draws.confidence
     pure = fit_rows(POWER, table.sizes, fitted.rows, means.weights).natural()["decay_rate"]
     # the line through log error against log n may as well be level or rise
     flat = bool(np.quantile(pure, tails(confidence)[0]) < RATE_BOUNDS[0])
-    # rival forms have parameters of their own
-    values = parameter_fields(fitted.fit, fitted.draws[: fitted.num_own], confidence) | _profiles(fitted)
+    # those of rivals too, as in forecasts: alpha and C mean the same in every form
+    values = parameter_fields(fitted.fit, fitted.draws, confidence) | _profiles(fitted)
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], values["decay_rate_profile"]), flat, means.repeated)
     gaps = values["transfer_gap_interval"], values["transfer_gap_profile"]
     gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, float(np.median(pure)), gaps)
@@ -116,7 +111,7 @@ def fit_table(
         smallest_size=float(table.sizes[0, 0]),
         largest_size=float(table.sizes[0, -1]),
         forecast_drift=float(np.nan_to_num(fitted.drift[0])),
-        interval_method=method + (", test materials" if moves_of_materials is not None else ""),
+        interval_method=method + (", test materials" if table.materials else ""),
     )
 
 

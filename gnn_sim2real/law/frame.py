@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gnn_sim2real.law.bootstrap import Means, SharedDraws, draw_moves, robust_means
+from gnn_sim2real.law.bootstrap import Means, draw_moves, robust_means
 from gnn_sim2real.law.drift import forecast_drift, let_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
 from gnn_sim2real.law.identify import chance_of_misfit, doubts_of_forecast, doubts_of_form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 from gnn_sim2real.law.log_errors import ErrorTable
 from gnn_sim2real.law.scaling_law import Interval, tails
-from gnn_sim2real.law.selection import Trial, choose_form
+from gnn_sim2real.law.selection import AUTO, Trial, choose_form
+from gnn_sim2real.law.streams import stream
+
+CONFIDENCE = 0.90
+"""Nominal coverage of all intervals, unless another is asked for."""
 
 MIN_DRAWS = 100  # for percentiles to mean anything
 
@@ -28,9 +32,9 @@ class Draws(NamedTuple):
         seed: Seed of the draws.
     """
 
-    confidence: float
-    num_resamples: int
-    seed: int
+    confidence: float = CONFIDENCE
+    num_resamples: int = 1000
+    seed: int = 0
 
     def check(self) -> None:
         """Reject options without a valid interval.
@@ -46,6 +50,10 @@ class Draws(NamedTuple):
             )
 
 
+DRAWS = Draws()
+"""As they are made, unless other ones are asked for."""
+
+
 class Fitted(NamedTuple):
     """A fitted form with its draws.
 
@@ -57,7 +65,6 @@ class Fitted(NamedTuple):
         fit: The law.
         drawn: Laws of the draws, without drift.
         draws: Laws of all draws with drift: those of this form, those at its bounds, those of rival forms.
-        num_own: Number of sets of `draws` that are of this form or a case of it.
         drift: From `gnn_sim2real.law.drift.forecast_drift`.
         confidence: Nominal coverage of the intervals.
         trials: How each form did in the choice.
@@ -70,7 +77,6 @@ class Fitted(NamedTuple):
     fit: Fits
     drawn: Fits
     draws: tuple[Fits, ...]
-    num_own: int
     drift: Floats
     confidence: float
     trials: tuple[Trial, ...]
@@ -109,13 +115,13 @@ def pick_form(table: ErrorTable, name: str, forms: Mapping[str, AnyForm]) -> tup
 
     Args:
         table: The errors.
-        name: Name of the form, or "auto".
+        name: Name of the form, or `AUTO`.
         forms: The forms to choose from.
 
     Raises:
         ValueError: If there is no such form.
     """
-    if name != "auto":
+    if name != AUTO:
         return find_form(name, forms), ()
     chosen, trials = choose_form(table)
     return forms[chosen], trials
@@ -126,8 +132,6 @@ def fit_form(
     form: Form,
     trials: tuple[Trial, ...],
     options: Draws,
-    moves_of_materials: Floats | None = None,
-    shared: SharedDraws | None = None,
 ) -> Fitted:
     """Fit a form, and it and its rivals to draws of the means.
 
@@ -136,24 +140,19 @@ def fit_form(
         form: The form.
         trials: How each form did in the choice; empty if the form was given.
         options: How the draws are made.
-        moves_of_materials: From `gnn_sim2real.law.log_errors.material_moves`.
-        shared: The part of the draws in common with other laws; None for nothing.
     """
     forms: Mapping[str, Form] = CURVE_FORMS if form.num_variables == 1 else SURFACE_FORMS
     means, fit = robust_means(form, table.sizes, table.log_errors, table.weights)
-    if moves_of_materials is not None:
-        means = means._replace(material_moves=moves_of_materials)
-    rows = means.values + draw_moves(means, options.num_resamples, options.seed, shared)
+    means = means._replace(material_moves=table.material_pulls)
+    rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
     given = (table.sizes, rows, means.weights)
     drawn = fit_rows(form, *given)
     own = (drawn, *_on_the_bounds(form, *given, drawn, options.confidence))
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
     others = [fit_rows(forms[name], *given) for name in rivals]
     drift = forecast_drift(form, table.sizes, means, rows)
-    draws = let_drift((*own, *others), drift, options.seed)
-    return Fitted(
-        table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, len(own), drift, options.confidence, trials
-    )
+    draws = let_drift((*own, *others), drift, stream(options.seed, "drift", table.fingerprint))
+    return Fitted(table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
 
 
 def _on_the_bounds(

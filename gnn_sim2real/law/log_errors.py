@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from gnn_sim2real.law.forms import Floats
 
 _MOST_POINTS = 1000
 _ROUNDING = 1e-6  # relative; a mean over materials that agrees so well with an error is that error
+_DIGITS = 6  # of a log error; what differs by less is rounding
 
 
 class ErrorTable(NamedTuple):
@@ -22,14 +24,27 @@ class ErrorTable(NamedTuple):
         log_errors: Natural logarithms, NaN where a curve has no model, shape ``(num_curves, num_points)``.
         weights: Weight of each model, of the same shape; None if all are equal.
         labels: Label of each curve.
-        points: Point of each model, shape ``(num_models,)``.
+        material_pulls: From `pull_of_materials`, shape ``(num_materials, num_points)``; no row if the error of each
+            test material is not known.
+        materials: Label of each test material.
     """
 
     sizes: Floats
     log_errors: Floats
     weights: Floats | None
     labels: tuple[Hashable, ...]
-    points: NDArray[np.intp]
+    material_pulls: Floats
+    materials: tuple[Hashable, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """A name that follows from the errors, and neither from their unit nor from any label."""
+        return _fingerprint(self.log_errors)
+
+
+def _fingerprint(log_errors: Floats) -> str:
+    shape = np.round(log_errors - np.nanmean(log_errors), _DIGITS) + 0.0  # no -0
+    return blake2b(np.nan_to_num(shape, nan=np.inf).tobytes(), digest_size=8).hexdigest()
 
 
 def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
@@ -57,7 +72,12 @@ def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
 
 
 def tabulate(
-    sizes: Floats, errors: ArrayLike, curves: Iterable[Hashable] | None, weights: ArrayLike | None = None
+    sizes: Floats,
+    errors: ArrayLike,
+    curves: Iterable[Hashable] | None,
+    weights: ArrayLike | None = None,
+    material_errors: ArrayLike | None = None,
+    materials: Sequence[Hashable] | None = None,
 ) -> ErrorTable:
     """Sort the errors of models into a table of curves and points.
 
@@ -67,13 +87,16 @@ def tabulate(
         errors: Its test error, shape ``(num_models,)``.
         curves: Label of its curve, shape ``(num_models,)``; without labels, the k-th model of a point is on curve k.
         weights: Weight of each model, shape ``(num_models,)``; None for equal weights.
+        material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
+        materials: Label of each test material, shape ``(num_materials,)``; without labels, no other table has them.
 
     Returns:
         The table. Neither labels nor the order of the input change its numbers.
 
     Raises:
         ValueError: If lengths differ, a size is below 1, an error or a weight is not positive and finite, a label
-            cannot be hashed, there is no model, or there are too many different points.
+            cannot be hashed, two test materials have one label, there is no model, there are too many different
+            points, or the errors are not those of the test materials.
     """
     values = np.asarray(errors, dtype=float)
     if values.ndim != 1 or any(of_variable.shape != values.shape for of_variable in sizes):
@@ -103,15 +126,31 @@ def tabulate(
     np.add.at(count, (row, column), 1.0)
     table = np.where(count > 0, total / np.where(count > 0, weight, 1.0), np.nan)
     weight /= np.maximum(count, 1.0)
-    # sorted by content, so that the draws do not depend on labels or order
+    # sorted by content, so that the fit does not depend on labels or order
     order = np.lexsort(np.concatenate([table, weight], axis=1).T[::-1])
+    table = table[order]
+    pulls = np.zeros((0, points.shape[1]))
+    if material_errors is not None:
+        pulls = pull_of_materials(column, values, material_errors)
     return ErrorTable(
         points,
-        table[order],
+        table,
         None if weights is None else weight[order],
         tuple(labels[index] for index in order),
-        column,
+        pulls,
+        _labels_of_materials(materials, len(pulls), _fingerprint(table)),
     )
+
+
+def _labels_of_materials(materials: Sequence[Hashable] | None, count: int, name: str) -> tuple[Hashable, ...]:
+    if materials is None:
+        return tuple((name, number) for number in range(count))
+    if len({*materials}) != count or len(materials) != count:
+        raise ValueError(
+            f"materials must have one label for each of the {count} columns of material_errors, all different, got "
+            f"{len({*materials})} different ones"
+        )
+    return tuple(materials)
 
 
 def _check_positive(name: str, values: Floats, sizes: Floats, advice: str) -> None:
@@ -143,34 +182,7 @@ def _rows_of_curves(
     return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp), list(number)
 
 
-def material_moves(table: ErrorTable, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
-    """By how much the choice of test materials could move the mean log error of each point, with few factors.
-
-    Args:
-        table: From `tabulate`.
-        errors: Test error of each model, shape ``(num_models,)``.
-        material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
-
-    Returns:
-        Moves that are to be multiplied by standard normal factors, shape ``(num_factors, num_points)``, with the
-        covariance of `material_pulls`.
-
-    Raises:
-        ValueError: As `material_pulls`.
-    """
-    return in_few_factors(material_pulls(table, errors, material_errors))
-
-
-def in_few_factors(moves: Floats) -> Floats:
-    """Return moves of the same covariance, which is all that matters, with no more factors than points.
-
-    Args:
-        moves: Shape ``(num_factors, num_points)``.
-    """
-    return np.asarray(np.linalg.qr(moves, "r") if len(moves) > moves.shape[1] else moves)
-
-
-def material_pulls(table: ErrorTable, errors: ArrayLike, material_errors: ArrayLike) -> Floats:
+def pull_of_materials(points: NDArray[np.intp], errors: Floats, material_errors: ArrayLike) -> Floats:
     """By how much each test material pulls the mean log error of each point.
 
     All models must have been tested on the same materials: what a hard material adds to the error of one size, it adds
@@ -178,7 +190,7 @@ def material_pulls(table: ErrorTable, errors: ArrayLike, material_errors: ArrayL
     which of the two the errors are; a normal factor on each is a wild bootstrap over materials.
 
     Args:
-        table: From `tabulate`.
+        points: Point of each model, shape ``(num_models,)``.
         errors: Test error of each model, shape ``(num_models,)``.
         material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
 
@@ -188,23 +200,23 @@ def material_pulls(table: ErrorTable, errors: ArrayLike, material_errors: ArrayL
     Raises:
         ValueError: If the shape is wrong, or the errors are neither mean nor root mean square of them.
     """
-    values, each = np.asarray(errors, dtype=float), np.asarray(material_errors, dtype=float)
-    if each.ndim != 2 or len(each) != len(values) or each.shape[1] < 2 or not np.isfinite(each).all():
+    each = np.asarray(material_errors, dtype=float)
+    if each.ndim != 2 or len(each) != len(errors) or each.shape[1] < 2 or not np.isfinite(each).all():
         raise ValueError(
             "material_errors must be finite, with one row per model and one column for each of at least 2 test "
-            f"materials, got shape {each.shape} for {len(values)} models"
+            f"materials, got shape {each.shape} for {len(errors)} models"
         )
     squares = each**2
-    if np.allclose(each.mean(axis=1), values, rtol=_ROUNDING):
-        pulls = each / values[:, None] - 1.0
-    elif np.allclose(squares.mean(axis=1), values**2, rtol=_ROUNDING):
-        pulls = (squares / values[:, None] ** 2 - 1.0) / 2.0
+    if np.allclose(each.mean(axis=1), errors, rtol=_ROUNDING):
+        pulls = each / errors[:, None] - 1.0
+    elif np.allclose(squares.mean(axis=1), errors**2, rtol=_ROUNDING):
+        pulls = (squares / errors[:, None] ** 2 - 1.0) / 2.0
     else:
         raise ValueError("errors must be the mean (MAE) or the root mean square (RMSE) of each row of material_errors")
     num_materials = each.shape[1]
-    mean = np.zeros((table.sizes.shape[1], num_materials))
-    np.add.at(mean, table.points, pulls)
-    mean /= np.bincount(table.points)[:, None]
+    mean = np.zeros((points.max() + 1, num_materials))
+    np.add.at(mean, points, pulls)
+    mean /= np.bincount(points)[:, None]
     return np.asarray(mean.T / np.sqrt(num_materials * (num_materials - 1.0)))
 
 

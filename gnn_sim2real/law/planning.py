@@ -101,7 +101,7 @@ class Plan:
         worth_of_measurement: Number of calculations that lower it as much as one more measurement.
         effective_data: Number of additional measurements that a model without the source needs for the same error.
         wanted: The source size for a wanted error, if one was given.
-        split: How to spend a budget, if one was given.
+        split: How to spend a budget, if one was given for a law in both sizes.
         iso_errors: Pairs of sizes for the same errors.
         notes: Plain sentences on how far to trust this.
     """
@@ -148,7 +148,7 @@ def plan(
         The plan.
 
     Raises:
-        ValueError: If a number is out of its range, or a budget is given without costs or for a law in n alone.
+        ValueError: If a number is out of its range, or a budget is given without costs.
     """
     source, target = _place(law, at)
     surface = law if isinstance(law, ScalingSurface) else None
@@ -170,10 +170,11 @@ def plan(
         if source_cost is None or target_cost is None or budget is None:
             raise ValueError("the split of a budget needs all three of source_cost, target_cost and budget")
         if surface is None or target is None:
-            raise ValueError(
-                "the split of a budget needs a law in source and target size; give errors at several of both"
+            notes.append(
+                "The budget was not split: that needs a law in source and target size; give errors at several of both."
             )
-        split = _split_budget(surface, (source, target), (source_cost, target_cost), budget)
+        else:
+            split = _split_budget(surface, (source, target), (source_cost, target_cost), budget)
     worth: Quantity | None = None
     lines: tuple[IsoError, ...] = ()
     if surface is not None and target is not None:

@@ -1,4 +1,4 @@
-"""The scaling law E(n) = D n^-alpha + C and its relatives: fit, intervals, and what the data do not determine.
+"""A fitted scaling law, E(n) = D n^-alpha + C or a relative: predictions, intervals, what the data do not determine.
 
 E is the test error on real materials of a model that was pretrained on n simulated ones. alpha is the decay rate,
 C the transfer gap (the error that no amount of simulation removes), D the prefactor.
@@ -33,6 +33,8 @@ class Interval(NamedTuple):
 @dataclass(frozen=True)
 class ScalingLaw:
     """A fitted law with its intervals. In every form, E(n) - C falls as D n^-alpha for large n.
+
+    If forms were compared, all intervals but those by profile span those of each form whose forecast was about as good.
 
     Attributes:
         form: Name of the form, of `gnn_sim2real.law.forms.CURVE_FORMS`.
@@ -112,8 +114,7 @@ class ScalingLaw:
     def predict_interval(self, source_sizes: ArrayLike) -> tuple[Floats, Floats]:
         """Return the interval of the fitted E(n) at each size, not of a single model's error there.
 
-        If forms were compared, it spans the intervals of all forms whose forecasts were about as good, and beyond the
-        largest size it contains by how much the form's own forecasts of measured sizes missed.
+        Beyond the largest size it contains by how much the form's own forecasts of measured sizes missed.
 
         Args:
             source_sizes: Source sizes n, of any shape.
@@ -169,7 +170,10 @@ def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) 
     Returns:
         Lower and upper ends, shape ``(num_points,)``.
     """
-    ends = np.stack([np.quantile(drawn.predict(points), tails(confidence), axis=0) for drawn in draws])
+    # the nearest draw, as in a plan, so that both tell the same digits
+    ends = np.stack(
+        [np.quantile(drawn.predict(points), tails(confidence), axis=0, method="nearest") for drawn in draws]
+    )
     center = fit.predict(points)[0]
     return np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
 

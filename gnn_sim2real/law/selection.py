@@ -17,6 +17,13 @@ from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.log_errors import ErrorTable
 
+AUTO = "auto"
+"""Instead of the name of a form: the one that forecasts best, chosen by `choose_form`."""
+
+DEFAULT_FORM = AUTO
+"""What every law is fitted with unless another form is asked for: in Python, by the callback, in studies and their
+reports, by the command line."""
+
 SPARE_SIZES = 2
 """By how much the sizes fitted outnumber the parameters of a candidate."""
 

@@ -6,7 +6,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,13 +17,14 @@ from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import SURFACE_FORMS, Floats, SurfaceForm
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, log_position_beyond
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
-from gnn_sim2real.law.frame import Draws, fit_form, parameter_fields, pick_form
+from gnn_sim2real.law.frame import CONFIDENCE, DRAWS, Draws, fit_form, parameter_fields, pick_form
 from gnn_sim2real.law.identify import doubts_of_rate, doubts_of_surface_gap
 from gnn_sim2real.law.least_squares import Fits
-from gnn_sim2real.law.log_errors import check_sizes, material_moves, tabulate
+from gnn_sim2real.law.log_errors import check_sizes
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.profile import profile_rate
 from gnn_sim2real.law.scaling_law import Interval, describe_parameters, plain_fields, span, tails
-from gnn_sim2real.law.selection import SPARE_SIZES, Trial
+from gnn_sim2real.law.selection import DEFAULT_FORM, SPARE_SIZES, Trial
 
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
 
@@ -159,10 +160,11 @@ def fit_scaling_surface(
     curves: Iterable[Hashable] | None = None,
     weights: ArrayLike | None = None,
     material_errors: ArrayLike | None = None,
-    form: str = "auto",
-    confidence: float = 0.90,
-    num_resamples: int = 1000,
-    seed: int = 0,
+    materials: Sequence[Hashable] | None = None,
+    form: str = DEFAULT_FORM,
+    confidence: float = CONFIDENCE,
+    num_resamples: int = DRAWS.num_resamples,
+    seed: int = DRAWS.seed,
 ) -> ScalingSurface:
     """Fit E(n, m) = (D n^-alpha + G) m^-beta, with or without a limit L, to test errors, on their logarithms.
 
@@ -174,6 +176,7 @@ def fit_scaling_surface(
             sizes. Without labels, the k-th model of a point belongs to repeat k.
         weights: Weight of each model, as in `fit_scaling_law`.
         material_errors: As in `fit_scaling_law`.
+        materials: As in `fit_scaling_law`.
         form: A name of `gnn_sim2real.law.forms.SURFACE_FORMS`, or "auto": the form that forecasts the largest source
             sizes best from the smaller ones.
         confidence: Nominal coverage of the intervals.
@@ -186,12 +189,24 @@ def fit_scaling_surface(
     Raises:
         ValueError: As `fit_scaling_law`, or if there are too few source or target sizes.
     """
-    pair = [np.asarray(sizes, dtype=float) for sizes in (source_sizes, target_sizes)]
-    if pair[0].shape != pair[1].shape:
-        raise ValueError(f"source_sizes and target_sizes must have one shape, got {pair[0].shape} and {pair[1].shape}")
-    table = tabulate(np.stack(pair), errors, curves, weights)
-    options = Draws(confidence, num_resamples, seed)
-    options.check()
+    labels = None if curves is None else list(curves)
+    models = Models(source_sizes, errors, labels, weights, material_errors, materials, target_sizes)
+    return fit_surface(models, form, Draws(confidence, num_resamples, seed))
+
+
+def fit_surface(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> ScalingSurface:
+    """Fit a law in both sizes to models of several target sizes, as report and `law` commands do.
+
+    Args:
+        models: The models, with their target sizes.
+        form: As in `fit_scaling_surface`.
+        draws: How the draws are made.
+
+    Raises:
+        ValueError: As `fit_scaling_surface`.
+    """
+    table = models.table()
+    draws.check()
     sources, targets = np.unique(table.sizes[0]), np.unique(table.sizes[1])
     if len(sources) < MIN_SIZES or len(targets) < MIN_TARGET_SIZES:
         raise ValueError(
@@ -204,12 +219,11 @@ def fit_scaling_surface(
             f"a law in n and m of the form {chosen.name!r} needs at least {chosen.num_parameters + SPARE_SIZES} pairs "
             f"of sizes, got {table.sizes.shape[1]}"
         )
-    moves = None if material_errors is None else material_moves(table, errors, material_errors)
-    fitted = fit_form(table, chosen, trials, options, moves)
-    # those of rivals too: one form is a case of the other, with L = 0
-    values = parameter_fields(fitted.fit, fitted.draws, confidence)
-    flat = bool(np.quantile(fitted.drawn.natural()["decay_rate"], tails(confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
-    profile = Interval(*profile_rate(fitted.fit, fitted.means, table.sizes, confidence))
+    fitted = fit_form(table, chosen, trials, draws)
+    # those of rivals too, as in forecasts: one form is a case of the other, with L = 0
+    values = parameter_fields(fitted.fit, fitted.draws, draws.confidence)
+    flat = bool(np.quantile(fitted.drawn.natural()["decay_rate"], tails(draws.confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
+    profile = Interval(*profile_rate(fitted.fit, fitted.means, table.sizes, draws.confidence))
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], profile), flat, fitted.means.repeated)
     gap_doubts = doubts_of_surface_gap(values, (float(sources[0]), float(sources[-1])))
     return ScalingSurface(

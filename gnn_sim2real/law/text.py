@@ -206,8 +206,10 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
     if wanted.source_size.value is None and wanted.limit.value is None:
         return f"out of reach{where}: the error does not fall with the source"
     if wanted.source_size.value is None:
+        # The fitted law may not come as low although many of its draws do.
+        verdict = "out of reach" if wanted.chance < 0.05 else "not certain to be reached"
         return (
-            f"out of reach{where}: the limit is {format_quantity(wanted.limit)}{tail} "
+            f"{verdict}{where}: the limit is {format_quantity(wanted.limit)}{tail} "
             f"(a thousand times the largest measured source reaches it in {100 * wanted.chance:.0f} % of the draws)"
         )
     text = f"source size n = {format_quantity(wanted.source_size, whole=True)}{where}"

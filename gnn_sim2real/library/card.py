@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gnn_sim2real.console import visible
 from gnn_sim2real.errors import CheckpointError
 
 CARD_FILE = "card.json"
+MAX_CARD_SIZE = 2**20
+"""Larger cards are refused unread [bytes]: one has a few thousand."""
+_MAX_DEPTH = 32
 CARD_FORMAT = 1
 """Raised by hand whenever the required content of a card changes; older cards still load."""
 
@@ -29,6 +33,8 @@ DOMAINS = {
 
 class Card(NamedTuple):
     """What models are searched by. `ModelLibrary.content` gives all of `card.json`.
+
+    Its texts may come from anyone and are shown on terminals, so control characters in them are escaped.
 
     Attributes:
         key: Name of the model's folder, the hash of its content.
@@ -82,22 +88,22 @@ class Card(NamedTuple):
         return cls(
             key=key,
             domain=content["domain"],
-            source=content["source"],
-            properties=tuple(spec["name"] for spec in specs),
-            units=tuple(spec["unit"] for spec in specs),
-            architecture=content["architecture"],
+            source=visible(content["source"]),
+            properties=tuple(visible(spec["name"]) for spec in specs),
+            units=tuple(visible(spec["unit"]) for spec in specs),
+            architecture=visible(content["architecture"]),
             size=data["size"],
             num_validation=content["num_validation"],
             seed=content["seed"],
             num_parameters=content["num_parameters"],
-            metrics=content["metrics"],
+            metrics={visible(name): errors for name, errors in content["metrics"].items()},
             featurizer=content["featurizer"],
-            data_fingerprint=data["fingerprint"],
-            split=data["parts"],
+            data_fingerprint=visible(data["fingerprint"]),
+            split=visible(data["parts"]),
             identities=content["identities"] or "",
-            license=content["license"],
-            citation=content["citation"],
-            pretraining=content.get("key") or "",
+            license=visible(content["license"]),
+            citation=visible(content["citation"]),
+            pretraining=visible(content.get("key") or ""),
         )
 
 
@@ -166,12 +172,47 @@ def check_card(content: Any, name: str) -> dict[str, Any]:
         raise CheckpointError(
             f"the card of {name} has format {number}, this version reads up to {CARD_FORMAT}; update gnn-sim2real"
         )
-    errors = sorted(_validator().iter_errors(content), key=lambda error: list(map(str, error.absolute_path)))
-    if errors:
-        place = ".".join(map(str, errors[0].absolute_path)) or "the card"
-        raise CheckpointError(f"the card of {name} is damaged: {place}: {errors[0].message}; download the model again")
+    _check(content, f"the card of {name}", "")
     checked: dict[str, Any] = content
     return checked
+
+
+def check_network(network: Any, featurizer: Any, name: str) -> None:
+    """Check how a model describes its network and featurizer, wherever it is stored, before anything is made of it.
+
+    Args:
+        network: Description of the network.
+        featurizer: Description of the featurizer.
+        name: Name of the model, for messages.
+
+    Raises:
+        CheckpointError: If something is missing, unknown, or of an absurd size.
+    """
+    for content, part in ((network, "network"), (featurizer, "featurizer")):
+        _check(content, f"the description of {name}", part)
+
+
+def _check(content: Any, what: str, part: str) -> None:
+    if _is_deeper(content, _MAX_DEPTH):
+        raise CheckpointError(f"{what} is nested more than {_MAX_DEPTH} deep, which none of this package is")
+    errors = sorted(_validator(part).iter_errors(content), key=lambda error: list(map(str, error.absolute_path)))
+    if errors:
+        place = ".".join([*([part] if part else []), *map(str, errors[0].absolute_path)]) or "the card"
+        message = visible(errors[0].message if len(errors[0].message) < 300 else f"{errors[0].message[:300]} ...")
+        raise CheckpointError(
+            f"{what} is damaged or incomplete ({visible(place)}: {message}); download the model again"
+        )
+
+
+def _is_deeper(content: Any, depth: int) -> bool:
+    """Whether plain types are nested deeper than this; without recursion, which has an end of its own."""
+    level = [content] if isinstance(content, (dict, list, tuple)) else []
+    for _ in range(depth):
+        inside = [each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [each for each in inside if isinstance(each, (dict, list, tuple))]
+        if not level:
+            return False
+    return True
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -184,15 +225,32 @@ def read_card(folder: Path) -> dict[str, Any]:
         CheckpointError: If it cannot be read.
     """
     try:
-        content = orjson.loads((folder / CARD_FILE).read_bytes())
+        content = read_small_json(folder / CARD_FILE)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"the model in {folder} is damaged ({error}); download it again") from error
     return check_card(content, f"the model in {folder}")
 
 
-@lru_cache(maxsize=1)
-def _validator() -> Any:
+def read_small_json(path: Path) -> Any:
+    """Read the JSON of a model, unless it is absurdly large.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it is, or is not JSON.
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        text = file.read(MAX_CARD_SIZE + 1)
+    if len(text) > MAX_CARD_SIZE:
+        raise ValueError(f"{path.name} is larger than {MAX_CARD_SIZE:,} bytes")
+    return orjson.loads(text)
+
+
+@lru_cache(maxsize=3)
+def _validator(part: str) -> Any:
     from jsonschema import Draft202012Validator
 
     schema = json.loads(files("gnn_sim2real.library").joinpath("card.schema.json").read_text())
-    return Draft202012Validator(schema)
+    return Draft202012Validator({"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]} if part else schema)

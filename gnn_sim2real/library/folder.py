@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,12 +15,12 @@ import orjson
 import yaml
 
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.files import umask, write_atomically, write_json
+from gnn_sim2real.files import stamp, umask, write_atomically, write_json
 from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, CardFilters, check_card, read_card
 from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import read_identities, save_identities
-from gnn_sim2real.library.index import keys_of, read_index, to_cards, write_index
+from gnn_sim2real.library.index import keys_of, read_index, stamps_of, to_cards, write_index
 
 if TYPE_CHECKING:
     from gnn_sim2real.library.model import TrainedModel
@@ -127,27 +128,65 @@ class ModelLibrary:
         return cards if wanted == CardFilters() else [card for card in cards if wanted.match(card)]
 
     def _all_cards(self) -> list[Card]:
-        """The cards of the index, which is brought up to date: new models are read, deleted ones are dropped.
+        """The cards of the index, which is brought up to date: new and changed models are read, deleted ones dropped.
 
-        A model never changes under its key, so the names of the folders tell what is missing in the index.
+        The index is believed only where size, times and inode of a card's file are those that it was made from.
         """
-        path, keys = self.folder / INDEX_FILE, set(self.keys())
+        path, stamps = self.folder / INDEX_FILE, self._stamps()
         table = read_index(path)
-        listed = set() if table is None else set(keys_of(table))
+        if table is None and path.exists():
+            logger.warning("%s is damaged, changed, or of another version; it is made again from the cards", path)
+        listed = {} if table is None else dict(zip(keys_of(table), stamps_of(table), strict=True))
         cards = [] if table is None else to_cards(table)
-        if listed == keys:
+        if listed == stamps:
             return cards
-        cards = [card for card in cards if card.key in keys]
-        for key in sorted(keys - listed):
+        cards = [card for card in cards if stamps.get(card.key, "") == listed[card.key] != ""]
+        for key in sorted(stamps.keys() - {card.key for card in cards}):
             try:
                 cards.append(self.card(key))
             except CheckpointError as error:
-                logger.warning("%s; run `gnn-sim2real models verify` for details", error)
+                logger.warning("%s; run `%s` for details", error, self.command("verify"))
         cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
-        if {card.key for card in cards} != listed:
+        now = {card.key: stamps[card.key] for card in cards}
+        if now != listed:
             with suppress(PermissionError):  # a library that belongs to someone else
-                write_index(path, cards)
+                write_index(path, cards, list(now.values()))
         return cards
+
+    def _stamps(self) -> dict[str, str]:
+        """Size, times and inode of the file with the card of each model, by key; empty without such a file."""
+        return {key: self._stamp(key) for key in self.keys()}
+
+    def _stamp(self, key: str) -> str:
+        for name in (CARD_FILE, DESCRIPTION_FILE):
+            with suppress(OSError):
+                return " ".join(map(str, stamp(f"{self.folder}/{key}/{name}")))
+        return ""
+
+    def verify_index(self) -> str:
+        """Compare the index with the cards themselves, whatever the times of their files; a wrong one is made again.
+
+        Returns:
+            What was wrong; empty if nothing was.
+        """
+        path, keys = self.folder / INDEX_FILE, set(self.keys())
+        if not path.exists():
+            return ""
+        table = read_index(path)
+        problem = f"{path} is damaged, was changed, or is of another version"
+        if table is not None:
+            wrong = [card.key for card in to_cards(table) if card.key in keys and not self._has_card(card)]
+            if not wrong:
+                return ""
+            problem = f"{path} does not say what the cards of {len(wrong)} models say, such as {wrong[0]}"
+        with suppress(PermissionError):
+            path.unlink()
+        return f"{problem}; it is made again from the cards"
+
+    def _has_card(self, card: Card) -> bool:
+        with suppress(CheckpointError):
+            return self.card(card.key) == card
+        return False
 
     def card(self, key: str) -> Card:
         """The card of one model.
@@ -187,7 +226,7 @@ class ModelLibrary:
         found = [key for key in self.keys() if key.startswith(start)]
         if len(found) != 1:
             many = f"{len(found)} models whose keys begin" if found else "no model whose key begins"
-            raise ValueError(f"{self.folder} has {many} with {start!r}; `gnn-sim2real models list` shows the keys")
+            raise ValueError(f"{self.folder} has {many} with {start!r}; `{self.command('list')}` shows the keys")
         return found[0]
 
     def load(self, key: str) -> "TrainedModel":
@@ -257,9 +296,17 @@ class ModelLibrary:
         if name := read_card(folder)["identities"]:
             read_identities(self.folder, name)
 
+    def command(self, name: str) -> str:
+        """A command for this library as it is typed, for messages.
+
+        Args:
+            name: `list` or `verify`.
+        """
+        return shlex.join(["gnn-sim2real", "models", name, "--library", str(self.folder)])
+
     def _folder_of(self, key: str) -> Path:
         if not is_key(key) or not (self.folder / key).is_dir():
-            raise CheckpointError(f"{self.folder} has no model {key!r}; `gnn-sim2real models list` shows the keys")
+            raise CheckpointError(f"{self.folder} has no model {key!r}; `{self.command('list')}` shows the keys")
         return self.folder / key
 
 

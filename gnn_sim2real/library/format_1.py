@@ -4,10 +4,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from gnn_sim2real.console import visible
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.library.card import DOMAINS, Card
+from gnn_sim2real.library.card import DOMAINS, Card, check_network, read_small_json
 from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
 
 
@@ -21,13 +20,14 @@ def content_of_format_1(folder: Path) -> dict[str, Any]:
         CheckpointError: If it cannot be read.
     """
     try:
-        description = orjson.loads((folder / DESCRIPTION_FILE).read_bytes())
+        description = read_small_json(folder / DESCRIPTION_FILE)
         content: dict[str, Any] = description["card"] | {
             "network": description["network"],
             "featurizer": description["featurizer"],
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"the model in {folder} is damaged ({error}); train it again") from error
+    check_network(content["network"], content["featurizer"], f"the model in {folder}")
     return content
 
 
@@ -47,10 +47,10 @@ def card_of_format_1(key: str, folder: Path) -> Card:
         return Card(
             key=key,
             domain=DOMAINS[content["featurizer"]["name"]],
-            source=data["name"],
-            properties=tuple(spec["name"] for spec in specs),
-            units=tuple(spec["unit"] for spec in specs),
-            architecture=content["architecture"],
+            source=visible(data["name"]),
+            properties=tuple(visible(spec["name"]) for spec in specs),
+            units=tuple(visible(spec["unit"]) for spec in specs),
+            architecture=visible(content["architecture"]),
             size=data["size"],
             num_validation=0,
             seed=data["seed"],

@@ -1,5 +1,6 @@
 """All cards of a library in one parquet file: a cache, made from the files of the models and never needed."""
 
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import orjson
 from gnn_sim2real.files import no_garbage_collection, write_atomically
 from gnn_sim2real.library.card import Card
 
-INDEX_FORMAT = b"1"
+INDEX_FORMAT = b"2"
 """Raised by hand whenever the columns change; an index of another format is written again."""
 
 _TEXTS = ("domain", "source", "architecture", "data_fingerprint", "identities", "license", "citation")
@@ -19,14 +20,17 @@ _TEXTS = ("domain", "source", "architecture", "data_fingerprint", "identities", 
 _TREES = ("properties", "units", "featurizer")
 """JSON columns whose values many cards share."""
 _TUPLES = ("properties", "units")
+_STAMP = "stamp"
+"""Column with what the file of each card was like, see `files.stamp`."""
 
 
-def write_index(path: Path, cards: Sequence[Card]) -> None:
-    """Write an index.
+def write_index(path: Path, cards: Sequence[Card], stamps: Sequence[str] = ()) -> None:
+    """Write an index, with a checksum.
 
     Args:
         path: The parquet file.
         cards: All cards.
+        stamps: What the file of each card is like, see `files.stamp`; a card without one is read again.
     """
     import pyarrow
     from pyarrow import parquet
@@ -38,7 +42,9 @@ def write_index(path: Path, cards: Sequence[Card]) -> None:
             values = [orjson.dumps(value).decode() for value in values]
         column = pyarrow.array(values, pyarrow.string() if not cards else None)
         columns[name] = column.dictionary_encode() if name in (*_TEXTS, *_TREES) else column
-    table = pyarrow.table(columns).replace_schema_metadata({"format": INDEX_FORMAT})
+    columns[_STAMP] = pyarrow.array([*stamps] or [""] * len(cards), pyarrow.string())
+    table = pyarrow.table(columns)
+    table = table.replace_schema_metadata({"format": INDEX_FORMAT, "checksum": _checksum(table)})
     content = io.BytesIO()
     parquet.write_table(table, content, compression="zstd")
     write_atomically(path, content.getvalue())
@@ -51,16 +57,27 @@ def read_index(path: Path) -> Any:
         path: The parquet file.
 
     Returns:
-        A pyarrow `Table` for `to_cards`; None if there is no index that this version can read.
+        A pyarrow `Table` for `to_cards`; None if there is no index that this version can read, or it was changed.
     """
     from pyarrow import ArrowException, parquet
 
     try:
         table = parquet.ParquetFile(path).read()  # `read_table` imports pandas
-    except (OSError, ArrowException):
+        metadata = table.schema.metadata or {}
+        known = metadata.get(b"format") == INDEX_FORMAT and table.column_names == [*Card._fields, _STAMP]
+        return table if known and metadata.get(b"checksum") == _checksum(table).encode() else None
+    except (OSError, ValueError, TypeError, ArrowException):
         return None
-    known = (table.schema.metadata or {}).get(b"format") == INDEX_FORMAT
-    return table if known and table.column_names == list(Card._fields) else None
+
+
+def _checksum(table: Any) -> str:
+    """Checksum of the values, however they are stored."""
+    digest = hashlib.sha256()
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        values = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
+        digest.update("\x1f".join([name, *map(str, values.to_pylist()), ""]).encode())
+    return digest.hexdigest()
 
 
 def to_cards(table: Any) -> list[Card]:
@@ -70,13 +87,19 @@ def to_cards(table: Any) -> list[Card]:
         table: From `read_index`.
     """
     with no_garbage_collection():
-        return list(map(Card._make, zip(*(_values(table[name], name) for name in table.column_names), strict=True)))
+        return list(map(Card._make, zip(*(_values(table[name], name) for name in Card._fields), strict=True)))
 
 
 def keys_of(table: Any) -> list[str]:
     """The keys of an index."""
     keys: list[str] = table["key"].to_pylist()
     return keys
+
+
+def stamps_of(table: Any) -> list[str]:
+    """What the files of the cards of an index were like."""
+    stamps: list[str] = table[_STAMP].to_pylist()
+    return stamps
 
 
 def _values(column: Any, name: str) -> Any:

@@ -1,10 +1,8 @@
 """Trained models as files: safetensors for the weights, plain JSON for the rest. Nothing in them can run code."""
 
 import hashlib
-import json
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.attachment import require_no_marks
 from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
-from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.files import as_read, file_sha256, require_sound_zip, unseal, write_atomically, write_sealed
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.library.card import CARD_FILE, read_card
-from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE
+from gnn_sim2real.library.card import CARD_FILE, check_network, read_card, read_small_json
+from gnn_sim2real.library.content import DESCRIPTION_FILE, WEIGHTS_FILE, default_library, find_model, require_own_key
 from gnn_sim2real.nn.model import PropertyModel
-from gnn_sim2real.nn.registry import plugin_modules
-from gnn_sim2real.renamed_paths import current_paths
+from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.mixtures import AnyStore, store_of
+from gnn_sim2real.store.vocabulary import warn_of_unseen
 
 MODEL_FORMAT = 1
-TRUST_VARIABLE = "GNN_SIM2REAL_ENCODERS"
-"""Environment variable with trusted modules, separated by commas: models of a library may name their encoders."""
 CHECKPOINT_ENTRY = "gnn_sim2real_model"
 """Entry of a Lightning checkpoint with the description that a library folder has in its JSON."""
+_ACCEPTED = (
+    f"accepted are the folder of a model of the library (with {CARD_FILE}) and a .ckpt that `gnn-sim2real fit` wrote"
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,11 @@ class TrainedModel:
         names, units = tuple(spec.name for spec in specs), tuple(spec.unit for spec in specs)
         if not len(materials):
             return Prediction(np.empty((0, len(specs))), names, units)
+        if self.featurizer.name in ("repeat_unit", "molecule"):
+            require_no_marks([each for each in materials if isinstance(each, str)], "the materials")
         store = store_of(materials, self.featurizer)
+        warn_of_isolated(store, [str(number) for number in range(1, len(store) + 1)], "prediction")
+        warn_of_unseen(self.card.get("vocabulary"), store, "prediction")
         return Prediction(self.predict_graphs(store, batch_size), names, units)
 
     def predict_graphs(self, store: AnyStore, batch_size: int = 256) -> NDArray[np.float64]:
@@ -135,45 +139,109 @@ def weights_content(model: TrainedModel) -> bytes:
 def save_model(model: TrainedModel, folder: Path) -> None:
     """Write a model into a folder of its own, outside any library (see `ModelLibrary.add`).
 
-    A half-written model is never mistaken for a complete one, since its JSON is written last.
+    A half-written model is never mistaken for a complete one, since its JSON is written last; it has the hash of the
+    weights and a checksum of its own.
 
     Args:
         model: The model.
         folder: Folder to write.
     """
-    write_atomically(folder / WEIGHTS_FILE, weights_content(model))
+    weights = weights_content(model)
+    write_atomically(folder / WEIGHTS_FILE, weights)
     description = {
         "format": MODEL_FORMAT,
         "network": model.network.describe(),
         "featurizer": model.featurizer.describe(),
         "card": model.card,
+        "weights": hashlib.sha256(weights).hexdigest(),
     }
-    write_json(folder / DESCRIPTION_FILE, description)
+    write_sealed(folder / DESCRIPTION_FILE, description)
 
 
-def load_model(path: str | Path) -> TrainedModel:
+def load_model(path: str | Path, untrained: bool = False) -> TrainedModel:
     """Load a model for prediction or as the source of a fine-tuning.
 
     Args:
-        path: A folder of the model library, or a Lightning checkpoint of this package.
+        path: A folder of the model library, a Lightning checkpoint of this package, or the key of a model of the
+            default library, or its first characters.
+        untrained: Whether a checkpoint of a training that took no step yet is accepted, to be resumed.
 
     Raises:
-        CheckpointError: If there is no model, it is damaged, or another program wrote it.
+        CheckpointError: If there is no model, it is untrained or damaged, or another program wrote it.
     """
-    path = Path(path)
+    path = find_model(Path(path))
     if not path.exists():
-        raise CheckpointError(f"there is no model at {path}; give a folder with {DESCRIPTION_FILE} or a .ckpt file")
-    description, weights = _read_folder(path) if path.is_dir() else _read_checkpoint(path)
+        of_key = "" if path.suffix or len(path.parts) > 1 else f", and none with such a key in {default_library()}"
+        raise CheckpointError(
+            f"there is no model at {path}{of_key}: {_ACCEPTED}; `gnn-sim2real models list` shows the keys, and the "
+            "path of a model is LIBRARY/KEY"
+        )
+    description, weights = _read_folder(path) if path.is_dir() else _read_checkpoint(path, untrained)
     lacking = [entry for entry in ("network", "featurizer", "card") if entry not in description]
     if lacking:
         raise CheckpointError(f"the model in {path} is damaged: its description has no {', '.join(lacking)}")
-    network = PropertyModel.from_description(description["network"])
+    network = _make_network(description, weights, path)
     try:
         network.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit the model described there ({error})") from error
     featurizer = load_featurizer(description["featurizer"])
+    if path.is_dir() and not (path / CARD_FILE).is_file():  # a card is checked with the weights, by the folder's name
+        _require_unchanged(description, path)
     return TrainedModel(network.eval(), featurizer, description["card"], _fingerprint(weights))
+
+
+def _make_network(description: Mapping[str, Any], weights: Mapping[str, Tensor], path: Path) -> PropertyModel:
+    """Make the network with fresh weights, after a check that it is sound and no larger than the weights.
+
+    A description may come from anyone. So it is first made without memory, until it has more than the weights have.
+    """
+    if wrong := [name for name, each in weights.items() if each.is_floating_point() and not each.isfinite().all()]:
+        raise CheckpointError(
+            f"the weights in {path} have values that are not finite, the first in {wrong[0]}: the training diverged, "
+            "or the file is damaged"
+        )
+    network = description["network"]
+    try:
+        plain = as_read({"network": network, "featurizer": description["featurizer"]})
+        check_network(plain["network"], plain["featurizer"], f"the model in {path}")
+        with torch.random.fork_rng(devices=[]), _no_more_than(weights):
+            with suppress(RuntimeError), torch.device("meta"):  # some read the numbers that they make, as SchNet's does
+                PropertyModel.from_description(network)
+            return PropertyModel.from_description(network)
+    except CheckpointError as error:
+        raise CheckpointError(str(error) if str(path) in str(error) else f"the model in {path}: {error}") from error
+    except Exception as error:  # which one depends on the settings that the class is given
+        raise CheckpointError(
+            f"the model in {path} cannot be made from its description ({type(error).__name__}: {error}); it is "
+            "damaged, or of another version of gnn_sim2real"
+        ) from error
+
+
+@contextmanager
+def _no_more_than(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Stop the making of a network that has many more parameters than weights.
+
+    Raises:
+        CheckpointError: If it has.
+    """
+    # Twice, since layers may make a parameter and replace it.
+    wanted_numbers = 2 * sum(tensor.numel() for tensor in weights.values()) + 10_000
+    wanted_tensors = 2 * len(weights) + 100
+    numbers = tensors = 0
+
+    def count(module: torch.nn.Module, name: str, parameter: Any) -> None:
+        nonlocal numbers, tensors
+        tensors += 1
+        numbers += parameter.numel() if isinstance(parameter, Tensor) and parameter.layout == torch.strided else 0
+        if numbers > wanted_numbers or tensors > wanted_tensors:
+            raise CheckpointError("the network described there is far larger than its weights")
+
+    hook = torch.nn.modules.module.register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _fingerprint(weights: dict[str, Tensor]) -> str:
@@ -188,6 +256,8 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors.torch import load_file
 
     of_library = (folder / CARD_FILE).is_file()
+    if not any((folder / name).is_file() for name in (CARD_FILE, DESCRIPTION_FILE, WEIGHTS_FILE)):
+        raise CheckpointError(f"{folder} is not the folder of a model: {_ACCEPTED}{_inside(folder)}")
     for name in (CARD_FILE if of_library else DESCRIPTION_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is not a model of this package: it has no {name}")
@@ -196,49 +266,60 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         weights = load_file(folder / WEIGHTS_FILE)
     except CheckpointError:
         raise
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"the model in {folder} is damaged ({error}); train it again") from error
     return description, weights
 
 
+def _inside(folder: Path) -> str:
+    """What to give instead of a folder that holds models."""
+    found = [each for pattern in ("*.ckpt", f"*/{CARD_FILE}", "checkpoints/*.ckpt") for each in folder.glob(pattern)]
+    if not found:
+        return ""
+    models = sorted(each.parent if each.name == CARD_FILE else each for each in found)
+    return f"; it holds {len(models)}, the first is {models[0]}"
+
+
 def _read_card(folder: Path) -> dict[str, Any]:
-    """The card of a model of a library, which may come from anyone: it must not name arbitrary modules."""
     card = read_card(folder)
-    given = [each.strip() for each in os.environ.get(TRUST_VARIABLE, "").split(",") if each.strip()]
-    for class_path in _class_paths(card["network"]):
-        module = class_path.rpartition(".")[0]
-        # Installed plug-ins are trusted already.
-        trusted = ("gnn_sim2real", *given, *plugin_modules())
-        if module not in sys.modules and not any(f"{module}.".startswith(f"{each}.") for each in trusted):
-            raise CheckpointError(
-                f"the model in {folder} names the encoder {class_path!r}, which is not from this package; if you trust "
-                f"that module, import it first, or set {TRUST_VARIABLE}={module.partition('.')[0]}"
-            )
+    require_own_key(folder)
     return {"network": card["network"], "featurizer": card["featurizer"], "card": card}
 
 
-def _class_paths(described: Any) -> Iterator[str]:
-    """All classes named in a description, at every depth."""
-    if isinstance(described, dict):
-        if "class_path" in described:
-            yield str(current_paths(described["class_path"]))
-        for value in described.values():
-            yield from _class_paths(value)
-    elif isinstance(described, list):
-        for value in described:
-            yield from _class_paths(value)
-
-
 def _read_description(folder: Path) -> dict[str, Any]:
-    description: dict[str, Any] = json.loads((folder / DESCRIPTION_FILE).read_text())
+    description: dict[str, Any] = read_small_json(folder / DESCRIPTION_FILE)
     number = description.get("format") if isinstance(description, dict) else None
     if number != MODEL_FORMAT:
         raise CheckpointError(f"the model in {folder} has format {number}, this version reads {MODEL_FORMAT}")
     return description
 
 
-def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _require_unchanged(description: dict[str, Any], folder: Path) -> None:
+    """Refuse a model outside libraries that was changed; last, since other checks say what is wrong."""
     try:
+        unseal(dict(description))
+        wanted = description.get("weights")  # which earlier versions did not write
+        if wanted is not None and file_sha256(folder / WEIGHTS_FILE) != wanted:
+            raise ValueError(f"the hash of {WEIGHTS_FILE} is not the one in {DESCRIPTION_FILE}")
+    except ValueError as error:
+        raise CheckpointError(
+            f"the model in {folder} is not the one that was saved ({error}); train it again"
+        ) from error
+
+
+def was_trained(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether the weights of a checkpoint were trained, or pretrained.
+
+    Args:
+        checkpoint: Content of a Lightning checkpoint; those of earlier versions say it by their number of steps only.
+    """
+    found = checkpoint[CHECKPOINT_ENTRY].get("trained")
+    return bool(checkpoint.get("global_step", 1) if found is None else found)
+
+
+def _read_checkpoint(path: Path, untrained: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        require_sound_zip(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # which error the unpickler raises depends on the bytes
         raise CheckpointError(
@@ -250,9 +331,17 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "`gnn-sim2real fit`, or a folder of the model library"
         )
     prefix = "network."
+    description, state = checkpoint[CHECKPOINT_ENTRY], checkpoint.get("state_dict")
+    if not isinstance(description, dict) or not isinstance(state, dict):
+        raise CheckpointError(f"{path} is damaged: the description of its model or its weights are missing")
+    if not untrained and not was_trained(checkpoint):
+        raise CheckpointError(
+            f"the model in {path} is untrained: its training took no step, or was only a `fast_dev_run`; train it "
+            "with `gnn-sim2real fit`"
+        )
     weights = {
         name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-        if name.startswith(prefix)
+        for name, tensor in state.items()
+        if name.startswith(prefix) and isinstance(tensor, Tensor)
     }
-    return checkpoint[CHECKPOINT_ENTRY], weights
+    return description, weights

@@ -1,6 +1,7 @@
 """Remote libraries: any folder that fsspec can open, such as another disk, S3, or a repository on Hugging Face."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,22 @@ from typing import Any
 from gnn_sim2real.console import track
 from gnn_sim2real.library.archive import MAX_FILE_SIZE, add_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
-from gnn_sim2real.library.content import MODEL_FILES, is_key
+from gnn_sim2real.library.content import MAX_SIZES, MODEL_FILES, is_key
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.hub import commit_files
 from gnn_sim2real.library.identities import FOLDER, identities_path
 
 _FILES_A_COMMIT = 200
+_SILENCE = 60.0
+"""A server over http that says nothing for so long [s] is given up."""
+_REQUEST = 600.0
+"""Longest time of one request over http [s]."""
+_SLOWEST = 1000
+"""A file that comes with fewer bytes per second, after the time of a silence, is given up."""
+
+
+class _RefusedError(ValueError):
+    """What comes is not what was announced."""
 
 
 class RemoteLibrary:
@@ -32,7 +43,7 @@ class RemoteLibrary:
         from fsspec.core import url_to_fs
 
         try:
-            self._system, root = url_to_fs(url)
+            self._system, root = url_to_fs(url, **_time_outs(url))
         except (ImportError, ValueError) as error:
             hint = "; pip install 'gnn-sim2real[hub]'" if url.startswith("hf://") else ""
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
@@ -124,15 +135,21 @@ class RemoteLibrary:
                 self._system.put_file(str(file), target)
 
     def _fetch(self, name: str, folder: Path, sizes: dict[str, Any]) -> None:
-        """Download one file, after a check of its size."""
+        """Download one file, no more than was announced."""
         target = folder / name
         if target.exists():
             return
-        if not 0 <= sizes.get(name, -1) <= MAX_FILE_SIZE:
-            raise ValueError(f"{name} is missing at {self.url}, or far too large: {sizes.get(name)} bytes")
+        size = sizes.get(name, -1)
+        most = min(MAX_FILE_SIZE, MAX_SIZES.get(name.partition("/")[2], MAX_FILE_SIZE))
+        if size is not None and not 0 <= size <= most:
+            raise ValueError(f"{name} is missing at {self.url}, or far too large: {size} bytes")
         target.parent.mkdir(exist_ok=True)
         with self._reached():
-            self._system.get_file(f"{self._root}/{name}", str(target))
+            watched = _watched(f"{name} at {self.url}", most if size is None else size)
+            self._system.get_file(f"{self._root}/{name}", str(target), callback=watched)
+        came = target.stat().st_size
+        if came > most or size not in (None, came):
+            raise ValueError(f"{name} at {self.url} has {size} bytes, but {came} came; run the same command again")
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -144,20 +161,63 @@ class RemoteLibrary:
         """
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, _RefusedError):
             raise
-        except Exception as error:
+        except TimeoutError as error:
             raise ValueError(
-                f"{self.url} could not be read or written ({error}); run the same command again to resume"
+                f"{self.url} did not answer in time ({_SILENCE:g} s of silence, or {_REQUEST:g} s for one request); "
+                "run the same command again to resume"
+            ) from error
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise ValueError(
+                f"{self.url} could not be read or written ({reason}); run the same command again to resume"
             ) from error
 
     def _sizes(self) -> dict[str, Any]:
-        """Size of each remote file, by its path below the folder; requested once."""
+        """Size of each remote file, None if unknown, by its path below the folder; requested once."""
         self._system.invalidate_cache()
         try:
             with self._reached():
+                # `find` leaves out what it cannot reach; then `ls` says why.
                 found = self._system.find(self._root, detail=True)
+                if not found:  # it leaves out what it cannot reach, and `ls` says why
+                    self._system.ls(self._root, detail=False)
         except FileNotFoundError:
             return {}
-        root = self._root.lstrip("/")
-        return {name.lstrip("/")[len(root) :].lstrip("/"): entry["size"] for name, entry in found.items()}
+        start = self._root.lstrip("/") + "/"
+        names = {name.lstrip("/"): entry.get("size") for name, entry in found.items()}
+        return {
+            name.removeprefix(start): size if isinstance(size, int) else None
+            for name, size in names.items()
+            if name.startswith(start)
+        }
+
+
+def _time_outs(url: str) -> dict[str, Any]:
+    """Settings of the file system that keep a silent server from holding the program."""
+    if not url.startswith(("http://", "https://")):
+        return {}
+    from aiohttp import ClientTimeout
+
+    return {"client_kwargs": {"timeout": ClientTimeout(total=_REQUEST, sock_connect=_SILENCE, sock_read=_SILENCE)}}
+
+
+def _watched(name: str, most: int) -> Any:
+    """What a file system tells while it downloads a file, so that no more comes than was announced.
+
+    Args:
+        name: Name of the file, for messages.
+        most: Its size [bytes].
+    """
+    from fsspec.callbacks import Callback
+
+    started = time.monotonic()
+
+    def look(size: int | None, value: int, **_: Any) -> None:
+        if value > most:
+            raise _RefusedError(f"{name} is longer than the {most:,} bytes that were announced; nothing more is read")
+        if time.monotonic() - started > _SILENCE + value / _SLOWEST:
+            raise _RefusedError(f"{name} comes too slowly, {value:,} bytes so far; try again later")
+
+    return Callback(hooks={"look": look})

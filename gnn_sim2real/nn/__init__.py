@@ -1,4 +1,4 @@
-"""Layers and encoders: pure torch and torch-geometric, which import only `graph.py`."""
+"""Layers and encoders on the batches of `gnn_sim2real.graph`: pure torch and torch-geometric."""
 
 from typing import TYPE_CHECKING
 

@@ -46,8 +46,9 @@ class Gaussians(nn.Module):
 
     def __init__(self, start: float, stop: float, num_gaussians: int) -> None:
         super().__init__()
-        self.register_buffer("offset", torch.linspace(start, stop, num_gaussians))
-        self.coeff = -0.5 / (self.offset[1] - self.offset[0]).item() ** 2
+        offset = torch.linspace(start, stop, num_gaussians, device="cpu")  # also where a model is only measured
+        self.register_buffer("offset", offset)
+        self.coeff = -0.5 / (offset[1] - offset[0]).item() ** 2
 
     def forward(self, values: Float[Tensor, " num_values"]) -> Float[Tensor, "num_values num_gaussians"]:
         """Expand values."""

@@ -106,12 +106,12 @@ class PropertyModel(nn.Module):
 
     def predict(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
         """Predict in physical units."""
-        return self._values(self(batch), batch)
+        return self.values(self(batch), batch)
 
     def predict_with_terms(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_columns"]:
         """Predict in physical units: the properties, then the values named by `terms`."""
         outputs: Tensor = self(batch)
-        columns = [self._values(outputs, batch)]
+        columns = [self.values(outputs, batch)]
         for column, spec in enumerate(self.properties):
             if spec in self._inverse_temperature:
                 scale, shift = self.scaler.std[column], self.scaler.mean[column]
@@ -134,7 +134,15 @@ class PropertyModel(nn.Module):
     def _inverse_temperature(self) -> list[PropertySpec]:
         return [spec for spec in self.properties if spec.form == "inverse_temperature" and self.line is None]
 
-    def _values(self, outputs: Tensor, batch: GraphBatch) -> Tensor:
+    def values(
+        self, outputs: Float[Tensor, "num_graphs num_outputs"], batch: GraphBatch
+    ) -> Float[Tensor, "num_graphs num_properties"]:
+        """Compute the properties in physical units.
+
+        Args:
+            outputs: From `forward`.
+            batch: The materials, for their temperature and their simulated values.
+        """
         values = self.scaler.unscale(self.head.values(outputs, self.temperature(batch)))
         return values if self.line is None else values + self.line(batch.simulated)
 
@@ -150,17 +158,21 @@ class PropertyModel(nn.Module):
         return self.scaler.scale(targets)
 
     def losses(
-        self, batch: GraphBatch, of_error: Callable[[Tensor], Tensor]
+        self,
+        outputs: Float[Tensor, "num_graphs num_outputs"],
+        batch: GraphBatch,
+        of_error: Callable[[Tensor], Tensor],
     ) -> tuple[Float[Tensor, "num_graphs num_properties"], Bool[Tensor, "num_graphs num_properties"]]:
         """Loss of each value, 0 where it is missing, and which are there.
 
         Args:
+            outputs: From `forward`.
             batch: With targets.
             of_error: Loss of a standardized error, elementwise.
         """
         scaled = self.scaled_targets(batch)
         present = ~scaled.isnan()
-        loss = self.head.loss(self(batch), scaled.nan_to_num(0.0), of_error, self.temperature(batch))
+        loss = self.head.loss(outputs, scaled.nan_to_num(0.0), of_error, self.temperature(batch))
         return loss * present, present
 
     def fit_scales(

@@ -1,13 +1,7 @@
 """Finding encoders: those in the files of this folder, and those of installed packages."""
 
-import inspect
-from importlib.metadata import entry_points
-
-from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.plugins import import_files, import_installed
-
-GROUP = "gnn_sim2real.encoders"
-"""Entry-point group: a distribution with encoders names its module here."""
+from gnn_sim2real.nn.encoder import GROUP, Encoder
+from gnn_sim2real.plugins import find_subclasses, import_installed
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -18,15 +12,7 @@ def own_encoders() -> dict[str, type[Encoder]]:
     Returns:
         Its encoders by class name, sorted.
     """
-    import_files(_PACKAGE)
-    found: dict[str, type[Encoder]] = {}
-    waiting = Encoder.__subclasses__()
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
-        if kind.__module__.startswith(f"{_PACKAGE}.") and not inspect.isabstract(kind):
-            found[kind.__name__] = kind
-    return dict(sorted(found.items()))
+    return find_subclasses(Encoder, _PACKAGE)  # type: ignore[type-abstract]
 
 
 def import_plugins() -> None:
@@ -36,8 +22,3 @@ def import_plugins() -> None:
     """
     for _ in import_installed(GROUP):
         pass
-
-
-def plugin_modules() -> list[str]:
-    """Names of those modules, none of them imported."""
-    return [each.module for each in entry_points(group=GROUP)]

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gnn_sim2real.linear import fit_calibration
+
 
 class SimulatedLine(nn.Module):
     """Offset and slope of each property against its simulated value; 0 and 1 until fitted.
@@ -25,7 +27,7 @@ class SimulatedLine(nn.Module):
         simulated: Float[Tensor, "num_materials num_properties"],
         targets: Float[Tensor, "num_materials num_properties"],
     ) -> None:
-        """Least squares over the materials that have both values; without a spread the slope is 1.
+        """Fit `gnn_sim2real.linear.fit_calibration` to the materials that have both values.
 
         Args:
             simulated: Physical units, NaN where missing.
@@ -39,10 +41,7 @@ class SimulatedLine(nn.Module):
             if not bool(both.any()):
                 raise ValueError("no material of the training part has both a simulated and a measured value")
             x, y = simulated[both, column].double(), targets[both, column].double()
-            spread = (x - x.mean()).square().sum()
-            slope = ((x - x.mean()) * (y - y.mean())).sum() / spread if float(spread) > 0 and len(x) > 2 else 1.0
-            self.slope[column] = slope
-            self.offset[column] = y.mean() - slope * x.mean()
+            self.offset[column], self.slope[column] = fit_calibration(x.cpu().numpy(), y.cpu().numpy())
 
     def forward(
         self, simulated: Float[Tensor, "num_graphs num_properties"] | None

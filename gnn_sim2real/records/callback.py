@@ -1,167 +1,217 @@
 """The Lightning callback that writes a record after a test, and fits the law to the records."""
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.metrics import whole_set_metrics
-from gnn_sim2real.nn.encoder import encoder_class
-from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
-from gnn_sim2real.records.keys import Canonical, numbers_only, record_key
-from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level, write_record
-from gnn_sim2real.tasks.base import NUMERICS_VERSION as TASK_VERSION
+from gnn_sim2real.data.seeds import chosen_seed
+from gnn_sim2real.metrics import METRICS
+from gnn_sim2real.records.curves import curve_of, source_sizes
+from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.loggers import law_metrics, log_figure, log_table
+from gnn_sim2real.records.record import Record, RecordKey, write_record
+from gnn_sim2real.records.results import read_results
+from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
+from gnn_sim2real.records.training_records import fine_tuning_record, logged_record
+from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.finetune import TargetFineTuning
+from gnn_sim2real.tasks.policies import REFERENCE
+from gnn_sim2real.tasks.settings import training_settings
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "scaling_law"
+_SAME_DATA = {
+    "fingerprint": "the table of fingerprint",
+    "seed": "`data.seed`",
+    "split": "`data.split`",
+    "size": "a size of",
+    "parts": "parts of the hash",
+}
+"""What training and test must have in common for a record: entries of a data card, and what to call them."""
 
 
 class ScalingLawCallback(Callback):
     """Writes the record of a tested model, and refits the scaling law over all records of the folder.
 
-    Runs that were started separately, by hand or on several machines, share the folder. From four source sizes on,
-    `scaling_law/decay_rate`, `/transfer_gap`, `/prefactor`, their intervals and the figure go to the logger.
+    Runs that were started separately, by hand or on several machines, share the folder. The test error at each source
+    size goes to every logger, and from four source sizes on the law, as `gnn-sim2real law fit` tells it:
+    `scaling_law/decay_rate`, `/transfer_gap`, `/prefactor` with their intervals, whether the first two are identified,
+    and the figure.
+
+    `gnn_sim2real.TargetFineTuning` fills in everything but the folder by itself. Any other LightningModule needs
+    `source_size` and `target_size`, and logs the test error that `monitor` names.
 
     Args:
-        folder: Folder of the records and the figure.
+        records: Folder of the records and the figure.
+        source_size: Number of simulated materials that the model was pretrained on; 0 from scratch.
+        target_size: Number of measured materials that it was fine-tuned on, validation part included.
+        monitor: Name of the logged test error; its last part is the metric: mae, rmse or mae_nonzero, else "error".
+        architecture: Name of the network in tables; the class of the encoder or LightningModule unless given.
+        property: Name of the measured property.
+        unit: Unit of the error; empty if it has none.
+        seed: Number of the repeat: which subset, which start. That of `seed_everything` unless given, else 0.
+        split: Number of the test part.
+
+    Raises:
+        ValueError: If a size is too small.
     """
 
-    def __init__(self, folder: str = "runs/records") -> None:
-        self.folder = Path(folder)
-        self.config: dict[str, Any] = {}
+    def __init__(
+        self,
+        records: str = "runs/records",
+        source_size: int | None = None,
+        target_size: int | None = None,
+        monitor: str = "test/mae",
+        architecture: str | None = None,
+        property: str = "property",  # noqa: A002 (the word users know)
+        unit: str = "",
+        seed: int | None = None,
+        split: int = 0,
+    ) -> None:
+        for name, size, least in (("source_size", source_size, 0), ("target_size", target_size, 1)):
+            if size is not None and size < least:
+                raise ValueError(f"`{name}` of ScalingLawCallback must be at least {least}, got {size}")
+        self.records = Path(records)
+        self.source_size, self.target_size, self.monitor = source_size, target_size, monitor
+        self.architecture, self.property, self.unit = architecture, property, unit
+        self.seed, self.split = seed, split
+        self.config: dict[str, Any] | None = None
+        """Resolved YAML of the training; None if it was started from Python."""
         self.key: str | None = None
+        """Key that a study knows beforehand."""
+        self.pretraining = ""
+        """Name of the pretraining in a study that compares several."""
         self._started: float | None = None
 
+    @property
+    def metric(self) -> str:
+        """Name of the error that the law is fitted to."""
+        name = self.monitor.rpartition("/")[2]
+        return name if name in METRICS and name != "r2" else "error"
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start the clock, and refuse a task that is not a fine-tuning.
+        """Start the clock, and refuse a model without a place on the curve before it is trained.
 
         Raises:
-            ValueError: If it is not.
+            ValueError: If it is a pretraining, or the sizes of another LightningModule are not given.
         """
         self._started = self._started or time.monotonic()
-        if not isinstance(pl_module, TargetFineTuning):
+        if isinstance(pl_module, TargetFineTuning):
+            return
+        if isinstance(pl_module, PropertyRegression):
             raise ValueError("ScalingLawCallback records fine-tunings; remove it from the YAML of the pretraining")
+        if self.source_size is None or self.target_size is None:
+            raise ValueError(
+                f"ScalingLawCallback cannot know the sizes of {type(pl_module).__name__}: give `source_size`, the "
+                "number of simulated materials it was pretrained on (0 from scratch), and `target_size`, the number of "
+                "measured ones"
+            )
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the record, refit, log."""
-        if not (trainer.is_global_zero and isinstance(pl_module, TargetFineTuning)):
+        """Write the record, refit, log.
+
+        Raises:
+            ValueError: If another LightningModule did not log the test error.
+        """
+        if not trainer.is_global_zero:
             return
-        data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
-        training = training_content(self.config, torch.get_num_threads())
-        key = self.key or fine_tuning_key(training, source, data.key_content())
-        record = fine_tuning_record(
-            key, pl_module, data, self.config, time.monotonic() - (self._started or time.monotonic())
+        seconds = time.monotonic() - (self._started or time.monotonic())
+        errors = None
+        if isinstance(pl_module, TargetFineTuning):
+            if not pl_module.is_trained:
+                logger.warning(
+                    "no record is written: the model was not fine-tuned, and records are of fine-tuned models"
+                )
+                return
+            data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            rows, prediction, _ = pl_module.test_result()
+            if len(rows) < len(data.parts.test):
+                logger.warning(
+                    "no record is written: %d of %d test materials were tested (`fast_dev_run`, `limit_test_batches`)",
+                    len(rows),
+                    len(data.parts.test),
+                )
+                return
+            if problem := _other_data(pl_module.trained_on, data.card()):
+                logger.warning(
+                    "no record is written: %s; test the model with the data settings of its training", problem
+                )
+                return
+            config = self.config or training_settings(trainer, pl_module)
+            if pl_module.training_seed is not None:  # the run that tests may have another
+                config = {**config, "seed_everything": pl_module.training_seed}
+            source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
+            training = training_content(config, torch.get_num_threads(), data.settings.seed)
+            key = self.key or fine_tuning_key(training, source, data.key_content())
+            record = fine_tuning_record(key, pl_module, data, config, seconds, self.architecture, self.pretraining)
+            errors = data.data_set.absolute_errors(rows, prediction)
+        else:
+            record = self._record_of_other(trainer, pl_module, seconds)
+        write_record(self.records, record, errors)
+        if self.key is None:  # a study fits its laws once, in its report
+            log_law(self.records, record, trainer.loggers, self.metric)
+
+    def _record_of_other(self, trainer: Trainer, module: LightningModule, seconds: float) -> Record:
+        """The record of a LightningModule that is not of this package."""
+        if self.source_size is None or self.target_size is None:  # `setup` refused it
+            raise ValueError("ScalingLawCallback needs `source_size` and `target_size`")
+        cell = RecordKey(
+            architecture=self.architecture or type(module).__name__,
+            policy=REFERENCE,
+            source_size=self.source_size,
+            source_level=str(self.source_size),
+            target_size=self.target_size,
+            seed=(chosen_seed() or 0) if self.seed is None else self.seed,
+            split=self.split,
         )
-        rows, prediction, _ = pl_module.test_result()
-        write_record(self.folder, record, data.data_set.absolute_errors(rows, prediction))
-        if trainer.logger is not None and self.key is None:  # a study fits its laws once, in its report
-            log_law(self.folder, record, trainer.logger)
+        return logged_record(trainer, module, cell, self.monitor, self.metric, self.property, self.unit, seconds)
 
 
-def training_content(config: dict[str, Any], threads: int) -> dict[str, Any]:
-    """The part of a training's configuration and code that enters a key.
-
-    Args:
-        config: Resolved configuration.
-        threads: Number of threads of the training.
-    """
-    return {"config": numbers_only(config), "numerics": _numerics(config, threads)}
-
-
-def pretraining_key(training: Mapping[str, Any], source: Mapping[str, Any]) -> str:
-    """Key of a pretrained model.
-
-    Args:
-        training: From `training_content`.
-        source: `key_content` of the source without the target's test materials.
-    """
-    return record_key({**training, "data": source})
+def _other_data(trained_on: Mapping[str, Any] | None, tested: Mapping[str, Any]) -> str:
+    """How the data that trained a model differ from those it was tested on; empty if they do not."""
+    known = trained_on or {}
+    for name, word in _SAME_DATA.items():
+        if name in known and known[name] != tested[name]:
+            return f"the model was trained with {word} {known[name]}, and tested with {tested[name]}"
+    return ""
 
 
-def fine_tuning_key(training: Mapping[str, Any], model: str | None, target: Mapping[str, Any] | Canonical) -> str:
-    """Key of a fine-tuning.
-
-    Args:
-        training: From `training_content`.
-        model: Key or fingerprint of the pretrained model; None from scratch.
-        target: `key_content` of the target.
-    """
-    return record_key({**training, "source": model, "target": target})
-
-
-def _numerics(config: dict[str, Any], threads: int) -> dict[str, int]:
-    """Versions, raised by hand, of all code that determines the numbers of a training."""
-    versions = {"task": TASK_VERSION, "model": MODEL_VERSION, "threads": threads}
-    encoder = config["model"]["init_args"].get("encoder")
-    if encoder:
-        versions["encoder"] = encoder_class(encoder["class_path"]).numerics_version
-    return versions
-
-
-def fine_tuning_record(
-    key: str, module: TargetFineTuning, data: PropertyDataModule, config: dict[str, Any], seconds: float
-) -> Record:
-    """Make the record of a tested model.
-
-    Args:
-        key: Key of the record.
-        module: The task, after the test.
-        data: Data of the task.
-        config: Resolved configuration.
-        seconds: Wall time of training and test [s].
-    """
-    (spec,) = module.network.properties
-    source = module.source_card["data"] if module.source_card else None
-    cards = {"source": source, "target": data.card()}
-    cell = RecordKey(
-        architecture=module.network.encoder.name,
-        policy=module.policy.name,
-        source_size=source["size"] if source else 0,
-        source_level=str(source["size_level"]) if source else "0",
-        target_size=data.parts.size,
-        seed=data.settings.seed,
-        split=data.settings.split,
-        growth=source.get("grow_by", "random") if source else "random",
-        target_level=target_level(cards),
-    )
-    _, prediction, measured = module.test_result()
-    return Record(
-        key=key,
-        cell=cell,
-        property=spec.name,
-        unit=spec.unit,
-        metrics=whole_set_metrics(prediction, measured),
-        data=cards,
-        details={"start_mae": module.start_error, "config": numbers_only(config)},
-        provenance=provenance(seconds),
-    )
-
-
-def log_law(folder: Path, record: Record, target: Logger) -> None:
-    """Fit the law to all records of a folder on the curve of this one, and log it with the figure.
+def log_law(folder: Path, record: Record, loggers: Sequence[Logger], metric: str = "mae") -> None:
+    """Fit the law to all records of a folder on the curve of this one; log the errors, the law and the figure.
 
     Args:
         folder: Folder of the records.
         record: The newest of them.
-        target: Logger to write to.
+        loggers: Loggers to write to.
+        metric: Error to fit.
     """
-    from gnn_sim2real.records.curves import Results, curve_of
-    from gnn_sim2real.records.results import read_results
-    from gnn_sim2real.records.summary import draw_figure
+    from gnn_sim2real.records.study_figure import draw_figure
 
     table = read_results(folder)
-    results = Results(table[table["property"] == record.property])
-    law = results.laws.get(curve_of(results.table, record.key))
-    if law is None:
+    results = Results(table[(table["property"] == record.property) & table[metric].notna()], metric, folder)
+    label = curve_of(results.table, record.key)
+    found = results.curves.get(label)
+    if found is None:  # from scratch, which is a line beside the curves
         return
-    for name in ("decay_rate", "transfer_gap", "prefactor"):
-        interval = getattr(law, f"{name}_interval")
-        values = {"": getattr(law, name), "_low": interval.low, "_high": interval.high}
-        target.log_metrics({f"scaling_law/{name}{end}": value for end, value in values.items()})
-    figure = draw_figure(results, folder / "scaling_law.png")
-    if isinstance(target, WandbLogger):
-        target.log_image("scaling_law/figure", [str(figure)])
+    law = results.laws.get(label)
+    figure = None
+    if law is not None:
+        logger.info("%s: %s", label, law.describe(record.unit))
+        figure = draw_figure(results, folder / "scaling_law.png")
+    means = np.exp(np.log(found[metric]).groupby(source_sizes(found)).mean())
+    for target in loggers:
+        for size, mean in zip(means.index.astype(int), means, strict=True):
+            target.log_metrics({f"{_PREFIX}/{metric}": float(mean), f"{_PREFIX}/source_size": float(size)}, step=size)
+        log_table(target, f"{_PREFIX}/records", found[["source_size", "seed", "split", metric]])
+        if law is not None and figure is not None:
+            target.log_metrics({f"{_PREFIX}/{name}": value for name, value in law_metrics(law).items()})
+            log_figure(target, f"{_PREFIX}/figure", figure)

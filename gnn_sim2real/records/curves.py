@@ -1,23 +1,36 @@
-"""From results to curves: means over repeats, fitted laws, and gains paired by test set."""
+"""From results to curves: means over repeats, and gains paired by test set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cached_property
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gnn_sim2real.law.fit import MIN_SIZES, fit_scaling_law
-from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.tasks.policies import policy_title
 
-CONFIDENCE = 0.90
+
+class Kind(NamedTuple):
+    """What the models of one kind have in common, at all source and target sizes.
+
+    Attributes:
+        architecture: Name of the encoder; empty if unknown.
+        policy: How the measurements are used; empty if unknown.
+        growth: In which order the source grew, see `gnn_sim2real.splits.acquisition`.
+        pretraining: Name of the pretraining in a study that compares several; else empty.
+    """
+
+    architecture: str
+    policy: str
+    growth: str = "random"
+    pretraining: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,19 +38,52 @@ class CurveLabel:
     """What all points of a curve share.
 
     Attributes:
-        target_size: Number of measured materials; for "all" the mean over the splits.
+        target_size: Number of measured materials; for "all" the mean over the splits; 0 if unknown.
         architecture: Name of the encoder.
         policy: How the measurements are used.
-        growth: In which order the source grew, see `gnn_sim2real.splits.acquisition`.
+        growth: In which order the source grew.
+        pretraining: Name of the pretraining in a study that compares several; else empty.
     """
 
     target_size: int
     architecture: str
     policy: str
     growth: str = "random"
+    pretraining: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.architecture} {policy_title(self.policy)}, m = {self.target_size}".strip()
+    @property
+    def kind(self) -> Kind:
+        """The kind of its models."""
+        return Kind(self.architecture, self.policy, self.growth, self.pretraining)
+
+
+def model_name(kind: Kind) -> str:
+    """Name of a kind of model for people, without what is unknown: "GINE, fine-tuned, grown by diversity".
+
+    Args:
+        kind: The kind.
+    """
+    parts = (kind.architecture, policy_title(kind.policy))
+    name = ", ".join(part for part in parts if part) + _format_growth(kind.growth)
+    return f"{name}, {kind.pretraining}" if kind.pretraining else name
+
+
+def curve_name(label: CurveLabel) -> str:
+    """Name of a curve for people: "GINE, fine-tuned, m = 20".
+
+    Args:
+        label: Label of the curve.
+    """
+    size = f"m = {label.target_size:,}" if label.target_size else ""
+    return ", ".join(part for part in (model_name(label.kind), size) if part)
+
+
+def _format_growth(growth: str) -> str:
+    """The end of a model's name that says how its source grew; empty for random growth."""
+    if growth == "random":
+        return ""
+    title = ORDERS.find(growth).title if growth in ORDERS else ""
+    return f", grown {title or growth}"
 
 
 _CURVE = [each.name for each in fields(CurveLabel)]
@@ -58,18 +104,6 @@ class Estimate:
     low: float
     high: float
     num_repeats: int
-
-
-_GROWTHS = {"diversity": "by diversity", "family": "family by family", "cheapest": "from the cheapest"}
-
-
-def format_growth(growth: str) -> str:
-    """The end of a model's name that says how its source grew; empty for random growth.
-
-    Args:
-        growth: In which order the source grew.
-    """
-    return f", grown {_GROWTHS.get(growth, growth)}" if growth != "random" else ""
 
 
 def curve_of(results: pd.DataFrame, key: str) -> CurveLabel:
@@ -106,33 +140,6 @@ def _groups(results: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.D
     return iter(results.groupby(names, observed=True))
 
 
-class Results:
-    """The results of a study, grouped and fitted once for table, figure and page.
-
-    Args:
-        table: Results of one property, from `gnn_sim2real.records.results`.
-        metric: Error of the curves.
-    """
-
-    def __init__(self, table: pd.DataFrame, metric: str = "mae") -> None:
-        self.table, self.metric = table, metric
-
-    @cached_property
-    def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
-        """See `group_points`."""
-        return group_points(self.table)
-
-    @cached_property
-    def curves(self) -> dict[CurveLabel, pd.DataFrame]:
-        """See `group_curves`."""
-        return group_curves(self.table)
-
-    @cached_property
-    def laws(self) -> dict[CurveLabel, ScalingLaw]:
-        """See `fit_curves`."""
-        return fit_curves(self.curves, self.metric)
-
-
 def level_sizes(results: pd.DataFrame) -> dict[str, int]:
     """Number of source materials of each level; "all" is the mean over splits, which differ by a few.
 
@@ -151,22 +158,6 @@ def source_sizes(results: pd.DataFrame) -> NDArray[np.float64]:
     """
     sizes = level_sizes(results)
     return np.array([sizes[level] for level in results["source_level"]], dtype=float)
-
-
-def fit_curves(curves: Mapping[CurveLabel, pd.DataFrame], metric: str = "mae") -> dict[CurveLabel, ScalingLaw]:
-    """Fit a law to each curve that has enough sizes; the others are left out.
-
-    Args:
-        curves: From `group_curves`.
-        metric: Error to fit.
-    """
-    return {
-        label: fit_scaling_law(
-            source_sizes(found), found[metric], curves=independent_curves(found), confidence=CONFIDENCE
-        )
-        for label, found in curves.items()
-        if len(set(level_sizes(found).values())) >= MIN_SIZES
-    }
 
 
 def independent_curves(results: pd.DataFrame) -> list[str]:

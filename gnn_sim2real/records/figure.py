@@ -13,33 +13,42 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.figures import (
     BAND,
+    BAR_WIDTH,
     BASELINE_COLORS,
+    BASELINE_MARKER_SIZE,
     BASELINE_MARKERS,
+    CAP,
     COLORS,
+    DASHED,
+    DASHES,
+    DOTTED,
     GRAY,
+    HAIR,
     LINE_WIDTH,
+    MARKER_SIZE,
     MARKERS,
+    NO_CAP,
+    NO_EDGE,
     TEXT,
+    THIN,
     TITLE,
     clear_frame,
     new_figure,
     save_figure,
+    set_ticks,
 )
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-CONFIDENCE = 0.90
-_DASHES: tuple[Any, ...] = (":", "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")  # of gray lines
 _LINE = 1.35 * TEXT  # from one line of text to the next, in points
-_TICKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +132,7 @@ def plot_scaling_curves(
     figure = new_figure(width, height)
     styles = _styles(panels)
     gray = dict.fromkeys(name for panel in panels for name, each in panel.references.items() if each.like not in styles)
-    dashes = dict(zip(gray, cycle(_DASHES), strict=False))
+    dashes = dict(zip(gray, cycle(DASHES), strict=False))
     for index, panel in enumerate(panels):
         shared = figure.axes[0] if figure.axes else None
         axes = figure.add_subplot(rows, columns, index + 1, sharex=shared, sharey=shared)
@@ -148,11 +157,11 @@ def plot_scaling_curves(
 def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
     """Color and marker of each curve, in the order of first appearance."""
     curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
-    looks = {False: _looks(COLORS, MARKERS), True: _looks(BASELINE_COLORS, BASELINE_MARKERS)}
-    return {name: next(looks[curve.is_baseline]) for name, curve in curves.items()}
+    pairs = {False: _pair(COLORS, MARKERS), True: _pair(BASELINE_COLORS, BASELINE_MARKERS)}
+    return {name: next(pairs[curve.is_baseline]) for name, curve in curves.items()}
 
 
-def _looks(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _pair(colors: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Pairs of color and marker; each round of the colors starts with another marker, so that pairs repeat late."""
     return ((colors[k % len(colors)], markers[(k + k // len(colors)) % len(markers)]) for k in count())
 
@@ -167,7 +176,7 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]],
             raise ValueError(f"reference line {name!r} must be a positive, finite error, got {reference.error}")
         color = styles[reference.like][0] if reference.like in styles else GRAY
         axes.axhline(
-            reference.error, color=color, linestyle=dashes.get(name, ":"), linewidth=LINE_WIDTH, zorder=1, label=name
+            reference.error, color=color, linestyle=dashes.get(name, DOTTED), linewidth=LINE_WIDTH, zorder=1, label=name
         )
     clear_frame(axes)
 
@@ -184,19 +193,19 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
         np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors]),
         color=color,
         marker=marker,
-        markersize=4.5 if curve.is_baseline else 6.0,
+        markersize=BASELINE_MARKER_SIZE if curve.is_baseline else MARKER_SIZE,
         markerfacecolor="white" if curve.is_baseline else color,
         linestyle="-" if law is None else "none",
-        linewidth=0.9,
-        elinewidth=0.8 if curve.is_baseline else 1.3,
-        capsize=0 if curve.is_baseline else 2.5,
+        linewidth=THIN,
+        elinewidth=HAIR if curve.is_baseline else BAR_WIDTH,
+        capsize=NO_CAP if curve.is_baseline else CAP,
         label=name,
         zorder=2 if curve.is_baseline else 4,
     )
     if law is not None:
         grid = np.geomspace(sizes[0], sizes[-1], 100)
-        axes.plot(grid, law.predict(grid), color=color, linestyle="--", linewidth=LINE_WIDTH, zorder=3)
-        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=BAND, linewidth=0, zorder=1.5)
+        axes.plot(grid, law.predict(grid), color=color, linestyle=DASHED, linewidth=LINE_WIDTH, zorder=3)
+        axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=BAND, linewidth=NO_EDGE, zorder=1.5)
 
 
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
@@ -236,36 +245,6 @@ def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def set_ticks(axis: Axis, room: float, widest: float) -> None:
-    """Label a few round numbers, so that no two labels touch.
-
-    Args:
-        axis: Logarithmic axis, whose limits are set.
-        room: Length of the axis [points].
-        widest: Width of a digit along the axis [points]; 0 if labels are stacked.
-    """
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-
-    low, high = axis.get_view_interval()
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    candidates = [np.outer(decades, steps).ravel() for steps in _TICKS]
-    candidates.append(np.asarray(MaxNLocator(6).tick_values(low, high)))  # far below a decade
-    for ticks in candidates:
-        shown = ticks[(ticks >= low) & (ticks <= high)]
-        if len(shown) >= 4:
-            break
-    length = max(len(_label(tick)) for tick in shown) * widest + 0.6 * TEXT
-    while len(shown) > 2 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
-        shown = shown[::2]
-    axis.set_major_locator(FixedLocator(shown.tolist()))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
-
-
-def _label(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
-
-
 def _draw_legend(figure: Figure, has_law: bool) -> None:
     """Draw one legend for all panels: curves, reference lines, the law."""
     from matplotlib.lines import Line2D
@@ -279,10 +258,10 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
     entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
     if has_law:
         law = (
-            Patch(color=GRAY, alpha=BAND, linewidth=0),
-            Line2D([], [], color=GRAY, linestyle="--", linewidth=LINE_WIDTH),
+            Patch(color=GRAY, alpha=BAND, linewidth=NO_EDGE),
+            Line2D([], [], color=GRAY, linestyle=DASHED, linewidth=LINE_WIDTH),
         )
-        entries[r"law $E(n) = D\,n^{-\alpha} + C$"] = law
+        entries["law E(n) = D n⁻ᵅ + C"] = law
     figure.legend(
         list(entries.values()),
         list(entries),
@@ -290,7 +269,7 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
         ncols=_num_legend_columns(entries, figure.get_figwidth() * 72),
         fontsize=TEXT,
         frameon=False,
-        title=f"bars{', bands and brackets' * has_law} are {100 * CONFIDENCE:g} % intervals",
+        title=f"points: geometric means; bars{', bands, brackets' * has_law}: {100 * CONFIDENCE:g} % intervals",
     )
 
 

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gnn_sim2real.renamed_paths import current_paths, first_paths
-from gnn_sim2real.renamed_policies import current_policy, first_policy
+from gnn_sim2real.renamed import current_paths, current_policy, first_paths, first_policy
 
 
 class Canonical(str):

@@ -13,20 +13,27 @@ from gnn_sim2real.figures import (
     BAND,
     BASELINE_COLORS,
     BASELINE_MARKERS,
+    CAP,
     COLORS,
+    DASHED,
     GRAY,
+    HAIR,
     MARKERS,
+    NARROW,
+    NO_EDGE,
+    PALE_BAND,
+    STAR,
     TEXT,
     clear_frame,
     new_figure,
     save_figure,
+    set_ticks,
 )
-from gnn_sim2real.law.compare import Models
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.records.figure import set_ticks
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
@@ -58,7 +65,7 @@ def draw_laws(
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     styles = cycle(zip((*COLORS, *BASELINE_COLORS), (*MARKERS, *BASELINE_MARKERS), strict=True))
     several = len(curves) > _FEW
-    shade = 0.07 if several else BAND
+    shade = PALE_BAND if several else BAND
     for number, ((name, (models, law)), (color, marker)) in enumerate(zip(curves.items(), styles, strict=False)):
         table = tabulate(np.asarray(models.source_sizes, dtype=float)[None], models.errors, models.curves)
         sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, law.confidence)
@@ -66,19 +73,19 @@ def draw_laws(
         bars = np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors])
         moved = sizes * _ASIDE ** (number - (len(curves) - 1) / 2)  # shifted, so that no interval hides another
         axes.errorbar(
-            moved, errors, bars, color=color, marker=marker, linestyle="none", capsize=2.5, label=name, zorder=4
+            moved, errors, bars, color=color, marker=marker, linestyle="none", capsize=CAP, label=name, zorder=4
         )
         for grid, dashes in (
             (np.geomspace(sizes[0], sizes[-1], 80), "-"),
-            (np.geomspace(sizes[-1], _DRAWN * sizes[-1], 60), "--"),
+            (np.geomspace(sizes[-1], _DRAWN * sizes[-1], 60), DASHED),
         ):
-            axes.plot(grid, law.predict(grid), color=color, linestyle=dashes, linewidth=1.6, zorder=3)
-            axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=shade, linewidth=0)
+            axes.plot(grid, law.predict(grid), color=color, linestyle=dashes, linewidth=NARROW, zorder=3)
+            axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=shade, linewidth=NO_EDGE)
         missed = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
-        below.plot(sizes, missed, color=color, marker=marker, linewidth=0.8)
+        below.plot(sizes, missed, color=color, marker=marker, linewidth=HAIR)
     axes.set(xscale="log", yscale="log")
     axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=TEXT)
-    below.axhline(0.0, color=GRAY, linewidth=0.8)
+    below.axhline(0.0, color=GRAY, linewidth=HAIR)
     below.set_ylabel("residual [%]", fontsize=TEXT)
     below.set_xlabel("source size n (simulated materials)", fontsize=TEXT)
     set_ticks(below.xaxis, room=400, widest=_DIGIT)
@@ -121,7 +128,7 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
     axes.plot(*measured.T, ".", color=GRAY, label="measured")
     here = plan.target_size or law.target_sizes[-1]
-    axes.plot(here, plan.source_size, marker="*", markersize=13, color=COLORS[1], linestyle="none", label="now")
+    axes.plot(here, plan.source_size, marker="*", markersize=STAR, color=COLORS[1], linestyle="none", label="now")
     if plan.split is not None:
         source, target = _after(plan)
         axes.plot(target, source, marker="D", color=COLORS[0], linestyle="none", label="after the budget")
@@ -134,6 +141,15 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     return _save(figure, (axes,), path)
 
 
+def figure_files(path: Path) -> tuple[Path, Path]:
+    """The files that are drawn.
+
+    Args:
+        path: Their path; its suffix is replaced.
+    """
+    return path.with_suffix(".png"), path.with_suffix(".svg")
+
+
 def _after(plan: Plan) -> tuple[float, float]:
     """Source and target size after the budget is spent."""
     added = (plan.split.num_source, plan.split.num_target) if plan.split else (0, 0)
@@ -143,6 +159,6 @@ def _after(plan: Plan) -> tuple[float, float]:
 def _save(figure: Figure, all_axes: tuple[Axes, ...], path: Path) -> tuple[Path, Path]:
     for axes in all_axes:
         clear_frame(axes)
-    files = path.with_suffix(".png"), path.with_suffix(".svg")
+    files = figure_files(path)
     save_figure(figure, *files)
     return files

@@ -4,46 +4,31 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from gnn_sim2real.law.compare import Models
-from gnn_sim2real.law.effective_data import FromScratch
-from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.fit import MIN_SIZES
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.curves import CurveLabel, format_growth, group_curves, independent_curves, source_sizes
+from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
+from gnn_sim2real.records.laws import Grid, is_scratch, read_grids, read_models
 from gnn_sim2real.records.published import read_published
-from gnn_sim2real.records.record import Record, RecordKey, read_errors
+from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import read_results, tabulate_records
-from gnn_sim2real.renamed_policies import current_policy
-from gnn_sim2real.tasks.policies import REFERENCE, find_policies, policy_title
+from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.tasks.policies import find_policies
 
 _NEEDED = ("source_size", "error")
+_LARGEST = 10**15
+ERRORS = (*(name for name in METRICS if name != "r2"), "error")
+"""What a law can be fitted to."""
 _COLUMNS = (*_NEEDED, "target_size", "seed", "architecture", "weight")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The models of one architecture and policy at all source and target sizes.
-
-    Attributes:
-        source_sizes: Source size n of each model, shape ``(num_models,)``.
-        target_sizes: Target size m of each model, shape ``(num_models,)``.
-        models: Errors, repeats and weights.
-        scratch: Models of the same architecture and policy without a source.
-    """
-
-    source_sizes: Floats
-    target_sizes: Floats
-    models: Models
-    scratch: FromScratch | None
 
 
 @dataclass(frozen=True)
@@ -51,24 +36,78 @@ class LearningCurves:
     """Curves of one error of one property.
 
     Attributes:
-        name: Name of the file or folder.
+        path: The file or folder.
         quantity: Label of the error, for a figure.
         unit: Unit of the errors; empty if unknown.
         curves: Models of each curve, at one target size each.
-        grids: Models at all target sizes, by architecture, policy and growth.
+        grids: Models at all target sizes of each kind.
     """
 
-    name: str
+    path: Path
     quantity: str
     unit: str
     curves: dict[CurveLabel, Models]
-    grids: dict[tuple[str, str, str], Grid]
+    grids: dict[Kind, Grid]
+
+    @property
+    def name(self) -> str:
+        """Name of the file or folder."""
+        return self.path.stem
+
+    def long_curves(self) -> dict[CurveLabel, Models]:
+        """The curves with enough source sizes for a law.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        found = {label: models for label, models in self.curves.items() if models.num_sizes() >= MIN_SIZES}
+        if not found:
+            raise _too_few(self.curves.values())
+        return found
+
+    def only_grid(self) -> tuple[Grid, dict[CurveLabel, Models]]:
+        """The only grid with enough source sizes for a law, and its curves.
+
+        Raises:
+            ValueError: If there is none, or several.
+        """
+        grids = {kind: grid for kind, grid in self.grids.items() if grid.models.num_sizes() >= MIN_SIZES}
+        if len(grids) > 1:
+            names = "; ".join(map(model_name, grids))
+            raise ValueError(f"a plan needs one architecture and policy; choose by --architecture or --policy: {names}")
+        if not grids:
+            raise _too_few(grid.models for grid in self.grids.values())
+        ((kind, grid),) = grids.items()
+        return grid, {label: models for label, models in self.curves.items() if label.kind == kind}
+
+
+def _too_few(found: Iterable[Models]) -> ValueError:
+    most = max((models.num_sizes() for models in found), default=0)
+    return ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
+
+
+def name_curves(inputs: Sequence[LearningCurves]) -> dict[str, Models]:
+    """The curves of several files and folders with enough source sizes for a law, by names that tell them apart.
+
+    Args:
+        inputs: What was read.
+    """
+    named: dict[str, Models] = {}
+    for read in inputs:
+        for label, models in read.curves.items():
+            name = curve_name(label)
+            name = f"{read.name}: {name}" if name and len(inputs) > 1 else name or read.name
+            if name in named:
+                name = f"{read.path}: {name}"
+            if models.num_sizes() >= MIN_SIZES:
+                named[name] = models
+    return named
 
 
 def read_learning_curves(
     path: Path,
     *,
-    metric: str = "mae",
+    metric: str | None = None,
     policies: Collection[str] | None = None,
     architecture: str | None = None,
     target_size: int | None = None,
@@ -78,7 +117,8 @@ def read_learning_curves(
     Args:
         path: CSV file with the columns source_size and error, optionally target_size, seed, architecture and weight;
             or the folder of a study; or the JSON written by `study report --publish`.
-        metric: Which error of a study to read: mae, rmse or mae_nonzero.
+        metric: Which error of a study to read: mae, rmse, mae_nonzero, or error, that of a `ScalingLawCallback` whose
+            `monitor` has another name; mae, or error where there is no mae, unless given.
         policies: Policies of a study to read, by their names of this or an earlier version; all fine-tuning policies
             unless given.
         architecture: Only architecture to read; all unless given.
@@ -87,76 +127,41 @@ def read_learning_curves(
     Raises:
         ValueError: If the path does not exist, is something else, or has no such models.
     """
-    if metric not in METRICS or metric == "r2":
-        raise ValueError(f"metric must be mae, rmse or mae_nonzero, got {metric!r}")
+    if metric is not None and metric not in ERRORS:
+        raise ValueError(f"metric must be {', '.join(ERRORS[:-1])} or {ERRORS[-1]}, got {metric!r}")
     if path.suffix == ".csv":
         results, quantity, unit = _read_csv(path), "error", ""
         metric, wanted_policies = "error", [""]
     else:
         results = _read_study(path)
-        first = results.iloc[0]
-        quantity, unit = f"{metric.upper()} of {first['property'].replace('_', ' ')}", first["unit"]
+        metric, first = _choose_metric(metric, results, path), results.iloc[0]
+        word = metric if metric == "error" else metric.upper()
+        quantity, unit = f"{word} of {first['property'].replace('_', ' ')}", first["unit"]
         found = {*results["policy"]}
         wanted_policies = [*find_policies()] if policies is None else [current_policy(name) for name in policies]
         if not found & {*wanted_policies}:
             raise ValueError(f"{path} has no policy {', '.join(wanted_policies)}; it has {', '.join(sorted(found))}")
-    kept = results["policy"].isin(wanted_policies) | _is_scratch(results)
+    kept = results["policy"].isin(wanted_policies) | is_scratch(results)
     for name, wanted in (("architecture", architecture), ("target_size", target_size)):
         if wanted is not None:
             kept &= results[name] == wanted
-    chosen = results[kept].dropna(subset=[metric]) if metric in results else results[:0]
+    chosen = results[kept].dropna(subset=[metric])
     if not len(chosen):
         raise ValueError(f"{path} has no {metric} of this architecture and target size")
     folder = _records_folder(path) if path.is_dir() else None
-    curves = {label: _models(found, metric, folder) for label, found in group_curves(chosen).items()}
-    return LearningCurves(path.stem, quantity, unit, curves, _grids(chosen, metric, folder))
+    curves = {label: read_models(found, metric, folder) for label, found in group_curves(chosen).items()}
+    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, folder))
 
 
-def _grids(results: pd.DataFrame, metric: str, folder: Path | None) -> dict[tuple[str, str, str], Grid]:
-    grids: dict[tuple[str, str, str], Grid] = {}
-    all_scratch = results[_is_scratch(results)]
-    with_source = results[results["source_size"] > 0]
-    name: Any  # values of the columns
-    for name, found in with_source.groupby(["architecture", "policy", "growth"], observed=True):
-        rest = all_scratch[all_scratch["architecture"] == name[0]]
-        scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
-        models = _models(found, metric, folder)
-        grids[name] = Grid(
-            np.asarray(models.source_sizes, dtype=float),
-            found["target_size"].to_numpy(dtype=float),
-            models,
-            scratch if rest["target_size"].nunique() > 1 else None,
-        )
-    return grids
-
-
-def _is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
-    """Which results are from scratch, the reference of every policy; in a CSV file they have no policy."""
-    return (results["source_size"] == 0) & results["policy"].isin([REFERENCE, ""])
-
-
-def _models(results: pd.DataFrame, metric: str, folder: Path | None) -> Models:
-    materials, errors = _material_errors(results, folder) if folder and metric in ("mae", "rmse") else (None, None)
-    return Models(
-        source_sizes(results),
-        results[metric].to_numpy(),
-        independent_curves(results),
-        results["weight"].to_numpy() if "weight" in results else None,
-        errors,
-        materials,
-    )
-
-
-def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
-    """Test materials and the errors on each; None unless all models were tested on the same materials."""
-    if results["split"].nunique() > 1:
-        return None, None
-    if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
-        return None, None
-    errors = [read_errors(folder, key) for key in results["key"]]
-    if not errors or any(each.keys() != errors[0].keys() for each in errors):
-        return None, None
-    return list(errors[0]), np.array([[each[material] for material in errors[0]] for each in errors])
+def _choose_metric(metric: str | None, results: pd.DataFrame, path: Path) -> str:
+    """The error that was asked for, or the usual one that is there."""
+    there = [name for name in ERRORS if name in results]
+    if metric is None:
+        metric = "error" if there == ["error"] else "mae"
+    if metric not in there:
+        advice = f"choose by --metric: {', '.join(there)}" if there else "they have no error"
+        raise ValueError(f"the records of {path} have no {metric}; {advice}")
+    return metric
 
 
 def _records_folder(path: Path) -> Path:
@@ -166,7 +171,7 @@ def _records_folder(path: Path) -> Path:
 def _read_study(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise ValueError(f"there is no {path}; give a CSV file, the folder of a study or its published JSON")
-    results = read_results(_records_folder(path)) if path.is_dir() else tabulate_records(read_published(path))
+    results = read_results(_records_folder(path)) if path.is_dir() else tabulate_records(read_published(path).records)
     if not len(results):
         raise ValueError(f"{path} has no records yet; `gnn-sim2real study run` writes them")
     if len(results[["property", "unit"]].drop_duplicates()) > 1:
@@ -193,17 +198,17 @@ def _read_rows(path: Path) -> pd.DataFrame:
         records, weights, repeats = [], dict[str, float](), dict[tuple[str, ...], int]()
         for row in reader:
             where = f"{path}, line {reader.line_num}"
-            size = _number(row, "source_size", where, least=0.0)
-            target = _number(row, "target_size", where, least=1.0) if row.get("target_size") else 0.0
-            point = (row.get("architecture") or "", f"{size:g}", f"{target:g}")
+            size = _size(row, "source_size", where, least=0)
+            target = _size(row, "target_size", where, least=1) if row.get("target_size") else 0
+            point = (row.get("architecture") or "", str(size), str(target))
             repeats[point] = repeats.get(point, -1) + 1
             seed = row.get("seed") or ""
             cell = RecordKey(
                 architecture=point[0],
                 policy="",
-                source_size=round(size),
+                source_size=size,
                 source_level=point[1],
-                target_size=round(target),
+                target_size=target,
                 seed=_as_number(seed) if seed else repeats[point],
                 split=0,
             )
@@ -234,7 +239,17 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 def _as_number(seed: str) -> int:
     """A seed as a number; for a name, a number that is the same in every file."""
-    return int(seed) if seed.lstrip("-").isdecimal() else 2**32 + zlib.crc32(seed.encode())
+    return int(seed) if re.fullmatch(r"-?\d{1,15}", seed) else 2**32 + zlib.crc32(seed.encode())
+
+
+def _size(row: dict[str, str], name: str, where: str, least: int) -> int:
+    """A number of materials."""
+    value = _number(row, name, where, least=float(least))
+    if value != round(value) or value > _LARGEST:
+        raise ValueError(
+            f"{where}: {name} must be a whole number of materials, at most {_LARGEST:.0e}, got {row[name]}"
+        )
+    return round(value)
 
 
 def _number(row: dict[str, str], name: str, where: str, least: float = math.nextafter(0.0, 1.0)) -> float:
@@ -249,25 +264,3 @@ def _number(row: dict[str, str], name: str, where: str, least: float = math.next
         advice = "; leave failed runs out" if name == "error" else ""
         raise ValueError(f"{where}: {name} must be finite and {wanted}, got {text}{advice}")
     return value
-
-
-def curve_name(label: CurveLabel) -> str:
-    """Name of a curve for people, without what a CSV file does not say.
-
-    Args:
-        label: Label of the curve.
-    """
-    model = model_name(label.architecture, label.policy, label.growth)
-    parts = [model, f"m = {label.target_size:,}" if label.target_size else ""]
-    return ", ".join(part for part in parts if part)
-
-
-def model_name(architecture: str, policy: str, growth: str = "random") -> str:
-    """Name of a kind of model for people.
-
-    Args:
-        architecture: Name of the encoder; empty if unknown.
-        policy: How the measurements are used; empty if unknown.
-        growth: In which order the source grew.
-    """
-    return f"{architecture} {policy_title(policy)}".strip() + format_growth(growth)

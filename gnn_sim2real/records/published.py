@@ -1,16 +1,46 @@
-"""Reading the published result of a study: its cells as records."""
+"""Reading the published result of a study: its cells as records, and with which settings they were computed."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from gnn_sim2real.records.record import Record, RecordKey
-from gnn_sim2real.renamed_policies import current_policy
+from gnn_sim2real.renamed import current_policy
+
+_TYPES: dict[str, tuple[type, ...]] = {"versions": (list,), "cells": (list,), "property": (str,), "unit": (str,)}
+_MAPPINGS = ("data", "settings", "architectures")
+_CELL_TYPES: dict[str, tuple[type, ...]] = {
+    "key": (str,),
+    "metrics": (dict,),
+    "seconds": (int, float, type(None)),
+    **{each.name: (int,) if each.type in (int, "int") else (str,) for each in fields(RecordKey)},
+}
 
 
-def read_published(path: Path) -> list[Record]:
-    """Read the cells of a published result as records, without details.
+@dataclass(frozen=True)
+class Published:
+    """A published result.
 
-    Only cells of the largest source have a card of the data, since no other is published.
+    Attributes:
+        records: Its cells, without details. Only those of the largest source have a card of the data, since no other is
+            published.
+        threads: Threads per cell; None if unknown.
+        data: Cards of source and target.
+        settings: Settings of each stage that can change a result; empty if unknown, as in files of earlier versions.
+        architectures: Class path and settings of each encoder by its name; empty if unknown.
+    """
+
+    records: list[Record]
+    threads: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    architectures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_published(path: Path) -> Published:
+    """Read a published result.
 
     Args:
         path: JSON written by `publish`.
@@ -21,11 +51,12 @@ def read_published(path: Path) -> list[Record]:
     if not path.exists():
         raise ValueError(f"there is no published result {path}; `study report DIR --publish PATH` writes PATH.json")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
+        _check(content)
         versions = content["versions"][0] if len(content["versions"]) == 1 else None
         names = RecordKey.__dataclass_fields__
         largest = max((each["source_size"], each["target_size"]) for each in content["cells"])
-        return [
+        records = [
             Record(
                 key=each["key"],
                 cell=RecordKey(
@@ -39,7 +70,36 @@ def read_published(path: Path) -> list[Record]:
             )
             for each in content["cells"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
+        more = {name: content.get(name) or {} for name in _MAPPINGS}
+        return Published(records, content.get("study", {}).get("threads"), **more)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"
         ) from error
+
+
+def _check(content: Any) -> None:
+    """Refuse values of wrong types, which would be found late or not at all.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("it is not an object")
+    _check_types(content, _TYPES, "")
+    for name in ("study", *_MAPPINGS):
+        if not isinstance(content.get(name) or {}, dict):
+            raise ValueError(f"its `{name}` is not an object")
+    for number, cell in enumerate(content["cells"], start=1):
+        if not isinstance(cell, dict):
+            raise ValueError(f"cell {number} is not an object")
+        _check_types(cell, _CELL_TYPES, f" of cell {number}")
+        for name, value in cell.get("metrics", {}).items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"`{name}` of cell {number} is not a number")
+
+
+def _check_types(found: dict[str, Any], types: dict[str, tuple[type, ...]], where: str) -> None:
+    for name, kinds in types.items():
+        if name in found and (isinstance(found[name], bool) or not isinstance(found[name], kinds)):
+            raise ValueError(f"`{name}`{where} is of a wrong type ({type(found[name]).__name__})")

@@ -4,12 +4,12 @@ The name of the file is the hash of what determines its numbers (`record_key`), 
 separate runs can share one folder. Later versions of the package read old records.
 """
 
-import json
 import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gnn_sim2real.files import write_json
-from gnn_sim2real.renamed_policies import current_policy
+from gnn_sim2real.files import content_checksum, read_sealed, text_checksum, write_json, write_sealed
+from gnn_sim2real.library.content import is_key
+from gnn_sim2real.renamed import current_policy
 
 RECORD_FORMAT = 1
 _PACKAGES = ("gnn-sim2real", "torch", "torch-geometric", "lightning", "rdkit", "scikit-learn", "numpy")
@@ -38,6 +39,7 @@ class RecordKey:
         split: Number of the test part.
         growth: In which order the source grew, see `gnn_sim2real.splits.acquisition`.
         target_level: "all" if all measurements were requested, whose number differs between splits; else empty.
+        pretraining: Name of the pretraining in a study that compares several; else empty.
     """
 
     architecture: str
@@ -49,6 +51,7 @@ class RecordKey:
     split: int
     growth: str = "random"
     target_level: str = ""
+    pretraining: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,10 @@ class Record:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
+USUAL = {"growth": "random", "pretraining": ""}
+"""Values of a grid point that records leave out."""
+ERRORS = "errors_checksum"
+"""Entry of a record with the checksum of its sidecar, which records of earlier versions do not have."""
 _USUAL_SIZE = 2**16
 """Most records are shorter than this [bytes]."""
 
@@ -93,13 +100,17 @@ def provenance(seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "host": socket.gethostname(),
         "process": os.getpid(),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PACKAGES},
+        **versions(),
     }
 
 
+def versions() -> dict[str, Any]:
+    """Versions of Python and of the packages: the part of `provenance` that is the same when a run is repeated."""
+    return {"python": platform.python_version(), "versions": {name: _version(name) for name in _PACKAGES}}
+
+
 def write_record(folder: Path, record: Record, errors: Mapping[str, float] | None) -> Path:
-    """Write a record and its sidecar, each atomically, the record last.
+    """Write a record and its sidecar, each atomically, the record last; it has a checksum of both.
 
     Args:
         folder: Folder of the study's records.
@@ -110,16 +121,36 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
     Returns:
         Path of the record.
     """
-    if errors is not None:
-        write_json(folder / f"{record.key}.errors.json", dict(errors))
     path = folder / f"{record.key}.json"
     content = {"format": RECORD_FORMAT} | asdict(record)
-    if record.cell.growth == "random":  # like records from before other growths existed
-        del content["cell"]["growth"]
+    if errors is not None:
+        write_json(folder / f"{record.key}.errors.json", dict(errors))
+        content[ERRORS] = content_checksum(errors, record.key)
+    for name, usual in USUAL.items():  # like records from before there was a choice
+        if content["cell"][name] == usual:
+            del content["cell"][name]
     if record.cell.target_level == target_level(content["data"]):  # which says it already
         del content["cell"]["target_level"]
-    write_json(path, content)
+    write_sealed(path, content)
     return path
+
+
+def rename_architectures(folder: Path, names: Mapping[str, str]) -> None:
+    """Give records the names that encoders have today: the first two of a class have other names than one alone.
+
+    Damaged records stay as they are.
+
+    Args:
+        folder: Folder of the records.
+        names: Name of the encoder by key of the record.
+    """
+    for key, name in names.items():
+        path = folder / f"{key}.json"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = read_sealed(_contents(str(path)))
+            if content["cell"]["architecture"] != name:
+                content["cell"]["architecture"] = name
+                write_sealed(path, content)
 
 
 def target_level(data: Mapping[str, Any]) -> str:
@@ -163,17 +194,23 @@ def read_content(path: str, make: Callable[[dict[str, Any]], Made]) -> Made:
         make: Makes the result from the plain types.
 
     Raises:
-        ValueError: If the file is not a record, or its format is newer.
+        ValueError: If the file is not a record, is not the one that was written, or its format is newer.
     """
     try:
-        content = orjson.loads(_contents(path))
+        content = read_sealed(_contents(path))
         number = content.pop("format")
         if number == RECORD_FORMAT:
+            name = os.path.basename(path)[:-5]  # noqa: PTH119 (a path object takes longer)
+            if is_key(name) and content["key"] != name:
+                raise ValueError(f"it is the record of {content['key']}")
             content["cell"].setdefault("target_level", target_level(content["data"]))
             content["cell"]["policy"] = current_policy(content["cell"]["policy"])
             return make(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a record of gnn_sim2real ({error}); move it out of the folder") from error
+        raise ValueError(
+            f"{path} is not a sound record of gnn_sim2real ({error}); `study run` computes it again, or move it out of "
+            "the folder"
+        ) from error
     raise ValueError(f"{path} has record format {number}, this version reads {RECORD_FORMAT}; update gnn-sim2real")
 
 
@@ -188,7 +225,12 @@ def _contents(path: str) -> bytes:
 
 
 def _whole(content: dict[str, Any]) -> Record:
-    return Record(**content | {"cell": RecordKey(**content["cell"])})
+    known = {name: value for name, value in content.items() if name != ERRORS}
+    return Record(**known | {"cell": RecordKey(**known["cell"])})
+
+
+def _had_errors(content: dict[str, Any]) -> bool:
+    return ERRORS in content
 
 
 def record_paths(folder: Path) -> list[str]:
@@ -205,9 +247,47 @@ def _grid_order(record: Record) -> tuple[Any, ...]:
 
 
 def read_errors(folder: Path, key: str) -> dict[str, float]:
-    """Absolute error of each test material of a record, by hashed identity."""
-    errors: dict[str, float] = json.loads((folder / f"{key}.errors.json").read_text())
+    """Absolute error of each test material of a record, by hashed identity.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, or is that of another record.
+    """
+    path = folder / f"{key}.errors.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} with the errors on the test materials is gone")
+    try:
+        text = path.read_bytes()
+        errors: dict[str, float] = orjson.loads(text)
+        wanted = orjson.loads(_contents(str(folder / f"{key}.json"))).get(ERRORS)
+        as_written = wanted is None or wanted == text_checksum(text, key)
+        if not as_written and wanted != content_checksum(errors, key):
+            raise ValueError("its checksum is not the one in the record")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} does not have the errors of its record ({error}); delete both, and `study run` computes them again"
+        ) from error
     return errors
+
+
+def find_damaged(folder: Path, keys: Iterable[str]) -> dict[str, str]:
+    """Read records and their sidecars, where these are or were.
+
+    Args:
+        folder: Folder of the study's records.
+        keys: Keys of the records.
+
+    Returns:
+        What is wrong with the damaged ones, by key.
+    """
+    damaged = {}
+    for key in keys:
+        try:
+            if read_content(str(folder / f"{key}.json"), _had_errors) or (folder / f"{key}.errors.json").exists():
+                read_errors(folder, key)
+        except (OSError, ValueError) as error:
+            damaged[key] = str(error)
+    return damaged
 
 
 def _version(package: str) -> str | None:

@@ -1,5 +1,6 @@
 """The results of a study as a table with one row per trained model, from which curves and laws are made."""
 
+import logging
 import math
 from array import array
 from collections.abc import Iterable, Mapping
@@ -13,16 +14,18 @@ import pandas as pd
 from gnn_sim2real.console import track
 from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.record import Record, RecordKey, read_content, record_paths
+from gnn_sim2real.records.record import ERRORS, USUAL, Record, RecordKey, read_content, record_paths
 
-_TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "property", "unit")
+logger = logging.getLogger(__name__)
+
+_TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "pretraining", "property", "unit")
 _WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
 _NUMBERS = (*METRICS, "num_test", "error")
 _GRID = tuple(each.name for each in fields(RecordKey))
 
 
 def read_results(folder: Path) -> pd.DataFrame:
-    """Read the results of all records of a folder.
+    """Read the results of all records of a folder, and warn of those whose errors on the test materials are gone.
 
     This takes a tenth of the memory of whole records.
 
@@ -39,6 +42,13 @@ def read_results(folder: Path) -> pd.DataFrame:
     with no_garbage_collection():
         for path in track(sorted(record_paths(folder)), "Reading records"):
             read_content(path, columns.add)
+    lost = [key for key in columns.with_errors if not (folder / f"{key}.errors.json").exists()]
+    if lost:
+        logger.warning(
+            "%s: the errors on the test materials (.errors.json) are gone for %d of %d records, e.g. %s: what "
+            "needs them is left out, and intervals may differ; `study run` computes the cells again",
+            *(folder, len(lost), len(columns.keys), lost[0]),
+        )
     return columns.table()
 
 
@@ -50,7 +60,7 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
-        metrics (`num_test` included), NaN for missing ones. Where all measurements were requested, `target_size` is the
+        metrics with `num_test`, NaN for missing ones. Where all measurements were requested, `target_size` is the
         mean over the splits, which differ slightly; otherwise each split would be a separate curve.
     """
     columns = _Columns()
@@ -65,15 +75,16 @@ class _Columns:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
+        self.with_errors: list[str] = []
         self.texts: dict[str, array[int]] = {name: array("l") for name in _TEXTS}
         self.codes: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
         self.whole_numbers: dict[str, array[int]] = {name: array("q") for name in _WHOLE_NUMBERS}
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
     def add(self, content: Mapping[str, Any]) -> None:
-        # Records from before other growths existed do not say that it is random.
-        row = {"growth": "random", **content, **content["cell"], **content["metrics"]}
+        row = {**USUAL, **content, **content["cell"], **content["metrics"]}
         self.keys.append(row["key"])
+        self.with_errors += [row["key"]] if ERRORS in row else []
         for name, whole in self.whole_numbers.items():
             whole.append(row[name])
         for name, number in self.numbers.items():
@@ -98,4 +109,5 @@ class _Columns:
             sizes = frame.loc[whole, ["split", "target_size"]].drop_duplicates()["target_size"]
             frame.loc[whole, "target_size"] = round(sizes.mean())
         frame = frame.sort_values([*_GRID, "key"], ignore_index=True)
-        return frame.drop(columns=[name for name in _NUMBERS if frame[name].isna().all()])
+        optional = (name for name in _NUMBERS if name != "num_test")
+        return frame.drop(columns=[name for name in optional if frame[name].isna().all()])

@@ -1,50 +1,44 @@
-"""Summary of a study: its numbers as a table and one JSON file, its laws as text, its figure."""
+"""Summary of a study: its numbers in plain types and its laws as text, written with its figure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.baselines import BASELINES, needs_measurements
 from gnn_sim2real.files import write_json
+from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import (
-    CONFIDENCE,
-    CurveLabel,
     Estimate,
-    Results,
     by_repeat,
     estimate,
-    format_growth,
-    independent_curves,
     level_sizes,
     paired_gain,
-    source_sizes,
 )
-from gnn_sim2real.tasks.policies import REFERENCE, policy_title
-
-if TYPE_CHECKING:
-    from gnn_sim2real.records.figure import Reference
+from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.same_materials import errors_on_same, of_point
+from gnn_sim2real.records.study_figure import draw_figure
+from gnn_sim2real.records.unseen import find_unseen_groups
 
 MIN_TEST_FOR_R2 = 20
 """R2 is given from this mean number of test materials on."""
-
-_NOISE_WORTH_A_LINE = 0.2
-"""Noise below this share of the lowest error is not drawn, since it would squeeze the curves together."""
 
 
 def summarize(results: Results) -> dict[str, Any]:
     """All numbers of a study, in plain types.
 
     Args:
-        results: The results of one property.
+        results: The results of one property. Only with its folder of records are there errors on the same materials
+            where some were scored on fewer, and on those with what the source never saw.
 
     Returns:
-        `rows` (one per grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`.
+        `rows` (one per grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`, and
+        `unseen` (see `UnseenGroups`) if the source did not see all.
 
     Raises:
         ValueError: If there is no record, or there are several properties.
@@ -54,6 +48,7 @@ def summarize(results: Results) -> dict[str, Any]:
         found = ", ".join(sorted(properties["property"])) or "none"
         raise ValueError(f"a report needs records of one measured property, found {found}")
     name, unit = properties.iloc[0]
+    groups = find_unseen_groups(results)
     return {
         "property": name,
         "unit": unit,
@@ -63,11 +58,12 @@ def summarize(results: Results) -> dict[str, Any]:
         "rows": _rows(results),
         "laws": [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()],
         "gains": _gains(results),
+        **({"unseen": asdict(groups)} if groups else {}),
     }
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:
-    rows = []
+    rows, errors = [], errors_on_same(results)
     for (label, level), found in results.points.items():
         row: dict[str, Any] = asdict(label) | {
             "source_level": level,
@@ -81,8 +77,11 @@ def _rows(results: Results) -> list[dict[str, Any]]:
             enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
             if enough and metric in found and found[metric].notna().all():
                 row[metric] = _plain(estimate(by_repeat(found, metric)))
+                if metric != "r2" and row[metric]["low"] is not None:
+                    row[metric]["low"] = max(0.0, row[metric]["low"])  # no mean error is below zero
+        row |= of_point(found, errors)
         rows.append(row)
-    return sorted(rows, key=itemgetter("target_size", "architecture", "policy", "growth", "source_size"))
+    return sorted(rows, key=itemgetter("target_size", "architecture", "policy", "growth", "pretraining", "source_size"))
 
 
 def _plain(value: Estimate) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _gains(results: Results) -> list[dict[str, Any]]:
             same_measurements = other.target_size == label.target_size
             if not same_measurements or (other == label and level == largest) or level not in ("0", largest):
                 continue
-            if other.policy == "simulated_value":
+            if not needs_measurements(other.policy):
                 continue
             gain = paired_gain(best, alternative, results.metric)
             if gain is not None:
@@ -117,99 +116,6 @@ def _gains(results: Results) -> list[dict[str, Any]]:
                     }
                 )
     return gains
-
-
-def draw_figure(
-    results: Results,
-    path: Path,
-    title: str = "",
-    copies: Sequence[Path] = (),
-    data: Mapping[str, Any] | None = None,
-) -> Path:
-    """Draw error against source size with the fitted laws and the reference lines, one panel per target size.
-
-    Args:
-        results: The results of one property.
-        path: Image file to write.
-        title: Heading.
-        copies: Further files of the same figure, in other formats.
-        data: Data cards of source and target; the noise floor of the target is drawn as a line, unless it is far lower.
-
-    Returns:
-        `path`.
-    """
-    from gnn_sim2real.records.figure import Curve, Panel, plot_scaling_curves
-
-    grouped, metric = results.curves, results.metric
-    curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
-    for label in sorted(grouped, key=_rank):
-        found = grouped[label]
-        curves[label.target_size][_name(label)] = Curve(
-            source_sizes=source_sizes(found),
-            errors=found[metric].to_numpy(),
-            repeats=np.array(independent_curves(found)),
-            law=None if label.policy in BASELINES else results.laws.get(label),
-            is_baseline=label.policy in BASELINES,
-        )
-    references = _references(results, data)
-    first = results.table.iloc[0]
-    return plot_scaling_curves(
-        [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
-        quantity=f"test {metric.upper()} of {first['property'].replace('_', ' ')}",
-        unit=first["unit"],
-        title=title,
-        path=path,
-        copies=copies,
-    )
-
-
-def _references(results: Results, data: Mapping[str, Any] | None) -> "dict[int, dict[str, Reference]]":
-    """Errors without a source by target size and name, and the noise of the measurements."""
-    from gnn_sim2real.records.figure import Reference
-
-    grouped, metric = results.curves, results.metric
-    references: dict[int, dict[str, Reference]] = {label.target_size: {} for label in grouped}
-    tested = {number for found in grouped.values() for number in found["num_test"]}
-    for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
-        if level != "0":
-            continue
-        name = label.architecture if label.policy == REFERENCE else _name(label)
-        if label.policy not in BASELINES:
-            name = f"{name} from scratch".strip()
-        # geometric mean, as for the points of the curves
-        reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_like(label, grouped))
-        if label.policy != "simulated_value":
-            if label.target_size in references:
-                references[label.target_size][name] = reference
-        elif tested.issuperset(found["num_test"]):
-            # It needs no measurements; if not all test materials have one, it is an error on other rows.
-            for of_size in references.values():
-                of_size[name] = reference
-    noise = ((data or {}).get("target") or {}).get("noise_floor")
-    lowest = min((found[metric].min() for found in grouped.values()), default=np.inf)
-    if noise and metric == "mae" and noise["mae"] > _NOISE_WORTH_A_LINE * lowest:
-        for of_size in references.values():
-            of_size["noise of the measurements"] = Reference(noise["mae"])
-    return references
-
-
-def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
-    """Name of the curve whose color a line takes: that of its policy, or from scratch the only one of its encoder."""
-    if label.policy != REFERENCE:
-        return _name(label)
-    of_it = (each for each in curves if each.architecture == label.architecture and each.policy not in BASELINES)
-    trained = {_name(each) for each in of_it}
-    return trained.pop() if len(trained) == 1 else _name(label)
-
-
-def _rank(label: CurveLabel) -> tuple[bool, bool, CurveLabel]:
-    """Sort key: the reference policy first, then the other policies, baselines last."""
-    return label.policy in BASELINES, label.policy != REFERENCE, label
-
-
-def _name(label: CurveLabel) -> str:
-    title = "calibrated source model" if label.policy == "calibrated_source" else policy_title(label.policy)
-    return f"{label.architecture} {title}".strip() + format_growth(label.growth)
 
 
 def write_report(

@@ -1,25 +1,23 @@
 """Settings of shotgun transfer."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.config.lightning_cli import plain
+from gnn_sim2real.config.options import take_option
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
-from gnn_sim2real.library import Card, ModelLibrary
+from gnn_sim2real.files import expand
+from gnn_sim2real.library import Card, ModelLibrary, default_library
+from gnn_sim2real.library.content import LIBRARY_VARIABLE
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
 from gnn_sim2real.units import check_unit
-
-LIBRARY_VARIABLE = "GNN_SIM2REAL_LIBRARY"
-"""Environment variable with the folder of the model library."""
 
 
 @dataclass
@@ -64,12 +62,12 @@ def open_library(folder: str) -> ModelLibrary:
     Raises:
         ValueError: If the folder has no models.
     """
-    path = Path(folder or os.environ.get(LIBRARY_VARIABLE, "") or "runs/library").expanduser()
+    path = expand(folder) if folder else default_library()
     library = ModelLibrary(path)
     if not library.keys():
         raise ValueError(
             f"there are no models in {path}; give the folder of a model library with `--library` or "
-            f"{LIBRARY_VARIABLE}, or make one with `gnn-sim2real models build`"
+            f"{LIBRARY_VARIABLE}, or make one with `gnn-sim2real models build -c LIBRARY.yaml`"
         )
     return library
 
@@ -137,17 +135,12 @@ _SHORT = {"--smiles": "material_column", "--target": "column", "--property": "pr
 
 def _of_table(argv: Sequence[str]) -> list[str]:
     """Turn a table and its columns into the data module that reads it."""
-    path, *rest = argv
-    given: dict[str, str] = {"path": path}
-    others: list[str] = []
-    while rest:
-        name, equals, value = rest.pop(0).partition("=")
-        if name not in _SHORT:
-            others.append(name + equals + value)
-        elif equals or rest:
-            given[_SHORT[name]] = value if equals else rest.pop(0)
-        else:
-            raise ValueError(f"`{name}` needs a value")
+    path, *others = argv
+    given = {"path": path}
+    for name, setting in _SHORT.items():
+        value, others = take_option(others, name)
+        if value is not None:
+            given[setting] = value
     lacking = [name for name in ("--target", "--unit") if _SHORT[name] not in given]
     if lacking:
         raise ValueError(

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
-from gnn_sim2real.shotgun.target import Floats, Target
+from gnn_sim2real.shotgun.target import Target
 
 
 @dataclass(frozen=True, eq=False)

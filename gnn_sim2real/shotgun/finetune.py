@@ -13,10 +13,13 @@ from lightning.pytorch import Trainer, seed_everything
 
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.library import TrainedModel, save_model
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.encoder import build_encoder
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.interrupt import interruptible
+from gnn_sim2real.tasks.one_process import one_process
 
 _BATCH_SIZE = 16
 
@@ -110,6 +113,7 @@ def _train(
     trainer = Trainer(
         accelerator="cpu",
         devices=1,
+        plugins=[one_process()],
         max_epochs=epochs,
         gradient_clip_val=1.0,
         logger=False,

@@ -1,16 +1,14 @@
 """Folds of cross-validation: random ones, and ones that test beyond the range of the training values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.splits.parts import number_groups
-from gnn_sim2real.splits.tails import Tail, split_tail
-
-Rows = NDArray[np.int64]
+from gnn_sim2real.splits.folds import Fold, random_folds
+from gnn_sim2real.splits.split import Tail
+from gnn_sim2real.splits.tails import split_tail
 
 Purpose = Literal["interpolation", "extrapolation"]
 """Purpose of a model: materials like the measured ones, or values (or families) beyond them."""
@@ -20,42 +18,6 @@ TAIL_SHARE = 0.2
 
 _KEPT_SHARE = 0.85
 """Share of the rest that it trains on, so that the repeats differ."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Positions for training and for testing.
-
-    Attributes:
-        train: (num_train,).
-        test: (num_test,).
-    """
-
-    train: Rows
-    test: Rows
-
-
-def random_folds(groups: Sequence[str], num_folds: int, seed: Sequence[int]) -> list[Fold]:
-    """K-fold cross-validation that splits no group.
-
-    Args:
-        groups: Group of each material.
-        num_folds: Number of folds; at most the number of groups.
-        seed: Seed of the order of the groups.
-
-    Raises:
-        ValueError: If there are fewer than two groups.
-    """
-    names, group = number_groups(groups)
-    if len(names) < 2:
-        raise ValueError(f"cross-validation needs at least two groups of materials, got {len(names)}")
-    # Not scikit-learn's GroupKFold: it draws from NumPy's older generator, and published rankings used these folds.
-    order = np.random.default_rng(list(seed)).permutation(len(names))
-    folds = []
-    for tested in np.array_split(order, min(num_folds, len(names))):
-        there = np.isin(group, tested)
-        folds.append(Fold(np.flatnonzero(~there), np.flatnonzero(there)))
-    return folds
 
 
 def tail_folds(groups: Sequence[str], values: NDArray[np.float64], tail: Tail, seed: int) -> list[Fold]:

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from gnn_sim2real.baselines import extra_trees
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.baselines import Inputs, predict_test
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
+from gnn_sim2real.files import is_own_figure, require_replaceable, spreadsheet_text, write_atomically
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, groups_of, without_seen
 from gnn_sim2real.shotgun.plot import draw_matrix
 from gnn_sim2real.shotgun.ranking import RankingSettings, folds_of, rank_models
 from gnn_sim2real.shotgun.scores import ScoreCache
-from gnn_sim2real.shotgun.target import Floats, Target
-from gnn_sim2real.shotgun.targets import ManyTargets, open_target, read_many_targets
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.shotgun.targets import ManyTargets, open_target
 
 _ALL = 10**9
 
@@ -40,31 +41,6 @@ class MatrixConfig(ManyTargets):
     output: str = "runs/shotgun_matrix/matrix"
     cache: str = "runs/shotgun_matrix/scores"
     title: str = "Gain of measured targets from simulated sources"
-
-
-def matrix_command(argv: list[str], console: Console) -> int:
-    """Compute and draw the heat map.
-
-    Args:
-        argv: Arguments after `gnn-sim2real shotgun matrix`.
-        console: Console to print on.
-    """
-    config: MatrixConfig = read_many_targets(MatrixConfig, argv, "gnn-sim2real shotgun matrix")
-    gains, skipped = compute_matrix(config)
-    sources = sorted({source for column in gains.values() for source in column})
-    names = list(gains)
-    table = np.array([[gains[name].get(source, np.nan) for name in names] for source in sources])
-    path = Path(config.output)
-    what = f"error below that of extra trees without a source; {config.size} measurements, best model of each source"
-    title = f"{config.title}\n{what}"
-    rows, columns = draw_matrix(table, sources, names, title, path.with_suffix(".png"))
-    ordered = table[np.ix_(rows, columns)]
-    write_table(path.with_suffix(".csv"), ordered, [sources[row] for row in rows], [names[each] for each in columns])
-    for name, reasons in skipped.items():
-        for reason, count in reasons.items():
-            console.print(f"{name}: {count} models skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{path.with_suffix('.png')} and {path.with_suffix('.csv')}", highlight=False)
-    return 0
 
 
 def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], dict[str, Mapping[str, int]]]:
@@ -105,13 +81,64 @@ def reference_error(target: Target, settings: RankingSettings) -> float:
         target: The target.
         settings: See `RankingSettings`.
     """
-    features, values = target.descriptors[target.train], target.values[target.train]
+    inputs, values = Inputs(descriptors=target.descriptors[target.train]), target.values[target.train]
     errors = [
-        np.abs(extra_trees(features[fold.train], values[fold.train], features[fold.test], seed=0) - values[fold.test])
+        np.abs(predict_test(EXTRA_TREES, inputs, values, fold.train, fold.test) - values[fold.test])
         for repeat in folds_of(target, target.train, settings, settings.repeats)
         for fold in repeat
     ]
     return float(np.concatenate(errors).mean())
+
+
+def _files(config: MatrixConfig) -> tuple[Path, Path]:
+    output = Path(config.output)
+    return output.with_suffix(".png"), output.with_suffix(".csv")
+
+
+def _has_header(file: Path, names: Sequence[str]) -> bool:
+    with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+        return sorted(next(csv.reader(lines), [])) == sorted(names)  # the columns are ordered by their clusters
+
+
+def require_free_matrix(config: MatrixConfig) -> None:
+    """Refuse to write over files that are no earlier matrix.
+
+    Args:
+        config: See `MatrixConfig`.
+
+    Raises:
+        ValueError: If there is such a file.
+    """
+    figure, file = _files(config)
+    names = [spreadsheet_text(each.name) for each in config.targets]
+    ours = file.is_file() and _has_header(file, ["source", *names])  # figures of earlier versions say nothing
+    require_replaceable(
+        figure,
+        file,
+        is_ours=lambda path: ours or (path == figure and is_own_figure(path)),
+        advice="give another name by `--output`",
+    )
+
+
+def write_matrix(config: MatrixConfig, gains: Mapping[str, Mapping[str, float]]) -> tuple[Path, Path]:
+    """Draw the heat map, and write its table in the same order.
+
+    Args:
+        config: See `MatrixConfig`.
+        gains: From `compute_matrix`.
+
+    Returns:
+        The figure and the table.
+    """
+    sources = sorted({source for column in gains.values() for source in column})
+    names = list(gains)
+    table = np.array([[gains[name].get(source, np.nan) for name in names] for source in sources])
+    figure, file = _files(config)
+    what = f"error below that of extra trees without a source; {config.size} measurements, best model of each source"
+    rows, columns = draw_matrix(table, sources, names, f"{config.title}\n{what}", figure)
+    ordered = table[np.ix_(rows, columns)]
+    write_table(file, ordered, [sources[row] for row in rows], [names[each] for each in columns])
+    return figure, file
 
 
 def write_table(path: Path, table: Floats, sources: Sequence[str], targets: Sequence[str]) -> None:
@@ -125,7 +152,7 @@ def write_table(path: Path, table: Floats, sources: Sequence[str], targets: Sequ
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["source", *targets])
+    writer.writerow(["source", *map(spreadsheet_text, targets)])
     for source, row in zip(sources, table.tolist(), strict=True):
-        writer.writerow([source, *("" if np.isnan(value) else f"{value:.4f}" for value in row)])
+        writer.writerow([spreadsheet_text(source), *("" if np.isnan(value) else f"{value:.4f}" for value in row)])
     write_atomically(path, text.getvalue().encode())

@@ -10,15 +10,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gnn_sim2real.baselines import extra_trees
+from gnn_sim2real.baselines import Inputs, predict_test
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
+from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, predict, train_from_scratch
-from gnn_sim2real.shotgun.folds import Fold, random_folds, tail_folds
+from gnn_sim2real.shotgun.folds import tail_folds
 from gnn_sim2real.shotgun.probe import PREDICTION
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.folds import Fold, random_folds
+from gnn_sim2real.splits.parts import Rows
 
 Finish = Literal["frozen", "fine-tuned", "from scratch"]
 """The start is used as it is, or fine-tuned; or there is no source model."""
@@ -216,11 +221,11 @@ def references(
     """
     if not len(tested):
         return {}
-    features = target.descriptors
-    found = {"extra trees": extra_trees(features[rows], target.values[rows], features[tested], seed=seed)}
+    inputs = Inputs(descriptors=target.descriptors)
+    found = {EXTRA_TREES.title: predict_test(EXTRA_TREES, inputs, target.values, rows, tested, seed=seed)}
     same = [score for score in ranked if score.prediction_error is not None]
     if same:
         calibrated = min(same, key=lambda score: (score.prediction_error, score.key))
         start = make_start(models.load(calibrated.key), target, rows, PREDICTION)
-        found["calibrated source"] = predict(start, target, tested)
+        found[CALIBRATED_SOURCE.title] = predict(start, target, tested)
     return found

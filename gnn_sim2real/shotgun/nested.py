@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
 from gnn_sim2real.shotgun.members import SCRATCH, Member, choose_members, folds_within, make_candidates, references
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings
 from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.start import make_start
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.parts import Rows
 
 ENSEMBLE, BEST, FROZEN = "shotgun ensemble", "best single source", "first of the ranking, frozen"
 ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen"

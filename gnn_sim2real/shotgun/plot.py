@@ -7,12 +7,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.figures import COLORS, GRAY, SMALL, new_figure, save_figure
+from gnn_sim2real.figures import (
+    COLORS,
+    DOTTED,
+    GRAY,
+    SMALL,
+    SMALL_CAP,
+    SMALL_MARKER,
+    TINY_MARKER,
+    apart,
+    new_figure,
+    save_figure,
+)
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.report import unit_of
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 
 _SHOWN = 20
+_ROOM = 200.0
+"""Length of the axis of a panel, one of three in a row [points]."""
 
 
 def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
@@ -31,9 +44,11 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     final = np.array(["interval" in row for row in rows])
     ends = np.array([row["interval"] for row in rows if "interval" in row]).reshape(-1, 2).T
     bars = np.maximum(np.abs(ends - errors[final]), 0)
-    left.errorbar(errors[final], places[final], xerr=bars, fmt="o", markersize=4, capsize=2, color=COLORS[0])
+    left.errorbar(
+        errors[final], places[final], xerr=bars, fmt="o", markersize=SMALL_MARKER, capsize=SMALL_CAP, color=COLORS[0]
+    )
     if not final.all():  # halving stopped them after fewer folds, so their errors cannot be compared with the others
-        left.plot(errors[~final], places[~final], "o", markersize=4, markerfacecolor="none", color=GRAY)
+        left.plot(errors[~final], places[~final], "o", markersize=SMALL_MARKER, markerfacecolor="none", color=GRAY)
     left.set_yticks(
         places, [f"{row['source'][:44]} ({row['architecture']}, {row['probe']})" for row in rows], fontsize=SMALL - 1
     )
@@ -43,12 +58,13 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     compared = result.nested.errors if result.nested is not None else result.tested
     names = list(compared)[::-1]
     means = np.array([interval_of_mean(compared[name]) for name in names]).reshape(-1, 3)
+    means[:, 1] = np.maximum(means[:, 1], 0)  # no mean error is below zero
     right.errorbar(
         means[:, 0],
         np.arange(len(names)),
         xerr=np.abs(means[:, 1:].T - means[:, 0]),
         fmt="s",
-        capsize=2,
+        capsize=SMALL_CAP,
         color=COLORS[1],
     )
     right.set_yticks(np.arange(len(names)), names, fontsize=SMALL)
@@ -61,7 +77,7 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     right.set_title(f"{seen}, excluded from every step{dotted}", fontsize=SMALL + 1)
     if result.nested is not None:
         promised = float(result.nested.promised.mean())
-        right.axvline(promised, linestyle=":", color=GRAY)
+        right.axvline(promised, linestyle=DOTTED, color=GRAY)
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
     save_figure(figure, path)
     return path
@@ -135,14 +151,15 @@ def draw_study(cells: Sequence[Mapping[str, Any]], methods: Sequence[str], best:
                 mean,
                 yerr=(mean - low, high - mean),
                 marker="o",
-                markersize=3,
-                capsize=2,
+                markersize=TINY_MARKER,
+                capsize=SMALL_CAP,
                 color=color,
                 label=name,
             )
-        axes.plot(sizes, [cell["errors"][best][0] for cell in own], ":", color=GRAY, label=best)
+        axes.plot(sizes, [cell["errors"][best][0] for cell in own], DOTTED, color=GRAY, label=best)
         axes.set_xscale("log")
-        axes.set_xticks(sizes, [str(size) for size in sizes])
+        kept = apart(sizes, [str(size) for size in sizes], room=_ROOM, size=SMALL)
+        axes.set_xticks([sizes[place] for place in kept], [str(sizes[place]) for place in kept])
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
         unit = f" [{own[0]['unit']}]" if own[0]["unit"] else ""

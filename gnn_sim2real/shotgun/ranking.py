@@ -14,12 +14,15 @@ import numpy as np
 
 from gnn_sim2real.console import track
 from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.features import Features, Skipped, features_of
-from gnn_sim2real.shotgun.folds import Fold, Purpose, repeated_folds
+from gnn_sim2real.shotgun.folds import Purpose, repeated_folds
 from gnn_sim2real.shotgun.probe import PREDICTION
 from gnn_sim2real.shotgun.ridge import forest_out_of_fold, line_out_of_fold, ridge_out_of_fold
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.folds import Fold
+from gnn_sim2real.splits.parts import Rows
 
 RANKING_VERSION = 1
 """Raised by hand whenever the same model and target would give another score."""

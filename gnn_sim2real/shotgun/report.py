@@ -1,12 +1,15 @@
 """Report of a run of shotgun transfer: tables and sentences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.members import SCRATCH
+from gnn_sim2real.shotgun.members import SCRATCH, Member
 from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, verdict
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
@@ -33,7 +36,7 @@ def print_result(result: ShotgunResult, console: Console) -> None:
     _print_members(result, console)
     if result.nested is not None:
         console.print()
-        _print_nested(result.nested, result.target, console)
+        _print_nested(result.nested, result.selection.members, result.target, console)
     if result.tested:
         console.print()
         _print_tested(result, console)
@@ -75,7 +78,7 @@ def _print_members(result: ShotgunResult, console: Console) -> None:
         _print(console, f"  rejected: {len(others)} models of the library, the best with error {min(others):.4g}")
 
 
-def _print_nested(nested: NestedResult, target: Target, console: Console) -> None:
+def _print_nested(nested: NestedResult, members: Sequence[Member], target: Target, console: Console) -> None:
     """Errors on the outer folds, and the winner's curse."""
     unit = unit_of(target)
     number = len(nested.errors[ENSEMBLE])
@@ -85,6 +88,7 @@ def _print_nested(nested: NestedResult, target: Target, console: Console) -> Non
         table.add_column(name, justify="right" if name in ("error", f"minus {SCRATCH}") else "left")
     for name, errors in nested.errors.items():
         mean, low, high = interval_of_mean(errors)
+        low = max(low, 0.0)  # no mean error is below zero
         cells = [name, f"{mean:.4g}", f"[{low:.4g}, {high:.4g}]"]
         if name != SCRATCH:
             difference = verdict(nested, name)
@@ -99,6 +103,13 @@ def _print_nested(nested: NestedResult, target: Target, console: Console) -> Non
         f"[{curse[1]:+.3g}, {curse[2]:+.3g}]",
     )
     _print(console, sentence(nested, target))
+    if any(each.inner_error > float(nested.errors[ENSEMBLE].mean()) for each in members):
+        alone = "of one model alone, where the ensemble is the mean of several, and " * (len(members) > 1)
+        _print(
+            console,
+            f"a member's error above is larger than the ensemble's here, since it is {alone}from folds within the "
+            "training part, where models are trained on fewer materials",
+        )
 
 
 def sentence(nested: NestedResult, target: Target) -> str:
@@ -108,16 +119,16 @@ def sentence(nested: NestedResult, target: Target) -> str:
         nested: Errors on the outer folds.
         target: The target.
     """
-    rivals = [name for name in nested.errors if name in (SCRATCH, "extra trees")]
+    rivals = [name for name in nested.errors if name in (SCRATCH, EXTRA_TREES.title)]
     best = min(rivals, key=lambda name: float(np.mean(nested.errors[name])))
     mean, low, high = verdict(nested, ENSEMBLE, best)
     by = f"{abs(mean):.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}]"
     if high < 0:
         return f"shotgun transfer beats the best method without a source ({best}) by {by}"
     if low > 0:
-        return f"NO SOURCE BEATS TRAINING FROM SCRATCH: {best} is better by {by}; use it rather than the ensemble"
+        return f"NO SOURCE BEATS WORKING WITHOUT ONE: {best} is better by {by}; use it rather than the ensemble"
     return (
-        f"no source is shown to beat training from scratch: the error minus that of {best!r} is "
+        f"no source is shown to beat the best method without one: the error minus that of {best!r} is "
         f"{mean:+.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}], not distinguishable from zero with so few materials"
     )
 
@@ -126,6 +137,7 @@ def _print_tested(result: ShotgunResult, console: Console) -> None:
     _print(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
     for name, errors in result.tested.items():
         mean, low, high = interval_of_mean(errors)
+        low = max(low, 0.0)  # no mean error is below zero
         _print(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from gnn_sim2real import linear
-from gnn_sim2real.linear import Floats
-from gnn_sim2real.shotgun.folds import Fold
+from gnn_sim2real.linear import Floats, fit_line
+from gnn_sim2real.splits.folds import Fold
 
 PENALTIES = np.logspace(-4, 4, 17)
-"""Penalties to try, multiplied by the number of features, which are standardized."""
+"""Penalties to try, multiplied by the number of features, in which models differ; features are standardized."""
 
 
 def ridge_out_of_fold(features: Floats, values: Floats, folds: Sequence[Fold]) -> list[Floats]:
@@ -86,13 +86,3 @@ def line_out_of_fold(source: Floats, values: Floats, folds: Sequence[Fold]) -> l
         offset, slope = fit_line(source[fold.train], values[fold.train])
         found.append(offset + slope * source[fold.test])
     return found
-
-
-def fit_line(source: Floats, values: Floats) -> tuple[float, float]:
-    """Offset and slope of the least-squares line; the slope is 0 if the source model predicts a constant.
-
-    Args:
-        source: (num_materials,).
-        values: (num_materials,).
-    """
-    return linear.fit_line(source, values, slope_of_constant=0.0)

@@ -10,19 +10,22 @@ from typing import Any
 import yaml
 
 from gnn_sim2real.console import quiet_lightning, track
-from gnn_sim2real.files import write_atomically, write_json
+from gnn_sim2real.files import has_keys, require_replaceable, write_atomically, write_json
 from gnn_sim2real.library import Card, save_model
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, source_name, without_seen
 from gnn_sim2real.shotgun.nested import NestedResult, Selection, gather, outer_problems, select
 from gnn_sim2real.shotgun.ranking import rank_models
 from gnn_sim2real.shotgun.scores import ScoreCache
-from gnn_sim2real.shotgun.target import WITH_BONDS, Floats, Target
+from gnn_sim2real.shotgun.target import WITH_BONDS, Target
+from gnn_sim2real.store.vocabulary import warn_of_unseen
 
 logger = logging.getLogger(__name__)
 
 ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result.json"
+FIGURE_FILE = "ranking.png"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +58,17 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
         config: See `ShotgunConfig`.
 
     Raises:
-        ValueError: If fewer than two models can be used for the target.
+        ValueError: If fewer than two models can be used for the target, or files in the folder would be lost.
     """
+    folder = Path(config.output)
+    if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
+        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE))
+        require_replaceable(*files, advice="give another folder by `--output`")
+        if (folder / ENSEMBLE_FOLDER).exists():
+            raise ValueError(f"{folder / ENSEMBLE_FOLDER} is no earlier ensemble; give another folder by `--output`")
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
-    config.data.table.save_quarantine(Path(config.output), target.name)
+    config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
     problems = outer_problems(target, config.ranking, config.outer_folds) if config.outer_folds else []
@@ -83,6 +92,10 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
         for ranked, (train, test) in track(list(zip(outer, problems, strict=True)), "Nested cross-validation")
     ]
     selection = select(models, whole, target, target.train, target.test, *settings)
+    for member in selection.members:
+        if member.source is not None:
+            vocabulary = library.content(member.source.key).get("vocabulary")
+            warn_of_unseen(vocabulary, config.data.store, f"member {member.source.key[:8]} of the ensemble")
     tested = selection.errors(target, target.test) if len(target.test) else {}
     by_key = {card.key: card for card in cards}
     nested = gather(selections, problems, target) if problems else None

@@ -13,13 +13,15 @@ import torch
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.linear import fit_line
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.nn.truncated import TruncatedEncoder
 from gnn_sim2real.shotgun.features import answer, column_of
 from gnn_sim2real.shotgun.probe import Probe
-from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
-from gnn_sim2real.shotgun.target import Rows, Target
+from gnn_sim2real.shotgun.ridge import fit_ridge
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.parts import Rows
 
 _LN10 = float(np.log(10))
 

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
-from gnn_sim2real.config.options import take_option
-from gnn_sim2real.console import quiet_lightning, track
-from gnn_sim2real.files import write_json
+from gnn_sim2real.console import track
+from gnn_sim2real.files import write_sealed
 from gnn_sim2real.library import Card, ModelLibrary
+from gnn_sim2real.linear import Floats, fit_line
 from gnn_sim2real.records.record import provenance
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import ENSEMBLE, MEDIAN, ORACLE, WORST, select
+from gnn_sim2real.shotgun.nested import MEDIAN, ORACLE, WORST, select
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
-from gnn_sim2real.shotgun.ridge import fit_line, fit_ridge
+from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
-from gnn_sim2real.shotgun.target import Floats, Rows, Target
-from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_many_targets
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target
+from gnn_sim2real.splits.parts import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -75,38 +75,6 @@ class Draw:
     size: int
     number: int
     rows: Rows
-
-
-def study_command(argv: list[str], console: Console) -> int:
-    """Run the rest of a study, and report.
-
-    Args:
-        argv: Arguments after `gnn-sim2real shotgun study`.
-        console: Console to print on.
-
-    Raises:
-        ValueError: If no target has enough measurements.
-    """
-    from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.study_report import RIVALS, print_study, read_records, summarize
-
-    publish, argv = take_option(argv, "--publish")
-    only, argv = take_option(argv, "--only")
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
-    quiet_lightning()
-    run_study(config, only.split(",") if only else None)
-    records = read_records(config.records)
-    if not records:
-        raise ValueError(
-            f"no records in {config.records}: no target has enough measurements for the sizes {config.sizes}"
-        )
-    print_study(records, console)
-    summary, figure = summarize(records), Path(publish or Path(config.output) / "study.json").with_suffix(".png")
-    draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
-    console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
-    if publish:
-        write_json(Path(publish), summary)
-    return 0
 
 
 def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> None:
@@ -163,7 +131,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
             "provenance": provenance(0.0),
         }
-        write_json(_path(config, own, target, draw, usable), record)
+        write_sealed(_path(config, own, target, draw, usable), record)
 
 
 def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
+from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
+from gnn_sim2real.files import read_sealed
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.members import SCRATCH
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST
 
-METHODS = (ENSEMBLE, BEST, SCRATCH, "extra trees", "calibrated source", FROZEN, ORACLE, MEDIAN, WORST)
-"""All methods, in the order of the tables."""
-
-RIVALS = (SCRATCH, "extra trees", "calibrated source")
+RIVALS = (SCRATCH, EXTRA_TREES.title, CALIBRATED_SOURCE.title)
 """Methods that the ensemble and the best single source are compared with."""
+
+METHODS = (ENSEMBLE, BEST, *RIVALS, FROZEN, ORACLE, MEDIAN, WORST)
+"""All methods, in the order of the tables."""
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
@@ -26,8 +28,21 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
 
     Args:
         folder: Folder of the records.
+
+    Raises:
+        ValueError: If one of them is damaged.
     """
-    return [_with_current_names(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))]
+    return [_read(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return _with_current_names(read_sealed(path.read_bytes()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is not a record of a study of shotgun transfer ({error}); delete it, and the same command "
+            "computes it again"
+        ) from error
 
 
 def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
@@ -147,10 +162,16 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
         "draws": len(records),
         "num_test": records[0]["num_test"],
         "num_models": records[0]["num_models"],
-        "errors": {name: _plain(interval_of_mean(each)) for name, each in errors.items()},
+        "errors": {name: _plain(_not_negative(interval_of_mean(each))) for name, each in errors.items()},
         "less_than": compared,
         "winners_curse": _plain(interval_of_mean(errors[FROZEN] - promised)),
     }
+
+
+def _not_negative(interval: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Mean error and its interval, which does not reach below zero."""
+    mean, low, high = interval
+    return mean, max(low, 0.0), high
 
 
 def _plain(interval: tuple[float, float, float]) -> list[float | None]:

@@ -8,21 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.splits.parts import Parts
-from gnn_sim2real.splits.tails import Tail, TailSplit
+from gnn_sim2real.splits.parts import Parts, Rows
+from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 from gnn_sim2real.tables.cleaning import CleanTable
-
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""
@@ -132,7 +130,7 @@ class Target:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
         if log and float(data.table.values[rows, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
-        families, way = data.splitter.families, data.splitter.way
+        families, kind = data.splitter.families, data.splitter.kind
         return cls(
             table=select_rows(data.table, rows),
             own=_with_descriptors(data.featurizer),
@@ -141,8 +139,8 @@ class Target:
             test=len(train) + np.arange(len(test)),
             log=log,
             families=None if families is None else [families[row] for row in rows.tolist()],
-            tail=way.tail if isinstance(way, TailSplit) else "both",
-            name=name or getattr(data, "name", None) or type(data).__name__,
+            tail=kind.extrapolates or "both",
+            name=name or title_of(data),
             tested=data.tested_identities(),
         )
 
@@ -246,7 +244,7 @@ def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         quarantine=table.quarantine.iloc[:0],  # it was written when the target was read
         simulated=None,
-        labels={},
+        texts={},
     )
 
 

@@ -12,8 +12,8 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.shotgun.models import IfSeen
-from gnn_sim2real.shotgun.target import Rows, Target
-from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.parts import Parts, Rows
 
 
 @dataclass

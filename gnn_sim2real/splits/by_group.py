@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.splits.parts import Parts, every_kth_group
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validatio
     """
     met = [groups[row] for row in whole.train.tolist()]
     number = {name: place for place, name in enumerate(dict.fromkeys(met))}
+    if len(number) < 2:
+        raise ValueError(
+            f"{len(number)} groups are left for training and validation, where at least 2 are needed; use a smaller "
+            "`test_fraction`, or more groups"
+        )
     size = len(number) if size is None else size
     if not 2 <= size <= len(number):
         raise ValueError(
@@ -45,13 +50,5 @@ def take_groups(whole: Parts, groups: Sequence[str], size: int | None, validatio
         )
     place = np.array([number[group] for group in met], np.int64)
     used, place = whole.train[place < size], place[place < size]
-    if not validation_fraction:
-        return GroupParts(used, used[:0], whole.test, size)
-    every = max(2, round(1 / validation_fraction))
-    validates = place % every == every - 1
-    if not validates.any():
-        raise ValueError(
-            f"with {size} groups and `validation_fraction` {validation_fraction} the validation part is empty; use at "
-            f"least {every} groups, or 0 for no validation"
-        )
+    validates = every_kth_group(place, validation_fraction, counted="groups")
     return GroupParts(used[~validates], used[validates], whole.test, size)

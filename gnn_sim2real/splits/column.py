@@ -15,9 +15,9 @@ class ColumnSplit(FamilySplit):
         Raises:
             ValueError: If the table has no such column.
         """
-        if column is None or column not in materials.table.labels:
+        if column is None or column not in materials.table.texts:
             raise ValueError(
                 f"{materials.name} cannot split by column {column!r}; it has "
-                f"{', '.join(materials.table.labels) or 'no columns to split by'}"
+                f"{', '.join(materials.table.texts) or 'no columns to split by'}"
             )
-        return [label or "(empty)" for label in materials.table.labels[column]]
+        return [text or "(empty)" for text in materials.table.texts[column]]

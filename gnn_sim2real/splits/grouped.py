@@ -19,6 +19,7 @@ from gnn_sim2real.splits.parts import (
     check_numbers,
     development_rows,
     draw,
+    fold_length,
     number_groups,
 )
 from gnn_sim2real.splits.split import Drawing, Materials, Split
@@ -107,6 +108,7 @@ def split_families(
     development_fraction: float = 0.0,
     validation_fraction: float = 0.0,
     available: Rows | None = None,
+    version: int = 2,
 ) -> Parts:
     """Split a table so that no family of the test or validation part is trained on.
 
@@ -122,6 +124,7 @@ def split_families(
         development_fraction: Share of the families, chosen by a hash of their name, that are in no test part.
         validation_fraction: Approximate share of the remaining rows that validate, in whole families.
         available: Rows that may be used for training and validation; None for all.
+        version: Rule of the test part: 1 makes it larger than its share, if the candidates then are all tested.
 
     Raises:
         ValueError: If a part would be empty, a test part would be that of another number, `size` is more than there
@@ -129,7 +132,7 @@ def split_families(
     """
     check_numbers(seed, split, validation_fraction)
     names, family = number_groups(families)
-    tested = _test_families(names, np.bincount(family), split, test_fraction, development_fraction)
+    tested = _test_families(names, np.bincount(family), split, test_fraction, development_fraction, version)
     test = np.flatnonzero(np.isin(family, tested))
     pool = np.setdiff1d(np.arange(len(families)) if available is None else available, test)
     used = draw(pool, size, len(families), [split, seed])
@@ -144,7 +147,7 @@ def split_families(
 
 
 def _test_families(
-    names: Sequence[str], sizes: Rows, split: int, fraction: float, development_fraction: float
+    names: Sequence[str], sizes: Rows, split: int, fraction: float, development_fraction: float, version: int
 ) -> list[int]:
     check_fractions(fraction, development_fraction)
     if fraction == 0:
@@ -154,33 +157,46 @@ def _test_families(
     num_folds = min(int(num_rows / (fraction * sizes.sum()) + 1e-9), len(candidates))
     if len(names) < 2 or not num_folds:
         raise ValueError(
-            f"no family can be left out for a test part of {fraction:.0%}: {len(candidates)} of {len(names)} families "
+            f"no family can be left out for a test part of {100 * fraction:.0f} %: "
+            f"{len(candidates)} of {len(names)} families "
             f"with {num_rows} of {sizes.sum()} materials can be tested; change `test_fraction`, "
             "`development_fraction` or `split_by`"
         )
+    length = fold_length(num_rows, fraction * float(sizes.sum()), num_folds, version)
+    if length is None or num_folds == len(candidates):
+        rooms = [num_rows / num_folds] * num_folds
+    else:  # after the folds what none of them tests; less than a fold, so that the first families go to the folds
+        rooms = [float(length)] * num_folds + [float(min(num_rows - length * num_folds, length - 1))]
     repetition, fold = divmod(split, num_folds)
-    folds = _folds(candidates, sizes, num_folds, repetition)
-    earlier = [_folds(candidates, sizes, num_folds, number) for number in range(repetition)]
+    folds = _folds(candidates, sizes, rooms, repetition)
+    earlier = [_folds(candidates, sizes, rooms, number)[:num_folds] for number in range(repetition)]
     for number, same in enumerate(each for repeated in earlier for each in repeated):
         if same == folds[fold]:
             raise ValueError(
                 f"split {split} would test the same materials as split {number}: {len(candidates)} families give "
-                f"{num_folds} different test parts of {fraction:.0%}; use the splits below {split}"
+                f"{num_folds} different test parts of {100 * fraction:.0f} %; use the splits below {split}"
             )
     return folds[fold]
 
 
-def _folds(candidates: Rows, sizes: Rows, num_folds: int, repetition: int) -> list[list[int]]:
-    """Families of each fold: large ones first, the rest in random order, each into the smallest fold so far."""
+def _folds(candidates: Rows, sizes: Rows, rooms: Sequence[float], repetition: int) -> list[list[int]]:
+    """Families of each fold: large ones first, the rest in random order, each into the fold with most room left.
+
+    Args:
+        candidates: Families that may be tested.
+        sizes: Number of rows of each family.
+        rooms: Number of rows that each fold should have.
+        repetition: Seed of the order.
+    """
     order = np.random.default_rng(repetition).permutation(candidates)
-    large = sizes[order] > sizes[candidates].sum() / num_folds / 4
+    large = sizes[order] > rooms[0] / 4
     order = order[np.argsort(-np.where(large, sizes[order], 0), kind="stable")]
-    folds: list[list[int]] = [[] for _ in range(num_folds)]
-    filled = np.zeros(num_folds, np.int64)
+    folds: list[list[int]] = [[] for _ in rooms]
+    left = np.array(rooms)
     for family in order.tolist():
-        smallest = int(filled.argmin())
-        folds[smallest].append(family)
-        filled[smallest] += sizes[family]
+        widest = int(left.argmax())
+        folds[widest].append(family)
+        left[widest] -= sizes[family]
     return [sorted(fold) for fold in folds]
 
 

@@ -1,8 +1,8 @@
 """What all splits share: the parts of a table, and seeded, nested draws.
 
-All functions work on row numbers of a table that has one row per material (see `cleaning.py`), sorted by identity, so
-that a split depends on the materials and the seed, not on the order of a file. Each row belongs to a group (see
-`CleanTable.groups`), most often one of its own; no group is on two sides.
+All functions work on row numbers of a table that has one row per material (see `gnn_sim2real.tables.cleaning`), sorted
+by identity, so that a split depends on the materials and the seed, not on the order of a file. Each row belongs to a
+group (see `CleanTable.groups`), most often one of its own; no group is on two sides.
 """
 
 import hashlib
@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-NUMERICS_VERSION = 1
-"""Increased by hand if the same seed would give another split."""
 
 Rows = NDArray[np.int64]
 
@@ -77,6 +74,22 @@ def check_fractions(test_fraction: float, development_fraction: float) -> None:
             raise ValueError(f"`{name}` must be at least 0 and below 1, got {value}")
 
 
+def fold_length(num_candidates: int, wanted: float, num_folds: int, version: int) -> int | None:
+    """Number of materials in each test part; None if the candidates are cut into whole folds, all of which are tested.
+
+    Whole folds are cut where each has the wanted number to within one. Version 1 always cuts them, however much larger
+    they are: of a share of 40 % it made two folds of 50 %.
+
+    Args:
+        num_candidates: Number of materials that may be tested.
+        wanted: Share of the test part times the number of all materials.
+        num_folds: Number of test parts without a material in common.
+        version: Rule of the split.
+    """
+    largest = -(-num_candidates // num_folds)
+    return None if version == 1 or largest < wanted + 1 else round(wanted)
+
+
 def number_groups(groups: Sequence[str]) -> tuple[list[str], Rows]:
     """Names of the groups in order of appearance, and the number of the group of each row."""
     names = list(dict.fromkeys(groups))
@@ -109,8 +122,13 @@ def check_size(size: int | None, num_available: int, num_materials: int) -> int:
         num_materials: Rows of the table, for the message.
 
     Raises:
-        ValueError: If it is more than `num_available`, or below 2.
+        ValueError: If it is more than `num_available`, or below 2, or fewer than 2 are available.
     """
+    if num_available < 2:
+        raise ValueError(
+            f"of {num_materials} materials {num_available} are left for training and validation, where at least 2 are "
+            "needed; use a smaller `test_fraction`, or more materials"
+        )
     size = num_available if size is None else size
     if not 2 <= size <= num_available:
         raise ValueError(
@@ -120,25 +138,26 @@ def check_size(size: int | None, num_available: int, num_materials: int) -> int:
     return size
 
 
-def every_kth_group(group_of_used: Rows, validation_fraction: float) -> NDArray[np.bool_]:
+def every_kth_group(group_of_used: Rows, validation_fraction: float, counted: str = "materials") -> NDArray[np.bool_]:
     """Which of the used rows validate: every k-th group of them, in order of appearance.
 
     Args:
         group_of_used: Number of the group of each used row.
         validation_fraction: Share of the groups.
+        counted: What a group is, for the message.
 
     Raises:
         ValueError: If the validation part would be empty.
     """
-    size = len(group_of_used)
     if validation_fraction == 0:
-        return np.zeros(size, np.bool_)
+        return np.zeros(len(group_of_used), np.bool_)
     every = max(2, round(1 / validation_fraction))
-    validates: NDArray[np.bool_] = _order_met(group_of_used) % every == every - 1
+    place = _order_met(group_of_used)
+    validates: NDArray[np.bool_] = place % every == every - 1
     if not validates.any():
         raise ValueError(
-            f"with {size} materials and `validation_fraction` {validation_fraction} the validation part is empty; use "
-            f"at least {every} materials, or 0 for no validation"
+            f"with {place.max(initial=-1) + 1} {counted} and `validation_fraction` {validation_fraction} the "
+            f"validation part is empty; use at least {every} {counted}, or 0 for no validation"
         )
     return validates
 

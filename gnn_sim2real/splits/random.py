@@ -12,6 +12,7 @@ from gnn_sim2real.splits.parts import (
     development_rows,
     draw,
     every_kth_group,
+    fold_length,
     number_groups,
 )
 from gnn_sim2real.splits.split import Drawing, Materials, Split
@@ -26,6 +27,15 @@ class RandomSplit(Split):
         """Split the table, see `split_rows`."""
         return split_rows(materials.table.groups, **vars(drawing))
 
+    def key_version(self, materials: Materials, drawing: Drawing) -> int:
+        """Version 2 where it tests other materials than version 1."""
+        if drawing.test_fraction == 0:
+            return 1
+        names, _ = number_groups(materials.table.groups)
+        candidates, num_folds = _folds(names, drawing.test_fraction, drawing.development_fraction)
+        whole = fold_length(len(candidates), drawing.test_fraction * len(names), num_folds, drawing.version) is None
+        return 1 if whole else 2
+
 
 def split_rows(
     groups: Sequence[str],
@@ -37,6 +47,7 @@ def split_rows(
     development_fraction: float = 0.0,
     validation_fraction: float = 0.0,
     available: Rows | None = None,
+    version: int = 2,
 ) -> Parts:
     """Split a table.
 
@@ -50,17 +61,18 @@ def split_rows(
         seed: Number of the subset.
         split: Number of the test part. Consecutive numbers are the folds of a cross-validation, which do not overlap;
             when the folds are used up, those of another random order follow.
-        test_fraction: Smallest share of all groups in the test part.
+        test_fraction: Share of all groups in the test part, to within one group.
         development_fraction: Share of all groups that are in no test part.
         validation_fraction: Share of the used groups that validate.
         available: Rows that may be used for training and validation; None for all.
+        version: Rule of the test part: 1 makes it larger than its share, if the candidates then are all tested.
 
     Raises:
         ValueError: If a part would be empty, `size` is more than there are materials, or a number is out of range.
     """
     check_numbers(seed, split, validation_fraction)
     names, group_of_row = number_groups(groups)
-    tested = _test_groups(names, split, test_fraction, development_fraction)
+    tested = _test_groups(names, split, test_fraction, development_fraction, version)
     test = np.flatnonzero(np.isin(group_of_row, tested))
     pool = np.setdiff1d(np.arange(len(groups)) if available is None else available, test)
     used = draw(pool, size, len(groups), [split, seed])
@@ -68,18 +80,27 @@ def split_rows(
     return Parts(used[~validates], used[validates], test)
 
 
-def _test_groups(names: Sequence[str], split: int, fraction: float, development_fraction: float) -> Rows:
+def _test_groups(names: Sequence[str], split: int, fraction: float, development_fraction: float, version: int) -> Rows:
     check_fractions(fraction, development_fraction)
     if fraction == 0:
         return np.empty(0, np.int64)
+    candidates, num_folds = _folds(names, fraction, development_fraction)
+    repetition, fold = divmod(split, num_folds)
+    order = np.random.default_rng(repetition).permutation(candidates)
+    length = fold_length(len(candidates), fraction * len(names), num_folds, version)
+    if length is None:
+        return np.sort(np.array_split(order, num_folds)[fold])
+    return np.sort(order[fold * length : (fold + 1) * length])
+
+
+def _folds(names: Sequence[str], fraction: float, development_fraction: float) -> tuple[Rows, int]:
+    """The groups that can be tested, and how many test parts without a group in common they give."""
     candidates = np.setdiff1d(np.arange(len(names)), development_rows(names, development_fraction))
     # A sum of floats may fall short of a whole number of folds by a rounding error.
     num_folds = int(len(candidates) / (fraction * len(names)) + 1e-9)
     if not 1 <= num_folds <= len(candidates):
         raise ValueError(
-            f"a test part of {fraction:.0%} is {fraction * len(names):.1f} materials, but {len(candidates)} of "
+            f"a test part of {100 * fraction:.0f} % is {fraction * len(names):.1f} materials, but {len(candidates)} of "
             f"{len(names)} can be tested; change `test_fraction` or `development_fraction`"
         )
-    repetition, fold = divmod(split, num_folds)
-    order = np.random.default_rng(repetition).permutation(candidates)
-    return np.sort(np.array_split(order, num_folds)[fold])
+    return candidates, num_folds

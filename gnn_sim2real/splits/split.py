@@ -6,14 +6,16 @@ A new one takes one new file, see `docs/contributing/split.md`.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from gnn_sim2real.plugins import import_files, import_installed
+from gnn_sim2real.plugins import Registry
 from gnn_sim2real.splits.parts import Parts, Rows
 
 if TYPE_CHECKING:
     from gnn_sim2real.tables.table import CleanTable
+
+Tail = Literal["above", "below", "both"]
+"""A side of a range of values."""
 
 
 class Materials(Protocol):
@@ -44,6 +46,7 @@ class Drawing:
         development_fraction: Share of the materials that are in no test part.
         validation_fraction: Share of the used materials that validate.
         available: Rows that may be used for training and validation; None for all.
+        version: Rule by which the share becomes a test part, see `SplitSettings.split_version`.
     """
 
     size: int | None
@@ -53,12 +56,13 @@ class Drawing:
     development_fraction: float = 0.0
     validation_fraction: float = 0.0
     available: Rows | None = None
+    version: int = 2
 
 
-GROUP = "gnn_sim2real.splits"
-"""Entry-point group: a distribution that brings splits names their modules here."""
-
-_FOUND: "dict[str, type[Split]]" = {}
+SPLITS: "Registry[Split]" = Registry(
+    "gnn_sim2real.splits", group="gnn_sim2real.splits", setting="split_by", first="random"
+)
+"""All ways to split; a distribution that brings some names their modules under this entry-point group."""
 
 
 class Split(ABC):
@@ -67,15 +71,17 @@ class Split(ABC):
     Attributes:
         name: Value of `split_by`.
         needs_column: Whether it uses the column of `split_column`.
+        extrapolates: Side of the values, beyond those of training, that is tested; None if values do not matter.
     """
 
     name: ClassVar[str] = ""
     needs_column: ClassVar[bool] = False
+    extrapolates: ClassVar[Tail | None] = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" in vars(cls):
-            _FOUND[cls.name] = cls
+            SPLITS.add(cls.name, cls)
 
     def families(self, materials: Materials, column: str | None) -> list[str] | None:
         """Family of each row, all of which is on one side; None if there are no families.
@@ -99,27 +105,11 @@ class Split(ABC):
             ValueError: If there is no such split.
         """
 
+    def key_version(self, materials: Materials, drawing: Drawing) -> int:
+        """Version of the rule that enters keys: the first one that gives the same parts.
 
-@cache
-def _import_all() -> None:
-    import_files("gnn_sim2real.splits")
-    for _ in import_installed(GROUP):
-        pass
-
-
-def split_names() -> list[str]:
-    """Names of all ways to split, the random one first."""
-    _import_all()
-    return sorted(_FOUND, key=lambda name: (name != "random", name))
-
-
-def find_split(name: str) -> Split:
-    """The split of a name.
-
-    Raises:
-        ValueError: If there is no such split.
-    """
-    names = split_names()
-    if name not in names:
-        raise ValueError(f"`split_by` must be one of {', '.join(names)}, got {name!r}")
-    return _FOUND[name]()
+        Args:
+            materials: What is split.
+            drawing: Which split to make.
+        """
+        return 1

@@ -1,21 +1,19 @@
 """Splits by value: the test part is above, below or outside the range of training."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.splits.parts import Parts, Rows, check_fractions, check_numbers, draw, every_kth_group, number_groups
-from gnn_sim2real.splits.split import Drawing, Materials, Split
-
-Tail = Literal["above", "below", "both"]
+from gnn_sim2real.splits.split import Drawing, Materials, Split, Tail
 
 
 class TailSplit(Split):
     """The test part has the values of the first property beyond those of training; there is only one."""
 
-    tail: ClassVar[Tail]
+    extrapolates: ClassVar[Tail]
 
     def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
         """Split the table, see `split_tail`.
@@ -25,30 +23,31 @@ class TailSplit(Split):
         """
         settings = dict(vars(drawing))
         split, development_fraction = settings.pop("split"), settings.pop("development_fraction")
+        settings.pop("version")  # both rules give the same tail
         if split or development_fraction:
             raise ValueError(
                 f"`split_by: {self.name}` has a single test part, the tail of the values: `split` and "
                 f"`development_fraction` must be 0, got {split} and {development_fraction}"
             )
-        return split_tail(materials.table.groups, materials.table.values[:, 0], tail=self.tail, **settings)
+        return split_tail(materials.table.groups, materials.table.values[:, 0], tail=self.extrapolates, **settings)
 
 
 class AboveRange(TailSplit):
     """The highest values are tested."""
 
-    name, tail = "above_range", "above"
+    name, extrapolates = "above_range", "above"
 
 
 class BelowRange(TailSplit):
     """The lowest values are tested."""
 
-    name, tail = "below_range", "below"
+    name, extrapolates = "below_range", "below"
 
 
 class OutsideRange(TailSplit):
     """The highest and the lowest values are tested."""
 
-    name, tail = "outside_range", "both"
+    name, extrapolates = "outside_range", "both"
 
 
 def split_tail(
@@ -96,8 +95,8 @@ def _tail_rows(values: NDArray[np.float64], tail: Tail, fraction: float) -> Rows
     count = int(fraction * len(present) / (2 if tail == "both" else 1) + 1e-9)
     if fraction and not count:
         raise ValueError(
-            f"a test part of {fraction:.0%} of {len(present)} values beyond the range of training is empty; use a "
-            "larger `test_fraction` or more materials"
+            f"a test part of {100 * fraction:.0f} % of {len(present)} values beyond the range of training is empty; "
+            "use a larger `test_fraction` or more materials"
         )
     if not count:
         return np.empty(0, np.int64)
@@ -106,7 +105,7 @@ def _tail_rows(values: NDArray[np.float64], tail: Tail, fraction: float) -> Rows
     tested = np.flatnonzero((values < low) | (values > high))
     if not len(tested):
         raise ValueError(
-            f"no value is beyond the range of training with a test part of {fraction:.0%}: too many values are "
+            f"no value is beyond the range of training with a test part of {100 * fraction:.0f} %: too many values are "
             f"equal to {low if tail == 'below' else high:g}; change `test_fraction`"
         )
     return tested

@@ -113,7 +113,7 @@ def open_or_join(stores: Sequence[GraphStore], folder: Path | None = None) -> Gr
             return GraphStore(GraphStore.open(path).tensors, rows)
         except CacheDamagedError as error:
             logger.warning("%s; rebuilding it", error)
-    write_joined(path, [store.tensors for store in stores])
+    write_joined(path, [store.tensors for store in stores], own_name=path.stem)
     return GraphStore(GraphStore.open(path).tensors, rows)
 
 
@@ -141,7 +141,7 @@ def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Pa
     made = [GraphStore.open(part).tensors for start in starts if (part := parts / str(start)).exists()]
     if not made:
         raise ValueError(f"none of the {len(materials)} materials can become a graph; the first: {refused[0]}")
-    write_joined(path, made, refused)
+    write_joined(path, made, refused, path.stem)
 
 
 def _build_part(materials: Sequence[Any], featurize: Featurize, path: Path, watched: bool = False) -> dict[int, str]:

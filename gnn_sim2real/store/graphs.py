@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnn_sim2real.errors import CacheDamagedError
-from gnn_sim2real.files import write_atomically, write_pieces_atomically
+from gnn_sim2real.files import stamp, write_atomically, write_pieces_atomically
 from gnn_sim2real.graph import Graph, GraphBatch
 
 STORE_FORMAT = "4"
@@ -105,10 +105,12 @@ class GraphStore:
     def open(cls, path: Path) -> "GraphStore":
         """Open a file memory-mapped: resident memory grows only with the rows that are read.
 
-        A large file is checked completely once; afterwards its size and modification time tell that it is the same.
+        A large file is checked completely once; afterwards its size, inode and times tell that it is the same, among
+        them that of the last change of any kind, which no program can set back.
 
         Raises:
-            CacheDamagedError: If the file is truncated, altered, or not a store of this format.
+            CacheDamagedError: If the file is truncated, altered, another one than its name says, or not a store of this
+                format.
         """
         tensors, metadata = _read(path)
         if not _known_whole(path):
@@ -116,6 +118,8 @@ class GraphStore:
             if metadata.get("crc32") != _checksum(columns, metadata.get("refused", "{}")):
                 raise CacheDamagedError(f"the graph store {path} was altered: its checksum does not match")
             _remember_whole(path)
+        if metadata.get("name", path.stem) != path.stem:
+            raise CacheDamagedError(f"the graph store {path} is that of {metadata['name']}")
         refused = {int(row): reason for row, reason in json.loads(metadata.get("refused", "{}")).items()}
         if not refused:
             return cls(tensors)
@@ -141,6 +145,22 @@ class GraphStore:
     def conditions_of(self, rows: Tensor) -> Tensor | None:
         """Conditions of some of the materials: pure ones have none."""
         return None
+
+    def gather(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """One column of the atoms or edges of some of the materials; those without a graph have none.
+
+        Args:
+            name: Name of the column, such as `atomic_number`.
+            rows: (num_graphs,); the materials.
+
+        Returns:
+            The column, and for each atom or edge the position of its material in `rows`.
+        """
+        graph = self._rows[rows]
+        there = np.flatnonzero(graph >= 0)
+        pointer = self._columns[_POINTERS[name in _EDGE_FIELDS]]
+        positions, count = _positions(pointer, graph[there])
+        return self._columns[name][positions], np.repeat(there, count)
 
     def select(self, rows: Tensor, targets: Tensor | None = None, simulated: Tensor | None = None) -> GraphBatch:
         """Gather a batch.
@@ -179,13 +199,16 @@ class GraphStore:
         return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets, simulated=simulated)
 
 
-def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mapping[int, str] | None = None) -> None:
+def write_joined(
+    path: Path, parts: Sequence[dict[str, Tensor]], refused: Mapping[int, str] | None = None, own_name: str = ""
+) -> None:
     """Write the graphs of several stores one after the other to one file, atomically, and without loading them.
 
     Args:
         path: The file.
         parts: Tensors of each store, all with the same fields.
         refused: See `GraphStore`.
+        own_name: Under which the file is found, without suffix; it is then refused under any other. Any name if empty.
 
     Raises:
         OSError: If it cannot be written.
@@ -198,6 +221,7 @@ def write_joined(path: Path, parts: Sequence[dict[str, Tensor]], refused: Mappin
     columns = dict(sorted(columns.items(), key=lambda item: (-item[1][0].dtype.itemsize, item[0])))
     reasons = json.dumps({str(row): reason for row, reason in sorted((refused or {}).items())})
     metadata = {"format": STORE_FORMAT, "refused": reasons, "crc32": _checksum(columns, reasons)}
+    metadata |= {"name": own_name} if own_name else {}
     write_pieces_atomically(path, _pieces(columns, metadata))
 
 
@@ -245,13 +269,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def checked_file(path: Path) -> Path:
-    """File that records that a large store was checked, with its size and time at that moment."""
+    """File that records that a large store was checked, with its size, times and inode at that moment."""
     return path.with_suffix(".checked")
 
 
-def _look(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+def _state_of(path: Path) -> str:
+    return " ".join(map(str, stamp(path)))
 
 
 def _known_whole(path: Path) -> bool:
@@ -259,8 +282,8 @@ def _known_whole(path: Path) -> bool:
     note = checked_file(path)
     try:
         later = note.stat().st_mtime_ns - path.stat().st_mtime_ns
-        return later > _CLOCK_STEP and note.read_text() == _look(path)
-    except OSError:
+        return later > _CLOCK_STEP and note.read_text() == _state_of(path)
+    except (OSError, ValueError):  # none, or one that is not text
         return False
 
 
@@ -268,7 +291,7 @@ def _remember_whole(path: Path) -> None:
     if path.stat().st_size <= _ALWAYS_CHECKED:
         return
     try:
-        write_atomically(checked_file(path), _look(path).encode())
+        write_atomically(checked_file(path), _state_of(path).encode())
     except OSError:  # a folder that cannot be written: the file is checked every time
         return
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler, SequentialSampler
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.store.mixtures import AnyStore
@@ -63,6 +63,8 @@ class BatchSampler(DistributedSampler[Tensor]):
     through the same batches in the same order, each with its own share of every batch, so that a training has the same
     steps on one device and on many. Lightning replaces any sampler that is not a `DistributedSampler`.
 
+    The next epoch leaves out its first `start` batches, once.
+
     Args:
         num_materials: Number of materials in an epoch.
         batch_size: Largest number of materials in one batch, all processes together.
@@ -78,7 +80,7 @@ class BatchSampler(DistributedSampler[Tensor]):
         self, num_materials: int, batch_size: int, seed: int | None, num_ranks: int = 1, rank: int = 0
     ) -> None:
         super().__init__(range(num_materials), num_replicas=num_ranks, rank=rank)  # type: ignore[arg-type]
-        self.num_materials, self.order_seed = num_materials, seed
+        self.num_materials, self.order_seed, self.start = num_materials, seed, 0
         self.num_batches = -(-num_materials // batch_size)
         smallest = num_materials // max(1, self.num_batches)
         if num_ranks > 1 and smallest < 2 * num_ranks:
@@ -97,13 +99,64 @@ class BatchSampler(DistributedSampler[Tensor]):
         else:
             generator = torch.Generator().manual_seed((self.order_seed * 1_000_003 + self.epoch) % 2**63)
             order = torch.randperm(self.num_materials, generator=generator)
-        for batch in order.tensor_split(self.num_batches):
+        start, self.start = self.start, 0
+        for batch in order.tensor_split(self.num_batches)[start:]:
             yield batch.tensor_split(self.num_replicas)[self.rank]
+
+
+class SameBatches(SequentialSampler):
+    """The same batches in every epoch, for the trainer's `overfit_batches`.
+
+    Lightning replaces any sampler that is not a `SequentialSampler` by one of single materials there.
+
+    Args:
+        batches: Those of the first epoch.
+    """
+
+    def __init__(self, batches: BatchSampler) -> None:
+        super().__init__(batches)
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)
+
+
+class BatchLoader(DataLoader[Any]):
+    """A torch `DataLoader` of batches, which goes on within an epoch: Lightning keeps its state in checkpoints."""
+
+    trainer: Trainer | None = None
+    position = 0
+    """Number of batches of this epoch that were given out."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch has its own kind of iterator
+        self.position = self._batches.start
+        for batch in super().__iter__():
+            self.position += 1
+            yield batch
+
+    @property
+    def _batches(self) -> BatchSampler:
+        sampler: Any = self.sampler
+        found: BatchSampler = getattr(sampler, "batches", sampler)
+        return found
+
+    def state_dict(self) -> dict[str, int]:
+        """The position within the epoch; 0 at its end."""
+        last = self.trainer.num_training_batches if self.trainer else len(self)
+        return {"position": self.position if self.position < last else 0}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on at this position.
+
+        Args:
+            state: From `state_dict`.
+        """
+        self._batches.start = state["position"]
 
 
 def make_loader(
     materials: MaterialSet, batch_size: int, seed: int | None = None, trainer: Trainer | None = None, **options: Any
-) -> DataLoader[Any]:
+) -> BatchLoader:
     """A torch `DataLoader` whose items are whole `GraphBatch`es.
 
     Args:
@@ -114,7 +167,12 @@ def make_loader(
         options: Further arguments of `DataLoader`, e.g. `num_workers`.
     """
     num_ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-    sampler = BatchSampler(len(materials), batch_size, seed, num_ranks, rank)
+    batches = BatchSampler(len(materials), batch_size, seed, num_ranks, rank)
+    sampler: Sampler[Any] = batches
+    if trainer is not None and trainer.overfit_batches > 0:  # type: ignore[attr-defined]
+        sampler = SameBatches(batches)
     # With its own generator: otherwise a loader draws from torch's global one, and dropout would depend on how many
     # loaders were made, which differs between an uninterrupted and a resumed training.
-    return DataLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)
+    loader = BatchLoader(materials, sampler=sampler, batch_size=None, generator=torch.Generator(), **options)
+    loader.trainer = trainer
+    return loader

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.baselines import BASELINE_VERSION, calibrate, extra_trees, ridge, shift
+from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, predict_test
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
@@ -19,12 +19,9 @@ from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.units import convert
 
-SIMULATED_BASELINES = ("simulated_value", "shifted_simulated_value", "calibrated_simulated_value")
-"""Baselines that use the simulated value of each material."""
-
 
 def baseline_key(
-    policy: str, model: str | None, target: dict[str, Any] | Canonical, descriptors: int, simulated: str | None
+    policy: str, model: str | None, target: dict[str, Any] | Canonical, data: PropertyDataModule, simulated: str | None
 ) -> str:
     """Key of a baseline.
 
@@ -32,10 +29,17 @@ def baseline_key(
         policy: Name of the baseline.
         model: Key of the pretrained model, if it uses one.
         target: `key_content` of the target.
-        descriptors: Version of the features of the materials.
-        simulated: Fingerprint of the source's table, if the simulated values are the prediction.
+        data: The target, of any size, whose featurizer has the versions of the descriptors.
+        simulated: Fingerprint of the source's table, if the baseline uses simulated values.
     """
-    numerics = {"baseline": BASELINE_VERSION, "descriptors": descriptors, "model": MODEL_VERSION}
+    baseline = BASELINES[policy]
+    numerics = {
+        "baseline": baseline.version,
+        "descriptors": data.featurizer.descriptor_version,  # of every baseline, as in the first keys
+        "model": MODEL_VERSION,
+    }
+    if "physical_descriptors" in baseline.needs:
+        numerics["physical_descriptors"] = data.featurizer.physical_version
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
     return record_key(content | ({} if simulated is None else {"simulated": simulated}))
 
@@ -54,10 +58,16 @@ def run_baseline(
 
     Returns:
         The record, and the error on each test material.
+
+    Raises:
+        ValueError: If the baseline uses a pretrained model or simulated values, and there are none.
     """
     started = time.monotonic()
     card: dict[str, Any] | None = model.card if model else None
-    prediction = _predict(point, source, target, model)
+    baseline = BASELINES[point.policy]
+    inputs = gather_inputs(baseline, source, target, model)
+    used = np.concatenate([target.parts.train, target.parts.validation])
+    prediction = predict_test(baseline, inputs, target.table.values[:, 0], used, target.parts.test, seed=point.seed)
     kept = ~np.isnan(prediction)
     prediction, rows = prediction[kept], target.parts.test[kept]
     spec = target.properties[0]
@@ -65,7 +75,7 @@ def run_baseline(
     record = Record(
         key=key,
         cell=RecordKey(
-            architecture=model.network.encoder.name if model else "",
+            architecture=point.architecture_name,
             policy=point.policy,
             source_size=card["data"]["size"] if card else 0,
             source_level=str(point.source_size),
@@ -74,6 +84,7 @@ def run_baseline(
             split=point.split,
             growth=card["data"].get("grow_by", "random") if card else "random",
             target_level=target_level(cards),
+            pretraining=point.pretraining,
         ),
         property=spec.name,
         unit=spec.unit,
@@ -84,58 +95,40 @@ def run_baseline(
     return record, target.data_set.absolute_errors(rows, prediction)
 
 
-def _predict(
-    point: GridPoint, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
-) -> NDArray[np.float64]:
-    """Predictions for the test part; NaN for missing ones."""
-    used = np.concatenate([target.parts.train, target.parts.validation])
-    test = target.parts.test
-    measured = target.table.values[used, 0]
-    if point.policy in SIMULATED_BASELINES:
-        return _from_simulated(point.policy, _simulated(source, target), used, measured, test)
-    if point.policy == "extra_trees":
-        features = _features(target)
-        return extra_trees(features[used], measured, features[test], seed=point.seed)
-    if model is None:
-        raise ValueError(f"the baseline {point.policy!r} needs a pretrained model; add a source size above 0")
-    if point.policy == "frozen_ridge":
-        encoded = model.encode_graphs(target.store)
-        return ridge(encoded[used], measured, encoded[test])
-    answers = _source_answers(model, target)
-    if point.policy == "calibrated_source":
-        return calibrate(answers[used], measured, answers[test])
-    features = _features(target)
-    return extra_trees(
-        features[used],
-        measured,
-        features[test],
-        seed=point.seed,
-        source_train=answers[used],
-        source_test=answers[test],
-    )
+def gather_inputs(
+    baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+) -> Inputs:
+    """What a baseline needs to know of all materials of the target.
+
+    Args:
+        baseline: The baseline.
+        source: The source, with the simulated values.
+        target: The target.
+        model: The pretrained model, for baselines that use one.
+
+    Raises:
+        ValueError: If the baseline uses a pretrained model or simulated values, and there are none.
+    """
+    if baseline.needs_source and model is None:
+        raise ValueError(f"the baseline {baseline.name!r} needs a pretrained model; add a source size above 0")
+    kind = target.featurizer
+    gather: dict[str, Callable[[], NDArray[Any]]] = {
+        "descriptors": partial(_describe, kind.descriptors, target.table),
+        "physical_descriptors": partial(_describe, kind.physical_descriptors, target.table),
+        "simulated": partial(_simulated, baseline, source, target),
+    }
+    if model is not None:
+        gather["source"] = partial(_source_answers, model, target)
+        gather["encoded"] = partial(model.encode_graphs, target.store)
+    return Inputs(**{name: gather[name]() for name in baseline.needs})
 
 
-def _from_simulated(
-    policy: str,
-    simulated: NDArray[np.float64],
-    used: NDArray[np.int64],
-    measured: NDArray[np.float64],
-    test: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Predictions from the simulated values only; NaN for missing ones."""
-    if policy == "simulated_value":
-        return simulated[test]
-    known = ~np.isnan(simulated)
-    train, there = known[used], known[test]
-    if not train.any():
-        raise ValueError(f"none of the {len(used)} measured materials has a simulated value; remove `{policy}`")
-    prediction = np.full(len(test), np.nan)
-    correct = shift if policy == "shifted_simulated_value" else calibrate
-    prediction[there] = correct(simulated[used][train], measured[train], simulated[test][there])
-    return prediction
+@lru_cache(maxsize=2)
+def _describe(descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table: CleanTable) -> NDArray[np.float64]:
+    return descriptors(table.materials)
 
 
-def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
+def _simulated(baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
     """Simulated value of each target material; NaN if it was not simulated.
 
     These are the target's own values if it has them, else those of the source, test materials included.
@@ -146,23 +139,12 @@ def _simulated(source: PropertyDataModule, target: PropertyDataModule) -> NDArra
     names = [each.name for each in source.properties]
     if spec.name not in names:
         raise ValueError(
-            f"the source has no simulated {spec.name!r}, only {', '.join(names)}; remove `simulated_value`"
+            f"the source has no simulated {spec.name!r}, only {', '.join(names)}; remove `{baseline.name}`"
         )
     column = names.index(spec.name)
     values = convert(source.table.values[:, column], source.properties[column].unit, spec.unit)
     simulated = dict(zip(source.table.identities, values, strict=True))
     return np.array([simulated.get(identity, np.nan) for identity in target.table.identities])
-
-
-def _features(target: PropertyDataModule) -> NDArray[np.float64]:
-    return _cached_features(target.featurizer.descriptors, target.table)
-
-
-@lru_cache(maxsize=1)
-def _cached_features(
-    descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table: CleanTable
-) -> NDArray[np.float64]:
-    return descriptors(table.materials)
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:

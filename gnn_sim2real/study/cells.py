@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.config.lightning_cli import plain
 from gnn_sim2real.console import quiet_tasks
@@ -20,9 +21,10 @@ from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
+from gnn_sim2real.study.kinds import make_resolver
 from gnn_sim2real.study.memory import ReleaseMemory
-from gnn_sim2real.study.pretrainings import make_resolver
 from gnn_sim2real.study.resume import EpochCheckpoint
+from gnn_sim2real.study.tracking import Run, close_loggers, describe_run, log_model, log_result, open_loggers
 from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.policies import is_fine_tuning
 
@@ -46,6 +48,7 @@ class CellRunner:
         self.resolver = resolver or make_resolver(study)
         self.claims, self.model_claims = Claims(study.claims), Claims(study.model_claims)
         self.failures = Failures(study.failures)
+        self._loggers: list[Logger] = []
         quiet_tasks()
 
     def read_data(self) -> None:
@@ -71,16 +74,18 @@ class CellRunner:
                 return "elsewhere"
             if self.resolver.is_done(job):  # the other process finished just before the claim
                 return "cached"
-            started = time.monotonic()
+            started, done = time.monotonic(), False
             try:
                 self._compute(job)
+                done = True
             except Exception as error:
                 if is_disk_full(error):
                     raise OSError(errno.ENOSPC, f"the disk of {self.study.folder} is full") from error
                 self.fail(job, error, time.monotonic() - started)
                 return "failed"
             finally:
-                self._close_loggers()
+                close_loggers(self._loggers, self.study.folder, failed=not done)
+                self._loggers = []
             self.failures.forget(job.key)
             return "done"
 
@@ -111,31 +116,47 @@ class CellRunner:
         elif is_fine_tuning(job.point.policy):
             self._fine_tune(job)
         else:
-            source, target = self.resolver.data(self.resolver.pretraining(job.point)), self.resolver.data(job)
-            model = _source_model(str(self.resolver.model_folder(job.model))) if job.model else None
-            record, errors = run_baseline(job.key, job.point, source, target, model)
-            write_record(self.study.records, record, errors)
+            self._run_baseline(job)
+
+    def _run_baseline(self, job: Job) -> None:
+        source, target = self.resolver.data(self.resolver.pretraining(job.point)), self.resolver.data(job)
+        run = self._open_loggers(job)
+        model = _source_model(str(self.resolver.model_folder(job.model))) if job.model else None
+        record, errors = run_baseline(job.key, job.point, source, target, model)
+        write_record(self.study.records, record, errors)
+        if run is not None:
+            log_result(self._loggers, run, {f"test/{name}": value for name, value in record.metrics.items()})
 
     def _pretrain(self, job: Job) -> None:
         source, stage = self.resolver.data(job), self.resolver.stage(job)
         checkpoint = self._checkpoint(job)
-        trainer, module = stage.make(self.resolver.config(job), job.key, [checkpoint, ReleaseMemory()])
+        run = self._open_loggers(job)
+        trainer, module = stage.make(self.resolver.config(job), [checkpoint, ReleaseMemory()], self._loggers)
         started = time.monotonic()
         checkpoint.fit(trainer, module, source)
         model = TrainedModel(module.network, source.featurizer, module.card() | {"key": job.key})
         self.resolver.add_model(job, model, provenance(time.monotonic() - started))
+        if run is not None:
+            log_result(self._loggers, run, {}, trainer.global_step)
+            log_model(stage.loggers, self._loggers, self.resolver.model_folder(job.key))
         checkpoint.discard()
 
     def _fine_tune(self, job: Job) -> None:
         target, stage = self.resolver.data(job), self.resolver.stage(job)
         config = self.resolver.config(job)
         checkpoint = self._checkpoint(job)
-        recorder = ScalingLawCallback(str(self.study.records))
-        recorder.key, recorder.config = job.key, plain(config)
-        trainer, module = stage.make(config, job.key, [checkpoint, recorder, ReleaseMemory()])
+        recorder = ScalingLawCallback(str(self.study.records), architecture=job.point.architecture_name)
+        recorder.key, recorder.config, recorder.pretraining = job.key, plain(config), job.point.pretraining
+        run = self._open_loggers(job)
+        trainer, module = stage.make(config, [checkpoint, recorder, ReleaseMemory()], self._loggers)
         checkpoint.fit(trainer, module, target)
         with interruptible():
             trainer.test(module, datamodule=target, verbose=False)
+        if run is not None:
+            errors = {
+                name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")
+            }
+            log_result(self._loggers, run, errors, trainer.global_step)
         checkpoint.discard()
 
     def _checkpoint(self, job: Job) -> EpochCheckpoint:
@@ -143,9 +164,14 @@ class CellRunner:
         shared = Path(self.study.models) if self.study.models and job.is_pretraining else self.study.folder
         return EpochCheckpoint(shared / "unfinished" / f"{job.key}.ckpt", self.study.checkpoint_interval)
 
-    def _close_loggers(self) -> None:
-        for stage in self.resolver.stages:
-            stage.close_logger()
+    def _open_loggers(self, job: Job) -> Run | None:
+        """Start a run in each logger of a job's stage; None if it has no logger."""
+        settings = self.resolver.stage(job).loggers
+        if not settings:
+            return None
+        run = describe_run(job, self.resolver)
+        self._loggers = open_loggers(settings, run, self.study.folder)
+        return run
 
 
 @lru_cache(maxsize=1)
@@ -161,9 +187,10 @@ def describe(job: Job) -> str:
         job: The job.
     """
     point = job.point
-    architecture = f"{point.architecture_name}, " if point.architecture else ""
+    architecture = f"{point.architecture_name}, " if point.architecture and point.architecture_name else ""
     architecture = point.source_name + architecture
     architecture += f"growth by {point.growth}, " if point.growth != "random" else ""
+    architecture += f"{point.pretraining}, " if point.pretraining else ""
     if job.is_pretraining:
         return f"pretraining ({architecture}source size {point.source_size}, seed {point.seed}, split {point.split})"
     return (

@@ -6,6 +6,7 @@ that compute the same job nevertheless end with one result.
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import tempfile
@@ -17,10 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+logger = logging.getLogger(__name__)
+
 HEARTBEAT = 20.0
 """Time between two signs of life [s]."""
 PATIENCE = 120.0
 """A claim expires after this time without a sign of life [s]; at once if its process ran here and has ended."""
+
+_TOLERANCE = 60.0
+"""A process that began this much later than a claim [s] did not make it; clocks are corrected by less."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,16 @@ class Claims:
         claims = [(path, self._read(path)) for path in self.folder.glob("*.json")]
         return [claim for path, claim in claims if claim is not None and not self._is_dead(path, claim, now)]
 
+    def sweep(self) -> None:
+        """Remove what killed processes left: claims of those that ran here, and files that were needed for a moment."""
+        now = self._now()
+        for path in self.folder.glob("*.json"):
+            self._clear(path)
+        for path in (*self.folder.glob("*.dead"), *self.folder.glob(".clock-*")):
+            with contextlib.suppress(OSError):  # another process sweeps as well
+                if abs(now - path.stat().st_mtime) > PATIENCE:
+                    path.unlink()
+
     def _acquire(self, path: Path) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and not self._clear(path):
@@ -103,6 +121,8 @@ class Claims:
         except FileNotFoundError:
             return False
         was_dead = self._read(grave, path.stem) == claim
+        if was_dead and claim is None:
+            logger.warning("the claim %s is empty or damaged; it is removed, and its job computed here", path)
         if not was_dead:  # another process was faster, and this is its new claim
             with contextlib.suppress(OSError):
                 path.hardlink_to(grave)
@@ -112,18 +132,21 @@ class Claims:
     def _read(self, path: Path, key: str | None = None) -> Claim | None:
         """A claim; None if it is gone or incomplete."""
         try:
-            return Claim(key or path.stem, **json.loads(path.read_text()))
+            claim = Claim(key or path.stem, **json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        wanted = ((claim.host, str), (claim.process, int), (claim.since, (int, float)))
+        return claim if all(isinstance(value, kind) for value, kind in wanted) else None
 
     def _is_dead(self, path: Path, claim: Claim | None, now: float) -> bool:
         try:
             silent = now - path.stat().st_mtime
         except OSError:
             return False  # released a moment ago; the next check sees it
-        if claim is not None and claim.host == socket.gethostname() and not _is_running(claim.process):
+        if claim is not None and claim.host == socket.gethostname() and not _is_running(claim):
             return True
-        return silent > PATIENCE
+        # A sign of life from the future is of a clock that was wrong: who lives has given one by the right clock since.
+        return abs(silent) > PATIENCE
 
     def _now(self) -> float:
         """Time of the file system, since the clocks of machines differ."""
@@ -146,11 +169,12 @@ class Claims:
                     continue  # released, or the file system is briefly unavailable
 
 
-def _is_running(process: int) -> bool:
+def _is_running(claim: Claim) -> bool:
+    """Whether the process of a claim runs on this machine, and is not a later one that got its number."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        process = psutil.Process(claim.process)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() < claim.since + _TOLERANCE)
+    except (psutil.NoSuchProcess, ValueError, OverflowError):  # of a number that no process can have
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True

@@ -285,6 +285,19 @@ def save_config(config: JobsConfig) -> None:
     write_atomically(config.folder / STUDY_FILE, text.encode())
 
 
+def is_saved(config: JobsConfig, path: Path) -> bool:
+    """Whether a file has every setting, as only `save_config` writes them, and so is not the YAML of a user.
+
+    Args:
+        config: A study or library.
+        path: The file.
+    """
+    try:
+        return read_saved(path).keys() >= asdict(config).keys()
+    except ValueError:
+        return False
+
+
 def load_saved_config(folder: Path) -> StudyConfig:
     """Read the resolved study of a folder.
 
@@ -294,6 +307,38 @@ def load_saved_config(folder: Path) -> StudyConfig:
     path = folder / STUDY_FILE
     if not path.exists():
         raise ValueError(f"{folder} is not the output folder of a study: it has no {STUDY_FILE}")
-    content = yaml.safe_load(path.read_text())
-    grids = {"axes": Axes(**content["axes"]), "more_axes": [Axes(**each) for each in content.get("more_axes", [])]}
-    return StudyConfig(**content | grids | {"output": str(folder)})
+    content = read_saved(path)
+    try:
+        grids = {"axes": Axes(**content["axes"]), "more_axes": [Axes(**each) for each in content.get("more_axes", [])]}
+        return StudyConfig(**content | grids | {"output": str(folder)})
+    except (KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def read_saved(path: Path) -> dict[str, Any]:
+    """Read the file of the resolved settings of a study or library.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise damaged(path, "it is empty" if content is None else "it has no settings")
+    return content
+
+
+def damaged(path: Path, reason: object) -> ValueError:
+    """What to say of resolved settings that cannot be read.
+
+    Args:
+        path: Their file.
+        reason: What is wrong.
+    """
+    text = str(reason).partition("\n")[0]
+    return ValueError(f"{path} is damaged ({text}); `study run` with the YAML of the study writes it again")

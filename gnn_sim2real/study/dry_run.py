@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -16,15 +15,17 @@ from rich.table import Table
 
 from gnn_sim2real.console import quiet_lightning, quiet_tasks
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.baseline_cell import run_baseline
 from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job
+from gnn_sim2real.study.kinds import make_resolver
 from gnn_sim2real.study.launchers.base import available_cores
-from gnn_sim2real.study.plan import JobPlan, look, make_plan, select_shard
-from gnn_sim2real.study.pretrainings import make_resolver
+from gnn_sim2real.study.plan import JobPlan, find_finished, make_plan, select_shard
+from gnn_sim2real.study.reuse import find_reusable
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.study.status import format_time
@@ -35,7 +36,7 @@ _STEPS, _SECONDS, _WARM_UP = 15, 5.0, 3
 _ROWS = 40
 
 
-def print_plan(study: JobsConfig, options: RunOptions, console: Console) -> None:
+def print_dry_run(study: JobsConfig, options: RunOptions, console: Console) -> None:
     """Print the cells, the pretrained models they share, and the time it would take; nothing is written.
 
     Args:
@@ -43,14 +44,15 @@ def print_plan(study: JobsConfig, options: RunOptions, console: Console) -> None
         options: Shard, whether failed cells are computed again, and a published result whose cells count as done.
         console: Console to print on.
     """
-    plan = make_plan(study, make_resolver(study))
+    resolver = make_resolver(study)
+    plan = make_plan(study, resolver)
+    present, reasons = find_finished(study), list[str]()
+    if options.reuse is not None:
+        reuse = find_reusable(plan, resolver, read_published(options.reuse), present.records)
+        present, reasons = replace(present, records=present.records | reuse.records.keys()), reuse.reasons
     if options.shard is not None:
         plan = select_shard(plan, options.shard)
     failed = () if options.retry_failed else Failures(study.failures).keys()
-    present = look(study)
-    if options.reuse is not None:
-        published = frozenset(record.key for record in read_published(options.reuse))
-        present = replace(present, records=present.records | published)
     schedule = Schedule(plan, present, failed)
     console.print(_table(plan, present.records, present.models))
     policies = Counter(job.point.policy for job in plan.cells)
@@ -59,6 +61,8 @@ def print_plan(study: JobsConfig, options: RunOptions, console: Console) -> None
         f"{len(plan.models)} pretrained models; {schedule.outcomes['cached']} cells are done, "
         f"{schedule.outcomes['failed']} failed before, {schedule.num_open} are left to compute"
     )
+    for reason in reasons:
+        console.print(f"  not reused: {reason}", markup=False, highlight=False, soft_wrap=True)
     if schedule.is_finished:
         return
     jobs = [job for job in plan.cells if job.key not in present.records]
@@ -129,7 +133,7 @@ class Trials:
         quiet_tasks()
         self._folder = TemporaryDirectory(prefix="gnn_sim2real_trials_")
         self._resolver = make_resolver(replace(study, output=self._folder.name, models=""))
-        self._seconds: dict[tuple[str, str], tuple[float, float]] = {}
+        self._seconds = Shared()
         self._models: dict[str, Path] = {}
 
     def estimate(self, jobs: list[Job]) -> float:
@@ -152,14 +156,9 @@ class Trials:
     def _time(self, job: Job) -> float:
         architecture = str(job.point.architecture)
         if not job.is_pretraining and not is_fine_tuning(job.point.policy):
-            return self._once(job.point.policy, architecture, lambda: self._baseline(job))[0]
-        fixed, step = self._once(self._stage(job).name, architecture, lambda: self._training(job))
+            return self._seconds.once((job.point.policy, architecture), lambda: self._baseline(job))[0]
+        fixed, step = self._seconds.once((self._stage(job).name, architecture), lambda: self._training(job))
         return fixed + step * num_steps(self._stage(job), self._data(job))
-
-    def _once(self, kind: str, architecture: str, measure: Callable[[], tuple[float, float]]) -> tuple[float, float]:
-        if (kind, architecture) not in self._seconds:
-            self._seconds[kind, architecture] = measure()
-        return self._seconds[kind, architecture]
 
     def _training(self, job: Job) -> tuple[float, float]:
         """Time of a training without its steps, and of one step [s]."""
@@ -167,7 +166,7 @@ class Trials:
         if job.model is not None:
             config.model.init_args.pretrained = str(self._model(job))
         timer, started = StepTimer(), time.monotonic()
-        trainer, module = self._stage(job).make(config, job.key, [timer], track=False)
+        trainer, module = self._stage(job).make(config, [timer])
         with interruptible():
             trainer.fit(module, datamodule=data, weights_only=True)
         if job.is_pretraining:
@@ -188,7 +187,7 @@ class Trials:
     def _model(self, job: Job) -> Path:
         """A model of the job's architecture, trained for the few steps of a trial."""
         architecture = str(job.point.architecture)
-        self._once("pretrain", architecture, lambda: self._training(self._resolver.pretraining(job.point)))
+        self._seconds.once(("pretrain", architecture), lambda: self._training(self._resolver.pretraining(job.point)))
         return self._models[architecture]
 
 

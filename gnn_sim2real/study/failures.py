@@ -54,7 +54,7 @@ class Failures:
         try:
             content = json.loads((self.folder / f"{key}.json").read_text())
             return f"{content['what']}: {content['error']}"
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return f"{key}: its file cannot be read"
 
     def forget(self, key: str) -> None:

@@ -1,21 +1,21 @@
 """Jobs of studies and libraries: their models are trained once and found by key."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
 from gnn_sim2real.library.card import CARD_FILE
+from gnn_sim2real.library.content import is_key
+from gnn_sim2real.records.published import Published
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.tasks.library_entry import save_pretrained
-
-Value = TypeVar("Value")
 
 PRETRAININGS = "pretrainings"
 """Folder in a library with one small file per pretraining: its name is the key of the pretraining, which is known
@@ -50,7 +50,7 @@ class JobResolver(ABC):
 
     def __init__(self, config: JobsConfig) -> None:
         self.study = config
-        self._shared: dict[tuple[Any, ...], Any] = {}
+        self._shared = Shared()
 
     @property
     @abstractmethod
@@ -89,6 +89,23 @@ class JobResolver(ABC):
     def read_data(self) -> None:
         """Read tables and graphs now instead of in the first job."""
 
+    def other_keys(self, job: Job) -> list[str]:
+        """Keys of the cell of a job in studies that give its settings elsewhere: in a YAML or on an axis.
+
+        Args:
+            job: The job.
+        """
+        return []
+
+    def differences(self, job: Job, published: Published) -> list[str]:
+        """What differs between a cell and the published one in its place, as far as the file says.
+
+        Args:
+            job: The job of the cell.
+            published: The published result.
+        """
+        return []
+
     def model_folder(self, key: str) -> Path:
         """The folder of a pretrained model, which need not exist yet.
 
@@ -113,12 +130,6 @@ class JobResolver(ABC):
         """Whether the model of a job exists."""
         return has_model(self.model_folder(job.key))
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
-        if key not in self._shared:
-            self._shared[key] = make()
-        found: Value = self._shared[key]
-        return found
-
 
 def model_folder(library: Path, pretraining: str) -> Path:
     """The folder of a pretrained model, which need not exist yet; before libraries, the pretraining's key was its name.
@@ -128,9 +139,10 @@ def model_folder(library: Path, pretraining: str) -> Path:
         pretraining: Key of the pretraining.
     """
     try:
-        return library / (library / PRETRAININGS / pretraining).read_text()
+        key = (library / PRETRAININGS / pretraining).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return library / pretraining
+    return library / (key if is_key(key) else pretraining)  # a damaged file leads nowhere: it is trained again
 
 
 def has_model(folder: Path) -> bool:

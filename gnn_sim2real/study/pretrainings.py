@@ -1,99 +1,27 @@
 """Pretrainings on many sources for a model library: a study whose cells are models."""
 
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain, stage_config
+from gnn_sim2real.config.repeated_names import refuse_repeated_names
 from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
-from gnn_sim2real.records.callback import pretraining_key, training_content
+from gnn_sim2real.data.snapshots import hide_logins
 from gnn_sim2real.records.keys import canonical
-from gnn_sim2real.study.config import (
-    STUDY_FILE,
-    JobsConfig,
-    RunOptions,
-    StudyConfig,
-    jobs_parser,
-    load_saved_config,
-    read_options,
-    read_settings,
-)
+from gnn_sim2real.records.training_keys import pretraining_key
+from gnn_sim2real.study.architectures import Architecture, name_architectures
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.study.jobs import Job, JobResolver
-from gnn_sim2real.study.resolve import Resolver, spelled
+from gnn_sim2real.study.library_config import LibraryConfig
+from gnn_sim2real.study.resolve import spelled
 from gnn_sim2real.study.stage import Stage
-
-
-@dataclass
-class LibrarySource:
-    """One source of a library, and its axes.
-
-    Args:
-        pretrain: YAML of the pretraining for `gnn-sim2real fit`, relative to the YAML of the library.
-        property: Properties of the source, one model each; those of the YAML, in one model, unless given.
-        architecture: Class paths of encoders with their settings; the encoder of the YAML if empty.
-        source_size: Numbers of source materials; "all" is all but the test materials of the targets.
-        seed: Seeds of the nested subsets, of initialization and order.
-    """
-
-    pretrain: str
-    property: list[str] = field(default_factory=list)
-    architecture: list[EncoderSettings] = field(default_factory=list)
-    source_size: list[int | Literal["all"]] = field(default_factory=lambda: ["all"])
-    seed: list[int] = field(default_factory=lambda: [0])
-
-
-@dataclass
-class LibraryConfig(JobsConfig):
-    """A library of pretrained models over many sources, properties, architectures, sizes and seeds.
-
-    Args:
-        sources: The sources.
-        held_out: YAML with named data modules, the measured targets, relative to the YAML of the library. Materials in
-            the test part of any of them are removed from every source, by canonical identity, before any training.
-    """
-
-    pretrains_only = True
-
-    sources: list[LibrarySource]
-    held_out: str = ""
-
-    @property
-    def grid(self) -> list[dict[str, Any]]:
-        """The sources, in plain types."""
-        return [asdict(source) for source in self.sources]
-
-
-def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, RunOptions]:
-    """Read the settings of a library and the options of this run.
-
-    Args:
-        files: The LIBRARY.yaml, then YAMLs that apply to all its pretrainings.
-        options: Further arguments of the command line.
-
-    Returns:
-        The library with resolved paths, and the options of the run.
-
-    Raises:
-        ValueError: If a file does not exist, a number is out of range, or there is no source.
-    """
-    parser = jobs_parser(LibraryConfig, "gnn-sim2real models build", "Pretrain many models for a library.")
-    config, settings = read_settings(parser, LibraryConfig, files, options)
-    if not config.sources:
-        raise ValueError(f"{files[0]} has no `sources`: name the YAML of at least one pretraining")
-    folder = Path(files[0]).parent
-    for source in config.sources:
-        source.pretrain = str((folder / source.pretrain).resolve())
-    config.held_out = str((folder / config.held_out).resolve()) if config.held_out else ""
-    return config, read_options(settings)
 
 
 def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
@@ -110,14 +38,19 @@ def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Prope
     """
     if not path.exists():
         raise ValueError(f"there is no file {path}; `held_out` must be a YAML with named data modules")
-    content = yaml.safe_load(path.read_text())
+    try:
+        text = path.read_text(encoding="utf-8")
+        refuse_repeated_names(text)
+        content = yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read as YAML ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must have the name of each target, with its data module below")
     find_datasets()
     parser = ArgumentParser(exit_on_error=False)
     for name in content:
         parser.add_argument(f"--{name}", type=PropertyDataModule)
-    settings = parser.parse_object(content)
+    settings = parser.parse_object(hide_logins(content))
     made = parser.instantiate(settings)
     return {name: plain(settings)[name] for name in content}, {name: made[name] for name in content}
 
@@ -127,6 +60,9 @@ class LibraryResolver(JobResolver):
 
     Args:
         config: The library.
+
+    Raises:
+        ValueError: If the name of an encoder on an axis is not its own.
     """
 
     study: LibraryConfig
@@ -139,6 +75,7 @@ class LibraryResolver(JobResolver):
                 stage = "_".join(["pretrain", str(number), *([name] if name else [])])
                 changes = {"properties": [name]} if name else {}
                 self._stages[number, name] = Stage(stage, Path(source.pretrain), config, changes)
+        self._architectures = [self._name_architectures(number) for number in range(len(config.sources))]
 
     @property
     def stages(self) -> list[Stage]:
@@ -148,10 +85,21 @@ class LibraryResolver(JobResolver):
     def points(self) -> list[GridPoint]:
         """All pretrainings, source after source."""
         return [
-            GridPoint(architecture, size, 0, seed, 0, "pretraining", "random", number, name, self._name(number, name))
+            GridPoint(
+                architecture.encoder,
+                size,
+                0,
+                seed,
+                0,
+                "pretraining",
+                source=number,
+                property_name=name,
+                source_name=self._name(number, name),
+                architecture_name=architecture.name,
+            )
             for number, source in enumerate(self.study.sources)
             for name, seed, size, architecture in product(
-                source.property or [""], source.seed, source.source_size, _architectures(source)
+                source.property or [""], source.seed, source.source_size, self._architectures[number]
             )
         ]
 
@@ -161,7 +109,8 @@ class LibraryResolver(JobResolver):
 
     def pretraining(self, point: GridPoint) -> Job:
         """The job of the pretraining of a point."""
-        content = training_content(plain(self._config(point)), self.study.threads)
+        stage = self._stages[point.source, point.property_name]
+        content = stage.training_content(plain(self._config(point)), stage.data)
         plain_content = {name: canonical(value) for name, value in content.items()}
         return Job(pretraining_key(plain_content, self._source(point).key_content()), point, None, is_pretraining=True)
 
@@ -208,53 +157,21 @@ class LibraryResolver(JobResolver):
             targets = [self._targets[1][name] for name in self._applicable(data)]
             return data.variant(exclude=[*data.settings.excluded, *targets])
 
-        whole = self._once(("source", point.source, point.property_name), without_tested)
+        whole = self._shared.once(("source", point.source, point.property_name), without_tested)
         return whole.variant(size=point.source_size, seed=point.seed)
 
     def _config(self, point: GridPoint) -> Any:
         changes = {"encoder": point.architecture} if point.architecture else {}
         stage = self._stages[point.source, point.property_name]
         name = ("config", point.source, point.property_name, spelled(point.architecture), point.seed)
-        return self._once(name, lambda: stage.config(point.seed, changes))
+        return self._shared.once(name, lambda: stage.config(point.seed, changes))
 
     def _name(self, number: int, name: str) -> str:
         data = type(self._stages[number, name].data).__name__
         return f"{data} {name}, " if name else f"{data}, "
 
-
-def _architectures(source: LibrarySource) -> list[EncoderSettings | None]:
-    return [*source.architecture] or [None]
-
-
-def load_saved_jobs(folder: Path) -> JobsConfig:
-    """Read the resolved settings of the study or library in a folder.
-
-    Args:
-        folder: The output folder.
-
-    Raises:
-        ValueError: If the folder has neither.
-    """
-    path = folder / STUDY_FILE
-    content = yaml.safe_load(path.read_text()) if path.exists() else {}
-    if "sources" not in content:
-        return load_saved_config(folder)
-    return LibraryConfig(
-        **content | {"sources": [LibrarySource(**each) for each in content["sources"]], "output": str(folder)}
-    )
-
-
-def make_resolver(config: JobsConfig) -> JobResolver:
-    """Make the resolver of a study or of a library.
-
-    Args:
-        config: Settings of the study or library.
-
-    Raises:
-        TypeError: If they are of something else.
-    """
-    if isinstance(config, LibraryConfig):
-        return LibraryResolver(config)
-    if isinstance(config, StudyConfig):
-        return Resolver(config)
-    raise TypeError(f"expected the settings of a study or library, got {type(config).__name__}")
+    def _name_architectures(self, number: int) -> list[Architecture]:
+        source = self.study.sources[number]
+        stage = self._stages[number, (source.property or [""])[0]]
+        (named,) = name_architectures([source.architecture], stage.encoder)
+        return named

@@ -1,24 +1,29 @@
 """Configuration, data and key of each grid point, the same in every process."""
 
 import json
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.nn.encoder import Encoder, build_encoder
-from gnn_sim2real.records.callback import fine_tuning_key, pretraining_key, training_content
+from gnn_sim2real.nn.encoder import Encoder, build_encoder, encoder_name
 from gnn_sim2real.records.keys import Canonical, canonical
+from gnn_sim2real.records.published import Published
 from gnn_sim2real.records.record import has_record
-from gnn_sim2real.study.baseline_cell import SIMULATED_BASELINES, baseline_key
+from gnn_sim2real.records.training_keys import fine_tuning_key, pretraining_key
+from gnn_sim2real.study.architectures import encoder_settings, name_architectures, spellings
+from gnn_sim2real.study.baseline_cell import baseline_key
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.grid import SOURCE_BASELINES, GridPoint, cell_groups
+from gnn_sim2real.study.grid import GridPoint, cell_groups
 from gnn_sim2real.study.jobs import Job, JobResolver
-from gnn_sim2real.study.stage import Stage
+from gnn_sim2real.study.pretraining_axis import name_pretrainings, stage_name
+from gnn_sim2real.study.stage import Stage, with_settings
 from gnn_sim2real.tasks.policies import is_fine_tuning
 
 
@@ -29,7 +34,7 @@ class Resolver(JobResolver):
         config: The study.
 
     Raises:
-        ValueError: If an encoder on an axis cannot be made.
+        ValueError: If an encoder on an axis cannot be made, or its name is not its own.
     """
 
     study: StudyConfig
@@ -39,19 +44,44 @@ class Resolver(JobResolver):
         self.pretrain, self.finetune, self.scratch = (
             Stage(name, Path(getattr(config, name)), config) for name in ("pretrain", "finetune", "scratch")
         )
-        self._reads_descriptors = {
-            spelled(each): _make(each).reads_atom_descriptors for axes in config.grids for each in axes.architecture
+        variants = name_pretrainings([axes.pretraining for axes in config.grids])
+        self._pretrainings = {"": self.pretrain} | {
+            name: self._variant(name, options) for name, options in variants.items()
         }
+        try:
+            self._architectures = name_architectures(
+                [axes.architecture for axes in config.grids], self.pretrain.encoder
+            )
+            self._reads_descriptors = {
+                spelled(each.encoder): _make(each.encoder).reads_atom_descriptors
+                for grid in self._architectures
+                for each in grid
+                if each.encoder is not None
+            }
+        except CheckpointError as error:
+            raise ValueError(f"cannot make an encoder of the axis `architecture`: {error}") from error
+
+    def _variant(self, name: str, options: list[str]) -> Stage:
+        """The stage of an entry of the axis `pretraining`."""
+        stage = Stage(stage_name(name), Path(self.study.pretrain), self.study, options=options)
+        if stage.plain_data() == self.pretrain.plain_data():
+            stage.data = self.pretrain.data  # read once
+        return stage
 
     @property
     def stages(self) -> list[Stage]:
-        """Pretraining, fine-tuning and training from scratch."""
-        return [self.pretrain, self.finetune, self.scratch]
+        """Pretrainings, fine-tuning and training from scratch."""
+        return [*self._pretrainings.values(), self.finetune, self.scratch]
 
     def points(self) -> list[GridPoint]:
         """All points of all grids, those of one pretrained model together."""
-        shared_by_splits = self.pretrain.data.settings.remove == "all"
-        return [point for group in cell_groups(self.study.grids, shared_by_splits) for point in group.points]
+        shared_by_splits = all(each.data.settings.remove == "all" for each in self._pretrainings.values())
+        groups = cell_groups(self.study.grids, self._architectures, shared_by_splits)
+        points = [point for group in groups for point in group.points]
+        scratch, pretrained = self.scratch.encoder, self.pretrain.encoder
+        if scratch and pretrained and (name := encoder_name(scratch)) != encoder_name(pretrained):
+            return [_rename_scratch(point, name) for point in points]
+        return points
 
     def job(self, point: GridPoint) -> Job:
         """The job of the cell of a point."""
@@ -60,63 +90,118 @@ class Resolver(JobResolver):
             stage = self._fine_tuning(point)
             key = fine_tuning_key(self._content(stage, point), model, self._target_content(point))
         else:
-            simulated = self.source_table if point.policy in SIMULATED_BASELINES else None
-            descriptors = self.finetune.data.featurizer.descriptor_version
-            key = baseline_key(point.policy, model, self._target_content(point), descriptors, simulated)
+            key = self._baseline_key(point, model)
         return Job(key, point, model, is_pretraining=False)
 
     def pretraining(self, point: GridPoint) -> Job:
         """The job of the pretraining that a point needs."""
-        return self._once(
+        return self._shared.once(
             (
                 "pretraining",
                 spelled(point.architecture),
                 point.growth,
+                point.pretraining,
                 point.source_size,
                 point.seed,
                 self._source_split(point),
             ),
             lambda: Job(
-                pretraining_key(self._content(self.pretrain, point), self.source(point).key_content()),
+                pretraining_key(self._content(self._pretraining(point), point), self.source(point).key_content()),
                 point,
                 None,
                 is_pretraining=True,
             ),
         )
 
+    def _baseline_key(self, point: GridPoint, model: str | None) -> str:
+        simulated = self.source_table if BASELINES[point.policy].uses_simulated else None
+        return baseline_key(point.policy, model, self._target_content(point), self.finetune.data, simulated)
+
     @staticmethod
     def needs_model(point: GridPoint) -> bool:
         """Whether a point starts from a pretrained model."""
-        return point.source_size != 0 and (is_fine_tuning(point.policy) or point.policy in SOURCE_BASELINES)
+        return point.source_size != 0 and (is_fine_tuning(point.policy) or BASELINES[point.policy].needs_source)
 
     def stage(self, job: Job) -> Stage:
         """The stage whose YAML a job follows; for baselines the fine-tuning, whose data they use."""
-        return self.pretrain if job.is_pretraining else self._fine_tuning(job.point)
+        return self._pretraining(job.point) if job.is_pretraining else self._fine_tuning(job.point)
+
+    def _pretraining(self, point: GridPoint) -> Stage:
+        return self._pretrainings[point.pretraining]
 
     def _fine_tuning(self, point: GridPoint) -> Stage:
         return self.scratch if is_fine_tuning(point.policy) and point.source_size == 0 else self.finetune
 
+    def other_keys(self, job: Job) -> list[str]:
+        """Keys of the cell of a job in studies whose encoder stands elsewhere, or is spelled otherwise."""
+        point = job.point
+        if not point.architecture_name:
+            return []
+        points = [replace(point, architecture=each) for each in self._spellings(point)]
+        models: list[str | None] = [None]
+        if job.model:
+            pretrain, source = self._pretraining(point), self.source(point).key_content()
+            models = [pretraining_key(self._content(pretrain, each), source) for each in points]
+        if not is_fine_tuning(point.policy):
+            return [self._baseline_key(point, model) for model in models]
+        stage = self._fine_tuning(point)
+        contents = [self._content(stage, each) for each in points]
+        if job.model:  # which brings its encoder
+            contents.append(self._content(stage, point, names_encoder=False))
+        target = self._target_content(point)
+        return [fine_tuning_key(content, model, target) for content, model in product(contents, models)]
+
+    def _spellings(self, point: GridPoint) -> list[EncoderSettings]:
+        """The encoder of a point as it may stand in another study."""
+        encoder = point.architecture or self._fine_tuning(point).encoder or self.pretrain.encoder or {}
+        return self._shared.once(("spellings", spelled(encoder)), lambda: spellings(encoder))
+
+    def differences(self, job: Job, published: Published) -> list[str]:
+        """What differs between a cell and the published one in its place, as far as the file says."""
+        point = job.point
+        name = ("differences", point.architecture_name, point.pretraining, point.policy, job.model is None)
+        return self._shared.once(name, lambda: self._differences(job, published))
+
+    def _differences(self, job: Job, published: Published) -> list[str]:
+        point = job.point
+        stages = [self._pretraining(point)] if job.model else []
+        sides = {"target": self.finetune.data} | ({"source": self._pretraining(point).data} if job.model else {})
+        stages += [self._fine_tuning(point)] if is_fine_tuning(point.policy) else []
+        compared = {
+            f"settings of {each.name}.yaml": (each.result_settings, published.settings.get(each.name))
+            for each in stages
+        }
+        encoder = point.architecture or self.pretrain.encoder
+        there = published.architectures.get(point.architecture_name)
+        if encoder and there:
+            compared["settings of the encoder"] = (encoder_settings(encoder), encoder_settings(there))
+        found = [] if published.threads in (None, self.study.threads) else ["threads"]
+        for side, data in sides.items():
+            if (published.data.get(side) or {}).get("fingerprint") not in (None, data.data_set.fingerprint):
+                found.append(f"{side} data")
+        for what, (mine, theirs) in compared.items():
+            if theirs and (names := [each for each in {**theirs, **mine} if mine.get(each) != theirs.get(each)]):
+                found.append(f"{what} ({', '.join(names)})")
+        return found
+
     def config(self, job: Job) -> Any:
         """The configuration of a pretraining, a fine-tuning or a training from scratch."""
         if job.is_pretraining:
-            return self._config(self.pretrain, job.point)
+            return self._config(self._pretraining(job.point), job.point)
         folder = self.model_folder(job.model) if job.model else None
         return self._config(self._fine_tuning(job.point), job.point, folder)
 
     def saved_config(self, job: Job) -> dict[str, Any]:
         """The configuration of a pretraining with the data of its point, without the test part of the target."""
-        others = self.pretrain.plain_excludes(
-            lambda each: each.data_set.fingerprint != self.finetune.data.data_set.fingerprint
-        )
+        stage = self._pretraining(job.point)
+        others = stage.plain_excludes(lambda each: each.data_set.fingerprint != self.finetune.data.data_set.fingerprint)
         target = self.finetune.plain_data(split=job.point.split)
         changes: dict[str, Any] = {"size": job.point.source_size, "seed": job.point.seed}
         if job.point.growth != "random":
             changes["grow_by"] = job.point.growth
-        if self._described(self.pretrain, job.point).settings.atom_descriptors:
+        if self._described(stage, job.point).settings.atom_descriptors:
             changes["atom_descriptors"] = True
-        return stage_config(plain(self.config(job))) | {
-            "data": self.pretrain.plain_data(**changes, exclude=[target, *others])
-        }
+        return stage_config(plain(self.config(job))) | {"data": stage.plain_data(**changes, exclude=[target, *others])}
 
     def data(self, job: Job) -> PropertyDataModule:
         """The source of a pretraining, the target of a cell."""
@@ -124,12 +209,13 @@ class Resolver(JobResolver):
 
     def read_data(self) -> None:
         """Read tables and graphs of source and target."""
-        for data in (self.pretrain.data, self.finetune.data):
+        for data in (*(each.data for each in self._pretrainings.values()), self.finetune.data):
             _ = data.table, data.store
 
     def source(self, point: GridPoint) -> PropertyDataModule:
         """The source of a point, without the target's test materials."""
-        data = self._described(self.pretrain, point)
+        stage = self._pretraining(point)
+        data = self._described(stage, point)
 
         def without_tested() -> PropertyDataModule:
             target = self.finetune.data
@@ -139,8 +225,8 @@ class Resolver(JobResolver):
             excluded = [target.variant(split=point.split), *others]
             return data.variant(exclude=excluded, grow_by=point.growth)
 
-        name = ("source", data.settings.atom_descriptors, point.growth, self._source_split(point))
-        whole = self._once(name, without_tested)
+        name = ("source", stage.name, data.settings.atom_descriptors, point.growth, self._source_split(point))
+        whole = self._shared.once(name, without_tested)
         return whole.variant(size=point.source_size or "all", seed=point.seed)
 
     def target(self, point: GridPoint) -> PropertyDataModule:
@@ -165,20 +251,27 @@ class Resolver(JobResolver):
 
     def _source_split(self, point: GridPoint) -> int | None:
         """Split of the target whose test part is removed from the source; None if all splits remove the same."""
-        return None if self.pretrain.data.settings.remove == "all" else point.split
+        return None if self._pretraining(point).data.settings.remove == "all" else point.split
 
     def _config(self, stage: Stage, point: GridPoint, pretrained: Path | None = None) -> Any:
         changes: dict[str, Any] = {"encoder": point.architecture} if point.architecture else {}
-        if stage is not self.pretrain:
+        if stage is not self._pretraining(point):
             changes |= {"policy": point.policy, "pretrained": str(pretrained) if pretrained else None}
         return stage.config(point.seed, changes)
 
-    def _content(self, stage: Stage, point: GridPoint) -> dict[str, Any]:
+    def _content(self, stage: Stage, point: GridPoint, names_encoder: bool = True) -> dict[str, Any]:
         """The part of the configuration that enters a key, without the path of a pretrained model."""
-        policy = point.policy if stage is not self.pretrain else ""
-        name = ("content", stage.name, spelled(point.architecture), policy)
-        content = self._once(name, lambda: training_content(plain(self._config(stage, point)), self.study.threads))
-        return self._once(
+        policy = point.policy if stage is not self._pretraining(point) else ""
+        name = ("content", stage.name, spelled(point.architecture) if names_encoder else None, policy)
+
+        def make() -> dict[str, Any]:
+            config = plain(self._config(stage, point))
+            if not names_encoder:
+                config["model"]["init_args"].pop("encoder", None)
+            return stage.training_content(config, stage.data)
+
+        content = self._shared.once(name, make)
+        return self._shared.once(
             (*name, point.seed),
             lambda: {
                 "config": canonical(content["config"] | {"seed": point.seed}),
@@ -189,7 +282,7 @@ class Resolver(JobResolver):
     def _target_content(self, point: GridPoint) -> Canonical:
         own = self._fine_tuning(point).data.settings
         described = self._described(self.finetune, point).settings.atom_descriptors
-        return self._once(
+        return self._shared.once(
             ("target", described, own.batch_size, own.validation_fraction, point.target_size, point.seed, point.split),
             lambda: canonical(self.target(point).key_content()),
         )
@@ -200,21 +293,17 @@ class Resolver(JobResolver):
             return stage.data
         if not self._reads_descriptors[spelled(point.architecture)]:
             return stage.data
-        return self._once(("described", stage.name), lambda: stage.data.variant(atom_descriptors=True))
+        return self._shared.once(("described", stage.name), lambda: stage.data.variant(atom_descriptors=True))
+
+
+def _rename_scratch(point: GridPoint, name: str) -> GridPoint:
+    """A point with the name of the encoder that trains from scratch, if that is the YAML's and of another class."""
+    own = point.architecture is None and point.source_size == 0 and is_fine_tuning(point.policy)
+    return replace(point, architecture_name=name) if own else point
 
 
 def _make(architecture: EncoderSettings) -> Encoder:
-    try:
-        return build_encoder(_with_settings(architecture))
-    except CheckpointError as error:
-        raise ValueError(f"cannot make an encoder of the axis `architecture`: {error}") from error
-
-
-def _with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoder of an axis, with empty settings if it has none."""
-    settings = encoder.get("init_args") or {}
-    filled = {name: _with_settings(value) if isinstance(value, Mapping) else value for name, value in settings.items()}
-    return {"class_path": encoder["class_path"], "init_args": filled}
+    return build_encoder(with_settings(architecture), trusted=True)
 
 
 def spelled(architecture: EncoderSettings | None) -> str:

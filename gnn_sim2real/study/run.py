@@ -3,9 +3,12 @@
 import logging
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -18,30 +21,41 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from gnn_sim2real.records.published import read_published
+from gnn_sim2real.files import require_replaceable
+from gnn_sim2real.records.published import Published, read_published
+from gnn_sim2real.records.record import rename_architectures
 from gnn_sim2real.study.cells import describe
-from gnn_sim2real.study.config import JobsConfig, RunOptions, save_config
+from gnn_sim2real.study.claims import Claims
+from gnn_sim2real.study.config import STUDY_FILE, JobsConfig, RunOptions, is_saved, save_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
+from gnn_sim2real.study.kinds import make_resolver
 from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import (
     PLAN_FILE,
     JobPlan,
+    find_finished,
     load_plan,
     load_valid_plan,
-    look,
     make_plan,
     save_plan,
     select_shard,
+    set_aside_damaged,
 )
-from gnn_sim2real.study.pretrainings import make_resolver
-from gnn_sim2real.study.published import reuse_records
+from gnn_sim2real.study.reuse import find_reusable, write_reused
 from gnn_sim2real.study.schedule import Schedule
+from gnn_sim2real.study.tracking import tracked
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 """A job whose process is killed this often counts as the cause."""
+
+LOG_INTERVAL = 60.0
+"""A study whose output goes to a file says at most this often [s] how far it is."""
+
+_OLD = 86400.0
+"""A file that is still being written is younger than this [s]."""
 
 
 def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[str]:  # noqa: B008 (frozen)
@@ -55,31 +69,67 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
         Numbers of cells that are `done`, `cached` (done before) and `failed`.
 
     Raises:
-        ValueError: If the file to reuse is not a published result.
+        ValueError: If the file to reuse is not a published result, or the folder has a STUDY.yaml of the user.
     """
-    published = read_published(options.reuse) if options.reuse is not None else []
-    resolver = make_resolver(study)
+    if not (study.folder / PLAN_FILE).exists():  # else the folder is that of a study, whose settings may be damaged
+        require_replaceable(
+            study.folder / STUDY_FILE, is_ours=partial(is_saved, study), advice="give another folder by `--output`"
+        )
+    with _stop_on_signals() as stopped:
+        published = None if options.reuse is None else read_published(options.reuse)
+        _sweep(study)
+        resolver = make_resolver(study)
+        with tracked(study, resolver.stages):
+            return _run(study, options, resolver, published, stopped)
+
+
+def _run(
+    study: JobsConfig, options: RunOptions, resolver: JobResolver, published: Published | None, stopped: list[int]
+) -> Counter[str]:
+    finished = _looks_finished(study)
+    if not finished:
+        if not (study.folder / STUDY_FILE).exists():  # `status` finds the folder while the data are read
+            save_config(study)
+        logger.info("reading the data, planning %d cells", len(resolver.points()))
     # Workers take as long to read the data as planning does: they start at once, unless the last plan is finished.
-    launcher = None if _looks_finished(study) else make_launcher(study, resolver)
+    launcher = None if finished else make_launcher(study, resolver)
     try:
         plan = plan_study(study, resolver)
-        if published:
-            reused = reuse_records(published, study.records, {job.key for job in plan.cells})
-            logger.info("%d records reused from %s", reused, options.reuse)
+        if published is not None:
+            reuse = find_reusable(plan, resolver, published, find_finished(study).records)
+            write_reused(reuse, study.records)
+            logger.info("%d records reused from %s", len(reuse.records), options.reuse)
+            for reason in reuse.reasons:
+                logger.info("not reused: %s", reason)
         if options.shard is not None:
             plan = select_shard(plan, options.shard)
+        set_aside_damaged(study, plan)
         failures = Failures(study.failures)
         if options.retry_failed:
             for job in (*plan.models.values(), *plan.cells):
                 failures.forget(job.key)
-        schedule = Schedule(plan, look(study), failures.keys())
+        schedule = Schedule(plan, find_finished(study), failures.keys())
         if not schedule.is_finished:
             launcher = launcher or make_launcher(study, resolver)
-            _work_off(schedule, launcher, failures)
+            _work_off(schedule, launcher, failures, stopped)
     finally:
         if launcher is not None:
             launcher.close()
+            _sweep(study)  # the claims of workers that were stopped: another machine would wait for them
     return schedule.outcomes
+
+
+def _sweep(study: JobsConfig) -> None:
+    """Remove what stopped and killed processes left behind."""
+    with suppress(OSError):  # a folder that cannot be written is told where something is to be written
+        for folder in {study.claims, study.model_claims}:
+            if folder.exists():
+                Claims(folder).sweep()
+        shared = Path(study.models) if study.models else study.folder
+        for folder in {study.folder, study.records, study.folder / "unfinished", shared / "unfinished"}:
+            for path in folder.glob("*.part"):
+                if time.time() - path.stat().st_mtime > _OLD:
+                    path.unlink(missing_ok=True)
 
 
 def plan_study(study: JobsConfig, resolver: JobResolver) -> JobPlan:
@@ -94,28 +144,41 @@ def plan_study(study: JobsConfig, resolver: JobResolver) -> JobPlan:
     save_config(study)
     for stage in resolver.stages:
         stage.save_config()
-    if saved is None:  # last, since `status` looks for it
-        save_plan(plan, study)
+    if saved is None:
+        done = find_finished(study).records
+        names = {job.key: job.point.architecture_name for job in plan.cells if job.key in done}
+        if not study.pretrains_only:
+            rename_architectures(study.records, names)
+        save_plan(plan, study)  # last, since `status` looks for it
     return plan
 
 
 def _looks_finished(study: JobsConfig) -> bool:
     """Whether every cell of the saved plan has a record."""
-    if not (study.folder / PLAN_FILE).exists():
+    try:
+        return bool(load_plan(study.folder)["key"].isin(find_finished(study).records).all())
+    except ValueError:  # no plan, or a damaged one
         return False
-    return bool(load_plan(study.folder)["key"].isin(look(study).records).all())
 
 
-def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures) -> None:
-    """Compute the open jobs, with progress bars."""
-    total = schedule.num_open + schedule.outcomes.total()
-    with _stop_on_signals() as stopped, Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
+def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: list[int]) -> None:
+    """Compute the open jobs, with progress bars, or a line now and then where the output goes to a file."""
+    total, console, said = schedule.num_open + schedule.outcomes.total(), Console(stderr=True), time.monotonic()
+    with Progress(*_COLUMNS, console=console) as progress:
         models = schedule.num_models_missing
         model_bar = progress.add_task("Pretrained models", total=models, visible=models > 0)
         cell_bar = progress.add_task("Cells", total=total, completed=schedule.outcomes.total())
         for _ in _drive(schedule, launcher, failures, stopped):
             progress.update(model_bar, completed=models - schedule.num_models_missing)
             progress.update(cell_bar, completed=schedule.outcomes.total())
+            if not console.is_terminal and time.monotonic() - said >= LOG_INTERVAL:
+                said = time.monotonic()
+                logger.info(
+                    "%d of %d cells are done, %d models are to be pretrained",
+                    schedule.outcomes.total(),
+                    total,
+                    schedule.num_models_missing,
+                )
 
 
 _COLUMNS = (

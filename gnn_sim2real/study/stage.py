@@ -1,21 +1,25 @@
 """A stage of a study: one YAML, read once, from which objects are made many times."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.config.lightning_cli import plain, read_stage
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.records.callback import ScalingLawCallback
+from gnn_sim2real.records.keys import numbers_only
+from gnn_sim2real.records.training_keys import training_content
 from gnn_sim2real.study.config import JobsConfig
-from gnn_sim2real.study.tracking import end_run, training_logger
 from gnn_sim2real.tasks.base import PropertyRegression
+from gnn_sim2real.tasks.checks import require_same_cutoff
+from gnn_sim2real.tasks.one_process import one_process
 
 _QUIET: dict[str, Any] = {
     "enable_progress_bar": False,
@@ -33,19 +37,25 @@ class Stage:
         path: YAML of the stage.
         study: The study.
         data: Settings of the data module that replace those of the YAML.
+        options: Further settings that do, as arguments of the command line.
     """
 
     def __init__(
-        self, name: str, path: Path, study: JobsConfig, data: Mapping[str, Any] = MappingProxyType({})
+        self,
+        name: str,
+        path: Path,
+        study: JobsConfig,
+        data: Mapping[str, Any] = MappingProxyType({}),
+        options: Sequence[str] = (),
     ) -> None:
         self.name, self.study = name, study
-        self.parser, self._config = read_stage(path, study.overlays)
+        self._environment = one_process()
+        self.parser, self._config = read_stage(path, study.overlays, options)
         for setting, value in data.items():
             self._config.data.init_args[setting] = value
         data_only = copy.deepcopy(self._config)
-        data_only.model = None
+        data_only.model, data_only.trainer.logger = None, False
         self.data: PropertyDataModule = self.parser.instantiate(data_only).data
-        self.logger: WandbLogger | None = None
         self._require_one_device()
 
     def _require_one_device(self) -> None:
@@ -70,6 +80,21 @@ class Stage:
         for setting, value in model.items():
             config.model.init_args[setting] = value
         return config
+
+    def training_content(self, config: dict[str, Any], data: PropertyDataModule) -> dict[str, Any]:
+        """The part of a cell's configuration and code that enters its key.
+
+        Args:
+            config: From `config`, in plain types.
+            data: What the cell is trained on.
+
+        Raises:
+            ValueError: If its encoder is made for other graphs.
+        """
+        encoder = encoder_of(config)
+        if encoder and "cutoff" in data.featurizer.settings:
+            require_same_cutoff(build_encoder(with_settings(encoder), trusted=True), data)
+        return training_content(config, self.study.threads)
 
     def plain_data(self, **changes: Any) -> dict[str, Any]:
         """The data module as in a YAML.
@@ -101,42 +126,101 @@ class Stage:
         settings: dict[str, Any] = self._config.trainer.as_dict()
         return settings
 
+    @property
+    def encoder(self) -> dict[str, Any] | None:
+        """Class path and settings of the encoder of the YAML; that of a fine-tuning need not name it."""
+        return encoder_of(plain(self._config))
+
+    @property
+    def result_settings(self) -> dict[str, Any]:
+        """See `result_settings`."""
+        return result_settings(plain(self._config))
+
+    @property
+    def loggers(self) -> list[dict[str, Any]]:
+        """Class path and settings of each logger of the YAML."""
+        return logger_settings(plain(self._config)["trainer"])
+
     def make(
-        self, config: Any, key: str, callbacks: list[Callback], track: bool = True
+        self, config: Any, callbacks: list[Callback], loggers: Sequence[Logger] = ()
     ) -> tuple[Trainer, PropertyRegression]:
         """Make trainer and task of one cell, independent of earlier trainings in this process.
 
         Args:
             config: Configuration from `config`.
-            key: Key of the cell.
             callbacks: Callbacks that replace those of the YAML that write records.
-            track: Whether to log to W&B, if an overlay sets it.
+            loggers: Loggers that replace those of the YAML.
         """
+        config = copy.deepcopy(config)
+        config.trainer.logger = False
         seed_everything(config.seed_everything, verbose=False)
         made = self.parser.instantiate(config)
         settings = made.trainer.as_dict() if hasattr(made.trainer, "as_dict") else dict(made.trainer)
         own = settings.pop("callbacks", None) or []
         own = own if isinstance(own, list) else [own]
         own = [callback for callback in own if not isinstance(callback, ScalingLawCallback)]
-        project = self.wandb_project if track else None
-        self.logger = training_logger(project, self.study.folder, self.name, key) if project else None
-        if self.logger is not None:
-            self.logger.log_hyperparams(plain(config))
         if settings.get("devices") == "auto":  # all GPUs of a machine
             settings["devices"] = 1
-        settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": self.logger or False}
+        plugins = settings.get("plugins") or []
+        settings["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), self._environment]
+        settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": list(loggers)}
         return Trainer(**settings, callbacks=own + callbacks), made.model
 
-    @property
-    def wandb_project(self) -> str | None:
-        """Project of the W&B logger set by an overlay; None without one."""
-        logger = self._config.trainer.logger
-        if not str(getattr(logger, "class_path", "")).endswith("WandbLogger"):
-            return None
-        return str(logger.init_args.project)
 
-    def close_logger(self) -> None:
-        """End the W&B run of a cell, so that the next one gets its own."""
-        if self.logger is not None:
-            end_run(self.logger)
-            self.logger = None
+def logger_settings(trainer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Class path and settings of each logger.
+
+    Args:
+        trainer: Settings of a trainer, in plain types.
+    """
+    given = trainer.get("logger")
+    if given is True:  # Lightning's own choice would be another one where TensorBoard is installed
+        given = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "."}}
+    given = given if isinstance(given, list) else [given]
+    return [dict(each) for each in given if isinstance(each, Mapping)]
+
+
+def encoder_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Class path and settings of the encoder that a YAML names.
+
+    Args:
+        config: The configuration of a stage, in plain types.
+    """
+    found: dict[str, Any] | None = config["model"]["init_args"].get("encoder")
+    return found
+
+
+_OF_DATA = ("batch_size", "test_fraction", "validation_fraction", "development_fraction", "split_by", "group_by")
+
+
+def result_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a stage that can change a result, without those of its axes: to be compared, not to be run.
+
+    Args:
+        config: The configuration of the stage, in plain types.
+
+    Returns:
+        Values by dotted name.
+    """
+    numbers = numbers_only(config)
+    model = {name: value for name, value in numbers["model"]["init_args"].items() if name not in ("encoder", "policy")}
+    data = {name: config["data"]["init_args"].get(name) for name in _OF_DATA}
+    return _flatten({"trainer": numbers["trainer"], "model": model, "data": data})
+
+
+def _flatten(content: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flatten(value, f"{start}{name}.") if isinstance(value, Mapping) else {f"{start}{name}": value}
+    return flat
+
+
+def with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe an encoder of a YAML with empty settings where it has none.
+
+    Args:
+        encoder: Its class path, and its settings if it has some.
+    """
+    settings = encoder.get("init_args") or {}
+    filled = {name: with_settings(value) if isinstance(value, Mapping) else value for name, value in settings.items()}
+    return {"class_path": encoder["class_path"], "init_args": filled}

@@ -18,7 +18,7 @@ from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import model_folder
 from gnn_sim2real.study.launchers.base import available_cores
-from gnn_sim2real.study.plan import load_plan, look
+from gnn_sim2real.study.plan import find_finished, load_plan
 
 _SAMPLE = 50
 """Number of files of each kind whose times are read, since a study may have a million."""
@@ -58,7 +58,7 @@ def get_status(study: JobsConfig) -> Status:
     Raises:
         ValueError: If it has not been planned yet.
     """
-    plan, present = load_plan(study.folder), look(study)
+    plan, present = load_plan(study.folder), find_finished(study)
     failures = Failures(study.failures).keys()
     done = plan["key"].isin(present.records)
     failed = ~done & (plan["key"].isin(failures) | plan["model"].isin(failures))

@@ -1,11 +1,13 @@
 """Text about the summary of a study: names of models, and sentences on data and transfer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.law.text import format_number
-from gnn_sim2real.records.curves import format_growth
-from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning, policy_title
+from gnn_sim2real.records.curves import Kind, model_name
+from gnn_sim2real.records.same_materials import SAME
+from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 
@@ -20,18 +22,47 @@ def source_name(row: Mapping[str, Any]) -> str:
     return "from scratch" if is_fine_tuning(row["policy"]) else "-"
 
 
-def model_name(row: Mapping[str, Any]) -> str:
-    """Name of the model of a row.
+def row_name(row: Mapping[str, Any]) -> str:
+    """Name of the model of a row; from scratch, where there is no policy, that of the encoder.
 
     Args:
         row: Row of the summary.
     """
-    policy, architecture = str(row["policy"]), str(row["architecture"])
-    growth = format_growth(str(row["growth"]))
-    if policy == REFERENCE and not row.get("source_size", 1):
-        return architecture
-    name = policy_title(policy)
-    return (f"{architecture}, {name}" if architecture else name) + growth
+    kind = Kind(*(row[name] for name in Kind._fields))
+    return kind.architecture if kind.policy == REFERENCE and not row.get("source_size", 1) else model_name(kind)
+
+
+class ScoredOn(NamedTuple):
+    """Columns of a table of results for models that were scored on different numbers of test materials.
+
+    Attributes:
+        headings: How many materials, and the error on those that all were scored on; empty if all have the same.
+    """
+
+    headings: tuple[str, ...]
+
+    def cells(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The cells of a row.
+
+        Args:
+            row: Row of the summary.
+        """
+        if not self.headings:
+            return ()
+        mean = (row.get(SAME) or {}).get("mean")
+        return f"{row['num_test']:.4g}", "" if mean is None else f"{mean:.4f}"
+
+
+def scored_on(summary: Mapping[str, Any]) -> ScoredOn:
+    """The columns that tell on how many test materials each model was scored, where these differ.
+
+    Args:
+        summary: Summary of the study.
+    """
+    numbers = [row["num_test"] for row in summary["rows"] if SAME in row]
+    if not numbers:
+        return ScoredOn(())
+    return ScoredOn(("tested on", f"{summary['metric'].upper()} on the same {min(numbers):.4g}"))
 
 
 def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
@@ -67,8 +98,46 @@ def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
     return sentences
 
 
+def format_unseen(groups: Mapping[str, Any], unit: str) -> list[str]:
+    """Lines on the test materials with elements, bonds or charges that the source never saw.
+
+    Args:
+        groups: Errors of both groups, the entry `unseen` of a summary.
+        unit: Unit of the property.
+    """
+    unit = f" [{format_unit(unit)}]" if format_unit(unit) else ""
+    lines = [f"\n{who_is_unseen(groups)}: MAE{unit} of these and of the others"]
+    for row in groups["rows"]:
+        name = name_of_group(row)
+        lines.append(
+            f"  {name}, m = {row['target_size']:,}: {row['unseen']:.4g} (never seen, {row['num_unseen']:,} errors), "
+            f"{row['seen']:.4g} (the others, {row['num_seen']:,})"
+        )
+    return lines
+
+
+def who_is_unseen(groups: Mapping[str, Any]) -> str:
+    """The test materials of the first group, with what the source never saw and in how many of them.
+
+    Args:
+        groups: The entry `unseen` of a summary.
+    """
+    listed = ", ".join(f"{name} in {count:,}" for name, count in groups["counts"].items())
+    return f"test materials with what the largest source never saw ({listed}, over all test parts)"
+
+
+def name_of_group(row: Mapping[str, Any]) -> str:
+    """The model of a row of both groups.
+
+    Args:
+        row: A row of the entry `unseen` of a summary.
+    """
+    name = row_name({**row, "source_size": 0 if row["source_level"] == "0" else 1})
+    return name + " from scratch" * (row["source_level"] == "0" and is_fine_tuning(row["policy"]))
+
+
 def format_transfer(summary: Mapping[str, Any]) -> list[str]:
-    """One sentence per curve that says whether fine-tuning from the whole source beats the methods without a source.
+    """One sentence per curve that says whether fine-tuning from the largest source beats the methods without a source.
 
     These are the same network from scratch, extra trees and, if the network corrects a simulated value, a straight line
     in that value. The interval of the paired difference decides: a source helps if it lies above zero for each method.
@@ -80,7 +149,7 @@ def format_transfer(summary: Mapping[str, Any]) -> list[str]:
     for gain in summary["gains"]:
         rival = _rival(gain)
         if is_fine_tuning(gain["policy"]) and rival and gain["gain"]["low"] is not None:
-            rivals = found.setdefault((model_name(gain), gain["target_size"]), {})
+            rivals = found.setdefault((row_name(gain), gain["target_size"]), {})
             # The same policy from scratch is a closer rival than another policy.
             if rival not in rivals or gain["over"]["policy"] == gain["policy"]:
                 rivals[rival] = gain["gain"]
@@ -89,13 +158,12 @@ def format_transfer(summary: Mapping[str, Any]) -> list[str]:
     for (name, size), rivals in found.items():
         gains = [(rival, rivals[rival]) for rival in _RIVALS if rival in rivals]
         changes = ", and ".join(_format_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
-        sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The whole source {changes}")
+        sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The largest source {changes}")
     return sentences
 
 
-_SCRATCH, _TREES = "the same network from scratch", "extra trees without a source"
-_LINE = "a straight line in the simulated value"
-_RIVALS = (_SCRATCH, _TREES, _LINE)
+_SCRATCH = "the same network from scratch"
+_RIVALS = (_SCRATCH, *(each.rival for each in BASELINES.values() if each.rival))
 
 
 def _rival(gain: Mapping[str, Any]) -> str | None:
@@ -105,10 +173,11 @@ def _rival(gain: Mapping[str, Any]) -> str | None:
         return None
     if over["architecture"] == gain["architecture"] and over["policy"] in (REFERENCE, gain["policy"]):
         return _SCRATCH
-    if over["policy"] == "calibrated_simulated_value":
-        corrects = is_fine_tuning(gain["policy"]) and find_policies()[gain["policy"]].takes_simulated
-        return _LINE if corrects else None
-    return _TREES if over["policy"] == "extra_trees" else None
+    baseline = BASELINES.get(over["policy"])
+    if baseline is None or not baseline.rival:
+        return None
+    corrects = is_fine_tuning(gain["policy"]) and find_policies()[gain["policy"]].takes_simulated
+    return baseline.rival if corrects or not baseline.uses_simulated else None
 
 
 def _verdict(gains: list[Mapping[str, Any]]) -> str:

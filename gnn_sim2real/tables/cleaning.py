@@ -14,10 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
-from gnn_sim2real.tables.labels import Labels, to_texts
+from gnn_sim2real.tables.columns import with_unit
+from gnn_sim2real.tables.conditions import At, refuse_other_conditions, require_one_condition
+from gnn_sim2real.tables.duplicates import find_duplicates
+from gnn_sim2real.tables.plausible import Column, find_implausible
+from gnn_sim2real.tables.properties import check_property_unit, plausible_values
 from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
 from gnn_sim2real.tables.table import CleanTable, Property, count_reasons, read_table
-from gnn_sim2real.units import check_property_unit, check_unit, convert, same_quantity
+from gnn_sim2real.tables.texts import ColumnTexts, to_texts
+from gnn_sim2real.units import check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
     import pandas
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["CleanTable", "Property", "clean_table", "read_table"]
 
 logger = logging.getLogger(__name__)
+
+_LISTED = 3
+"""Duplicates named in a warning; a report lists more."""
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "none", "null"})
 
@@ -38,36 +46,47 @@ def clean_table(
     source: str,
     max_spread: float | None = None,
     refused_before: Mapping[int, str] | None = None,
+    at: At | None = None,
 ) -> CleanTable:
     """Clean a table of labels.
 
     Args:
         frame: The table, preferably from `read_table`, with the row numbers of the file as index.
         material_column: Column of the material's text.
-        properties: Properties to read; all in the same unit if `max_spread` is given.
+        properties: Properties to read; all in the same unit if `max_spread` is given. A unit in the heading, or in a
+            column of units beside the values, is read.
         identity: Canonical identity of a material's text; raises ValueError for text that is not a material.
         source: Name of the file, for messages.
         max_spread: Duplicates with a larger half range are refused; in the unit of the properties.
         refused_before: Reason by position of rows that the data set itself refuses.
+        at: Which rows are used, by the column of a condition such as the temperature; see `tables.conditions`.
 
     Raises:
-        ValueError: If a column is missing, a unit does not fit, or no material is left.
+        ValueError: If a column is missing, a unit does not fit, no material is left, or rows of one material differ in
+            a condition of which `at` says nothing.
     """
     import pandas
 
     properties = tuple(properties)
     _check_request(frame, material_column, properties, source, max_spread)
+    properties = tuple(with_unit(prop, frame, source) for prop in properties)
     columns = [_read_column(frame, prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
     materials = to_texts(frame[material_column])
-    refused_before = dict.fromkeys(np.flatnonzero(~labeled).tolist(), "no value") | dict(refused_before or {})
+    elsewhere = refuse_other_conditions(frame, at or {}, source)
+    refused_before = (
+        dict.fromkeys(np.flatnonzero(~labeled).tolist(), "no value") | elsewhere | dict(refused_before or {})
+    )
     codes, identities, refused = _identify(materials, refused_before, identity)
 
     reasons = [(row, "", reason) for row, reason in refused.items()]
     for prop, column in zip(properties, columns, strict=True):
         reasons += [(row, prop.name, reason) for row, reason in column.refused.items() if row not in refused]
     values[codes < 0] = np.nan
+    used = np.where(np.isfinite(values).any(axis=1), codes, -1)
+    own = [material_column, *(prop.column or prop.name for prop in properties)]
+    require_one_condition(frame, used, materials, at or {}, own, source)
     if max_spread is not None:
         reasons += _refuse_disagreeing(codes, values, properties, max_spread)
 
@@ -75,10 +94,11 @@ def clean_table(
     entries = [(numbers[row], materials[row], prop, reason) for row, prop, reason in sorted(reasons)]
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
     table = _merge(codes, values, columns, materials, identities, properties, quarantine)
+    table = replace(table, duplicates=find_duplicates(table, codes, values, numbers, identities))
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
-    return replace(table, labels=Labels(frame, names, table.identities, source))
+    return replace(table, texts=ColumnTexts(frame, names, table.identities, source))
 
 
 class _Column(NamedTuple):
@@ -91,14 +111,16 @@ class _Column(NamedTuple):
 def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Column:
     """Parse, convert and validate the values of one property."""
     cells = frame[prop.column or prop.name]
-    numbers = np.array([_to_number(cell) for cell in cells.tolist()], dtype=np.float64)
+    file_unit = prop.unit if prop.file_unit is None else prop.file_unit
+    percent = None if prop.unit_column is not None else _of_percent(file_unit)
+    numbers = np.array([_to_number(cell, percent) for cell in cells.tolist()], dtype=np.float64)
     labeled = np.array([text.lower() not in _MISSING for text in to_texts(cells)], dtype=bool)
     refused: dict[int, str] = {}
     try:
         if prop.unit_column is None:
-            values = convert(numbers, prop.file_unit if prop.file_unit is not None else prop.unit, prop.unit)
+            values = convert(numbers, file_unit, prop.unit)
         else:
-            values, refused = _convert_by_row(numbers, labeled, to_texts(frame[prop.unit_column]), prop.unit)
+            values, refused = convert_by_row(numbers, labeled, to_texts(frame[prop.unit_column]), prop.unit)
     except ValueError as error:
         raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
     lower = -np.inf if prop.lower is None else prop.lower
@@ -112,13 +134,44 @@ def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Col
         else:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
+    refused |= _refuse_implausible(numbers, values, prop, source)
+    values[list(refused)] = np.nan
     return _Column(values, labeled, refused, read_ranges(frame, prop, values))
 
 
-def _convert_by_row(
+def _refuse_implausible(
+    numbers: NDArray[np.float64], values: NDArray[np.float64], prop: Property, source: str
+) -> dict[int, str]:
+    """Reason by position of values that a property of this name cannot have; own bounds stand in for the usual ones."""
+    plausible = plausible_values(prop.name, prop.unit)
+    if plausible is None or (prop.lower is not None and prop.upper is not None):
+        return {}
+    if prop.lower is not None:
+        plausible = plausible._replace(low=-np.inf)
+    if prop.upper is not None:
+        plausible = plausible._replace(high=np.inf)
+    file_unit = None if prop.unit_column else (prop.file_unit if prop.file_unit is not None else prop.unit)
+    stated = prop.unit_column is not None or prop.file_unit is not None
+    try:
+        return find_implausible(Column(numbers, values, prop.unit, file_unit, stated), plausible, "file_unit")
+    except ValueError as error:
+        raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
+
+
+def convert_by_row(
     numbers: NDArray[np.float64], labeled: NDArray[np.bool_], units: list[str], wanted: str
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Convert values that each have their own unit; values without a unit or of another quantity are refused."""
+    """Convert values that each have their own unit; values without a unit or of another quantity are refused.
+
+    Args:
+        numbers: (num_rows,).
+        labeled: (num_rows,); whether there is a value.
+        units: Unit of each row.
+        wanted: Unit of the result.
+
+    Returns:
+        The values, NaN where refused; and the reason by position.
+    """
     values = np.full(len(numbers), np.nan)
     refused: dict[int, str] = {}
     for unit in sorted(set(units)):
@@ -132,12 +185,23 @@ def _convert_by_row(
     return values, refused
 
 
-def _to_number(cell: object) -> float:
-    text = str(cell)
+def _to_number(cell: object, percent: float | None = None) -> float:
+    """The number in a cell; of a cell such as `50 %` the number times that of one percent, if there is one."""
+    text = str(cell).replace("−", "-")  # the minus sign of typesetters
+    if percent is not None and text.rstrip().endswith("%"):
+        return percent * _to_number(text.rstrip()[:-1])
     try:
         return float("nan" if "_" in text else text)  # Python would read 1_000
     except ValueError:
         return float("nan")
+
+
+def _of_percent(unit: str) -> float | None:
+    """What one percent, written behind a value, is in the unit of its column; None if it is of another quantity."""
+    for percent in ("percent", *(f"{of}_percent" for of in ("weight", "mole", "volume", "atomic"))):
+        if same_quantity(percent, unit):
+            return float(convert(np.ones(1), percent, unit)[0])
+    return None
 
 
 def _identify(
@@ -267,4 +331,14 @@ def _report(table: CleanTable, source: str) -> None:
             f"refused: {reasons or 'nothing'}{''.join(examples)}"
         )
     if reasons:
-        logger.warning("%s: %s rows or values refused: %s", source, f"{len(refused):,}", reasons)
+        rows = [str(row) for row in dict.fromkeys(refused["row"])]
+        listed = f"row{'s' * (len(rows) > 1)} {', '.join(rows[:_LISTED])}{', ...' * (len(rows) > _LISTED)}"
+        logger.warning("%s: %s refused values: %s; %s", source, f"{len(refused):,}", reasons, listed)
+    if beyond := [each for each in table.duplicates if each.is_beyond]:
+        listed = "; ".join(each.describe() for each in beyond[:_LISTED]) + ("; ..." if len(beyond) > _LISTED else "")
+        logger.warning(
+            "%s: rows of %s materials differ by more than the spread of the table (merged by median): %s",
+            source,
+            f"{len(beyond):,}",
+            listed,
+        )

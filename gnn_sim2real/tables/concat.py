@@ -9,8 +9,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.tables.labels import ConcatLabels
 from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.texts import ConcatTexts
 
 
 class Concat(Sequence[Any]):
@@ -52,15 +52,15 @@ class Concat(Sequence[Any]):
         return digest.hexdigest()
 
 
-def concat_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanTable:
+def concat_tables(tables: Sequence[CleanTable], names: Sequence[str]) -> CleanTable:
     """Concatenate tables, each with its own properties.
 
     Args:
         tables: The tables.
-        labels: Name of each. Properties are renamed to `property (label)`, except those of the first table.
+        names: Name of each. Properties are renamed to `property (name)`, except those of the first table.
 
     Returns:
-        A table whose identities are `label: identity`; the groups stay those of the tables, so a material that is in
+        A table whose identities are `name: identity`; the groups stay those of the tables, so a material that is in
         several of them is one group. Values of the properties of other tables are NaN.
     """
     import pandas
@@ -79,17 +79,17 @@ def concat_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanT
         num_values.append(np.zeros((len(table.num_values), total), np.int64))
         num_values[-1][:, columns] = table.num_values
     properties = [
-        prop if not number else replace(prop, name=f"{prop.name} ({label})", column=prop.column or prop.name)
-        for number, (table, label) in enumerate(zip(tables, labels, strict=True))
+        prop if not number else replace(prop, name=f"{prop.name} ({name})", column=prop.column or prop.name)
+        for number, (table, name) in enumerate(zip(tables, names, strict=True))
         for prop in table.properties
     ]
     quarantine = pandas.concat(
-        [table.quarantine.assign(source=label) for table, label in zip(tables, labels, strict=True)], ignore_index=True
+        [table.quarantine.assign(source=name) for table, name in zip(tables, names, strict=True)], ignore_index=True
     )
     return CleanTable(
         materials=Concat([table.materials for table in tables]),
         identities=[
-            f"{label}: {name}" for table, label in zip(tables, labels, strict=True) for name in table.identities
+            f"{name}: {identity}" for table, name in zip(tables, names, strict=True) for identity in table.identities
         ],
         values=np.concatenate(values),
         spread=np.concatenate(spread),
@@ -99,5 +99,6 @@ def concat_tables(tables: Sequence[CleanTable], labels: Sequence[str]) -> CleanT
         quarantine=quarantine,
         num_rows_read=sum(table.num_rows_read for table in tables),
         own_groups=[group for table in tables for group in table.groups],
-        labels=ConcatLabels([table.labels for table in tables]),
+        texts=ConcatTexts([table.texts for table in tables]),
+        duplicates=tuple(each for table in tables for each in table.duplicates),
     )

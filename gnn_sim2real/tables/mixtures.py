@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gnn_sim2real.console import track
+from gnn_sim2real.featurize.attachment import require_no_marks
 from gnn_sim2real.featurize.mixture import (
     TEMPERATURE,
     Mixture,
@@ -20,7 +21,9 @@ from gnn_sim2real.featurize.mixture import (
     normalize,
 )
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.tables.conditions import At
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures, read_pairs
+from gnn_sim2real.tables.texts import to_texts
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def clean_mixture_table(
     refused_before: Mapping[int, str] | None = None,
     simulated: CleanTable | None = None,
     require_simulated: bool = False,
+    at: At | None = None,
 ) -> tuple[CleanTable, MixtureTable]:
     """Clean a table of mixtures.
 
@@ -52,6 +56,7 @@ def clean_mixture_table(
         simulated: Simulations of the same property, first in their table; each mixture gets its value at the same
             conditions.
         require_simulated: Whether mixtures without a simulated value are excluded.
+        at: Which rows are used, by the column of a condition, see `tables.conditions`.
 
     Returns:
         The table, and the mixtures that are its `materials`.
@@ -59,6 +64,9 @@ def clean_mixture_table(
     Raises:
         ValueError: If a column is missing, a unit does not fit, or no mixture is left.
     """
+    for column in columns.components:
+        if column in frame:
+            require_no_marks(to_texts(frame[column]), f"{source}, column {column},")
     read = _read_pairs if roles else _read_blends
     rows = read(frame, columns, condition_units, roles, source)
     refused = rows.refused | dict(refused_before or {})
@@ -73,6 +81,7 @@ def clean_mixture_table(
         identity=dict(zip(rows.texts, rows.names, strict=True)).__getitem__,
         source=source,
         refused_before=refused,
+        at=at,
     )
     first = dict(zip(reversed(rows.texts), range(len(rows.texts) - 1, -1, -1), strict=True))
     kept = np.array([first[text] for text in table.materials], np.int64)

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnn_sim2real.featurize.crystal_files import is_crystal_path, read_crystals
+from gnn_sim2real.featurize.crystal_files import is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.files import expand
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, read_heading
-from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table
+from gnn_sim2real.tables.crystal_columns import (
+    NAME_HEADINGS,
+    holds_crystals,
+    read_crystals_of,
+    unique_spellings,
+    without_row,
+)
+from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table, read_without_header
 
 if TYPE_CHECKING:
     import pandas
@@ -23,8 +31,8 @@ def describe_columns(name: str) -> list[str]:
     Returns:
         Lines of text.
     """
-    path = Path(name).expanduser()
-    if path.is_dir() or (is_crystal_path(path) and path.suffix.lower() != ".parquet"):
+    path = expand(name)
+    if path.suffix.lower() != ".parquet" and holds_crystals(path):
         return _describe_crystals(path)
     frame = read_table(path)
     if path.suffix.lower() == ".parquet" and set(CELL_COLUMNS) <= set(frame):
@@ -35,15 +43,37 @@ def describe_columns(name: str) -> list[str]:
 def _describe_crystals(path: Path) -> list[str]:
     import pandas
 
-    entries = read_crystals(path)
+    entries = read_crystals_of(path)
     unread = [entry for entry in entries if entry.crystal is None]
     lines = [f"{path.name}: {len(entries):,} crystals, {len(unread):,} of them unreadable"]
     lines += [f"  {entry.reason}" for entry in unread[:5]]
     values = pandas.DataFrame([dict(entry.values) for entry in entries])
     if path.is_dir():
-        tables = [file.name for file in sorted(path.iterdir()) if file.suffix.lower() in TABLE_SUFFIXES]
-        lines += [f"  with the table {name}" for name in tables]
+        names = [entry.name for entry in entries]
+        for file in sorted(path.iterdir()):
+            if file.suffix.lower() in TABLE_SUFFIXES and not is_crystal_path(file):
+                lines += _describe_beside(file, names)
     return lines + (_describe(values) if len(values.columns) else [])
+
+
+def _describe_beside(file: Path, names: list[str]) -> list[str]:
+    """The table of values in a folder of crystals, and which crystals and rows have no partner."""
+    headless = file.name == "id_prop.csv"
+    try:
+        frame = read_without_header(file, ["name", "value"]) if headless else read_table(file, texts=NAME_HEADINGS)
+    except ValueError as error:
+        return [f"  {error}"]
+    lines = [f"  with the table {file.name}: {len(frame):,} rows, {len(frame.columns)} columns"]
+    lines += [f"  {line}" for line in _describe(frame)]
+    headings = {read_heading(str(column)).name: str(column) for column in reversed(frame.columns)}
+    column = next((headings[name] for name in NAME_HEADINGS if name in headings), None)
+    if column is None:
+        return [*lines, f"    no column names the crystals: call it {NAME_HEADINGS[0]} or {NAME_HEADINGS[1]}"]
+    cells, known = [str(cell) for cell in frame[column]], unique_spellings(names)
+    strange = [f"row {row} ({cell})" for row, cell in zip(frame.index, cells, strict=True) if cell not in known]
+    for what, found in (("crystals without a row", without_row(names, cells)), ("rows without a crystal", strange)):
+        lines += [f"    {len(found):,} {what}: {', '.join(found[:5])}{', ...' * (len(found) > 5)}"] if found else []
+    return lines
 
 
 def _describe(frame: "pandas.DataFrame") -> list[str]:

@@ -1,13 +1,17 @@
 """Report on a data set: rows read, refused, merged; units, ranges, and overlap with other data sets."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.table import CleanTable, Duplicate
+from gnn_sim2real.units import convert
+
+_WORST = 5
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class PropertyFacts:
         minimum, median, maximum: Statistics of the values.
         num_duplicates: Number of materials that had several rows.
         median_spread, largest_spread: Half range of the rows of one material, over those that had several.
+        is_constant: Whether several materials all have the same value.
     """
 
     name: str
@@ -32,6 +37,42 @@ class PropertyFacts:
     num_duplicates: int
     median_spread: float | None
     largest_spread: float | None
+    is_constant: bool = False
+
+
+class Difference(NamedTuple):
+    """Values of a shared material.
+
+    Attributes:
+        material: The material as written here.
+        here: Its value here; of several rows or polymorphs the median.
+        there: Its value in the other data set.
+    """
+
+    material: str
+    here: float
+    there: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Values of a property on the materials that two data sets share.
+
+    Attributes:
+        property: Its name.
+        unit: Unit of the values.
+        count: Number of shared materials with a value in both.
+        median_difference: Median of here minus there.
+        median_ratio: Median of here over there; None if all values there are zero.
+        worst: The largest differences.
+    """
+
+    property: str
+    unit: str
+    count: int
+    median_difference: float
+    median_ratio: float | None
+    worst: list[Difference]
 
 
 @dataclass(frozen=True)
@@ -43,12 +84,14 @@ class Overlap:
         shared: Number of identities in both.
         here: Shared fraction of the identities of this data set.
         there: Shared fraction of the identities of the other one.
+        comparisons: Comparison of the values of each property that both have.
     """
 
     other: str
     shared: int
     here: float
     there: float
+    comparisons: list[Comparison] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,6 +106,8 @@ class DataReport:
         num_groups: Number of groups that stay on one side of a split: identities, or formulas of crystals.
         properties: One entry per property.
         overlaps: One entry per other data set.
+        examples: First row, material and full reason for each reason.
+        duplicates: Materials whose rows do not agree, worst first.
     """
 
     num_rows_read: int
@@ -72,10 +117,21 @@ class DataReport:
     num_groups: int
     properties: list[PropertyFacts]
     overlaps: list[Overlap]
+    examples: dict[str, str] = field(default_factory=dict)
+    duplicates: list[Duplicate] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The report in plain types."""
-        return asdict(self)
+        content = asdict(self)
+        content["duplicates"] = [each._asdict() for each in self.duplicates]
+        for overlap in content["overlaps"]:
+            for comparison in overlap["comparisons"]:
+                comparison["worst"] = [each._asdict() for each in comparison["worst"]]
+        return content
+
+
+REPORT_KEYS = tuple(each.name for each in fields(DataReport))
+"""What the JSON of every report has."""
 
 
 def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) -> DataReport:
@@ -90,7 +146,11 @@ def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) 
     for name, other in (others or {}).items():
         theirs = set(other.groups)
         shared = len(groups & theirs)
-        overlaps.append(Overlap(name, shared, shared / len(groups), shared / max(1, len(theirs))))
+        found = [each for column in range(len(table.properties)) if (each := _compare(table, column, other))]
+        overlaps.append(Overlap(name, shared, shared / len(groups), shared / max(1, len(theirs)), found))
+    examples: dict[str, str] = {}
+    for row, material, reason in zip(quarantine["row"], quarantine["material"], quarantine["reason"], strict=True):
+        examples.setdefault(reason.partition(": ")[0], f"row {row} ({material}): {reason}")
     return DataReport(
         num_rows_read=table.num_rows_read,
         num_rows_refused=table.num_rows_read - int(table.num_merged.sum()),
@@ -99,7 +159,50 @@ def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) 
         num_groups=len(groups),
         properties=[_facts(table, column) for column in range(len(table.properties))],
         overlaps=overlaps,
+        examples=examples,
+        duplicates=list(table.duplicates),
     )
+
+
+def _compare(table: CleanTable, column: int, other: CleanTable) -> Comparison | None:
+    """Compare the values of a property by identity, or where none is shared, as for crystals, by group."""
+    prop = table.properties[column]
+    theirs = next((number for number, each in enumerate(other.properties) if each.name == prop.name), None)
+    if theirs is None:
+        return None
+    by_identity = not set(table.identities).isdisjoint(other.identities)
+    here = _medians(table.identities if by_identity else table.groups, table.values[:, column])
+    there = _medians(
+        other.identities if by_identity else other.groups,
+        convert(other.values[:, theirs], other.properties[theirs].unit, prop.unit),
+    )
+    shared = sorted(here.keys() & there.keys())
+    if not shared:
+        return None
+    ours = np.array([here[name] for name in shared])
+    others = np.array([there[name] for name in shared])
+    nonzero = others != 0
+    spelled: dict[str, str] = {}
+    for name, material in zip(table.identities if by_identity else table.groups, table.materials, strict=True):
+        spelled.setdefault(name, material if isinstance(material, str) else name)
+    differs = np.flatnonzero(ours != others)
+    worst = differs[np.argsort(-np.abs(ours - others)[differs], kind="stable")][:_WORST].tolist()
+    return Comparison(
+        property=prop.name,
+        unit=prop.unit or "dimensionless",
+        count=len(shared),
+        median_difference=float(np.median(ours - others)),
+        median_ratio=_of(ours[nonzero] / others[nonzero], np.median),
+        worst=[Difference(spelled[shared[row]], float(ours[row]), float(others[row])) for row in worst],
+    )
+
+
+def _medians(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for name, value in zip(names, values.tolist(), strict=True):
+        if np.isfinite(value):
+            found.setdefault(name, []).append(value)
+    return {name: float(np.median(each)) for name, each in found.items()}
 
 
 def _facts(table: CleanTable, column: int) -> PropertyFacts:
@@ -117,6 +220,7 @@ def _facts(table: CleanTable, column: int) -> PropertyFacts:
         num_duplicates=len(several),
         median_spread=_of(several, np.median),
         largest_spread=_of(several, np.max),
+        is_constant=len(present) > 1 and low == high,
     )
 
 

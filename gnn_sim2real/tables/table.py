@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.files import free_names, spreadsheet_text, write_atomically
+from gnn_sim2real.tables.json_table import read_json_lines, read_json_table
+from gnn_sim2real.tables.spreadsheet import read_sheet
+from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table
 from gnn_sim2real.units import check_unit
 
 if TYPE_CHECKING:
@@ -22,9 +24,43 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".xlsx", ".parquet"})
-"""Kinds of tables that can be read."""
+"""Kinds of tables that are looked for beside crystals; JSON, which can be read as well, may be a crystal."""
 
-_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
+_READABLE = TABLE_SUFFIXES | {".json"}
+
+_SHOWN = 4
+"""Rows of a duplicate that are shown; of more, the lowest and the highest."""
+
+_QUARANTINE = b"row,material,property,reason\n"
+
+
+class Duplicate(NamedTuple):
+    """Rows of one material that do not agree.
+
+    Attributes:
+        material: The material as written.
+        property: Name of the property.
+        unit: Its unit.
+        rows: Rows, as a person counts in the file.
+        values: Value of each.
+        is_beyond: Whether they differ by more than the standard deviation over all materials.
+    """
+
+    material: str
+    property: str
+    unit: str
+    rows: tuple[int, ...]
+    values: tuple[float, ...]
+    is_beyond: bool
+
+    def describe(self) -> str:
+        """The material with its rows and their values, lowest and highest first."""
+        order = sorted(range(len(self.rows)), key=self.values.__getitem__)
+        shown = order if len(order) <= _SHOWN else [order[0], order[-1]]
+        between = f" and {len(order) - 2} more between" if len(order) > _SHOWN else ""
+        cells = ", ".join(f"row {self.rows[each]}: {self.values[each]:.6g}" for each in shown)
+        unit = "" if self.unit in ("", "1", "dimensionless") else f" {self.unit}"
+        return f"{self.material} ({cells}{unit}{between})"
 
 
 class Replicates(NamedTuple):
@@ -85,8 +121,10 @@ class CleanTable:
             all polymorphs share. See `groups`.
         simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
             where there is none. None where the data set does not know it.
-        labels: Text of each row in the columns of the file, by name, e.g. the class of a polymer; a split or a cost
+        texts: Text of each row in the columns of the file, by name, e.g. the class of a polymer; a split or a cost
             can go by it.
+        duplicates: Materials whose rows do not agree, worst first: all beyond the spread of the table, and the worst of
+            the others.
     """
 
     materials: Sequence[Any]
@@ -100,7 +138,8 @@ class CleanTable:
     num_rows_read: int
     own_groups: list[str] | None = None
     simulated: NDArray[np.float64] | None = None
-    labels: Mapping[str, list[str]] = field(default_factory=dict)
+    texts: Mapping[str, list[str]] = field(default_factory=dict)
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def groups(self) -> list[str]:
@@ -129,7 +168,8 @@ class CleanTable:
         Returns:
             Whether it was written; False if the same lay there already.
         """
-        content = self.quarantine.to_csv(index=False).encode()
+        shown = self.quarantine.map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
+        content = shown.rename(columns=lambda name: spreadsheet_text(str(name))).to_csv(index=False).encode()
         new = not path.exists() or path.read_bytes() != content
         if new:
             write_atomically(path, content)
@@ -145,7 +185,7 @@ class CleanTable:
             name: Of the data set, for the file.
         """
         if not self.quarantine.empty:
-            path = folder / f"quarantine_{name}.csv"
+            path = name_quarantine(folder, name)
             if self.write_quarantine(path):
                 logger.info("%d refusals are listed in %s", len(self.quarantine), path)
 
@@ -172,16 +212,45 @@ def _plain_bytes(values: NDArray[np.float64]) -> bytes:
     return np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8").tobytes()
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> "pandas.DataFrame":
+def is_quarantine(path: Path) -> bool:
+    """Whether a file is a table of refused rows that this package wrote.
+
+    Args:
+        path: The file.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline(len(_QUARANTINE)) == _QUARANTINE
+
+
+def name_quarantine(folder: Path, name: str) -> Path:
+    """The file for the refused rows of a data set: that of an earlier run, or one that replaces nothing.
+
+    Args:
+        folder: Where it is.
+        name: Of the data set.
+    """
+    return free_names(folder, f"quarantine_{name}.csv", is_ours=is_quarantine)[0]
+
+
+def read_table(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    without: Collection[str] = (),
+    texts: Collection[str] | None = (),
+) -> "pandas.DataFrame":
     """Read a table in a common format, with the row numbers of the file as index (a header is row 1).
 
     Only an empty field is missing: "NaN" is a chemical formula. Rows without any content are skipped.
 
     Args:
-        path: CSV (with commas, or semicolons) or TSV in UTF-8, or JSON lines, each also compressed (.gz, .bz2, .xz,
-            .zip); the first sheet of an .xlsx; or parquet.
+        path: CSV or TSV as in `text_table.read_text_table`, JSON as in `json_table.read_json_table`, or JSON lines,
+            each also compressed (.gz, .bz2, .xz, .zip); the first sheet of an .xlsx; or parquet.
         columns: Columns wanted; of a parquet file only these are read. All unless given.
         without: Columns of a parquet file that are not read, such as those of the crystals.
+        texts: Columns that are read as text where the file has no types, in capitals or not: the name 001 is not 1.
+            None for all.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -192,20 +261,18 @@ def read_table(path: Path, columns: Sequence[str] | None = None, without: Collec
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: check the path")
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSIONS]
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in COMPRESSIONS]
     kind = suffixes[-1] if suffixes else "none"
-    if kind not in TABLE_SUFFIXES:
+    if kind not in _READABLE:
         raise ValueError(
-            f"the suffix of {path} is {kind}; accepted are .csv, .tsv and .jsonl (each also with .gz, .bz2, "
+            f"the suffix of {path} is {kind}; accepted are .csv, .tsv, .json and .jsonl (each also with .gz, .bz2, "
             ".xz or .zip), .xlsx and .parquet; save another spreadsheet as CSV UTF-8"
         )
     try:
-        frame = _read_kind(path, kind, columns, without)
+        frame, first = _read_kind(path, kind, columns, without, texts)
     except Exception as error:  # each kind and compression has its own exceptions
-        unicode = isinstance(error, UnicodeDecodeError)
-        cause = "it is not UTF-8 text" if unicode else " ".join(str(error).split())
+        cause = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as {kind}: {cause}; repair it or save it again") from error
-    first = 2 if kind in {".csv", ".tsv", ".xlsx"} else 1
     frame.index = pandas.RangeIndex(first, first + len(frame), name="row")
     frame = frame.dropna(how="all")
     if frame.empty:
@@ -237,7 +304,33 @@ def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
     return joined
 
 
-def _read_kind(path: Path, kind: str, columns: Sequence[str] | None, without: Collection[str]) -> "pandas.DataFrame":
+def read_without_header(path: Path, names: Sequence[str]) -> "pandas.DataFrame":
+    """Read a CSV that has no header, as text, with the row numbers of the file as index.
+
+    Args:
+        path: The file.
+        names: Names of its first columns; further columns are left out.
+
+    Raises:
+        ValueError: If it cannot be read, or has fewer columns.
+    """
+    import pandas
+
+    try:
+        frame, first = read_text_table(path, ".csv", list(names))
+    except Exception as error:
+        cause = " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be read as .csv: {cause}; repair it or save it again") from error
+    if len(frame.columns) < len(names):
+        raise ValueError(f"{path} has {len(frame.columns)} columns, {len(names)} are needed: {', '.join(names)}")
+    frame.index = pandas.RangeIndex(first, first + len(frame), name="row")
+    return frame.iloc[:, : len(names)].set_axis(list(names), axis=1).dropna(how="all")
+
+
+def _read_kind(
+    path: Path, kind: str, columns: Sequence[str] | None, without: Collection[str], texts: Collection[str] | None
+) -> "tuple[pandas.DataFrame, int]":
+    """The table, and the number of its first row in the file."""
     import pandas
 
     if kind == ".parquet":
@@ -245,31 +338,14 @@ def _read_kind(path: Path, kind: str, columns: Sequence[str] | None, without: Co
             import pyarrow.parquet
 
             columns = [name for name in pyarrow.parquet.read_schema(path).names if name not in without]
-        return pandas.read_parquet(path, columns=None if columns is None else list(columns))
+        return pandas.read_parquet(path, columns=None if columns is None else list(columns)), 1
     if kind == ".jsonl":
-        return pandas.read_json(path, lines=True, dtype=False, precise_float=True, encoding="utf-8-sig")
+        return read_json_lines(path), 1
+    if kind == ".json":
+        return read_json_table(path), 1
     if kind == ".xlsx":
-        return pandas.read_excel(path, keep_default_na=False, na_values=[""], engine="openpyxl")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pandas.errors.ParserWarning)  # a row longer than the header
-        return pandas.read_csv(
-            path,
-            sep=_separator(path) if kind == ".csv" else "\t",
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-            index_col=False,
-            skip_blank_lines=False,  # they count in the row numbers
-            low_memory=False,
-        )
-
-
-def _separator(path: Path) -> str:
-    """A semicolon if the header has one and no comma: spreadsheets write such files where the comma is decimal."""
-    import pandas
-
-    columns = pandas.read_csv(path, nrows=0, encoding="utf-8-sig").columns
-    return ";" if len(columns) == 1 and ";" in str(columns[0]) else ","
+        return read_sheet(path, texts), 2
+    return read_text_table(path, kind, texts=texts)
 
 
 def count_reasons(quarantine: "pandas.DataFrame") -> str:

@@ -1,7 +1,7 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -16,12 +16,16 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
+from gnn_sim2real.data.described import describe
+from gnn_sim2real.data.seeds import chosen_seed
 from gnn_sim2real.errors import TrainingDivergedError
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY
+from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.store.vocabulary import Vocabulary, find_vocabulary, warn_of_unseen
 from gnn_sim2real.tasks.checks import (
     check_callbacks,
     require_compiler,
@@ -29,10 +33,12 @@ from gnn_sim2real.tasks.checks import (
     require_same_graphs,
     require_same_properties,
     require_single_precision,
+    require_sound_checkpoint,
     require_validation,
 )
+from gnn_sim2real.tasks.epoch_errors import EpochErrors
 from gnn_sim2real.tasks.losses import LOSSES, Loss
-from gnn_sim2real.tasks.resume import begin_next_epoch, decide_after_validation, stay_stopped
+from gnn_sim2real.tasks.resume import begin_next_epoch, begin_within_epoch, decide_after_validation, stay_stopped
 from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
 
@@ -55,6 +61,9 @@ class PropertyRegression(LightningModule, ABC):
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Makes another schedule from the optimizer.
         compiled: Whether the forward pass uses `torch.compile`.
+
+    Raises:
+        ValueError: If a setting is not one of those accepted.
     """
 
     network: PropertyModel
@@ -80,8 +89,16 @@ class PropertyRegression(LightningModule, ABC):
         self.forms: dict[str, OutputForm] = forms or {}
         self.optimizer, self.warmup_fraction, self.schedule = optimizer, warmup_fraction, schedule
         self.compiled, self.validation_loss = compiled, MeanMetric()
+        self.train_errors, self.validation_errors = EpochErrors(), EpochErrors()
         self.tested: list[tuple[Tensor, Tensor]] = []
+        self.is_trained = False
+        self.training_seed: int | None = None
+        """`seed_everything` of the run that trained the model; None if it had none, or is not known."""
+        self.trained_on: Mapping[str, Any] | None = None
+        """Card of the data that trained a model from a checkpoint; None if it is not from one."""
+        self.remembered_vocabulary: Vocabulary | None = None
         self._random_state = torch.get_rng_state()
+        self._resumed_state: Tensor | None = None
 
     @abstractmethod
     def make_network(self) -> PropertyModel:
@@ -118,6 +135,8 @@ class PropertyRegression(LightningModule, ABC):
         require_single_precision(trainer)
         if self.compiled:
             require_compiler()
+        if trainer.overfit_batches:  # type: ignore[attr-defined]
+            require_one_process(trainer, "`overfit_batches`")
         if stage in ("test", "predict"):
             require_one_process(trainer, stage)
 
@@ -128,6 +147,17 @@ class PropertyRegression(LightningModule, ABC):
             check_callbacks(self.trainer)
             decide_after_validation(self.trainer)
             self.require_network()
+        if stage != "predict":
+            self.log_units()
+
+    def log_units(self) -> None:
+        """Tell the loggers the property and its unit, in which the errors are; names and units of several."""
+        specs = self.properties
+        content: dict[str, Any] = {"property": specs[0].name, "unit": specs[0].unit}
+        if len(specs) > 1:
+            content = {"property": [spec.name for spec in specs], "unit": {spec.name: spec.unit for spec in specs}}
+        for logger in self.trainer.loggers:
+            logger.log_hyperparams(content)
 
     def require_network(self) -> None:
         """Make the model unless there is one from an earlier training or a checkpoint."""
@@ -149,32 +179,75 @@ class PropertyRegression(LightningModule, ABC):
 
     def on_train_start(self) -> None:
         """Continue where an interrupted training stopped."""
+        self.training_seed, self.trained_on = chosen_seed(), None
         begin_next_epoch(self.trainer)
+        begin_within_epoch(self.trainer)
         stay_stopped(self.trainer)
+        self.train_errors.reset()
+        if self._resumed_state is not None and self.trainer.world_size == 1:
+            torch.set_rng_state(self._resumed_state)  # so that dropout goes on as without an interruption
+        self._resumed_state = None
+
+    def on_train_batch_end(self, outputs: Any, batch: GraphBatch, batch_number: int) -> None:
+        """Know that the weights are no longer those of the start."""
+        self.is_trained = self.is_trained or not self.trainer.fast_dev_run  # type: ignore[attr-defined]
+
+    def has_known_weights(self) -> bool:
+        """Whether all weights were trained, here or before."""
+        return self.is_trained
+
+    def require_known_weights(self) -> None:
+        """Reject a network with weights that were never trained; within a training there is one.
+
+        Raises:
+            ValueError: If there is neither a checkpoint, nor a training before in this process, nor a pretrained model
+                with all weights that the data need.
+        """
+        stage = self.trainer.state.fn
+        if not self.is_trained and stage is not None and stage != TrainerFn.FITTING:
+            raise ValueError(
+                f"there is no trained model to {stage.value}: give `--ckpt_path MODEL` (a .ckpt that `fit` "
+                "printed, or a folder of the model library)"
+            )
 
     def on_validation_start(self) -> None:
-        """Without a checkpoint, validate the model that training would start from."""
-        self.require_network()
+        """Reject an untrained model, and data of another property."""
+        self.require_known_weights()
         require_same_properties(self.network, self.data)
+        self.validation_errors.reset()
 
     def on_test_start(self) -> None:
-        """Without a checkpoint, test the model that training would start from."""
-        self.require_network()
+        """Reject an untrained model, and data of another property."""
+        self.require_known_weights()
         require_same_properties(self.network, self.data)
 
     def on_predict_start(self) -> None:
-        """Without a checkpoint, predict with the model that training would start from."""
-        self.require_network()
+        """Reject an untrained model, and warn of materials with what it has never seen."""
+        self.require_known_weights()
+        if self.data.predictor.settings.predict_path:  # not batches from elsewhere
+            warn_of_unseen(self.seen_before(), self.data.predictor.store, "prediction")
 
-    def masked_loss(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        """Mean loss over the present values, and their number."""
-        losses, present = self.network.losses(batch, LOSSES[self.loss])
+    def seen_before(self) -> Vocabulary | None:
+        """Elements, bonds and charges that a loaded model has seen; None if that is not known."""
+        return self.remembered_vocabulary
+
+    def masked_loss(self, batch: GraphBatch, errors: EpochErrors | None = None) -> tuple[Tensor, Tensor]:
+        """Mean loss over the present values, and their number.
+
+        Args:
+            batch: With targets.
+            errors: Gets the predictions in physical units as well.
+        """
+        outputs = self.network(batch)
+        losses, present = self.network.losses(outputs, batch, LOSSES[self.loss])
+        if errors is not None:
+            errors.update(self.network.values(outputs.detach(), batch), batch.need("targets"))
         count = present.sum()
         return losses.sum() / count.clamp_min(1), count
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
         """One step on a batch."""
-        loss, count = self.masked_loss(batch)
+        loss, count = self.masked_loss(batch, self.train_errors)
         self.log("train/loss", loss, batch_size=int(count), on_step=False, on_epoch=True, sync_dist=True)
         if self.trainer.world_size == 1:
             return loss
@@ -183,7 +256,7 @@ class PropertyRegression(LightningModule, ABC):
         return loss * (count * self.trainer.world_size / total.clamp_min(1))
 
     def on_train_epoch_end(self) -> None:
-        """Stop a training that diverged, rather than save its weights.
+        """Log the errors, and stop a training that diverged, rather than save its weights.
 
         Raises:
             TrainingDivergedError: If the loss is not finite.
@@ -194,15 +267,18 @@ class PropertyRegression(LightningModule, ABC):
                 f"the training loss is {float(loss)} in epoch {self.current_epoch + 1}; lower the learning rate, set "
                 "`trainer.gradient_clip_val`, or look for extreme values in the data"
             )
+        self.log_errors("train", self.train_errors.compute())
+        self.train_errors.reset()
 
     def validation_step(self, batch: GraphBatch, batch_number: int) -> None:
-        """Collect the loss of the validation part."""
-        loss, count = self.masked_loss(batch)
+        """Collect the loss and the errors of the validation part."""
+        loss, count = self.masked_loss(batch, self.validation_errors)
         self.validation_loss.update(loss, count)
         self.log("val/loss", self.validation_loss, on_step=False, on_epoch=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Step a schedule that follows the validation, before any checkpoint of this epoch is written."""
+        """Log the errors, and step a schedule that follows them, before any checkpoint of this epoch is written."""
+        self.log_errors("val", self.validation_errors.compute())
         trains = self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking
         schedule = self.lr_schedulers() if trains else None
         if isinstance(schedule, ReduceLROnPlateau):
@@ -218,11 +294,25 @@ class PropertyRegression(LightningModule, ABC):
 
     def on_test_epoch_end(self) -> None:
         """Log the errors of each property over the whole test part."""
-        for column, spec in enumerate(self.network.properties):
-            prefix = "test/" if len(self.network.properties) == 1 else f"test/{spec.name}/"
-            _, prediction, truth = self.test_result(column)
-            for name, value in whole_set_metrics(prediction, truth).items():
-                self.log(prefix + name, value)
+        results = [self.test_result(column) for column in range(len(self.network.properties))]
+        self.log_errors("test", [whole_set_metrics(prediction, truth) for _, prediction, truth in results])
+
+    def log_errors(self, part: str, errors: Sequence[Mapping[str, float]]) -> None:
+        """Log errors in physical units, as `val/mae`, or `val/density/mae` where there are several properties.
+
+        Args:
+            part: `train`, `val` or `test`.
+            errors: Of each property, by name.
+        """
+        # Those that a subclass has logged itself, in another unit perhaps. Lightning has no public list of them.
+        results: dict[str, Any] = self.trainer._results or {}
+        own = {each.meta.name for each in results.values() if not each.has_reset}
+        for spec, found in zip(self.network.properties, errors, strict=True):
+            prefix = f"{part}/" if len(self.network.properties) == 1 else f"{part}/{spec.name}/"
+            for name, value in found.items():
+                if prefix + name not in own:
+                    # Lightning takes the mean of what is logged twice here, unless the two ways to reduce differ.
+                    self.log(prefix + name, value, reduce_fx="max", sync_dist=True)
 
     def test_result(self, column: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Rows of the test materials, their predicted and their true values, from the last test.
@@ -265,35 +355,58 @@ class PropertyRegression(LightningModule, ABC):
     def card(self) -> dict[str, Any]:
         """Where the model comes from, in plain types; saved with its weights."""
         architecture = type(self.network.encoder).__name__
-        return {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
+        card = {"task": type(self).__name__, "architecture": architecture, "data": self.data.card()}
+        vocabulary = self.vocabulary()
+        return card if vocabulary is None else card | {"vocabulary": vocabulary}
+
+    def vocabulary(self) -> Vocabulary | None:
+        """Elements, bonds and charges that the model has seen; None if that is not known."""
+        if self.remembered_vocabulary is not None or self._trainer is None:
+            return self.remembered_vocabulary
+        parts = self.data.parts
+        rows = np.concatenate([parts.train, parts.validation])
+        found: Vocabulary = self.data.data_set.once(
+            ("vocabulary", rows.tobytes()), lambda: find_vocabulary(self.data.store, rows)
+        )
+        return found
 
     def remember(self, card: Mapping[str, Any]) -> None:
-        """Read from the card of a saved model what the card of its test needs; nothing by default.
+        """Read from the card of a saved model what later cards and warnings need.
 
         Args:
             card: Result of `card`.
         """
+        self.remembered_vocabulary = card.get("vocabulary")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the network that the checkpoint describes; its pretrained model is not needed again.
 
         Raises:
-            CheckpointError: If it was trained on graphs made with other settings than those of the data.
+            CheckpointError: If its file is damaged, or it was trained on graphs made with other settings than those of
+                the data.
         """
         if self._trainer is not None:
+            require_sound_checkpoint(self.trainer)
             require_same_graphs(checkpoint[CHECKPOINT_ENTRY]["featurizer"], self.data)
         if not hasattr(self, "network"):
             self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
         self.remember(checkpoint[CHECKPOINT_ENTRY]["card"])
+        self.training_seed = checkpoint[CHECKPOINT_ENTRY].get("seed")
+        self.trained_on = checkpoint[CHECKPOINT_ENTRY]["card"].get("data")
+        self.is_trained = checkpoint.get("global_step", 0) > 0 and was_trained(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             take_best_out_of(checkpoint)
+            self._resumed_state = checkpoint.get("random_state")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add a description of the model to the checkpoint."""
+        """Add a description of the model, and the random state, to the checkpoint."""
+        checkpoint["random_state"] = torch.get_rng_state()
         checkpoint[CHECKPOINT_ENTRY] = {
             "network": self.network.describe(),
             "featurizer": self.data.featurizer.describe(),
-            "card": self.card(),
+            "trained": self.has_known_weights(),
+            "seed": self.training_seed,
+            "card": self.card() | {"data_settings": describe(self.data)},
         }
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, BestWeights):

@@ -2,16 +2,19 @@
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, StochasticWeightAveraging, WeightAveraging
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.files import require_sound_zip
+from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
 from gnn_sim2real.tasks.schedule import MONITOR
-from gnn_sim2real.tasks.weights import EMAWeights
+from gnn_sim2real.tasks.weights import BestWeights, EMAWeights
 
 
 def require_single_precision(trainer: Trainer) -> None:
@@ -90,6 +93,42 @@ def require_same_graphs(trained_on: dict[str, Any], data: PropertyDataModule) ->
         )
 
 
+def require_same_cutoff(encoder: Encoder, data: PropertyDataModule) -> None:
+    """Reject an encoder whose cutoff is not that of the graphs: its messages would not fade out where the edges end.
+
+    Args:
+        encoder: A new encoder.
+        data: What it is trained on.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    wanted, found = encoder.graph_cutoff, data.featurizer.settings.get("cutoff")
+    if None not in (wanted, found) and wanted != found:
+        raise ValueError(
+            f"{encoder.name} has a cutoff of {wanted:g} angstrom, but the graphs of the data one of {found:g}; make "
+            "them the same: `model.init_args.encoder.init_args.cutoff` and `data.init_args.cutoff`"
+        )
+
+
+def require_sound_checkpoint(trainer: Trainer) -> None:
+    """Reject the file that a trainer loads if it is damaged, which neither Lightning nor torch notices.
+
+    Args:
+        trainer: The trainer.
+
+    Raises:
+        CheckpointError: If one of its checksums does not match.
+    """
+    path = trainer.ckpt_path
+    if path is None or not Path(path).is_file():
+        return
+    try:
+        require_sound_zip(Path(path))
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+
+
 def require_same_properties(network: PropertyModel, data: PropertyDataModule) -> None:
     """Reject a test of a model on values of another property, or in another unit.
 
@@ -116,9 +155,13 @@ def check_callbacks(trainer: Trainer) -> None:
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         name = type(callback).__name__
-        monitor = getattr(callback, "monitor", None)
-        if monitor not in (None, "train/loss", MONITOR):
-            raise ValueError(f"{name} monitors {monitor!r}, which no training logs; use {MONITOR} or train/loss")
+        monitor = _monitored(callback)
+        # Lightning itself refuses a name that a task does not log; a subclass may log more than the loss.
+        if monitor is not None and not monitor.startswith(("train/", "val/")):
+            raise ValueError(
+                f"{name} monitors {monitor!r}, which no training logs; use {MONITOR}, train/loss, or what your own "
+                "task logs under train/ or val/"
+            )
         if watches_validation(callback):
             require_validation(trainer, name)
         foreign = isinstance(callback, (WeightAveraging, StochasticWeightAveraging))
@@ -129,5 +172,11 @@ def check_callbacks(trainer: Trainer) -> None:
 
 
 def watches_validation(callback: object) -> bool:
-    """Whether a callback uses the loss of the validation part."""
-    return getattr(callback, "monitor", None) == MONITOR
+    """Whether a callback uses a metric of the validation part."""
+    return (_monitored(callback) or "").startswith("val/")
+
+
+def _monitored(callback: object) -> str | None:
+    """The metric by which a callback stops a training or chooses weights."""
+    chooses = isinstance(callback, EarlyStopping | Checkpoint | BestWeights)
+    return getattr(callback, "monitor", None) if chooses else None

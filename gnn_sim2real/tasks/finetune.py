@@ -16,12 +16,14 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
+from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.store.loader import make_loader
+from gnn_sim2real.store.vocabulary import Vocabulary, join_vocabularies, warn_of_unseen
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
-from gnn_sim2real.tasks.checks import require_one_process
+from gnn_sim2real.tasks.checks import require_one_process, require_same_cutoff
 from gnn_sim2real.tasks.losses import Loss
 from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, make_policy
 from gnn_sim2real.tasks.transfer import (
@@ -32,6 +34,7 @@ from gnn_sim2real.tasks.transfer import (
     keep_statistics,
     require_same_encoder,
 )
+from gnn_sim2real.units import format_unit
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +46,8 @@ class TargetFineTuning(PropertyRegression):
 
     Args:
         encoder: The architecture; may be left out if `pretrained` is given.
-        pretrained: The source model: a folder of the model library or a Lightning checkpoint. Null trains from scratch.
+        pretrained: The source model: a Lightning checkpoint, or a folder of the model library, or its key.
+            Null trains from scratch.
         policy: How the pretrained weights are trained, see `gnn_sim2real.tasks.policies`. {policies}.
         unfreeze_every: Epochs between two layers of `gradual`.
         start_penalty: What `l2_sp` adds to the loss: this times the squared distance of the pretrained weights from
@@ -59,10 +63,13 @@ class TargetFineTuning(PropertyRegression):
         optimizer: Makes the optimizer from the parameters.
         warmup_fraction: Share of all steps in which the learning rate rises linearly; it then falls as a cosine to 0.
         schedule: Another schedule, by the class path of a torch scheduler, stepped after every optimizer step;
-            `lightning.pytorch.cli.ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction`
-            then has no meaning. Null is warm-up and cosine.
+            `ReduceLROnPlateau` (`monitor: val/loss`) after every validation. `warmup_fraction` then has no meaning.
+            Null is warm-up and cosine.
         compile: Whether the forward pass uses `torch.compile`, which pays off in long trainings and needs a C++
             compiler.
+
+    Raises:
+        ValueError: If a setting is not one of those accepted.
     """
 
     def __init__(
@@ -91,7 +98,7 @@ class TargetFineTuning(PropertyRegression):
         self.encoder_rate = encoder_rate
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
-        self._is_fine_tuned = True
+        self._is_fine_tuned, self._has_new_head = True, True
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
         """Reject several processes as well: some weights are frozen, and measurements are few."""
@@ -119,6 +126,7 @@ class TargetFineTuning(PropertyRegression):
         if self.pretrained is None:
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
+            require_same_cutoff(encoder, self.data)
             network = PropertyModel(encoder, [self.target()], self.policy.takes_simulated, self.data.conditions)
             self.fit_scales(network)
             return network
@@ -129,10 +137,31 @@ class TargetFineTuning(PropertyRegression):
         network, report = adapt(
             source.network, self.target(source.network), self.policy.takes_simulated, self.data.conditions
         )
-        if report.initialized:
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            warn_of_unseen(source.card.get("vocabulary"), self.data.store, "fine-tuning")
+        self._has_new_head = bool(report.initialized)
+        if self._has_new_head:
             self.fit_scales(network)
         logger.info("%s", report.describe())
         return network
+
+    def require_known_weights(self) -> None:
+        """Reject an untrained model; a pretrained one may be applied before it is fine-tuned, if it has the property.
+
+        Raises:
+            ValueError: If there is none, or its head would be a new one.
+        """
+        if not self.is_trained and self.trainer.state.fn != TrainerFn.FITTING:
+            if self.pretrained is not None:
+                self.require_network()
+            if self.has_known_weights():
+                logger.info("the model was not fine-tuned: %s is applied as it was pretrained", self.pretrained or "it")
+                return
+        super().require_known_weights()
+
+    def has_known_weights(self) -> bool:
+        """Whether all weights were trained, here or in the pretraining."""
+        return super().has_known_weights() or not self._has_new_head
 
     def source(self) -> TrainedModel:
         """The pretrained model; one of pure materials becomes one of blends if the target has blends.
@@ -219,7 +248,10 @@ class TargetFineTuning(PropertyRegression):
         free, frozen = count_parameters(self.network)
         if self.start_error is None:
             self.start_error = self.error_at_start()
-        logger.info("%d parameters trained, %d frozen; MAE before the first step %.4g", free, frozen, self.start_error)
+        # An error over several properties, whose units differ, has none.
+        unit = format_unit(self.properties[0].unit) if len(self.properties) == 1 else ""
+        error = f"{self.start_error:.4g} {unit}".rstrip()
+        logger.info("%d parameters trained, %d frozen; MAE before the first step %s", free, frozen, error)
         if self.logger is not None:
             self.logger.log_metrics({"start/mae": self.start_error}, step=0)
 
@@ -256,8 +288,24 @@ class TargetFineTuning(PropertyRegression):
             "start_mae": self.start_error,
         }
 
+    def vocabulary(self) -> Vocabulary | None:
+        """What the model has seen itself, and what its source has."""
+        own = super().vocabulary()
+        if self.source_card is None or own is None:
+            return own
+        seen = self.source_card.get("vocabulary")
+        return None if seen is None else join_vocabularies(seen, own)
+
+    def seen_before(self) -> Vocabulary | None:
+        """What a loaded model has seen; of a pretrained one that is applied as it is, what its source has."""
+        if self.is_trained or self.source_card is None:
+            return super().seen_before()
+        seen: Vocabulary | None = self.source_card.get("vocabulary")
+        return seen
+
     def remember(self, card: Mapping[str, Any]) -> None:
         """Remember the source of a model that is tested or resumed."""
+        super().remember(card)
         self._is_fine_tuned = card.get("task") == type(self).__name__
         if self._is_fine_tuned:
             self.source_card, self.start_error = card.get("source"), card.get("start_mae")
@@ -271,6 +319,7 @@ class TargetFineTuning(PropertyRegression):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue with the policy in a resumed training."""
         super().on_load_checkpoint(checkpoint)
+        self._has_new_head = not was_trained(checkpoint)
         if _POLICY_ENTRY in checkpoint and self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             self.policy.load_state_dict(checkpoint[_POLICY_ENTRY])
 
@@ -283,7 +332,7 @@ class TargetFineTuning(PropertyRegression):
         if not self._is_fine_tuned:
             raise CheckpointError(
                 "the model was pretrained but not fine-tuned; test it with the YAML of its pretraining, or fine-tune "
-                "it first (`gnn-sim2real fit --model.pretrained MODEL`)"
+                "it first (`gnn-sim2real fit -c FINETUNE.yaml --model.init_args.pretrained MODEL`)"
             )
         super().on_test_start()
 

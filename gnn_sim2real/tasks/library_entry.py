@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.registry import DataSheet
 from gnn_sim2real.library.card import DOMAINS
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.model import TrainedModel
@@ -28,7 +27,7 @@ def save_pretrained(
         model: The model with the card of its task, see `PropertyRegression.card`.
         data: What it was trained on.
         config: Resolved configuration of the training, with its `seed_everything`.
-        provenance: See `scaling.records.provenance`.
+        provenance: See `gnn_sim2real.records.record.provenance`; its time and process make a key of their own.
 
     Returns:
         Its key.
@@ -45,7 +44,7 @@ def describe_training(model: TrainedModel, data: PropertyDataModule) -> dict[str
         model: The model.
         data: What it was trained on.
     """
-    sheet = find_sheet(data)
+    sheet = data.sheet
     return model.card | {
         "domain": DOMAINS[data.kind],
         "source": sheet.name if sheet else type(data).__name__,
@@ -73,16 +72,3 @@ def validation_metrics(model: TrainedModel, data: PropertyDataModule) -> dict[st
             errors = whole_set_metrics(prediction[:, column], truth[:, column])
             found[spec.name] = {name: value for name, value in errors.items() if name != "num_test"}
     return found
-
-
-def find_sheet(data: PropertyDataModule) -> DataSheet | None:
-    """The data sheet of a data module; of several sheets the one with its settings.
-
-    Args:
-        data: The data module.
-    """
-    sheets: tuple[DataSheet, ...] = tuple(vars(type(data)).get("sheets", ()))
-    if len(sheets) == 1:
-        return sheets[0]
-    named = [getattr(data, name, None) for name in ("name", "registered", "provider_name")]
-    return next((each for each in sheets if each.name in named), None)

@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from gnn_sim2real.data.prediction import Predictor
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.files import require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
 
 logger = logging.getLogger(__name__)
@@ -21,15 +21,22 @@ logger = logging.getLogger(__name__)
 class PredictionWriter(BasePredictionWriter):
     """Writes a CSV file with one row per material of `data.predict_path`, in its order, with units in the header.
 
-    A property of the form A + B / T has its A and B in two more columns.
+    A property of the form A + B / T has its A and B in two more columns. The other columns of the input come last, as
+    they are.
 
     Args:
         output: The CSV file.
+        overwrite: Whether a file that is there, such as that of an earlier run, is replaced.
     """
 
-    def __init__(self, output: str = "predictions.csv") -> None:
+    def __init__(self, output: str = "predictions.csv", overwrite: bool = False) -> None:
         super().__init__("epoch")
-        self.output = Path(output)
+        self.output, self.overwrite = Path(output), overwrite
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse to replace a file before anything is computed."""
+        if stage == "predict":
+            check_output(self.output, self.overwrite, trainer.datamodule.predictor)  # type: ignore[attr-defined]
 
     def write_on_epoch_end(
         self,
@@ -52,6 +59,24 @@ class PredictionWriter(BasePredictionWriter):
         write_predictions(self.output, predictor, columns, torch.cat(list(predictions)).tolist())
 
 
+def check_output(output: Path, overwrite: bool, predictor: Predictor) -> None:
+    """Refuse to replace a file.
+
+    Args:
+        output: The CSV that is to be written.
+        overwrite: Whether a file may be replaced; an input never is.
+        predictor: The input materials.
+
+    Raises:
+        ValueError: If the file is there.
+    """
+    settings = predictor.settings
+    inputs = [Path(path) for path in (settings.predict_path, settings.predict_simulated) if path is not None]
+    advice = "give another `--prediction.output`, or `--prediction.overwrite true` to replace it"
+    # Not even earlier predictions are replaced by themselves: those of another model look the same.
+    require_replaceable(output, inputs=inputs, overwrite=overwrite, advice=advice)
+
+
 def heading(name: str, unit: str) -> str:
     """Heading of a column with its unit."""
     return f"{name} [{unit}]" if unit else name
@@ -60,7 +85,7 @@ def heading(name: str, unit: str) -> str:
 def write_predictions(
     output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float]]
 ) -> None:
-    """Write a table of predictions with one row per input material.
+    """Write a table of predictions with one row per input material, followed by the other columns of the input.
 
     Args:
         output: The CSV.
@@ -68,14 +93,23 @@ def write_predictions(
         columns: Headings of the values.
         values: Values of each material that could be read, in order.
     """
-    found = iter(values)
+    found, others = iter(values), predictor.other_columns
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([predictor.heading, *columns, "reason"])
+    new = [_distinct(each, others) for each in (predictor.heading, *columns, "reason")]
+    writer.writerow(map(spreadsheet_text, (*new, *others)))
     refused = 0
-    for material, reason in predictor.materials:
+    for (material, reason), *more in zip(predictor.materials, *others.values(), strict=True):
         refused += reason is not None
         row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
-        writer.writerow([material, *row, reason or ""])
+        cells = [spreadsheet_text(each) for each in (reason or "", *more)]
+        writer.writerow([spreadsheet_text(str(material)), *row, *cells])
     write_atomically(output, text.getvalue().encode())
     logger.info("%s: %d predictions, %d materials not readable", output, len(predictor.materials) - refused, refused)
+
+
+def _distinct(name: str, others: Mapping[str, list[str]]) -> str:
+    """A heading that is none of the columns of the input, which keep theirs: they may be measured values."""
+    while name in others:
+        name += " (prediction)"
+    return name

@@ -1,6 +1,6 @@
 """What Lightning lacks for a resumed training to end with exactly the numbers of an uninterrupted one.
 
-A training is resumed from a checkpoint that a callback wrote at the end of an epoch.
+A training is resumed from a checkpoint that a callback wrote at the end of an epoch or of a batch.
 """
 
 from lightning.pytorch import Trainer
@@ -26,6 +26,15 @@ def stay_stopped(trainer: Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             trainer.should_stop = True
+
+
+def begin_within_epoch(trainer: Trainer) -> None:
+    """Give the loader the position that a checkpoint has of it.
+
+    Lightning 2.6 does so only for a loader that is made after the checkpoint is read; ours is made before, to count the
+    steps of the schedule.
+    """
+    trainer.fit_loop._load_combined_loader_states()
 
 
 def begin_next_epoch(trainer: Trainer) -> None:

@@ -7,11 +7,25 @@ from contextlib import contextmanager
 from typing import Any
 
 from lightning.pytorch.cli import LRSchedulerCallable
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from lightning.pytorch.cli import ReduceLROnPlateau as LightningsReduceLROnPlateau
+from torch.optim import Optimizer, lr_scheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 MONITOR = "val/loss"
 """What a training is controlled by: the loss of the validation part, never anything of the test part."""
+
+
+class ReduceLROnPlateau(LightningsReduceLROnPlateau):
+    """Lightning's, with a name of its own and the loss of the validation part unless told otherwise.
+
+    Args:
+        optimizer: The optimizer.
+        monitor: The metric.
+        settings: Those of `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+    """
+
+    def __init__(self, optimizer: Optimizer, monitor: str = MONITOR, **settings: Any) -> None:
+        super().__init__(optimizer, monitor, **settings)
 
 
 def standard_schedule(optimizer: Optimizer, warmup_fraction: float, num_steps: int) -> LambdaLR:
@@ -50,7 +64,7 @@ def given_schedule(optimizer: Optimizer, make: LRSchedulerCallable, shares: Sequ
     for group, share in zip(optimizer.param_groups, shares, strict=True):
         group["share"], group["scheduled"] = share, group["lr"]
         group["lr"] *= share
-    if not isinstance(schedule, ReduceLROnPlateau):
+    if not isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
         return {"scheduler": schedule, "interval": "step"}
     monitor = getattr(schedule, "monitor", MONITOR)
     if monitor != MONITOR:

@@ -92,6 +92,9 @@ class EMAWeights(WeightAveraging):
 
     Args:
         decay: Share of the old average after one step; 1 / (1 - decay) is about the number of steps averaged.
+
+    Raises:
+        ValueError: If `decay` is not at least 0 and below 1.
     """
 
     def __init__(self, decay: float = 0.999) -> None:

@@ -14,8 +14,10 @@ from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import store_of
+from gnn_sim2real.store.vocabulary import Vocabulary, common_vocabulary, warn_of_unseen
 from gnn_sim2real.uncertainty.calibration import Recalibration
 
 
@@ -81,6 +83,11 @@ class Ensemble:
         return self.models[0].featurizer
 
     @property
+    def vocabulary(self) -> Vocabulary | None:
+        """Elements, bonds and charges that all models have seen; None if that is known of none."""
+        return common_vocabulary(model.card.get("vocabulary") for model in self.models)
+
+    @property
     def fingerprints(self) -> list[str]:
         """Hashes of the weights, sorted."""
         return sorted(model.fingerprint for model in self.models)
@@ -96,6 +103,8 @@ class Ensemble:
             ValueError: If a spelling cannot be read; the message names it.
         """
         store = store_of(materials, self.featurizer)
+        warn_of_isolated(store, [str(number) for number in range(1, len(store) + 1)], "prediction")
+        warn_of_unseen(self.vocabulary, store, "prediction")
         return self.predict_batches(make_loader(MaterialSet(store, torch.arange(len(store)), None), batch_size))
 
     def predict_batches(self, batches: Iterable[GraphBatch]) -> UncertainPrediction:

@@ -11,13 +11,18 @@ import numpy as np
 from gnn_sim2real.figures import (
     BAND,
     COLORS,
+    DOTTED,
     GRAY,
     LINE_WIDTH,
+    MARKER_SIZE,
     MARKERS,
+    NO_EDGE,
     TEXT,
+    THIN,
     clear_frame,
     new_figure,
     save_figure,
+    set_ticks,
 )
 from gnn_sim2real.uncertainty.calibration import Floats, within
 from gnn_sim2real.units import format_unit
@@ -25,7 +30,7 @@ from gnn_sim2real.units import format_unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LOOKS = tuple((COLORS[number], MARKERS[number]) for number in (1, 0, 2))
+_STYLES = tuple((COLORS[number], MARKERS[number]) for number in (1, 0, 2))
 _SHARES = np.linspace(0.02, 0.98, 49)
 _PER_BIN = 20
 
@@ -56,11 +61,11 @@ def plot_calibration(
     figure = new_figure(10.0, 5.2)
     left, right = figure.subplots(1, 2)
     _draw_band(left, int(present.sum()))
-    for (name, std), (color, marker) in zip(stds.items(), _LOOKS, strict=False):
+    for (name, std), (color, marker) in zip(stds.items(), _STYLES, strict=False):
         coverage = [within(mean[present], std[present], truth[present], share).mean() for share in _SHARES]
         left.plot(_SHARES, coverage, color=color, linewidth=LINE_WIDTH, label=name)
         spread, error = _bins(std[present], (truth - mean)[present])
-        right.plot(spread, error, color=color, marker=marker, markersize=6.0, linewidth=0.9, label=name)
+        right.plot(spread, error, color=color, marker=marker, markersize=MARKER_SIZE, linewidth=THIN, label=name)
     left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     left.set_xlabel("nominal coverage", fontsize=TEXT + 1)
     left.set_ylabel(f"observed coverage of {int(present.sum())} measured values", fontsize=TEXT + 1)
@@ -69,6 +74,8 @@ def plot_calibration(
     right.set_xlabel(f"standard deviation of {quantity}{suffix}", fontsize=TEXT + 1)
     right.set_ylabel(f"root mean square error{suffix}", fontsize=TEXT + 1)
     _draw_diagonal(right)
+    set_ticks(right.xaxis, room=300, widest=0.62 * TEXT)
+    set_ticks(right.yaxis, room=300, widest=0.0)
     for axes in (left, right):
         clear_frame(axes)
         axes.tick_params(labelsize=TEXT)
@@ -82,8 +89,10 @@ def _draw_band(axes: Axes, num: int) -> None:
     from scipy.stats import binom
 
     low, high = (binom.ppf(quantile, num, _SHARES) / num for quantile in (0.05, 0.95))
-    axes.fill_between(_SHARES, low, high, color=GRAY, alpha=BAND, linewidth=0, label="90 % band of perfect intervals")
-    axes.plot([0, 1], [0, 1], color=GRAY, linestyle=":", linewidth=LINE_WIDTH)
+    axes.fill_between(
+        _SHARES, low, high, color=GRAY, alpha=BAND, linewidth=NO_EDGE, label="90 % band of perfect intervals"
+    )
+    axes.plot([0, 1], [0, 1], color=GRAY, linestyle=DOTTED, linewidth=LINE_WIDTH)
 
 
 def _bins(std: Floats, error: Floats) -> tuple[Floats, Floats]:
@@ -100,5 +109,5 @@ def _draw_diagonal(axes: Axes) -> None:
     ends = np.concatenate([axes.dataLim.intervalx, axes.dataLim.intervaly])
     ends = ends[np.isfinite(ends) & (ends > 0)]
     low, high = float(ends.min()) / 1.2, float(ends.max()) * 1.2
-    axes.plot([low, high], [low, high], color=GRAY, linestyle=":", linewidth=LINE_WIDTH, zorder=1)
+    axes.plot([low, high], [low, high], color=GRAY, linestyle=DOTTED, linewidth=LINE_WIDTH, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")

@@ -10,8 +10,10 @@ from ase.io import write
 from loopback import entry, small_optimade
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_sheets
-from gnn_sim2real.units import check_property_unit
+from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.tables.properties import check_property_unit
 
 HERE = [("*CC*", 950), ("*CCO*", 1120), ("*COC*", 1140), ("nonsense", 1), ("*CS*", "soft"), ("*CC(*)C", -5)]
 THERE = [("*OCC*", 1.1), ("*CCCC*", 0.9), ("*CC(*)c1ccccc1", 1.05), ("*CN*", 1.0)]
@@ -28,9 +30,22 @@ def own_folder(tmp_path, monkeypatch):
     pd.DataFrame(THERE, columns=["smiles", "density"]).to_csv("there.csv", index=False)
 
 
+def test_a_data_set_of_a_plugin_is_named_by_its_module(tmp_path, monkeypatch, capfd):
+    class Mine(PropertyDataModule):
+        sheets = (DataSheet("mine", "molecule", 3, {"density": "g/cm3"}, "mine", "me", "typed"),)
+
+        def load_table(self): ...
+
+    Mine.__module__ = "my_data"
+    monkeypatch.setattr("gnn_sim2real.cli.data.find_sheets", lambda: {"mine": (Mine.sheets[0], Mine)})
+    assert main(["data", "list", "mine"]) == 0
+    assert "class_path: my_data.Mine\n" in capfd.readouterr().out
+
+
 def test_list(capfd):
     assert main(["data", "list"]) == 0
     out = capfd.readouterr().out
+    assert [name for name in find_sheets() if f"\n{name} " not in out] == []
     for name in ("mp", "oqmd", "aflow", "alexandria", "gnome", "radonpy_pi1070", "measured_band_gap", "demo_simulated"):
         assert f"\n{name} " in out
     assert main(["data", "list", "oqmd"]) == 0
@@ -59,12 +74,17 @@ def test_check_a_file(capfd, tmp_path):
     assert "rows refused   3" in out
     assert "density: 2 values, read as kg/m3" in out
     assert re.search(r"1 materials .* half range 0\.01 ", out)
-    assert re.search(r"there\.csv: 2 groups, 100\.0% .* 50\.0% ", out)
+    assert re.search(r"there\.csv: 2 groups, 100\.0 % .* 50\.0 % ", out)
     quarantine = pd.read_csv("quarantine_here.csv")
     assert quarantine["row"].tolist() == [5, 6, 7]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["properties"][0]["median"] == pytest.approx(1.04)
-    assert report["overlaps"] == [{"other": "there.csv", "shared": 2, "here": 1.0, "there": 0.5}]
+    (overlap,) = report["overlaps"]
+    (comparison,) = overlap.pop("comparisons")
+    assert overlap == {"other": "there.csv", "shared": 2, "here": 1.0, "there": 0.5}
+    assert comparison["count"] == 2
+    assert comparison["median_difference"] == pytest.approx((0.05 + 0.03) / 2)
+    assert [each["material"] for each in comparison["worst"]] == ["*CC*", "*CCO*"]
 
 
 def test_check_says_what_is_in_a_file(capfd):
@@ -86,11 +106,40 @@ def test_check_says_what_is_in_a_file(capfd):
     assert "gap: 1 values" in capfd.readouterr().out
 
 
+def test_check_lists_the_table_of_a_folder_of_crystals(capfd, caplog, tmp_path):
+    (tmp_path / "cells").mkdir()
+    for name, shift in (("a", 0.0), ("b", 0.1), ("c", 0.2), ("d", 0.3)):
+        cell = [[0, 2.7 + shift, 2.7], [2.7, 0, 2.7], [2.7, 2.7, 0]]
+        write(f"cells/{name}.cif", Atoms("Si2", cell=cell, scaled_positions=[(0, 0, 0), (0.25,) * 3], pbc=True))
+    (tmp_path / "cells/gaps.csv").write_text("file,gap [eV]\na.cif,1.1\nb,1.2\nx.cif,1.3\n")
+    assert main(["data", "check", "cells"]) == 0
+    out = capfd.readouterr().out
+    assert "4 crystals" in out
+    assert "gaps.csv: 3 rows" in out
+    assert re.search(r"gap \[eV\]: 3 numbers", out)
+    assert re.search(r"2 crystals .*: c\.cif, d\.cif\n", out)
+    assert re.search(r"1 rows .*: row 4 \(x\.cif\)\n", out)
+    with caplog.at_level("WARNING"):
+        assert main(["data", "check", "cells", "--property", "gap", "--unit", "eV"]) == 0
+    assert re.search(r"gaps\.csv.* 2 \(c\.cif, d\.cif\)", caplog.text)
+    out = capfd.readouterr().out
+    assert re.search(r"1 .*no structure; e\.g\. row 4 \(x\.cif\)", out)
+
+
+def test_help_names_every_option(capfd):
+    assert main(["data", "check", "--help"]) == 0
+    out = capfd.readouterr().out
+    for name in ("property", "unit", "column", "file_unit", "lower", "upper", "against", "quarantine", "json"):
+        assert f"--{name}" in out
+    for name in ("material_column", "name_column", "at"):
+        assert f"--{name}" in out
+
+
 @pytest.mark.parametrize("option", ["--file-unit", "--file_unit"])
 def test_an_option_is_read_with_dashes_and_with_underscores(capfd, option):
-    argv = ["data", "check", "there.csv", "--property", "density", "--unit", "g/cm3", option, "kg/m3"]
+    argv = ["data", "check", "there.csv", "--property", "density", "--unit", "g/cm3", option, "kg/L"]
     assert main(argv) == 0
-    assert "read as kg/m3" in capfd.readouterr().out
+    assert "read as kg/L" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -110,6 +159,11 @@ def test_mistakes_are_answered_in_one_line(capfd, argv, values):
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert [value for value in values if value not in line] == []
+
+
+def test_an_option_that_does_not_exist_is_named(capfd):
+    assert main(["data", "check", "here.csv", "--property", "density", "--unit", "g/cm3", "--some_thing", "x"]) == 2
+    assert "`--some-thing`" in capfd.readouterr().err
 
 
 def test_get_and_check_what_a_yaml_names(capfd, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
+from gnn_sim2real.records.record import Record, RecordKey, write_record
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results"
 SIZES = [100, 200, 400, 800, 1600, 3200, 6400]
@@ -119,8 +120,17 @@ def test_compare_two_files(capsys, curve, tmp_path):
 def test_published_results_are_read(capsys):
     words = ("--target-size", 300, "--policy", "none,calibrated_source", "--draws", 100, "--json")
     content = json.loads(run(capsys, "compare", RESULTS / "polymer_density.json", *words))
-    assert set(content["laws"]) == {"GINE fine-tuned, m = 300", "GINE calibrated source, m = 300"}
+    assert set(content["laws"]) == {"GINE, fine-tuned, m = 300", "GINE, calibrated source, m = 300"}
     assert content["pairs"][0]["num_shared"] == 5
+
+
+def test_records_of_another_metric(capsys, tmp_path):
+    for size in SIZES:
+        cell = RecordKey("", "full", size, str(size), 24, 0, 0)
+        write_record(tmp_path, Record(f"r{size}", cell, "property", "", {"error": size**-0.4 + 0.1}, {}), None)
+    for words in (("fit",), ("fit", "--metric", "error"), ("plan", "--at", "9000")):
+        assert "m = 24" in run(capsys, words[0], tmp_path, *words[1:], "--draws", 100, "--form", "power_limit")
+    assert re.search(r"\bmae\b.*\berror\b", refuse(capsys, "fit", tmp_path, "--metric", "mae"))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import sys
 
 import pytest
 import torch
+import wandb
 import yaml
 from tiny import CHAINS, density
+from wandb_files import stored_runs
 
 from gnn_sim2real.cli.main import in_one_sentence, main
-from gnn_sim2real.library import load_model
+from gnn_sim2real.library import ModelLibrary, load_model
 from gnn_sim2real.library.model import save_model
 from gnn_sim2real.records.record import read_records
 
@@ -20,6 +22,7 @@ TABLE = {"class_path": "datamodules.PolymerTable", "init_args": {"property": "de
 
 
 TWO_PROCESSES = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
+KILOGRAMS = ["--data.unit", "kg/m3", "--data.file_unit", "g/cm3"]
 VALIDATION = ["--data.validation_fraction", "0.2"]
 NO_VALIDATION = ["--data.validation_fraction", "0"]
 
@@ -82,11 +85,32 @@ def test_fit_says_where_the_model_is_and_the_model_works(folder):
 
 def test_test_writes_a_record_and_needs_no_source(folder, capfd):
     assert run("test", "-c", folder / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt") == 0
-    assert "test/mae" in capfd.readouterr().out
+    shown = capfd.readouterr().out
+    assert "test/mae" in shown
+    assert "density are in g/cm³" in shown
     (record,) = read_records(folder / "records")
     assert (record.cell.source_size, record.cell.target_size, record.unit) == (len(CHAINS), 20, "g/cm3")
     assert record.cell.policy == "full"
     assert record.details["config"]["trainer"]["max_epochs"] == 2
+
+
+def test_models_of_several_seeds_tested_with_one_yaml_are_several_records(folder, tmp_path, capfd):
+    text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
+    (tmp_path / "finetune.yaml").write_text(text)
+    test = ["test", "-c", tmp_path / "finetune.yaml"]
+    for seed in (0, 1):
+        words = ["--seed_everything", seed, "--trainer.default_root_dir", tmp_path / str(seed)]
+        assert run("fit", "-c", folder / "finetune.yaml", "--model.pretrained", folder / "pretrained.ckpt", *words) == 0
+        (path,) = (tmp_path / str(seed)).rglob("*.ckpt")
+        assert run(*test, "--ckpt_path", path) == 0
+    first = {record.key: record for record in read_records(tmp_path / "records")}
+    assert {record.details["config"]["seed"] for record in first.values()} == {0, 1}
+    assert run(*test, "--ckpt_path", path, "--seed_everything", 1) == 0
+    assert {record.key for record in read_records(tmp_path / "records")} == set(first)
+    for other in (["--data.seed", 1], ["--data.split", 1], ["--data.size", 15]):
+        assert run(*test, "--ckpt_path", path, *other) == 0
+        assert other[0][2:].split(".")[1] in capfd.readouterr().err
+    assert len(read_records(tmp_path / "records")) == 2
 
 
 def test_fit_keeps_the_split_and_takes_it_again(folder, tmp_path):
@@ -116,6 +140,96 @@ def test_predict_answers_every_row(folder, tmp_path):
     assert [row[1] for row in rows[1::2]] == ["", ""]
     assert "nonsense(" in rows[1][2]
     assert "exactly two `*`" in rows[3][2]
+
+
+def record_files(folder):
+    return {path.name: path.read_bytes() for path in (folder / "records").glob("*.json")}
+
+
+@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+def test_a_model_that_was_never_trained_is_refused(folder, tmp_path, capfd, command):
+    (tmp_path / "asked.csv").write_text("smiles\n*CCO*\n")
+    output = tmp_path / "predictions.csv"
+    before = record_files(folder)
+    scratch = ["--model.encoder", "gnn_sim2real.nn.GINE", "--data.validation_fraction", 0.2]
+    words = ["--data.predict_path", tmp_path / "asked.csv", "--prediction.output", output]
+    assert run(command, "-c", folder / "finetune.yaml", *scratch, *words) == 2
+    assert f"to {command}: give `--ckpt_path MODEL`" in capfd.readouterr().err
+    assert not output.exists()
+    assert record_files(folder) == before
+
+
+def test_a_pretrained_model_is_applied_as_it_is_and_not_recorded(folder, tmp_path, capfd):
+    before = record_files(folder)
+    (tmp_path / "asked.csv").write_text("smiles\n*CCO*\n")
+    words = ["--data.predict_path", tmp_path / "asked.csv", "--prediction.output", tmp_path / "out.csv"]
+    for command in ("test", "predict"):
+        pretrained = ["--model.pretrained", folder / "pretrained.ckpt"]
+        assert run(command, "-c", folder / "finetune.yaml", *pretrained, *words) == 0
+    assert "no record is written" in capfd.readouterr().err
+    assert record_files(folder) == before
+    simulated = load_model(folder / "pretrained.ckpt").predict(["*CCO*"]).values.item() / 1000  # kg/m3
+    assert float((tmp_path / "out.csv").read_text().splitlines()[1].split(",")[1]) == pytest.approx(simulated, rel=1e-4)
+
+
+def test_predictions_replace_no_file_unless_told_and_never_the_input(folder, tmp_path, capfd):
+    asked, output = tmp_path / "asked.csv", tmp_path / "out.csv"
+    asked.write_text("smiles\n*CCO*\n")
+    output.write_text("mine")
+    words = ["predict", "-c", folder / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt"]
+    words += ["--data.predict_path", asked, "--prediction.output"]
+    assert run(*words, output) == 2
+    assert "--prediction.overwrite" in capfd.readouterr().err
+    assert output.read_text() == "mine"
+    assert run(*words, output, "--prediction.overwrite", "true") == 0
+    assert output.read_text().startswith("smiles,density")
+    assert run(*words, asked, "--prediction.overwrite", "true") == 2
+    assert asked.read_text() == "smiles\n*CCO*\n"
+
+
+WANDB = {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "mine", "offline": True}}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+@pytest.mark.parametrize("logger", [False, WANDB])
+def test_what_the_user_wrote_is_never_replaced(folder, tmp_path, monkeypatch, logger):
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((folder / "finetune.yaml").read_text())
+    content["trainer"] |= {"logger": logger, "max_epochs": 1}
+    del content["trainer"]["default_root_dir"]
+    text = "# mine\n" + yaml.safe_dump(content)
+    (tmp_path / "config.yaml").write_text(text)
+    (tmp_path / "split.json").write_text("{}")
+    for _ in range(2):
+        assert run("fit", "-c", "config.yaml", "--model.pretrained", folder / "pretrained.ckpt") == 0
+        wandb.finish()
+    assert (tmp_path / "config.yaml").read_text() == text
+    assert (tmp_path / "split.json").read_text() == "{}"
+    found = (path for path in tmp_path.rglob("config*.yaml") if "files" not in path.parts)  # those are wandb's own
+    kept = [path for path in found if path != tmp_path / "config.yaml"]
+    assert len(kept) == 2
+    for config in kept:
+        assert config.with_name(config.name.replace("config", "split")).with_suffix(".json").exists()
+        assert yaml.safe_load(config.read_text())["trainer"]["max_epochs"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_each_of_two_loggers_gets_the_configuration_and_wandb_the_kind_of_run(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "csv"}}
+    content = yaml.safe_load((folder / "finetune.yaml").read_text())
+    content["trainer"] |= {"logger": [files, WANDB], "max_epochs": 1}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
+    wandb.teardown()  # a service of another test would write to its folder
+    assert run("fit", "-c", "two.yaml", "--model.pretrained", folder / "pretrained.ckpt") == 0
+    wandb.teardown()
+    (stored,) = stored_runs(tmp_path).values()
+    (written,) = tmp_path.glob("csv/*/*/hparams.yaml")
+    assert stored.job == "finetune"
+    for config in (stored.config, yaml.safe_load(written.read_text())):
+        assert config["trainer"]["max_epochs"] == 1
 
 
 def test_a_folder_of_the_library_is_as_good_as_a_checkpoint(folder, tmp_path, capfd):
@@ -225,11 +339,15 @@ data:
 """
 SCHEDULES = {
     "one cycle": "{class_path: torch.optim.lr_scheduler.OneCycleLR, init_args: {max_lr: 0.1, total_steps: 12}}",
+    "plateau by name": "{class_path: ReduceLROnPlateau, init_args: {factor: 0.5}}",
     "plateau": "{class_path: lightning.pytorch.cli.ReduceLROnPlateau, init_args: {monitor: val/loss}}",
 }
 
 
-@pytest.mark.parametrize(("stage", "schedule"), [("pretrain", "one cycle"), ("finetune", "plateau")])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "schedule"), [("pretrain", "one cycle"), ("finetune", "plateau"), ("pretrain", "plateau by name")]
+)
 def test_details_of_a_training_come_from_the_yaml(folder, tmp_path, capfd, stage, schedule):
     (tmp_path / "details.yaml").write_text(TRAINING.replace("SCHEDULE", SCHEDULES[schedule]))
     words = ["-c", folder / f"{stage}.yaml", "-c", tmp_path / "details.yaml", "--trainer.default_root_dir", tmp_path]
@@ -294,6 +412,60 @@ def test_a_slip_in_a_configuration_is_named(folder, tmp_path, capfd, old, new):
     assert "Namespace(" not in line
 
 
+@pytest.mark.parametrize("words", [[], ["--model.schedule.monitor", "val/loss", "--model.schedule.patience", "3"]])
+def test_the_plateau_has_a_short_name(folder, capfd, words):
+    """Torch and Lightning have one as well, and Lightning's has no metric unless it is given."""
+    argv = ["-c", folder / "pretrain.yaml", "--model.schedule", "ReduceLROnPlateau", *words, "--print_config"]
+    capfd.readouterr()
+    assert run("fit", *argv) == 0
+    schedule = yaml.safe_load(capfd.readouterr().out)["model"]["init_args"]["schedule"]
+    assert schedule["class_path"] == "gnn_sim2real.tasks.schedule.ReduceLROnPlateau"
+    assert (schedule["init_args"]["monitor"], schedule["init_args"]["patience"]) == ("val/loss", 3 if words else 10)
+
+
+def test_a_lightning_module_of_somebody_else_is_answered(folder, tmp_path, capfd):
+    (tmp_path / "other.yaml").write_text("model: {class_path: lightning.pytorch.demos.boring_classes.BoringModel}")
+    own = "lightning.pytorch.demos.boring_classes.BoringModel"
+    for words in (["--model", own], ["-c", tmp_path / "other.yaml"]):
+        line = answer(capfd, "fit", "-c", folder / "pretrain.yaml", *words)
+        assert re.search(rf"`model`.*\bSourcePretraining, .*{own}.*ScalingLawCallback", line)
+    line = answer(capfd, "fit", "-c", folder / "pretrain.yaml", "--model.encoder", own)
+    assert re.search(rf"`model\.encoder` must be .*\bGINE, .*, got {re.escape(own)}$", line)
+
+
+@pytest.mark.slow
+def test_the_report_of_a_profiler_is_shown(folder, tmp_path):
+    """In a process of its own, since Lightning logs to the stderr that there was when it was imported."""
+    program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
+    argv = [
+        "fit",
+        "-c",
+        folder / "pretrain.yaml",
+        "--trainer.profiler",
+        "simple",
+        "--trainer.default_root_dir",
+        tmp_path,
+    ]
+    command = [sys.executable, "-c", program, *map(str, argv)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert "run_training_epoch" in done.stderr
+
+
+@pytest.mark.slow
+def test_three_seeds_are_an_ensemble(folder, tmp_path, capfd):
+    own = ["-c", folder / "finetune.yaml", "--data.validation_fraction", "0.5", "--data.size", "all"]
+    own += ["--data.batch_size", "4"]
+    models = []
+    for seed in (0, 1, 2):
+        words = ["--seed_everything", seed, "--trainer.default_root_dir", tmp_path / f"seed{seed}"]
+        assert run("fit", *own, *words, "--model.pretrained", folder / "pretrained.ckpt") == 0
+        models += (tmp_path / f"seed{seed}").rglob("*.ckpt")
+    assert len({load_model(path).fingerprint for path in models}) == 3
+    assert run("calibrate", *models, *own, "--output", tmp_path / "calibration") == 0
+    assert (tmp_path / "calibration" / "calibration.json").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "values"),
     [
@@ -324,13 +496,14 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
     assert re.search(r"empty\.csv .*42 rows read, .*42 no value", line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "values"),
     [
         (["fit"], "`pretrained`.* `encoder`"),
         (["fit", "--model.policy", "encoder"], "policy 'frozen_encoder' .*pretrained"),
         (["fit", "--model.pretrained", "nowhere.ckpt"], r"no model at nowhere\.ckpt"),
-        (["test"], "`pretrained`.* `encoder`"),
+        (["test"], "to test.*`--ckpt_path MODEL`"),
         (["test", "--ckpt_path", "nowhere.ckpt"], r"no model at nowhere\.ckpt"),
         (["predict", "--ckpt_path", "TUNED"], r"`--data\.predict_path FILE`"),
         (["predict", "--ckpt_path", "TUNED", "--data.predict_path", "no.csv"], r"\bno\.csv"),
@@ -338,8 +511,8 @@ def test_a_column_without_numbers(folder, tmp_path, capfd):
         (["test", "--ckpt_path", "TUNED", *TWO_PROCESSES], "test .*one process, got 2"),
         (["predict", "--ckpt_path", "TUNED", *TWO_PROCESSES], "predict .*one process, got 2"),
         (["fit", "--model.pretrained", "TUNED", *TWO_PROCESSES], "fine-tuning .*one process, got 2"),
-        (["test", "--ckpt_path", "PRETRAINED", "--data.unit", "kg/m3"], "pretrained .*not fine-tuned"),
-        (["test", "--ckpt_path", "TUNED", "--data.unit", "kg/m3"], r"density \[g/cm3\], .*density \[kg/m3\]"),
+        (["test", "--ckpt_path", "PRETRAINED", *KILOGRAMS], "pretrained .*not fine-tuned"),
+        (["test", "--ckpt_path", "TUNED", *KILOGRAMS], r"density \[g/cm3\], .*density \[kg/m3\]"),
         (["validate", "--ckpt_path", "PRETRAINED", *VALIDATION], r"density \[kg/m3\], .*density \[g/cm3\]"),
         (["test", "--ckpt_path", "FOREIGN"], r"foreign\.ckpt .*gnn_sim2real"),
         (["test", "--ckpt_path", "TABLE"], r"target\.csv .*damaged"),
@@ -353,6 +526,44 @@ def test_wrong_uses_of_a_model(folder, tmp_path, capfd, argv, values):
     verb, *rest = [places.get(word, word) for word in argv]
     line = answer(capfd, verb, "-c", folder / "finetune.yaml", *rest, "--trainer.default_root_dir", tmp_path)
     assert re.search(values, line)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_last_without_a_last_checkpoint_is_refused(folder, tmp_path, capfd):
+    """Lightning would begin anew, with a warning."""
+    words = ["fit", "-c", folder / "pretrain.yaml", "--library", "null", "--trainer.default_root_dir", tmp_path]
+    assert run(*words, "--ckpt_path", "last") == 2
+    assert re.fullmatch(r"error: `--ckpt_path last`.*save_last.*\n", capfd.readouterr().err)
+    saver = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint"}
+    saver["init_args"] = {"dirpath": str(tmp_path / "kept"), "save_last": True}
+    words += ["--trainer.callbacks", json.dumps([saver])]
+    assert run(*words) == 0
+    assert run(*words, "--ckpt_path", "last", "--trainer.max_epochs", "3") == 0
+    assert torch.load(tmp_path / "kept/last.ckpt", weights_only=True)["epoch"] == 2
+
+
+def test_the_same_training_is_in_the_library_once(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["fit", "-c", folder / "pretrain.yaml", "--library", tmp_path / "library"]
+    assert run(*words) == 0
+    (key,) = ModelLibrary(tmp_path / "library").keys()
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    assert run(*words, "--trainer.logger", "false") == 0
+    assert ModelLibrary(tmp_path / "library").keys() == [key]
+    assert run(*words, "--seed_everything", "1") == 0
+    assert len(ModelLibrary(tmp_path / "library").keys()) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["PL_FIT__TRAINER__MAX_EPOCHS", "PL_TRAINER_MAX_EPOCHS", "PL_CONFIG", "JSONARGPARSE_DEFAULT_ENV"]
+)
+@pytest.mark.parametrize("command", ["fit", "study"])
+def test_settings_in_the_environment_are_refused(capfd, monkeypatch, command, name):
+    """In a study, Lightning would take those of `PL_TRAINER_...` for each cell."""
+    monkeypatch.setenv(name, "true")
+    assert run(command, "--help") == 2
+    assert re.fullmatch(rf"error: .*\b{name}\b.*unset.*\n", capfd.readouterr().err)
 
 
 def test_debugging_shows_where_an_error_was_raised(monkeypatch):
@@ -372,3 +583,22 @@ def test_the_installed_command(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch("error: .*'fitt'.*\n", done.stderr)
+
+
+@pytest.mark.parametrize("at", ["the import of the command", "the making of a class"])
+def test_a_stop_before_anything_runs_ends_in_one_line(monkeypatch, capsys, at):
+    def stop(*_):
+        if at == "the import of the command":
+            raise KeyboardInterrupt
+        raise RuntimeError("Error calling __set_name__ on 'Field' instance") from KeyboardInterrupt()
+
+    monkeypatch.setattr("importlib.import_module", stop)
+    assert main(["law", "fit", "x.csv"]) == 130
+    assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+
+
+def test_the_module_of_the_command_imports_nothing_that_a_stop_could_interrupt():
+    code = "import sys; import gnn_sim2real; package = {*sys.modules}\n"
+    code += "import gnn_sim2real.cli.main; print(*sorted({*sys.modules} - package))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert found.split() == ["gnn_sim2real.cli", "gnn_sim2real.cli.main"]

@@ -7,7 +7,8 @@ import pytest
 from libraries import flip_byte, make_library
 
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.library import ModelLibrary
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.library import ModelLibrary, load_model
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,25 @@ def test_the_default_library(monkeypatch, library, capsys):
     printed = capsys.readouterr().out
     for each in ("list", "show", "verify", "export", "import", "push", "pull", "build", "--min-r2"):
         assert each in printed
+
+
+def test_a_key_is_a_model(library, monkeypatch, tmp_path):
+    """Also its first characters, as in `models show`; what lies in the folder comes first."""
+    monkeypatch.setenv("GNN_SIM2REAL_LIBRARY", str(library.folder))
+    monkeypatch.chdir(tmp_path)
+    key, *others = library.keys()
+    start = next(key[:end] for end in range(1, 33) if not any(each.startswith(key[:end]) for each in others))
+    wanted = load_model(library.folder / key).fingerprint
+    for name in (key, start):
+        assert load_model(name).fingerprint == wanted
+    (tmp_path / start).touch()
+    with pytest.raises(CheckpointError, match=start):
+        load_model(start)
+    (tmp_path / start).unlink()
+    monkeypatch.setenv("GNN_SIM2REAL_LIBRARY", str(tmp_path))
+    for name in ("ab" + "0" * 30, "ab" + "1" * 30):
+        (tmp_path / name).mkdir()
+    with pytest.raises(CheckpointError, match=r"2 models .*'ab'"):
+        load_model("ab")
+    with pytest.raises(CheckpointError, match="models list"):
+        load_model(key)

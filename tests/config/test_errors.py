@@ -22,6 +22,7 @@ def expect(line, values):
     ("old", "new", "values"),
     [
         ("model:", "modle:", ["`modle` ({path}, line 8)", "`model`?", "ckpt_path, "]),
+        ("max_steps:", "max_steps: 4\n  max_steps:", ["{path}, line 7", "`max_steps`", "line 6"]),
         ("max_steps", "max_step", ["`max_step`", "`trainer` ({path}, line 6)", "`max_steps`?"]),
         ("encoder:", "encodr:", ["`encodr`", "SourcePretraining", "`model` ({path}, line 11)", "`encoder`?"]),
         ("hidden_dim", "width", ["`width`", "gnn_sim2real.nn.GINE", "`model.encoder` ({path}, line 13)", " dropout, "]),

@@ -3,7 +3,7 @@
 import pytest
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.config.options import parse_options, respell, take_option
+from gnn_sim2real.config.options import parse_options, respell, take_option, take_options
 
 
 def make_parser():
@@ -47,3 +47,10 @@ def test_an_option_beside_those_of_the_configuration(argv):
     assert take_option(argv, "--only") == (None, argv)
     with pytest.raises(ValueError, match="`--publish`"):
         take_option(["a", "--publish"], "--publish")
+
+
+def test_an_option_that_may_be_given_several_times():
+    argv = ["-c", "one.yaml", "--workers", "2", "--config=two.yaml", "-c=three.yaml"]
+    assert take_options(argv, "-c", "--config") == (["one.yaml", "two.yaml", "three.yaml"], ["--workers", "2"])
+    with pytest.raises(ValueError, match="`--config`"):
+        take_options(["-c", "one.yaml", "--config"], "-c", "--config")

@@ -11,7 +11,7 @@ import pytest
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary, load_model
 from gnn_sim2real.records.record import read_records
-from gnn_sim2real.renamed_paths import RENAMED, current_paths, first_paths
+from gnn_sim2real.renamed import CLASSES, current_paths, first_paths
 
 STORED = Path(__file__).parent / "version_0_1"
 ANSWERS = json.loads((STORED / "answers.json").read_text())
@@ -63,8 +63,8 @@ def test_a_checkpoint_is_tested_from_an_old_configuration(stored):
 
 
 def test_every_renamed_path_leads_to_a_class():
-    for old, today in RENAMED.items():
+    for old, today in CLASSES.items():
         module, _, name = today.rpartition(".")
         assert callable(getattr(importlib.import_module(module), name)), old
         assert current_paths({"class_path": [old]}) == {"class_path": [today]}
-        assert first_paths(today) in RENAMED
+        assert first_paths(today) in CLASSES

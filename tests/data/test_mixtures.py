@@ -60,7 +60,7 @@ for module in WHOLE.values():
 def names_of(data, rows, group_by):
     """What a person would call the group of each row, from its spelling."""
     place = {"solute": 0, "solvent": 1}
-    mixtures = [data.mixtures[row] for row in rows.tolist()]
+    mixtures = [data.data_set.mixtures[row] for row in rows.tolist()]
     return {each.components if group_by == "mixture" else each.components[place[group_by]] for each in mixtures}
 
 
@@ -111,7 +111,7 @@ def test_a_pure_material_that_is_tested_leaves_the_pairs_in_any_role(place):
     assert 0 < len(removed) < len(source.table.identities)
     assert set(removed.tolist()) == {
         row
-        for row, mixture in enumerate(source.mixtures)
+        for row, mixture in enumerate(source.data_set.mixtures)
         if any(molecule_identity(each) in target.splitter.test_groups for each in mixture.components)
     }
     assert not source.seen_identities() & target.tested_identities()
@@ -209,7 +209,16 @@ def test_a_pair_is_pretrained_stored_fine_tuned_and_predicted(tmp_path):
     writer = PredictionWriter(str(tmp_path / "answers.csv"))
     quiet_trainer(1, callbacks=[writer]).predict(tuned, datamodule=asked, return_predictions=False)
     rows = pd.read_csv(tmp_path / "answers.csv")
-    assert list(rows) == ["solute | solvent", "energy [eV]", "energy A [eV]", "energy B [eV K]", "reason"]
+    assert list(rows) == [
+        "solute | solvent",
+        "energy [eV]",
+        "energy A [eV]",
+        "energy B [eV K]",
+        "reason",
+        "solute",
+        "solvent",
+        "t",
+    ]
     np.testing.assert_allclose(rows["energy B [eV K]"].dropna(), b, rtol=1e-6)
     reasons = [reason for _, reason in asked.predictor.materials]
     assert [reason is None for reason in reasons] == [True, False, False, True]

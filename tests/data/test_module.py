@@ -274,6 +274,6 @@ def test_nothing_to_predict(source, tmp_path):
     path.write_text("psmiles,n\nnonsense,1\n")
     data = source.variant(predict_path=str(path))
     with pytest.raises(ValueError, match=r"candidates\.csv.*'smiles'.*psmiles, n;.*`--data\.predict_column`"):
-        _ = data.predictor.materials
+        _ = data.variant(predict_column="smiles").predictor.materials
     with pytest.raises(ValueError, match=r"\b1\b.*candidates\.csv.*'nonsense'"):
-        _ = data.variant(predict_column="psmiles").predictor.materials
+        _ = data.predictor.materials  # the column is found by its heading

@@ -32,7 +32,7 @@ class Reader:
 
     def load_table(self):
         self.calls.append("table")
-        properties = [Property("density", "g/cm3")]
+        properties = [Property("density", "g/cm3", lower=-1)]
         return clean_table(
             self.frame, material_column="smiles", properties=properties, identity=self.identity, source="tiny"
         )

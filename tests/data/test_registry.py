@@ -19,4 +19,4 @@ def test_a_broken_distribution_hides_no_other(monkeypatch, caplog):
     ]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     assert "RadonPy" in find_datasets()
-    assert [record.args[0] for record in caplog.records] == ["nowhere"]
+    assert [record.args[1] for record in caplog.records] == ["nowhere"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import CHAINS, TinyPolymers, density
 
-from datamodules import PolymerTable
+from datamodules import DemoMeasured, PolymerTable
 from gnn_sim2real.featurize.families import polymer_class, repeat_unit_scaffold
 from gnn_sim2real.featurize.identity import identity_hash
 
@@ -49,7 +49,7 @@ def test_tested_families_are_not_trained_on(data, split_by, of):
 
 def test_a_column_of_the_table(table):
     split = table.variant(test_fraction=0.3, validation_fraction=0.2, split=1)
-    labels = np.array(split.table.labels["class"])
+    labels = np.array(split.table.texts["class"])
     train, validation, test = (
         set(labels[rows]) for rows in (split.parts.train, split.parts.validation, split.parts.test)
     )
@@ -177,4 +177,21 @@ def test_the_split_is_said(data, caplog):
         data.variant(split_by="polymer_class", test_fraction=0.05).setup("fit")
         last = caplog.records[-1]
         assert last.levelno == logging.WARNING
-        assert re.search(r"`test_fraction` is 5%.*\bpoly\w+.*\d+$", last.getMessage())
+        assert re.search(r"`test_fraction` is 5 %.*\bpoly\w+.*\d+$", last.getMessage())
+
+
+@pytest.mark.parametrize(
+    ("changes", "tested", "version"),
+    [
+        ({"test_fraction": 0.25}, 5, 1),  # four folds of a quarter, as before
+        ({"test_fraction": 0.4}, 8, 2),
+        ({"test_fraction": 0.4, "split_version": 1}, 11, 1),
+        ({"test_fraction": 0.6}, 13, 2),
+        ({"test_fraction": 0.6, "development_fraction": 0.2}, 13, 2),
+        ({"test_fraction": 0.6, "split_by": "scaffold"}, 13, 1),  # whose parts are in the key
+    ],
+)
+def test_a_share_that_is_kept_enters_the_key(changes, tested, version):
+    data = DemoMeasured(validation_fraction=0, **changes)
+    assert len(data.parts.test) == pytest.approx(tested, abs=0 if version == 2 else 1)
+    assert data.key_content()["splits"] == version

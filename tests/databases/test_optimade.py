@@ -13,7 +13,7 @@ from processes import running
 
 from gnn_sim2real.databases import chunks as chunks_module
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.optimade import OptimadeSource, Query
+from gnn_sim2real.databases.optimade import OptimadeSnapshotQuery, Query
 from gnn_sim2real.databases.snapshot import find_snapshots, get_snapshot, snapshot_folder
 from gnn_sim2real.errors import DownloadError
 
@@ -27,9 +27,9 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks_module, "CHUNK_ROWS", 25)
 
 
-def make_source(url, page_limit=10, max_entries=None, columns=COLUMNS, **settings):
+def make_query(url, page_limit=10, max_entries=None, columns=COLUMNS, **settings):
     client = Client(**{"sleep": lambda _: None} | settings)
-    return OptimadeSource(client, Query(url, "", tuple(columns.values()), page_limit, max_entries), columns)
+    return OptimadeSnapshotQuery(client, Query(url, "", tuple(columns.values()), page_limit, max_entries), columns)
 
 
 # The wait for an answer is shorter than that of the slow proxy; on a busy machine a good answer may miss it as well.
@@ -49,9 +49,9 @@ ENTRIES = [entry(number) for number in range(93)]
 
 def test_all_pages_of_a_server_become_one_file():
     with small_optimade(ENTRIES) as server:
-        snapshot = download(make_source(server.url))
+        snapshot = download(make_query(server.url))
         assert len(server.requests) == 11
-        again = download(make_source(server.url))
+        again = download(make_query(server.url))
     assert len(server.requests) == 11
     assert again == snapshot
     frame = rows_of(snapshot)
@@ -67,7 +67,7 @@ def test_all_pages_of_a_server_become_one_file():
 
 def test_positions_survive():
     with small_optimade(ENTRIES[:5]) as server:
-        frame = rows_of(download(make_source(server.url)))
+        frame = rows_of(download(make_query(server.url)))
     from gnn_sim2real.featurize.crystal_table import lattices_of_parameters
 
     for row, each in zip(frame.itertuples(), ENTRIES, strict=False):
@@ -80,82 +80,85 @@ def test_positions_survive():
         assert row.volume == pytest.approx(abs(np.linalg.det(cell)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_of_a_proxy_passes(fault):
     with small_optimade(ENTRIES) as server, misbehaving_proxy(server.url, (fault,), patience=2) as proxy:
         pages = 31 if fault == "slow" else 10
-        snapshot = download(make_source(proxy.url, page_limit=pages, **HASTY))
+        snapshot = download(make_query(proxy.url, page_limit=pages, **HASTY))
     assert proxy.done[fault] >= (6 if fault == "slow" else 18)
     assert rows_of(snapshot)["material_id"].tolist() == [each["id"] for each in ENTRIES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_all_faults_of_a_proxy_at_once(seed):
     with small_optimade(ENTRIES) as server, misbehaving_proxy(server.url, FAULTS, 3, seed) as proxy:
-        snapshot = download(make_source(proxy.url, **HASTY))
+        snapshot = download(make_query(proxy.url, **HASTY))
     assert rows_of(snapshot)["material_id"].tolist() == [each["id"] for each in ENTRIES]
     assert snapshot.info["num_repeated"] == 0
 
 
 def test_a_server_that_gives_less_than_asked_for():
     with small_optimade(ENTRIES, most=7) as server:
-        assert len(rows_of(download(make_source(server.url, page_limit=50)))) == 93
+        assert len(rows_of(download(make_query(server.url, page_limit=50)))) == 93
 
 
 def test_a_fault_that_stays_is_said_and_what_is_there_is_kept():
     with small_optimade(ENTRIES) as server, misbehaving_proxy(server.url, ("busy",), patience=10**6) as proxy:
         with pytest.raises(DownloadError, match=r"8 attempts.* 503: Service Unavailable: too many visitors"):
-            download(make_source(proxy.url))
+            download(make_query(proxy.url))
         assert proxy.done["busy"] == 8
 
 
 def test_the_words_of_a_server_that_refuses():
     with small_optimade(ENTRIES) as server:
-        source = OptimadeSource(Client(), Query(server.url, "nonsense"), {})
+        source = OptimadeSnapshotQuery(Client(), Query(server.url, "nonsense"), {})
         with pytest.raises(DownloadError, match=r" 400: Bad Request: I do not know nonsense\."):
             download(source, {})
         with pytest.raises(DownloadError, match=r"'_test_gap'.* _test_band_gap"):
-            download(make_source(server.url, columns={"band_gap": "_test_gap"}))
+            download(make_query(server.url, columns={"band_gap": "_test_gap"}))
 
 
 def test_nobody_there():
     with pytest.raises(DownloadError, match="ConnectionError"):
-        download(make_source("http://127.0.0.1:9", attempts=2))
+        download(make_query("http://127.0.0.1:9", attempts=2))
 
 
 def test_the_count_decides():
     with small_optimade(ENTRIES, counted=95) as server:
         with pytest.raises(DownloadError, match=r"95 entries.* 93; .*`accept_incomplete: true`"):
-            download(make_source(server.url))
+            download(make_query(server.url))
         asked = len(server.requests)
         with pytest.raises(DownloadError, match="95 entries"):
-            download(make_source(server.url))
+            download(make_query(server.url))
         assert len(server.requests) > asked, "all pages are read anew"
         asked = len(server.requests)
-        snapshot = download(make_source(server.url), accept_incomplete=True)
+        snapshot = download(make_query(server.url), accept_incomplete=True)
         assert len(server.requests) == asked, "what is there is taken"
     assert (snapshot.info["num_entries"], snapshot.info["num_matching"]) == (93, 95)
 
 
 def test_entries_that_stand_on_two_pages_are_kept_once():
     with small_optimade([*ENTRIES[:50], *ENTRIES[30:]], counted=93) as server:
-        snapshot = download(make_source(server.url))
+        snapshot = download(make_query(server.url))
     assert snapshot.info["num_repeated"] == 20
     assert rows_of(snapshot)["material_id"].tolist() == [each["id"] for each in ENTRIES]
 
 
 def test_the_first_entries_only():
     with small_optimade(ENTRIES) as server:
-        assert len(rows_of(download(make_source(server.url, max_entries=25)))) == 25
+        assert len(rows_of(download(make_query(server.url, max_entries=25)))) == 25
         assert len(server.requests) == 4
-        assert len(rows_of(download(make_source(server.url, max_entries=4)))) == 4
+        assert len(rows_of(download(make_query(server.url, max_entries=4)))) == 4
 
 
 def test_no_entry():
     with small_optimade([]) as server, pytest.raises(DownloadError, match="`filter`"):
-        download(make_source(server.url))
+        download(make_query(server.url))
 
 
+@pytest.mark.slow
 def test_a_killed_download_goes_on(tmp_path):
     with small_optimade(ENTRIES) as server:
         for _ in range(2):
@@ -170,6 +173,7 @@ def test_a_killed_download_goes_on(tmp_path):
     assert frame["material_id"].tolist() == [each["id"] for each in ENTRIES]
 
 
+@pytest.mark.slow
 def test_several_processes_download_once(tmp_path):
     with small_optimade(ENTRIES) as server, ExitStack() as stack:
         processes = [
@@ -183,7 +187,7 @@ def test_several_processes_download_once(tmp_path):
 
 def test_a_new_snapshot_stands_beside_the_old_one():
     with small_optimade(list(ENTRIES)) as server:
-        source = make_source(server.url)
+        source = make_query(server.url)
         first = download(source)
         server.entries.append(entry(93))
         assert download(source) == first
@@ -200,6 +204,18 @@ def test_a_new_snapshot_stands_beside_the_old_one():
 def test_entries_that_are_no_ordered_crystals_keep_their_row():
     strange = {
         "disordered": {"species": [{"name": "A", "chemical_symbols": ["Li", "Na"]}], "species_at_sites": ["A"] * 2},
+        "partial": {
+            "species": [{"name": "A", "chemical_symbols": ["Li"], "concentration": [0.5]}],
+            "species_at_sites": ["A"] * 2,
+        },
+        "attached": {
+            "species": [{"name": "A", "chemical_symbols": ["C"], "attached": ["H"], "nattached": [3]}],
+            "species_at_sites": ["A"] * 2,
+        },
+        "no shares": {
+            "species": [{"name": "A", "chemical_symbols": ["Li"], "concentration": ["all"]}],
+            "species_at_sites": ["A"] * 2,
+        },
         "vacancy": {"species": [{"name": "A", "chemical_symbols": ["vacancy"]}], "species_at_sites": ["A"] * 2},
         "molecule": {"dimension_types": [0, 0, 0], "lattice_vectors": [[None] * 3] * 3},
         "slab": {"dimension_types": [1, 1, 0]},
@@ -214,11 +230,17 @@ def test_entries_that_are_no_ordered_crystals_keep_their_row():
     }
     entries = [entry(number, **changes) | {"id": name} for number, (name, changes) in enumerate(strange.items())]
     with small_optimade([*entries, entry(50)]) as server:
-        snapshot = download(make_source(server.url))
+        snapshot = download(make_query(server.url))
     frame = rows_of(snapshot).set_index("material_id")
     assert snapshot.info["num_problems"] == len(strange)
     assert frame["problem"].notna().tolist() == [True] * len(strange) + [False]
-    for name, value in (("disordered", "a site holds Li, Na"), ("slab", "2 of 3"), ("text", "`_test_band_gap`")):
+    told = {
+        "disordered": "'A' holds Li 1, Na 1",
+        "partial": "'A' holds Li 0.5",
+        "slab": "2 of 3",
+        "text": "`_test_band_gap`",
+    }
+    for name, value in (told | {"attached": "attached to its sites 'A'", "no shares": "`concentration`"}).items():
         assert value in frame.loc[name, "problem"]
     assert "'wide'" in frame.loc["text", "problem"]
 
@@ -254,7 +276,7 @@ GAP = {"band_gap": "_exmpl_band_gap"}
 
 
 def test_the_reference_server(reference):
-    source = make_source(reference, columns=GAP)
+    source = make_query(reference, columns=GAP)
     snapshot = download(source, GAP)
     frame = rows_of(snapshot)
     assert sorted(frame["material_id"]) == sorted(f"test-{number}" for number in range(57))
@@ -266,20 +288,20 @@ def test_the_reference_server(reference):
 
 def test_the_filter_language_of_the_reference_server(reference):
     query = Query(reference, 'elements HAS "O" AND _exmpl_band_gap > 20', ("_exmpl_band_gap",), 5)
-    snapshot = download(OptimadeSource(Client(), query, GAP), GAP)
+    snapshot = download(OptimadeSnapshotQuery(Client(), query, GAP), GAP)
     frame = rows_of(snapshot)
     assert frame["band_gap"].min() > 20
     assert all("O" in species.split() for species in frame["species"])
     wanted = [n for n in range(21, 57) if "O" in entry(n)["attributes"]["species_at_sites"]]
     assert sorted(frame["band_gap"]) == wanted
     with pytest.raises(DownloadError, match="400: Bad Request: "):
-        download(OptimadeSource(Client(), Query(reference, "elements HAVE"), {}), {})
+        download(OptimadeSnapshotQuery(Client(), Query(reference, "elements HAVE"), {}), {})
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_the_reference_server_behind_a_misbehaving_proxy(reference, seed):
     with misbehaving_proxy(reference, FAULTS, 3, seed) as proxy:
-        snapshot = download(make_source(proxy.url, columns=GAP, page_limit=6, **HASTY | {"timeout": 0.7}), GAP)
+        snapshot = download(make_query(proxy.url, columns=GAP, page_limit=6, **HASTY | {"timeout": 0.7}), GAP)
     assert sum(proxy.done.values()) > 10
     assert sorted(rows_of(snapshot)["band_gap"]) == list(range(57))
 
@@ -287,7 +309,7 @@ def test_the_reference_server_behind_a_misbehaving_proxy(reference, seed):
 def test_the_examples_of_the_reference_server(tmp_path):
     """They come without `id` unless the server is told where it is."""
     with real_optimade(tmp_path) as url:
-        snapshot = download(make_source(url, columns={}), {})
+        snapshot = download(make_query(url, columns={}), {})
     frame = rows_of(snapshot)
     assert len(frame) == snapshot.info["num_matching"] == 17
     assert frame["material_id"].nunique() == 17

@@ -22,6 +22,7 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
 from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals, materials_project
+from gnn_sim2real.baselines.simulated_value import SIMULATED_VALUE
 from gnn_sim2real.data.crystals import CrystalDataSet, CrystalSettings
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.crystal import crystal_graph
@@ -419,6 +420,7 @@ def test_settings_that_make_no_sense(make, values):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_counts_of_the_real_tables(real_data, monkeypatch):
     """As the compositions, since making 100,000 graphs takes its time."""
@@ -445,7 +447,9 @@ def test_the_simulated_value_as_a_baseline_needs_no_row_in_the_source(data_folde
     target = MeasuredCrystals(name="measured_band_gap", test_fraction=0.25, validation_fraction=0)
     source = MaterialsProjectTables(["band_gap"], max_sites=1, validation_fraction=0).variant(exclude=target)
     assert "mp-6" not in source.table.identities
-    simulated = dict(zip(target.table.identities, baseline_cell._simulated(source, target), strict=True))
+    simulated = dict(
+        zip(target.table.identities, baseline_cell._simulated(SIMULATED_VALUE, source, target), strict=True)
+    )
     assert simulated == {name: GAPS[name] for name in ("mp-1", "mp-4", "mp-5", "mp-6")}
 
 

@@ -104,6 +104,7 @@ def test_energy_does_not_depend_on_the_cell(data):
     assert madelung_energy(other.lattice.matrix, other.frac_coords, charges) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_simulated_energy_is_that_of_the_crystal_itself(source):
     rock_salts = [each for each in source if each.name == f"{each.formula} rock salt"]
     for name, _, cell, energy in rock_salts[::20]:
@@ -240,6 +241,7 @@ def modules():
     return DemoSimulatedCrystals(exclude=target, remove="all", validation_fraction=0), target
 
 
+@pytest.mark.slow
 def test_all_polymorphs_of_all_halides_leave_the_source(modules):
     source, target = modules
     used = {source.table.groups[row] for row in source.parts.train}
@@ -255,6 +257,7 @@ def test_five_folds_test_every_halide_once(modules):
     assert sorted(tested) == list(range(62))
 
 
+@pytest.mark.slow
 def test_large_cells_can_be_left_out():
     small = DemoSimulatedCrystals(max_sites=2)
     assert {each.split(" ", 1)[1] for each in small.table.identities} == {"rock salt", "cesium chloride", "zinc blende"}

@@ -10,6 +10,7 @@ from loopback import Quiet, serving
 from pymatgen.core.structure import Structure
 
 from datamodules import MaterialsProject, materials_project_api
+from gnn_sim2real.databases.passwords import hide_word
 from gnn_sim2real.errors import DownloadError
 
 WITHOUT = importlib.util.find_spec("mp_api") is None
@@ -101,7 +102,7 @@ def test_criteria_go_to_the_server_and_its_refusal_to_the_user(server):
 @needs_mp_api
 def test_an_interrupted_download_goes_on(server, monkeypatch):
     data = MaterialsProject({"band_gap": "eV"})
-    read, kept = materials_project_api.SummarySource._search, []
+    read, kept = materials_project_api.SummaryQuery._search, []
 
     def once(self, rester, **asked):
         if "material_ids" in asked:
@@ -110,7 +111,7 @@ def test_an_interrupted_download_goes_on(server, monkeypatch):
                 raise DownloadError("the line broke")
         return read(self, rester, **asked)
 
-    monkeypatch.setattr(materials_project_api.SummarySource, "_search", once)
+    monkeypatch.setattr(materials_project_api.SummaryQuery, "_search", once)
     with pytest.raises(DownloadError, match="the line broke"):
         _ = data.table
     assert len(MaterialsProject({"band_gap": "eV"}).table.identities) == len(DOCUMENTS) - 1  # one has no gap
@@ -125,4 +126,69 @@ def test_without_a_key_or_the_package(monkeypatch, tmp_path):
         _ = MaterialsProject({"band_gap": "eV"}).table
     with pytest.raises(ValueError, match=r"'hardness'.*band_gap.*`fields`"):
         MaterialsProject({"hardness": "GPa"})
-    assert json.dumps(MaterialsProject({"band_gap": "eV"}, {"is_stable": True}).make_source().describe())
+    assert json.dumps(MaterialsProject({"band_gap": "eV"}, {"is_stable": True}).make_query().describe())
+
+
+class Fake:
+    """Stands for `MPRester`, whose package may be absent."""
+
+    db_version = "2026.02.01"
+
+    def __init__(self, documents):
+        self.materials = self.summary = self
+        self.documents = documents
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def search(self, fields, material_ids=None, **_):
+        if self.documents is None:
+            raise RuntimeError(f"Bad key {KEY} \x1b[31m")
+        return [each for each in self.documents if material_ids is None or each.get("material_id") in material_ids]
+
+
+BAD_DOCUMENTS = [
+    {"structure": None},
+    {"structure": [1]},
+    {"structure": {"lattice": 5, "sites": "none"}},
+    {"structure": "a\x1b[2J"},
+    {"band_gap": "1.5"},
+    {"band_gap": float("inf")},
+    {"band_gap": int("9" * 400)},
+    {"band_gap": [1.5]},
+    {"bulk_modulus": {"vrh": "stiff"}},
+]
+
+
+@pytest.fixture
+def answers(tmp_path, monkeypatch):
+    """Let the documents be given by a list."""
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+    hide_word(KEY)
+
+    def give(documents):
+        monkeypatch.setattr(materials_project_api.SummaryQuery, "_rester", lambda self: Fake(documents))
+        return MaterialsProject({"band_gap": "eV", "bulk_modulus": "GPa"}, validation_fraction=0)
+
+    return give
+
+
+def test_a_bad_document_is_a_row_with_a_reason(answers):
+    bad = [DOCUMENTS[0] | {"material_id": f"mp-{90 + row}"} | change for row, change in enumerate(BAD_DOCUMENTS)]
+    table = answers([*DOCUMENTS[:3], *bad]).table
+    assert table.identities == ["mp-1", "mp-2", "mp-3"]
+    reasons = dict(zip(table.quarantine["material"], table.quarantine["reason"], strict=True))
+    assert reasons.keys() == {each["material_id"] for each in bad}
+    assert all(reason.startswith("unusable entry: ") and reason.isprintable() for reason in reasons.values())
+    assert "`band_gap`" in reasons["mp-94"]
+    assert "'1.5'" in reasons["mp-94"]
+
+
+def test_answers_without_names_and_errors_with_the_key(answers):
+    with pytest.raises(DownloadError, match="`material_id`"):
+        _ = answers([{"structure": None}]).table
+    with pytest.raises(DownloadError, match=r"Bad key \*\*\* \\x1b"):
+        _ = answers(None).table

@@ -51,10 +51,45 @@ def test_a_table_of_blends(blends):
     assert "no temperature" in table.quarantine["reason"][1]
     assert len(set(table.groups)) == 2
     assert blends.conditions[0].name == "temperature"
-    np.testing.assert_allclose(np.unique(blends.mixtures.conditions), [293.15, 313.15])
+    np.testing.assert_allclose(np.unique(blends.data_set.mixtures.conditions), [293.15, 313.15])
     encoded = Blend(GINE(hidden_dim=8, num_layers=1)).eval()(blends.store.select(torch.arange(4)))
     assert encoded.shape == (4, 8)
     assert blends.featurizer.descriptors(table.materials).shape[0] == 4
+
+
+def table_of_blends(tmp_path, temperature, numbers, **settings):
+    rows = "".join(f"*CCO*,*CC*,{number},{1000 + row}\n" for row, number in enumerate(numbers))
+    (tmp_path / "mine.csv").write_text(f'first,second,"{temperature}",Density [kg/m3]\n{rows}')
+    data = BlendTable(
+        str(tmp_path / "mine.csv"),
+        ["first", "second"],
+        "density",
+        "Density [kg/m3]",
+        "g/cm3",
+        temperature=temperature,
+        **settings,
+    )
+    assert data.title == "mine.csv"
+    kelvin = data.data_set.mixtures.conditions[:, 0].round(3).tolist()
+    return dict(zip(kelvin, data.table.values[:, 0].round(6).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("heading", ["T (degC)", "temperature, oC", "T_C"])
+def test_headings_of_blends_say_their_units(tmp_path, heading):
+    found = table_of_blends(tmp_path, heading, [-60, 20])
+    assert found == pytest.approx({213.15: 1.0, 293.15: 1.001})
+
+
+def test_temperatures_of_blends_without_a_unit_that_cannot_be_kelvin(tmp_path):
+    for numbers in ([20, 40, 60], [-60, 200, 210]):
+        with pytest.raises(ValueError, match=r"'temp' of mine\.csv.*degC.*`temperature_unit: degC`"):
+            table_of_blends(tmp_path, "temp", numbers)
+    assert table_of_blends(tmp_path, "temp", [20, 40], temperature_unit="K") == {20: 1.0, 40: 1.001}
+    assert table_of_blends(tmp_path, "temp", [300, 320]) == {300: 1.0, 320: 1.001}
+    with pytest.raises(ValueError, match=r"says degC, `temperature_unit` is K"):
+        table_of_blends(tmp_path, "T (degC)", [20, 40], temperature_unit="K")
+    with pytest.raises(ValueError, match=r"'oX'.*`temperature_unit`"):
+        table_of_blends(tmp_path, "T (oX)", [20, 40])
 
 
 def test_columns_that_do_not_fit():
@@ -70,10 +105,10 @@ class TestRealData:
         assert len(measured.table.identities) == 1190
         assert int(np.isfinite(measured.table.simulated).sum()) == 1178
         assert len(set(measured.table.groups)) == 45
-        kelvin = measured.mixtures.conditions
+        kelvin = measured.data_set.mixtures.conditions
         assert (kelvin.min(), kelvin.max()) == pytest.approx((273.15, 502.15))
         source = simulated.variant(exclude=measured)
-        polymers = source.groups_by("polymer")
+        polymers = source.data_set.groups_by("polymer")
         assert not {polymers[row] for row in source.parts.train.tolist()} & measured.splitter.test_groups
         assert len(MeasuredChi(require_simulated=True).table.identities) == 1178
         tested = [set(measured.variant(split=split).splitter.test_groups) for split in range(5)]
@@ -83,26 +118,27 @@ class TestRealData:
     def test_new_pairs_of_chi_have_known_polymers(self, real_data):
         measured = MeasuredChi(require_simulated=True, test_fraction=0.2)
         source = CosmoChi(exclude=measured)
-        pairs, polymers = source.groups_by("mixture"), source.groups_by("polymer")
+        pairs, polymers = source.data_set.groups_by("mixture"), source.data_set.groups_by("polymer")
         used = source.parts.train.tolist() + source.parts.validation.tolist()
         assert not {pairs[row] for row in used} & measured.splitter.test_groups
-        tested = {measured.groups_by("polymer")[row] for row in measured.parts.test.tolist()}
+        tested = {measured.data_set.groups_by("polymer")[row] for row in measured.parts.test.tolist()}
         assert len(tested & {polymers[row] for row in used}) > 0.8 * len(tested)
 
     def test_measured_solvation(self, real_data):
         measured = MeasuredSolvation(group_by="solute", size_by="groups", size=100, test_fraction=0.2)
         assert len(measured.table.identities) == 8691
         assert len(set(measured.table.groups)) == 1305
-        assert len(measured.mixtures.components) == 1382
+        assert len(measured.data_set.mixtures.components) == 1382
         assert measured.parts.size == 100
 
     @pytest.mark.slow
     def test_cosmo_solvation(self, real_data):
         simulated = CosmoSolvation()
         assert len(simulated.table.identities) == 270_933
-        assert len(simulated.mixtures.components) == 10_930
+        assert len(simulated.data_set.mixtures.components) == 10_930
         assert len(simulated.store.components) == 10_930
 
+    @pytest.mark.slow
     def test_liquids(self, real_data):
         assert len(SimulatedLiquids(["density", "cohesive_energy"]).table.identities) == 6284
         assert len(SimulatedLiquids(["density"], max_extrapolation=50).table.identities) == 3823

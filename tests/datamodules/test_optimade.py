@@ -42,7 +42,8 @@ def gaps(url, **settings):
 def test_a_database_becomes_a_table_with_its_refusals(server):
     table = gaps(server.url).table
     reasons = dict(zip(table.quarantine["material"], table.quarantine["reason"], strict=True))
-    assert reasons["test-7"] == "unusable entry: not an ordered crystal: a site holds Li, Na"
+    assert reasons["test-7"].startswith("unusable entry: ")
+    assert "'A' holds Li 1, Na 1" in reasons["test-7"]
     assert reasons["test-8"] == "no value"
     assert reasons["test-9"] == "outside (-1, inf) eV: -4"
     values = dict(zip(table.identities, table.values[:, 0], strict=True))
@@ -50,6 +51,7 @@ def test_a_database_becomes_a_table_with_its_refusals(server):
     assert len(reasons) + len(values) == table.num_rows_read == 60
 
 
+@pytest.mark.slow
 def test_the_unit_is_that_of_the_server(server):
     in_mev = gaps(server.url, properties={"band_gap": "meV"}).table
     assert in_mev.values[0, 0] == pytest.approx(1000 * gaps(server.url).table.values[0, 0])
@@ -61,12 +63,18 @@ def test_the_unit_is_that_of_the_server(server):
     assert max(again.table.values[:, 0]) == pytest.approx(0.049)
     with pytest.raises(ValueError, match=r"'meV'.*'_test_band_gap'.*'K'"):
         _ = gaps(server.url, max_entries=50, field_units={"band_gap": "K"}).table
-    deep = {"properties": {"energy": "eV/atom"}, "fields": {"energy": "_test_deep.gga.energy"}, "lower": {}}
+    deep = {
+        "properties": {"energy": "eV/atom"},
+        "fields": {"energy": "_test_deep.gga.energy"},
+        "lower": {},
+        "upper": {},
+    }
     with pytest.raises(ValueError, match=r"'_test_deep\.gga\.energy'.*`field_units`"):
         _ = gaps(server.url, **deep).table
     assert min(gaps(server.url, **deep, field_units={"energy": "eV/atom"}).table.values) == -59
 
 
+@pytest.mark.slow
 def test_an_energy_that_is_declared_without_its_atoms_is_told(server, monkeypatch, caplog):
     monkeypatch.setitem(PROVIDERS["oqmd"].fields, "formation_energy", ("_test_band_gap", "eV/atom"))
     monkeypatch.setattr("datamodules.optimade.PROVIDERS", {"oqmd": replace(PROVIDERS["oqmd"], base_url=server.url)})
@@ -115,6 +123,7 @@ def test_settings_that_cannot_work(settings, values):
         Optimade(**{"properties": {"band_gap": "eV"}} | settings)
 
 
+@pytest.mark.slow
 def test_fit_by_the_command_line(server, tmp_path):
     config = {
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "default_root_dir": str(tmp_path), "logger": False},

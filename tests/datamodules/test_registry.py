@@ -100,6 +100,7 @@ def test_a_damaged_file_of_the_cache_is_fetched_again(serve, tmp_path):
     assert find_file("small").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "cause"),
     [
@@ -183,6 +184,7 @@ def test_a_table_of_the_user(monkeypatch, tmp_path):
     assert find_table("own.csv").absolute() == tmp_path / "work/own.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["absent.csv", "."])
 def test_an_explicit_path_without_a_file_is_never_replaced_by_another(serve, server, monkeypatch, tmp_path, path):
     write(tmp_path / serve("/right"))

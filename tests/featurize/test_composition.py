@@ -116,3 +116,46 @@ def test_formulas_of_the_materials_project(real_data):
         pytest.skip(f"{path} is not there")
     for formula in pd.read_parquet(path, columns=["reduced_formula"])["reduced_formula"].unique()[::50]:
         assert reduced_formula(formula) == formula
+
+
+@pytest.mark.parametrize(
+    ("formula", "same"),
+    [
+        ("CuSO4.5H2O", "CuSO4(H2O)5"),
+        ("CuSO4\u00b75H2O", "CuSO4(H2O)5"),
+        ("CuSO4*5H2O", "CuSO4(H2O)5"),
+        ("CuSO4 . 5 H2O", "CuSO4(H2O)5"),
+        ("Na2CO3.10H2O", "Na2CO3(H2O)10"),
+        ("CaSO4.0.5H2O", "(CaSO4)2H2O"),
+        ("2CaSO4.H2O", "(CaSO4)2H2O"),
+        ("Na0.35CoO2.1.3H2O", "Na0.35CoO2(H2O)1.3"),
+        ("NiCl2.6NH3", "NiCl2(NH3)6"),
+        ("CaCl2.2H2O.3NH3", "CaCl2(H2O)2(NH3)3"),
+        ("3CaO.Al2O3", "Ca3Al2O6"),
+    ],
+)
+def test_parts_of_a_formula_after_a_dot(formula, same):
+    assert reduced_formula(formula) == reduced_formula(same)
+    assert composition_graph(formula).node_weight.tolist() == pytest.approx(
+        composition_graph(same).node_weight.tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    "formula", ["Al2O3.2SiO2", "Al2O3.2SiO2.2H2O", "Ca0.5H2O", "CuSO4.xH2O", "C\u043e2", "SiO\u0662"]
+)
+def test_a_dot_that_can_mean_two_things_is_refused(formula):
+    with pytest.raises(ValueError, match="cannot read the formula"):
+        reduced_formula(formula)
+
+
+@pytest.mark.parametrize("formula", ["Ag0.5Ba1Si1.5", "La0.7Sr0.3MnO3", "Bi1.2S1.2Ti2S4", "YBa2Cu3O6.9"])
+def test_decimal_points_stay(formula):
+    amounts = read_formula(formula)
+    assert any(amount % 1 for amount in amounts.values())
+
+
+@pytest.mark.parametrize("formula", ["0.5NaCl-0.5KCl", "0.7BiFeO3-0.3BaTiO3", "Al2O3-SiO2", "NaCl-1", "NaCl-0"])
+def test_a_minus_is_never_dropped(formula):
+    with pytest.raises(ValueError, match="brackets"):
+        read_formula(formula)

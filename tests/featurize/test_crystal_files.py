@@ -205,7 +205,7 @@ def test_disordered_and_unbounded_objects_are_refused():
         as_crystal(mixed)
 
 
-@pytest.mark.parametrize(("given", "values"), [(3, r"\bint\b"), ({"a": 1}, "KeyError")])
+@pytest.mark.parametrize(("given", "values"), [(3, r"\bint\b"), ({"a": 1}, "'lattice'")])
 def test_what_is_not_a_crystal_at_all(given, values):
     with pytest.raises(ValueError, match=values):
         as_crystal(given)

@@ -132,6 +132,7 @@ def test_errors_name_the_row(describe):
         describe([])
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_real_repeat_units_do_not_depend_on_the_cut(real_data):
     table = pd.read_csv(real_data / "polymer/measured/density.csv", keep_default_na=False, na_values=[""])

@@ -97,6 +97,7 @@ def test_what_is_not_a_repeat_unit(find, text):
         find(text)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_radonpy_puts_most_polymers_into_the_same_class(real_data):
     """Its classes are PoLyInfo's, by number, and were given by other rules: ethers with another link, for example, stay

@@ -157,7 +157,7 @@ def test_hash_is_the_head_of_sha256():
 
 
 @pytest.mark.realdata
-@pytest.mark.slow
+@pytest.mark.release
 def test_all_rows_of_real_tables_have_an_identity_and_shared_polymers_are_found(real_data):
     import pandas as pd
 

@@ -285,6 +285,7 @@ def test_refused_molecules(smiles, values):
     assert repr(smiles) in str(refusal.value)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import signal
 
 from gnn_sim2real.databases import chunks
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.optimade import OptimadeSource, Query
+from gnn_sim2real.databases.optimade import OptimadeSnapshotQuery, Query
 from gnn_sim2real.databases.snapshot import get_snapshot, snapshot_folder
 
 
-class Killed(OptimadeSource):
+class Killed(OptimadeSnapshotQuery):
     """Its process is killed when it has read `stop` pages."""
 
     stop: int | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 import datamodules
 
-POLYMERS = {"test_fraction": 0.3, "validation_fraction": 0.2}
+POLYMERS = {"test_fraction": 0.3, "split_version": 1, "validation_fraction": 0.2}
 DEMO_CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {"size": 12, "seed": 3, "split": 1},

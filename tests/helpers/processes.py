@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
 PATIENCE = 300.0
 """Time after which something is taken to hang [s]: far more than a busy machine needs."""
@@ -120,6 +121,7 @@ def _run(
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         with path.open("w") as file:
             os.dup2(file.fileno(), stream.fileno())
+    torch.set_num_threads(1)  # as in the tests' own process: another number gives other digits
     code = function(*arguments)
     sys.stdout.flush()
     sys.stderr.flush()

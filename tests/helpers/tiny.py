@@ -39,7 +39,8 @@ class TinyPolymers(PropertyDataModule):
 
     def load_table(self):
         frame = pd.DataFrame({"smiles": self.materials} | {name: each for (name, _), each in self.columns.items()})
-        properties = [Property(name, unit) for name, unit in self.columns]
+        # The numbers are made up: bounds so far away that no value of a known name is implausible.
+        properties = [Property(name, unit, lower=-1e9, upper=1e9) for name, unit in self.columns]
         return clean_table(
             frame, material_column="smiles", properties=properties, identity=self.featurizer.identity, source="tiny"
         )

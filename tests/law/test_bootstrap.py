@@ -5,6 +5,7 @@ from gnn_sim2real.law.bootstrap import draw_moves, robust_means
 from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.least_squares import fit_rows
+from gnn_sim2real.law.log_errors import tabulate
 
 SIZES = np.array([50.0, 91.0, 166.0, 302.0, 549.0, 1000.0])
 
@@ -29,7 +30,8 @@ def test_draws_have_students_spread_and_the_curves_own_correlation():
     random = np.random.default_rng(0)
     table = -0.3 * np.log(SIZES) + 0.1 * random.standard_normal((4, 1)) + 0.02 * random.standard_normal((4, 6))
     means, _ = robust_means(POWER_LIMIT, SIZES[None], table)
-    moves = draw_moves(means, 40_000, seed=0)
+    labels = np.repeat(range(4), 6).tolist()
+    moves = draw_moves(means, tabulate(np.tile(SIZES, 4)[None], np.exp(table).ravel(), labels), 40_000, seed=0)
     for weights in np.eye(6)[0], np.eye(6)[5] - np.eye(6)[0]:
         half = 2.353363 * np.std(table @ weights, ddof=1) / 2  # Student's t of 3 degrees of freedom, 4 curves
         np.testing.assert_allclose(np.quantile(moves @ weights, [0.05, 0.95]), [-half, half], rtol=0.05)

@@ -25,7 +25,7 @@ def drift_of(form, sizes, errors):
     labels = np.repeat(np.arange(len(errors)), errors.shape[1]).tolist()
     table = tabulate(np.tile(np.atleast_2d(sizes), len(errors)), errors.ravel(), labels)
     means, _ = robust_means(form, table.sizes, table.log_errors)
-    return forecast_drift(form, table.sizes, means, means.values + draw_moves(means, 400, seed=0))
+    return forecast_drift(form, table.sizes, means, means.values + draw_moves(means, table, 400, seed=0))
 
 
 def scattered(errors, noise, seed, num_curves=4):

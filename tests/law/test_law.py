@@ -32,6 +32,7 @@ def simulate(num_curves, seed, sizes=SIZES, noise=0.05, curve_effect=0.05, **tru
 def fit(errors, sizes=SIZES, **options) -> ScalingLaw:
     num_curves = len(errors)
     labels = np.repeat(np.arange(num_curves), len(sizes))
+    options = {"form": "power_limit"} | options
     return fit_scaling_law(np.tile(sizes, num_curves), np.ravel(errors), curves=labels, **options)
 
 
@@ -59,17 +60,23 @@ def test_noisy_errors_lie_within_their_own_interval():
     assert (true_error(WIDE_SIZES) < high).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(permutation=st.permutations(range(30)), names=st.permutations("abcde"))
-def test_neither_order_nor_names_matter(permutation, names):
+def test_order_does_not_matter_and_names_matter_to_the_draws_alone(permutation, names):
     sizes, errors = np.tile(SIZES, 5), simulate(5, seed=3).ravel()
-    labels = np.repeat(list(names), 6)
+    labels, renamed = np.repeat(list("abcde"), 6), np.repeat(list(names), 6)
     order = list(permutation)
-    plain = fit_scaling_law(sizes, errors, curves=labels, num_resamples=100)
-    shuffled = fit_scaling_law(sizes[order], errors[order], curves=labels[order], num_resamples=100)
+    plain = fit_scaling_law(sizes, errors, curves=labels)
+    shuffled = fit_scaling_law(sizes[order], errors[order], curves=labels[order])
     assert shuffled.to_dict() == plain.to_dict()
+    other = fit_scaling_law(sizes, errors, curves=renamed)
+    assert (other.decay_rate, other.transfer_gap) == (plain.decay_rate, plain.transfer_gap)
+    assert other.decay_rate_profile == plain.decay_rate_profile
+    assert other.decay_rate_interval == pytest.approx(plain.decay_rate_interval, rel=0.15)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 100))
 def test_the_unit_of_the_errors_scales_gap_and_prefactor_only(factor, seed):
@@ -121,10 +128,11 @@ def test_a_model_recorded_twice_counts_once():
 
 def test_without_labels_the_kth_model_of_a_size_is_on_curve_k():
     errors = simulate(4, seed=7)
+    labeled = fit(errors, form="auto").to_dict()
     unlabeled = fit_scaling_law(np.tile(SIZES, 4), errors.ravel())
-    assert unlabeled.to_dict() == fit(errors).to_dict()
+    assert unlabeled.to_dict() == labeled
     transposed = fit_scaling_law(np.repeat(SIZES, 4), errors.T.ravel())
-    assert transposed.to_dict() == fit(errors).to_dict()
+    assert transposed.to_dict() == labeled
 
 
 def test_curves_may_lack_sizes():
@@ -237,11 +245,12 @@ def test_the_rate_of_a_pure_power_law_is_covered_although_its_gap_lies_at_the_bo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.0, GAP])
-@pytest.mark.parametrize("num_curves", [3, 5, 10, 25])
+@pytest.mark.parametrize("num_curves", [3, 10])
 def test_intervals_cover_their_nominal_share(num_curves, gap):
-    ours = coverage(num_curves, intervals_of_the_law, gap, num_studies=500)
-    assert (ours > 0.85).all(), ours
-    assert (ours < 0.97).all(), ours
+    """The shares of 500 studies each, of more numbers of curves, are in `benchmarks/law_coverage.py`."""
+    ours = coverage(num_curves, intervals_of_the_law, gap, num_studies=150)
+    assert (ours > 0.82).all(), ours  # 150 studies: 0.90 +- 0.025
+    assert (ours < 0.98).all(), ours
 
 
 def test_description_and_dictionary():

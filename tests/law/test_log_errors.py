@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.law import fit_scaling_law
-from gnn_sim2real.law.log_errors import material_moves, tabulate
+from gnn_sim2real.law.log_errors import tabulate
 
 SIZES = np.geomspace(100, 10_000, 6)
 
@@ -47,10 +47,10 @@ def test_test_materials_move_the_means_by_their_standard_error(power):
     """Of one point, the textbook's standard error of a mean, on the logarithm."""
     each = np.exp(np.random.default_rng(1).standard_normal((1, 400)))
     error = (each**power).mean() ** (1 / power)
-    moves = material_moves(tabulate(np.array([[50.0]]), [error], None), [error], each)
+    pulls = tabulate(np.array([[50.0]]), [error], None, material_errors=each).material_pulls
     mean = (each**power).mean()
     expected = (each**power).std(ddof=1) / np.sqrt(400) / mean / power
-    assert np.sqrt((moves**2).sum()) == pytest.approx(expected, rel=1e-9)
+    assert np.sqrt((pulls**2).sum()) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_choice_of_test_materials_widens_the_level_and_not_the_rate():

@@ -28,7 +28,7 @@ def surface(noise=0.0):
 def curve(gap=0.1, noise=0.0, **options):
     sizes = np.geomspace(100, 10_000, 8)
     errors = (2 * sizes**-0.5 + gap) * np.exp(noise * np.random.default_rng(1).standard_normal((4, 8)))
-    return fit_scaling_law(np.tile(sizes, 4), errors.ravel(), num_resamples=200, **options)
+    return fit_scaling_law(np.tile(sizes, 4), errors.ravel(), form="power_limit", num_resamples=1000, **options)
 
 
 def test_the_size_for_an_error_is_that_of_the_formula():
@@ -106,6 +106,13 @@ def test_a_plan_is_json():
     assert content["wanted"]["source_size"]["value"] is None
 
 
+def test_a_budget_without_a_law_in_both_sizes_leaves_the_other_answers():
+    found = plan(curve(), target_error=0.12, source_cost=1.0, target_cost=1.0, budget=10.0)
+    assert found.split is None
+    assert found.wanted == plan(curve(), target_error=0.12).wanted
+    assert re.search("budget .*source and target size", " ".join(found.notes))
+
+
 @pytest.mark.parametrize(
     ("options", "values"),
     [
@@ -113,7 +120,6 @@ def test_a_plan_is_json():
         ({"at": (0,)}, "source size 0"),
         ({"target_error": -1.0}, "error.* -1$"),
         ({"budget": 10.0}, "source_cost, target_cost and budget"),
-        ({"budget": 10.0, "source_cost": 1.0, "target_cost": 1.0}, "source and target size"),
     ],
 )
 def test_refusals(options, values):

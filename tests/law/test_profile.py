@@ -20,7 +20,7 @@ def simulate(num_curves, seed, noise=0.03, gap=0.05):
 
 def fit(errors, **options):
     labels = np.repeat(np.arange(len(errors)), 8)
-    return fit_scaling_law(np.tile(SIZES, len(errors)), errors.ravel(), curves=labels, **options)
+    return fit_scaling_law(np.tile(SIZES, len(errors)), errors.ravel(), curves=labels, form="power_limit", **options)
 
 
 def test_of_a_straight_line_it_is_students_interval_over_the_curves():
@@ -44,6 +44,7 @@ def test_profile_and_draws_agree_where_the_data_say_much(seed):
         np.testing.assert_allclose(profile, interval, atol=0.12 * width)
 
 
+@pytest.mark.slow
 def test_a_gap_of_zero_is_the_end_of_its_profile():
     laws = [fit(simulate(5, seed, gap=0.0), num_resamples=200) for seed in range(10)]
     ends = [law.transfer_gap_profile for law in laws]

@@ -88,7 +88,7 @@ def shares(law):
 def test_without_a_gap_some_draws_have_none_and_the_intervals_hold_it():
     """Draws with G held at 0 or above alone lie on one side of the truth: they forecast too high an error."""
     pair = np.tile(N, 3), np.tile(M, 3)
-    factor = np.random.default_rng(2).standard_normal((3, len(N)))
+    factor = np.random.default_rng(3).standard_normal((3, len(N)))
     errors = 5.0 * pair[0] ** -0.4 * pair[1] ** -0.25 * np.exp(0.1 * factor.ravel())
     law = fit_scaling_surface(*pair, errors, form="product", num_resamples=200)
     first, *others = shares(law)

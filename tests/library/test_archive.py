@@ -1,10 +1,16 @@
 """Archives of models: the same models again, whatever a hostile archive tries."""
 
+import gzip
 import io
 import re
+import shutil
 import tarfile
+import tracemalloc
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from libraries import copy_library, flip_byte, make_library
 from tiny import CHAINS
 
@@ -153,3 +159,118 @@ def test_a_truncated_archive_is_refused(archive, tmp_path, share):
     with pytest.raises(ValueError, match=archive.name):
         import_models(library, archive)
     assert library.keys() == []
+
+
+def test_a_header_takes_no_more_memory_than_a_header(tmp_path):
+    """`tarfile` would read two gigabytes of zeros, which take two megabytes in the archive."""
+    header = tarfile.TarInfo("PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, 2**31
+    path = tmp_path / "bomb.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(header.tobuf())
+        for _ in range(64):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"bomb\.tar\.gz .*too large.*'PaxHeader'"):
+        import_models(ModelLibrary(tmp_path / "library"), path)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_an_archive_that_grows_a_hundredfold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_RATIO", 0)
+    entry = tarfile.TarInfo(f"{KEY}/weights.safetensors")
+    entry.size = 2**30
+    path = tmp_path / "zeros.tar.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(entry.tobuf())
+    with pytest.raises(ValueError, match=r"zeros\.tar\.gz .*too large"):
+        import_models(ModelLibrary(tmp_path / "library"), path)
+
+
+def test_folders_count_in_the_size_of_an_archive(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_TOTAL_SIZE", 20000)
+    folder = tarfile.TarInfo(KEY)
+    folder.type = tarfile.DIRTYPE
+    path = tmp_path / "folders.tar.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(100 * folder.tobuf() + bytes(1024))
+    with pytest.raises(ValueError, match=r"folders\.tar\.gz .*too large"):
+        import_models(ModelLibrary(tmp_path / "library"), path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_SPARSE, tarfile.BLKTYPE, tarfile.CONTTYPE, b"Z"])
+def test_files_of_odd_kinds_do_not_come_in(archive, tmp_path, kind):
+    made, _ = entry(f"{KEY}/card.json", type=kind)
+    content = gzip.decompress(archive.read_bytes())
+    (tmp_path / "odd.tar").write_bytes(made.tobuf() + content)
+    with pytest.raises(ValueError, match=rf"odd\.tar .*{KEY}"):
+        import_models(ModelLibrary(tmp_path / "library"), tmp_path / "odd.tar")
+
+
+def test_headers_of_other_programs_are_skipped(library, archive, tmp_path):
+    made, _ = entry("PaxHeader", type=tarfile.XGLTYPE)
+    made.size = 100
+    content = gzip.decompress(archive.read_bytes())
+    (tmp_path / "other.tar").write_bytes(made.tobuf() + bytes(512) + content)
+    new, _ = import_models(ModelLibrary(tmp_path / "library"), tmp_path / "other.tar")
+    assert sorted(new) == sorted(library.keys())
+
+
+def test_a_file_that_comes_twice_is_refused(archive, tmp_path):
+    entries = entries_of(archive)
+    write(tmp_path / "twice.tar", [*entries, entries[-1]])
+    with pytest.raises(ValueError, match=r"twice\.tar"):
+        import_models(ModelLibrary(tmp_path / "library"), tmp_path / "twice.tar")
+
+
+def test_an_archive_cut_between_two_files_is_refused(archive, tmp_path):
+    content = gzip.decompress(archive.read_bytes())
+    with tarfile.open(archive) as whole:
+        end = whole.getmembers()[-1].offset
+    (tmp_path / "cut.tar").write_bytes(content[:end])
+    with pytest.raises(ValueError, match=r"cut\.tar"):
+        import_models(ModelLibrary(tmp_path / "library"), tmp_path / "cut.tar")
+
+
+def test_identities_that_are_there_are_never_replaced(library, archive, tmp_path):
+    own = copy_library(library, tmp_path / "own")
+    wanted = all_files(own.folder)
+    name = next(name for name in wanted if name.startswith("identities/"))
+    before = (own.folder / name).read_bytes()
+    hostile = [(each, b"nonsense" if each.name == name else content) for each, content in entries_of(archive)]
+    alone = [(each, content) for each, content in hostile if each.name == name]
+    for number, entries in enumerate((hostile, alone)):
+        write(tmp_path / f"{number}.tar", entries)
+        with suppress(ValueError):
+            import_models(own, tmp_path / f"{number}.tar")
+        assert (own.folder / name).read_bytes() == before
+        assert own.verify(strict=True) == {}
+    write(tmp_path / "stray.tar", [*entries_of(archive), entry(f"identities/{KEY}.safetensors", b"of no model")])
+    import_models(own, tmp_path / "stray.tar")
+    assert all_files(own.folder) == wanted
+
+
+def test_a_damaged_model_that_is_there_is_said(library, archive, tmp_path, caplog):
+    own = copy_library(library, tmp_path / "own")
+    key = own.keys()[0]
+    flip_byte(own.folder / key / "weights.safetensors")
+    assert import_models(own, archive)[0] == []
+    assert key in caplog.text
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_changed_archive_brings_the_same_models_or_none(library, archive, tmp_path, data):
+    content = bytearray(gzip.decompress(archive.read_bytes()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 600))
+        content[position] = data.draw(st.integers(0, 255))
+    (tmp_path / "changed.tar").write_bytes(content)
+    own = ModelLibrary(tmp_path / "library")
+    with suppress(ValueError):
+        import_models(own, tmp_path / "changed.tar")
+    assert set(own.keys()) <= set(library.keys())
+    assert own.verify(strict=True) == {}
+    shutil.rmtree(own.folder, ignore_errors=True)

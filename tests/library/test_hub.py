@@ -22,6 +22,7 @@ def open_remote(monkeypatch):
     return open_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["", "/models/2026"])
 def test_there_in_one_commit_and_back(library, tmp_path, open_remote, folder):
     with small_hub("team/library") as server:

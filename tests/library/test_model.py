@@ -139,7 +139,7 @@ def test_a_truncated_checkpoint_is_refused(trained, tmp_path):
 
 
 def test_no_model_there(tmp_path):
-    with pytest.raises(CheckpointError, match=r"nowhere; .*model\.json"):
+    with pytest.raises(CheckpointError, match=r"nowhere: .*card\.json.*\.ckpt"):
         load_model(tmp_path / "nowhere")
 
 

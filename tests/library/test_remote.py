@@ -1,6 +1,11 @@
 """Libraries elsewhere, by the real file systems of fsspec: only what is missing moves, and every hash is checked."""
 
 import re
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import sleep
 
 import fsspec
 import pytest
@@ -162,3 +167,66 @@ def test_a_broken_network_is_an_error_with_its_address(library, tmp_path, monkey
     monkeypatch.setattr(remote._system, name, fail)
     with pytest.raises(ValueError, match=r"/remote .*\(could not connect to the endpoint\)"):
         remote.pull(ModelLibrary(tmp_path / "other")) if name == "get_file" else remote.push(library, library.keys())
+
+
+@contextmanager
+def http_server(folder, **answers):
+    """A server of a folder; `answers` replace what it says of files by the ends of their names."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            for end, answer in answers.items():
+                if self.path.endswith(end):
+                    answer(self)
+                    return
+            super().do_GET()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def endless(handler):
+    """More than anyone asked for."""
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(40):
+            handler.wfile.write(bytes(2**20))
+
+
+def silent(handler):
+    """Nothing at all, for a while."""
+    sleep(1.5)
+
+
+def test_from_a_server_that_tells_no_sizes(library, tmp_path):
+    with http_server(library.folder) as url:
+        other = ModelLibrary(tmp_path / "other")
+        assert sorted(RemoteLibrary(url).pull(other)) == sorted(library.keys())
+    assert other.verify(strict=True) == {}
+    with pytest.raises(ValueError, match=re.escape(url)):
+        RemoteLibrary(url).pull(other)
+
+
+@pytest.mark.parametrize(("answer", "values"), [(endless, r"longer than .*16,777,216"), (silent, "in time .*0.5 s")])
+def test_a_server_that_never_ends_or_never_begins(library, tmp_path, monkeypatch, answer, values):
+    monkeypatch.setattr("gnn_sim2real.library.remote._SILENCE", 0.5)
+    with http_server(library.folder, yaml=answer) as url:
+        other = ModelLibrary(tmp_path / "other")
+        with pytest.raises(ValueError, match=values):
+            RemoteLibrary(url).pull(other)
+    assert other.keys() == []
+
+
+def test_a_file_that_comes_with_another_size_is_told(library, tmp_path, monkeypatch):
+    remote = RemoteLibrary(str(tmp_path / "remote"))
+    remote.push(library, library.keys())
+    sizes = remote._sizes()
+    monkeypatch.setattr(remote, "_sizes", lambda: {name: size + 1 for name, size in sizes.items()})
+    with pytest.raises(ValueError, match=rf"card\.json .*{sizes[f'{sorted(library.keys())[0]}/card.json'] + 1} bytes"):
+        remote.pull(ModelLibrary(tmp_path / "other"))

@@ -145,6 +145,7 @@ class TestEncodersOfCrystals:
         assert output.dtype == torch.float32
         torch.testing.assert_close(output.double(), double, rtol=1e-4, atol=1e-4)
 
+    @pytest.mark.slow
     def test_mixed_precision(self, encoder):
         encoder, batch = encoder.float(), single(batch_of(*CRYSTALS, lone_atom()))
         expected = encoder(batch)

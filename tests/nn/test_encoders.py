@@ -280,15 +280,15 @@ def test_heads_share_the_width(make):
 @pytest.mark.parametrize(
     ("class_path", "value"),
     [
-        ("no_such_package.nn.Encoder", "install"),
+        ("no_such_package.nn.Encoder", "GNN_SIM2REAL_ENCODERS=no_such_package"),
         ("gnn_sim2real.nn.NoSuchEncoder", "install"),
-        ("GINE", "install"),
+        ("GINE", "gnn_sim2real.nn.GINE"),
         ("gnn_sim2real.nn.PropertyHead", "gnn_sim2real.nn.Encoder"),
         ("os.system", "gnn_sim2real.nn.Encoder"),
     ],
 )
 def test_what_is_not_an_encoder(class_path, value):
-    with pytest.raises(CheckpointError, match=rf"'{class_path}' .*{value}"):
+    with pytest.raises(CheckpointError, match=rf"'{class_path}'.* .*{value}"):
         encoder_class(class_path)
 
 
@@ -296,3 +296,13 @@ def test_what_is_not_an_encoder(class_path, value):
 def test_settings_of_another_version(content):
     with pytest.raises(CheckpointError, match=r"GINE .*settings"):
         build_encoder({"class_path": "gnn_sim2real.nn.GINE"} | content)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hidden_dim", 0), ("hidden_dim", -3), ("hidden_dim", 10**6), ("num_layers", -1), ("num_layers", 10**5),
+     ("dropout", 1.0), ("dropout", -0.1), ("dropout", float("nan"))],
+)  # fmt: skip
+def test_sizes_with_which_no_network_can_be_made_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        GINE(**{name: value})

@@ -74,6 +74,7 @@ def gap_data(**settings):
     return TinyPolymers({("band_gap", "eV"): [gaps(each) for each in CHAINS]}, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["softplus", "hurdle"])
 def test_learns_a_property_with_many_zeros(form):
     data = gap_data(test_fraction=0.2)

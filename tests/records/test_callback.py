@@ -5,12 +5,18 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from tiny import CHAINS, DictLogger, TinyPolymers, fit, gine, save_source
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
+from tiny import CHAINS, DictLogger, TinyPolymers, fit, gine, quiet_trainer, save_source
+from torch.utils.data import DataLoader, TensorDataset
 
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.records.callback import ScalingLawCallback, log_law
+from gnn_sim2real.records.learning_curves import read_learning_curves
 from gnn_sim2real.records.record import Record, RecordKey, read_errors, read_records, write_record
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
@@ -48,6 +54,18 @@ def test_a_test_writes_one_record(source, tmp_path):
     errors = read_errors(tmp_path, record.key)
     assert set(errors) == {identity_hash(each) for each in data.splitter.test_groups}
     assert np.mean(list(errors.values())) == pytest.approx(record.metrics["mae"])
+
+
+def test_a_model_that_was_not_fine_tuned_is_not_recorded(source, tmp_path):
+    """Its record would have the key of the model that is."""
+    data = TinyPolymers(size=20, test_fraction=0.2)
+    callback = ScalingLawCallback(str(tmp_path))
+    callback.config = CONFIG
+    trainer = Trainer(accelerator="cpu", logger=False, callbacks=[callback], enable_progress_bar=False)
+    trainer.test(TargetFineTuning(pretrained=str(source)), datamodule=data, verbose=False)
+    assert not read_records(tmp_path)
+    with pytest.raises(ValueError, match="--ckpt_path"):
+        trainer.test(TargetFineTuning(gine()), datamodule=data, verbose=False)
 
 
 def test_no_spelling_and_no_value_leaves_in_a_record(source, tmp_path):
@@ -97,7 +115,7 @@ def law_entries(logger):
 
 NAMES = {
     f"scaling_law/{name}{end}" for name in ("decay_rate", "transfer_gap", "prefactor") for end in ("", "_low", "_high")
-}
+} | {f"scaling_law/{name}" for name in ("decay_rate_identified", "transfer_gap_identified", "mae", "source_size")}
 
 
 def test_with_four_sizes_the_law_goes_to_the_logger(source, tmp_path):
@@ -127,7 +145,7 @@ def test_the_logged_law_is_that_of_the_records(tmp_path):
     ]
     for record in records + others:
         write_record(tmp_path, record, {})
-    log_law(tmp_path, records[0], logger)
+    log_law(tmp_path, records[0], [logger])
     found = law_entries(logger)
     assert found["scaling_law/decay_rate"] == pytest.approx(0.5, abs=0.03)
     assert found["scaling_law/transfer_gap"] == pytest.approx(0.05, rel=0.1)
@@ -136,10 +154,107 @@ def test_the_logged_law_is_that_of_the_records(tmp_path):
         assert low <= middle <= high
 
 
-def test_with_three_sizes_there_is_no_law(tmp_path):
+def test_with_three_sizes_there_are_errors_and_no_law(tmp_path):
     logger = DictLogger()
     records = [synthetic(size, seed) for size in (100, 400, 1600) for seed in range(3)]
     for record in records:
         write_record(tmp_path, record, {})
-    log_law(tmp_path, records[0], logger)
-    assert logger.entries == []
+    log_law(tmp_path, records[0], [logger])
+    assert logger.find("scaling_law/source_size") == [100, 400, 1600]
+    assert logger.find("scaling_law/mae") == pytest.approx([2.0 * n**-0.5 + 0.05 for n in (100, 400, 1600)], rel=1e-3)
+    assert logger.find("scaling_law/decay_rate") == []
+
+
+class Plain(LightningModule):
+    """A module of somebody else, whose test error is what it is told to be."""
+
+    def __init__(self, error, name="test/mae"):
+        super().__init__()
+        self.save_hyperparameters()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch, number):
+        return self.layer(batch[0]).square().mean()
+
+    def test_step(self, batch, number):
+        self.log(self.hparams.name, float(self.hparams.error))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def run_plain(callback, error=0.1, name="test/mae", logger=False):
+    loader = DataLoader(TensorDataset(torch.ones(6, 1)), batch_size=2)
+    trainer = quiet_trainer(1, callbacks=[callback], logger=logger)
+    module = Plain(error, name)
+    trainer.fit(module, loader)
+    trainer.test(module, loader, verbose=False)
+
+
+@pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
+def test_any_lightning_module_has_a_place_on_the_curve(tmp_path):
+    logger = DictLogger()
+    for size in (0, 100, 400, 1600, 6400):
+        for seed in range(3):
+            error = 5.0 if size == 0 else synthetic(size, seed).metrics["mae"]
+            callback = ScalingLawCallback(tmp_path, size, 20, seed=seed, architecture="Mine", unit="eV")
+            run_plain(callback, error, logger=logger)
+    records = read_records(tmp_path)
+    assert len(records) == 15
+    assert {record.cell.architecture for record in records} == {"Mine"}
+    assert {record.metrics["num_test"] for record in records} == {6}
+    assert logger.find("scaling_law/decay_rate")[-1] == pytest.approx(0.5, abs=0.03)
+    assert logger.find("scaling_law/transfer_gap")[-1] == pytest.approx(0.05, rel=0.1)
+    (curve,) = read_learning_curves(tmp_path).curves.values()
+    assert curve.num_sizes() == 4
+
+
+@pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
+def test_another_name_of_the_error(tmp_path):
+    run_plain(ScalingLawCallback(tmp_path, 10, 20, monitor="test_loss"), 0.25, "test_loss")
+    (record,) = read_records(tmp_path)
+    assert record.metrics["error"] == 0.25
+    with pytest.raises(ValueError, match=r"'test/mae'.*test_loss = 0\.25"):
+        run_plain(ScalingLawCallback(tmp_path, 10, 20), 0.25, "test_loss")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"source_size": 5}, {"target_size": 5}])
+def test_sizes_of_another_module_are_asked_for_before_it_is_trained(tmp_path, sizes):
+    with pytest.raises(ValueError, match=r"Plain.*`source_size`.*`target_size`"):
+        run_plain(ScalingLawCallback(tmp_path, **sizes))
+
+
+@pytest.mark.parametrize("sizes", [{"source_size": -1}, {"target_size": 0}])
+def test_sizes_that_cannot_be(sizes):
+    with pytest.raises(ValueError, match=f"`{next(iter(sizes))}`"):
+        ScalingLawCallback(**sizes)
+
+
+def test_own_fine_tuning_needs_no_configuration(source, tmp_path):
+    data = TinyPolymers(size=20, test_fraction=0.2)
+    makes = [
+        lambda: TargetFineTuning(pretrained=str(source)),
+        lambda: TargetFineTuning(pretrained=str(source), policy="frozen_encoder"),
+        lambda: TargetFineTuning(pretrained=str(source), optimizer=lambda each: torch.optim.AdamW(each, lr=1e-3)),
+        lambda: TargetFineTuning(pretrained=str(source), optimizer=lambda each: torch.optim.AdamW(each, lr=1e-4)),
+    ]
+    for make in [*makes, makes[0]]:
+        trainer, module = fit(make, data, callbacks=[ScalingLawCallback(str(tmp_path))])
+        trainer.test(module, datamodule=data, verbose=False)
+    records = read_records(tmp_path)
+    assert len(records) == len(makes)  # whatever changes the numbers is another record, and the same is the same
+    assert {record.cell.source_size for record in records} == {len(CHAINS)}
+
+
+def test_each_logger_of_lightning_gets_the_law(tmp_path):
+    records = [synthetic(size, seed) for size in (100, 400, 1600, 6400) for seed in range(3)]
+    for record in records:
+        write_record(tmp_path / "records", record, {})
+    logger = CSVLogger(tmp_path, name="csv", version=0)
+    log_law(tmp_path / "records", records[0], [logger])
+    logger.save()
+    metrics = pd.read_csv(tmp_path / "csv/version_0/metrics.csv")
+    assert metrics["scaling_law/decay_rate"].dropna().item() == pytest.approx(0.5, abs=0.03)
+    table = pd.read_csv(tmp_path / "csv/version_0/scaling_law/records.csv")
+    assert sorted(table["source_size"].unique()) == [100, 400, 1600, 6400]
+    assert len(table) == 12

@@ -12,14 +12,17 @@ from scipy.stats import t
 
 from gnn_sim2real.records.curves import (
     CurveLabel,
+    Kind,
     by_repeat,
+    curve_name,
     curve_of,
     estimate,
-    fit_curves,
     group_curves,
     level_sizes,
+    model_name,
     paired_gain,
 )
+from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 
@@ -47,8 +50,16 @@ def test_from_scratch_is_on_no_curve_and_every_other_record_on_one():
 
 
 def test_labels_are_words():
-    assert str(CurveLabel(20, "GINE", "full")) == "GINE fine-tuned, m = 20"
-    assert str(CurveLabel(20, "", "extra_trees")) == "extra trees, m = 20"
+    assert (
+        curve_name(CurveLabel(2000, "GINE", "full", "diversity")) == "GINE, fine-tuned, grown by diversity, m = 2,000"
+    )
+    assert curve_name(CurveLabel(20, "GINE", "full")) == "GINE, fine-tuned, m = 20"
+    assert curve_name(CurveLabel(20, "", "extra_trees")) == "extra trees, m = 20"
+    # a table without these columns
+    assert curve_name(CurveLabel(0, "GINE", "")) == "GINE"
+    assert curve_name(CurveLabel(0, "", "")) == ""
+    # an order that is not installed here, or has no title
+    assert model_name(Kind("GINE", "full", "luck")) == "GINE, fine-tuned, grown luck"
 
 
 def test_all_is_one_level_although_splits_leave_other_numbers():
@@ -67,7 +78,7 @@ def test_all_is_one_size_in_the_fit():
         for size, level in [(50, "50"), (100, "100"), (200, "200"), (960, "all")]
         for split in range(3)
     ]
-    (law,) = fit_curves(group_curves(tabulate_records(records))).values()
+    (law,) = Results(tabulate_records(records)).laws.values()
     assert law.num_sizes == 4
     assert law.largest_size == 961
     assert law.num_curves == 3
@@ -88,16 +99,14 @@ def test_all_measurements_are_one_target_size():
 
 def test_three_sizes_make_no_law():
     records = [record(size, 1 / size, seed=seed) for size in (50, 100, 200) for seed in (0, 1)]
-    assert fit_curves(group_curves(tabulate_records(records))) == {}
+    assert Results(tabulate_records(records)).laws == {}
     same_size_twice = [*records, record(200, 0.005, level="all"), record(200, 0.005, level="all", seed=1)]
-    assert fit_curves(group_curves(tabulate_records(same_size_twice))) == {}
+    assert Results(tabulate_records(same_size_twice)).laws == {}
 
 
 def test_the_metric_is_chosen():
     records = [record(size, size**-0.5, seed=seed) for size in (50, 100, 200, 400) for seed in (0, 1)]
-    (mae,), (rmse,) = (
-        fit_curves(group_curves(tabulate_records(records)), metric).values() for metric in ("mae", "rmse")
-    )
+    (mae,), (rmse,) = (Results(tabulate_records(records), metric).laws.values() for metric in ("mae", "rmse"))
     assert rmse.prefactor == pytest.approx(2 * mae.prefactor, rel=0.01)
 
 

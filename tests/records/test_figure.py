@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gnn_sim2real.figures import BASELINE_COLORS, COLORS
+from gnn_sim2real.figures import BASELINE_COLORS, COLORS, new_figure, save_figure
 from gnn_sim2real.law import fit_scaling_law
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 
@@ -29,17 +29,17 @@ def curve_of(num_repeats, prefactor, sizes, gap, is_baseline):
     repeats = np.repeat([f"split {k}" for k in range(num_repeats)], len(sizes))
     tiled = np.tile(sizes, num_repeats)
     has_law = len(sizes) >= 4 and not is_baseline
-    law = fit_scaling_law(tiled, errors, curves=repeats) if has_law else None
+    law = fit_scaling_law(tiled, errors, curves=repeats, form="power_limit") if has_law else None
     return Curve(tiled, errors, repeats, law, is_baseline)
 
 
 def panel(target_size=50, **options):
     curves = {
-        "GINE fine-tuned": curve(**options),
-        "GINE calibrated source model": curve(prefactor=0.6, is_baseline=True),
-        "GINE extra trees with source": curve(prefactor=0.5, is_baseline=True),
+        "GINE, fine-tuned": curve(**options),
+        "GINE, calibrated source": curve(prefactor=0.6, is_baseline=True),
+        "GINE, extra trees with source": curve(prefactor=0.5, is_baseline=True),
     }
-    references = {"GINE from scratch": Reference(0.16, "GINE fine-tuned"), "extra trees": Reference(0.11)}
+    references = {"GINE from scratch": Reference(0.16, "GINE, fine-tuned"), "extra trees": Reference(0.11)}
     return Panel(f"m = {target_size} measured materials", curves, references)
 
 
@@ -91,6 +91,7 @@ def check_texts(figure):
         assert not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_the_same_input_gives_the_same_file_in_each_format(tmp_path, suffix):
     path = tmp_path / "new" / f"curve.{suffix}"
@@ -100,6 +101,7 @@ def test_the_same_input_gives_the_same_file_in_each_format(tmp_path, suffix):
     assert draw(path, panel(), panel(100)).read_bytes() == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "grid"), [(1, (1, 1)), (2, (1, 2)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3))])
 def test_one_panel_a_target_size_without_a_collision(tmp_path, drawn, count, grid):
     draw(tmp_path / "a.png", *(panel(50 * (k + 1), prefactor=0.4 / (k + 1)) for k in range(count)))
@@ -123,6 +125,7 @@ def test_many_curves_and_long_names_do_not_collide(tmp_path, drawn):
     check_texts(drawn[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest", [800.0, 2500.0, 1e5, 3e7])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
 def test_tick_labels_are_plain_numbers_that_do_not_touch(tmp_path, drawn, largest, scale):
@@ -138,20 +141,20 @@ def test_tick_labels_are_plain_numbers_that_do_not_touch(tmp_path, drawn, larges
 
 
 def test_every_curve_and_reference_is_there_in_its_color(tmp_path, drawn):
-    other = Panel("m = 100 measured materials", {"CGCNN fine-tuned": curve()}, {"raw": Reference(0.2)})
+    other = Panel("m = 100 measured materials", {"CGCNN, fine-tuned": curve()}, {"raw": Reference(0.2)})
     draw(tmp_path / "a.png", panel(), other)
     (figure,) = drawn
     expected = [
-        "GINE fine-tuned",
-        "GINE calibrated source model",
-        "GINE extra trees with source",
-        "CGCNN fine-tuned",
+        "GINE, fine-tuned",
+        "GINE, calibrated source",
+        "GINE, extra trees with source",
+        "CGCNN, fine-tuned",
         "GINE from scratch",
         "extra trees",
         "raw",
     ]
     assert legend_names(figure)[:-1] == expected
-    assert legend_names(figure)[-1].startswith("law")
+    assert legend_names(figure)[-1] == "law E(n) = D n⁻ᵅ + C"  # as it is drawn: no mark-up
     first, second = figure.axes
     colors = [to_hex(bars.lines[0].get_color()).upper() for bars in (*first.containers, *second.containers)]
     assert colors == [COLORS[0], *BASELINE_COLORS[:2], COLORS[1]]
@@ -170,7 +173,7 @@ def test_only_a_curve_with_law_has_dashes_and_a_band(tmp_path, drawn):
     shown = panel()
     draw(tmp_path / "a.png", shown)
     (axes,) = drawn[0].axes
-    law = shown.curves["GINE fine-tuned"].law
+    law = shown.curves["GINE, fine-tuned"].law
     (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
     np.testing.assert_allclose(dashed.get_ydata(), law.predict(dashed.get_xdata()))
     bands = [each for each in axes.collections if type(each).__name__ == "FillBetweenPolyCollection"]
@@ -235,6 +238,7 @@ def test_no_curve_is_refused(tmp_path, panels):
         draw(tmp_path / "a.png", *panels)
 
 
+@pytest.mark.slow
 def test_the_global_state_of_matplotlib_is_not_touched(tmp_path):
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
@@ -277,3 +281,12 @@ def test_many_curves_look_different(tmp_path, drawn):
     draw(tmp_path / "a.png", Panel("", dict.fromkeys(names, curve(is_baseline=True, num_repeats=2)), {}))
     points = [bars.lines[0] for bars in drawn[0].axes[0].containers]
     assert len({(to_hex(each.get_color()), each.get_marker()) for each in points}) == len(names)
+
+
+def test_a_dollar_in_a_title_is_a_dollar(tmp_path):
+    figure = new_figure(3, 3)
+    figure.suptitle("$ 5 per $calculation {")
+    figure.subplots().set_xscale("log")
+    save_figure(figure, tmp_path / "a.png")
+    assert (tmp_path / "a.png").exists()
+    assert figure.get_suptitle() == "$ 5 per $calculation {"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gnn_sim2real.config.lightning_cli import plain, read_stage
-from gnn_sim2real.records.callback import fine_tuning_key, training_content
+from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
 
 CONFIGS = Path(__file__).parents[2] / "configs/demo"
 
@@ -24,3 +24,11 @@ def test_a_configuration_has_the_key_of_version_0_1(name, key):
     config = plain(read_stage(CONFIGS / f"{name}.yaml")[1])
     assert config["model"]["class_path"].count(".") == 1, "the root has its classes"
     assert fine_tuning_key(training_content(config, threads=1), None, {}) == key
+
+
+def test_only_a_training_with_two_seeds_has_another_key_since_they_make_the_order_together():
+    config = plain(read_stage(CONFIGS / "polymer_finetune.yaml")[1])
+    earlier = training_content(config, threads=1)
+    assert training_content(config, 1, data_seed=0) == earlier
+    assert training_content(config | {"seed_everything": None}, 1, data_seed=3)["numerics"] == earlier["numerics"]
+    assert training_content(config, 1, data_seed=3)["numerics"] != earlier["numerics"]

@@ -49,8 +49,8 @@ def test_splits_have_test_materials_of_their_own(tmp_path):
 
 def test_models_without_a_source_are_the_reference(tmp_path):
     (grid,) = read_learning_curves(write_study(tmp_path)).grids.values()
-    assert 0 not in grid.source_sizes
-    assert sorted({*grid.target_sizes}) == [30, 300]
+    assert 0 not in grid.models.source_sizes
+    assert sorted({*grid.models.target_sizes}) == [30, 300]
     assert len(grid.scratch.errors) == 6
 
 
@@ -85,6 +85,9 @@ def test_a_path_without_such_models_is_refused(tmp_path):
         ("source_size,error,seeds\n100,1,0\n", "'seeds': .*'seed'"),
         ("source_size;error\n100;1\n", r"\bsource_size;error; .*commas"),
         ("source_size,error\n100,\n", "line 2: error .*missing"),
+        ("source_size,error\n0.25,1\n", "line 2: source_size .*whole number .*0.25"),
+        ("source_size,error,target_size\n5,1,0.5\n", "target_size"),
+        ("source_size,error\n1e300,1\n", "whole number .*1e300"),
         ("source_size,error\n100,1\xe9\n", r"curve\.csv .*UTF-8"),
     ],
 )
@@ -101,3 +104,35 @@ def test_studies_on_the_same_test_materials_are_paired_over_them(tmp_path):
     }
     (pair,) = compare_laws(curves, num_resamples=100).pairs
     assert (pair.num_materials, pair.num_shared_materials, pair.num_shared) == ((8, 8), 8, 3)
+
+
+def write_errors(folder, names):
+    for size in SIZES:
+        cell = RecordKey("", "full", size, str(size), 24, 0, 0)
+        metrics = dict.fromkeys(names, size ** (-0.4))
+        write_record(folder, Record(f"r{size}", cell, "property", "", metrics, {}), None)
+    return folder
+
+
+def test_records_of_another_metric_are_read_by_themselves(tmp_path):
+    """As `ScalingLawCallback` writes them with `monitor="test_loss"`."""
+    folder = write_errors(tmp_path, ["error"])
+    for metric in (None, "error"):
+        read = read_learning_curves(folder, metric=metric)
+        assert read.quantity == "error of property"
+        ((_, models),) = read.curves.items()
+        assert sorted(models.errors) == sorted(size**-0.4 for size in SIZES)
+    with pytest.raises(ValueError, match=r"no mae\b.*--metric.*: error$"):
+        read_learning_curves(folder, metric="mae")
+
+
+def test_what_is_there_is_named(tmp_path):
+    folder = write_errors(tmp_path, ["rmse", "error"])
+    with pytest.raises(ValueError, match=r"no mae\b.*--metric.*: rmse, error$"):
+        read_learning_curves(folder)
+
+
+def test_large_sizes_that_differ_in_their_last_digit_are_two(tmp_path):
+    (tmp_path / "curve.csv").write_text("source_size,error\n1234567,1\n1234568,0.9\n")
+    ((_, models),) = read_learning_curves(tmp_path / "curve.csv").curves.items()
+    assert sorted(models.source_sizes) == [1234567, 1234568]

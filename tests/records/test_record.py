@@ -3,6 +3,8 @@
 import copy
 import hashlib
 import json
+import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +16,14 @@ from gnn_sim2real.records.keys import canonical, numbers_only, record_key, witho
 from gnn_sim2real.records.record import (
     Record,
     RecordKey,
+    find_damaged,
     has_record,
     read_errors,
     read_record,
     read_records,
     write_record,
 )
+from gnn_sim2real.records.results import read_results
 
 OLD = Path(__file__).parent / "fixtures" / "record_v1.json"
 CELL = RecordKey("GINE", "full", 100, "100", 40, 0, 0)
@@ -100,7 +104,9 @@ def test_an_old_record_is_what_would_be_written_today(tmp_path):
     path = write_record(tmp_path, read_record(OLD), ERRORS)
     old = json.loads(OLD.read_text())
     old["cell"]["policy"] = "full"  # as `none` is called today
-    assert json.loads(path.read_text()) == old
+    today = json.loads(path.read_text())
+    assert today.keys() - old.keys() == {"checksum", "errors_checksum"}
+    assert {name: today[name] for name in old} == old
 
 
 @pytest.mark.parametrize(
@@ -234,3 +240,49 @@ def test_a_part_spelled_out_beforehand_changes_no_key():
     assert record_key(content | {"b": '{"a":null,"x":[1,2.5e-05,"ü"]}'}) != plain_key, "a text is a text"
     text = '{"a":"text","b":{"a":null,"x":[1,2.5e-05,"ü"]},"c":true}'
     assert plain_key == hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def test_no_flipped_bit_of_a_record_or_its_errors_gives_another_number(tmp_path):
+    written = record()
+    path = write_record(tmp_path, written, ERRORS)
+    sidecar = tmp_path / f"{written.key}.errors.json"
+    for file in (path, sidecar):
+        content = file.read_bytes()
+        for position in range(0, len(content), 3):
+            flipped = bytearray(content)
+            flipped[position] ^= 1 << position % 7
+            file.write_bytes(flipped)
+            with suppress(ValueError):
+                assert (read_record(path), read_errors(tmp_path, written.key)) == (written, ERRORS)
+        file.write_bytes(content)
+    assert find_damaged(tmp_path, [written.key]) == {}
+
+
+def test_a_record_or_sidecar_in_the_place_of_another_is_refused(tmp_path):
+    first, second = record(), record(key="b" * 32)
+    for each in (first, second):
+        write_record(tmp_path, each, {**ERRORS, "f" * 16: float(each is first)})
+    names = [f"{each.key}.errors.json" for each in (first, second)]
+    shutil.copy(tmp_path / names[0], tmp_path / names[1])
+    with pytest.raises(ValueError, match=names[1]):
+        read_errors(tmp_path, second.key)
+    assert list(find_damaged(tmp_path, [first.key, second.key])) == [second.key]
+    shutil.copy(tmp_path / f"{first.key}.json", tmp_path / f"{second.key}.json")
+    with pytest.raises(ValueError, match=f"record of {first.key}"):
+        read_record(tmp_path / f"{second.key}.json")
+
+
+def test_a_sidecar_that_is_gone_is_damage_and_is_said(tmp_path, caplog):
+    lost, without = record(), record(key="b" * 32)
+    write_record(tmp_path, lost, ERRORS)
+    write_record(tmp_path, without, None)
+    read_results(tmp_path)
+    assert not caplog.messages
+    (tmp_path / f"{lost.key}.errors.json").unlink()
+    assert list(find_damaged(tmp_path, [lost.key, without.key])) == [lost.key]
+    read_results(tmp_path)
+    (line,) = caplog.messages
+    assert lost.key in line
+    assert "1 of 2" in line
+    with pytest.raises(FileNotFoundError, match=lost.key):
+        read_errors(tmp_path, lost.key)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gnn_sim2real.records import figure as plot
-from gnn_sim2real.records.curves import Results
+from gnn_sim2real.records import study_figure as plot
+from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
-from gnn_sim2real.records.summary import draw_figure
+from gnn_sim2real.records.study_figure import draw_figure
 
 CURVES = ("full", "frozen_encoder", "calibrated_source", "extra_trees_with_source")
 
@@ -45,35 +45,38 @@ def panels(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_a_panel_a_target_size_with_all_policies(tmp_path, panels):
     path = draw_figure(Results(tabulate_records(study())), tmp_path / "a.png", title="Polymers")
     assert path.stat().st_size > 10_000
     assert [each.title for each in panels] == [f"m = {m} measured materials" for m in (50, 100, 300)]
     for panel in panels:
         assert list(panel.curves) == [
-            "GINE fine-tuned",
-            "GINE fine-tuned, frozen encoder",
-            "GINE calibrated source model",
-            "GINE extra trees with source",
+            "GINE, fine-tuned",
+            "GINE, fine-tuned, frozen encoder",
+            "GINE, calibrated source",
+            "GINE, extra trees with source",
         ]
         assert [curve.is_baseline for curve in panel.curves.values()] == [False, False, True, True]
         assert [curve.law is None for curve in panel.curves.values()] == [False, False, True, True]
         assert list(panel.references) == ["GINE from scratch", "extra trees"]
-        assert panel.references["GINE from scratch"].like == "GINE fine-tuned"
+        assert panel.references["GINE from scratch"].like == "GINE, fine-tuned"
         assert all(len(curve.errors) == 30 for curve in panel.curves.values())
 
 
+@pytest.mark.slow
 def test_the_file_does_not_depend_on_the_order_of_records(tmp_path):
     records = study(target_sizes=(50, 100))
     first = draw_figure(Results(tabulate_records(records)), tmp_path / "a.png").read_bytes()
     assert draw_figure(Results(tabulate_records(records[::-1])), tmp_path / "b.png").read_bytes() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target_sizes", [(50,), (10, 20, 50, 100)])
 def test_one_target_size_and_several_architectures(tmp_path, panels, target_sizes):
     draw_figure(Results(tabulate_records(study(target_sizes, architectures=("GINE", "CGCNN")))), tmp_path / "a.png")
     assert len(panels) == len(target_sizes)
-    assert list(panels[0].curves)[:2] == ["CGCNN fine-tuned", "GINE fine-tuned"]
+    assert list(panels[0].curves)[:2] == ["CGCNN, fine-tuned", "GINE, fine-tuned"]
     assert list(panels[0].references) == ["CGCNN from scratch", "GINE from scratch", "extra trees"]
 
 
@@ -89,7 +92,7 @@ def test_a_line_from_scratch_has_the_color_of_the_only_curve_of_its_architecture
     (panel,) = panels
     likes = {name: each.like for name, each in panel.references.items()}
     assert {name: likes.pop(f"{name} from scratch") for name in ("CGCNN", "GINE")} == {
-        name: f"{name} fine-tuned, L2-SP" for name in ("CGCNN", "GINE")
+        name: f"{name}, fine-tuned, L2-SP" for name in ("CGCNN", "GINE")
     }
     # Another line of one color would be taken for the same.
     assert len(likes) == 2

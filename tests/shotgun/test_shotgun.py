@@ -15,6 +15,7 @@ from gnn_sim2real.nn import Roost
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Features, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
+from gnn_sim2real.shotgun.matrix import write_table
 from gnn_sim2real.shotgun.members import SCRATCH, Member, choose_members
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
@@ -63,6 +64,7 @@ def rank(library, target, problems=None, settings=QUICK, cache=None, skipped=Non
     return rank_models(QuickLoader(library), entries_of(library.cards()), target, problems, settings, cache, skipped)
 
 
+@pytest.mark.slow
 def test_the_planted_source_wins_and_noise_loses(result, made):
     _, (planted,), noise = made
     ranked = result[0].selection.ranked
@@ -76,6 +78,7 @@ def test_the_planted_source_wins_and_noise_loses(result, made):
     assert low < ranked[0].error < high
 
 
+@pytest.mark.slow
 def test_the_ensemble_is_ready_to_predict(result):
     found, config = result
     folder = write_result(found, config, {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}})
@@ -233,11 +236,13 @@ def null_library():
     return np.mean(promised), np.mean(found), np.mean(constant)
 
 
+@pytest.mark.slow
 def test_the_inner_score_of_the_winner_is_too_good(null_library):
     promised, _, constant = null_library
     assert promised < 0.85 * constant
 
 
+@pytest.mark.slow
 def test_the_outer_error_is_not(null_library):
     _, found, constant = null_library
     assert found > 0.95 * constant
@@ -385,6 +390,7 @@ def test_a_library_that_is_empty(tmp_path):
         run_shotgun(config)
 
 
+@pytest.mark.slow
 def test_members_are_models_of_the_target(result):
     found, _ = result
     *sources, direct = found.selection.candidates
@@ -413,6 +419,7 @@ def test_members_are_those_within_a_standard_error_of_the_best():
     assert choose_members([far, near, best, direct]) == [direct]
 
 
+@pytest.mark.slow
 def test_where_the_library_is_noise_the_network_from_scratch_makes_the_ensemble(made):
     """Density depends on the chain; models of noise cannot compete, and the ensemble must not lose by them."""
     library, _, noise = made
@@ -427,3 +434,8 @@ def test_where_the_library_is_noise_the_network_from_scratch_makes_the_ensemble(
     errors = {name: each.mean() for name, each in found.errors(target, tested).items()}
     assert errors[ENSEMBLE] < 1.1 * errors[SCRATCH]
     assert errors[ENSEMBLE] < errors[BEST]
+
+
+def test_no_name_in_a_heat_map_is_a_formula_for_a_spreadsheet(tmp_path):
+    write_table(tmp_path / "map.csv", np.array([[-0.5]]), ["=1+1"], ["@target"])
+    assert (tmp_path / "map.csv").read_text() == "source,'@target\n'=1+1,-0.5000\n"

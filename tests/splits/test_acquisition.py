@@ -124,6 +124,7 @@ class TestDataModules:
         first = [polymer_class(base.table.materials[row]) for row in self.rows(base, size=10)]
         assert len(set(first)) == 1
 
+    @pytest.mark.slow
     def test_small_cells_first(self):
         crystals = DemoSimulatedCrystals(grow_by="cheapest", cost="num_atoms^3", validation_fraction=0)
         sizes = crystals.data_set.num_atoms[self.rows(crystals, size=200)]

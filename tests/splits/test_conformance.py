@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tiny import CHAINS
 
 from datamodules import MaterialTable
-from gnn_sim2real.splits.acquisition.order import find_order, order_names
+from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.splits.file import FileSplit, write_split
 from gnn_sim2real.splits.parts import Parts
-from gnn_sim2real.splits.split import Drawing, find_split, split_names
+from gnn_sim2real.splits.split import SPLITS, Drawing
 from gnn_sim2real.tables.cleaning import Property, clean_table
 
 NUM = 60
@@ -43,15 +43,15 @@ class Some:
         )
         groups = [f"{number // 6} {number % 6 // random.integers(1, 4)}" for number in range(NUM)]
         self.table = replace(table, materials=UNITS, own_groups=groups)
-        self.spellings, self.labels, self.features = UNITS, self.table.labels, random.normal(size=(NUM, 3))
+        self.spellings, self.texts, self.features = UNITS, self.table.texts, random.normal(size=(NUM, 3))
         self.num_atoms = np.array([unit.count("C") for unit in UNITS])
 
 
 SOME = [Some(seed=seed) for seed in range(3)]
 numbers = st.integers(0, 2)
-WAYS = split_names()
+WAYS = SPLITS.names()
 # Families often leave a part empty, which is refused: those are of no use here.
-few = settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much])
+few = settings(max_examples=12, suppress_health_check=[HealthCheck.filter_too_much])
 over_splits = given(
     some=st.sampled_from(SOME), seed=numbers, split=numbers, validation=st.sampled_from([0.0, 0.4]), data=st.data()
 )
@@ -60,12 +60,12 @@ over_orders = given(some=st.sampled_from(SOME), seed=numbers, rows=st.sets(st.in
 
 @cache
 def families(name, seed):
-    way = find_split(name)
-    return way.families(SOME[seed], "lab" if way.needs_column else None)
+    kind = SPLITS.find(name)()
+    return kind.families(SOME[seed], "lab" if kind.needs_column else None)
 
 
 def make(name, some, **drawing):
-    return find_split(name).make(some, families(name, some.seed), Drawing(**drawing))
+    return SPLITS.find(name)().make(some, families(name, some.seed), Drawing(**drawing))
 
 
 def sides(parts):
@@ -159,14 +159,14 @@ class TestEverySplit:
         assert [rows.tolist() for rows in sides(again)] == [rows.tolist() for rows in sides(parts)]
 
 
-@pytest.mark.parametrize("name", order_names())
+@pytest.mark.parametrize("name", list(ORDERS.classes()))
 class TestEveryOrder:
     """Over all orders in which a database grows."""
 
     @few
     @over_orders
     def test_it_is_nested_and_each_comes_once(self, name, some, seed, rows):
-        order = find_order(name)
+        order = ORDERS.find(name)()
         found = order.find(some)[np.array(sorted(rows))]
         whole = order.order(found, len(rows), seed)
         assert sorted(whole.tolist()) == list(range(len(rows)))
@@ -176,14 +176,14 @@ class TestEveryOrder:
     @few
     @over_orders
     def test_it_is_deterministic(self, name, some, seed, rows):
-        found = [find_order(name).find(each)[np.array(sorted(rows))] for each in (some, Some(seed=some.seed))]
-        orders = [find_order(name).order(each, len(rows), seed).tolist() for each in found]
+        found = [ORDERS.find(name)().find(each)[np.array(sorted(rows))] for each in (some, Some(seed=some.seed))]
+        orders = [ORDERS.find(name)().order(each, len(rows), seed).tolist() for each in found]
         assert orders[0] == orders[1]
 
     @few
     @over_orders
     def test_what_counts_in_a_key_is_plain(self, name, some, seed, rows):
-        content = find_order(name).content(some)
+        content = ORDERS.find(name)().content(some)
         assert all(isinstance(value, str | int | float) for value in content.values())
 
 
@@ -194,7 +194,7 @@ def own_table(tmp_path_factory):
     return MaterialTable(str(path), "density", "g/cm3", validation_fraction=0, test_fraction=0.2, cost="num_atoms")
 
 
-@pytest.mark.parametrize("grow_by", ["random", *order_names()])
+@pytest.mark.parametrize("grow_by", ORDERS.names())
 class TestEveryGrowth:
     """Over all values of `grow_by`, by a data module."""
 
@@ -212,7 +212,7 @@ class TestEveryGrowth:
 
 def test_names_that_are_not_there():
     with pytest.raises(ValueError, match=r"`split_by`.*random, .*'luck'"):
-        find_split("luck")
+        SPLITS.find("luck")
     with pytest.raises(ValueError, match=r"`grow_by`.*random, .*'luck'"):
-        find_order("luck")
+        ORDERS.find("luck")
     assert WAYS[0] == "random"

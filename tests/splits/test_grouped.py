@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from gnn_sim2real.splits.by_group import take_groups
 from gnn_sim2real.splits.grouped import join_families, split_families
+from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.splits.tails import split_tail
 
 # Large families often leave a part empty, which is refused: those tables are of no use here.
@@ -47,6 +49,7 @@ def test_families_without_a_common_group_stay_apart():
     assert join_families([], []) == []
 
 
+@pytest.mark.slow
 @few
 @given(table=tables, seed=seeds, split=seeds, test=fractions, validation=st.just(0.0) | fractions, data=st.data())
 def test_no_family_and_no_group_stands_on_two_sides(table, seed, split, test, validation, data):
@@ -79,6 +82,18 @@ def test_the_folds_cover_every_family_once_and_are_about_equal(test, repetition)
     assert max(map(len, folds)) - min(map(len, folds)) <= 3  # one family
 
 
+@pytest.mark.parametrize(("test", "wanted", "before"), [(0.4, 48, 60), (0.6, 72, 120), (0.15, 18, 20), (0.7, 84, 120)])
+def test_the_test_part_has_its_share(test, wanted, before):
+    families = [f"family {number % 40}" for number in range(120)]
+    folds = [split_families(families, size=None, seed=0, split=each, test_fraction=test).test for each in range(5)]
+    assert [len(fold) for fold in folds] == pytest.approx([wanted] * 5, abs=3)  # one family
+    num_folds = int(1 / test)
+    assert len(set(np.concatenate(folds[:num_folds]).tolist())) == sum(map(len, folds[:num_folds]))
+    settings = {"size": None, "seed": 0, "test_fraction": test, "available": np.arange(120), "version": 1}
+    if before < 120:
+        assert len(split_families(families, **settings).test) == pytest.approx(before, abs=3)
+
+
 def test_a_large_class_makes_a_fold_of_its_own():
     families = ["large"] * 30 + [f"small {number % 20}" for number in range(70)]
     folds = [split_families(families, size=None, seed=0, split=each, test_fraction=0.2).test for each in range(5)]
@@ -97,7 +112,7 @@ def test_development_families_are_never_tested():
 
 
 def test_a_known_split():
-    """If this fails, the same seed gives another split: raise `splits.NUMERICS_VERSION`, then write the new numbers."""
+    """If this fails, the same seed gives another split: raise `SplitSettings.split_version`, then add the new ones."""
     families = [*"aaabbbccddefgh"]
     parts = split_families(families, size=8, seed=1, split=2, test_fraction=0.25, validation_fraction=0.2)
     assert [part.tolist() for part in sides(parts)] == [[0, 2, 3, 8, 4, 1], [11, 13], [6, 7, 10]]
@@ -106,10 +121,10 @@ def test_a_known_split():
 @pytest.mark.parametrize(
     ("families", "changes", "values"),
     [
-        (["one"] * 30, {}, r"20%.*\b1 of 1 .*\b30 of 30\b"),
-        (["one"] * 20 + ["two"] * 10, {"test_fraction": 0.99, "development_fraction": 0.7}, r"99%.*`test_fraction`"),
+        (["one"] * 30, {}, r"20 %.*\b1 of 1 .*\b30 of 30\b"),
+        (["one"] * 20 + ["two"] * 10, {"test_fraction": 0.99, "development_fraction": 0.7}, r"99 %.*`test_fraction`"),
         (["one"] * 20 + ["two"] * 10, {"split": 2}, r"split 2 .*split 0.*\b2 families"),
-        (["one"] * 28 + ["two"], {"split": 0}, "`size`.* 2 to 1 "),
+        (["one"] * 28 + ["two"], {"split": 0}, r"\b29 materials 1 .*`test_fraction`"),
         (["one"] * 20 + ["two"] * 10, {"validation_fraction": 0.1}, r"\b1 families .*\b0\.1\b.* training part"),
         (CLASSES, {"size": 2, "validation_fraction": 0.1}, r"\b2 materials.*\b0\.1\b.* validation part"),
         (CLASSES, {"test_fraction": 1.0}, r"`test_fraction`.* 1, got 1\.0$"),
@@ -165,8 +180,17 @@ def test_the_tails_of_a_line():
 
 def test_tails_that_cannot_be():
     names = [f"{number}" for number in range(10)]
-    with pytest.raises(ValueError, match=r"\b5% of 10 values"):
+    with pytest.raises(ValueError, match=r"\b5 % of 10 values"):
         split_tail(names, np.arange(10.0), tail="above", size=None, seed=0, test_fraction=0.05)
-    with pytest.raises(ValueError, match=r"\b40%.* 1; .*`test_fraction`"):
+    with pytest.raises(ValueError, match=r"\b40 %.* 1; .*`test_fraction`"):
         split_tail(names, np.ones(10), tail="both", size=None, seed=0, test_fraction=0.4)
     assert not len(split_tail(names, np.ones(10), tail="both", size=None, seed=0).test)
+
+
+def test_the_size_may_be_counted_in_groups_of_rows():
+    whole, groups = Parts(np.array([5, 0, 1, 4, 3]), np.empty(0, np.int64), np.array([2])), [*"abcbda"]
+    parts = take_groups(whole, groups, 3, 1 / 3)
+    assert [part.tolist() for part in sides(parts)] == [[5, 0, 1, 3], [4], [2]]
+    assert parts.size == 3
+    with pytest.raises(ValueError, match=r"\b2 groups .*`validation_fraction` 0\.3 .*\b3 groups"):
+        take_groups(whole, groups, 2, 0.3)

@@ -84,12 +84,29 @@ def test_the_folds_of_a_repetition_cover_every_candidate_once(names, repetition,
     candidates = set(range(len(names))) - never
     num_folds = int(len(candidates) / (test * len(names)) + 1e-9)
     assume(num_folds)
-    settings = {"test_fraction": test, "development_fraction": development}
+    settings = {"test_fraction": test, "development_fraction": development, "version": 1}
     numbers = range(repetition * num_folds, (repetition + 1) * num_folds)
     folds = [split_rows(names, size=None, seed=0, split=number, **settings).test.tolist() for number in numbers]
     assert sorted(row for fold in folds for row in fold) == sorted(candidates)
     assert min(map(len, folds)) >= int(test * len(names))
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
+
+
+@given(
+    names=identities,
+    split=seeds,
+    percent=st.integers(5, 90),
+    development=st.sampled_from([0.0, 0.1, 0.2, 0.4]),
+)
+def test_the_test_part_has_its_share_and_consecutive_ones_do_not_overlap(names, split, percent, development):
+    wanted = percent / 100 * len(names)
+    num_folds = int((len(names) - len(development_rows(names, development))) / wanted + 1e-9)
+    assume(num_folds and wanted >= 1 and len(names) - wanted >= 3)
+    settings = {"size": None, "seed": 0, "test_fraction": percent / 100, "development_fraction": development}
+    first = split - split % num_folds
+    folds = [set(split_rows(names, split=number, **settings).test) for number in range(first, first + num_folds)]
+    assert all(abs(len(fold) - wanted) < 1 for fold in folds)
+    assert len(set.union(*folds)) == sum(map(len, folds))
 
 
 @pytest.mark.parametrize("test_fraction", [1 / 3, 0.1, 0.2, 0.7 / 7, 0.15 + 0.05])
@@ -124,7 +141,7 @@ def test_development_materials_are_never_tested_but_used(split, seed):
 
 
 def test_a_known_split():
-    """If this fails, the same seed gives another split: raise `NUMERICS_VERSION`, then write the new numbers here."""
+    """If this fails, the same seed gives another split: add a `split_version`, then the new numbers."""
     parts = split_rows(
         NAMES[:12], size=6, seed=1, split=2, test_fraction=0.25, development_fraction=0.2, validation_fraction=0.3
     )
@@ -138,7 +155,7 @@ def test_a_size_that_cannot_be(size):
 
 
 def test_nothing_is_available():
-    with pytest.raises(ValueError, match=r"`size`.* 2 to 0 "):
+    with pytest.raises(ValueError, match=r"\b100 materials 0 .*`test_fraction`"):
         split_rows(NAMES, size=None, seed=0, available=np.array([], np.int64))
 
 
@@ -168,9 +185,9 @@ def test_numbers_below_zero(name):
 
 
 def test_a_test_part_that_does_not_fit():
-    with pytest.raises(ValueError, match=r"60%.*60\.0 materials.*\b\d+ of 100\b.*`test_fraction`"):
+    with pytest.raises(ValueError, match=r"60 %.*60\.0 materials.*\b\d+ of 100\b.*`test_fraction`"):
         split_rows(NAMES, size=None, seed=0, test_fraction=0.6, development_fraction=0.7)
-    with pytest.raises(ValueError, match=r"20%.*0\.2 materials.*\b1 of 1\b"):
+    with pytest.raises(ValueError, match=r"20 %.*0\.2 materials.*\b1 of 1\b"):
         split_rows(NAMES[:1], size=None, seed=0, test_fraction=0.2)
 
 

@@ -145,6 +145,7 @@ def test_all_materials_refused(crystals, featurizer, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_file(crystals, featurizer, tmp_path, monkeypatch):
     check(open_or_build(crystals, featurizer.featurize, featurizer.describe(), tmp_path / "one"))
     monkeypatch.setattr(graph_cache, "PART_SIZE", 2)
@@ -185,6 +186,7 @@ def test_two_at_once(crystals, featurizer, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_nothing_that_is_read(tmp_path):
     """It ends in the middle of the second material, as a killed process does, without any clean-up."""
     folder = tmp_path / "graphs"

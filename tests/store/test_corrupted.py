@@ -16,8 +16,9 @@ from gnn_sim2real.featurize.crystal_files import read_cif
 from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.tables.cleaning import Property, clean_table
 from gnn_sim2real.tables.columns import find_column, read_heading
+from gnn_sim2real.tables.properties import check_property_unit
 from gnn_sim2real.tables.table import read_table
-from gnn_sim2real.units import check_property_unit, is_unit
+from gnn_sim2real.units import is_unit
 
 COUNT = 1000
 UNITS = ["*CC*", "*CCO*", "*CC(*)c1ccccc1", "*CC(*)C(=O)OC", "*O[Si](*)(C)C", "*NCCCCCC(=O)*"]
@@ -182,6 +183,7 @@ def test_no_letters_of_a_cif_crash_its_reader(changes):
 TABLE = b"smiles,Density [g/cm3]\n*CC*,0.95\n*CCO*,1.12\n"
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(TABLE) - 1), st.integers(0, 255)), max_size=6), st.integers(0, len(TABLE)))
 @example([(0, 0xFF)], len(TABLE))
@@ -195,15 +197,14 @@ def test_no_bytes_of_a_table_crash_its_reader(tmp_path_factory, changes, length)
     assert frame is None or len(frame)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "shift_jis", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "shift_jis", "gbk"])
 def test_other_encodings_are_refused_by_name(tmp_path, encoding):
-    (tmp_path / "mine.csv").write_bytes("smiles,密度é\n*CC*,0.95\n".encode(encoding, errors="ignore"))
-    if encoding == "latin-1":
-        (tmp_path / "mine.csv").write_bytes("smiles,densité\n*CC*,0.95\n".encode("latin-1"))
+    (tmp_path / "mine.csv").write_bytes("smiles,密度\n*CC*,0.95\n".encode(encoding))
     with pytest.raises(ValueError, match=r"mine\.csv .*\.csv: .*UTF-8"):
         read_table(tmp_path / "mine.csv")
 
 
+@pytest.mark.slow
 @settings(max_examples=COUNT)
 @given(st.text(max_size=30))
 @example("Density [g/cm3]")
@@ -232,6 +233,7 @@ JSON = st.recursive(
 FIELDS = sorted(entry(0)["attributes"])
 
 
+@pytest.mark.slow
 @settings(max_examples=COUNT)
 @given(st.sampled_from(FIELDS), JSON)
 def test_no_entry_of_a_server_crashes(field, value):

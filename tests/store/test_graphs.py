@@ -50,12 +50,14 @@ def test_a_selection_is_the_graphs_put_in(graphs, rows):
     assert_same(GraphStore.from_graphs(graphs).select(torch.tensor(rows)), collate(graphs, rows))
 
 
+@pytest.mark.slow
 @given(rows=rows_with_repeats)
 def test_targets_come_along(graphs, rows):
     targets = torch.rand(len(rows), 2)
     assert torch.equal(GraphStore.from_graphs(graphs).select(torch.tensor(rows), targets).targets, targets)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, len(SHAPES) - 1), max_size=3, unique=True))
 def test_parts_are_joined_to_the_same_file(graphs, tmp_path, cuts):
@@ -256,6 +258,30 @@ def test_a_large_file_that_was_only_just_written_is_checked_again(large):
     with pytest.raises(CacheDamagedError, match=str(path)):
         GraphStore.open(path)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_large_file_is_not_trusted_for_its_size_and_time(large, replaced):
+    path, calls = large
+    GraphStore.open(path)
+    status, content = path.stat(), path.read_bytes()
+    if replaced:
+        path.unlink()
+    path.write_bytes(content[:-1] + b"?")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    with pytest.raises(CacheDamagedError, match=str(path)):
+        GraphStore.open(path)
+    assert len(calls) == 2
+
+
+def test_a_store_under_the_name_of_another_is_damage(graphs, tmp_path):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    write_joined(first, [GraphStore.from_graphs(graphs).tensors], own_name="first")
+    assert len(GraphStore.open(first)) == len(graphs)
+    first.replace(second)
+    with pytest.raises(CacheDamagedError, match=r"second\.safetensors .*first"):
+        GraphStore.open(second)
 
 
 @pytest.mark.parametrize("note", ["", "12 34", "\x00"])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from processes import wait_until
 
 from gnn_sim2real.study import claims as claims_module
 from gnn_sim2real.study.claims import PATIENCE, Claims
@@ -101,6 +102,57 @@ def test_when_a_claim_is_given_up(claims, host, alive, silent, is_taken_over):
     assert len(claims.running()) == int(not is_taken_over)
     with claims.hold("a") as held:
         assert held == is_taken_over
+
+
+@pytest.mark.parametrize("ahead", [PATIENCE + 60, 10 * 365 * 86400])
+def test_a_sign_of_life_from_the_future_is_none(claims, ahead):
+    leave_behind(claims, "a", "another-machine", 1, -ahead)
+    assert claims.running() == []
+    with claims.hold("a") as held:
+        assert held
+
+
+def test_a_later_process_with_the_number_did_not_make_the_claim(claims):
+    path = leave_behind(claims, "a", socket.gethostname(), os.getpid())
+    assert len(claims.running()) == 1
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"since": 1e9}))
+    assert claims.running() == []
+
+
+@pytest.mark.parametrize("process", [-1, 10**30])
+def test_a_number_that_no_process_has(claims, process):
+    leave_behind(claims, "a", socket.gethostname(), process)
+    with claims.hold("a") as held:
+        assert held
+
+
+def test_a_process_that_ended_and_was_not_waited_for_is_dead(claims):
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as process:
+        process.stdout.read()
+        leave_behind(claims, "a", socket.gethostname(), process.pid)
+        wait_until(lambda: not claims.running(), "a zombie counts as running")
+
+
+def test_looking_at_a_process_sends_it_nothing(claims, monkeypatch):
+    """On Windows `os.kill(pid, 0)` is Ctrl-C."""
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
+    leave_behind(claims, "a", socket.gethostname(), os.getpid())
+    assert len(claims.running()) == 1
+
+
+def test_what_killed_processes_left_is_swept_away(claims):
+    dead = leave_behind(claims, "a", socket.gethostname(), dead_process())
+    elsewhere = leave_behind(claims, "b", "another-machine", 1)
+    own = leave_behind(claims, "c", socket.gethostname(), os.getpid())
+    old, new = claims.folder / ".clock-old", claims.folder / ".clock-new"
+    grave = claims.folder / "d.0.dead"
+    for path in (old, new, grave):
+        path.touch()
+    for path in (old, grave):
+        os.utime(path, (time.time() - PATIENCE - 60,) * 2)
+    claims.sweep()
+    assert set(claims.folder.iterdir()) == {elsewhere, own, new}
+    assert not dead.exists()
 
 
 def test_a_claim_that_was_not_written_to_its_end(claims):

@@ -10,6 +10,7 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import load_model
 
 
+@pytest.mark.slow
 def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, few):
     study = yaml.safe_load((few / "study.yaml").read_text())
     perceptron = {
@@ -38,6 +39,7 @@ def test_atoms_are_described_where_the_encoder_reads_it(undisturbed, few):
     assert described == {"GINE": {}, "FingerprintMLP": {"atom_descriptors": True}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoder", "values"),
     [

@@ -25,6 +25,7 @@ def change(path, **settings):
     path.write_text(yaml.safe_dump(content))
 
 
+@pytest.mark.slow
 def test_a_failing_cell_stops_no_other_and_is_computed_again_on_request(undisturbed, few, run, monkeypatch, capfd):
     original, broken = cells.run_baseline, [True]
 
@@ -59,6 +60,7 @@ def test_a_failing_cell_stops_no_other_and_is_computed_again_on_request(undistur
     assert found.items() <= results(undisturbed).items()
 
 
+@pytest.mark.slow
 def test_cells_of_a_failed_pretraining_are_not_computed(few, run, capfd):
     optimizer = {"class_path": "torch.optim.SGD", "init_args": {"lr": 1e30}}
     change(few / "pretrain.yaml", optimizer=optimizer)
@@ -71,9 +73,10 @@ def test_cells_of_a_failed_pretraining_are_not_computed(few, run, capfd):
     assert not list((few / "out").glob("models/pretrainings/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
-    ["record", pytest.param("model", marks=pytest.mark.slow), pytest.param("plan", marks=pytest.mark.slow)],
+    ["record", "model", "plan"],
 )
 def test_a_full_disk_stops_the_study_and_loses_nothing(undisturbed, few, run, monkeypatch, capfd, where):
     written = []

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnn_sim2real.study.architectures import Architecture
 from gnn_sim2real.study.grid import Axes, cell_groups
 
 ALL_POLICIES = [
@@ -19,8 +20,13 @@ ALL_POLICIES = [
 ]
 
 
+def groups(*grids, shared=False):
+    encoders = [[Architecture(each["class_path"], each) for each in axes.architecture] for axes in grids]
+    return cell_groups(grids, [each or [Architecture("GINE")] for each in encoders], shared)
+
+
 def points(axes, shared=False):
-    return [point for group in cell_groups([axes], shared) for point in group.points]
+    return [point for group in groups(axes, shared=shared) for point in group.points]
 
 
 @given(
@@ -63,7 +69,7 @@ def test_baselines_without_a_network_are_not_repeated_for_each_architecture():
 
 
 def test_a_group_shares_one_pretrained_model():
-    for group in cell_groups([Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["full", "frozen_encoder"])], False):
+    for group in groups(Axes([0, 50, "all"], [10, 20], [0, 1], [0, 1], ["full", "frozen_encoder"])):
         assert len({(point.source_size, point.seed, point.split) for point in group.points}) == 1
 
 
@@ -83,14 +89,14 @@ def test_axes_that_make_no_grid_are_refused(axes, values):
 
 def test_a_policy_that_needs_a_source_says_so():
     with pytest.raises(ValueError, match=r"'frozen_encoder' .*pretrained"):
-        cell_groups([Axes([0], [10], policy=["frozen_encoder"])], False)
+        groups(Axes([0], [10], policy=["frozen_encoder"]))
 
 
 def test_grids_that_share_a_model_use_it_up_together():
     whole = Axes([0, 50, "all"], [10, 20], [0, 1], policy=["full", "frozen_encoder"])
     more = Axes([0, "all"], [10], [0, 1], policy=["affine"])
     other = Axes([50], [10], [0, 1], architecture=[{"class_path": "other"}])
-    found = cell_groups([whole, more, other], False)
+    found = groups(whole, more, other)
     assert len(found) == 2 * 3 + 2
     shared = {(group.points[0].source_size, group.points[0].seed): group for group in found[:6]}
     assert [point.policy for point in shared["all", 1].points] == [
@@ -102,6 +108,32 @@ def test_grids_that_share_a_model_use_it_up_together():
     ]
     assert [point.policy for point in shared[50, 1].points] == ["full", "full", "frozen_encoder", "frozen_encoder"]
     assert all(group.points[0].architecture_name == "other" for group in found[6:])
+
+
+def test_pretrainings_concern_sources_alone():
+    short = {"trainer.max_steps": 10}
+    found = points(Axes([0, 50], [10], [0], [0], ["full", "extra_trees"], pretraining=[short, {"name": "as it is"}]))
+    assert [(point.source_size, point.policy, point.pretraining, point.architecture_name) for point in found] == [
+        (0, "full", "", "GINE"),
+        (0, "extra_trees", "", ""),
+        (50, "full", "max_steps=10", "GINE"),
+        (50, "full", "as it is", "GINE"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pretrainings", "said"),
+    [
+        ([{}], "`pretraining` .*`name`"),
+        ([{"name": " "}], "`pretraining` .*' '"),
+        ([{"trainer.max_steps": 10}, {"trainer.max_steps": 10}], "`pretraining` .*'max_steps=10'"),
+        ([{"trainer.max_steps": 10}, {"trainer.max_steps": 10, "name": "a"}], "`pretraining` .*'a'"),
+        ([{"trainer.max_steps": 10, "name": "a"}, {"name": "a"}], "`pretraining` .*'a'"),
+    ],
+)
+def test_pretrainings_that_cannot_be_told_apart_are_refused(pretrainings, said):
+    with pytest.raises(ValueError, match=said):
+        Axes([50], [10], pretraining=pretrainings)
 
 
 def test_growth_concerns_sources_alone():

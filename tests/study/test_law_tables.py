@@ -1,7 +1,7 @@
 import numpy as np
 
 from gnn_sim2real.law import fit_scaling_surface
-from gnn_sim2real.records.repeat_means import Kind
+from gnn_sim2real.records.curves import Kind
 from gnn_sim2real.study.page.law_tables import surfaces_table
 
 

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.records.curves import Results
+from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import write_report
@@ -169,6 +169,7 @@ def test_data_leakage_settings_and_versions(whole):
     assert "title: <i>kept</i>" in page.text
 
 
+@pytest.mark.slow
 def test_what_others_wrote_is_text_and_no_markup(tmp_path):
     path, page, _ = make(tmp_path / "a", records(), "<script>alert(1)</script>", {"source": SOURCE, "target": TARGET})
     assert "<script>" not in path.read_text()
@@ -177,6 +178,7 @@ def test_what_others_wrote_is_text_and_no_markup(tmp_path):
     assert ["data module", "Radon<b>Py", "PolymerTable"] in page.rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(), (50, 950)])
 def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     _, page, _ = make(tmp_path / "a", records(sizes))
@@ -186,11 +188,13 @@ def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     assert len([each for each in page.addresses if each.startswith("data:")]) == bool(sizes)
 
 
+@pytest.mark.slow
 def test_two_target_sizes_make_no_law_in_both(tmp_path):
     _, page, _ = make(tmp_path / "a", records(targets=(50, 100)))
     assert re.search("worth of a measurement .*four source sizes .*three target sizes", page.text)
 
 
+@pytest.mark.slow
 def test_laws_of_one_target_size_stand_side_by_side(tmp_path):
     found = records(targets=(50,))
     better = [record("full", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
-from gnn_sim2real.renamed_policies import first_policy
+from gnn_sim2real.renamed import first_policy
 from gnn_sim2real.study.config import load_saved_config, read_study
 from gnn_sim2real.study.plan import load_plan, load_valid_plan, make_plan, save_plan
 from gnn_sim2real.study.resolve import Resolver
@@ -39,6 +39,7 @@ def several_grids(content):
     ]
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_the_one_that_would_be_made(study_files):
     edit(study_files / "study.yaml", several_grids)
     study, resolver = read(study_files)
@@ -51,6 +52,7 @@ def test_a_saved_plan_is_the_one_that_would_be_made(study_files):
     assert len(load_plan(study.folder)) == len(made.cells) == 21 + 8
 
 
+@pytest.mark.slow
 def test_a_plan_of_an_earlier_version_is_taken(study_files):
     study, resolver = read(study_files)
     made = plan_study(study, resolver)
@@ -83,6 +85,7 @@ def other_threads(folder):
     edit(folder / "study.yaml", lambda content: content.update(threads=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [other_axis, other_setting, other_source, other_threads])
 def test_what_changes_a_key_makes_a_new_plan(study_files, change):
     study, resolver = read(study_files)
@@ -94,6 +97,7 @@ def test_what_changes_a_key_makes_a_new_plan(study_files, change):
     assert plain(plan_study(study, resolver)) == plain(make_plan(study, resolver))
 
 
+@pytest.mark.slow
 def test_what_changes_no_key_is_saved_beside_the_old_plan(study_files):
     study, resolver = read(study_files)
     plan_study(study, resolver)

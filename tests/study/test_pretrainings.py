@@ -13,7 +13,8 @@ from studies import write_study
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import ModelLibrary
-from gnn_sim2real.study.pretrainings import LibraryResolver, read_library, read_targets
+from gnn_sim2real.study.library_config import read_library
+from gnn_sim2real.study.pretrainings import LibraryResolver, read_targets
 from gnn_sim2real.study.status import get_status
 
 
@@ -92,6 +93,7 @@ def test_what_is_built_and_what_is_held_out(built):
     assert len(subsets[0] & subsets[1]) < len(subsets[0]) == len(subsets[1]) == 20
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on(own, capsys):
     library = ModelLibrary(own.parent / "models")
     before = set(library.keys())
@@ -110,6 +112,7 @@ def test_the_same_command_goes_on(own, capsys):
     assert "10 of 10 cells done" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_saved_configuration_makes_the_same_model_again(built, tmp_path, capsys, monkeypatch):
     """By hand, with `fit`, which ends in the library as well; the held-out materials leave the source again."""
     monkeypatch.chdir(tmp_path)
@@ -130,6 +133,7 @@ def test_the_saved_configuration_makes_the_same_model_again(built, tmp_path, cap
     assert len(again.keys()) == 1
 
 
+@pytest.mark.slow
 def test_parts_and_trials(config, capsys):
     assert main(["models", "build", "-c", str(config), "--shard", "1/2"]) == 0
     first = capsys.readouterr().out
@@ -143,6 +147,7 @@ def test_parts_and_trials(config, capsys):
     assert re.search(r"\b5 cells .*done", " ".join(planned.split()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "values"),
     [
@@ -161,6 +166,7 @@ def test_mistakes_are_named(config, change, values, capsys):
     assert re.search(values, capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_a_pretraining_that_fails_stops_no_other(config, capsys):
     content = yaml.safe_load(config.read_text())
     content["sources"][0] = {"pretrain": "diverges.yaml"}
@@ -176,6 +182,7 @@ def test_a_pretraining_that_fails_stops_no_other(config, capsys):
     assert "pretraining (PolymerTable, " in json.loads(failure.read_text())["what"]
 
 
+@pytest.mark.slow
 def test_the_key_of_a_pretraining_follows_what_is_held_out(config):
     study = read_library([str(config)], [])[0]
     first = LibraryResolver(study)

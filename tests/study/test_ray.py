@@ -46,6 +46,19 @@ def test_a_lost_node_costs_no_record(undisturbed, study_files, cluster):
     assert re.search(r"Ray cluster .*\b1 cells", command.said)
 
 
+@pytest.mark.slow
+def test_a_lost_head_is_said(study_files, cluster):
+    cluster.add_node(num_cpus=1)
+    options = ("--launcher", "ray", "--address", cluster.address)
+    with running_study(study_files, *options) as command:
+        wait_for_records(command, study_files / "out", 1)
+        cluster.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+        assert command.wait() == 2, command.said
+    assert f"Ray cluster at {cluster.address} is gone" in command.said
+    assert "Traceback" not in command.said
+    assert num_records(study_files / "out") >= 1
+
+
 def test_without_a_cluster_it_is_said(study_files, capfd):
     command = ["study", "run", "-c", str(study_files / "study.yaml"), "--launcher", "ray", "--address", "127.0.0.1:1"]
     assert main(command) == 2

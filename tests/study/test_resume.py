@@ -1,11 +1,17 @@
 """A cell that is killed in the middle of its training ends with the digits of an undisturbed one."""
 
+import os
+import signal
+import time
+
 import pytest
 import torch
 from lightning.pytorch import Callback
 
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study import cells
+from gnn_sim2real.study import run as run_of_study
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.grid import Axes
@@ -27,7 +33,7 @@ class KillAfter(Callback):
 
 def killing(make, epoch):
     """The stage's `make`, with a callback that kills the training at this epoch."""
-    return lambda config, key, callbacks: make(config, key, [*callbacks, KillAfter(epoch)])
+    return lambda config, callbacks, loggers=(): make(config, [*callbacks, KillAfter(epoch)], loggers)
 
 
 def run(study_files, name, monkeypatch, kill_epochs=()):
@@ -83,3 +89,17 @@ def test_a_checkpoint_with_code_is_thrown_away_and_not_run(tmp_path):
     torch.save({"state_dict": {}, "callbacks": Bomb(tmp_path / "exploded")}, path)
     assert cells.EpochCheckpoint(path).resume_from() is None
     assert [each.name for each in tmp_path.iterdir()] == []
+
+
+def test_a_study_that_is_ended_while_it_plans_says_so_and_loses_nothing(few, monkeypatch, capfd):
+    def ended(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    words = ["study", "run", "-c", str(few / "study.yaml")]
+    with monkeypatch.context() as patched:
+        patched.setattr(run_of_study, "make_plan", ended)
+        assert main(words) == 130
+    assert "stopped" in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert not list(few.rglob("*.part"))

@@ -1,6 +1,7 @@
 """The engine on a real, small grid: every record once, the same digits however it was run."""
 
 import json
+import logging
 import re
 import shutil
 
@@ -13,6 +14,8 @@ from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
 from gnn_sim2real.study.cells import CellRunner
+from gnn_sim2real.study.page.tables import results_table
+from gnn_sim2real.study.report import _table
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
@@ -30,6 +33,31 @@ def test_one_command_gives_records_table_law_figure_and_configuration(undisturbe
         "finetune.yaml",
         "scratch.yaml",
     }
+
+
+def test_a_log_says_how_far_the_study_is(few, caplog, monkeypatch):
+    monkeypatch.setattr("gnn_sim2real.study.run.LOG_INTERVAL", 0.0)
+    with caplog.at_level(logging.INFO, "gnn_sim2real.study.run"):
+        assert main(["study", "run", "-c", str(few / "study.yaml"), "--launcher", "serial"]) == 0
+    total = len(results(few / "out"))
+    done = [line.args[:2] for line in caplog.records if line.msg.startswith("%d of %d cells")]
+    assert done[-1] == (total, total)
+    assert done == sorted(done)
+    assert len(done) >= total
+
+
+def test_r2_is_a_column_where_a_test_part_has_one(undisturbed):
+    summary = json.loads((undisturbed / "summary.json").read_text())
+    first, *others = summary["rows"]
+    assert not any(row.get("r2") for row in summary["rows"])  # two test materials have none
+    for given, number in ((summary, 0), (summary | {"rows": [first | {"r2": {"mean": 0.5}}, *others]}, 1)):
+        table = results_table(given)
+        assert table.headings.count("R²") == number
+        assert {len(row) for row in table.rows} == {len(table.headings)}
+        printed = _table("mae", given)
+        assert [column.header for column in printed.columns].count("R2") == number
+        assert printed.columns[-1].header == "runs"
+        assert all(printed.columns[-1].cells)
 
 
 def test_a_second_run_computes_nothing_and_status_agrees(undisturbed, tmp_path, capfd):
@@ -110,6 +138,7 @@ def test_status_of_a_folder_without_study(tmp_path, capfd):
     assert re.search(rf"{tmp_path.name} .*study\.yaml", capfd.readouterr().err)
 
 
+@pytest.mark.slow
 def test_a_study_takes_the_pretrained_models_of_another(undisturbed, study_files, monkeypatch):
     def refuse(*_):
         raise AssertionError("a model is trained that is there")
@@ -136,6 +165,7 @@ def test_two_studies_share_their_pretrained_models_even_at_a_time(undisturbed, s
         assert not (study_files / name / "models").exists()
 
 
+@pytest.mark.slow
 def test_a_study_of_how_the_source_grows(study_files, capfd):
     path, pretrain = study_files / "study.yaml", study_files / "pretrain.yaml"
     pretrain.write_text(pretrain.read_text().replace("    batch_size", "    cost: num_atoms^2\n    batch_size"))

@@ -13,6 +13,7 @@ def gain(low, mean, high, policy="full", architecture="GINE", level="0", of="ful
         "policy": of,
         "architecture": "GINE",
         "growth": "random",
+        "pretraining": "",
         "target_size": m,
         "source_level": "all",
         "over": over,

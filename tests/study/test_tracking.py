@@ -1,93 +1,353 @@
-"""A study under Weights & Biases, offline: what would be sent is read back from the files it leaves."""
+"""The loggers of a study; what W&B would send is read back from the files that it leaves offline."""
 
-import struct
+import json
+import re
+import shlex
+import socket
+import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from studies import set_axes, write_study
+import yaml
+from lightning.pytorch.loggers import TensorBoardLogger
+from studies import NUM_FEW, set_axes, write_study
+from wandb_files import stored_runs
+from wandb_server import wandb_server
 
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.study.tracking import end_run, training_logger
+from gnn_sim2real.records.record import read_records
+from gnn_sim2real.study.config import read_study
+from gnn_sim2real.study.wandb_runs import OFFLINE_FILE, end_run, run_folder, start_run, wandb_service
 
-OVERLAY = Path(__file__).parents[2] / "configs" / "wandb.yaml"
-
-
-BLOCK, FILE_HEADER, RECORD_HEADER = 32768, 7, struct.Struct("<IHB")
-FULL, LAST = 1, 4
-
-
-def stored_records(path: Path):
-    """Byte strings of a .wandb file, which has the format of a LevelDB log: fragments in blocks of 32 KiB."""
-    content, at, fragments = path.read_bytes(), FILE_HEADER, b""
-    while at + RECORD_HEADER.size <= len(content):
-        if BLOCK - at % BLOCK < RECORD_HEADER.size:
-            at += BLOCK - at % BLOCK
-            continue
-        _, length, kind = RECORD_HEADER.unpack_from(content, at)
-        at += RECORD_HEADER.size
-        fragments += content[at : at + length]
-        at += length
-        if kind in (FULL, LAST):
-            yield fragments
-            fragments = b""
+WANDB, CSV = "lightning.pytorch.loggers.WandbLogger", "lightning.pytorch.loggers.CSVLogger"
+BOARD = "lightning.pytorch.loggers.TensorBoardLogger"
+KEY = "a" * 40
+SETTINGS = {"project": "p", "save_dir": ".", "dir": None, "group": "g", "id": "run-1", "resume": "allow"}
 
 
-def runs(folder: Path):
-    """Run record, history keys and summary keys of each offline run."""
-    from wandb.proto import wandb_internal_pb2
+def write_overlay(folder, *loggers):
+    made = [{"class_path": path, "init_args": settings} for path, settings in loggers]
+    path = folder / "loggers.yaml"
+    path.write_text(yaml.safe_dump({"trainer": {"logger": made if len(made) > 1 else made[0]}}))
+    return str(path)
 
-    found = []
-    for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
-        run, keys, config = None, set(), {}
-        for data in stored_records(path):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
-            if record.HasField("run"):
-                run = record.run
-                config |= {item.key: item.value_json for item in record.run.config.update}
-            if record.HasField("config"):
-                config |= {item.key: item.value_json for item in record.config.update}
-            for items in (record.history.item, record.summary.update):
-                keys |= {item.key or "/".join(item.nested_key) for item in items}
-        found.append((run, keys, config))
-    return found
+
+def run_study(folder, overlay, *options):
+    return main(["study", "run", "-c", str(folder / "study.yaml"), "-c", overlay, *options])
 
 
 @pytest.fixture(scope="module")
-def tracked(tmp_path_factory):
-    folder = write_study(tmp_path_factory.mktemp("tracked"))
-    set_axes(folder, source_size=[0, 10, 20, 30, 40], policy=["none"], seed=[0])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WANDB_MODE", "offline")
-        patch.setenv("WANDB_SILENT", "true")
-        assert main(["study", "run", "-c", str(folder / "study.yaml"), "-c", str(OVERLAY)]) == 0
-    return runs(folder / "out")
+def tracked(made_once):
+    """A study of 24 cells."""
+
+    def make(folder):
+        write_study(folder)
+        policies = ["full", "calibrated_source", "extra_trees", "simulated_value", "gaussian_process"]
+        set_axes(folder, seed=[1], split=[0, 1], policy=policies)
+        assert run_study(folder, write_overlay(folder, (WANDB, {"project": "tests"}))) == 0
+
+    return made_once("tracked", make) / "out"
 
 
-def test_every_training_and_the_report_are_runs_of_one_group(tracked):
-    assert {run.run_group for run, _, _ in tracked} == {"out"}
-    jobs = sorted(run.job_type for run, _, _ in tracked)
-    assert jobs == ["finetune"] * 4 + ["pretrain"] * 4 + ["report"] + ["scratch"]
+@pytest.mark.slow
+def test_each_cell_is_a_run_with_its_configuration_and_its_result(tracked):
+    runs, records = stored_runs(tracked), list(read_records(tracked / "records"))
+    assert len(records) == 24
+    assert len(runs) == 24 + 8 + 1
+    by_key = {run.config["key"]: run for run in runs.values() if "key" in run.config}
+    for record in records:
+        run, cell = by_key[record.key], record.cell
+        assert run.id.startswith(record.key)
+        for name in ("source_size", "source_level", "target_size", "seed", "split", "policy", "growth", "architecture"):
+            assert run.config[name] == getattr(cell, name), name
+        for name, value in record.metrics.items():
+            assert run.summary[f"test/{name}"] == pytest.approx(value, rel=1e-6)
+        drawn = [row for row in run.history if {"source_size", "target_size", "test/mae"} <= row.keys()]
+        assert [(row["source_size"], row["target_size"]) for row in drawn] == [(cell.source_size, cell.target_size)]
+        assert run.exit_codes == [0]
+        data = run.config["data"]["init_args"]
+        assert (data["size"], data["seed"], data["split"]) == (cell.target_size, cell.seed, cell.split)
 
 
-def test_a_run_that_has_ended_is_whole_in_its_file(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_names_groups_tags_and_encoders(tracked):
+    runs = stored_runs(tracked).values()
+    assert {(run.group, run.project) for run in runs} == {("out", "tests")}
+    jobs = [run.job for run in runs]
+    assert {job: jobs.count(job) for job in jobs} == {
+        "pretrain": 8,
+        "finetune": 8,
+        "scratch": 2,
+        "baseline": 14,
+        "report": 1,
+    }
+    names = {run.name: run for run in runs}
+    assert len(names) == len(runs)
+    fine_tuned = names["GINE n=20 m=10 split 1 seed 1 fine-tune"]
+    assert {"finetune", "GINE", "full"} <= set(fine_tuned.tags)
+    assert names["GINE n=75 split 0 seed 1 pretrain"].config["source_level"] == "all"
+    assert {"GINE n=0 m=10 split 0 seed 1 from scratch", "extra trees m=10 split 0 seed 1"} <= names.keys()
+    for run in (fine_tuned, names["GINE n=40 split 0 seed 1 pretrain"]):
+        settings = run.config["encoder"]["init_args"]
+        assert (settings["hidden_dim"], settings["num_layers"], settings["dropout"]) == (8, 2, 0.1)
+        assert run.config["trainer"]["max_epochs"] == (4 if run is fine_tuned else 6)
+    source = names["GINE n=40 split 0 seed 1 pretrain"].config["data"]["init_args"]
+    assert (source["size"], source["seed"]) == (40, 1)
+
+
+@pytest.mark.slow
+def test_the_law_arrives_as_numbers_table_figure_and_page(tracked):
+    (run,) = [run for run in stored_runs(tracked).values() if run.job == "report"]
+    summary = json.loads((tracked / "summary.json").read_text())
+    assert summary["laws"]
+    for law in summary["laws"]:
+        curve = f"scaling_law/m{law['target_size']} {law['architecture']} {law['policy']}"
+        for name in ("decay_rate", "transfer_gap", "prefactor"):
+            assert run.summary[f"{curve}/{name}"] == pytest.approx(law[name])
+            ends = [run.summary[f"{curve}/{name}_{end}"] for end in ("low", "high")]
+            assert ends == pytest.approx(law[f"{name}_interval"])
+        assert run.summary[f"{curve}/decay_rate_identified"] == law["decay_rate_identified"]
+        assert run.summary[f"{curve}/transfer_gap_identified"] == law["transfer_gap_identified"]
+    laws = json.loads((run.files[-1].parent / "files" / run.summary["scaling_law/laws/path"]).read_text())
+    table = pd.DataFrame(laws["data"], columns=laws["columns"])
+    assert list(table["decay_rate_high"]) == pytest.approx([law["decay_rate_interval"][1] for law in summary["laws"]])
+    for name in ("results", "records", "scaling_law/figure", "report"):
+        assert any(each.startswith(name) for each in run.summary), name
+
+
+@pytest.mark.slow
+def test_reports_and_resumed_studies_make_no_second_run(few, capfd, monkeypatch):
+    overlay = write_overlay(few, (WANDB, {"project": "tests"}))
+    assert run_study(few, overlay) == 0
+    printed = capfd.readouterr()
+    assert "wandb:" not in printed.out + printed.err
+    assert f"wandb sync {few}/out/wandb/offline-run-*" in printed.out.replace("\n", "")
+    ids = stored_runs(few / "out").keys()
+    assert len(ids) == NUM_FEW + 2
+    for record in (few / "out" / "records").glob("*.json"):
+        record.unlink()
+    assert run_study(few, overlay) == 0
+    assert main(["study", "report", str(few / "out")]) == 0
+    again = stored_runs(few / "out")
+    assert again.keys() == ids
+    assert sorted(len(run.files) for run in again.values()) == [1] + [2] * NUM_FEW + [3]
+
+
+@pytest.mark.slow
+def test_all_settings_arrive_and_two_loggers_both_get_configuration(few):
+    own = {
+        "project": "ours",
+        "entity": "team",
+        "tags": ["paper"],
+        "notes": "first try",
+        "group": "widths",
+        "name": "big",
+        "log_model": True,
+        "dir": str(few / "elsewhere"),
+        "job_type": "mine",
+    }
+    assert run_study(few, write_overlay(few, (WANDB, own), (CSV, {"save_dir": "csv"}))) == 0
+    runs = stored_runs(few / "elsewhere")
+    assert len(runs) == NUM_FEW + 2
+    for run in runs.values():
+        assert (run.project, run.entity, run.notes) == ("ours", "team", "first try")
+        assert (run.group, run.job) == ("widths", "mine")
+        assert "paper" in run.tags
+        assert run.name.startswith("big ")
+    folders = sorted((few / "out" / "csv" / "lightning_logs").iterdir())
+    assert len(folders) == NUM_FEW + 2
+    for folder in folders:
+        config = yaml.safe_load((folder / "hparams.yaml").read_text())
+        metrics = pd.read_csv(folder / "metrics.csv")
+        if "policy" in config:
+            row = metrics[metrics["source_size"].notna()].iloc[-1]
+            (run,) = [run for run in runs.values() if run.config.get("key") == config["key"]]
+            assert {name: run.config[name] for name in ("source_size", "policy", "seed")} == {
+                name: config[name] for name in ("source_size", "policy", "seed")
+            }
+            assert row["test/mae"] == pytest.approx(run.summary["test/mae"])
+    (report,) = (folder for folder in folders if not (folder / "hparams.yaml").read_text().count("\nkey:"))
+    assert (report / "results.csv").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_has_ended_is_whole_in_its_file(tmp_path):
     """Several runs: of W&B's own `finish` about every second file is still empty when it returns."""
-    monkeypatch.setenv("WANDB_SILENT", "true")
     for number in range(4):
-        logger = training_logger("project", tmp_path, "finetune", str(number))
-        logger.log_metrics({"train/loss": 1.0})
-        end_run(logger)
-        ended = runs(tmp_path)
+        run = start_run(SETTINGS | {"id": f"run-{number}"}, tmp_path)
+        run.log_metrics({"train/loss": 1.0})
+        end_run(run, tmp_path)
+        ended = stored_runs(tmp_path)
         assert len(ended) == number + 1
-        assert all(run is not None and "train/loss" in keys for run, keys, _ in ended)
+        assert all(each.summary["train/loss"] == 1 and each.exit_codes == [0] for each in ended.values())
 
 
-def test_metrics_configuration_records_laws_and_figure_are_logged(tracked):
-    for run, keys, config in tracked:
-        if run.job_type in ("finetune", "scratch"):
-            assert {"start/mae", "test/mae", "train/loss"} <= keys
-            assert "model" in config
-        if run.job_type == "report":
-            for logged in ("records", "results", "report", "scaling_law/figure"):
-                assert any(key.startswith(logged) for key in keys)
-            assert any(key.endswith("/decay_rate") for key in keys)
+@pytest.fixture
+def online(monkeypatch, tmp_path):
+    """W&B online, with a key, and little patience; `online(url)` sets the server."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name, value in {"WANDB_MODE": "online", "WANDB_API_KEY": KEY, "WANDB_INIT_TIMEOUT": "1", "HOME": home}.items():
+        monkeypatch.setenv(name, str(value))
+    return lambda url: monkeypatch.setenv("WANDB_BASE_URL", url)
+
+
+def own_messages(caplog):
+    return [record.getMessage() for record in caplog.records if record.name.startswith("gnn_sim2real")]
+
+
+def try_once(folder, caplog):
+    """Run a study's service and one run; the warnings, and the runs that are left."""
+    caplog.clear()
+    started = time.monotonic()
+    with wandb_service(SETTINGS | {"id": "report"}, folder):
+        run = start_run(SETTINGS, folder)
+        run.log_metrics({"test/mae": 0.5})
+        end_run(run, folder)
+    assert time.monotonic() - started < 60
+    assert not (folder / OFFLINE_FILE).exists()
+    return own_messages(caplog), {path.parent.name for path in folder.glob("wandb/offline-run-*/*.wandb")}
+
+
+def require_offline(folder, caplog, reason):
+    (warning,), left = try_once(folder, caplog)
+    assert reason in warning
+    assert len(left) == 1
+    run = stored_runs(folder)["run-1"]
+    assert (run.summary["test/mae"], run.exit_codes) == (0.5, [0])
+
+
+@pytest.mark.slow
+def test_without_a_key(tmp_path, caplog, online, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY")
+    require_offline(tmp_path, caplog, "No API key configured")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_there_or_never_answers(tmp_path, caplog, online):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        online(url)  # refused
+        require_offline(tmp_path / "refused", caplog, "no answer in time")
+        free.listen(50)
+        require_offline(tmp_path / "silent", caplog, "no answer in time")
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_know_the_key(tmp_path, caplog, online):
+    with wandb_server(status=401) as server:
+        online(server.url)
+        require_offline(tmp_path, caplog, "invalid key")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_lost_while_the_study_runs(tmp_path, caplog, online):
+    with wandb_server() as server:
+        online(server.url)
+        with wandb_service(SETTINGS | {"id": "report"}, tmp_path):
+            end_run(start_run(SETTINGS, tmp_path), tmp_path)
+            server.status = 401
+            for number in (2, 3):
+                run = start_run(SETTINGS | {"id": f"run-{number}"}, tmp_path)
+                run.log_metrics({"test/mae": 0.5})
+                end_run(run, tmp_path)
+    assert len(own_messages(caplog)) == 1
+    assert {path.parent.name[-5:] for path in tmp_path.glob("wandb/offline-run-*/*.wandb")} == {"run-2", "run-3"}
+    assert server.runs.keys() == {"report", "run-1"}
+
+
+@pytest.mark.slow
+def test_a_study_online_in_another_process(few, online, monkeypatch):
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "20")
+    with wandb_server() as server:
+        online(server.url)
+        overlay = write_overlay(few, (WANDB, {"project": "tests", "tags": ["paper"]}))
+        assert run_study(few, overlay, "--launcher", "processes", "--workers", "1") == 0
+    records = list(read_records(few / "out" / "records"))
+    assert len(server.runs) == NUM_FEW + 2
+    assert all(code == 0 for codes in server.exit_codes.values() for code in codes)
+    by_key = {name.partition("-")[0]: name for name in server.runs}
+    for record in records:
+        name = by_key[record.key]
+        config = json.loads(server.runs[name]["config"])
+        assert config["source_size"]["value"] == record.cell.source_size
+        assert "paper" in server.runs[name]["tags"]
+        summary = server.files[name]["wandb-summary.json"][-1]
+        assert (
+            summary["test"]["mae"] if "test" in summary else summary["test/mae"] == pytest.approx(record.metrics["mae"])
+        )
+    assert not list(few.glob("out/wandb/offline-run-*"))
+
+
+@pytest.mark.slow
+def test_offline_nothing_is_sent(tmp_path, online, monkeypatch):
+    with wandb_server() as server:
+        online(server.url)
+        monkeypatch.setenv("WANDB_MODE", "offline")
+        with wandb_service(SETTINGS, tmp_path):
+            end_run(start_run(SETTINGS, tmp_path), tmp_path)
+    assert not server.requests
+    assert not server.runs
+
+
+def test_the_folder_of_the_runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_DIR", raising=False)
+    folder = tmp_path / "out"
+    assert run_folder({"save_dir": ".", "dir": None}, folder) == folder
+    assert run_folder({"save_dir": ".", "dir": "there"}, folder) == folder / "there"
+    assert run_folder({"save_dir": str(tmp_path / "b"), "dir": "there"}, folder) == tmp_path / "b"
+    (tmp_path / "file").touch()
+    assert run_folder({"save_dir": str(tmp_path / "file")}, folder) == folder  # nothing can be written there
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "c"))
+    assert run_folder({"save_dir": "."}, folder) == tmp_path / "c"
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "out"
+    with wandb_service(SETTINGS | {"save_dir": str(tmp_path / "file")}, folder):
+        end_run(start_run(SETTINGS | {"save_dir": str(tmp_path / "file")}, folder), folder)
+    (warning,) = own_messages(caplog)
+    assert str(tmp_path / "file") in warning
+    assert stored_runs(folder).keys() == {"run-1"}
+
+
+def test_a_logger_without_its_package_is_refused_before_any_training(few, capfd, monkeypatch):
+    def missing(self, **settings):
+        raise ModuleNotFoundError("No module named 'tensorboard'")
+
+    monkeypatch.setattr(TensorBoardLogger, "__init__", missing)
+    assert run_study(few, write_overlay(few, (BOARD, {"save_dir": "logs"}))) == 2
+    assert "TensorBoardLogger" in capfd.readouterr().err
+    assert not (few / "out" / "records").exists()
+
+
+def page_blocks(language):
+    page = Path(__file__).parents[2] / "docs" / "lightning.md"
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_settings_shown_on_the_page_make_runs(few):
+    (shown,) = page_blocks("yaml")
+    overlay = few / "loggers.yaml"
+    overlay.write_text(shown.replace("/scratch/wandb", str(few / "scratch")))
+    assert run_study(few, str(overlay)) == 0
+    runs = stored_runs(few / "scratch").values()
+    assert {(run.project, run.entity, run.group) for run in runs} == {("polymers", "our-team", "widths")}
+    assert len(runs) == len(list((few / "out" / "csv").glob("*/*/metrics.csv"))) == NUM_FEW + 2
+
+
+def test_the_commands_shown_on_the_page_are_read(tmp_path, monkeypatch):
+    (shown,) = page_blocks("bash")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    for line in shown.splitlines():
+        words = [word for word in shlex.split(line) if word != "WANDB_MODE=online"]
+        assert words[:3] == ["gnn-sim2real", "study", "run"]
+        assert words[3::2] == ["-c", "-c"]
+        study, _ = read_study(words[4::2], ["--output", str(tmp_path / "out")])
+        assert Path(study.finetune).name == "polymer_finetune.yaml"
+        assert [Path(path).name for path in study.overlays] == ["wandb.yaml"]

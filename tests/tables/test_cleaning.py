@@ -1,3 +1,4 @@
+import csv
 import gzip
 import logging
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
 
 DENSITY = Property("density", "g/cm3", lower=0.0, upper=10.0)
@@ -74,8 +76,8 @@ def test_every_refusal_has_a_row_as_a_person_counts_and_a_reason(caplog):
     ]
     assert table.identities == ["ok"]
     assert [record.getMessage() for record in caplog.records] == [
-        "data.csv: 8 rows or values refused: 3 not a finite number, 2 outside (0, 10) g/cm3, "
-        "1 unreadable material, 1 no material, 1 no value"
+        "data.csv: 8 refused values: 3 not a finite number, 2 outside (0, 10) g/cm3, "
+        "1 unreadable material, 1 no material, 1 no value; rows 3, 4, 5, ..."
     ]
 
 
@@ -202,6 +204,15 @@ def test_quarantine_is_written_as_csv(tmp_path):
     )
 
 
+def test_no_cell_of_a_quarantine_is_a_formula_for_a_spreadsheet(tmp_path):
+    formula = '=HYPERLINK("http://x?","see")'
+    clean(frame_of(("a", 1.0), (formula, 1.0))).write_quarantine(tmp_path / "quarantine.csv")
+    with (tmp_path / "quarantine.csv").open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert f"'{formula}" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
 def test_a_quarantine_is_logged_only_once(tmp_path, caplog):
     table = clean(frame_of(("a", 1.0), ("x?", 1.0)))
 
@@ -225,7 +236,7 @@ ROWS = st.lists(
 
 @given(rows=ROWS, data=st.data())
 def test_the_order_of_the_rows_changes_nothing_but_the_spelling(rows, data):
-    wide = Property("density", "g/cm3", upper=10.0)
+    wide = Property("density", "g/cm3", lower=-2.0, upper=10.0)
     table = clean(frame_of(*rows), wide)
     shuffled = clean(frame_of(*data.draw(st.permutations(rows))), wide)
     assert table.identities == shuffled.identities == sorted(set(table.identities))
@@ -262,7 +273,7 @@ def test_the_fingerprint_tells_tables_apart_and_ignores_their_order():
         clean(frame_of(("a", 2.0), ("b", 1.0))),
         clean(frame_of(("a", 1.0), ("c", 2.0))),
         clean(frame_of(("a", 1.0), ("b", np.nextafter(2.0, 3.0)))),
-        clean(frame_of(("a", 1.0), ("b", 2.0)), Property("density", "kg/m3")),
+        clean(frame_of(("a", 1.0), ("b", 2.0)), Property("density", "kg/m3", lower=0)),
         clean(frame_of(("a", 1.0), ("b", 2.0)), Property("other", "g/cm3", column="density")),
     ]
     assert len({other.fingerprint() for other in [table, *others]}) == 1 + len(others)
@@ -305,9 +316,13 @@ def test_row_numbers_stay_those_of_the_file(tmp_path):
         ("t.csv", b"m,density\n", "no rows"),
         ("t.csv", b"m,density\n,\n\n", "no rows"),
         ("t.jsonl", b"", "no rows"),
-        ("t.csv", b"m,density\na,1\nb,1,2\n", "Expected 2 fields in line 3, saw 3"),
-        ("t.csv", b"m,density\na,1,5\nb,1,2\n", r"\.csv: Length of header"),
-        ("t.csv", "m,density\n\xc5,1\n".encode("latin1"), "UTF-8"),
+        ("t.csv", b"m,density\na,1\nb,1,2\n", "row 3 has 3 cells, the heading has 2"),
+        ("t.csv", b"m,density\na,1,5\nb,1,2\n", r"\.csv cannot be read as \.csv: row 2 has 3 cells"),
+        ("t.csv", "m,密度\na,1\n".encode("shift_jis"), "UTF-8"),
+        ("t.csv", "m,density\nÅé,1\n".encode()[:-4] + b"\xff,1\n", "UTF-8"),
+        ("t.csv", "m,density\na,1\n".encode("utf-16-le"), "UTF-16"),
+        ("t.csv", b"m,density,density\na,1,2\n", "'density'"),
+        ("t.json", b'{"a": 1}', "records"),
         ("t.jsonl", b'{"m": 1', r" \.jsonl: "),
         ("t.csv.gz", b"nonsense", "Not a gzipped file"),
         ("t.csv.xz", b"nonsense", r" \.csv: "),
@@ -362,3 +377,24 @@ def test_rows_that_the_data_set_refuses_itself():
     table = clean(frame, refused_before={1: "padded with vacuum", 2: "too large"})
     assert table.identities == ["a"]
     assert table.quarantine["reason"].tolist() == ["padded with vacuum", "too large"]
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_a_name_that_is_twice_in_a_record_is_refused(tmp_path, name):
+    record = '{"m": "a", "density": 1, "density": 2}'
+    (tmp_path / name).write_text(f"[{record}]" if name == "t.json" else f'{{"m": "b", "density": 1}}\n{record}\n')
+    with pytest.raises(ValueError, match="line 2.*'density' is there twice" if name == "t.jsonl" else "'density'"):
+        read_table(tmp_path / name)
+
+
+def test_sheets_that_are_not_read_are_named(tmp_path, caplog):
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as file:
+        for sheet in ("mine", "more"):
+            pd.DataFrame({"m": [sheet], "density": [1.0]}).to_excel(file, sheet_name=sheet, index=False)
+    assert read_table(tmp_path / "t.xlsx")["m"].tolist() == ["mine"]
+    assert "'mine', not 'more'" in caplog.text
+
+
+def test_the_home_of_a_user_that_does_not_exist_is_no_file():
+    with pytest.raises(FileNotFoundError):
+        read_table(expand("~nobody-of-this-name/t.csv"))

@@ -93,7 +93,7 @@ def test_missing_column_of_ranges_is_named():
 
 
 @pytest.mark.realdata
-@pytest.mark.slow
+@pytest.mark.release
 def test_measured_gaps_and_enthalpies_know_their_noise(real_data):
     from datamodules import MeasuredCrystals
 

@@ -37,6 +37,7 @@ class BatchSizes(Callback):
         self.seen.append(len(batch.row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, 1000])
 def test_small_and_large_sources_are_trained_for_the_same_number_of_steps(many, size):
     sizes = BatchSizes()
@@ -88,7 +89,7 @@ def test_compile_without_a_compiler_is_refused(monkeypatch):
         fit(lambda: SourcePretraining(gine(), compile=True), TinyPolymers())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no g++, which torch.compile takes")
 def test_compiled_or_not_the_result_and_the_checkpoint_are_alike(tmp_path, monkeypatch):
     # Shapes are checked in tests only, by code that torch.compile cannot look through.

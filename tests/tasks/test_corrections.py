@@ -44,6 +44,7 @@ def test_a_correction_can_have_either_sign(form):
     assert (corrected.form, predicted.form) == ("linear", form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["delta", "affine"])
 def test_learns_what_is_missing(policy, source_folder, tmp_path):
     data = Simulated(test_fraction=0.2)

@@ -12,7 +12,7 @@ from tiny import CHAINS, DictLogger, TinyPolymers, copied, fit, gine, quiet_trai
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import load_model
-from gnn_sim2real.records.callback import fine_tuning_record
+from gnn_sim2real.records.training_records import fine_tuning_record
 from gnn_sim2real.study.resume import EpochCheckpoint
 from gnn_sim2real.tasks import TargetFineTuning
 
@@ -110,6 +110,7 @@ def test_gradual_gives_the_layers_back_from_the_output_to_the_input(source_folde
     assert watch.moved == watch.free
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 2, 3])
 def test_gradual_resumed_equals_undisturbed(source_folder, tmp_path, killed_at):
     def run(name, *callbacks):
@@ -200,6 +201,39 @@ def test_a_source_of_another_kind_of_material_is_refused(source_folder, tmp_path
     shutil.copytree(source_folder, other)
     description = json.loads((other / "model.json").read_text())
     description["featurizer"]["name"] = "molecule"
+    del description["checksum"]
     (other / "model.json").write_text(json.dumps(description))
     with pytest.raises(CheckpointError, match=r"molecules .*'molecule'.*'repeat_unit'"):
         fit(lambda: TargetFineTuning(pretrained=str(other)), TinyPolymers())
+
+
+def test_a_pretrained_model_is_tested_as_it_is(source_folder):
+    data = TinyPolymers(test_fraction=0.3)
+    trainer = quiet_trainer(1)
+    trainer.test(TargetFineTuning(pretrained=str(source_folder)), datamodule=data, verbose=False)
+    materials, truth = table_values(data, "test")
+    expected = np.abs(load_model(source_folder).predict(materials).values[:, 1] / 1000 - truth).mean()
+    assert float(trainer.callback_metrics["test/mae"]) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("seen", "joined"), [({"elements": ["Xe"]}, {"C", "Xe"}), (None, None)])
+def test_a_fine_tuned_model_has_seen_what_its_source_has(source_folder, seen, joined):
+    _, module = fit(lambda: TargetFineTuning(pretrained=str(source_folder)), TinyPolymers(), 1)
+    module.source_card = {"vocabulary": seen}
+    found = module.vocabulary()
+    assert found is None if joined is None else joined <= set(found["elements"])
+
+
+def test_one_pretrained_model_and_three_seeds_are_three_models(source_folder):
+    data = TinyPolymers(test_fraction=0.2)
+
+    def tuned(seed, of_data=0):
+        make = lambda: TargetFineTuning(pretrained=str(source_folder))  # noqa: E731
+        return copied(fit(make, data.variant(seed=of_data), seed=seed)[1].network)
+
+    zero, one, two, again = (tuned(seed) for seed in (0, 1, 2, 1))
+    assert same(one, again)
+    assert not same(zero, one)
+    assert not same(zero, two)
+    assert not same(one, two)
+    assert not same(tuned(0, of_data=1), tuned(1, of_data=1))

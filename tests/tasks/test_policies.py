@@ -12,10 +12,12 @@ from killed import whole_and_resumed
 from simulated import Simulated
 from tiny import TinyPolymers, copied, fit, gine, same
 
+from gnn_sim2real import renamed
+from gnn_sim2real.records.curves import Kind, model_name
 from gnn_sim2real.records.keys import numbers_only
-from gnn_sim2real.renamed_policies import RENAMED, current_policy, first_policy
+from gnn_sim2real.renamed import current_policy, first_policy
+from gnn_sim2real.study.architectures import Architecture
 from gnn_sim2real.study.grid import Axes, cell_groups
-from gnn_sim2real.study.text import model_name
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.policies import (
     REFERENCE,
@@ -26,9 +28,8 @@ from gnn_sim2real.tasks.policies import (
     is_fine_tuning,
     make_policy,
     policy_title,
-    registry,
 )
-from gnn_sim2real.tasks.policies.base import REGISTERED
+from gnn_sim2real.tasks.policies.base import POLICIES
 
 NAMES = list(find_policies())
 
@@ -53,12 +54,13 @@ class TestEveryPolicy:
         assert kind.name == name
         assert policy_title(name) == kind.title
         assert sum(each.title == kind.title for each in find_policies().values()) == 1
-        assert kind.title in model_name({"architecture": "GINE", "policy": name, "growth": "random"})
+        assert kind.title in model_name(Kind("GINE", name))
         for text in (describe_policies(), TargetFineTuning.__doc__, Axes.__doc__):
             assert f"`{name}`: {kind.summary}" in text
 
     def test_it_stands_from_scratch_where_it_has_a_meaning(self, name):
-        found = [point for group in cell_groups([Axes([0, 50], [10], policy=[name])], False) for point in group.points]
+        axes, encoders = [Axes([0, 50], [10], policy=[name])], [[Architecture("GINE")]]
+        found = [point for group in cell_groups(axes, encoders, False) for point in group.points]
         assert [point.source_size for point in found] == [50] if find_policy(name).needs_pretrained else [0, 50]
 
     def test_exactly_what_it_freezes_stays(self, name, make):
@@ -130,8 +132,8 @@ def test_all_of_ours_are_found_and_light():
 
 
 def test_old_names_are_read():
-    assert {current_policy(old) for old in RENAMED} == {"full", "frozen_encoder", "l2_sp", "delta"}
-    for old, new in RENAMED.items():
+    assert {current_policy(old) for old in renamed.POLICIES} == {"full", "frozen_encoder", "l2_sp", "delta"}
+    for old, new in renamed.POLICIES.items():
         assert find_policy(old) is find_policy(new)
         assert TargetFineTuning(policy=old).policy.name == new
         assert Axes([10], [10], policy=[old]).policy == [new]
@@ -157,10 +159,8 @@ def test_what_is_no_policy():
 @pytest.fixture
 def registered(monkeypatch):
     """The policies that a test adds are forgotten after it."""
-    before = dict(REGISTERED)
-    yield REGISTERED
-    REGISTERED.clear()
-    REGISTERED.update(before)
+    find_policies()
+    monkeypatch.setattr(POLICIES, "_added", dict(POLICIES._added))
 
 
 def test_a_policy_with_a_state_and_a_setting_resumes(registered, source_folder, tmp_path):
@@ -204,12 +204,11 @@ def test_policies_of_other_distributions(registered, monkeypatch, tmp_path, capl
         "    name, title, summary = 'elsewhere', 'from elsewhere', 'as it comes'\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    given = [EntryPoint("broken", "nowhere", registry.GROUP), EntryPoint("a", "policies_elsewhere", registry.GROUP)]
+    given = [EntryPoint("broken", "nowhere", POLICIES.group), EntryPoint("a", "policies_elsewhere", POLICIES.group)]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: given)
-    registry._import_all.cache_clear()
+    monkeypatch.setattr(POLICIES, "_has_installed", False)
     assert find_policy("elsewhere").title == "from elsewhere"
     assert "nowhere" in caplog.text
-    registry._import_all.cache_clear()
     del sys.modules["policies_elsewhere"]
 
 

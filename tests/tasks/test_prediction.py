@@ -41,7 +41,7 @@ def predict(tmp_path, materials, **settings):
 def test_all_rows_in_order_with_units_over_several_batches(tmp_path):
     asked = [*(CHAINS * 7), "nonsense(", *CHAINS[::-1]]
     (header, *rows), model = predict(tmp_path, asked)
-    assert header == ["polymer", "density [g/cm3]", "refractive_index", "reason"]
+    assert header == ["polymer", "density [g/cm3]", "refractive_index", "reason", "note"]
     assert [row[0] for row in rows] == asked
     refused = rows.pop(len(CHAINS) * 7)
     assert refused[1:3] == ["", ""]
@@ -50,6 +50,12 @@ def test_all_rows_in_order_with_units_over_several_batches(tmp_path):
     for row, values in zip(rows, expected, strict=True):
         assert [float(each) for each in row[1:3]] == pytest.approx(values.tolist(), rel=1e-5)
         assert row[3] == ""
+
+
+def test_no_material_is_a_formula_for_a_spreadsheet(tmp_path):
+    (_, *rows), _ = predict(tmp_path, [CHAINS[0], "=HYPERLINK(1)", "@x", "-1"])
+    assert [row[0] for row in rows] == [CHAINS[0], "'=HYPERLINK(1)", "'@x", "-1"]
+    assert all(row[3] for row in rows[1:])
 
 
 class ElementMean(Encoder):

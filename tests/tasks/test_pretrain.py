@@ -142,9 +142,18 @@ def test_rate_rises_and_falls_to_zero():
     assert 0 < rates[-1] < 0.01
 
 
-def test_an_untrained_model_can_be_tested():
-    data = TinyPolymers(test_fraction=0.3)
-    (metrics,) = quiet_trainer(1).test(SourcePretraining(gine()), datamodule=data, verbose=False)
+@pytest.mark.parametrize("stage", ["test", "validate"])
+def test_an_untrained_model_is_refused(stage):
+    data = TinyPolymers(test_fraction=0.3, validation_fraction=0.2)
+    with pytest.raises(ValueError, match=f"to {stage}.*--ckpt_path"):
+        getattr(quiet_trainer(1), stage)(SourcePretraining(gine()), datamodule=data)
+
+
+def test_a_model_that_was_just_trained_can_be_tested():
+    data = TinyPolymers(test_fraction=0.3, validation_fraction=0)
+    trainer, module = quiet_trainer(1), SourcePretraining(gine())
+    trainer.fit(module, datamodule=data)
+    (metrics,) = trainer.test(module, datamodule=data, verbose=False)
     assert np.isfinite(metrics["test/mae"])
 
 

@@ -64,6 +64,7 @@ def test_a_plateau_is_looked_for_only_where_something_validated():
     assert [head for _, head in found[::3]] == pytest.approx([RATE, RATE, RATE / 2, RATE / 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -86,6 +87,7 @@ def test_a_resumed_training_ends_with_the_same_digits(tmp_path, name, settings):
     assert same(whole[0], resumed[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"limit_val_batches": 0}, {}], ids=["nothing validates", "validates"])
 def test_a_fixed_number_of_steps_is_resumed_digit_for_digit(tmp_path, settings):
     data = TinyPolymers(validation_fraction=0.25, batch_size=11)

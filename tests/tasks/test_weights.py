@@ -118,6 +118,7 @@ def close(first, second):
     return all(torch.allclose(first[name].double(), second[name].double(), rtol=1e-4, atol=1e-6) for name in first)
 
 
+@pytest.mark.slow
 def test_the_average_is_what_is_validated_tested_and_stored(tmp_path):
     data, seen, after = validating(test_fraction=0.2), Validated(), AfterSteps()
     checkpoint = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
@@ -165,6 +166,7 @@ def test_the_best_average_is_kept_in_whatever_order_the_callbacks_are(name, tmp_
     assert metrics["val/loss"] == pytest.approx(min(losses), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -184,6 +186,7 @@ def test_a_resumed_training_ends_with_the_same_digits(tmp_path, name, settings):
     assert (len(whole[1]) < 24) == (name != "average")  # stopped early
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best", "best average"])
 def test_a_training_that_was_killed_when_it_was_over_has_the_same_digits(tmp_path, name):
     given = (restless_with_dropout, validating(), COMBINATIONS[name])
@@ -192,6 +195,7 @@ def test_a_training_that_was_killed_when_it_was_over_has_the_same_digits(tmp_pat
     assert same(whole[0], resumed[0])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")  # both trainings write there
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_lightnings_own_checkpoints_resume_digit_for_digit(tmp_path, name):

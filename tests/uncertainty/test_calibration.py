@@ -63,6 +63,7 @@ def test_factor_and_floor_are_found_and_mend_the_intervals(seed, factor, floor):
             assert assess(mean, other.apply(std), truth).nll > mended.nll - 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_models", [2, 3, 5])
 def test_few_models_are_mended_as_well(num_models):
     """Their spread is a guess: a factor alone holds 72 to 89 % where 50 % are promised, with two or three."""
@@ -127,6 +128,15 @@ def test_what_cannot_be_judged(judge, std, truth, values):
         judge(np.zeros(8), np.full(8, std), np.full(8, truth))
 
 
+def test_a_spread_by_rounding_is_none():
+    """Fine-tunings on one batch differ in the order of its materials, and so in the last digit."""
+    mean, truth = np.linspace(1.0, 2.0, 8), np.linspace(1.1, 2.2, 8)
+    assert assess(mean, np.full(8, 1e-4), truth).num == 8
+    with pytest.raises(ValueError, match="batch_size"):
+        assess(mean, np.full(8, 1e-7), truth)
+
+
+@pytest.mark.slow
 def test_the_picture_is_the_same_every_time(tmp_path):
     mean, std, truth = drawn(1, 2.0, 300)
     truth[::7] = np.nan

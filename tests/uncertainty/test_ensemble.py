@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,12 +91,13 @@ def test_calibration_uses_the_validation_part_alone(folder, paths, tmp_path, cap
     for name, own in (("spread", std), ("recalibrated", recalibration.apply(std))):
         held = np.abs(truth - mean) < 1.6449 * own
         assert result[name]["coverage"]["0.9"] == pytest.approx(held.mean(), abs=1e-9)
-        assert f"{held.mean():.0%}" in printed
+        assert f"{100 * held.mean():.0f} %" in printed
     # The test is noisy, the spread is not.
     assert result["recalibrated"]["coverage"]["0.9"] > result["spread"]["coverage"]["0.9"]
     assert (tmp_path / "out/calibration_density.png").stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_predict_writes_mean_and_standard_deviation(folder, paths, tmp_path, caplog):
     asked = ["*CCO*", "nonsense(", "*CCN*"]
     (tmp_path / "asked.csv").write_text("smiles\n" + "\n".join(asked) + "\n")
@@ -103,11 +105,12 @@ def test_predict_writes_mean_and_standard_deviation(folder, paths, tmp_path, cap
     output = tmp_path / "predictions.csv"
 
     def table(*more):
-        assert run(*words, f"--prediction.output={output}", *more) == 0
+        assert run(*words, f"--prediction.output={output}", "--prediction.overwrite=true", *more) == 0
         with output.open(newline="") as file:
             return list(csv.reader(file))
 
     (header, *rows) = table()
+    assert run(*words, f"--prediction.output={output}") == 2
     assert header == ["smiles", "density [g/cm3]", "density std [g/cm3]", "reason"]
     assert [row[0] for row in rows] == asked
     assert rows[1][1:3] == ["", ""]
@@ -134,8 +137,8 @@ def answer(capfd, *words):
 @pytest.mark.parametrize(
     ("verb", "names", "argv", "values"),
     [
-        ("calibrate", "a", [], "at least two models .*got 1"),
-        ("predict", "a", [], "`gnn-sim2real predict --ckpt_path MODEL`"),
+        ("calibrate", "a", [], "at least two models.*got 1"),
+        ("predict", "a", [], "`--data.predict_path FILE`"),
         ("calibrate", "aab", [], "twice"),
         ("calibrate", "abx", [], "no model at .*/x"),
         ("calibrate", "abd", [], "model 3 .*training part"),
@@ -188,3 +191,16 @@ def test_help(capfd):
     printed = capfd.readouterr().out
     for each in ("gnn-sim2real calibrate MODEL", "--output", "--calibration", "validation"):
         assert each in printed
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_one_member_never_saw_is_said(paths, caplog, order):
+    members = [load_model(path) for path in paths[:2]]
+    seen = {"elements": ["C", "F", "O"], "bonds": ["single"]}
+    vocabularies = (seen, seen | {"elements": ["C", "O"]})
+    known = [
+        replace(each, card={"vocabulary": vocabularies[which]}) for each, which in zip(members, order, strict=True)
+    ]
+    Ensemble(tuple(known)).predict(["*CC(*)F", "*CCO*"])
+    assert "F in 1" in caplog.text
+    assert "O in" not in caplog.text

@@ -39,6 +39,10 @@ def register(form: Form) -> None:
     Raises:
         ValueError: If its name is taken, or what it searches has no rate.
     """
+    if not isinstance(form, Form) or not getattr(form, "name", "") or not hasattr(form, "searched"):
+        raise ValueError(f"a form is an instance of `Form` with a `name` and what is `searched`, got {form!r}")
+    if not type(form).__module__.startswith(f"{__name__}."):
+        _find_own()  # or a form of the user's would take the name of one of ours
     known = _registered.get(form.name, form)
     if form.name == "auto" or _path(known) != _path(form):
         raise ValueError(f"the name {form.name!r} of the form {_path(form)} is already used; choose another")
@@ -91,9 +95,14 @@ SURFACE_FORMS = cast("Mapping[str, SurfaceForm]", _Forms(of_surfaces=True))
 
 
 @cache
-def _find_all() -> None:
+def _find_own() -> None:
     for module in import_files(__name__):
         _register_all(module)
+
+
+@cache
+def _find_all() -> None:
+    _find_own()
     for module in import_installed(GROUP):
         try:
             _register_all(module)

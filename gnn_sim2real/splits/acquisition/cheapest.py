@@ -14,7 +14,7 @@ NUM_ATOMS = "num_atoms"
 class CheapestFirst(Order):
     """Next comes the material that is cheapest to calculate, by a formula."""
 
-    name, needs_cost = "cheapest", True
+    name, title, needs_cost = "cheapest", "from the cheapest", True
 
     def find(self, candidates: Candidates) -> NDArray[np.float64]:
         """Cost of each material.
@@ -24,10 +24,10 @@ class CheapestFirst(Order):
         """
         columns = {NUM_ATOMS: candidates.num_atoms.astype(np.float64)}
         for name in sorted(set(names_in(str(candidates.cost))) - {NUM_ATOMS}):
-            if name not in candidates.labels:
-                known = ", ".join([NUM_ATOMS, *candidates.labels])
+            if name not in candidates.texts:
+                known = ", ".join([NUM_ATOMS, *candidates.texts])
                 raise ValueError(f"{candidates.name} has no column {name!r} for the cost; it has {known}")
-            columns[name] = np.array([_number(text, name) for text in candidates.labels[name]])
+            columns[name] = np.array([_number(text, name) for text in candidates.texts[name]])
         return evaluate(str(candidates.cost), columns)
 
     def order(self, found: NDArray[np.float64], size: int, seed: int) -> Rows:

@@ -14,7 +14,7 @@ class Diversity(Order):
     T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985), doi 10.1016/0304-3975(85)90224-5.
     """
 
-    name = "diversity"
+    name, title = "diversity", "by diversity"
 
     def find(self, candidates: Candidates) -> NDArray[np.float64]:
         """Features of the materials."""

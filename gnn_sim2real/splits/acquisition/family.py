@@ -13,7 +13,7 @@ from gnn_sim2real.splits.parts import Rows
 class FamilyAfterFamily(Order):
     """Next comes a material of the same chemical family, until there are no more; the families in random order."""
 
-    name = "family"
+    name, title = "family", "family by family"
 
     def find(self, candidates: Candidates) -> NDArray[np.str_]:
         """Family of each material."""

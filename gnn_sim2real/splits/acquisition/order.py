@@ -6,13 +6,12 @@ gives another order of the same kind. A new order takes one new file.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.plugins import import_files, import_installed
+from gnn_sim2real.plugins import Registry
 from gnn_sim2real.splits.parts import Rows
 
 NUMERICS_VERSION = 1
@@ -43,7 +42,7 @@ class Candidates(Protocol):
         """(num_materials,); atoms of each material, of the unit or cell as written."""
 
     @property
-    def labels(self) -> Mapping[str, Sequence[str]]:
+    def texts(self) -> Mapping[str, Sequence[str]]:
         """Text of each material in the columns of its table."""
 
     @property
@@ -55,10 +54,10 @@ class Candidates(Protocol):
         """Fingerprint of the frozen model; None without one."""
 
 
-GROUP = "gnn_sim2real.acquisitions"
-"""Entry-point group: a distribution that brings orders names their modules here."""
-
-_FOUND: "dict[str, type[Order]]" = {}
+ORDERS: "Registry[Order]" = Registry(
+    "gnn_sim2real.splits.acquisition", group="gnn_sim2real.acquisitions", setting="grow_by", first="random"
+)
+"""All orders but `random`, which is none; a distribution with some names their modules under this entry-point group."""
 
 
 class Order(ABC):
@@ -66,16 +65,18 @@ class Order(ABC):
 
     Attributes:
         name: Value of `grow_by`.
+        title: How the database grows, in the name of a model: "by diversity"; the name unless given.
         needs_cost: Whether it uses the formula of `cost`.
     """
 
     name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
     needs_cost: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" in vars(cls):
-            _FOUND[cls.name] = cls
+            ORDERS.add(cls.name, cls)
 
     @abstractmethod
     def find(self, candidates: Candidates) -> NDArray[Any]:
@@ -108,28 +109,3 @@ class Order(ABC):
             candidates: The materials.
         """
         return {}
-
-
-@cache
-def _import_all() -> None:
-    import_files("gnn_sim2real.splits.acquisition")
-    for _ in import_installed(GROUP):
-        pass
-
-
-def order_names() -> list[str]:
-    """Names of all orders."""
-    _import_all()
-    return sorted(_FOUND)
-
-
-def find_order(name: str) -> Order:
-    """The order of a name.
-
-    Raises:
-        ValueError: If there is no such order.
-    """
-    names = order_names()
-    if name not in names:
-        raise ValueError(f"`grow_by` must be one of random, {', '.join(names)}, got {name!r}")
-    return _FOUND[name]()

@@ -3,20 +3,18 @@
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
-import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from multiprocessing.connection import Connection
 
 from gnn_sim2real.console import quiet_lightning, set_up_logging
 from gnn_sim2real.study.cells import CellRunner, Outcome
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.launchers.base import JobLostError, available_cores, environment, worker_environment
+from gnn_sim2real.study.lifeline import Lifeline, begin
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +38,9 @@ class Processes:
             " ".join(f"{name}={value}" for name, value in self._environment.items()),
         )
         self._context = multiprocessing.get_context("spawn")
-        # Workers read from a pipe that nobody writes to: it closes when the study stops or is killed.
-        self._pipe, self._lifeline = self._context.Pipe(duplex=False)
-        self._idle = [self._start() for _ in range(count)]
+        pipe, self._held_end = self._context.Pipe(duplex=False)
+        self._lifeline = Lifeline(pipe)
+        self._idle = [self._start(is_first=not number) for number in range(count)]
         self._running: dict[Future[Outcome], tuple[Job, ProcessPoolExecutor]] = {}
 
     def has_room(self) -> bool:
@@ -73,12 +71,12 @@ class Processes:
 
     def close(self) -> None:
         """Kill the processes, which is safe since all files are written atomically."""
-        self._lifeline.close()
+        self._held_end.close()
         for pool in [*self._idle, *(pool for _, pool in self._running.values())]:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(1, self._context, _set_up_worker, (self._study, self._pipe))
+    def _start(self, is_first: bool = False) -> ProcessPoolExecutor:
+        pool = ProcessPoolExecutor(1, self._context, begin, (self._lifeline, _set_up_worker, self._study, is_first))
         with environment(self._environment):  # a process starts with its first task
             pool.submit(_read_data)
         return pool
@@ -88,20 +86,14 @@ _STUDY: JobsConfig | None = None
 """The study of a worker process."""
 
 
-def _set_up_worker(study: JobsConfig, pipe: Connection) -> None:
+def _set_up_worker(study: JobsConfig, is_first: bool) -> None:
     global _STUDY  # noqa: PLW0603 (what a pool's initializer is for)
     _STUDY = study
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study itself ends its workers
-    threading.Thread(target=_end_with_study, args=(pipe,), daemon=True).start()
     set_up_logging()
     quiet_lightning()
-
-
-def _end_with_study(pipe: Connection) -> None:
-    """End this process when the study ends, since nothing would collect its results."""
-    with contextlib.suppress(EOFError, OSError):
-        pipe.recv_bytes()
-    os._exit(1)
+    if not is_first:  # all workers read the same graphs
+        logging.getLogger("gnn_sim2real.store.isolated").setLevel(logging.ERROR)
 
 
 @cache

@@ -3,6 +3,8 @@
 import logging
 import os
 import socket
+import threading
+import time
 from typing import Any
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
@@ -12,9 +14,11 @@ from gnn_sim2real.study.launchers.base import JobLostError, worker_environment
 
 logger = logging.getLogger(__name__)
 
-_FORWARDED = ("GNN_SIM2REAL_DATA", "GNN_SIM2REAL_CACHE", "WANDB_MODE")
+_FORWARDED = ("GNN_SIM2REAL_DATA", "GNN_SIM2REAL_CACHE", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_DIR")
 _QUEUED = 2
 """Number of jobs queued at Ray in addition to the running ones, so that workers never wait for the study."""
+_PATIENCE = 5
+"""The head is gone if it does not answer this often, a second apart."""
 
 
 class RayCluster:
@@ -24,6 +28,9 @@ class RayCluster:
 
     Args:
         study: The study, with `address`, `threads` and `gpus`.
+
+    Raises:
+        ValueError: If Ray is not installed, or the cluster cannot be reached.
     """
 
     def __init__(self, study: JobsConfig) -> None:
@@ -51,10 +58,19 @@ class RayCluster:
         self._start = task.remote
         self._handle = ray.put(study)
         self._running: dict[Any, Job] = {}
+        self._head = (study.address or "").removeprefix("ray://")
+        if not str(study.address).startswith("ray://"):
+            self._head = ray.get_runtime_context().gcs_address
+        self._is_gone = False
         logger.info("Ray cluster for %d cells at a time", self._slots())
 
     def has_room(self) -> bool:
-        """Whether the cluster, at its current size, has room for another job."""
+        """Whether the cluster, at its current size, has room for another job.
+
+        Raises:
+            ValueError: If the head of the cluster is gone.
+        """
+        self._require_head()
         return len(self._running) < min(self._slots() + _QUEUED, self._study.workers or 10**9)
 
     def submit(self, job: Job) -> None:
@@ -78,9 +94,31 @@ class RayCluster:
 
     def close(self) -> None:
         """Cancel running jobs and disconnect from the cluster."""
+        if self._is_gone:
+            self._leave()
+            return
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
+
+    def _require_head(self) -> None:
+        """Stop with a sentence if the head is gone: Ray waits a minute, then ends this process with pages of C++."""
+        for attempt in range(_PATIENCE):
+            if attempt:
+                time.sleep(1.0)
+            if _reach(self._head) is None:
+                return
+        self._is_gone = True
+        raise ValueError(
+            f"the head of the Ray cluster at {self._head} is gone; what was computed is saved: start the cluster again "
+            "with `ray start --head`, and the same command goes on"
+        )
+
+    def _leave(self) -> None:
+        """Disconnect from a cluster without a head, for which Ray would wait."""
+        leaving = threading.Thread(target=self._ray.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(5.0)
 
     def _slots(self) -> int:
         there = self._ray.cluster_resources()
@@ -90,16 +128,24 @@ class RayCluster:
 
 def _require_answer(address: str | None) -> None:
     """Fail fast if no cluster answers, for which Ray itself would wait minutes."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not (colon and port.isdecimal()):
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
+    found = (address or "").removeprefix("ray://")
+    if error := _reach(found):
         raise ValueError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with `ray start --head`, "
-            "which prints its address, or use `--address auto` on one of its machines"
-        ) from error
+            f"no Ray cluster answers at {address} ({error}); start one with `ray start --head`, which prints its "
+            "address, or use `--address auto` on one of its machines"
+        )
+
+
+def _reach(address: str) -> str | None:
+    """Why nobody answers at an address; None if somebody does, or if it is no address of a machine."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdecimal()):
+        return None
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return None
 
 
 _RUNNERS: dict[str, CellRunner] = {}

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gnn_sim2real.law.compare import Models
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.records.curves import CurveLabel
+from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
-from gnn_sim2real.records.repeat_means import Kind
-from gnn_sim2real.study.text import model_name
 from gnn_sim2real.tasks.policies import REFERENCE
 
 
@@ -57,7 +55,7 @@ def draw_forecasts(
     pictures = []
     for size in sorted({label.target_size for label in laws}):
         named = {
-            model_name(_words(label)): (models[label], law) for label, law in laws.items() if label.target_size == size
+            model_name(label.kind): (models[label], law) for label, law in laws.items() if label.target_size == size
         }
         _, svg = draw_laws(named, quantity, unit, folder / f"forecast_m{size}")
         text = f"Laws, forecasts and residuals at m = {size:,} measured materials"
@@ -81,9 +79,5 @@ def draw_equal_errors(
     for kind, law in surfaces.items():
         name = "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"
         _, svg = draw_iso_errors(law, plans[kind], quantity, unit, folder / f"equal_error_{name}")
-        pictures.append(embed(svg, f"Lines of equal error of {model_name(kind._asdict())}"))
+        pictures.append(embed(svg, f"Lines of equal error of {model_name(kind)}"))
     return pictures
-
-
-def _words(label: CurveLabel) -> dict[str, str]:
-    return {"architecture": label.architecture, "policy": label.policy, "growth": label.growth}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 from gnn_sim2real.law.compare import Comparison
 from gnn_sim2real.law.forms.form import PREFACTOR
@@ -18,10 +17,8 @@ from gnn_sim2real.law.text import (
     format_quantity,
     format_wanted,
 )
-from gnn_sim2real.records.curves import CurveLabel
-from gnn_sim2real.records.repeat_means import Kind
+from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.study.page.tables import TextTable, with_unit
-from gnn_sim2real.study.text import model_name
 from gnn_sim2real.units import format_unit
 
 _GREEK = {"alpha": "α", "beta": "β"}
@@ -36,7 +33,7 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
     """
     rows = [
         (
-            model_name(asdict(label)),
+            model_name(label.kind),
             f"{label.target_size:,}",
             _parameter(law.decay_rate, law.decay_rate_interval),
             format_interval(law.decay_rate_profile),
@@ -67,7 +64,7 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTab
             size = factor * law.largest_size
             low, high = map(float, law.predict_interval(size))
             error = f"{format_number(float(law.predict(size)))} {format_interval(Interval(low, high))}"
-            rows.append((model_name(asdict(label)), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
+            rows.append((model_name(label.kind), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
     return TextTable(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
 
 
@@ -80,7 +77,7 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
     """
     rows = [
         (
-            model_name(asdict(label)),
+            model_name(label.kind),
             f"{label.target_size:,}",
             f"{plan.source_size:,.0f}",
             format_quantity(plan.error),
@@ -102,7 +99,7 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
     tail = f" {format_unit(unit)}".rstrip()
     rows = [
         (
-            model_name(asdict(label)),
+            model_name(label.kind),
             f"{label.target_size:,}",
             how,
             format_number(each.error),
@@ -157,7 +154,7 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
     }
     rows = [
         (
-            model_name(kind._asdict()),
+            model_name(kind),
             law.formula,
             *(cells[kind].get(symbol, "-") for symbol in parameters),
             _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
@@ -180,7 +177,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
     """
     rows = [
         (
-            model_name(kind._asdict()),
+            model_name(kind),
             f"{plan.target_size:,.0f}",
             f"{plan.source_size:,.0f}",
             format_quantity(plan.worth_of_measurement, whole=True) if plan.worth_of_measurement else "",

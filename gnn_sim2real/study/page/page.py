@@ -1,30 +1,30 @@
 """The report of a study as one self-contained HTML file, which needs no network.
 
-It is made from the summary, the laws and one mean per repeat, so that a study of a million cells takes little longer
-than one of a hundred.
+It is made from the summary and the laws, so that a study of a million cells takes little longer than one of a hundred.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gnn_sim2real import __version__
 from gnn_sim2real.files import write_atomically
-from gnn_sim2real.law.compare import Comparison, Models, compare_laws
+from gnn_sim2real.law.compare import Comparison, compare_fitted
+from gnn_sim2real.law.effective_data import FromScratch
+from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import Plan, Wanted, plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import format_quantity
-from gnn_sim2real.records.curves import CONFIDENCE, CurveLabel, Results
-from gnn_sim2real.records.repeat_means import Kind, fit_surfaces, from_scratch, repeat_means
+from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, model_name
+from gnn_sim2real.records.laws import Results
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
-from gnn_sim2real.study.text import format_data, format_transfer, model_name
+from gnn_sim2real.study.text import format_data, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
@@ -33,6 +33,9 @@ PAGE = "report.html"
 
 _STAGES = ("pretrain", "finetune", "scratch")
 _LOWER = (5, 10, 20)
+_WORTH_TELLING = 1e-3
+"""A gain below this share of the error is called none."""
+
 _MOST_IN_SHORT = 6  # laws; if there are more, those with the most measurements
 _MOST_COMPARED = 6
 
@@ -71,9 +74,8 @@ def _content(
 ) -> dict[str, Any]:
     unit, data = summary["unit"], summary.get("data", {})
     laws = {label: law for label, law in results.laws.items() if is_fine_tuning(label.policy)}
-    models = repeat_means(results)
-    surfaces = fit_surfaces(models)
-    plans = {kind: _plans(law, results, kind) for kind, law in surfaces.items()}
+    models, surfaces = results.models, results.surfaces
+    plans = {kind: _plans(law, results.grids[kind].scratch) for kind, law in surfaces.items()}
     quantity = f"test {summary['metric'].upper()} of {summary['property'].replace('_', ' ')}"
     folder = config.folder / "figures"
     figure = config.folder / "scaling_law.svg"
@@ -85,21 +87,21 @@ def _content(
         "in_short": _in_short(laws, plans, unit),
         "curves": embed(figure, f"{quantity} against source size") if results.curves and figure.exists() else None,
         "laws": law_tables.laws_table(laws, unit),
-        "law_texts": [(_name(label), law.describe(format_unit(unit))) for label, law in laws.items()],
+        "law_texts": [(curve_name(label), law.describe(format_unit(unit))) for label, law in laws.items()],
         "forecasts": draw_forecasts(models, laws, quantity, unit, folder),
         "forecast_table": law_tables.forecasts_table(laws, unit),
         "doubling": law_tables.doubling_table({label: plan(law) for label, law in laws.items()}, unit),
         "wanted": law_tables.wanted_table({label: _wanted(law) for label, law in laws.items()}, unit),
         "comparison": law_tables.comparison_table(_compare(models, laws), unit),
         "surfaces": law_tables.surfaces_table(surfaces, unit),
-        "surface_texts": [
-            (model_name(kind._asdict()), law.describe(format_unit(unit))) for kind, law in surfaces.items()
-        ],
+        "surface_texts": [(model_name(kind), law.describe(format_unit(unit))) for kind, law in surfaces.items()],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
         "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
+        "unseen": tables.unseen_table(summary),
+        "who_is_unseen": who_is_unseen(summary["unseen"]) if "unseen" in summary else "",
         "cards": tables.cards_table(data),
         "leakage": format_data(data, unit),
         "settings": _settings(config.folder),
@@ -113,9 +115,10 @@ def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, Scal
     """Paired comparison of the laws of each target size, unless there are too many to read."""
     compared = {}
     for size in sorted({label.target_size for label in laws}):
-        named = {model_name(asdict(label)): models[label] for label in laws if label.target_size == size}
+        named = {model_name(label.kind): label for label in laws if label.target_size == size}
         if 1 < len(named) <= _MOST_COMPARED:
-            compared[size] = compare_laws(named, confidence=CONFIDENCE)
+            fitted = {name: laws[label] for name, label in named.items()}
+            compared[size] = compare_fitted(fitted, {name: models[label] for name, label in named.items()})
     return compared
 
 
@@ -126,9 +129,8 @@ def _wanted(law: ScalingLaw) -> dict[str, Wanted]:
     return {how: wanted for how, wanted in found.items() if wanted is not None}
 
 
-def _plans(law: ScalingSurface, results: Results, kind: Kind) -> list[Plan]:
+def _plans(law: ScalingSurface, scratch: FromScratch | None) -> list[Plan]:
     """Plans from a law in source and target size, at the largest source and each target size."""
-    scratch = from_scratch(results, kind.architecture)
     return [plan(law, at=(law.source_sizes[-1], size), scratch=scratch) for size in law.target_sizes]
 
 
@@ -154,30 +156,31 @@ def _in_short(
         ]
         verdict = " and ".join(part for part in known if part)
         here = plan(law)
+        gain, error = here.gain_of_doubling.value, here.error.value
+        tiny = gain is not None and error is not None and gain < _WORTH_TELLING * error
+        lowers = "is not shown to lower this, by" if tiny else "lowers this by"
         text = (
             f"at n = {law.largest_size:,.0f} the law predicts {format_quantity(here.error)}{tail}; doubling the source "
-            f"lowers this by {format_quantity(here.gain_of_doubling)}{tail}. "
+            f"{lowers} {format_quantity(here.gain_of_doubling)}{tail}. "
             + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
         )
         found = [
             each
             for kind, of_kind in plans.items()
             for each in of_kind
-            if kind == (label.architecture, label.policy, label.growth) and each.target_size == label.target_size
+            if kind == label.kind and each.target_size == label.target_size
         ]
         for each in found:
             if each.worth_of_measurement is not None:
                 worth = format_quantity(each.worth_of_measurement, whole=True)
                 text += f" One more measurement is worth {worth} calculations there."
-        sentences.append((_name(label), text))
+        sentences.append((curve_name(label), text))
     return sentences
-
-
-def _name(label: CurveLabel) -> str:
-    return f"{model_name(asdict(label))}, m = {label.target_size:,}"
 
 
 def _settings(folder: Path) -> list[tuple[str, str]]:
     """The resolved YAMLs of study and stages."""
     names = [STUDY_FILE, *(f"{stage}.yaml" for stage in _STAGES)]
-    return [(name, (folder / name).read_text(encoding="utf-8")) for name in names if (folder / name).exists()]
+    names += sorted(path.name for path in folder.glob("pretrain *.yaml"))
+    files = [folder / name for name in names]
+    return [(each.name, each.read_text(encoding="utf-8", errors="replace")) for each in files if each.exists()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gnn_sim2real.study.text import model_name, source_name
+from gnn_sim2real.study.text import name_of_group, row_name, scored_on, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
@@ -32,15 +32,19 @@ def results_table(summary: Mapping[str, Any]) -> TextTable:
     """
     metric, unit = summary["metric"], with_unit(summary["unit"])
     nonzero = any("mae_nonzero" in row for row in summary["rows"])
-    headings = ("model", "m", "source n", f"{metric.upper()}{unit}", *[f"MAE of nonzero{unit}"] * nonzero, "R²", "runs")
+    fewer = scored_on(summary)
+    with_r2 = any(row.get("r2") for row in summary["rows"])  # small test parts have none
+    headings = ("model", "m", "source n", f"{metric.upper()}{unit}", *[f"MAE of nonzero{unit}"] * nonzero)
+    headings = (*headings, *["R²"] * with_r2, *fewer.headings, "runs")
     rows = [
         (
-            model_name(row),
+            row_name(row),
             f"{row['target_size']:,}",
             source_name(row),
             _estimate(row[metric]),
             *[_estimate(row.get("mae_nonzero"))] * nonzero,
-            f"{row['r2']['mean']:.3f}" if row.get("r2") else "",
+            *[f"{row['r2']['mean']:.3f}" if row.get("r2") else ""] * with_r2,
+            *fewer.cells(row),
             str(row[metric]["num_repeats"]),
         )
         for row in summary["rows"]
@@ -49,7 +53,7 @@ def results_table(summary: Mapping[str, Any]) -> TextTable:
 
 
 def gains_table(summary: Mapping[str, Any]) -> TextTable:
-    """Gain of fine-tuning from the whole source over each alternative, on the same test parts and seeds.
+    """Gain of fine-tuning from the largest source over each alternative, on the same test parts and seeds.
 
     Args:
         summary: Summary of the study.
@@ -58,12 +62,33 @@ def gains_table(summary: Mapping[str, Any]) -> TextTable:
     for gain in summary["gains"]:
         over = gain["over"]
         # a model without a source, or the same model with another source
-        other = model_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
+        other = row_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
         if over["source_level"] == "0" and is_fine_tuning(over["policy"]):
             other = f"{other} from scratch".strip()
-        rows.append((model_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
+        rows.append((row_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = with_unit(summary["unit"])
-    return TextTable(("whole source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
+    return TextTable(("largest source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
+
+
+def unseen_table(summary: Mapping[str, Any]) -> TextTable:
+    """Errors on the test materials with what the source never saw, and on the others.
+
+    Args:
+        summary: Summary of the study.
+    """
+    rows = [
+        (
+            name_of_group(row),
+            f"{row['target_size']:,}",
+            f"{row['unseen']:.4f}",
+            f"{row['num_unseen']:,}",
+            f"{row['seen']:.4f}",
+            f"{row['num_seen']:,}",
+        )
+        for row in summary.get("unseen", {}).get("rows", ())
+    ]
+    unit = with_unit(summary["unit"])
+    return TextTable(("model", "m", f"MAE{unit}, never seen", "errors", f"MAE{unit}, the others", "errors"), rows)
 
 
 def cards_table(data: Mapping[str, Any]) -> TextTable:

@@ -3,8 +3,8 @@
 Light, because reading records imports it too: no policy imports torch before it is used.
 """
 
+from gnn_sim2real.tasks.policies.base import REFERENCE as REFERENCE
 from gnn_sim2real.tasks.policies.base import FineTuningPolicy as FineTuningPolicy
-from gnn_sim2real.tasks.policies.registry import REFERENCE as REFERENCE
 from gnn_sim2real.tasks.policies.registry import describe_policies as describe_policies
 from gnn_sim2real.tasks.policies.registry import find_policies as find_policies
 from gnn_sim2real.tasks.policies.registry import find_policy as find_policy

@@ -4,13 +4,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from gnn_sim2real import renamed
+from gnn_sim2real.plugins import Registry
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gnn_sim2real.nn.model import PropertyModel
 
-REGISTERED: "dict[str, type[FineTuningPolicy]]" = {}
-"""Policies whose file was imported, by name."""
+REFERENCE = "full"
+"""The policy with which others are compared. From scratch all policies are the same, and this one stands for them."""
+
+
+def _reserved() -> set[str]:
+    from gnn_sim2real.baselines import BASELINES  # here, since it loads numpy
+
+    return {*BASELINES, *renamed.POLICIES}
+
+
+POLICIES: "Registry[FineTuningPolicy]" = Registry(
+    __name__.rpartition(".")[0], group="gnn_sim2real.policies", setting="policy", first=REFERENCE, reserved=_reserved
+)
+"""All policies; a distribution that brings some names their modules under this entry-point group."""
 
 
 @dataclass
@@ -27,7 +42,7 @@ class FineTuningPolicy:
         needs_pretrained: Whether it is meaningless from scratch.
         takes_simulated: Whether the model takes the simulated value of each material as input and learns the
             difference from it, with a new head.
-            fits_line: Whether that is the difference from a straight line in the simulated value.
+        fits_line: Whether that is the difference from a straight line in the simulated value.
     """
 
     name: ClassVar[str]
@@ -38,16 +53,21 @@ class FineTuningPolicy:
     fits_line: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
+        """Register a policy that is complete.
+
+        Raises:
+            TypeError: If a named subclass lacks its texts, or the default of a setting.
+        """
         super().__init_subclass__()
         if "name" not in vars(cls):  # a base of several policies
             return
         lacking = [text for text in ("name", "title", "summary") if not getattr(cls, text, "")]
         if lacking:
             raise TypeError(f"the policy {cls.__qualname__} has no {lacking[0]}")
-        other = REGISTERED.get(cls.name)
-        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise TypeError(f"{other.__module__} and {cls.__module__} both have a policy {cls.name!r}")
-        REGISTERED[cls.name] = cls
+        annotated = [name for name, kind in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(kind)]
+        if without := [name for name in annotated if not hasattr(cls, name)]:
+            raise TypeError(f"the setting {without[0]!r} of the policy {cls.__qualname__} has no default")
+        POLICIES.add(cls.name, cls)
 
     @classmethod
     def settings(cls) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ class GradualUnfreezing(FineTuningPolicy):
 
     Args:
         unfreeze_every: Epochs between two layers.
+
+    Raises:
+        ValueError: If `unfreeze_every` is below 1.
     """
 
     name = "gradual"

@@ -21,6 +21,9 @@ class L2SP(FineTuningPolicy):
 
     Args:
         start_penalty: The factor a.
+
+    Raises:
+        ValueError: If `start_penalty` is negative.
     """
 
     name = "l2_sp"

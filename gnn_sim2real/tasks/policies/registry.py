@@ -1,31 +1,15 @@
-"""Finding policies: those of this folder, and those of other installed distributions."""
+"""Policies by name, and their texts."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from gnn_sim2real.plugins import import_files, import_installed
-from gnn_sim2real.renamed_policies import current_policy
-from gnn_sim2real.tasks.policies.base import REGISTERED, FineTuningPolicy
-
-GROUP = "gnn_sim2real.policies"
-"""Entry-point group: a distribution with policies names their modules here."""
-
-REFERENCE = "full"
-"""The policy with which others are compared. From scratch all policies are the same, and this one stands for them."""
-
-
-@cache
-def _import_all() -> None:
-    import_files(__name__.rpartition(".")[0])
-    for _ in import_installed(GROUP):
-        pass
+from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.tasks.policies.base import POLICIES, FineTuningPolicy
 
 
 def find_policies() -> dict[str, type[FineTuningPolicy]]:
     """All policies by name, the reference first."""
-    _import_all()
-    return dict(sorted(REGISTERED.items(), key=lambda item: (item[0] != REFERENCE, item[0])))
+    return POLICIES.classes()
 
 
 def find_policy(name: str) -> type[FineTuningPolicy]:
@@ -37,11 +21,7 @@ def find_policy(name: str) -> type[FineTuningPolicy]:
     Raises:
         ValueError: If there is no such policy.
     """
-    found = find_policies()
-    current = current_policy(name)
-    if current not in found:
-        raise ValueError(f"`policy` must be one of {', '.join(found)}, got {name!r}")
-    return found[current]
+    return POLICIES.find(current_policy(name))
 
 
 def is_fine_tuning(name: str) -> bool:
@@ -50,8 +30,7 @@ def is_fine_tuning(name: str) -> bool:
     Args:
         name: Current name.
     """
-    _import_all()
-    return name in REGISTERED
+    return name in POLICIES
 
 
 def policy_title(name: str) -> str:
@@ -60,7 +39,9 @@ def policy_title(name: str) -> str:
     Args:
         name: Current name; for a policy that is not installed the name itself is used.
     """
-    found = find_policies().get(name)
+    from gnn_sim2real.baselines import BASELINES  # here, since it loads numpy
+
+    found = find_policies().get(name) or BASELINES.get(name)
     return found.title if found else name.replace("_", " ")
 
 

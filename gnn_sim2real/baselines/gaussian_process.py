@@ -1,0 +1,59 @@
+"""A Gaussian process on physical descriptors, with or without a simulated value or a source model's prediction."""
+
+from dataclasses import dataclass
+
+from gnn_sim2real.baselines.baseline import Baseline
+from gnn_sim2real.baselines.inputs import Floats, Input, Inputs
+
+
+@dataclass(frozen=True)
+class GaussianProcessBaseline(Baseline):
+    """The mean of `gnn_sim2real.gaussian_process.GaussianProcess`, in which each input is a block.
+
+    A simulated value or the prediction of a source model has a linear kernel as well, since it is nearly the answer.
+
+    Attributes:
+        of_difference: Whether it learns the difference of the measured from the simulated value.
+    """
+
+    of_difference: bool = False
+
+    def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
+        from gnn_sim2real.gaussian_process import GaussianProcess
+
+        (known, near), (asked, near_asked) = (
+            ([each.table(name) for name in self.needs], _near_the_answer(each, self.needs)) for each in (train, test)
+        )
+        start = train.table("simulated")[:, 0] if self.of_difference else 0.0
+        process = GaussianProcess().fit(known, values - start, near)
+        mean, _ = process.predict(asked, near_asked)
+        return mean + (test.table("simulated")[:, 0] if self.of_difference else 0.0)
+
+
+def _near_the_answer(inputs: Inputs, needs: tuple[Input, ...]) -> Floats | None:
+    near = [name for name in needs if name in ("simulated", "source")]
+    return inputs.table(*near) if near else None
+
+
+GAUSSIAN_PROCESS = GaussianProcessBaseline(
+    "gaussian_process",
+    "Gaussian process",
+    ("physical_descriptors",),
+    rival="a Gaussian process without a source",
+)
+GAUSSIAN_PROCESS_WITH_SOURCE = GaussianProcessBaseline(
+    "gaussian_process_with_source", "Gaussian process with source", ("physical_descriptors", "source")
+)
+GAUSSIAN_PROCESS_WITH_VALUE = GaussianProcessBaseline(
+    "gaussian_process_with_simulated_value",
+    "Gaussian process with simulated value",
+    ("physical_descriptors", "simulated"),
+    rival="a Gaussian process with the simulated value",
+)
+GAUSSIAN_PROCESS_DELTA = GaussianProcessBaseline(
+    "gaussian_process_delta",
+    "Gaussian process on the difference",
+    ("physical_descriptors", "simulated"),
+    of_difference=True,
+    rival="a Gaussian process on the difference to the simulated value",
+)

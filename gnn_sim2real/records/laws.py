@@ -1,0 +1,166 @@
+"""From records to laws: the one way of the callback, studies, their reports and `gnn-sim2real law`.
+
+Whoever asks, the same records give the same law, digit for digit: its form, its draws, and whether the choice of test
+materials is in its intervals are decided here and in `gnn_sim2real.law.fit.fit_law`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gnn_sim2real.law.effective_data import FromScratch
+from gnn_sim2real.law.fit import MIN_SIZES, fit_law
+from gnn_sim2real.law.forms import Floats
+from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
+from gnn_sim2real.records.curves import (
+    CurveLabel,
+    Kind,
+    group_curves,
+    group_points,
+    independent_curves,
+    source_sizes,
+)
+from gnn_sim2real.records.record import read_errors
+from gnn_sim2real.tasks.policies import REFERENCE, is_fine_tuning
+
+
+def read_models(results: pd.DataFrame, metric: str, records: Path | None) -> Models:
+    """The models of one curve, or of one kind at several target sizes.
+
+    The errors on the single test materials are read wherever they are known and all models share one test part; the
+    choice of these materials is then in the intervals.
+
+    Args:
+        results: Results of the models, from `gnn_sim2real.records.results`.
+        metric: Error to fit.
+        records: Folder of the records, with the error on each test material; None if it is not at hand.
+    """
+    materials, errors = None, None
+    if records is not None and metric in ("mae", "rmse"):
+        materials, errors = _material_errors(results, records)
+    return Models(
+        source_sizes(results),
+        results[metric].to_numpy(),
+        independent_curves(results),
+        results["weight"].to_numpy() if "weight" in results else None,
+        errors,
+        materials,
+        results["target_size"].to_numpy(dtype=float) if results["target_size"].nunique() > 1 else None,
+    )
+
+
+def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
+    """Test materials and the errors on each; None unless all models were tested on the same ones, once on each."""
+    if results["split"].nunique() > 1 or results["num_test"].nunique() > 1:
+        return None, None
+    if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
+        return None, None
+    errors = [read_errors(folder, key) for key in results["key"]]
+    names = [*errors[0]]
+    if len(names) != results["num_test"].iloc[0] or any(each.keys() != errors[0].keys() for each in errors):
+        return None, None
+    return names, np.array([[each[name] for name in names] for each in errors])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The models of one architecture and policy at all source and target sizes.
+
+    Attributes:
+        models: The models, with their target sizes if there are several.
+        scratch: Models of the same architecture and policy without a source; None unless there are several sizes.
+    """
+
+    models: Models
+    scratch: FromScratch | None
+
+    @property
+    def has_surface(self) -> bool:
+        """Whether there are enough sizes for a law in both."""
+        targets = self.models.target_sizes
+        return (
+            targets is not None
+            and self.models.num_sizes() >= MIN_SIZES
+            and len(np.unique(np.asarray(targets))) >= MIN_TARGET_SIZES
+        )
+
+
+def read_grids(results: pd.DataFrame, metric: str, records: Path | None) -> dict[Kind, Grid]:
+    """The models of each kind at all sizes.
+
+    Args:
+        results: As for `read_models`, of all kinds.
+        metric: Error to fit.
+        records: As for `read_models`.
+    """
+    grids: dict[Kind, Grid] = {}
+    all_scratch = results[is_scratch(results)]
+    with_source = results[results["source_size"] > 0]
+    name: Any  # values of the columns
+    for name, found in with_source.groupby([*Kind._fields], observed=True):
+        rest = all_scratch[all_scratch["architecture"] == name[0]]
+        scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
+        several = rest["target_size"].nunique() > 1
+        grids[Kind(*name)] = Grid(read_models(found, metric, records), scratch if several else None)
+    return grids
+
+
+def is_scratch(results: pd.DataFrame) -> pd.Series[bool]:
+    """Which results are from scratch, the reference of every policy; in a CSV file they have no policy.
+
+    Args:
+        results: From `gnn_sim2real.records.results`.
+    """
+    return (results["source_size"] == 0) & results["policy"].isin([REFERENCE, ""])
+
+
+class Results:
+    """The results of a study, grouped and fitted once for table, figure and page.
+
+    Args:
+        table: Results of one property, from `gnn_sim2real.records.results`.
+        metric: Error of the curves.
+        records: Folder of the records, with the error on each test material; None if it is not at hand.
+    """
+
+    def __init__(self, table: pd.DataFrame, metric: str = "mae", records: Path | None = None) -> None:
+        self.table, self.metric, self.records = table, metric, records
+
+    @cached_property
+    def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
+        """See `group_points`."""
+        return group_points(self.table)
+
+    @cached_property
+    def curves(self) -> dict[CurveLabel, pd.DataFrame]:
+        """See `group_curves`."""
+        return group_curves(self.table)
+
+    @cached_property
+    def models(self) -> dict[CurveLabel, Models]:
+        """The models of each curve."""
+        return {label: read_models(found, self.metric, self.records) for label, found in self.curves.items()}
+
+    @cached_property
+    def laws(self) -> dict[CurveLabel, ScalingLaw]:
+        """The law of each curve that has enough sizes."""
+        return {label: fit_law(models) for label, models in self.models.items() if models.num_sizes() >= MIN_SIZES}
+
+    @cached_property
+    def grids(self) -> dict[Kind, Grid]:
+        """The models of each kind of fine-tuned model at all sizes."""
+        found = read_grids(self.table, self.metric, self.records)
+        return {kind: grid for kind, grid in found.items() if is_fine_tuning(kind.policy)}
+
+    @cached_property
+    def surfaces(self) -> dict[Kind, ScalingSurface]:
+        """The law in source and target size of each kind of fine-tuned model that has enough sizes of both."""
+        return {kind: fit_surface(grid.models) for kind, grid in self.grids.items() if grid.has_surface}

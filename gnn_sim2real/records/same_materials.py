@@ -1,0 +1,64 @@
+"""Errors on the same test materials, where some models could be scored on fewer than others."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.record import read_errors
+
+SAME = "same_materials"
+"""Entry of a row of the summary: the `mean` error on the materials that all were scored on; None if unknown."""
+
+
+def errors_on_same(results: Results) -> dict[str, float | None]:
+    """Error of each model on the materials that all were scored on, by key; nothing if all were scored on all.
+
+    The simulated value, say, is known for a part of the test materials only, and its error on these is not to be
+    compared with those of others on all.
+
+    Args:
+        results: The results of one property.
+
+    Returns:
+        The error; None where the errors on the single materials are not known, as in a published result.
+    """
+    table = results.table
+    fewer = table[table["num_test"] < table.groupby("split")["num_test"].transform("max")]
+    if fewer.empty:
+        return {}
+    smallest = table.loc[fewer.groupby("split")["num_test"].idxmin(), ["split", "key"]]
+    shared = {int(split): set(_read(results.records, str(key))) for split, key in smallest.itertuples(index=False)}
+    found: dict[str, float | None] = {}
+    for key, split in zip(table["key"], table["split"], strict=True):
+        wanted = shared.get(int(split))
+        if wanted is None:
+            continue
+        errors = np.array([error for name, error in _read(results.records, str(key)).items() if name in wanted])
+        known = len(wanted) > 0 and len(errors) == len(wanted)
+        squared = results.metric == "rmse"
+        found[str(key)] = float((errors**2).mean() ** 0.5 if squared else errors.mean()) if known else None
+    return found
+
+
+def of_point(point: pd.DataFrame, errors: dict[str, float | None]) -> dict[str, Any]:
+    """The entry of one grid point, if some models were scored on fewer materials.
+
+    Args:
+        point: Results of the grid point.
+        errors: Result of `errors_on_same`.
+    """
+    values = [errors[key] for key in point["key"] if key in errors]
+    if not values:
+        return {}
+    known = [value for value in values if value is not None]
+    return {SAME: {"mean": float(np.mean(known)) if len(known) == len(values) else None}}
+
+
+def _read(records: Path | None, key: str) -> dict[str, float]:
+    try:
+        return {} if records is None else read_errors(records, key)
+    except FileNotFoundError:
+        return {}

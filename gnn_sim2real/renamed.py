@@ -1,0 +1,124 @@
+"""Class paths and policies as files of earlier versions name them, and as they are called today.
+
+YAMLs, records, cards and checkpoints name both, and the keys of records are hashes of such names. So what gets another
+name gets a line here: a file keeps its words, whoever reads it translates, and keys stay what they were.
+"""
+
+from typing import Any
+
+CLASSES = {
+    "gnn_sim2real.tasks.SourcePretraining": "gnn_sim2real.SourcePretraining",
+    "gnn_sim2real.tasks.TargetFineTuning": "gnn_sim2real.TargetFineTuning",
+    "gnn_sim2real.scaling.callback.ScalingLawCallback": "gnn_sim2real.ScalingLawCallback",
+    "gnn_sim2real.nn.up_to_layer.UpToLayer": "gnn_sim2real.nn.truncated.TruncatedEncoder",
+    "gnn_sim2real.nn.UpToLayer": "gnn_sim2real.nn.TruncatedEncoder",
+    "gnn_sim2real.datamodule.PropertyDataModule": "gnn_sim2real.data.module.PropertyDataModule",
+    "gnn_sim2real.crystal_datamodule.CrystalDataModule": "gnn_sim2real.data.crystals.CrystalDataModule",
+    "gnn_sim2real.mixture_datamodule.MixtureDataModule": "gnn_sim2real.data.mixtures.MixtureDataModule",
+    "gnn_sim2real.snapshot_datamodule.SnapshotDataModule": "gnn_sim2real.data.snapshots.SnapshotDataModule",
+    "datamodules.table.Table": "datamodules.files.table.Table",
+    "datamodules.table.MaterialTable": "datamodules.files.table.MaterialTable",
+    "datamodules.polymer_table.PolymerTable": "datamodules.files.polymer_table.PolymerTable",
+    "datamodules.crystal_folder.CrystalFolder": "datamodules.files.crystal_folder.CrystalFolder",
+    "datamodules.blend_table.BlendTable": "datamodules.files.blend_table.BlendTable",
+}
+"""Class path of today by that of an earlier version."""
+
+SHORT_NAMES = {"ReduceLROnPlateau": "gnn_sim2real.tasks.schedule.ReduceLROnPlateau"}
+"""Class path of a class whose name alone would be ambiguous: torch and Lightning have one of that name as well."""
+
+POLICIES = {
+    "none": "full",
+    "encoder": "frozen_encoder",
+    "l2_start": "l2_sp",
+    "difference": "delta",
+}
+"""Policy of today by its name in an earlier version."""
+
+
+SETTINGS = {"ScalingLawCallback": {"folder": "records"}}
+"""Settings of a class of this package, by its name: the name of today by that of an earlier version."""
+
+
+def _first_names(renamed: dict[str, str]) -> dict[str, str]:
+    return {today: earlier for earlier, today in reversed(renamed.items())}
+
+
+_FIRST_CLASSES, _FIRST_POLICIES = _first_names(CLASSES), _first_names(POLICIES)
+
+
+def current_policy(name: str) -> str:
+    """Return the name of today; that of a baseline, or of a policy that kept its name, is the same.
+
+    Args:
+        name: Of any version.
+
+    Raises:
+        ValueError: If it is not a name.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"a policy is a name, got {name!r}")
+    return POLICIES.get(name, name)
+
+
+def first_policy(name: str) -> str:
+    """Return the first name that a policy had: what the key of a record is made of.
+
+    Args:
+        name: Of any version.
+
+    Raises:
+        ValueError: If it is not a name.
+    """
+    name = current_policy(name)
+    return _FIRST_POLICIES.get(name, name)
+
+
+def current_paths(content: Any) -> Any:
+    """Replace the class paths of earlier versions by those of today, and settings of these classes, at every depth.
+
+    Args:
+        content: Plain types; a string that is such a path as a whole is replaced.
+    """
+    return _rename_settings(_replace(content, CLASSES | SHORT_NAMES))
+
+
+def first_paths(content: Any) -> Any:
+    """Replace class paths by the first name that each class had: what the key of a record is made of.
+
+    Args:
+        content: Plain types.
+    """
+    return _replace(content, _FIRST_CLASSES)
+
+
+def _replace(content: Any, names: dict[str, str]) -> Any:
+    if isinstance(content, str):
+        return names.get(content, content)
+    if isinstance(content, dict):
+        return {key: _replace(value, names) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_replace(each, names) for each in content]
+    return content
+
+
+def _rename_settings(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_rename_settings(each) for each in content]
+    if not isinstance(content, dict):
+        return content
+    found = {key: _rename_settings(value) for key, value in content.items()}
+    path, given = found.get("class_path"), found.get("init_args")
+    if isinstance(path, str) and isinstance(given, dict) and (renamed := renamed_settings(path)):
+        found["init_args"] = {renamed.get(name, name): value for name, value in given.items()}
+    return found
+
+
+def renamed_settings(path: str) -> dict[str, str]:
+    """Settings of a class that had other names: the name of today by the earlier one.
+
+    Args:
+        path: Class path, or the name of the class alone.
+    """
+    package, _, name = path.rpartition(".")
+    return SETTINGS.get(name, {}) if package.partition(".")[0] in ("", "gnn_sim2real") else {}

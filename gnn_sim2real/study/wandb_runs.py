@@ -1,0 +1,217 @@
+"""Weights & Biases in a study: one service for all its processes, silent, and offline where no server answers."""
+
+import logging
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import WandbLogger
+
+logger = logging.getLogger(__name__)
+
+OFFLINE_FILE = "wandb-offline.txt"
+"""File in the folder of a running study that tells its other processes that no server answers, and why."""
+
+_SETTINGS: dict[str, Any] = {
+    "silent": True,  # its lines go to debug.log in the folder of the run
+    "console": "off",
+    "init_timeout": 10.0,  # [s]
+    "finish_timeout": 30.0,  # [s]; without a limit a lost network would stop the study at the end of a run
+    "finish_timeout_raises": True,
+    "disable_git": True,
+    "x_save_requirements": False,  # a list of all packages takes longer than all else
+}
+"""Settings of a run that differ from W&B's defaults; environment variables and the YAML come first."""
+
+
+class _State:
+    """What this process knows.
+
+    Attributes:
+        keeps_service: Whether the service lives on between runs, since it is that of the study.
+        is_offline: Whether no server answered.
+    """
+
+    keeps_service = "WANDB_SERVICE" in os.environ  # started by another process, which also ends it
+    is_offline = False
+
+
+def run_folder(settings: Mapping[str, Any], folder: Path) -> Path:
+    """The folder in which W&B makes its folder `wandb`: that of the YAML, else `WANDB_DIR`, else that of the study.
+
+    Args:
+        settings: Settings of the `WandbLogger`; relative folders are in that of the study.
+        folder: Folder of the study, also if nothing can be written to the one chosen.
+    """
+    chosen = _chosen_folder(settings, folder)
+    try:
+        (chosen / "wandb").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return folder
+    return chosen if os.access(chosen / "wandb", os.W_OK) else folder
+
+
+def _chosen_folder(settings: Mapping[str, Any], folder: Path) -> Path:
+    given = settings.get("save_dir")
+    if given in (None, "."):  # "." is Lightning's default, beside which it overlooks `dir`
+        given = settings.get("dir") or os.environ.get("WANDB_DIR") or "."
+    return folder / given
+
+
+def start_run(settings: Mapping[str, Any], folder: Path, kind: type[WandbLogger] = WandbLogger) -> WandbLogger | None:
+    """Start a run, offline if no server answers; None if W&B cannot be used at all, since a study goes on without it.
+
+    Args:
+        settings: Settings of the `WandbLogger`.
+        folder: Folder of the study.
+        kind: Class of the logger.
+    """
+    given = _for_wandb(settings, folder)
+    found = _started(kind(**given), folder)
+    return found or _started(kind(**given | {"mode": "offline"}), folder)
+
+
+def _for_wandb(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a logger with those of a study."""
+    import wandb
+
+    own = {name: value for name, value in _SETTINGS.items() if f"WANDB_{name.upper()}" not in os.environ}
+    known = {name: value for name, value in own.items() if name in wandb.Settings.model_fields}
+    given = dict(settings) | {"settings": known | (settings.get("settings") or {})}
+    given["save_dir"] = str(run_folder(settings, folder))
+    given.pop("dir", None)
+    if given.get("offline"):  # as a mode, since Lightning's setting refuses `log_model` and changes the environment
+        given |= {"offline": False, "mode": "offline"}
+    if _State.is_offline or (folder / OFFLINE_FILE).exists():
+        given["mode"] = "offline"
+    return given
+
+
+def _started(run: WandbLogger, folder: Path) -> WandbLogger | None:
+    """The run, if it can be started."""
+    _set_up()
+    try:
+        _ = run.experiment
+    except Exception as error:  # whatever it is, a study does not stop for it
+        _go_offline(folder, _reason(error))
+        # The service keeps the id of the run: another one starts it anew.
+        _tear_down(1)
+        if os.environ.pop("WANDB_SERVICE", None):  # that of the study, which the other processes go on using
+            _State.keeps_service = False
+        return None
+    return run
+
+
+def end_run(run: WandbLogger, folder: Path, failed: bool = False) -> None:
+    """End a run.
+
+    Args:
+        run: From `start_run`.
+        folder: Folder of the study.
+        failed: Whether the training failed.
+    """
+    try:
+        run.experiment.finish(exit_code=int(failed))
+    except Exception as error:  # a study does not stop for it
+        where = shlex.quote(str(Path(run.experiment.dir).parent))
+        _go_offline(folder, f"{_reason(error)}; `wandb sync {where}` sends the rest of a run that was online")
+    if not _State.keeps_service:
+        # W&B's service writes the last 32 KiB only after the end is announced, and not at all once this process has
+        # ended, as a worker of Ray does.
+        _tear_down()
+
+
+@contextmanager
+def wandb_service(settings: Mapping[str, Any] | None, folder: Path) -> Iterator[None]:
+    """One service of W&B for all processes of a study, which is faster than one for each run and outlives workers.
+
+    Processes find it by an environment variable. Whether a server answers is tried once, with the run `settings`.
+
+    Args:
+        settings: Settings of a `WandbLogger`, for the run of the report; None if the study does not use W&B.
+        folder: Folder of the study.
+    """
+    if settings is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / OFFLINE_FILE).unlink(missing_ok=True)
+    before, failed = _State.keeps_service, True
+    _State.is_offline, _State.keeps_service = False, True
+    _set_up()
+    try:
+        if run_folder(settings, folder) != (wanted := _chosen_folder(settings, folder)):
+            logger.warning("W&B cannot write to %s: its files are in %s", wanted, folder / "wandb")
+        if _mode(settings) == "online":
+            run = _started(WandbLogger(**_for_wandb(settings, folder)), folder)
+            if run is None:
+                _set_up()
+            else:
+                end_run(run, folder)
+        yield
+        failed = False
+    finally:
+        _State.keeps_service = before
+        _tear_down(int(failed))
+        _State.is_offline = (folder / OFFLINE_FILE).exists()  # for the report
+        (folder / OFFLINE_FILE).unlink(missing_ok=True)
+
+
+def how_to_sync(settings: Mapping[str, Any], folder: Path) -> str:
+    """How to send the runs that are only on this machine; empty if there are none.
+
+    Args:
+        settings: Settings of the `WandbLogger`.
+        folder: Folder of the study.
+    """
+    place = run_folder(settings, folder) / "wandb"
+    count = sum(1 for _ in place.glob("offline-run-*"))
+    if not count:
+        return ""
+    return f"{count:,} runs of W&B are on this machine only: wandb sync {shlex.quote(str(place))}/offline-run-*"
+
+
+def _mode(settings: Mapping[str, Any]) -> str:
+    if settings.get("offline"):
+        return "offline"
+    return str(settings.get("mode") or os.environ.get("WANDB_MODE") or "online")
+
+
+def _set_up() -> None:
+    import wandb
+
+    # Of its exporters of telemetry, which print what they think of a server.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    silent = {} if "WANDB_SILENT" in os.environ else {"silent": True}
+    wandb.setup(wandb.Settings(**silent))
+
+
+def _tear_down(exit_code: int = 0) -> None:
+    """End the service of this process once all is written and sent; one that has crashed is gone already."""
+    import wandb
+
+    with suppress(Exception):
+        wandb.teardown(exit_code)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, without the addresses of queries."""
+    text = str(error).partition("\n")[0]
+    if isinstance(error, TimeoutError) or re.search("deadline exceeded|[Tt]imed out", text):
+        return "no answer in time"
+    return text
+
+
+def _go_offline(folder: Path, reason: str) -> None:
+    """Tell all processes of the study, and the user once."""
+    _State.is_offline = True
+    try:
+        with (folder / OFFLINE_FILE).open("x", encoding="utf-8") as file:
+            file.write(reason)
+    except FileExistsError:
+        return
+    logger.warning("W&B cannot be reached (%s): from here on offline, the end says how to send the runs", reason)

@@ -1,0 +1,79 @@
+"""Tables as spreadsheets: what a person sees there may differ from what the file has."""
+
+import logging
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnn_sim2real.tables.text_table import named, without_copies
+
+if TYPE_CHECKING:
+    import pandas
+
+logger = logging.getLogger(__name__)
+
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
+"""What a format shows as it is: a percent sign in it does not multiply."""
+
+
+def read_sheet(path: Path, texts: Collection[str] | None) -> "pandas.DataFrame":
+    """Read the first sheet of an .xlsx; a cell that shows 50 % becomes that text, where the file has 0.5.
+
+    Args:
+        path: The file.
+        texts: Columns that are read as text. None for all.
+
+    Raises:
+        ValueError: If two columns of different content have the same name.
+    """
+    import pandas
+
+    # Read only, openpyxl knows no hidden rows.
+    with pandas.ExcelFile(path, engine="openpyxl", engine_kwargs={"read_only": False}) as file:
+        first, *others = file.sheet_names
+        if others:
+            logger.warning("%s: only its first sheet is read, %r, not %s", path, first, ", ".join(map(repr, others)))
+        header = pandas.read_excel(file, header=None, nrows=1)
+        types = dict.fromkeys(named(list(map(str, pandas.read_excel(file, nrows=0))), texts), str)
+        frame = pandas.read_excel(file, keep_default_na=False, na_values=[""], dtype=types)
+        sheet = file.book[str(first)]
+        frame = _show_percent(frame, sheet, path)
+        _warn_of_hidden(sheet, path)
+    if any(re.sub(r"\.\d+$", "", str(column)) in frame for column in frame if re.search(r"\.\d+$", str(column))):
+        frame = without_copies(frame, ["" if name is None else str(name) for name in header.iloc[0]])
+    return frame
+
+
+def _show_percent(frame: "pandas.DataFrame", sheet: Any, path: Path) -> "pandas.DataFrame":
+    """Give cells that show a percent sign the text that they show."""
+    told = []
+    for column, cells in zip(frame, sheet.iter_cols(min_row=2, max_row=len(frame) + 1), strict=False):
+        shown = {row: text for row, cell in enumerate(cells) if (text := _percent_of(cell))}
+        if shown:
+            frame[column] = [shown.get(row, value) for row, value in enumerate(frame[column].tolist())]
+            first = min(shown)
+            told.append(f"{column!r} ({len(shown):,} cells, e.g. {cells[first].value:g} as {shown[first]})")
+    if told:
+        logger.warning("%s: numbers formatted as percent are read as they are shown: %s", path, ", ".join(told))
+    return frame
+
+
+def _percent_of(cell: Any) -> str:
+    """What a cell with a percent sign shows, with all digits; empty for other cells."""
+    if isinstance(cell.value, bool) or not isinstance(cell.value, int | float) or "%" not in cell.number_format:
+        return ""
+    factor = 100 if "%" in _LITERAL.sub("", cell.number_format) else 1
+    return f"{factor * cell.value:.15g} %"
+
+
+def _warn_of_hidden(sheet: Any, path: Path) -> None:
+    """Say how many rows are read although a filter or a person has hidden them."""
+    looks = [row for row, look in sheet.row_dimensions.items() if look.hidden and row > 1]
+    hidden = [row for row in looks if any(cell.value is not None for cell in sheet[row])]
+    if hidden:
+        listed = ", ".join(map(str, hidden[:5])) + ", ..." * (len(hidden) > 5)
+        logger.warning(
+            "%s: %d hidden rows are read like the others (row %s); delete them if they are not meant",
+            *(path, len(hidden), listed),
+        )

@@ -1,0 +1,161 @@
+"""The same records give the same law, whoever asks; and the laws of a study in both sizes."""
+
+import json
+
+import numpy as np
+import pytest
+from tiny import DictLogger
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.law import compare_laws, fit_scaling_law
+from gnn_sim2real.records.callback import log_law
+from gnn_sim2real.records.curves import CurveLabel, Kind
+from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.learning_curves import name_curves, read_learning_curves
+from gnn_sim2real.records.record import Record, RecordKey, read_records, write_record
+from gnn_sim2real.records.results import read_results, tabulate_records
+from gnn_sim2real.records.summary import write_report
+
+SIZES, TARGETS = (100, 200, 400, 800, 1600, 3200), (20, 50, 150, 400)
+LABELS = [CurveLabel(30, architecture, "full") for architecture in ("CGCNN", "GINE")]
+NAMES = ["CGCNN, fine-tuned, m = 30", "GINE, fine-tuned, m = 30"]
+
+
+def write_study(folder, targets=(30,)):
+    """Three seeds of two architectures on one test part, with the error of each test material."""
+    random = np.random.default_rng(0)
+    hard = np.exp(random.standard_normal(25))
+    for architecture in ("CGCNN", "GINE"):
+        for m in targets:
+            for seed in range(3):
+                for n in (0, *SIZES):
+                    level = (2 * max(n, 50) ** -0.4 + 0.05) * m**-0.2
+                    errors = level * hard * np.exp(0.1 * random.standard_normal(25))
+                    cell = RecordKey(architecture, "full", n, str(n), m, seed, split=0)
+                    metrics = {"mae": float(errors.mean()), "num_test": 25.0}
+                    record = Record(f"{architecture}-{m}-{seed}-{n}", cell, "density", "g/cm3", metrics, {})
+                    named = {f"material {number}": float(error) for number, error in enumerate(errors)}
+                    write_record(folder / "records", record, named)
+    return folder
+
+
+def told(capsys, *argv):
+    assert main(["law", *map(str, argv), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def numbers(law):
+    """What is told of a law beside its name."""
+    return {
+        name: value for name, value in law.items() if name not in (*CurveLabel.__dataclass_fields__, "name", "text")
+    }
+
+
+def test_callback_study_and_commands_tell_one_law(tmp_path, capsys):
+    folder = write_study(tmp_path / "study")
+    records = folder / "records"
+    logger = DictLogger()
+    for record in read_records(records):
+        if (record.cell.seed, record.cell.source_size) == (0, 100):
+            log_law(records, record, [logger])
+    of_study = write_report(Results(read_results(records), "mae", records), folder)["laws"]
+    of_fit = told(capsys, "fit", folder)["curves"]
+    of_compare = told(capsys, "compare", folder)["laws"]
+    plans = [told(capsys, "plan", folder, "--architecture", label.architecture, "--at", 8000) for label in LABELS]
+    assert [law["name"] for law in of_fit] == NAMES
+    for number, name in enumerate(NAMES):
+        law = numbers(json.loads(json.dumps(of_study[number])))
+        assert law["interval_method"].endswith("test materials")
+        assert numbers(of_fit[number]) == numbers(of_compare[name]) == numbers(plans[number]["law"]) == law
+        for parameter in ("decay_rate", "transfer_gap"):
+            ends = [logger.find(f"scaling_law/{parameter}{end}")[number] for end in ("_low", "_high")]
+            assert logger.find(f"scaling_law/{parameter}")[number] == law[parameter]
+            assert ends == law[f"{parameter}_interval"]
+
+
+def test_forecasts_are_the_same_whoever_makes_them(tmp_path, capsys):
+    folder = write_study(tmp_path / "study")
+    laws = Results(read_results(folder / "records"), "mae", folder / "records").laws
+    curves = name_curves([read_learning_curves(folder)])
+    compared = compare_laws({name: curves[name] for name in reversed(NAMES)}).laws
+    at = [3200.0, 8000.0, 64_000.0]
+    for label, name in zip(LABELS, NAMES, strict=True):
+        np.testing.assert_array_equal(laws[label].predict_interval(at), compared[name].predict_interval(at))
+        plan = told(capsys, "plan", folder, "--architecture", label.architecture, "--at", 8000)["plan"]
+        low, high = laws[label].predict_interval(8000.0)
+        assert plan["error"] == {"value": float(laws[label].predict(8000.0)), "interval": [float(low), float(high)]}
+
+
+def test_the_choice_of_test_materials_is_in_the_interval_wherever_it_is_known(tmp_path):
+    """Hard materials are hard at all sizes: they move the level of the law."""
+    folder = write_study(tmp_path / "study")
+    table = read_results(folder / "records")
+
+    def width(law):
+        low, high = law.predict_interval(SIZES[-1])
+        return high - low
+
+    known, unknown = Results(table, "mae", folder / "records").laws, Results(table, "mae").laws
+    for label in LABELS:
+        assert known[label].decay_rate == unknown[label].decay_rate
+        assert width(known[label]) > 5 * width(unknown[label])
+    twice = table.assign(num_test=26.0)  # two rows of the test part were one material: its errors are not the mean's
+    assert "test materials" not in Results(twice, "mae", folder / "records").laws[LABELS[0]].interval_method
+
+
+def test_a_study_is_fitted_as_its_numbers_are_in_python(tmp_path):
+    folder = write_study(tmp_path / "study")
+    table = read_results(folder / "records")
+    found = table[(table["architecture"] == "GINE") & (table["source_size"] > 0)]
+    labels = [f"seed {seed}" for seed in found["seed"]]
+    law = fit_scaling_law(found["source_size"], found["mae"], curves=labels)
+    assert law.to_dict() == Results(table).laws[LABELS[1]].to_dict()
+
+
+def record(size, m, split, seed, error, policy="full"):
+    cell = RecordKey("GINE" if policy == "full" else "", policy, size, str(size), m, seed, split)
+    return Record(repr(cell), cell, "density", "g/cm3", {"mae": error, "num_test": 30.0}, {})
+
+
+def grid():
+    found = []
+    for m in TARGETS:
+        for split in (0, 1, 2):
+            for seed in (0, 1):
+                errors = (2.0 * np.array(SIZES) ** -0.4 + 0.3) * m**-0.2
+                found += [record(n, m, split, seed, float(each)) for n, each in zip(SIZES, errors, strict=True)]
+                found += [record(0, m, split, seed, m**-0.5), record(0, m, split, seed, 0.2, "extra_trees")]
+    return found
+
+
+def test_a_surface_of_exact_errors_is_found():
+    results = Results(tabulate_records(grid()))
+    assert list(results.surfaces) == [Kind("GINE", "full", "random")]
+    (law,) = results.surfaces.values()
+    assert (law.decay_rate, law.target_rate) == pytest.approx((0.4, 0.2), rel=1e-4)
+    assert (law.prefactor, law.transfer_gap) == pytest.approx((2.0, 0.3), rel=1e-3)
+    assert law.num_curves == 3
+
+
+@pytest.mark.slow
+def test_a_study_and_the_command_tell_one_surface(tmp_path, capsys):
+    folder = write_study(tmp_path / "study", TARGETS)
+    surfaces = Results(read_results(folder / "records"), "mae", folder / "records").surfaces
+    of_fit = told(capsys, "fit", folder)["surfaces"]
+    assert [numbers(law) for law in of_fit] == [json.loads(json.dumps(law.to_dict())) for law in surfaces.values()]
+
+
+def test_too_few_sizes_make_no_surface():
+    records = [each for each in grid() if each.cell.target_size in TARGETS[:2]]
+    assert Results(tabulate_records(records)).surfaces == {}
+
+
+def test_models_without_a_source():
+    (of_kind,) = Results(tabulate_records(grid())).grids.values()
+    scratch = of_kind.scratch
+    for m, error in zip(scratch.target_sizes, scratch.errors, strict=True):
+        assert error == pytest.approx(m**-0.5)
+    assert set(scratch.curves) == {"split 0", "split 1", "split 2"}
+    one = [each for each in grid() if each.cell.target_size == TARGETS[0]]
+    (of_kind,) = Results(tabulate_records(one)).grids.values()
+    assert of_kind.scratch is None

@@ -1,0 +1,59 @@
+"""Figures of shotgun transfer: intervals of mean errors end at zero, and labels do not touch."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gnn_sim2real.figures import apart
+from gnn_sim2real.shotgun import plot
+from gnn_sim2real.shotgun.nested import ENSEMBLE, ORACLE
+from gnn_sim2real.shotgun.study_report import RIVALS
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are drawn, with their layout done."""
+    found = []
+
+    def save(figure, *files):
+        figure.canvas.draw()
+        found.append(figure)
+
+    monkeypatch.setattr(plot, "save_figure", save)
+    return found
+
+
+def test_an_interval_of_a_mean_error_ends_at_zero(figures, tmp_path, monkeypatch):
+    row = {"source": "a", "architecture": "GINE", "probe": "p", "error": 1.0, "interval": [0.5, 1.5]}
+    monkeypatch.setattr(plot, "ranking_rows", lambda _: [row])
+    target = SimpleNamespace(unit="eV", log=False, train=[1], spec=SimpleNamespace(name="band_gap"))
+    errors = {"ensemble": np.array([0.0, 0.0, 5.0])}  # whose interval by Student's t reaches below zero
+    selection = SimpleNamespace(ranked=[], members=[])
+    plot.draw_ranking(
+        SimpleNamespace(target=target, selection=selection, cards={}, nested=None, tested=errors),
+        "",
+        tmp_path / "x.png",
+    )
+    (bars,) = figures[0].axes[1].containers
+    (ends,) = bars.lines[2][0].get_segments()
+    assert ends[:, 0].min() == 0
+    assert ends[:, 0].max() > 5
+
+
+def test_labels_of_close_sizes_do_not_touch(figures, tmp_path):
+    sizes = [10, 11, 12, 50, 280, 300]
+    errors = dict.fromkeys((ENSEMBLE, *RIVALS, ORACLE), (1.0, 0.9, 1.1))
+    cells = [{"target": each, "unit": "eV", "size": size, "errors": errors} for size in sizes for each in "abcd"]
+    plot.draw_study(cells, (ENSEMBLE, *RIVALS), ORACLE, tmp_path / "x.png")
+    for axes in figures[0].axes[:4]:
+        boxes = [each.get_window_extent() for each in axes.get_xticklabels()]
+        assert len(boxes) >= 3
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_the_last_of_close_values_is_labelled():
+    assert apart([100, 101, 102], ["100", "101", "102"], room=200, size=8) == [0, 1, 2]
+    assert apart([1, 100, 101, 102], ["1", "100", "101", "102"], room=200, size=8) == [0, 3]
+    assert apart([5], ["5"], room=200, size=8) == [0]

@@ -1,0 +1,79 @@
+"""Cells of baselines: what they are computed from, on how many materials they are scored, and their keys."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import CHAINS, TinyPolymers
+
+from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.study import baseline_cell
+from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
+from gnn_sim2real.study.grid import GridPoint
+
+WITHOUT_SOURCE = [name for name, baseline in BASELINES.items() if not baseline.needs_source]
+
+
+@pytest.fixture(scope="module")
+def target():
+    return TinyPolymers(test_fraction=0.3, split_version=1)
+
+
+@pytest.fixture(scope="module")
+def source():
+    """Simulated values of two in three materials, in another unit."""
+    some = [each for index, each in enumerate(CHAINS) if index % 3]
+    values = [1000.0 + 10 * len(each) for each in some]
+    return TinyPolymers({("density", "kg/m3"): values}, materials=some)
+
+
+@pytest.mark.parametrize("name", WITHOUT_SOURCE)
+def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source, target):
+    record, errors = run_baseline("key", GridPoint(None, 0, "all", 0, 0, name), source, target, None)
+    tested = [target.table.identities[row] for row in target.parts.test]
+    simulated = [each for each in tested if each in source.table.identities]
+    assert 0 < len(simulated) < len(tested)
+    wanted = simulated if BASELINES[name].uses_simulated else tested
+    assert record.metrics["num_test"] == len(errors) == len(wanted)
+    assert np.isfinite(record.metrics["mae"])
+    assert (record.cell.policy, record.cell.source_size) == (name, 0)
+
+
+def test_simulated_values_come_in_the_unit_of_the_target(source, target):
+    found = gather_inputs(BASELINES["simulated_value"], source, target, None).simulated
+    known = ~np.isnan(found)
+    assert np.flatnonzero(known).tolist() == [
+        row for row, each in enumerate(target.table.identities) if each in source.table.identities
+    ]
+    assert found[known].min() > 1.0
+    assert found[known].max() < 1.5
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES.keys() - set(WITHOUT_SOURCE)))
+def test_without_a_pretrained_model_it_is_refused_by_name(name, source, target):
+    with pytest.raises(ValueError, match=name):
+        gather_inputs(BASELINES[name], source, target, None)
+
+
+def test_a_source_of_another_property_is_refused_by_the_name_of_the_baseline(target):
+    other = TinyPolymers({("tg", "K"): [300.0] * len(CHAINS)})
+    with pytest.raises(ValueError, match=r"'density', only tg.*`median_trees_delta`"):
+        gather_inputs(BASELINES["median_trees_delta"], other, target, None)
+
+
+def test_a_version_changes_the_keys_of_what_it_changes(target, monkeypatch):
+    def keys():
+        return {name: baseline_key(name, None, target.key_content(), target, None) for name in BASELINES}
+
+    before = keys()
+    assert len(set(before.values())) == len(BASELINES)
+    newer = {**BASELINES, "median_trees": replace(BASELINES["median_trees"], version=2)}
+    monkeypatch.setattr(baseline_cell, "BASELINES", newer)
+    assert {name for name, key in keys().items() if key != before[name]} == {"median_trees"}
+    monkeypatch.setattr(baseline_cell, "BASELINES", BASELINES)
+    monkeypatch.setattr("gnn_sim2real.featurize.physical_descriptors.PHYSICAL_VERSION", 99)
+    described = TinyPolymers(test_fraction=0.3, split_version=1)
+    after = {name: baseline_key(name, None, target.key_content(), described, None) for name in BASELINES}
+    assert {name for name, key in after.items() if key != before[name]} == {
+        name for name, baseline in BASELINES.items() if "physical_descriptors" in baseline.needs
+    }
