@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gnn_sim2real.console import track
+from gnn_sim2real.featurize.cif.block import from_block
+from gnn_sim2real.featurize.cif.symmetry import is_usual
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
-from gnn_sim2real.featurize.crystal_cif import from_block, is_usual
 from gnn_sim2real.featurize.crystal_objects import (
     atomic_number,
     from_ase,

@@ -16,8 +16,8 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
+from gnn_sim2real.featurize.cif.space_groups import number_of_name
 from gnn_sim2real.featurize.crystal import crystal_graph
-from gnn_sim2real.featurize.crystal_cif import _number_of_name
 from gnn_sim2real.featurize.crystal_files import (
     as_crystal,
     crystal_formula,
@@ -612,7 +612,7 @@ def test_symmetry_under_any_tag_and_in_any_spelling(symmetry):
      ("P 63/m 2/m 2/c", 194), ("R -3 2/c", 167), ("P 2/m -3", 200), ("I 41/a 2/c 2/d", 142)],
 )  # fmt: skip
 def test_spellings_of_space_groups(name, number):
-    assert _number_of_name(name) == number
+    assert number_of_name(name) == number
 
 
 @pytest.mark.parametrize("formula", ["(Ti O2)", "(Ti O2)2", "Ti(O)2", "[Ti (O2)]", "0.5(Ti2 O4)"])

@@ -1,0 +1,196 @@
+"""What a CIF says of its symmetry, by the tags of any dictionary of CIF."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from gnn_sim2real.featurize.cif.formula import Formula
+from gnn_sim2real.featurize.cif.space_groups import (
+    Symmetry,
+    fits,
+    has_order,
+    number_of_hall,
+    number_of_name,
+    symmetries_of_name,
+    symmetry_of_operations,
+)
+from gnn_sim2real.featurize.cif.tags import unquoted
+
+_MODULATED = ("_cell_modulation_dimension", "_cell_wave_vector", "_space_group_ssg", "_space_group_symop_ssg")
+_MAGNETIC = ("_space_group_symop_magn", "_space_group_magn", "_parent_space_group")
+"""How tags of other than ordinary symmetry begin, without their dots."""
+
+_UNUSUAL = ("modulation", "wave_vector", "ssg", "magn", "parent_space_group", "coordinate_system_code")
+"""Parts of the tags of symmetry that gemmi does not read, beside ordinary ones."""
+
+_OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+_UNREAD = (
+    "_space_group_name_schoenflies",
+    "_symmetry_space_group_name_schoenflies",
+    "_space_group_crystal_system",
+    "_symmetry_cell_setting",
+)
+"""Tags that tell of symmetry, but not which it is."""
+
+
+class Told(NamedTuple):
+    """What a CIF says of its symmetry, by the tags of any dictionary of CIF.
+
+    Attributes:
+        name: Hermann-Mauguin symbol; empty if there is none.
+        hall: Hall symbol; empty if there is none.
+        number: That of the International Tables; 0 if there is none.
+        operations: All of them.
+        code: Of the origin or axes.
+        other: A tag of symmetry that cannot be read, of a magnetic group if `magnetic`; empty if there is none.
+        magnetic: Whether it is that of a magnetic group.
+    """
+
+    name: str
+    hall: str
+    number: int
+    operations: tuple[str, ...]
+    code: str
+    other: str
+    magnetic: bool
+
+    @property
+    def bare(self) -> bool:
+        """Whether the file says nothing that can be read."""
+        return not (self.name or self.hall or self.number or self.operations)
+
+    @property
+    def group(self) -> str:
+        """What to call the space group in messages."""
+        return repr(self.name or self.hall or self.number)
+
+
+def is_usual(text: str) -> bool:
+    """Whether a CIF is free of tags of modulated or magnetic symmetry, and of codes of an origin.
+
+    Args:
+        text: All of it.
+    """
+    text = text.lower()
+    return not any(part in text for part in _UNUSUAL)
+
+
+def read_told(small: Any, block: Any) -> Told:
+    """What a block says of its symmetry, beside what gemmi has read of it; of an empty block, this alone."""
+    values: dict[str, list[str]] = {}
+    for item in block:
+        tags = [item.pair[0]] if item.pair else item.loop.tags if item.loop else []
+        for tag in tags:
+            name = _symmetry_name(tag)
+            if name and not (small.symops and name in _OPERATIONS):  # gemmi has read these, up to 192 of them
+                known = [unquoted(each) for each in block.find_values(tag) if each not in ("?", ".")]
+                values.setdefault(name, []).extend(known)
+
+    def first(*tags: str) -> str:
+        return next((values[tag][0] for tag in tags if values.get(tag)), "")
+
+    for tag, found in values.items():
+        if tag.startswith(_MODULATED) and found and found[0] != "0":
+            raise ValueError(f"its structure is modulated ({tag}), which no cell holds; give an approximant")
+    number = first("_space_group_it_number", "_symmetry_int_tables_number")
+    listed = next((values[tag] for tag in _OPERATIONS if values.get(tag)), [])
+    magnetic = next((tag for tag, found in values.items() if tag.startswith(_MAGNETIC) and found), "")
+    unread = next((tag for tag in _UNREAD if first(tag) and first(tag).lower() != "triclinic"), "")
+    return Told(
+        small.spacegroup_hm
+        or first("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full"),
+        small.spacegroup_hall or first("_space_group_name_hall", "_symmetry_space_group_name_hall"),
+        small.spacegroup_number or (int(number) if number.isdecimal() else 0),
+        tuple(small.symops) or tuple(listed),
+        first("_space_group_it_coordinate_system_code"),
+        magnetic or unread,
+        bool(magnetic),
+    )
+
+
+@lru_cache(maxsize=2**12)
+def _symmetry_name(tag: str) -> str:
+    """One spelling of a tag that tells of the symmetry of the whole crystal; empty for any other."""
+    name = tag.lower().replace(".", "_")
+    told = any(part in name for part in ("group", "symmetry", "wave_vector", "modulation"))
+    return name if told and not name.startswith("_atom_site_") else ""
+
+
+def refuse_other_symmetry(told: Told, formula: Formula | None) -> None:
+    """Refuse symmetry that is not that of a space group, or cannot be read."""
+    sure = formula is not None and formula.units is not None
+    if told.magnetic and (told.bare or not sure):
+        raise ValueError(
+            f"its symmetry is that of a magnetic space group ({told.other}); give the operations of its space group "
+            "(_symmetry_equiv_pos_as_xyz) and its formula with Z (_chemical_formula_sum, _cell_formula_units_Z)"
+        )
+    if told.other and told.bare and not sure:
+        raise ValueError(
+            f"of its symmetry it has only {told.other}: give its operations (_symmetry_equiv_pos_as_xyz) or the name "
+            "of its space group (_symmetry_space_group_name_H-M)"
+        )
+
+
+def refuse_contradiction(told: Told, symmetries: Sequence[Symmetry]) -> None:
+    """Refuse symmetry that is told twice and differs, where no formula with Z tells which is right."""
+    numbers = {
+        repr(told.name): number_of_name(told.name),
+        f"Hall symbol {told.hall!r}": number_of_hall(told.hall),
+        f"number {told.number}": told.number,
+    }
+    if told.operations and symmetries[0].group is not None:
+        numbers["operations"] = symmetries[0].group.number
+    if len({number for number in numbers.values() if number}) > 1:
+        listed = ", ".join(f"{name} (that of {number})" for name, number in numbers.items() if number)
+        raise ValueError(
+            f"its space groups contradict each other: {listed}; no formula with Z (_chemical_formula_sum, "
+            "_cell_formula_units_Z) tells which of them is right"
+        )
+
+
+def listed_symmetry(small: Any, told: Told, formula: Formula | None) -> list[Symmetry]:
+    """The symmetry of the operations that a block lists; of none, the identity.
+
+    Raises:
+        ValueError: If they form no group, do not fit the cell, or are not those of its space group.
+    """
+    found = symmetry_of_operations(told.operations or ("x,y,z",))
+    if not fits(found, small):
+        raise ValueError(
+            f"its symmetry operations do not fit its cell of {cell_of(small)}: they are of another setting"
+        )
+    sure = formula is not None and formula.units is not None
+    if not sure and not has_order(told.name, told.number, len(found.rotations)):
+        raise ValueError(
+            f"it lists {len(found.rotations)} symmetry operations, which are not those of its space group "
+            f"{told.name or told.number!r}, and no formula with Z (_chemical_formula_sum, _cell_formula_units_Z) "
+            "tells which of them is right"
+        )
+    return [found]
+
+
+def named_symmetries(small: Any, told: Told) -> list[Symmetry]:
+    """The symmetry of the space group that a block names; both, where it has two origins.
+
+    Raises:
+        ValueError: If it is not known, or does not fit the cell.
+    """
+    found = symmetries_of_name(told.hall, told.name, told.number, (small.cell.alpha, small.cell.gamma), told.code)
+    if not found:
+        raise ValueError(f"its space group {told.group} is not known, and it lists no symmetry operations")
+    fitting = [each for each in found if fits(each, small)]
+    if not fitting:
+        raise ValueError(
+            f"the operations of its space group {told.group} do not fit its cell of {cell_of(small)}: list those of "
+            "its setting (_symmetry_equiv_pos_as_xyz)"
+        )
+    return fitting
+
+
+def cell_of(small: Any) -> str:
+    """Lengths and angles of a cell, for messages.
+
+    Args:
+        small: Structure of gemmi.
+    """
+    return ", ".join(f"{value:g}" for value in small.cell.parameters)
