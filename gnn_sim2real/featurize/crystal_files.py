@@ -22,7 +22,6 @@ import numpy as np
 
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.cif.block import from_block
-from gnn_sim2real.featurize.cif.symmetry import is_usual
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
 from gnn_sim2real.featurize.crystal_objects import (
@@ -233,8 +232,7 @@ def read_cif(text: str) -> list[Entry]:
     blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    usual = is_usual(text)
-    return [_attempt(each.name, lambda each=each: from_block(each, usual)) for each in blocks]  # type: ignore[misc]
+    return [_attempt(each.name, lambda each=each: from_block(each)) for each in blocks]  # type: ignore[misc]
 
 
 def _read_file(path: Path, name: str) -> list[Entry]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from gnn_sim2real.featurize.cif.symmetry import (
     refuse_contradiction,
     refuse_other_symmetry,
 )
-from gnn_sim2real.featurize.cif.tags import NUMBER, text_of
+from gnn_sim2real.featurize.cif.tags import NUMBER, Tags, tags_of, text_of
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_objects import refuse_angstrom
 
@@ -37,12 +36,11 @@ _CELL = tuple(
 )
 
 
-def from_block(block: Any, usual: bool = False) -> Crystal:
+def from_block(block: Any) -> Crystal:
     """Read a block of a CIF by gemmi; the symmetry operations are applied.
 
     Args:
         block: Block of gemmi.
-        usual: Whether it is known to have no tags of `_UNUSUAL`, see `is_usual`.
 
     Raises:
         ValueError: If it is disordered, its cell, its space group or an element is not known, its symmetry is none or
@@ -68,17 +66,18 @@ def from_block(block: Any, usual: bool = False) -> Crystal:
             f"its cell of {cell_of(small)} has a volume of {small.cell.volume:.4g} angstrom^3, but its _cell_volume is "
             f"{volume[0]}: one of them is wrong"
         )
-    refuse_angstrom(np.array([site.fract.tolist() for site in small.sites]).reshape(-1, 3), parameters[:3])
-    formula = read_formula(block)
-    complete = small.spacegroup_hm and small.spacegroup_number and small.symops
-    told = read_told(small, () if usual and complete else block)
+    sites = list(small.sites)  # made once: each look at one of gemmi's lists makes it anew
+    fractional = _fractional(sites)
+    refuse_angstrom(fractional, parameters[:3])
+    tags, formula = tags_of(block), read_formula(block)
+    told = read_told(small, block, tags)
     refuse_other_symmetry(told, formula)
-    check_sites(small, block, formula)
+    check_sites(sites, block, tags, formula)
     listed = told.operations or told.bare
     symmetries = listed_symmetry(small, told, formula) if listed else named_symmetries(small, told)
     if formula is None or formula.units is None:
         refuse_contradiction(told, symmetries)
-    found = [_expand(small, symmetry, formula) for symmetry in symmetries]
+    found = [_expand(small, sites, fractional, symmetry, formula) for symmetry in symmetries]
     agreeing = found if formula is None else [each for each in found if formula.agrees(counts_of(each), told.bare)]
     if len(agreeing) > 1:
         raise ValueError(
@@ -89,28 +88,35 @@ def from_block(block: Any, usual: bool = False) -> Crystal:
         raise ValueError(difference(counts_of(found[0]), formula))
     if formula is None or formula.units is None:
         _check_multiplicity(block, agreeing[0].num_sites, len(symmetries[0].rotations))
-    note = _note_of(block, agreeing[0], told, formula)
+    note = _note_of(block, tags, agreeing[0], told, formula)
     return replace(agreeing[0], note=note) if note else agreeing[0]
 
 
-def _expand(small: Any, symmetry: Symmetry, formula: Formula | None) -> Crystal:
-    """All atoms of the cell."""
+def _fractional(sites: Sequence[Any]) -> NDArray[np.float64]:
+    """(num_sites, 3); coordinates of sites of gemmi."""
+    coordinates = [coordinate for site in sites for coordinate in site.fract.tolist()]
+    return np.array(coordinates, np.float64).reshape(-1, 3)
+
+
+def _expand(
+    small: Any, sites: Sequence[Any], fractional: NDArray[np.float64], symmetry: Symmetry, formula: Formula | None
+) -> Crystal:
+    """All atoms of the cell, of which the file lists the sites."""
     lattice = np.array(small.cell.orth.mat.tolist()).T
     if symmetry.group is None:
+        name_elements(sites, True, formula)
+        return _expand_unlisted(sites, lattice, symmetry)
+    if len(symmetry.rotations) > 1:  # not P1, as pymatgen writes every crystal
+        if small.spacegroup != symmetry.group:
+            small.spacegroup = symmetry.group
+            small.setup_cell_images()
+        sites = list(small.get_all_unit_cell_sites())
+        fractional = _fractional(sites)
+    numbers = [site.element.atomic_number for site in sites]
+    if not all(numbers):
         name_elements(small.sites, True, formula)
-        return _expand_unlisted(list(small.sites), lattice, symmetry)
-    alone = len(symmetry.rotations) == 1  # P1, as pymatgen writes every crystal: there is nothing to expand
-    if not alone and small.spacegroup != symmetry.group:
-        small.spacegroup = symmetry.group
-        small.setup_cell_images()
-    # Made once: each look at one of gemmi's lists makes them anew.
-    sites = list(small.sites if alone else small.get_all_unit_cell_sites())
-    numbers = np.array([site.element.atomic_number for site in sites], np.uint8)
-    if not numbers.all():
-        name_elements(small.sites, True, formula)
-        return _expand(small, symmetry, formula)
-    coordinates = chain.from_iterable(site.fract.tolist() for site in sites)
-    return Crystal(lattice, numbers, np.fromiter(coordinates, np.float64, 3 * len(sites)).reshape(-1, 3))
+        return _expand(small, list(small.sites), fractional, symmetry, formula)
+    return Crystal(lattice, np.array(numbers, np.uint8), fractional)
 
 
 def _expand_unlisted(sites: Sequence[Any], lattice: NDArray[np.float64], symmetry: Symmetry) -> Crystal:
@@ -141,14 +147,14 @@ def _check_multiplicity(block: Any, num_sites: int, num_operations: int) -> None
     )
 
 
-def _note_of(block: Any, crystal: Crystal, told: Told, formula: Formula | None) -> str:
+def _note_of(block: Any, tags: Tags, crystal: Crystal, told: Told, formula: Formula | None) -> str:
     """What to know of a crystal that was read.
 
     Raises:
         ValueError: If what else the file says of its atoms contradicts them, and no formula with Z confirms them.
     """
     sure = formula is not None and formula.units is not None
-    contradiction, confirmed = compare_mass(block, crystal, formula)
+    contradiction, confirmed = compare_mass(block, tags, crystal, formula)
     if contradiction and not sure:
         raise ValueError(f"{contradiction}; atoms or symmetry are missing, or one of them is wrong")
     if told.bare and not (sure or confirmed):

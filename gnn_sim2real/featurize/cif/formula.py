@@ -112,7 +112,7 @@ def elements() -> dict[str, int]:
 
 def counts_of(crystal: Crystal) -> Mapping[int, int]:
     """Atoms of each element in the cell, by atomic number."""
-    numbers = crystal.atomic_number.tolist()
+    numbers = crystal.atomic_number.tobytes()  # one byte each
     return {number: numbers.count(number) for number in set(numbers)}
 
 

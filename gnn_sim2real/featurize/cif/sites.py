@@ -1,31 +1,41 @@
 """The sites of a CIF: each is of one element and full."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gnn_sim2real.featurize.cif.formula import Formula, elements
-from gnn_sim2real.featurize.cif.tags import NUMBER, unquoted
+from gnn_sim2real.featurize.cif.tags import NUMBER, Tags, unquoted
 from gnn_sim2real.featurize.crystal_objects import filling_element, is_occupancy_name, split_symbol
 
 _ONE = frozenset({"1", "1.0", "1.00", "1.000", "1.0000", ".", "?"})
 """How files write that a site is full."""
 
 
-def check_sites(small: Any, block: Any, formula: Formula | None) -> None:
-    """Give sites without a type symbol the element of their label; refuse disordered ones and unknown elements."""
+def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula | None) -> None:
+    """Give sites without a type symbol the element of their label; refuse disordered ones and unknown elements.
+
+    Args:
+        sites: Sites of gemmi.
+        block: Their block.
+        tags: Its tags.
+        formula: The formula, if there is one.
+
+    Raises:
+        ValueError: If a site may not be that of one atom of one element.
+    """
     typed = bool(block.find_loop("_atom_site_type_symbol"))
-    _refuse_partial_sites(block)
-    flags = [unquoted(each).lower() for each in block.find_values("_atom_site_calc_flag")]
-    if "dum" in flags:
-        site = small.sites[flags.index("dum")].label
-        raise ValueError(f"site {site} is a dummy (_atom_site_calc_flag dum): take out what is no atom")
+    for tag in _occupancies(tags):
+        _refuse_partial_sites(block, tag)
+    if "_atom_site_calc_flag" in tags.all:
+        _refuse_dummies(sites, block)
     if not typed or not {*block.find_values("_atom_site_type_symbol")} <= elements().keys():
-        name_elements(small.sites, typed, formula)
+        name_elements(sites, typed, formula)
     if formula is not None and formula.units is not None:
         return  # the number of atoms tells the rest
-    if block.find_loop("_atom_site_disorder_group"):
-        for site in small.sites:
+    if "_atom_site_disorder_group" in tags.all and block.find_loop("_atom_site_disorder_group"):
+        for site in sites:
             if site.disorder_group:
                 raise ValueError(
                     f"it may be disordered: site {site.label} is of a disorder group, and the file has no formula "
@@ -35,24 +45,36 @@ def check_sites(small: Any, block: Any, formula: Formula | None) -> None:
         raise ValueError("hydrogen is attached to its sites (_atom_site_attached_hydrogens) without coordinates")
 
 
-def _refuse_partial_sites(block: Any) -> None:
-    """Refuse sites that are not full by any column of occupancies; gemmi takes what is no number for full."""
+def _refuse_dummies(sites: Sequence[Any], block: Any) -> None:
+    flags = [unquoted(each).lower() for each in block.find_values("_atom_site_calc_flag")]
+    if "dum" in flags:
+        site = sites[flags.index("dum")].label
+        raise ValueError(f"site {site} is a dummy (_atom_site_calc_flag dum): take out what is no atom")
+
+
+@lru_cache(maxsize=2**10)
+def _occupancies(tags: Tags) -> tuple[str, ...]:
+    """Tags whose names say that they are occupancies."""
+    return tuple(tag for tag in tags.ordered if is_occupancy_name(tag.removeprefix("_atom_site_")))
+
+
+def _refuse_partial_sites(block: Any, tag: str) -> None:
+    """Refuse sites that are not full by a column of occupancies; gemmi takes what is no number for full."""
+    held = [*block.find_values(tag)]
+    if _ONE.issuperset(held):
+        return
     import gemmi
 
-    loop = block.find_loop("_atom_site_fract_x").get_loop()
-    for tag in loop.tags:
-        if not is_occupancy_name(tag.lower().removeprefix("_atom_site_")) or {*block.find_values(tag)} <= _ONE:
-            continue
-        labels = [*block.find_values("_atom_site_label")] or [*block.find_values("_atom_site_type_symbol")]
-        symbols = [*block.find_values("_atom_site_type_symbol")] or labels
-        for number, raw in enumerate(block.find_values(tag)):
-            label = labels[number] if labels else str(number + 1)
-            text = gemmi.cif.as_string(raw)
-            found = NUMBER.fullmatch(text)
-            if found is None and raw not in _ONE:
-                raise ValueError(f"the occupancy of site {label} is {text!r}, which is no number such as 0.5")
-            if found:
-                filling_element([(symbols[number] if symbols else label, float(found[1]))], f"site {label}")
+    labels = [*block.find_values("_atom_site_label")] or [*block.find_values("_atom_site_type_symbol")]
+    symbols = [*block.find_values("_atom_site_type_symbol")] or labels
+    for number, raw in enumerate(held):
+        label = labels[number] if number < len(labels) else str(number + 1)
+        text = gemmi.cif.as_string(raw)
+        found = NUMBER.fullmatch(text)
+        if found is None and raw not in _ONE:
+            raise ValueError(f"the occupancy of site {label} is {text!r}, which is no number such as 0.5")
+        if found:
+            filling_element([(symbols[number] if number < len(symbols) else label, float(found[1]))], f"site {label}")
 
 
 def name_elements(sites: Iterable[Any], typed: bool, formula: Formula | None) -> None:

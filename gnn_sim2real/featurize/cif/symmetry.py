@@ -1,6 +1,6 @@
 """What a CIF says of its symmetry, by the tags of any dictionary of CIF."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,14 +14,11 @@ from gnn_sim2real.featurize.cif.space_groups import (
     symmetries_of_name,
     symmetry_of_operations,
 )
-from gnn_sim2real.featurize.cif.tags import unquoted
+from gnn_sim2real.featurize.cif.tags import Tags, unquoted
 
 _MODULATED = ("_cell_modulation_dimension", "_cell_wave_vector", "_space_group_ssg", "_space_group_symop_ssg")
 _MAGNETIC = ("_space_group_symop_magn", "_space_group_magn", "_parent_space_group")
 """How tags of other than ordinary symmetry begin, without their dots."""
-
-_UNUSUAL = ("modulation", "wave_vector", "ssg", "magn", "parent_space_group", "coordinate_system_code")
-"""Parts of the tags of symmetry that gemmi does not read, beside ordinary ones."""
 
 _OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 _UNREAD = (
@@ -31,6 +28,22 @@ _UNREAD = (
     "_symmetry_cell_setting",
 )
 """Tags that tell of symmetry, but not which it is."""
+
+_READ = frozenset(
+    {
+        "_space_group_name_h-m_alt",
+        "_symmetry_space_group_name_h-m",
+        "_space_group_name_hall",
+        "_symmetry_space_group_name_hall",
+        "_space_group_it_number",
+        "_symmetry_int_tables_number",
+        *_OPERATIONS,
+        "_space_group_symop_id",
+        "_symmetry_equiv_pos_site_id",
+        *_UNREAD,
+    }
+)
+"""Tags that gemmi has read, and those beside them that say nothing more."""
 
 
 class Told(NamedTuple):
@@ -65,26 +78,32 @@ class Told(NamedTuple):
         return repr(self.name or self.hall or self.number)
 
 
-def is_usual(text: str) -> bool:
-    """Whether a CIF is free of tags of modulated or magnetic symmetry, and of codes of an origin.
+def read_told(small: Any, block: Any, tags: Tags) -> Told:
+    """What a block says of its symmetry.
 
     Args:
-        text: All of it.
+        small: What gemmi has read of it.
+        block: Block of gemmi.
+        tags: Its tags.
+
+    Raises:
+        ValueError: If it is that of a modulated structure.
     """
-    text = text.lower()
-    return not any(part in text for part in _UNUSUAL)
+    names = _symmetry_names(tags)
+    name, hall, number = small.spacegroup_hm, small.spacegroup_hall, small.spacegroup_number
+    operations = tuple(small.symops)
+    if name and number and operations and _READ.issuperset(names):
+        return Told(name, hall, number, operations, "", "", False)
+    return _read_further(Told(name, hall, number, operations, "", "", False), block, names)
 
 
-def read_told(small: Any, block: Any) -> Told:
-    """What a block says of its symmetry, beside what gemmi has read of it; of an empty block, this alone."""
+def _read_further(read: Told, block: Any, names: Mapping[str, str]) -> Told:
+    """What a block says of its symmetry, beside what gemmi has read of it."""
     values: dict[str, list[str]] = {}
-    for item in block:
-        tags = [item.pair[0]] if item.pair else item.loop.tags if item.loop else []
-        for tag in tags:
-            name = _symmetry_name(tag)
-            if name and not (small.symops and name in _OPERATIONS):  # gemmi has read these, up to 192 of them
-                known = [unquoted(each) for each in block.find_values(tag) if each not in ("?", ".")]
-                values.setdefault(name, []).extend(known)
+    for tag, name in names.items():
+        if not (read.operations and name in _OPERATIONS):  # gemmi has read these, up to 192 of them
+            known = [unquoted(each) for each in block.find_values(tag) if each not in ("?", ".")]
+            values.setdefault(name, []).extend(known)
 
     def first(*tags: str) -> str:
         return next((values[tag][0] for tag in tags if values.get(tag)), "")
@@ -97,23 +116,26 @@ def read_told(small: Any, block: Any) -> Told:
     magnetic = next((tag for tag, found in values.items() if tag.startswith(_MAGNETIC) and found), "")
     unread = next((tag for tag in _UNREAD if first(tag) and first(tag).lower() != "triclinic"), "")
     return Told(
-        small.spacegroup_hm
-        or first("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full"),
-        small.spacegroup_hall or first("_space_group_name_hall", "_symmetry_space_group_name_hall"),
-        small.spacegroup_number or (int(number) if number.isdecimal() else 0),
-        tuple(small.symops) or tuple(listed),
+        read.name or first("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full"),
+        read.hall or first("_space_group_name_hall", "_symmetry_space_group_name_hall"),
+        read.number or (int(number) if number.isdecimal() else 0),
+        read.operations or tuple(listed),
         first("_space_group_it_coordinate_system_code"),
         magnetic or unread,
         bool(magnetic),
     )
 
 
-@lru_cache(maxsize=2**12)
-def _symmetry_name(tag: str) -> str:
-    """One spelling of a tag that tells of the symmetry of the whole crystal; empty for any other."""
-    name = tag.lower().replace(".", "_")
-    told = any(part in name for part in ("group", "symmetry", "wave_vector", "modulation"))
-    return name if told and not name.startswith("_atom_site_") else ""
+@lru_cache(maxsize=2**10)
+def _symmetry_names(tags: Tags) -> Mapping[str, str]:
+    """Tags that tell of the symmetry of the whole crystal, each with one spelling of it."""
+    names = {tag: tag.replace(".", "_") for tag in tags.ordered}
+    parts = ("group", "symmetry", "wave_vector", "modulation")
+    return {
+        tag: name
+        for tag, name in names.items()
+        if any(part in name for part in parts) and not name.startswith("_atom_site_")
+    }
 
 
 def refuse_other_symmetry(told: Told, formula: Formula | None) -> None:
