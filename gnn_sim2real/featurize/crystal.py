@@ -1,9 +1,10 @@
 """Crystals, and the periodic graph of one."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ MIN_DISTANCE = 0.5
 
 _CUTOFF_MARGIN = 1e-5
 """A neighbor exactly at the cutoff, apart from rounding, is left out in every cell."""
+
+_ROUNDING = 1e-9
+"""Far above the rounding of a distance [angstrom], which is another one in each direction."""
 
 _FIRST_RADIUS, _GROWTH = 1.2, 1.35
 """First sphere, in units of the one that holds the wanted neighbors on average, and the step to the next; tuned."""
@@ -93,6 +97,11 @@ class Crystal:
         )
         return abs(float(product))
 
+    @cached_property
+    def edges(self) -> list[float]:
+        """Lengths of the lattice vectors [angstrom]."""
+        return [math.hypot(*edge) for edge in self.lattice.tolist()]
+
 
 def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | None = 12) -> Graph:
     """Turn a crystal into the graph of its neighbors.
@@ -125,8 +134,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     """
     crystal = _reduced(crystal)
     position = (crystal.fractional - np.floor(crystal.fractional)) @ crystal.lattice
-    pairs = _nearest(crystal, position, cutoff - _CUTOFF_MARGIN, max_neighbors)
-    destination, source, image = _both_directions(pairs, crystal.num_sites)
+    destination, source, image = _edges(crystal, position, cutoff - _CUTOFF_MARGIN, max_neighbors)
     # `take` picks rows of a small array several times faster than an index in brackets.
     vector = (position.take(destination, 0) - position.take(source, 0)) - image @ crystal.lattice
     return Graph(
@@ -140,7 +148,7 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
 
 def _reduced(crystal: Crystal) -> Crystal:
     """The crystal, in a more compact cell if its own is very flat. The graph does not depend on the cell."""
-    if math.prod(math.hypot(*edge) for edge in crystal.lattice.tolist()) < _MAX_SKEW * crystal.volume:
+    if math.prod(crystal.edges) < _MAX_SKEW * crystal.volume:
         return crystal
     from pymatgen.core.lattice import Lattice
 
@@ -154,26 +162,29 @@ class _Pairs(NamedTuple):
     image: NDArray[np.float64]  # (num_pairs, 3), the cell of the neighbor
 
 
-def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_neighbors: int | None) -> _Pairs:
-    """Neighbors of each site within the cutoff, or its nearest shells.
+@cache
+def _finder() -> Callable[..., tuple[NDArray[Any], ...]]:
+    from pymatgen.optimization.neighbors import find_points_in_spheres
+
+    return find_points_in_spheres  # type: ignore[no-any-return]
+
+
+def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_neighbors: int | None) -> _Pairs:
+    """Pairs of which either site counts the other among its neighbors, in both directions, sorted by the first site.
 
     The search starts with spheres that should hold the wanted neighbors, and enlarges them around sites where they do
     not.
     """
-    from pymatgen.optimization.neighbors import find_points_in_spheres
-
     num_sites, lattice = crystal.num_sites, np.ascontiguousarray(crystal.lattice)
     radius = cutoff
     if max_neighbors is not None:
         share = 3 / (4 * np.pi) * max_neighbors * crystal.volume / num_sites
         radius = min(cutoff, _FIRST_RADIUS * share ** (1 / 3))
-    _check_size(lattice.tolist(), radius)
+    _check_size(crystal, radius)
     centers = np.arange(num_sites)
     found: list[_Pairs] = []
     while True:
-        center, neighbor, image, distance = find_points_in_spheres(
-            position, position[centers], radius, _PERIODIC, lattice, 1e-8
-        )
+        center, neighbor, image, distance = _finder()(position, position[centers], radius, _PERIODIC, lattice, 1e-8)
         near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
             closest = np.sort(distance[near])[len(centers)]
@@ -184,6 +195,11 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
         distance[near] = 1.5 * cutoff  # itself comes after all its neighbors
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
         whole = reach <= radius
+        if whole.all() and not found:  # of nearly all crystals: each pair was found in both directions
+            further = np.maximum(reach.take(center), reach.take(neighbor))
+            if not (np.abs(distance - further) < _ROUNDING).any():  # which might part the two
+                kept = (distance < further).nonzero()[0]
+                return _sorted(_Pairs(center.take(kept), neighbor.take(kept), image.take(kept, 0)), num_sites)
         reach[~whole] = 0.0
         kept = (distance <= reach[center]).nonzero()[0]
         found.append(_Pairs(centers[center[kept]], neighbor[kept], image.take(kept, 0)))
@@ -191,18 +207,18 @@ def _nearest(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max
         if not len(centers):
             break
         radius = min(cutoff, _GROWTH * radius)
-    return found[0] if len(found) == 1 else _Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return _both_directions(_Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))), num_sites)
 
 
-def _check_size(lattice: list[list[float]], radius: float) -> None:
+def _check_size(crystal: Crystal, radius: float) -> None:
     """Refuse cells in which the search for neighbors would need more memory than there is."""
-    edges = [math.hypot(*edge) for edge in lattice]
+    edges = crystal.edges
     if min(edges) < MIN_DISTANCE:
         raise ValueError(
             f"an edge of the cell, and so two sites of the crystal, are {min(edges):.3f} angstrom apart, less than "
             f"{MIN_DISTANCE}: the cell is perhaps not in angstrom"
         )
-    cubes = math.prod(sum(map(abs, along)) / radius + 2 for along in zip(*lattice, strict=True))
+    cubes = math.prod(sum(map(abs, along)) / radius + 2 for along in crystal.lattice.T.tolist())
     if cubes > _MAX_CUBES:
         listed = " x ".join(f"{edge:.4g}" for edge in edges)
         raise ValueError(f"its cell of {listed} angstrom is far too large for its atoms: is it in angstrom?")
@@ -216,16 +232,16 @@ def _reach(
     max_neighbors: int | None,
 ) -> NDArray[np.float64]:
     """How far the neighbors of each site may be; the site itself comes after them, beyond the cutoff."""
-    reach = np.full(num_centers, cutoff)
-    if max_neighbors is not None:
-        key = center * (2 * cutoff) + distance  # by site, then by distance
-        # The bits of non-negative floats have the order of the floats, and numpy sorts integers in half the time.
-        key.view(np.int64).sort()
-        count = np.bincount(center, minlength=num_centers)
-        enough = (count > max_neighbors).nonzero()[0]
-        last = (np.cumsum(count) - count)[enough] + max_neighbors - 1
-        reach[enough] = np.minimum(key[last] - enough * (2 * cutoff) + SHELL_TOLERANCE, cutoff)
-    return reach
+    if max_neighbors is None:
+        return np.full(num_centers, cutoff)
+    key = center * (2 * cutoff) + distance  # by site, then by distance
+    # The bits of non-negative floats have the order of the floats, and numpy sorts integers in half the time.
+    key.view(np.int64).sort()
+    count = np.bincount(center, minlength=num_centers)
+    last = count.cumsum() - count + (max_neighbors - 1)
+    reach = key.take(last, mode="clip") - np.arange(num_centers) * (2 * cutoff) + SHELL_TOLERANCE
+    reach[count <= max_neighbors] = cutoff
+    return np.minimum(reach, cutoff)
 
 
 def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
@@ -233,9 +249,8 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
 
     Pairs are compared by integers, so that the rounding of distances cannot separate the two directions.
     """
-    base = 2 * int(max(pairs.image.max(initial=0), -pairs.image.min(initial=0))) + 1
+    base, cell = _numbers_of_cells(pairs.image)
     num_cells = base**3
-    cell = (pairs.image @ np.array([base**2, base, 1.0])).astype(np.int64)
     forth = (pairs.center * num_sites + pairs.neighbor) * num_cells + cell
     back = (pairs.neighbor * num_sites + pairs.center) * num_cells - cell
     key = np.concatenate([forth, back])
@@ -246,6 +261,20 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
     sites, cell = np.divmod(key, num_cells)
     center, neighbor = np.divmod(sites, num_sites)
     return _Pairs(center, neighbor, _cells(base).take(cell, 0))
+
+
+def _sorted(pairs: _Pairs, num_sites: int) -> _Pairs:
+    """The pairs in the order of `_both_directions`, which they already have by the first site."""
+    base, cell = _numbers_of_cells(pairs.image)
+    key = (pairs.center * num_sites + pairs.neighbor) * base**3 + cell
+    order = key.argsort(kind="stable")  # the fastest of what is sorted in part
+    return _Pairs(pairs.center.take(order), pairs.neighbor.take(order), pairs.image.take(order, 0))
+
+
+def _numbers_of_cells(image: NDArray[np.float64]) -> tuple[int, NDArray[np.int64]]:
+    """Each cell as one number in the base that is returned, 0 for the first and negative for those before it."""
+    base = 2 * int(np.abs(image).max(initial=0)) + 1
+    return base, (image @ np.array([base**2, base, 1.0])).astype(np.int64)
 
 
 @lru_cache
