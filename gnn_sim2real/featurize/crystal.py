@@ -249,8 +249,8 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
 
     Pairs are compared by integers, so that the rounding of distances cannot separate the two directions.
     """
-    base, cell = _numbers_of_cells(pairs.image)
-    num_cells = base**3
+    base = 2 * int(np.abs(pairs.image).max(initial=0)) + 1
+    num_cells, cell = base**3, _numbers_of_cells(pairs.image, base)
     forth = (pairs.center * num_sites + pairs.neighbor) * num_cells + cell
     back = (pairs.neighbor * num_sites + pairs.center) * num_cells - cell
     key = np.concatenate([forth, back])
@@ -265,16 +265,15 @@ def _both_directions(pairs: _Pairs, num_sites: int) -> _Pairs:
 
 def _sorted(pairs: _Pairs, num_sites: int) -> _Pairs:
     """The pairs in the order of `_both_directions`, which they already have by the first site."""
-    base, cell = _numbers_of_cells(pairs.image)
-    key = (pairs.center * num_sites + pairs.neighbor) * base**3 + cell
+    base = 2 * int(pairs.image.max(initial=0)) + 1  # that of the other direction is the negative one
+    key = (pairs.center * num_sites + pairs.neighbor) * base**3 + _numbers_of_cells(pairs.image, base)
     order = key.argsort(kind="stable")  # the fastest of what is sorted in part
     return _Pairs(pairs.center.take(order), pairs.neighbor.take(order), pairs.image.take(order, 0))
 
 
-def _numbers_of_cells(image: NDArray[np.float64]) -> tuple[int, NDArray[np.int64]]:
-    """Each cell as one number in the base that is returned, 0 for the first and negative for those before it."""
-    base = 2 * int(np.abs(image).max(initial=0)) + 1
-    return base, (image @ np.array([base**2, base, 1.0])).astype(np.int64)
+def _numbers_of_cells(image: NDArray[np.float64], base: int) -> NDArray[np.int64]:
+    """Each cell as one number in a base, 0 for the first and negative for those before it."""
+    return (image @ np.array([base**2, base, 1.0])).astype(np.int64)
 
 
 @lru_cache

@@ -21,7 +21,7 @@ from gnn_sim2real.featurize.cif.symmetry import (
     refuse_contradiction,
     refuse_other_symmetry,
 )
-from gnn_sim2real.featurize.cif.tags import NUMBER, Tags, tags_of, text_of
+from gnn_sim2real.featurize.cif.tags import Tags, positive, tags_of, text_of
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_objects import refuse_angstrom
 
@@ -60,11 +60,11 @@ def from_block(block: Any) -> Crystal:
         raise ValueError(f"its unit cell is not known: {', '.join(unknown)} is no number")
     if min(parameters) <= 0 or max(parameters[3:]) >= 180:  # the cosine of -90 degrees is that of 90
         raise ValueError(f"its unit cell is impossible ({cell_of(small)}): angles are above 0 and below 180 degrees")
-    volume = NUMBER.fullmatch(text_of(block, "_cell_volume"))
-    if volume and float(volume[1]) > 0 and abs(float(volume[1]) / small.cell.volume - 1) > _VOLUME_TOLERANCE:
+    volume = positive(block, "_cell_volume")
+    if volume and abs(volume / small.cell.volume - 1) > _VOLUME_TOLERANCE:
         raise ValueError(
             f"its cell of {cell_of(small)} has a volume of {small.cell.volume:.4g} angstrom^3, but its _cell_volume is "
-            f"{volume[0]}: one of them is wrong"
+            f"{text_of(block, '_cell_volume')}: one of them is wrong"
         )
     sites = list(small.sites)  # made once: each look at one of gemmi's lists makes it anew
     fractional = _fractional(sites)

@@ -61,4 +61,5 @@ def text_of(block: Any, tag: str) -> str:
 def positive(block: Any, tag: str) -> float:
     """The number of a tag; 0 if there is none above it."""
     found = NUMBER.fullmatch(text_of(block, tag))
-    return max(0.0, float(found[1])) if found and math.isfinite(float(found[1])) else 0.0
+    number = float(found[1]) if found else 0.0
+    return number if 0 < number < math.inf else 0.0
