@@ -4,14 +4,26 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 
 logger = logging.getLogger(__name__)
 
+
+class Named(Protocol):
+    """Anything with a name."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
 Kind = TypeVar("Kind")
+Entry = TypeVar("Entry")
+Instance = TypeVar("Instance", bound=Named)
 
 
 def import_files(package: str) -> list[ModuleType]:
@@ -75,11 +87,82 @@ def installed_modules(group: str) -> list[str]:
     return [each.module for each in entry_points(group=group)]
 
 
-class Registry(Generic[Kind]):
-    """Classes of one kind that have a `name`, in the files of a folder and in installed distributions.
+class Plugins(Generic[Entry]):
+    """What the files of a folder and the modules of installed distributions bring, by name.
 
-    The base class of the kind calls `add` in its `__init_subclass__`; the files are imported when a class is first
-    asked for.
+    They are imported when something is first asked for.
+
+    Args:
+        package: Dotted name of the folder.
+        group: Entry-point group under which distributions name their modules.
+    """
+
+    def __init__(self, package: str, group: str) -> None:
+        self.package, self.group = package, group
+        self._added: dict[str, Entry] = {}
+        self._has_own = self._has_installed = False
+
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        """Forget afterwards what is added inside; the entry points are read once more inside."""
+        self._import_all()
+        before = dict(self._added)
+        self._has_installed = False
+        try:
+            yield
+        finally:
+            self._added, self._has_installed = before, True
+
+    def __contains__(self, name: object) -> bool:
+        """Whether something has this name; it is asked for every record."""
+        self._import_all()
+        return name in self._added
+
+    def _is_ours(self, cls: type) -> bool:
+        return cls.__module__.startswith(f"{self.package}.")
+
+    def _put(self, name: str, entry: Entry, cls: type, class_of: Callable[[Entry], type]) -> bool:
+        """Add something if its name is free, or that of an earlier version of itself, as of a cell that runs again."""
+        if not self._is_ours(cls):
+            self._import_own()  # or what is the user's would take the name of one of ours
+        if name in self._added and _path(class_of(self._added[name])) != _path(cls):
+            return False
+        self._added[name] = entry
+        return True
+
+    def _import_all(self) -> None:
+        self._import_own()
+        if not self._has_installed:
+            self._has_installed = True
+            for module in import_installed(self.group):
+                self._take_installed(module)
+
+    def _import_own(self) -> None:
+        if self._has_own:
+            return
+        self._has_own = True
+        try:
+            for module in import_files(self.package):
+                self._take(module)
+        except BaseException:
+            self._has_own = False
+            raise
+
+    def _take(self, module: ModuleType) -> None:
+        """Add what a module has, unless importing it has done so."""
+
+    def _take_installed(self, module: ModuleType) -> None:
+        """Add what a module of a distribution has; what cannot be used is left out with a warning."""
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class Registry(Plugins[type[Kind]]):
+    """Classes of one kind that have a `name`.
+
+    The base class of the kind calls `add` in its `__init_subclass__`.
 
     Args:
         package: Dotted name of the folder.
@@ -98,10 +181,8 @@ class Registry(Generic[Kind]):
         first: str,
         reserved: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        self.package, self.group, self.setting = package, group, setting
-        self.first, self.reserved = first, reserved
-        self._added: dict[str, type[Kind]] = {}
-        self._has_own = self._has_installed = False
+        super().__init__(package, group)
+        self.setting, self.first, self.reserved = setting, first, reserved
 
     def add(self, name: str, cls: type[Kind]) -> None:
         """Register a class; an earlier one of the same path, as of a notebook's cell that runs again, is replaced.
@@ -113,15 +194,11 @@ class Registry(Generic[Kind]):
         Raises:
             TypeError: If another class has this name, or it is none.
         """
-        is_ours = cls.__module__.startswith(f"{self.package}.")
-        if not isinstance(name, str) or not name.isidentifier() or (not is_ours and name in self.reserved()):
+        if not isinstance(name, str) or not name.isidentifier() or (not self._is_ours(cls) and name in self.reserved()):
             raise TypeError(f"{cls.__module__} cannot have {name!r} as a `{self.setting}`; choose another name")
-        if not is_ours:
-            self._import_own()  # or a class of the user's would take the name of one of ours
-        other = self._added.get(name, cls)
-        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        if not self._put(name, cls, cls, lambda other: other):
+            other = self._added[name]
             raise TypeError(f"{other.__module__} and {cls.__module__} both have {name!r} as a `{self.setting}`")
-        self._added[name] = cls
 
     def classes(self) -> dict[str, type[Kind]]:
         """All of them by name, in the order of `names`."""
@@ -147,22 +224,68 @@ class Registry(Generic[Kind]):
             raise ValueError(f"`{self.setting}` must be one of {', '.join(self.names())}, got {name!r}")
         return found[name]
 
-    def __contains__(self, name: str) -> bool:
-        """Whether a class has this name; it is asked for every record."""
-        self._import_all()
-        return name in self._added
-
-    def _import_all(self) -> None:
-        self._import_own()
-        if not self._has_installed:
-            self._has_installed = True
-            for _ in import_installed(self.group):
-                pass
-
-    def _import_own(self) -> None:
-        if not self._has_own:
-            self._has_own = True
-            import_files(self.package)
-
     def _sorted(self) -> list[str]:
         return [self.first, *sorted(self._added.keys() - {self.first})]
+
+
+class Instances(Plugins[Instance], Mapping[str, Instance]):
+    """Instances of one kind by their `name`: those that stand in the modules, and those that are added.
+
+    Args:
+        package: Dotted name of the folder.
+        group: Entry-point group under which distributions name their modules.
+        word: What to call one of them in messages.
+        is_one: Whether something is of the kind.
+        check: Raises a `ValueError` for what cannot be used, with what is wrong.
+        rank: What they are sorted by.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        *,
+        group: str,
+        word: str,
+        is_one: Callable[[object], TypeGuard[Instance]],
+        check: Callable[[object], None],
+        rank: Callable[[Instance], Any],
+    ) -> None:
+        super().__init__(package, group)
+        self.word, self.is_one, self.check, self.rank = word, is_one, check, rank
+
+    def add(self, entry: Instance) -> None:
+        """Register one; it replaces an earlier version of itself.
+
+        Args:
+            entry: The instance.
+
+        Raises:
+            ValueError: If it cannot be used, or its name is taken.
+        """
+        self.check(entry)
+        if not self._put(entry.name, entry, type(entry), type):
+            path = _path(type(entry))
+            raise ValueError(f"the name {entry.name!r} of the {self.word} {path} is already used; choose another")
+
+    def __getitem__(self, name: str) -> Instance:
+        self._import_all()
+        return self._added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._import_all()
+        return iter(sorted(self._added, key=lambda name: self.rank(self._added[name])))
+
+    def __len__(self) -> int:
+        self._import_all()
+        return len(self._added)
+
+    def _take(self, module: ModuleType) -> None:
+        for value in vars(module).values():
+            if self.is_one(value):
+                self.add(value)
+
+    def _take_installed(self, module: ModuleType) -> None:
+        try:
+            self._take(module)
+        except ValueError as error:
+            logger.warning("the %ss of %s cannot be used: %s", self.word, module.__name__, error)

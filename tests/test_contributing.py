@@ -5,12 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from gnn_sim2real.baselines import BASELINES
-from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
-from gnn_sim2real.splits.acquisition.order import ORDERS
-from gnn_sim2real.splits.split import SPLITS
-from gnn_sim2real.tasks.policies.base import POLICIES
+from registries import isolated
 
 DOCS = Path(__file__).parents[1] / "docs"
 ADVICE = pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
@@ -23,20 +18,16 @@ def test_page(page, tmp_path, monkeypatch):
     """A block headed `file=NAME` becomes that file, which later blocks import; the others run in order."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    # What a page registers goes with it.
-    monkeypatch.setattr("gnn_sim2real.law.forms._registered", {**CURVE_FORMS, **SURFACE_FORMS})
-    monkeypatch.setattr("gnn_sim2real.baselines._registered", dict(BASELINES))
-    for registry in (POLICIES, SPLITS, ORDERS):
-        monkeypatch.setattr(registry, "_added", registry.classes())
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"
     names = {"__name__": page.stem}
-    for name, block in blocks:
-        if name:
-            Path(name).write_text(block, encoding="utf-8")
-        else:
-            exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
+    with isolated():
+        for name, block in blocks:
+            if name:
+                Path(name).write_text(block, encoding="utf-8")
+            else:
+                exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
     for module in set(sys.modules) - before:
         if getattr(sys.modules[module], "__file__", None) and str(tmp_path) in sys.modules[module].__file__:
             del sys.modules[module]

@@ -1,48 +1,45 @@
 """Plug-ins that cannot be used: each is named and left out, and none takes the place of what the package brings."""
 
+import importlib
 import sys
+from contextlib import ExitStack
 from importlib.metadata import EntryPoint
 
 import pytest
+from registries import isolated
 
+from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.data.registry import find_datasets
-from gnn_sim2real.law import forms
-from gnn_sim2real.law.forms import CURVE_FORMS
+from gnn_sim2real.law.forms import FORMS
 from gnn_sim2real.law.forms.power import Power
 from gnn_sim2real.nn.registry import import_plugins
-from gnn_sim2real.plugins import Registry, import_installed
+from gnn_sim2real.plugins import Instances, Registry, import_installed
 from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.splits.split import SPLITS, Split
 from gnn_sim2real.tasks.policies import FineTuningPolicy, find_policies
-from gnn_sim2real.tasks.policies.base import POLICIES
-
-REGISTRIES: list[Registry] = [POLICIES, SPLITS, ORDERS]
 
 
 @pytest.fixture(autouse=True)
-def _forgotten(monkeypatch):
+def _forgotten():
     """What a test registers is forgotten after it."""
-    for registry in REGISTRIES:
-        monkeypatch.setattr(registry, "_added", dict(registry.classes()))
-    monkeypatch.setattr(forms, "_registered", dict(forms._registered) if len(CURVE_FORMS) else {})
+    with isolated():
+        yield
 
 
 @pytest.fixture
 def install(monkeypatch, tmp_path):
     """Make distributions look installed: `install(group, module=text)`."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    with ExitStack() as stack:
 
-    def install(group, **modules):
-        for name, text in modules.items():
-            (tmp_path / f"{name}.py").write_text(text)
-        points = [EntryPoint(name, name, group) for name in modules]
-        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
-        for registry in REGISTRIES:
-            monkeypatch.setattr(registry, "_has_installed", False)
-        forms._find_all.cache_clear()
+        def install(group, **modules):
+            for name, text in modules.items():
+                (tmp_path / f"{name}.py").write_text(text)
+            points = [EntryPoint(name, name, group) for name in modules]
+            stack.enter_context(isolated())
+            monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
 
-    yield install
-    forms._find_all.cache_clear()
+        yield install
     for path in tmp_path.glob("*.py"):
         sys.modules.pop(path.stem, None)
 
@@ -57,7 +54,8 @@ LOOKED_UP = {
     "gnn_sim2real.policies": find_policies,
     "gnn_sim2real.splits": SPLITS.names,
     "gnn_sim2real.acquisitions": ORDERS.names,
-    "gnn_sim2real.forms": lambda: list(CURVE_FORMS),
+    "gnn_sim2real.forms": lambda: list(FORMS),
+    "gnn_sim2real.baselines": lambda: list(BASELINES),
     "gnn_sim2real.encoders": import_plugins,
     "gnn_sim2real.datasets": find_datasets,
 }
@@ -93,7 +91,7 @@ def test_a_plug_in_with_the_name_of_one_of_ours_is_left_out(install, caplog):
 def test_a_class_made_before_ours_are_imported_takes_no_name_of_theirs(monkeypatch):
     registry: Registry = Registry("gnn_sim2real.splits", group="none", setting="split_by", first="random")
     seen = []
-    monkeypatch.setattr("gnn_sim2real.plugins.import_files", seen.append)
+    monkeypatch.setattr("gnn_sim2real.plugins.import_files", lambda package: seen.append(package) or [])
     registry.add("mine", type("Mine", (), {"__module__": "notebook"}))
     assert seen == ["gnn_sim2real.splits"]
 
@@ -140,11 +138,94 @@ def test_forms_that_cannot_be():
         name = "power"
 
     with pytest.raises(ValueError, match="'power'"):
-        forms.register(Mine())
+        FORMS.add(Mine())
     for wrong in (Mine, object(), type("Nameless", (Power,), {"name": ""})()):
         with pytest.raises(ValueError, match="Form"):
-            forms.register(wrong)
-    assert type(CURVE_FORMS["power"]) is Power
+            FORMS.add(wrong)
+    assert type(FORMS["power"]) is Power
+
+
+ANIMALS = """
+from dataclasses import dataclass
+
+@dataclass
+class Animal:
+    name: str
+    legs: int
+
+"""
+
+
+@pytest.fixture
+def animals(monkeypatch, tmp_path):
+    """A registry of animals, of which a dog and a beetle stand in the files of its folder."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo/__init__.py").touch()
+    (tmp_path / "zoo/animal.py").write_text(ANIMALS)
+    (tmp_path / "zoo/beetle.py").write_text("from zoo.animal import Animal\nBEETLE = Animal('beetle', 6)")
+    (tmp_path / "zoo/dog.py").write_text("from zoo.animal import Animal\nDOG, COUNT = Animal('dog', 4), 4")
+
+    def check(value):
+        if value.legs < 0:
+            raise ValueError(f"an animal of {value.legs} legs")
+
+    yield Instances(
+        "zoo",
+        group="zoos",
+        word="animal",
+        is_one=lambda value: type(value).__name__ == "Animal",
+        check=check,
+        rank=lambda value: value.legs,
+    )
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zoo"]:
+        del sys.modules[name]
+
+
+def test_instances_of_the_folder_and_of_distributions_are_found_and_sorted(animals, install):
+    install("zoos", bird="from zoo.animal import Animal\nBIRD = Animal('bird', 2)")
+    assert list(animals) == ["bird", "dog", "beetle"]
+    assert (len(animals), "dog" in animals, "cat" in animals) == (3, True, False)
+    assert animals["beetle"].legs == 6
+    with pytest.raises(KeyError):
+        animals["cat"]
+
+
+def test_instances_that_cannot_be_used_are_refused_or_left_out(animals, install, caplog):
+    text = "from zoo.animal import Animal as Base\nclass Animal(Base):\n    pass\n"
+    install("zoos", ghost=f"{text}GHOST = Animal('ghost', -1)", thief=f"{text}DOG = Animal('dog', 3)")
+    assert list(animals) == ["dog", "beetle"]
+    assert animals["dog"].legs == 4
+    assert "ghost" in caplog.text
+    assert "thief" in caplog.text
+    with pytest.raises(ValueError, match="-1"):
+        animals.add(type(animals["dog"])("eel", -1))
+
+
+def test_an_instance_replaces_an_earlier_version_of_itself_and_no_other(animals):
+    kind = type(animals["dog"])
+    animals.add(kind("dog", 3))
+    assert animals["dog"].legs == 3
+    with pytest.raises(ValueError, match="'dog'"):
+        animals.add(type("Animal", (kind,), {"__module__": "notebook"})("dog", 4))
+    assert animals["dog"].legs == 3
+
+
+def test_what_is_added_in_isolation_is_forgotten(animals):
+    cat = type(animals["dog"])("cat", 4)
+    with animals.isolated():
+        animals.add(cat)
+        assert animals["cat"] is cat
+    assert list(animals) == ["dog", "beetle"]
+
+
+def test_a_folder_whose_import_failed_is_imported_once_more(animals, tmp_path):
+    (tmp_path / "zoo/fish.py").write_text("raise ImportError('no water')")
+    with pytest.raises(ImportError, match="water"):
+        len(animals)
+    (tmp_path / "zoo/fish.py").unlink()
+    importlib.invalidate_caches()
+    assert len(animals) == 2
 
 
 def test_a_second_data_module_of_a_name_is_left_out(install, caplog):

@@ -5,23 +5,32 @@ this folder, or a module that an installed distribution names under the entry-po
 an instance of `Baseline` in it. `docs/contributing/baseline.md` shows one.
 """
 
-import logging
-from collections.abc import Iterator, Mapping
-from functools import cache
-from types import ModuleType
+from typing import Any, TypeGuard
 
 from gnn_sim2real.baselines.baseline import Baseline as Baseline
 from gnn_sim2real.baselines.baseline import predict_test as predict_test
 from gnn_sim2real.baselines.inputs import Input as Input
 from gnn_sim2real.baselines.inputs import Inputs as Inputs
-from gnn_sim2real.plugins import import_files, import_installed
+from gnn_sim2real.plugins import Instances
 
-logger = logging.getLogger(__name__)
 
-GROUP = "gnn_sim2real.baselines"
-"""Entry-point group: a distribution with baselines names its module here."""
+def _is_baseline(value: object) -> TypeGuard[Baseline]:
+    return isinstance(value, Baseline)
 
-_registered: dict[str, Baseline] = {}
+
+def _check(baseline: object) -> None:
+    if not isinstance(baseline, Baseline) or not baseline.name.isidentifier():
+        raise ValueError(f"a baseline is an instance of `Baseline` with an identifier as its `name`, got {baseline!r}")
+
+
+def _rank(baseline: Baseline) -> Any:
+    return len(baseline.needs), baseline.name
+
+
+BASELINES = Instances(
+    __name__, group="gnn_sim2real.baselines", word="baseline", is_one=_is_baseline, check=_check, rank=_rank
+)
+"""All of them by name, from few inputs to many; a distribution that brings some names its module under this group."""
 
 
 def register(baseline: Baseline) -> None:
@@ -35,36 +44,7 @@ def register(baseline: Baseline) -> None:
     Raises:
         ValueError: If its name cannot be one, or is taken.
     """
-    if not isinstance(baseline, Baseline) or not baseline.name.isidentifier():
-        raise ValueError(f"a baseline is an instance of `Baseline` with an identifier as its `name`, got {baseline!r}")
-    if not type(baseline).__module__.startswith(f"{__name__}."):
-        _find_own()  # or a baseline of the user's would take the name of one of ours
-    known = _registered.get(baseline.name, baseline)
-    if _path(known) != _path(baseline):
-        raise ValueError(
-            f"the name {baseline.name!r} of the baseline {_path(baseline)} is already used; choose another"
-        )
-    _registered[baseline.name] = baseline
-
-
-class _Baselines(Mapping[str, Baseline]):
-    """All baselines by name; looked for when first asked."""
-
-    def __getitem__(self, name: str) -> Baseline:
-        _find_all()
-        return _registered[name]
-
-    def __iter__(self) -> Iterator[str]:
-        _find_all()
-        return iter(sorted(_registered, key=lambda name: (len(_registered[name].needs), name)))
-
-    def __len__(self) -> int:
-        _find_all()
-        return len(_registered)
-
-
-BASELINES: Mapping[str, Baseline] = _Baselines()
-"""All of them by name, from few inputs to many."""
+    BASELINES.add(baseline)
 
 
 def needs_measurements(policy: str) -> bool:
@@ -74,29 +54,3 @@ def needs_measurements(policy: str) -> bool:
         policy: Name of a policy or baseline.
     """
     return policy not in BASELINES or BASELINES[policy].needs_measurements
-
-
-@cache
-def _find_own() -> None:
-    for module in import_files(__name__):
-        _register_all(module)
-
-
-@cache
-def _find_all() -> None:
-    _find_own()
-    for module in import_installed(GROUP):
-        try:
-            _register_all(module)
-        except ValueError as error:
-            logger.warning("the baselines of %s cannot be used: %s", module.__name__, error)
-
-
-def _register_all(module: ModuleType) -> None:
-    for value in vars(module).values():
-        if isinstance(value, Baseline):
-            register(value)
-
-
-def _path(baseline: Baseline) -> str:
-    return f"{type(baseline).__module__}.{type(baseline).__qualname__}"

@@ -266,7 +266,7 @@ def test_measurements_without_a_simulated_value_are_refused_by_name():
         predict_test(BASELINES["calibrated_simulated_value"], inputs, [1.0, 2.0, 3.0], np.arange(2), np.array([2]))
 
 
-def test_a_name_is_given_once(monkeypatch):
+def test_a_name_is_given_once():
     from dataclasses import dataclass
 
     @dataclass(frozen=True)
@@ -274,13 +274,14 @@ def test_a_name_is_given_once(monkeypatch):
         def predict(self, train, values, test, *, seed):
             return np.full(len(test.descriptors), values.mean())
 
-    monkeypatch.setattr("gnn_sim2real.baselines._registered", dict(BASELINES))
-    with pytest.raises(ValueError, match="extra_trees"):
-        register(Mean("extra_trees", "mean", ("descriptors",)))
-    with pytest.raises(ValueError, match="identifier"):
-        register(Mean("the mean", "mean", ("descriptors",)))
-    register(Mean("mean_value", "mean", ("descriptors",)))
-    assert BASELINES["mean_value"].title == "mean"
+    with BASELINES.isolated():
+        with pytest.raises(ValueError, match="extra_trees"):
+            register(Mean("extra_trees", "mean", ("descriptors",)))
+        with pytest.raises(ValueError, match="identifier"):
+            register(Mean("the mean", "mean", ("descriptors",)))
+        register(Mean("mean_value", "mean", ("descriptors",)))
+        assert BASELINES["mean_value"].title == "mean"
+    assert "mean_value" not in BASELINES
 
 
 def _table(path):

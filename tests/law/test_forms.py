@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface
-from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form, register
+from gnn_sim2real.law.forms import CURVE_FORMS, FORMS, SURFACE_FORMS, Form, find_form, register
 from gnn_sim2real.law.forms.broken import BROKEN
 from gnn_sim2real.law.forms.form import log_position
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
@@ -259,14 +259,14 @@ def test_a_name_is_given_once():
         find_form("shifted", CURVE_FORMS)
 
 
-def test_a_later_version_of_a_form_takes_its_place(monkeypatch):
-    monkeypatch.setattr("gnn_sim2real.law.forms._registered", {**{form.name: form for form in CURVE_FORMS.values()}})
-    for _ in range(2):
-        form = form_of_the_page()
-        register(form)
-        assert CURVE_FORMS["shifted"] is form
-    # by the number of its parameters, and by its name where that is equal
-    assert [*CURVE_FORMS] == ["power", "power_limit", "saturating", "shifted", "broken"]
+def test_a_later_version_of_a_form_takes_its_place():
+    with FORMS.isolated():
+        for _ in range(2):
+            form = form_of_the_page()
+            register(form)
+            assert CURVE_FORMS["shifted"] is form
+        # by the number of its parameters, and by its name where that is equal
+        assert [*CURVE_FORMS] == ["power", "power_limit", "saturating", "shifted", "broken"]
 
 
 _FIT = """
