@@ -1,12 +1,16 @@
 """What every baseline has."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gnn_sim2real.baselines.inputs import Floats, Input, Inputs, check
+
+Kind = TypeVar("Kind", bound="Baseline")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,39 @@ class Baseline(ABC):
         Returns:
             (num_test,); predictions in the unit of `values`.
         """
+
+
+def three_of(
+    make: Callable[..., Kind],
+    name: str,
+    title: str,
+    descriptors: Input,
+    *,
+    rival: str = "",
+    **settings: Any,
+) -> tuple[Kind, Kind, Kind]:
+    """One predictor as three baselines: of descriptors alone, with a source model's prediction, with a simulated value.
+
+    Args:
+        make: Class of the baselines.
+        name: Name of the first one, with which those of the others begin.
+        title: Its text in tables.
+        descriptors: The descriptors.
+        rival: What to call it as a rival; its title unless given.
+        **settings: Of all three.
+    """
+    rival = rival or title
+    return (
+        make(name, title, (descriptors,), rival=f"{rival} without a source", **settings),
+        make(f"{name}_with_source", f"{title} with source", (descriptors, "source"), **settings),
+        make(
+            f"{name}_with_simulated_value",
+            f"{title} with simulated value",
+            (descriptors, "simulated"),
+            rival=f"{rival} with the simulated value",
+            **settings,
+        ),
+    )
 
 
 def predict_test(

@@ -1,12 +1,12 @@
 """Extremely randomized trees on descriptors, with or without a simulated value or a source model's prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gnn_sim2real.baselines.baseline import Baseline
-from gnn_sim2real.baselines.inputs import Floats, Input, Inputs
+from gnn_sim2real.baselines.baseline import Baseline, three_of
+from gnn_sim2real.baselines.inputs import Floats, Inputs
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesRegressor
@@ -68,42 +68,21 @@ def predict_each(trees: "ExtraTreesRegressor", columns: Floats) -> Floats:
     return np.stack([tree.predict(single) for tree in trees.estimators_])
 
 
-_WITH_SOURCE: tuple[Input, ...] = ("descriptors", "source")
-_WITH_SIMULATED: tuple[Input, ...] = ("descriptors", "simulated")
-
-EXTRA_TREES = ExtraTrees("extra_trees", "extra trees", ("descriptors",), rival="extra trees without a source")
-TREES_WITH_SOURCE = ExtraTrees("extra_trees_with_source", "extra trees with source", _WITH_SOURCE)
-TREES_WITH_VALUE = ExtraTrees(
-    "extra_trees_with_simulated_value",
-    "extra trees with simulated value",
-    _WITH_SIMULATED,
-    rival="extra trees with the simulated value",
-)
-TREES_DELTA = ExtraTrees(
-    "extra_trees_delta",
-    "extra trees on the difference",
-    _WITH_SIMULATED,
+EXTRA_TREES, TREES_WITH_SOURCE, TREES_WITH_VALUE = three_of(ExtraTrees, "extra_trees", "extra trees", "descriptors")
+TREES_DELTA = replace(
+    TREES_WITH_VALUE,
+    name="extra_trees_delta",
+    title="extra trees on the difference",
     of_difference=True,
     rival="extra trees on the difference to the simulated value",
 )
-MEDIAN_TREES = ExtraTrees(
-    "median_trees", "median trees", ("descriptors",), point="median", rival="median trees without a source"
+MEDIAN_TREES, MEDIAN_TREES_WITH_SOURCE, MEDIAN_TREES_WITH_VALUE = three_of(
+    ExtraTrees, "median_trees", "median trees", "descriptors", point="median"
 )
-MEDIAN_TREES_WITH_SOURCE = ExtraTrees(
-    "median_trees_with_source", "median trees with source", _WITH_SOURCE, point="median"
-)
-MEDIAN_TREES_WITH_VALUE = ExtraTrees(
-    "median_trees_with_simulated_value",
-    "median trees with simulated value",
-    _WITH_SIMULATED,
-    point="median",
-    rival="median trees with the simulated value",
-)
-MEDIAN_TREES_DELTA = ExtraTrees(
-    "median_trees_delta",
-    "median trees on the difference",
-    _WITH_SIMULATED,
-    point="median",
+MEDIAN_TREES_DELTA = replace(
+    MEDIAN_TREES_WITH_VALUE,
+    name="median_trees_delta",
+    title="median trees on the difference",
     of_difference=True,
     rival="median trees on the difference to the simulated value",
 )

@@ -1,8 +1,8 @@
 """A Gaussian process on physical descriptors, with or without a simulated value or a source model's prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gnn_sim2real.baselines.baseline import Baseline
+from gnn_sim2real.baselines.baseline import Baseline, three_of
 from gnn_sim2real.baselines.inputs import Floats, Input, Inputs
 
 
@@ -35,25 +35,17 @@ def _near_the_answer(inputs: Inputs, needs: tuple[Input, ...]) -> Floats | None:
     return inputs.table(*near) if near else None
 
 
-GAUSSIAN_PROCESS = GaussianProcessBaseline(
+GAUSSIAN_PROCESS, GAUSSIAN_PROCESS_WITH_SOURCE, GAUSSIAN_PROCESS_WITH_VALUE = three_of(
+    GaussianProcessBaseline,
     "gaussian_process",
     "Gaussian process",
-    ("physical_descriptors",),
-    rival="a Gaussian process without a source",
+    "physical_descriptors",
+    rival="a Gaussian process",
 )
-GAUSSIAN_PROCESS_WITH_SOURCE = GaussianProcessBaseline(
-    "gaussian_process_with_source", "Gaussian process with source", ("physical_descriptors", "source")
-)
-GAUSSIAN_PROCESS_WITH_VALUE = GaussianProcessBaseline(
-    "gaussian_process_with_simulated_value",
-    "Gaussian process with simulated value",
-    ("physical_descriptors", "simulated"),
-    rival="a Gaussian process with the simulated value",
-)
-GAUSSIAN_PROCESS_DELTA = GaussianProcessBaseline(
-    "gaussian_process_delta",
-    "Gaussian process on the difference",
-    ("physical_descriptors", "simulated"),
+GAUSSIAN_PROCESS_DELTA = replace(
+    GAUSSIAN_PROCESS_WITH_VALUE,
+    name="gaussian_process_delta",
+    title="Gaussian process on the difference",
     of_difference=True,
     rival="a Gaussian process on the difference to the simulated value",
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.baselines.baseline import Baseline
+from gnn_sim2real.baselines.baseline import Baseline, three_of
 from gnn_sim2real.baselines.extra_trees import SETTINGS, fit_trees, predict_each
 from gnn_sim2real.baselines.inputs import Floats, Inputs
 
@@ -68,15 +68,6 @@ def quantile_of_each(values: Floats, quantiles: Floats) -> Floats:
     return low + (place - below) * (high - low)
 
 
-TWO_STEP_TREES = TwoStepTrees(
-    "two_step_trees", "two-step trees", ("descriptors",), rival="two-step trees without a source"
-)
-TWO_STEP_TREES_WITH_SOURCE = TwoStepTrees(
-    "two_step_trees_with_source", "two-step trees with source", ("descriptors", "source")
-)
-TWO_STEP_TREES_WITH_VALUE = TwoStepTrees(
-    "two_step_trees_with_simulated_value",
-    "two-step trees with simulated value",
-    ("descriptors", "simulated"),
-    rival="two-step trees with the simulated value",
+TWO_STEP_TREES, TWO_STEP_TREES_WITH_SOURCE, TWO_STEP_TREES_WITH_VALUE = three_of(
+    TwoStepTrees, "two_step_trees", "two-step trees", "descriptors"
 )
