@@ -185,18 +185,6 @@ def composition_graph(formula: str) -> Graph:
     )
 
 
-def formula_descriptors(formulas: Sequence[str]) -> NDArray[np.float64]:
-    """Describe compositions by statistics of their elements; see `element_statistics`.
-
-    Args:
-        formulas: Chemical formulas.
-
-    Raises:
-        ValueError: If there is none, or one cannot be read.
-    """
-    return describe_formulas(formulas, element_statistics)
-
-
 def describe_formulas(
     formulas: Sequence[str], statistics: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -204,7 +192,8 @@ def describe_formulas(
 
     Args:
         formulas: Chemical formulas.
-        statistics: Makes them from the amount of each element, (num_formulas, NUM_ELEMENTS).
+        statistics: Makes them from the amount of each element, (num_formulas, NUM_ELEMENTS): `element_statistics`, or
+            `composition_statistics.composition_statistics`.
 
     Raises:
         ValueError: If there is none, or one cannot be read.

@@ -4,14 +4,13 @@
 """
 
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.composition import describe_formulas, element_of, fill_gaps, number_of, outer_electrons
+from gnn_sim2real.featurize.composition import element_of, fill_gaps, number_of, outer_electrons
 from gnn_sim2real.graph import NUM_ELEMENTS
 
 if TYPE_CHECKING:
@@ -93,18 +92,6 @@ def composition_statistics(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = [(share**power).sum(axis=1) ** (1 / power) for power in (2, 3)]
     of_shares = np.column_stack([np.diff(first, append=len(row)), entropy, *norms, share[:, 1:]])
     return np.column_stack([mean, deviation, least, greatest, greatest - least, most, of_shares])
-
-
-def formula_statistics(formulas: Sequence[str]) -> NDArray[np.float64]:
-    """`composition_statistics` of formulas.
-
-    Args:
-        formulas: Chemical formulas.
-
-    Raises:
-        ValueError: If there is none, or one cannot be read.
-    """
-    return describe_formulas(formulas, composition_statistics)
 
 
 @lru_cache(maxsize=1)

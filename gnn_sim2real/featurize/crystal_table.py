@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.composition import element_statistics
-from gnn_sim2real.featurize.composition_statistics import composition_statistics
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.graph import NUM_ELEMENTS
 
@@ -231,33 +229,18 @@ def lattices_of_parameters(parameters: NDArray[np.float64]) -> NDArray[np.float6
     return np.ascontiguousarray(np.moveaxis(np.array(rows), -1, 0))
 
 
-def crystal_descriptors(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
-    """Statistics of the elements of crystals, for the tabular baselines; see `composition.element_statistics`.
-
-    Args:
-        crystals: Any number of them.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    return _describe(crystals, element_statistics)
-
-
-def crystal_statistics(crystals: Sequence[Crystal]) -> NDArray[np.float64]:
-    """Wide statistics of the elements of crystals; see `composition_statistics.composition_statistics`.
-
-    Args:
-        crystals: Any number of them.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    return _describe(crystals, composition_statistics)
-
-
-def _describe(
+def describe_crystals(
     crystals: Sequence[Crystal], statistics: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
+    """Statistics of the elements of crystals, some thousands at a time; see `composition.describe_formulas`.
+
+    Args:
+        crystals: Any number of them.
+        statistics: Makes them from the number of atoms of each element, (num_crystals, NUM_ELEMENTS).
+
+    Raises:
+        ValueError: If there is none.
+    """
     if not len(crystals):
         raise ValueError("there are no crystals to describe")
     parts = [crystals[first : first + _CHUNK] for first in range(0, len(crystals), _CHUNK)]

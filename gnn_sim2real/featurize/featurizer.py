@@ -162,9 +162,9 @@ def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featu
         crystal.FEATURIZER_VERSION,
         partial(crystal_files.featurize_crystal, cutoff=float(cutoff), max_neighbors=max_neighbors),
         crystal_files.crystal_formula,
-        crystal_table.crystal_descriptors,
+        partial(crystal_table.describe_crystals, statistics=composition.element_statistics),
         composition.DESCRIPTOR_VERSION,
-        crystal_table.crystal_statistics,
+        partial(crystal_table.describe_crystals, statistics=composition_statistics.composition_statistics),
         composition_statistics.STATISTICS_VERSION,
         {"cutoff": float(cutoff), "max_neighbors": max_neighbors},
     )
@@ -178,9 +178,9 @@ def _composition() -> Featurizer:
         composition.FEATURIZER_VERSION,
         composition.composition_graph,
         composition.reduced_formula,
-        composition.formula_descriptors,
+        partial(composition.describe_formulas, statistics=composition.element_statistics),
         composition.DESCRIPTOR_VERSION,
-        composition_statistics.formula_statistics,
+        partial(composition.describe_formulas, statistics=composition_statistics.composition_statistics),
         composition_statistics.STATISTICS_VERSION,
     )
 

@@ -115,7 +115,7 @@ def gather_inputs(
     gather: dict[str, Callable[[], NDArray[Any]]] = {
         "descriptors": partial(_describe, kind.descriptors, target.table),
         "physical_descriptors": partial(_describe, kind.physical_descriptors, target.table),
-        "simulated": partial(_simulated, baseline, source, target),
+        "simulated": partial(simulated_values, baseline, source, target),
     }
     if model is not None:
         gather["source"] = partial(_source_answers, model, target)
@@ -128,10 +128,21 @@ def _describe(descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table
     return descriptors(table.materials)
 
 
-def _simulated(baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
+def simulated_values(baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
     """Simulated value of each target material; NaN if it was not simulated.
 
     These are the target's own values if it has them, else those of the source, test materials included.
+
+    Args:
+        baseline: The baseline that needs them, for messages.
+        source: The simulated data.
+        target: The measured data.
+
+    Returns:
+        (num_materials,) in the unit of the target.
+
+    Raises:
+        ValueError: If neither has them.
     """
     if target.table.simulated is not None:
         return target.table.simulated[:, 0]

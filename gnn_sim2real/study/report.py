@@ -58,7 +58,7 @@ def _print_summary(config: StudyConfig, summary: dict[str, Any], console: Consol
     title = f"Test {config.metric.upper()} of {name}{unit}, mean and 90 % interval over splits and seeds"
     # As the title of the table it would be folded to the width of the table.
     console.print(title, style="italic", highlight=False, soft_wrap=True, markup=False)
-    table = _table(config.metric, summary)
+    table = summary_table(config.metric, summary)
     # A line longer than the terminal is better than a truncated number.
     width = console.width
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
@@ -96,7 +96,13 @@ def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:
     return first if first.data else next((record for record in records if record.data), first)
 
 
-def _table(metric: str, summary: dict[str, Any]) -> Table:
+def summary_table(metric: str, summary: dict[str, Any]) -> Table:
+    """The table of a study as it is printed, a row for each row of its summary.
+
+    Args:
+        metric: Error that is shown.
+        summary: See `records.summary`.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     nonzero = any("mae_nonzero" in row for row in summary["rows"])
     fewer = scored_on(summary)

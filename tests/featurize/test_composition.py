@@ -11,9 +11,9 @@ from pymatgen.core.composition import Composition
 from gnn_sim2real.featurize.composition import (
     ELEMENT_PROPERTIES,
     composition_graph,
+    describe_formulas,
     element_statistics,
     element_table,
-    formula_descriptors,
     formula_of_counts,
     read_formula,
     reduced_formula,
@@ -38,7 +38,12 @@ def test_formulas(formula, wanted):
 
 @pytest.mark.parametrize("formula", ["", "  ", "Xx", "SiO2 quartz", "2H2O", "Fe3+", "Al-1O2", "*CC*", "H0"])
 def test_what_is_not_a_formula(formula):
-    for read in (read_formula, reduced_formula, composition_graph, lambda each: formula_descriptors(["SiO2", each])):
+    for read in (
+        read_formula,
+        reduced_formula,
+        composition_graph,
+        lambda each: describe_formulas(["SiO2", each], element_statistics),
+    ):
         with pytest.raises(ValueError, match=re.escape(repr(formula))):
             read(formula)
 
@@ -83,7 +88,7 @@ def test_all_elements_have_all_properties():
 
 def test_statistics_by_hand():
     mass = ELEMENT_PROPERTIES.index("atomic_mass")
-    (row,) = formula_descriptors(["Al2O3"])
+    (row,) = describe_formulas(["Al2O3"], element_statistics)
     mean, spread, least, greatest, extent = row[:-2].reshape(5, -1)[:, mass]
     aluminum, oxygen = 26.9815, 15.9994
     assert mean == pytest.approx(0.4 * aluminum + 0.6 * oxygen, abs=1e-3)
@@ -93,11 +98,11 @@ def test_statistics_by_hand():
 
 
 def test_no_gaps_in_the_descriptors():
-    assert np.isfinite(formula_descriptors(FORMULAS)).all()
-    (row,) = formula_descriptors(["Fe"])
+    assert np.isfinite(describe_formulas(FORMULAS, element_statistics)).all()
+    (row,) = describe_formulas(["Fe"], element_statistics)
     assert not row[:-2].reshape(5, -1)[[1, 4]].any()  # an element has no spread
     with pytest.raises(ValueError, match="formulas"):
-        formula_descriptors([])
+        describe_formulas([], element_statistics)
 
 
 @given(factor=st.floats(0.01, 100), seed=st.integers(0, 999))

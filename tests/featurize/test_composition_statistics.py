@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnn_sim2real.featurize.composition import describe_formulas
 from gnn_sim2real.featurize.composition_statistics import (
     PROPERTIES,
     STATISTICS,
     composition_statistics,
-    formula_statistics,
     property_table,
 )
 from gnn_sim2real.graph import NUM_ELEMENTS
@@ -19,7 +19,7 @@ NUM_PROPERTIES = len(PROPERTIES)
 
 def of(formula):
     """Statistics of one formula by name, and what is said of its shares."""
-    (row,) = formula_statistics([formula])
+    (row,) = describe_formulas([formula], composition_statistics)
     table, rest = row[: len(STATISTICS) * NUM_PROPERTIES].reshape(len(STATISTICS), -1), row[-(NUM_ELEMENTS + 3) :]
     return {
         name: dict(zip(PROPERTIES, values, strict=True)) for name, values in zip(STATISTICS, table, strict=True)
@@ -84,6 +84,6 @@ def test_statistics_know_shares_only(factor, seed):
 
 def test_what_cannot_be_described():
     with pytest.raises(ValueError, match="formulas"):
-        formula_statistics([])
+        describe_formulas([], composition_statistics)
     with pytest.raises(ValueError, match="Xx"):
-        formula_statistics(["SiO2", "Xx"])
+        describe_formulas(["SiO2", "Xx"], composition_statistics)

@@ -8,12 +8,12 @@ import pytest
 from crystals import COPPER, PEROVSKITE, ROCK_SALT, SILICON, cell_row, random_crystal
 from pymatgen.core.lattice import Lattice
 
-from gnn_sim2real.featurize.composition import formula_descriptors
+from gnn_sim2real.featurize.composition import describe_formulas, element_statistics
 from gnn_sim2real.featurize.crystal import crystal_graph
 from gnn_sim2real.featurize.crystal_table import (
     CrystalFile,
     CrystalTable,
-    crystal_descriptors,
+    describe_crystals,
     lattices_of_parameters,
 )
 
@@ -137,12 +137,12 @@ def test_lattices_as_by_pymatgen():
 
 
 def test_descriptors_are_those_of_the_formulas(file):
-    wanted = formula_descriptors(["Cu", "NaCl", "Si", "SrTiO3"])
+    wanted = describe_formulas(["Cu", "NaCl", "Si", "SrTiO3"], element_statistics)
     table = CrystalTable.from_crystals([COPPER, ROCK_SALT, SILICON, PEROVSKITE])
     for crystals in (table, list(table), CrystalFile(file).take(np.array([0, 1, 3, 4]))):
-        np.testing.assert_allclose(crystal_descriptors(crystals), wanted, atol=1e-12)
+        np.testing.assert_allclose(describe_crystals(crystals, element_statistics), wanted, atol=1e-12)
     with pytest.raises(ValueError, match="crystals"):
-        crystal_descriptors([])
+        describe_crystals([], element_statistics)
 
 
 def test_a_table_goes_to_another_process():

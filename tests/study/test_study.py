@@ -15,7 +15,7 @@ from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.page.tables import results_table
-from gnn_sim2real.study.report import _table
+from gnn_sim2real.study.report import summary_table
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
@@ -54,7 +54,7 @@ def test_r2_is_a_column_where_a_test_part_has_one(undisturbed):
         table = results_table(given)
         assert table.headings.count("R²") == number
         assert {len(row) for row in table.rows} == {len(table.headings)}
-        printed = _table("mae", given)
+        printed = summary_table("mae", given)
         assert [column.header for column in printed.columns].count("R2") == number
         assert printed.columns[-1].header == "runs"
         assert all(printed.columns[-1].cells)

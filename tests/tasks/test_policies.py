@@ -157,10 +157,10 @@ def test_what_is_no_policy():
 
 
 @pytest.fixture
-def registered(monkeypatch):
+def registered():
     """The policies that a test adds are forgotten after it."""
-    find_policies()
-    monkeypatch.setattr(POLICIES, "_added", dict(POLICIES._added))
+    with POLICIES.isolated():
+        yield
 
 
 def test_a_policy_with_a_state_and_a_setting_resumes(registered, source_folder, tmp_path):
@@ -206,7 +206,6 @@ def test_policies_of_other_distributions(registered, monkeypatch, tmp_path, capl
     monkeypatch.syspath_prepend(str(tmp_path))
     given = [EntryPoint("broken", "nowhere", POLICIES.group), EntryPoint("a", "policies_elsewhere", POLICIES.group)]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: given)
-    monkeypatch.setattr(POLICIES, "_has_installed", False)
     assert find_policy("elsewhere").title == "from elsewhere"
     assert "nowhere" in caplog.text
     del sys.modules["policies_elsewhere"]
