@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 if TYPE_CHECKING:
     import pandas

@@ -6,7 +6,8 @@ from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.data.sheet import DataSheet
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 ROOM_TEMPERATURE = 298.0
 """A substance that melts above this [K] is not a liquid in these tables."""

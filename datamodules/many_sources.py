@@ -6,8 +6,8 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.store.cache import open_or_join
 from gnn_sim2real.store.graphs import GraphStore
-from gnn_sim2real.tables.cleaning import CleanTable
 from gnn_sim2real.tables.concat import concat_tables
+from gnn_sim2real.tables.table import CleanTable
 
 
 class ManySources(PropertyDataModule):

@@ -13,7 +13,8 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property
 
 
 class _Set(NamedTuple):

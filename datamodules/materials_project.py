@@ -10,7 +10,8 @@ from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 if TYPE_CHECKING:
     import pandas

@@ -19,9 +19,9 @@ from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.composition import reduced_formula
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import in_table
-from gnn_sim2real.tables.table import Replicates
+from gnn_sim2real.tables.table import CleanTable, Property, Replicates, read_table
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import numpy as np
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading
 from gnn_sim2real.tables.properties import check_property_unit
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 PROPERTY_NAMES = {
     "density": ("density",),

@@ -9,8 +9,8 @@ from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.files import expand
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
-from gnn_sim2real.tables.table import read_folder
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_folder, read_table
 
 if TYPE_CHECKING:
     import pandas

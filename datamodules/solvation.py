@@ -5,8 +5,8 @@ from typing import Any
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 _ENERGY = Property("solvation_free_energy", "kcal/mol", column="dg_solv_kcal_mol")
 _COLUMNS = MixtureColumns(["solute", "solvent"])

@@ -474,9 +474,9 @@ EQUIVALENT = {
     "kept = eigenvalues > 1e-12 * np.maximum(eigenvalues.max(axis=1, keepdims=True), 1e-300)": (
         "the eigenvalues kept beyond those are of rounding, and the penalty of the ridge leaves nothing of them"
     ),
-    "_reduced: math.prod((math.hypot(*edge) for edge in crystal.lattice.tolist())) < _MAX_SKEW * crystal.volume -> "
-    "math.prod((math.hypot(*edge) for edge in crystal.lattice.tolist())) <= _MAX_SKEW * crystal.volume in "
-    "if math.prod(math.hypot(*edge) for edge in crystal.lattice.tolist()) < _MAX_SKEW * crystal.volume:": (
+    "_reduced: math.prod(crystal.edges) < _MAX_SKEW * crystal.volume -> "
+    "math.prod(crystal.edges) <= _MAX_SKEW * crystal.volume in "
+    "if math.prod(crystal.edges) < _MAX_SKEW * crystal.volume:": (
         "whether the cell is reduced is a matter of speed, and no cell is as flat as the limit to the last bit"
     ),
     "_open_ends: 0 -> 1 in if ends[0] in stars:": (

@@ -15,7 +15,8 @@ from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.crystal_table import CrystalTable
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from typing import Any
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.tables.cleaning import CleanTable, Property, read_table
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 
 class BlendTable(MixtureDataModule):

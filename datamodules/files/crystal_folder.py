@@ -13,7 +13,7 @@ from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.files import expand
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, in_table
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
@@ -24,7 +24,7 @@ from gnn_sim2real.tables.crystal_columns import (
     without_row,
 )
 from gnn_sim2real.tables.properties import check_property_unit
-from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_without_header
+from gnn_sim2real.tables.table import TABLE_SUFFIXES, CleanTable, Property, read_table, read_without_header
 
 if TYPE_CHECKING:
     import pandas

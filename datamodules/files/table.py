@@ -10,10 +10,11 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
 from gnn_sim2real.files import expand
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.properties import check_property_unit
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 from gnn_sim2real.tables.texts import to_texts
 
 MaterialKind = Literal["repeat_unit", "molecule", "composition"]

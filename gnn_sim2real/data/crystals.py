@@ -23,8 +23,8 @@ from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.mixtures import AnyStore
-from gnn_sim2real.tables.cleaning import CleanTable
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
+from gnn_sim2real.tables.table import CleanTable
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -21,11 +21,10 @@ from gnn_sim2real.featurize.mixture import MixtureTable, component_identity, com
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.mixtures import AnyStore, MixtureStore, store_of
-from gnn_sim2real.tables.cleaning import CleanTable, Property
 from gnn_sim2real.tables.conditions import At
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.mixtures import clean_mixture_table
-from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 if TYPE_CHECKING:
     import pandas

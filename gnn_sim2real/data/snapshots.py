@@ -13,7 +13,8 @@ from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.databases.passwords import hide_login
 from gnn_sim2real.databases.snapshot import Snapshot, SnapshotQuery, get_snapshot, snapshot_folder
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 from gnn_sim2real.units import check_unit, is_unit, same_quantity
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits.parts import Parts, Rows
 from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
-from gnn_sim2real.tables.cleaning import CleanTable
+from gnn_sim2real.tables.table import CleanTable
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""

@@ -20,14 +20,12 @@ from gnn_sim2real.tables.duplicates import find_duplicates
 from gnn_sim2real.tables.plausible import Column, find_implausible
 from gnn_sim2real.tables.properties import check_property_unit, plausible_values
 from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
-from gnn_sim2real.tables.table import CleanTable, Property, count_reasons, read_table
+from gnn_sim2real.tables.table import CleanTable, Property, count_reasons
 from gnn_sim2real.tables.texts import ColumnTexts, to_texts
 from gnn_sim2real.units import check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
     import pandas
-
-__all__ = ["CleanTable", "Property", "clean_table", "read_table"]
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,10 @@ from gnn_sim2real.featurize.mixture import (
     mixture_identity,
     normalize,
 )
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.conditions import At
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures, read_pairs
+from gnn_sim2real.tables.table import CleanTable, Property
 from gnn_sim2real.tables.texts import to_texts
 from gnn_sim2real.units import convert
 

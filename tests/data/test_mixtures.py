@@ -12,8 +12,9 @@ from gnn_sim2real.featurize.identity import molecule_identity
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.nn import Pair
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
+from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.uncertainty.ensemble import Ensemble

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.identity import identity_hash
-from gnn_sim2real.tables.cleaning import CleanTable, Property
+from gnn_sim2real.tables.table import CleanTable, Property
 
 UNITS = [f"*{'C' * length}{end}*" for end in ("O", "S", "C(=O)O", "C(F)O") for length in range(1, 11)]
 

@@ -13,7 +13,8 @@ from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.store.graphs import GraphStore
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import Property
 
 UNITS = [f"*{'C' * length}{end}*" for length in range(1, 11) for end in ("O", "S")]
 FRAME = pd.DataFrame(

@@ -247,7 +247,7 @@ def test_names_and_places_are_unique():
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ENTRIES)
 def test_the_registry_describes_the_real_files(real_data, name, monkeypatch, caplog):
-    from gnn_sim2real.tables.cleaning import read_table
+    from gnn_sim2real.tables.table import read_table
 
     monkeypatch.setenv("GNN_SIM2REAL_DATA", str(real_data))
     file = find_file(name)

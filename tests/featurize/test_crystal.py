@@ -99,6 +99,17 @@ def test_every_edge_stands_in_both_directions_once(made):
         assert (np.diff(graph.edge_index[1]) >= 0).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pair_at_the_very_cutoff_stands_in_both_directions_or_not_at_all(seed):
+    """The rounding of a distance is another one in each direction."""
+    made = random_crystal(seed, 6)
+    for distance in np.sort(np.linalg.norm(images(made, 1), axis=-1), axis=None)[:120:2].tolist():
+        graph = crystal_graph(made, distance + 1e-5, None)
+        there = {tuple(row) for row in np.column_stack([graph.edge_index.T, graph.edge_vector]).tolist()}
+        back = np.column_stack([graph.edge_index[::-1].T, -graph.edge_vector]) + 0.0
+        assert there == {tuple(row) for row in back.tolist()}
+
+
 UNIMODULAR = [
     [[1, 1, 0], [0, 1, 0], [0, 0, 1]],
     [[0, 1, 0], [0, 0, 1], [1, 0, 0]],

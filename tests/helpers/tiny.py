@@ -10,7 +10,8 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn import GINE
 from gnn_sim2real.store.loader import make_loader
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tasks import SourcePretraining
 
 CHAINS = [f"*{'C' * length}{end}*" for length in range(1, 8) for end in ("O", "S", "N", "C(=O)O", "C(=O)N", "C(F)O")]

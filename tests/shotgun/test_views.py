@@ -18,8 +18,8 @@ from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Target, select_rows
-from gnn_sim2real.tables.cleaning import CleanTable, Property
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
+from gnn_sim2real.tables.table import CleanTable, Property
 
 
 class TinyChi(MixtureDataModule):

@@ -15,7 +15,8 @@ from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.splits.file import FileSplit, write_split
 from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.splits.split import SPLITS, Drawing
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import Property
 
 NUM = 60
 ENDS = ("O", "S", "N", "C(=O)O", "C(=O)N", "C(F)C", "OC(=O)O", "C(=O)", "[Si](C)(C)O", "NC(=O)N")

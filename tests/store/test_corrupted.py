@@ -14,10 +14,10 @@ from loopback import entry
 from gnn_sim2real.databases.entries import to_rows
 from gnn_sim2real.featurize.crystal_files import read_cif
 from gnn_sim2real.featurize.identity import repeat_unit_identity
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, read_heading
 from gnn_sim2real.tables.properties import check_property_unit
-from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.table import Property, read_table
 from gnn_sim2real.units import is_unit
 
 COUNT = 1000

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnn_sim2real.files import expand
-from gnn_sim2real.tables.cleaning import CleanTable, Property, clean_table, read_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 DENSITY = Property("density", "g/cm3", lower=0.0, upper=10.0)
 

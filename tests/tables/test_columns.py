@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import in_table, read_heading
+from gnn_sim2real.tables.table import Property
 
 
 def values(frame, prop):

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from gnn_sim2real.featurize.mixture import Mixture, component_identity, mixture_identity, normalize
 from gnn_sim2real.tables import mixtures as mixture_cleaning
-from gnn_sim2real.tables.cleaning import Property
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.mixtures import clean_mixture_table
+from gnn_sim2real.tables.table import Property
 
 ROLES = ("solute", "solvent")
 COLUMNS = MixtureColumns(ROLES, conditions={"temperature": ("t", "degC")})

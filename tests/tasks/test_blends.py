@@ -12,8 +12,8 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.nn import Blend
-from gnn_sim2real.tables.cleaning import Property
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
+from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tasks import TargetFineTuning
 
 

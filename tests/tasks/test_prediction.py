@@ -18,7 +18,8 @@ from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.graph import NUM_ELEMENTS
 from gnn_sim2real.nn.encoder import Encoder
-from gnn_sim2real.tables.cleaning import Property, clean_table
+from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tasks import SourcePretraining
 from gnn_sim2real.tasks.prediction import PredictionWriter
 
