@@ -22,12 +22,14 @@ def test_page(page, tmp_path, monkeypatch):
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"
     names = {"__name__": page.stem}
-    with isolated():
-        for name, block in blocks:
-            if name:
-                Path(name).write_text(block, encoding="utf-8")
-            else:
-                exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
-    for module in set(sys.modules) - before:
-        if getattr(sys.modules[module], "__file__", None) and str(tmp_path) in sys.modules[module].__file__:
-            del sys.modules[module]
+    try:
+        with isolated():
+            for name, block in blocks:
+                if name:
+                    Path(name).write_text(block, encoding="utf-8")
+                else:
+                    exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
+    finally:  # or a later page would have the files of one that failed
+        for module in set(sys.modules) - before:
+            if str(tmp_path) in (getattr(sys.modules[module], "__file__", None) or ""):
+                del sys.modules[module]

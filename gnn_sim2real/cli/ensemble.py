@@ -133,7 +133,7 @@ def calibrate_command(argv: list[str]) -> int:
         return 0
     paths, asked, argv = _separate_models(argv)
     if asked is not None:
-        raise ValueError(f"{asked} is no model; `calibrate` judges the models on the data that they were trained on")
+        raise ValueError(f"{asked} is not a model; `calibrate` judges the models on the data that they were trained on")
     output, argv = take_option(argv, "--output")
     folder = Path(output or "calibration")
     ensemble = load_ensemble(paths)
@@ -182,7 +182,9 @@ def _require_models_first(paths: list[str], asked: str | None) -> None:
         return
     models = " ".join(each for each in paths if each not in tables)
     if models:
-        raise ValueError(f"{files[0]} is no model: the models come first, `gnn-sim2real predict {models} {files[0]}`")
+        raise ValueError(
+            f"{files[0]} is not a model: the models come first, `gnn-sim2real predict {models} {files[0]}`"
+        )
     raise ValueError(
         f"no model is given: `gnn-sim2real predict MODEL {asked or files[0]}`, where MODEL is a .ckpt, or a folder or "
         "key of the model library"

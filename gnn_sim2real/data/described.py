@@ -33,7 +33,7 @@ def describe(data: PropertyDataModule) -> dict[str, Any] | None:
 
 def _describe_other(value: object) -> Any:
     if not isinstance(value, PropertyDataModule):
-        raise TypeError(f"{value!r} is no plain type")
+        raise TypeError(f"{value!r} is not a plain type")
     return describe(value)
 
 
@@ -53,7 +53,7 @@ def require_installed(described: Any) -> None:
     paths = {f"{place}.{each.__name__}" for place in places for each in installed}
     for each in _class_paths(described):
         if each not in paths:
-            raise ValueError(f"has its table read by {each!r}, which is no installed data set")
+            raise ValueError(f"has its table read by {each!r}, which is not an installed data set")
 
 
 def with_material(described: Any, kind: str) -> Any:

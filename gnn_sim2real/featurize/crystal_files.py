@@ -107,7 +107,7 @@ def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -
     graph = crystal_graph(crystal, cutoff, max_neighbors)
     if not graph.num_edges:
         raise ValueError(
-            f"none of its {graph.num_nodes} atoms has a neighbor within {cutoff:g} angstrom: it is no solid, or its "
+            f"none of its {graph.num_nodes} atoms has a neighbor within {cutoff:g} angstrom: it is not a solid, or its "
             "cell is not in angstrom"
         )
     return graph

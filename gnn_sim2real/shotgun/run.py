@@ -65,7 +65,9 @@ def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
         files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE))
         require_replaceable(*files, advice="give another folder by `--output`")
         if (folder / ENSEMBLE_FOLDER).exists():
-            raise ValueError(f"{folder / ENSEMBLE_FOLDER} is no earlier ensemble; give another folder by `--output`")
+            raise ValueError(
+                f"{folder / ENSEMBLE_FOLDER} is not an earlier ensemble; give another folder by `--output`"
+            )
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
     config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)

@@ -59,7 +59,7 @@ def _to_frame(content: Any) -> "pandas.DataFrame":
             return _of_records(records)
         case dict() if content:
             return _of_records(_records_of(content))
-    raise ValueError(f"it is no table: {_ORIENTS}")
+    raise ValueError(f"it is not a table: {_ORIENTS}")
 
 
 def _records_of(content: dict[str, Any]) -> list[Any]:
@@ -79,6 +79,6 @@ def _of_records(records: list[Any]) -> "pandas.DataFrame":
     import pandas
 
     if not records or not all(isinstance(record, dict) for record in records):
-        raise ValueError(f"it is no table: {_ORIENTS}")
+        raise ValueError(f"it is not a table: {_ORIENTS}")
     names = list(dict.fromkeys(name for record in records for name in record))
     return pandas.DataFrame({name: [record.get(name) for record in records] for name in names})

@@ -71,7 +71,7 @@ def read_text(path: Path) -> str:
             raise ValueError("it is neither UTF-8 nor of a Western code page: save it as UTF-8") from error
         text, encoding = western, "cp1252"
     if "\0" in text:
-        raise ValueError("it has zero bytes, so that it is no text, or UTF-16 without a mark: save it as UTF-8")
+        raise ValueError("it has zero bytes, so that it is not text, or UTF-16 without a mark: save it as UTF-8")
     if encoding == "cp1252":
         logger.warning("%s is not UTF-8: it is read as Windows-1252, the Western code page", path)
     return text

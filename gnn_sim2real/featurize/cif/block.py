@@ -57,7 +57,7 @@ def from_block(block: Any) -> Crystal:
     parameters = small.cell.parameters
     if not all(map(math.isfinite, parameters)):
         unknown = [tag for tag, value in zip(_CELL, parameters, strict=True) if not math.isfinite(value)]
-        raise ValueError(f"its unit cell is not known: {', '.join(unknown)} is no number")
+        raise ValueError(f"its unit cell is not known: {', '.join(unknown)} is not a number")
     if min(parameters) <= 0 or max(parameters[3:]) >= 180:  # the cosine of -90 degrees is that of 90
         raise ValueError(f"its unit cell is impossible ({cell_of(small)}): angles are above 0 and below 180 degrees")
     volume = positive(block, "_cell_volume")

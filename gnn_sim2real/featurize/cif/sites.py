@@ -49,7 +49,7 @@ def _refuse_dummies(sites: Sequence[Any], block: Any) -> None:
     flags = [unquoted(each).lower() for each in block.find_values("_atom_site_calc_flag")]
     if "dum" in flags:
         site = sites[flags.index("dum")].label
-        raise ValueError(f"site {site} is a dummy (_atom_site_calc_flag dum): take out what is no atom")
+        raise ValueError(f"site {site} is a dummy (_atom_site_calc_flag dum): take out what is not an atom")
 
 
 @lru_cache(maxsize=2**10)
@@ -72,7 +72,7 @@ def _refuse_partial_sites(block: Any, tag: str) -> None:
         text = gemmi.cif.as_string(raw)
         found = NUMBER.fullmatch(text)
         if found is None and raw not in _ONE:
-            raise ValueError(f"the occupancy of site {label} is {text!r}, which is no number such as 0.5")
+            raise ValueError(f"the occupancy of site {label} is {text!r}, which is not a number such as 0.5")
         if found:
             filling_element([(symbols[number] if number < len(symbols) else label, float(found[1]))], f"site {label}")
 
