@@ -156,14 +156,6 @@ def test_what_is_no_policy():
         TargetFineTuning(policy_settings={"depth": 1})
 
 
-def test_settings_of_policies_that_are_options_of_their_own_have_the_default_of_the_policy():
-    options = signature(TargetFineTuning).parameters
-    defaults = {name: getattr(policy, name) for policy in find_policies().values() for name in policy.settings()}
-    found = {name: options[name].default for name in defaults if name in options}
-    assert found == {"unfreeze_every": 10, "start_penalty": 0.01}
-    assert found == {name: defaults[name] for name in found}
-
-
 @pytest.fixture
 def registered():
     """The policies that a test adds are forgotten after it."""
