@@ -166,7 +166,7 @@ class _Pairs(NamedTuple):
 def _finder() -> Callable[..., tuple[NDArray[Any], ...]]:
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
-    return find_points_in_spheres  # type: ignore[no-any-return]
+    return find_points_in_spheres
 
 
 def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_neighbors: int | None) -> _Pairs:
@@ -273,7 +273,8 @@ def _sorted(pairs: _Pairs, num_sites: int) -> _Pairs:
 
 def _numbers_of_cells(image: NDArray[np.float64], base: int) -> NDArray[np.int64]:
     """Each cell as one number in a base, 0 for the first and negative for those before it."""
-    return (image @ np.array([base**2, base, 1.0])).astype(np.int64)
+    numbers: NDArray[np.float64] = image @ np.array([base**2, base, 1.0])
+    return numbers.astype(np.int64)
 
 
 @lru_cache
