@@ -443,7 +443,7 @@ def test_an_angle_that_no_cell_has(angle):
 @pytest.mark.parametrize("share", ["0,5", "1/2", "''", "half", "'0.5'"])
 @pytest.mark.parametrize("tag", ["_atom_site_occupancy", "_atom_site_Occupancy", "_atom_site_site_occupancy"])
 def test_an_occupancy_that_is_no_number_is_not_full(share, tag):
-    with pytest.raises(ValueError, match=r"site Cl1 .*(no number|Cl 0\.5)"):
+    with pytest.raises(ValueError, match=r"site Cl1 .*0\.5"):
         as_crystal(cif(SALT, extra=(tag, [1, share])))
 
 
