@@ -555,6 +555,9 @@ def test_a_symbol_and_an_atomic_number_of_two_elements(tmp_path):
 RUTILE_SITES = [("Ti1", "Ti", "0 0 0"), ("O1", "O", "0.3053 0.3053 0")]
 RUTILE_CELL = (4.593, 4.593, 2.959, 90, 90, 90)
 HM, NUMBER, HALL = "_symmetry_space_group_name_H-M", "_symmetry_Int_Tables_number", "_symmetry_space_group_name_Hall"
+OPERATIONS = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "\n".join(RUTILE)
+WHOLE = f"{HM} 'P 42/m n m'\n{NUMBER} 136"
+"""With the operations all that is asked for; what else a file says of its symmetry is read all the same."""
 
 
 def rutile(symmetry, **more):
@@ -568,6 +571,9 @@ def rutile(symmetry, **more):
         (f"{HM} 'P 42/m n m'\n{NUMBER} 137", "contradict.*136.*137"),
         (f"{HM} 'P m m m'\n{HALL} '-P 4n 2n'", "contradict.*47.*136"),
         (f"{HALL} '-P 4n 2n'\n_space_group.IT_number 1", "contradict.*136"),
+        (f"{WHOLE}\n_space_group.name_Hall '-P 2 2'\n{OPERATIONS}", "contradict.*136.*47"),
+        (f"{WHOLE}\n_cell_wave_vector_x 0.3\n{OPERATIONS}", "modulated"),
+        (f"{WHOLE}\n_Space_Group_SSG_Name 'P42/mnm(0,0,g)'\n{OPERATIONS}", "modulated"),
         ("_space_group_magn.number_OG 136.5.1156", "magnetic"),
         ("_space_group_magn.transform_BNS_Pp_abc 'a,b,c;0,0,0'", "magnetic"),
         (f"{HM} 'P 1'\n_space_group_magn.number_BNS 136.499", "magnetic"),
