@@ -10,7 +10,8 @@ import numpy as np
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
-from gnn_sim2real.featurize.crystal_files import Entry, crystal_formula, is_crystal_path
+from gnn_sim2real.featurize.crystal_entries import Entry
+from gnn_sim2real.featurize.crystal_files import crystal_formula, is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import clean_table

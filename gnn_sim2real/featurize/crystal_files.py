@@ -4,19 +4,14 @@ Every reader either gives a crystal or tells in one sentence why not; nothing is
 """
 
 import ast
-import bz2
-import gzip
-import io
 import json
 import logging
-import lzma
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +19,12 @@ from gnn_sim2real.console import track
 from gnn_sim2real.featurize.cif.block import from_block
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
+from gnn_sim2real.featurize.crystal_ase import read_ase_database, read_extxyz
+from gnn_sim2real.featurize.crystal_entries import COMPRESSIONS, Entry, attempt, cause_of, read_text
 from gnn_sim2real.featurize.crystal_objects import (
-    atomic_number,
     from_ase,
     from_dictionary,
     from_pymatgen,
-    is_occupancy_name,
-    refuse_open,
 )
 from gnn_sim2real.featurize.crystal_poscar import read_poscar
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
@@ -48,25 +42,11 @@ STRUCTURE_KEYS = ("structure", "atoms", "cif")
 """Names under which records and tables keep the crystal itself."""
 
 _NAME_KEYS = ("material_id", "jid", "id")
-_COMPRESSIONS: Mapping[str, Any] = MappingProxyType({".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open})
-
-_MAX_TEXT = 2**31
-"""Files of text larger than this [bytes] are refused: a small packed file may hold more than there is memory."""
-
 _PREPARED = "atom_init.json"
 """Vectors of the elements for CGCNN, in every folder prepared for it."""
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx", ".yaml", ".yml")
 """What lies beside crystals and is no crystal: tables of values, and settings."""
-
-
-class Entry(NamedTuple):
-    """A crystal, or the reason why it cannot be read; with the values that the file has for it."""
-
-    name: str
-    crystal: Crystal | None
-    reason: str | None = None
-    values: Mapping[str, Any] = MappingProxyType({})
 
 
 def as_crystal(material: Any) -> Crystal:
@@ -200,7 +180,7 @@ def _files_of(folder: Path) -> dict[str, Path | None]:
 def _relaxed(folder: Path) -> Path | None:
     """The crystal of a calculation by VASP."""
     for name in ("CONTCAR", "POSCAR"):
-        for suffix in ("", *_COMPRESSIONS):
+        for suffix in ("", *COMPRESSIONS):
             if (file := folder / f"{name}{suffix}").is_file() and file.stat().st_size:
                 return file
     return None
@@ -232,7 +212,7 @@ def read_cif(text: str) -> list[Entry]:
     blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    return [_attempt(each.name, lambda each=each: from_block(each)) for each in blocks]  # type: ignore[misc]
+    return [attempt(each.name, lambda each=each: from_block(each)) for each in blocks]  # type: ignore[misc]
 
 
 def _read_file(path: Path, name: str) -> list[Entry]:
@@ -249,7 +229,7 @@ def _read_file(path: Path, name: str) -> list[Entry]:
             warnings.simplefilter("ignore")  # readers guess; wrong guesses show in the sites
             entries = list(read(path))
     except Exception as error:  # each reader has its own exceptions
-        return [Entry(name, None, f"{name}: it cannot be read: {_cause(error)}")]
+        return [Entry(name, None, f"{name}: it cannot be read: {cause_of(error)}")]
     if not entries:
         return [Entry(name, None, f"{name}: it has no crystal")]
     several = len(entries) > 1
@@ -257,46 +237,19 @@ def _read_file(path: Path, name: str) -> list[Entry]:
     return [each._replace(reason=f"{each.name}: {each.reason}") if each.reason else each for each in named]
 
 
-def _cause(error: Exception) -> str:
-    """What an exception says, in one line, with its kind where it says a word only."""
-    text = " ".join(str(error).split())
-    if isinstance(error, KeyError | IndexError) or not text:
-        return f"{type(error).__name__} {text}".strip()
-    return text
-
-
 def _kind(path: Path) -> str:
     """Suffix of a file in lower case, or that of what it holds compressed."""
     suffix = path.suffix.lower()
-    return path.with_suffix("").suffix.lower() if suffix in _COMPRESSIONS else suffix
+    return path.with_suffix("").suffix.lower() if suffix in COMPRESSIONS else suffix
 
 
 def _reader(path: Path) -> Callable[[Path], Iterator[Entry]] | None:
     name, kind = path.name.lower(), _kind(path)
-    compressed = path.suffix.lower() in _COMPRESSIONS
+    compressed = path.suffix.lower() in COMPRESSIONS
     if kind in _READERS:
         return None if compressed and kind in (".db", ".parquet") else _READERS[kind]
     poscar = kind in (".vasp", ".poscar") or re.search(r"(^|[._-])(poscar|contcar)([._-]|$)", name)
     return _read_poscar_file if poscar and kind not in _TABLES else None
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, compressed or not, without a byte order mark.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ValueError: If it is not text in UTF-8; single letters of another code, as in names of authors, are replaced.
-    """
-    opened = _COMPRESSIONS.get(path.suffix.lower(), open)
-    with opened(path, "rb") as file:
-        content = file.read(_MAX_TEXT + 1)
-    if len(content) > _MAX_TEXT:
-        raise ValueError(f"it has more than {_MAX_TEXT / 2**30:g} GiB of text: split it")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:1000]:
-        raise ValueError("it is no UTF-8 text: save it as UTF-8")
-    return str(content.decode("utf-8-sig", errors="replace"))
 
 
 def _read_cif_file(path: Path) -> Iterator[Entry]:
@@ -305,7 +258,7 @@ def _read_cif_file(path: Path) -> Iterator[Entry]:
 
 def _read_poscar_file(path: Path) -> Iterator[Entry]:
     text = read_text(path)
-    yield _attempt(path.name, lambda: read_poscar(text))
+    yield attempt(path.name, lambda: read_poscar(text))
 
 
 def _read_json(path: Path) -> Iterator[Entry]:
@@ -315,7 +268,7 @@ def _read_json(path: Path) -> Iterator[Entry]:
         values = {} if key is None else {name: value for name, value in record.items() if name != key}
         named = (record.get(each) for each in _NAME_KEYS) if isinstance(record, dict) else ()
         text = next((str(each) for each in named if each is not None), str(name))
-        yield _attempt(text, lambda inner=inner: as_crystal(inner), values)  # type: ignore[misc]
+        yield attempt(text, lambda inner=inner: as_crystal(inner), values)  # type: ignore[misc]
 
 
 def _records(content: Any) -> Iterable[tuple[Any, Any]]:
@@ -344,105 +297,22 @@ def _is_record(content: dict[str, Any], key: str) -> bool:
     return isinstance(inner, str) or (isinstance(inner, dict) and ("lattice" in inner or "lattice_mat" in inner))
 
 
-def _read_extxyz(path: Path) -> Iterator[Entry]:
-    for number, frame in enumerate(_frames(read_text(path).splitlines()), start=1):
-        values: dict[str, Any] = {}
-        yield _attempt(str(number), lambda frame=frame, values=values: _of_frame(frame, values), values)  # type: ignore[misc]
-
-
-def _frames(lines: list[str]) -> Iterator[tuple[list[str], str]]:
-    """The lines of each structure, and what is wrong with their number; each begins with a line of one whole number."""
-    starts = [at for at, line in enumerate(lines) if re.fullmatch(r"\s*\d+\s*", line)]
-    if not starts or any(line.strip() for line in lines[: starts[0]]):
-        yield lines, "line 1 is not a number of atoms"
-    for at, end in pairwise([*starts, len(lines)]):
-        count = int(lines[at])
-        atoms = [line for line in lines[at + 2 : end] if line.strip()]
-        yield (
-            [*lines[at : at + 2], *atoms],
-            "" if len(atoms) == count else f"it has coordinates of {len(atoms)} of {count} atoms",
-        )
-
-
-def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
-    """Read one structure of an extxyz file, and its values into a dictionary."""
-    from ase.io import read
-    from ase.io.extxyz import key_val_str_to_dict
-
-    lines, wrong = frame
-    if wrong:
-        raise ValueError(wrong)
-    told = key_val_str_to_dict(lines[1])
-    refuse_open(told)  # ASE takes any text for true
-    try:
-        atoms = read(io.StringIO("\n".join(lines) + "\n"), format="extxyz")
-    except KeyError as error:
-        raise ValueError(f"{error} is no element: write its symbol") from error
-    except Exception as error:
-        raise ValueError(f"its lines of atoms are not what its `Properties` say: {_cause(error)}") from error
-    _refuse_two_elements(lines[2:], str(told.get("Properties", "")))
-    values |= atoms.info | (atoms.calc.results if atoms.calc else {})
-    return from_ase(atoms)
-
-
-def _refuse_two_elements(lines: Iterable[str], properties: str) -> None:
-    """Refuse atoms whose symbol and atomic number, both columns of an extxyz file, are of two elements."""
-    columns, parts, at = {}, properties.split(":"), 0
-    for name, width in zip(parts[::3], parts[2::3], strict=False):
-        columns[name.lower()] = at
-        at += int(width)
-    number = next((columns[name] for name in ("z", "numbers", "atomic_numbers") if name in columns), None)
-    if number is None or "species" not in columns:
-        return
-    for row, line in enumerate(lines, start=1):
-        symbol, told = line.split()[columns["species"]], line.split()[number]
-        if atomic_number(symbol) != int(told):
-            raise ValueError(f"atom {row} is {symbol} by its symbol, but of atomic number {told} by another column")
-
-
-def _read_ase_database(path: Path) -> Iterator[Entry]:
-    from ase.db import connect
-
-    with connect(path) as database:
-        for row in database.select():
-            values = {key: row[key] for key in ("energy",) if key in row} | dict(row.data) | row.key_value_pairs
-            yield _attempt(str(row.id), lambda row=row: _of_row(row), values)  # type: ignore[misc]
-
-
-def _of_row(row: Any) -> Crystal:
-    atoms = row.toatoms()
-    told = row.key_value_pairs | dict(row.data)
-    refuse_open(told)
-    atoms.info |= {name: held for name, held in told.items() if is_occupancy_name(name)}
-    return from_ase(atoms)
-
-
 def _read_parquet(path: Path) -> Iterator[Entry]:
     crystals = CrystalFile(path)
     for row, name in enumerate(crystals.names):
-        yield _attempt(name, lambda row=row: crystals[row])  # type: ignore[misc]
+        yield attempt(name, lambda row=row: crystals[row])  # type: ignore[misc]
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Entry]]] = MappingProxyType(
     {
         ".cif": _read_cif_file,
         ".json": _read_json,
-        ".extxyz": _read_extxyz,
-        ".xyz": _read_extxyz,
-        ".db": _read_ase_database,
+        ".extxyz": read_extxyz,
+        ".xyz": read_extxyz,
+        ".db": read_ase_database,
         ".parquet": _read_parquet,
     }
 )
-
-
-def _attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None) -> Entry:
-    values = {} if values is None else values
-    try:
-        return Entry(name, read(), None, values)
-    except ValueError as error:
-        return Entry(name, None, str(error), values)
-    except Exception as error:  # each library has its own; the other crystals of the file are read all the same
-        return Entry(name, None, f"it cannot be read: {_cause(error)}", values)
 
 
 def _of_text(text: str) -> Crystal:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnn_sim2real.featurize.crystal_entries import Entry, read_text
 from gnn_sim2real.featurize.crystal_files import (
     STRUCTURE_KEYS,
-    Entry,
     as_crystal,
     is_crystal_path,
     read_crystals,
-    read_text,
     warn_of_notes,
 )
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS

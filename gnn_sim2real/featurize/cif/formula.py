@@ -53,7 +53,11 @@ class Formula(NamedTuple):
 
 
 def read_formula(block: Any) -> Formula | None:
-    """The first formula that can be read, if there is one."""
+    """The first formula that can be read, if there is one.
+
+    Args:
+        block: Block of gemmi.
+    """
     units = positive(block, "_cell_formula_units_Z")
     for tag in _FORMULAS:
         text = text_of(block, tag)
@@ -111,13 +115,22 @@ def elements() -> dict[str, int]:
 
 
 def counts_of(crystal: Crystal) -> Mapping[int, int]:
-    """Atoms of each element in the cell, by atomic number."""
+    """Atoms of each element in the cell, by atomic number.
+
+    Args:
+        crystal: The crystal.
+    """
     numbers = crystal.atomic_number.tobytes()  # one byte each
     return {number: numbers.count(number) for number in set(numbers)}
 
 
 def difference(counts: Mapping[int, int], formula: Formula) -> str:
-    """How the atoms of a cell differ from a formula, as a sentence."""
+    """How the atoms of a cell differ from a formula, as a sentence.
+
+    Args:
+        counts: Atoms in the cell, by atomic number.
+        formula: The formula.
+    """
     from gemmi import Element
 
     listed = " ".join(sorted(f"{Element(number).name}{count}" for number, count in counts.items()))

@@ -18,6 +18,12 @@ _TOLD = frozenset({"_atom_type_number_in_cell", "_exptl_crystal_density_diffrn",
 def compare_mass(block: Any, tags: Tags, crystal: Crystal, formula: Formula | None) -> tuple[str, bool]:
     """Compare atoms and cell with the density, the mass and the numbers of atoms in a file.
 
+    Args:
+        block: Block of gemmi.
+        tags: Its tags.
+        crystal: The crystal.
+        formula: The formula, if there is one.
+
     Returns:
         What contradicts; empty if nothing does. And whether something confirms the number of atoms.
     """

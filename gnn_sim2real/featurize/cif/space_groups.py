@@ -33,7 +33,14 @@ class Symmetry(NamedTuple):
 
 @lru_cache(maxsize=2**10)
 def symmetry_of_operations(operations: tuple[str, ...]) -> Symmetry:
-    """The symmetry of listed operations; the identity need not be among them, and none is counted twice."""
+    """The symmetry of listed operations; the identity need not be among them, and none is counted twice.
+
+    Args:
+        operations: Such as `-x,y+1/2,z`.
+
+    Raises:
+        ValueError: If one cannot be read, or they form no group.
+    """
     import gemmi
 
     try:
@@ -52,7 +59,15 @@ def symmetry_of_operations(operations: tuple[str, ...]) -> Symmetry:
 
 @lru_cache(maxsize=2**10)
 def symmetries_of_name(hall: str, name: str, number: int, angles: tuple[float, float], code: str) -> list[Symmetry]:
-    """The symmetries that names mean: one, or two if the origin or the axes are not told."""
+    """The symmetries that names mean: one, or two if the origin or the axes are not told; none for unknown names.
+
+    Args:
+        hall: Hall symbol; empty if there is none.
+        name: Hermann-Mauguin symbol; empty if there is none.
+        number: That of the International Tables; 0 if there is none.
+        angles: Alpha and gamma of the cell [degree], which tell hexagonal axes from rhombohedral ones.
+        code: Of the origin or axes, if it is told.
+    """
     import gemmi
 
     if hall:
@@ -87,7 +102,12 @@ def _symmetry(group: Any, operations: Any) -> Symmetry:
 
 
 def fits(symmetry: Symmetry, small: Any) -> bool:
-    """Whether the operations keep lengths and angles."""
+    """Whether the operations keep lengths and angles.
+
+    Args:
+        symmetry: The operations.
+        small: Structure of gemmi with the cell.
+    """
     if not len(symmetry.distinct):
         return True
     lattice = np.array(small.cell.orth.mat.tolist())
@@ -99,7 +119,13 @@ def fits(symmetry: Symmetry, small: Any) -> bool:
 
 @lru_cache(maxsize=2**10)
 def has_order(name: str, number: int, num_operations: int) -> bool:
-    """Whether a named space group has so many operations; by the number, which has no cell, so many directions."""
+    """Whether a named space group has so many operations; by the number, which has no cell, so many directions.
+
+    Args:
+        name: Hermann-Mauguin symbol; empty if there is none.
+        number: That of the International Tables; 0 if there is none.
+        num_operations: How many are listed.
+    """
     import gemmi
 
     group = gemmi.find_spacegroup_by_name(_known_name(name)) if name else None
@@ -112,7 +138,11 @@ def has_order(name: str, number: int, num_operations: int) -> bool:
 
 @lru_cache(maxsize=2**10)
 def number_of_name(name: str) -> int:
-    """Number of a space group by its name; 0 if it is not known."""
+    """Number of a space group by its name; 0 if it is not known.
+
+    Args:
+        name: Hermann-Mauguin symbol in any spelling.
+    """
     import gemmi
 
     group = gemmi.find_spacegroup_by_name(_known_name(name)) if name else None
@@ -121,7 +151,11 @@ def number_of_name(name: str) -> int:
 
 @lru_cache(maxsize=2**10)
 def number_of_hall(hall: str) -> int:
-    """Number of a space group by its Hall symbol; 0 if it is not known."""
+    """Number of a space group by its Hall symbol; 0 if it is not known.
+
+    Args:
+        hall: Hall symbol.
+    """
     import gemmi
 
     try:

@@ -139,7 +139,15 @@ def _symmetry_names(tags: Tags) -> Mapping[str, str]:
 
 
 def refuse_other_symmetry(told: Told, formula: Formula | None) -> None:
-    """Refuse symmetry that is not that of a space group, or cannot be read."""
+    """Refuse symmetry that is not that of a space group, or cannot be read.
+
+    Args:
+        told: The symmetry.
+        formula: The formula; with Z it tells whether atoms are missing.
+
+    Raises:
+        ValueError: If the symmetry is magnetic or unread, and nothing shows that it is not needed.
+    """
     sure = formula is not None and formula.units is not None
     if told.magnetic and (told.bare or not sure):
         raise ValueError(
@@ -154,7 +162,15 @@ def refuse_other_symmetry(told: Told, formula: Formula | None) -> None:
 
 
 def refuse_contradiction(told: Told, symmetries: Sequence[Symmetry]) -> None:
-    """Refuse symmetry that is told twice and differs, where no formula with Z tells which is right."""
+    """Refuse symmetry that is told twice and differs, where no formula with Z tells which is right.
+
+    Args:
+        told: The symmetry.
+        symmetries: Those that it may be.
+
+    Raises:
+        ValueError: If names, number and operations are of different space groups.
+    """
     numbers = {
         repr(told.name): number_of_name(told.name),
         f"Hall symbol {told.hall!r}": number_of_hall(told.hall),
@@ -172,6 +188,11 @@ def refuse_contradiction(told: Told, symmetries: Sequence[Symmetry]) -> None:
 
 def listed_symmetry(small: Any, told: Told, formula: Formula | None) -> list[Symmetry]:
     """The symmetry of the operations that a block lists; of none, the identity.
+
+    Args:
+        small: Structure of gemmi.
+        told: What the block says of its symmetry.
+        formula: The formula, if there is one.
 
     Raises:
         ValueError: If they form no group, do not fit the cell, or are not those of its space group.
@@ -193,6 +214,10 @@ def listed_symmetry(small: Any, told: Told, formula: Formula | None) -> list[Sym
 
 def named_symmetries(small: Any, told: Told) -> list[Symmetry]:
     """The symmetry of the space group that a block names; both, where it has two origins.
+
+    Args:
+        small: Structure of gemmi.
+        told: What the block says of its symmetry.
 
     Raises:
         ValueError: If it is not known, or does not fit the cell.

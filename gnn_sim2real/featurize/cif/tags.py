@@ -53,13 +53,23 @@ def unquoted(value: str) -> str:
 
 
 def text_of(block: Any, tag: str) -> str:
-    """Value of a tag without its quotes; empty if it is missing or unknown."""
+    """Value of a tag without its quotes; empty if it is missing or unknown.
+
+    Args:
+        block: Block of gemmi.
+        tag: The tag.
+    """
     value = block.find_value(tag)
     return "" if value in (None, "?", ".") else unquoted(value)
 
 
 def positive(block: Any, tag: str) -> float:
-    """The number of a tag; 0 if there is none above it."""
+    """The number of a tag; 0 if there is none above it.
+
+    Args:
+        block: Block of gemmi.
+        tag: The tag.
+    """
     found = NUMBER.fullmatch(text_of(block, tag))
     number = float(found[1]) if found else 0.0
     return number if 0 < number < math.inf else 0.0
