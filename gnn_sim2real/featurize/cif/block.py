@@ -70,12 +70,13 @@ def from_block(block: Any) -> Crystal:
     fractional = _fractional(sites)
     refuse_angstrom(fractional, parameters[:3])
     tags, formula = tags_of(block), read_formula(block)
+    sure = formula is not None and formula.units is not None  # its atoms tell whether the others are all
     told = read_told(small, block, tags)
     refuse_other_symmetry(told, formula)
     check_sites(sites, block, tags, formula)
     listed = told.operations or told.bare
     symmetries = listed_symmetry(small, told, formula) if listed else named_symmetries(small, told)
-    if formula is None or formula.units is None:
+    if not sure:
         refuse_contradiction(told, symmetries)
     found = [_expand(small, sites, fractional, symmetry, formula) for symmetry in symmetries]
     agreeing = found if formula is None else [each for each in found if formula.agrees(counts_of(each), told.bare)]
@@ -86,7 +87,7 @@ def from_block(block: Any) -> Crystal:
         )
     if formula is not None and not agreeing:
         raise ValueError(difference(counts_of(found[0]), formula))
-    if formula is None or formula.units is None:
+    if not sure:
         _check_multiplicity(block, agreeing[0].num_sites, len(symmetries[0].rotations))
     note = _note_of(block, tags, agreeing[0], told, formula)
     return replace(agreeing[0], note=note) if note else agreeing[0]
