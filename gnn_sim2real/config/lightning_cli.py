@@ -7,9 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentParser, Namespace
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
@@ -23,12 +25,16 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import free_names
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
+from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.record import versions
+from gnn_sim2real.records.training_keys import training_content
+from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.interrupt import interruptible
@@ -36,6 +42,7 @@ from gnn_sim2real.tasks.library_entry import save_pretrained
 from gnn_sim2real.tasks.one_process import one_process
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining
+from gnn_sim2real.tasks.seen import SeenMaterials
 from gnn_sim2real.tasks.stopping import StopOnSignal
 from gnn_sim2real.units import format_unit
 
@@ -143,6 +150,7 @@ class Sim2RealCLI(LightningCLI):
             self._find_unfinished(self.config.fit)
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path and path not in ("best", "last"):
+            path = self.config[subcommand].ckpt_path = str(find_model(Path(path)))
             of_library = Path(path).is_dir()
             if of_library and subcommand == "fit":
                 raise ValueError(
@@ -204,9 +212,13 @@ class Sim2RealCLI(LightningCLI):
         self.model.check_trainer(self.trainer, self.subcommand)
         self._require_last_checkpoint()
         self._load_library_model()
+        config = plain(self.config.get(self.subcommand) or self.config)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
-                callback.config = plain(self.config.get(self.subcommand) or self.config)
+                callback.config = config
+        if self.subcommand == "fit" and isinstance(self.model, TargetFineTuning):
+            seed = self.datamodule.settings.seed
+            self.model.content = training_content(config, torch.get_num_threads(), seed)
 
     def _require_last_checkpoint(self) -> None:
         """Refuse `--ckpt_path last` where there is none: Lightning would only warn, and begin anew."""
@@ -225,7 +237,10 @@ class Sim2RealCLI(LightningCLI):
             require_same_graphs(self.library_model.featurizer.describe(), self.datamodule)
             self.model.adopt(self.library_model.network)
             self.model.remember(self.library_model.card)
-            self.model.is_trained = True
+            self.model.is_trained, self.model.loaded_card = True, self.library_model.card.get("data")
+            folder = Path(self.config_init[self.subcommand].ckpt_path)
+            with suppress(CheckpointError):  # a model that was copied without the library, or saved outside of one
+                self.model.loaded_seen = SeenMaterials.of_library(ModelLibrary(folder.parent).identities(folder.name))
             self.config_init[self.subcommand].ckpt_path = None
 
     def after_fit(self) -> None:

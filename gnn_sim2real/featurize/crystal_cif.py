@@ -497,7 +497,7 @@ def _has_isotopes(block: Any, formula: _Formula | None) -> bool:
 
 def _check_sites(small: Any, block: Any, formula: _Formula | None) -> None:
     """Give sites without a type symbol the element of their label; refuse disordered ones and unknown elements."""
-    typed = bool(block.find_loop("_atom_site_type_symbol"))
+    typed = bool(block.find_values("_atom_site_type_symbol"))
     _refuse_partial_sites(block)
     flags = [_unquoted(each).lower() for each in block.find_values("_atom_site_calc_flag")]
     if "dum" in flags:
@@ -507,7 +507,7 @@ def _check_sites(small: Any, block: Any, formula: _Formula | None) -> None:
         _name_elements(small.sites, typed, formula)
     if formula is not None and formula.units is not None:
         return  # the number of atoms tells the rest
-    if block.find_loop("_atom_site_disorder_group"):
+    if block.find_values("_atom_site_disorder_group"):
         for site in small.sites:
             if site.disorder_group:
                 raise ValueError(
@@ -523,7 +523,7 @@ def _refuse_partial_sites(block: Any) -> None:
     import gemmi
 
     loop = block.find_loop("_atom_site_fract_x").get_loop()
-    for tag in loop.tags:
+    for tag in loop.tags if loop else [item.pair[0] for item in block if item.pair]:  # a site alone needs no loop
         if not is_occupancy_name(tag.lower().removeprefix("_atom_site_")) or {*block.find_values(tag)} <= _ONE:
             continue
         labels = [*block.find_values("_atom_site_label")] or [*block.find_values("_atom_site_type_symbol")]

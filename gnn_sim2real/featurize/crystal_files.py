@@ -22,7 +22,7 @@ import numpy as np
 
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.composition import formula_of_counts
-from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
+from gnn_sim2real.featurize.crystal import Crystal, crystal_graph, require_apart
 from gnn_sim2real.featurize.crystal_cif import from_block, is_usual
 from gnn_sim2real.featurize.crystal_objects import (
     atomic_number,
@@ -77,10 +77,17 @@ def as_crystal(material: Any) -> Crystal:
             text of a CIF or of such a dictionary as JSON.
 
     Raises:
-        ValueError: If it is none of them, is disordered, or is not periodic in all directions.
+        ValueError: If it is none of them, is disordered, has two sites at one place, or is not periodic in all
+            directions.
     """
     if isinstance(material, Crystal):
         return material
+    crystal = _convert(material)
+    require_apart(crystal.lattice, crystal.fractional)
+    return crystal
+
+
+def _convert(material: Any) -> Crystal:
     if isinstance(material, str):
         return _of_text(material)
     if isinstance(material, dict):
@@ -229,7 +236,7 @@ def read_cif(text: str) -> list[Entry]:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"it is not a valid CIF ({' '.join(str(error).split())})") from error
-    blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
+    blocks = [block for block in document if block.find_values("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
     usual = is_usual(text)
@@ -439,7 +446,9 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Entry]]] = MappingProxyType(
 def _attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None) -> Entry:
     values = {} if values is None else values
     try:
-        return Entry(name, read(), None, values)
+        crystal = read()
+        require_apart(crystal.lattice, crystal.fractional)
+        return Entry(name, crystal, None, values)
     except ValueError as error:
         return Entry(name, None, str(error), values)
     except Exception as error:  # each library has its own; the other crystals of the file are read all the same
