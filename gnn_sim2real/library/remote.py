@@ -23,6 +23,8 @@ _REQUEST = 600.0
 """Longest time of one request over http [s]."""
 _LARGEST_LIST = 2**24
 """Longer lists of a folder over http are refused [bytes]: some 100,000 models."""
+_LONGEST_REASON = 300
+"""Of what a server or file system says, so many characters are shown."""
 _SLOWEST = 1000
 """A file that comes with fewer bytes per second, after the time of a silence, is given up."""
 
@@ -174,7 +176,8 @@ class RemoteLibrary:
                 "run the same command again to resume"
             ) from error
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."
             raise ValueError(
                 f"{self.url} could not be read or written ({reason}); run the same command again to resume"
             ) from error
@@ -205,6 +208,7 @@ def _settings(url: str) -> dict[str, Any]:
     if not _is_web(url):
         return {}
     from aiohttp import ClientResponse, ClientTimeout, TraceConfig
+    from yarl import URL
 
     class Answer(ClientResponse):
         """An answer that is read whole, such as the list of a folder."""
@@ -221,18 +225,13 @@ def _settings(url: str) -> dict[str, Any]:
             return self._body
 
     async def refuse_others(_: Any, __: Any, step: Any) -> None:
-        target = step.url.join(URL(step.response.headers.get("Location") or step.response.headers.get("URI", "")))
-        to_safety = step.url.scheme == "http" and target.scheme == "https" and step.url.host == target.host
-        if not to_safety and (target.scheme, target.host, target.port) != (
-            step.url.scheme,
-            step.url.host,
-            step.url.port,
-        ):
+        old, new = step.url, step.url.join(URL(step.response.headers.get("Location", "")))
+        to_safety = (old.scheme, new.scheme) == ("http", "https") and old.host == new.host
+        if not to_safety and (old.scheme, old.host, old.port) != (new.scheme, new.host, new.port):
             raise _RefusedError(
-                f"{step.url} leads to another server, {target}; if that is the library that you mean, give its address"
+                f"{old} leads to another server, {str(new)[:_LONGEST_REASON]}; if that is the library that you mean, "
+                "give its address"
             )
-
-    from yarl import URL
 
     watch = TraceConfig()
     watch.on_request_redirect.append(refuse_others)
