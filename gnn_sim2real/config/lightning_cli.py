@@ -26,7 +26,7 @@ from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.files import free_names
+from gnn_sim2real.files import free_names, require_writable
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
@@ -216,6 +216,8 @@ class Sim2RealCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
                 callback.config = config
+        if self.subcommand == "fit" and isinstance(self.model, SourcePretraining) and (library := config["library"]):
+            require_writable(Path(library))
         if self.subcommand == "fit" and isinstance(self.model, TargetFineTuning):
             seed = self.datamodule.settings.seed
             self.model.content = training_content(config, torch.get_num_threads(), seed)
@@ -246,6 +248,9 @@ class Sim2RealCLI(LightningCLI):
     def after_fit(self) -> None:
         """Add a pretraining to the library, and print where the trained model is."""
         config = self.config[self.subcommand]
+        checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        if checkpoint and self.trainer.is_global_zero:  # first, should the library be full
+            sys.stdout.write(f"trained model: {checkpoint}\n")
         if self.trainer.is_global_zero:
             self.unfinished.unlink(missing_ok=True)
         if config.library and isinstance(self.model, SourcePretraining) and self._is_finished():
@@ -254,9 +259,6 @@ class Sim2RealCLI(LightningCLI):
             saved["trainer"]["logger"] = None  # the same training has the same key, whoever watches it and when
             key = save_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, versions())
             sys.stdout.write(f"model {key} added to the library {config.library}\n")
-        checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
-        if checkpoint and self.trainer.is_global_zero:
-            sys.stdout.write(f"trained model: {checkpoint}\n")
 
     def after_validate(self) -> None:
         """Print the units of the errors, which Lightning's table does not have."""

@@ -9,6 +9,7 @@ from shutil import rmtree
 from typing import Any
 
 from gnn_sim2real.console import track
+from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.library.archive import MAX_FILE_SIZE, add_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
 from gnn_sim2real.library.content import MAX_SIZES, MODEL_FILES, is_key
@@ -176,6 +177,8 @@ class RemoteLibrary:
                 "run the same command again to resume"
             ) from error
         except Exception as error:
+            if is_disk_full(error):
+                raise
             reason = " ".join(str(error).split()) or type(error).__name__
             reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."
             raise ValueError(
