@@ -88,7 +88,8 @@ def _explain(error: Exception, argv: list[str]) -> int:
     from gnn_sim2real.files import is_disk_full
 
     if isinstance(error, ValueError | OSError | ArgumentError | ModuleNotFoundError):
-        advice = "; make room, and the same command goes on from here" if is_disk_full(error) else ""
+        goes_on = "run the command again" if argv and argv[0] in _OF_LIGHTNING else "the same command goes on from here"
+        advice = f"; make room, and {goes_on}" if is_disk_full(error) else ""
         sys.stderr.write(f"error: {visible(censor(in_one_sentence(_without_number(error))))}{advice}\n")
         return 2
     if isinstance(error, MemoryError):

@@ -1,11 +1,13 @@
 """LightningCLI for the tasks and data modules of this package."""
 
+import errno
 import inspect
 import json
 import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
@@ -26,7 +29,7 @@ from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.files import free_names, require_writable
+from gnn_sim2real.files import free_names, is_disk_full, require_writable
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
@@ -36,6 +39,7 @@ from gnn_sim2real.records.record import versions
 from gnn_sim2real.records.training_keys import training_content
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
+from gnn_sim2real.tasks.checkpoint_files import WholeCheckpoints
 from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.library_entry import save_pretrained
@@ -180,6 +184,8 @@ class Sim2RealCLI(LightningCLI):
         plugins = given if isinstance(given, list) else [given]
         if not _is_distributed(self.subcommand) and not any(isinstance(each, ClusterEnvironment) for each in plugins):
             plugins = [*plugins, one_process()]
+        if not any(isinstance(each, CheckpointIO) for each in plugins):
+            plugins = [*plugins, WholeCheckpoints()]
         try:
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
@@ -244,6 +250,22 @@ class Sim2RealCLI(LightningCLI):
             with suppress(CheckpointError):  # a model that was copied without the library, or saved outside of one
                 self.model.loaded_seen = SeenMaterials.of_library(ModelLibrary(folder.parent).identities(folder.name))
             self.config_init[self.subcommand].ckpt_path = None
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run Lightning's command; where the disk is full, say how the training goes on."""
+        began = time.time()
+        try:
+            super()._run_subcommand(subcommand)
+        except OSError as error:
+            folder = getattr(getattr(self.trainer, "checkpoint_callback", None), "dirpath", None)
+            if subcommand != "fit" or not is_disk_full(error) or not folder:
+                raise
+            found = [each for each in Path(folder).glob("*.ckpt") if each.stat().st_mtime >= began]
+            last = max(found, key=lambda each: each.stat().st_mtime, default=None)
+            if last is None:
+                raise
+            goes_on = f"no space left; with `--ckpt_path {last}` the same command goes on from there"
+            raise OSError(errno.ENOSPC, goes_on, error.filename) from error
 
     def after_fit(self) -> None:
         """Add a pretraining to the library, and print where the trained model is."""
