@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gnn_sim2real.files import MADE_BY
+from gnn_sim2real.files import MADE_BY, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,6 +152,7 @@ def save_figure(figure: Figure, *files: Path) -> None:
     }
     with rc_context({"svg.hashsalt": "gnn_sim2real"}):
         for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(file, metadata=facts.get(file.suffix))
+            content = io.BytesIO()
+            figure.savefig(content, format=file.suffix[1:], metadata=facts.get(file.suffix))
+            write_atomically(file, content.getvalue())
             figure.set_layout_engine("none")  # found once, for all files

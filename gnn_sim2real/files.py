@@ -50,6 +50,7 @@ def require_replaceable(
     read = [each for each in inputs if each.exists()]
     seen: dict[Path, Path] = {}
     for output in outputs:
+        require_writable(output)
         if (place := output.resolve()) in seen:
             raise ValueError(f"{output} is to be written twice; give each output its own name")
         seen[place] = output
@@ -62,6 +63,20 @@ def require_replaceable(
             raise ValueError(f"{output} is read by this command, and never replaced; give another name")
         if not overwrite and not is_ours(output):
             raise ValueError(f"{output} is there already, and not an earlier output of this command; {advice}")
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file or folder that could not be written, before hours go into its content.
+
+    Args:
+        path: The file or folder; need not exist.
+
+    Raises:
+        ValueError: If its folder, or that in which it would be made, is read-only.
+    """
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{path} cannot be written, since {there} is read-only; give another place")
 
 
 def free_names(folder: Path, *names: str, is_ours: Callable[[Path], bool] = lambda _: False) -> list[Path]:
@@ -123,10 +138,11 @@ def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) ->
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file, if any, is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    with named_in_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with named_in_errors(path), os.fdopen(handle, "wb") as file:
             for piece in pieces:
                 file.write(piece)
             file.flush()
@@ -136,6 +152,24 @@ def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) ->
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Have errors name the file that was to be written, not a temporary one, or none at all.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The one that was raised, with this name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename == str(path):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, content: Any) -> None:

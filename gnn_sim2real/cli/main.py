@@ -88,8 +88,9 @@ def _explain(error: Exception, argv: list[str]) -> int:
     from gnn_sim2real.files import is_disk_full
 
     if isinstance(error, ValueError | OSError | ArgumentError | ModuleNotFoundError):
-        advice = "; make room, and the same command goes on from here" if is_disk_full(error) else ""
-        sys.stderr.write(f"error: {visible(censor(in_one_sentence(str(error))))}{advice}\n")
+        goes_on = "run the command again" if argv and argv[0] in _OF_LIGHTNING else "the same command goes on from here"
+        advice = f"; make room, and {goes_on}" if is_disk_full(error) else ""
+        sys.stderr.write(f"error: {visible(censor(in_one_sentence(_without_number(error))))}{advice}\n")
         return 2
     if isinstance(error, MemoryError):
         sys.stderr.write("error: there is not enough memory; use a smaller table, model or `batch_size`\n")
@@ -99,6 +100,19 @@ def _explain(error: Exception, argv: list[str]) -> int:
         f"{type(error).__name__}: {in_one_sentence(str(error))}\n"
     )
     return 70
+
+
+def _without_number(error: Exception) -> str:
+    """What an error says; of the system's own, first the file, and what to do where it may not be written."""
+    import errno
+
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    says = error.strerror[:1].lower() + error.strerror[1:]
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        says += "; give another place, or the right to read and write there"
+    name = error.filename2 or error.filename
+    return says if name is None else f"{name}: {says}"
 
 
 def _save_traceback(argv: list[str]) -> str:

@@ -1,18 +1,23 @@
 """LightningCLI for the tasks and data modules of this package."""
 
+import errno
 import inspect
 import json
 import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentParser, Namespace
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
@@ -23,19 +28,25 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
-from gnn_sim2real.files import free_names
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.files import free_names, is_disk_full, require_writable
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
+from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.record import versions
+from gnn_sim2real.records.training_keys import training_content
+from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
+from gnn_sim2real.tasks.checkpoint_files import WholeCheckpoints
 from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.library_entry import save_pretrained
 from gnn_sim2real.tasks.one_process import one_process
 from gnn_sim2real.tasks.prediction import PredictionWriter
 from gnn_sim2real.tasks.pretrain import SourcePretraining
+from gnn_sim2real.tasks.seen import SeenMaterials
 from gnn_sim2real.tasks.stopping import StopOnSignal
 from gnn_sim2real.units import format_unit
 
@@ -143,6 +154,7 @@ class Sim2RealCLI(LightningCLI):
             self._find_unfinished(self.config.fit)
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path and path not in ("best", "last"):
+            path = self.config[subcommand].ckpt_path = str(find_model(Path(path)))
             of_library = Path(path).is_dir()
             if of_library and subcommand == "fit":
                 raise ValueError(
@@ -172,6 +184,8 @@ class Sim2RealCLI(LightningCLI):
         plugins = given if isinstance(given, list) else [given]
         if not _is_distributed(self.subcommand) and not any(isinstance(each, ClusterEnvironment) for each in plugins):
             plugins = [*plugins, one_process()]
+        if not any(isinstance(each, CheckpointIO) for each in plugins):
+            plugins = [*plugins, WholeCheckpoints()]
         try:
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
@@ -204,9 +218,15 @@ class Sim2RealCLI(LightningCLI):
         self.model.check_trainer(self.trainer, self.subcommand)
         self._require_last_checkpoint()
         self._load_library_model()
+        config = plain(self.config.get(self.subcommand) or self.config)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ScalingLawCallback):
-                callback.config = plain(self.config.get(self.subcommand) or self.config)
+                callback.config = config
+        if self.subcommand == "fit" and isinstance(self.model, SourcePretraining) and (library := config["library"]):
+            require_writable(Path(library))
+        if self.subcommand == "fit" and isinstance(self.model, TargetFineTuning):
+            seed = self.datamodule.settings.seed
+            self.model.content = training_content(config, torch.get_num_threads(), seed)
 
     def _require_last_checkpoint(self) -> None:
         """Refuse `--ckpt_path last` where there is none: Lightning would only warn, and begin anew."""
@@ -225,12 +245,34 @@ class Sim2RealCLI(LightningCLI):
             require_same_graphs(self.library_model.featurizer.describe(), self.datamodule)
             self.model.adopt(self.library_model.network)
             self.model.remember(self.library_model.card)
-            self.model.is_trained = True
+            self.model.is_trained, self.model.loaded_card = True, self.library_model.card.get("data")
+            folder = Path(self.config_init[self.subcommand].ckpt_path)
+            with suppress(CheckpointError):  # a model that was copied without the library, or saved outside of one
+                self.model.loaded_seen = SeenMaterials.of_library(ModelLibrary(folder.parent).identities(folder.name))
             self.config_init[self.subcommand].ckpt_path = None
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run Lightning's command; where the disk is full, say how the training goes on."""
+        began = time.time()
+        try:
+            super()._run_subcommand(subcommand)
+        except OSError as error:
+            folder = getattr(getattr(self.trainer, "checkpoint_callback", None), "dirpath", None)
+            if subcommand != "fit" or not is_disk_full(error) or not folder:
+                raise
+            found = [each for each in Path(folder).glob("*.ckpt") if each.stat().st_mtime >= began]
+            last = max(found, key=lambda each: each.stat().st_mtime, default=None)
+            if last is None:
+                raise
+            goes_on = f"no space left; with `--ckpt_path {last}` the same command goes on from there"
+            raise OSError(errno.ENOSPC, goes_on, error.filename) from error
 
     def after_fit(self) -> None:
         """Add a pretraining to the library, and print where the trained model is."""
         config = self.config[self.subcommand]
+        checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        if checkpoint and self.trainer.is_global_zero:  # first, should the library be full
+            sys.stdout.write(f"trained model: {checkpoint}\n")
         if self.trainer.is_global_zero:
             self.unfinished.unlink(missing_ok=True)
         if config.library and isinstance(self.model, SourcePretraining) and self._is_finished():
@@ -239,9 +281,6 @@ class Sim2RealCLI(LightningCLI):
             saved["trainer"]["logger"] = None  # the same training has the same key, whoever watches it and when
             key = save_pretrained(ModelLibrary(config.library), model, self.datamodule, saved, versions())
             sys.stdout.write(f"model {key} added to the library {config.library}\n")
-        checkpoint = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
-        if checkpoint and self.trainer.is_global_zero:
-            sys.stdout.write(f"trained model: {checkpoint}\n")
 
     def after_validate(self) -> None:
         """Print the units of the errors, which Lightning's table does not have."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.data.data_set import DataSet, Reader, title_of
-from gnn_sim2real.data.module import DataSettings, PropertyDataModule
+from gnn_sim2real.data.module import DataSettings, PartName, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
@@ -317,11 +317,26 @@ class MixtureDataModule(PropertyDataModule):
         groups = np.array(self.data_set.groups_by("mixture"), object)[rows]
         return frozenset(map(identity_hash, {*groups, *component_names(self.data_set.mixtures.take(rows))}))
 
-    def tested_identities(self) -> frozenset[str]:
-        """Hashed identities of the test mixtures, or of the components that are tested in a role."""
+    def tested_name(self, group: str) -> str:
+        """What a model must not have seen if a group is tested: the mixture, or the component in its role.
+
+        Args:
+            group: The group.
+        """
         group_by = self.settings.group_by
-        role = "" if group_by == "mixture" else f"{group_by} "
-        return frozenset(identity_hash(f"{role}{group}") for group in self.splitter.test_groups)
+        return group if group_by == "mixture" else f"{group_by} {group}"
+
+    def seen_names(self, part: PartName) -> set[str]:
+        """What a model has seen that was trained on a part: mixtures, and components in a role.
+
+        Args:
+            part: The part.
+        """
+        rows = getattr(self.parts, part)
+        names = set(np.array(self.data_set.groups_by("mixture"), object)[rows])
+        for role in self.roles:
+            names |= {f"{role} {name}" for name in np.array(self.data_set.groups_by(role), object)[rows]}
+        return names
 
     def card(self) -> dict[str, Any]:
         """What a record or a model saves about its data."""

@@ -269,7 +269,23 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     def tested_identities(self) -> frozenset[str]:
         """Hashed identities of the test materials; a model that has seen one of them knows the answer."""
-        return frozenset(map(identity_hash, self.splitter.test_groups))
+        return frozenset(identity_hash(self.tested_name(group)) for group in self.splitter.test_groups)
+
+    def tested_name(self, group: str) -> str:
+        """What a model must not have seen if a group is tested.
+
+        Args:
+            group: The group.
+        """
+        return group
+
+    def seen_names(self, part: PartName) -> set[str]:
+        """What a model has seen that was trained on a part, in the words of `tested_name`.
+
+        Args:
+            part: The part.
+        """
+        return {self.table.groups[row] for row in getattr(self.parts, part).tolist()}
 
     def card(self) -> dict[str, Any]:
         """What a record or a model saves about its data; plain types."""

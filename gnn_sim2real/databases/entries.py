@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.composition import formula_of_counts
-from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.crystal import Crystal, require_apart
 from gnn_sim2real.featurize.crystal_objects import filling_element
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 
@@ -326,4 +326,9 @@ def _fill_cells(rows: list[dict[str, Any]]) -> None:
         np.split(whole, np.cumsum(count)[:-1]),
         strict=True,
     ):
+        try:
+            require_apart(row["lattice"], sites * 1e-8)
+        except ValueError as error:
+            row |= {"problem": str(error), "species": ""}
+            continue
         row.update(zip(CELL_COLUMNS[:6], cell, strict=True), volume=volume, frac_e8=sites.ravel())

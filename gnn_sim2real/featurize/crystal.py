@@ -103,6 +103,38 @@ class Crystal:
         return [math.hypot(*edge) for edge in self.lattice.tolist()]
 
 
+def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> None:
+    """Reject sites that are one place written twice; of models of compositions no search for neighbors does.
+
+    Args:
+        lattice: (3, 3), one lattice vector per row [angstrom].
+        fractional: (num_sites, 3); coordinates in units of the lattice vectors.
+
+    Raises:
+        ValueError: If two sites are closer than `MIN_DISTANCE`.
+    """
+    from scipy.spatial import cKDTree
+
+    # Two places apart by less than this in space differ by less than `reach` in their fractional coordinates.
+    reach = MIN_DISTANCE / max(float(np.linalg.svd(lattice, compute_uv=False)[-1]), 1e-9)
+    if len(fractional) < 2 or reach >= 0.5:
+        return
+    wrapped = fractional - np.floor(fractional)
+    wrapped[wrapped >= 1] = 0.0  # of what is below zero by less than a rounding
+    pairs = cKDTree(wrapped, boxsize=1.0).query_pairs(reach, output_type="ndarray")
+    if len(pairs):
+        apart = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]
+        _refuse_near(float(np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1).min()))
+
+
+def _refuse_near(closest: float) -> None:
+    if closest < MIN_DISTANCE:
+        raise ValueError(
+            f"two sites of the crystal are {closest:.3f} angstrom apart, less than {MIN_DISTANCE}: either one site "
+            "is written twice, or the cell is not in angstrom"
+        )
+
+
 def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | None = 12) -> Graph:
     """Turn a crystal into the graph of its neighbors.
 
@@ -187,11 +219,7 @@ def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_n
         center, neighbor, image, distance = _finder()(position, position[centers], radius, _PERIODIC, lattice, 1e-8)
         near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
-            closest = np.sort(distance[near])[len(centers)]
-            raise ValueError(
-                f"two sites of the crystal are {closest:.3f} angstrom apart, less than {MIN_DISTANCE}: either one site "
-                "is written twice, or the cell is not in angstrom"
-            )
+            _refuse_near(float(np.sort(distance[near])[len(centers)]))
         distance[near] = 1.5 * cutoff  # itself comes after all its neighbors
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
         whole = reach <= radius

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.crystal import Crystal, require_apart
 
 COMPRESSIONS: Mapping[str, Any] = MappingProxyType({".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open})
 """How files are opened by the ending of their name."""
@@ -36,7 +36,9 @@ def attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | 
     """
     values = {} if values is None else values
     try:
-        return Entry(name, read(), None, values)
+        crystal = read()
+        require_apart(crystal.lattice, crystal.fractional)
+        return Entry(name, crystal, None, values)
     except ValueError as error:
         return Entry(name, None, str(error), values)
     except Exception as error:  # each library has its own; the other crystals of the file are read all the same

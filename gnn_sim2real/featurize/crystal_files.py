@@ -18,7 +18,7 @@ import numpy as np
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.cif.block import from_block
 from gnn_sim2real.featurize.composition import formula_of_counts
-from gnn_sim2real.featurize.crystal import Crystal, crystal_graph
+from gnn_sim2real.featurize.crystal import Crystal, crystal_graph, require_apart
 from gnn_sim2real.featurize.crystal_ase import read_ase_database, read_extxyz
 from gnn_sim2real.featurize.crystal_entries import COMPRESSIONS, Entry, attempt, cause_of, read_text
 from gnn_sim2real.featurize.crystal_objects import (
@@ -57,10 +57,17 @@ def as_crystal(material: Any) -> Crystal:
             text of a CIF or of such a dictionary as JSON.
 
     Raises:
-        ValueError: If it is none of them, is disordered, or is not periodic in all directions.
+        ValueError: If it is none of them, is disordered, has two sites at one place, or is not periodic in all
+            directions.
     """
     if isinstance(material, Crystal):
         return material
+    crystal = _convert(material)
+    require_apart(crystal.lattice, crystal.fractional)
+    return crystal
+
+
+def _convert(material: Any) -> Crystal:
     if isinstance(material, str):
         return _of_text(material)
     if isinstance(material, dict):
@@ -209,7 +216,7 @@ def read_cif(text: str) -> list[Entry]:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"it is not a valid CIF ({' '.join(str(error).split())})") from error
-    blocks = [block for block in document if block.find_loop("_atom_site_fract_x")]
+    blocks = [block for block in document if block.find_values("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
     return [attempt(each.name, lambda each=each: from_block(each)) for each in blocks]  # type: ignore[misc]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FULL = 1 - 1e-3 - 1e-9
 """Smallest occupancy of a site that counts as fully occupied: 0.999, however it is rounded."""
 
+_MOST = 1.01
+"""Largest sum of occupancies at one place that may be rounding, such as three times 0.334."""
+
 _OPEN = ("pbc", "periodic", "periodicity", "is_periodic")
 """How people name whether a structure goes on in each direction, in any capitals."""
 
@@ -37,7 +40,7 @@ def filling_element(held: Sequence[tuple[Any, Any]], site: str) -> str:
         site: What to call the site in messages.
 
     Raises:
-        ValueError: If several elements share it, or one fills it only in part.
+        ValueError: If several elements share it, one fills it only in part, or its shares are impossible.
     """
     if len(held) == 1 and held[0][1] == 1:
         return str(held[0][0])
@@ -48,6 +51,11 @@ def filling_element(held: Sequence[tuple[Any, Any]], site: str) -> str:
     if len(shares) == 1 and FULL <= shares[0] <= 2 - FULL:
         return str(held[0][0])
     listed = ", ".join(f"{symbol} {share:g}" for (symbol, _), share in zip(held, shares, strict=True))
+    if not all(0 <= share <= _MOST for share in shares) or sum(shares) > _MOST:  # NaN as well
+        raise ValueError(
+            f"{site} holds {listed}, which is impossible: occupancies are from 0 to 1, and those of a place sum to 1 "
+            "at most"
+        )
     raise ValueError(
         f"it is disordered: {site} holds {listed or 'nothing'}; only ordered crystals are accepted, make an ordered "
         "approximant first"

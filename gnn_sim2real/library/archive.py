@@ -14,6 +14,7 @@ from shutil import rmtree
 from typing import IO, Any
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.files import named_in_errors
 from gnn_sim2real.library.content import MAX_SIZES, MODEL_FILES, WEIGHTS_FILE
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.identities import FOLDER, identities_path, read_identities
@@ -67,7 +68,7 @@ def export_models(library: ModelLibrary, keys: Iterable[str], path: Path) -> int
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     try:
-        with tarfile.open(partial, mode) as archive:  # type: ignore[call-overload]
+        with named_in_errors(path), tarfile.open(partial, mode) as archive:  # type: ignore[call-overload]
             for name, file in files.items():
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = file.stat().st_size, 0o644

@@ -13,6 +13,7 @@ import orjson
 
 from gnn_sim2real.console import visible
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.files import parse_json
 
 CARD_FILE = "card.json"
 MAX_CARD_SIZE = 2**20
@@ -238,14 +239,17 @@ def read_small_json(path: Path) -> Any:
         path: The file.
 
     Raises:
-        ValueError: If it is, or is not JSON.
+        ValueError: If it is, is not JSON, or has a name twice, of which each reader would take another.
         OSError: If it cannot be read.
     """
     with path.open("rb") as file:
         text = file.read(MAX_CARD_SIZE + 1)
     if len(text) > MAX_CARD_SIZE:
         raise ValueError(f"{path.name} is larger than {MAX_CARD_SIZE:,} bytes")
-    return orjson.loads(text)
+    content = orjson.loads(text)
+    if not _is_deeper(content, _MAX_DEPTH):  # else it is refused anyway
+        parse_json(text.decode())
+    return content
 
 
 @lru_cache(maxsize=3)

@@ -9,6 +9,7 @@ from shutil import rmtree
 from typing import Any
 
 from gnn_sim2real.console import track
+from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.library.archive import MAX_FILE_SIZE, add_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
 from gnn_sim2real.library.content import MAX_SIZES, MODEL_FILES, is_key
@@ -21,6 +22,10 @@ _SILENCE = 60.0
 """A server over http that says nothing for so long [s] is given up."""
 _REQUEST = 600.0
 """Longest time of one request over http [s]."""
+_LARGEST_LIST = 2**24
+"""Longer lists of a folder over http are refused [bytes]: some 100,000 models."""
+_LONGEST_REASON = 300
+"""Of what a server or file system says, so many characters are shown."""
 _SLOWEST = 1000
 """A file that comes with fewer bytes per second, after the time of a silence, is given up."""
 
@@ -43,7 +48,7 @@ class RemoteLibrary:
         from fsspec.core import url_to_fs
 
         try:
-            self._system, root = url_to_fs(url, **_time_outs(url))
+            self._system, root = url_to_fs(url, **_settings(url))
         except (ImportError, ValueError) as error:
             hint = "; pip install 'gnn-sim2real[hub]'" if url.startswith("hf://") else ""
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
@@ -144,9 +149,12 @@ class RemoteLibrary:
         if size is not None and not 0 <= size <= most:
             raise ValueError(f"{name} is missing at {self.url}, or far too large: {size} bytes")
         target.parent.mkdir(exist_ok=True)
-        with self._reached():
-            watched = _watched(f"{name} at {self.url}", most if size is None else size)
-            self._system.get_file(f"{self._root}/{name}", str(target), callback=watched)
+        watched = _watched(f"{name} at {self.url}", most if size is None else size)
+        try:
+            with self._reached():
+                self._system.get_file(f"{self._root}/{name}", str(target), callback=watched)
+        except FileNotFoundError as error:
+            raise ValueError(f"{name} is missing at {self.url}: the library there is not complete") from error
         came = target.stat().st_size
         if came > most or size not in (None, came):
             raise ValueError(f"{name} at {self.url} has {size} bytes, but {came} came; run the same command again")
@@ -169,7 +177,10 @@ class RemoteLibrary:
                 "run the same command again to resume"
             ) from error
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            if is_disk_full(error):
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."
             raise ValueError(
                 f"{self.url} could not be read or written ({reason}); run the same command again to resume"
             ) from error
@@ -180,7 +191,8 @@ class RemoteLibrary:
         try:
             with self._reached():
                 # `find` leaves out what it cannot reach; then `ls` says why.
-                found = self._system.find(self._root, detail=True)
+                limits = {"maxdepth": 2, "timeout": _REQUEST} if _is_web(self.url) else {}
+                found = self._system.find(self._root, detail=True, **limits)
                 if not found:  # it leaves out what it cannot reach, and `ls` says why
                     self._system.ls(self._root, detail=False)
         except FileNotFoundError:
@@ -194,13 +206,50 @@ class RemoteLibrary:
         }
 
 
-def _time_outs(url: str) -> dict[str, Any]:
-    """Settings of the file system that keep a silent server from holding the program."""
-    if not url.startswith(("http://", "https://")):
+def _settings(url: str) -> dict[str, Any]:
+    """Settings of the file system that keep a server from holding the program, filling it, or sending it elsewhere."""
+    if not _is_web(url):
         return {}
-    from aiohttp import ClientTimeout
+    from aiohttp import ClientResponse, ClientTimeout, TraceConfig
+    from yarl import URL
 
-    return {"client_kwargs": {"timeout": ClientTimeout(total=_REQUEST, sock_connect=_SILENCE, sock_read=_SILENCE)}}
+    class Answer(ClientResponse):
+        """An answer that is read whole, such as the list of a folder."""
+
+        async def read(self) -> bytes:
+            if self._body is None:
+                found = bytearray()
+                async for piece in self.content.iter_any():
+                    found += piece
+                    if len(found) > _LARGEST_LIST:
+                        self.close()
+                        raise _RefusedError(f"the list of {self.url} is longer than {_LARGEST_LIST:,} bytes")
+                self._body = bytes(found)
+            return self._body
+
+    async def refuse_others(_: Any, __: Any, step: Any) -> None:
+        old, new = step.url, step.url.join(URL(step.response.headers.get("Location", "")))
+        to_safety = (old.scheme, new.scheme) == ("http", "https") and old.host == new.host
+        if not to_safety and (old.scheme, old.host, old.port) != (new.scheme, new.host, new.port):
+            raise _RefusedError(
+                f"{old} leads to another server, {str(new)[:_LONGEST_REASON]}; if that is the library that you mean, "
+                "give its address"
+            )
+
+    watch = TraceConfig()
+    watch.on_request_redirect.append(refuse_others)
+    client = {
+        "timeout": ClientTimeout(total=_REQUEST, sock_connect=_SILENCE, sock_read=_SILENCE),
+        "headers": {"Accept-Encoding": "identity"},  # and nothing is unpacked: little may become very much
+        "auto_decompress": False,
+        "response_class": Answer,
+        "trace_configs": [watch],
+    }
+    return {"client_kwargs": client}
+
+
+def _is_web(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
 
 
 def _watched(name: str, most: int) -> Any:

@@ -15,6 +15,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.seeds import chosen_seed
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import curve_of, source_sizes
+from gnn_sim2real.records.keys import flatten, numbers_only
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.loggers import law_metrics, log_figure, log_table
 from gnn_sim2real.records.record import Record, RecordKey, write_record
@@ -116,6 +117,17 @@ class ScalingLawCallback(Callback):
                 "measured ones"
             )
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell the model what determines its numbers, so that its checkpoint can be tested from anywhere."""
+        if isinstance(pl_module, TargetFineTuning) and self.key is None:
+            pl_module.content = self._content(trainer, pl_module, chosen_seed())
+
+    def _content(self, trainer: Trainer, module: TargetFineTuning, seed: int | None) -> dict[str, Any]:
+        config = self.config or training_settings(trainer, module)
+        if seed is not None:  # the run that tests may have another
+            config = {**config, "seed_everything": seed}
+        return training_content(config, torch.get_num_threads(), module.data.settings.seed)
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the record, refit, log.
 
@@ -127,38 +139,50 @@ class ScalingLawCallback(Callback):
         seconds = time.monotonic() - (self._started or time.monotonic())
         errors = None
         if isinstance(pl_module, TargetFineTuning):
-            if not pl_module.is_trained:
-                logger.warning(
-                    "no record is written: the model was not fine-tuned, and records are of fine-tuned models"
-                )
+            if problem := self._problem(pl_module):
+                logger.warning("no record is written: %s", problem)
                 return
-            data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
-            rows, prediction, _ = pl_module.test_result()
-            if len(rows) < len(data.parts.test):
-                logger.warning(
-                    "no record is written: %d of %d test materials were tested (`fast_dev_run`, `limit_test_batches`)",
-                    len(rows),
-                    len(data.parts.test),
-                )
-                return
-            if problem := _other_data(pl_module.trained_on, data.card()):
-                logger.warning(
-                    "no record is written: %s; test the model with the data settings of its training", problem
-                )
-                return
-            config = self.config or training_settings(trainer, pl_module)
-            if pl_module.training_seed is not None:  # the run that tests may have another
-                config = {**config, "seed_everything": pl_module.training_seed}
-            source = pl_module.source_card["fingerprint"] if pl_module.source_card else None
-            training = training_content(config, torch.get_num_threads(), data.settings.seed)
-            key = self.key or fine_tuning_key(training, source, data.key_content())
-            record = fine_tuning_record(key, pl_module, data, config, seconds, self.architecture, self.pretraining)
-            errors = data.data_set.absolute_errors(rows, prediction)
+            record = self._record_of_fine_tuning(trainer, pl_module, seconds)
+            errors = pl_module.data.data_set.absolute_errors(*pl_module.test_result()[:2])
         else:
             record = self._record_of_other(trainer, pl_module, seconds)
         write_record(self.records, record, errors)
         if self.key is None:  # a study fits its laws once, in its report
             log_law(self.records, record, trainer.loggers, self.metric)
+
+    def _problem(self, module: TargetFineTuning) -> str:
+        """Why a tested model gets no record; empty if it does."""
+        if not module.is_trained:
+            return "the model was not fine-tuned, and records are of fine-tuned models"
+        tested, wanted = len(module.test_result()[0]), len(module.data.parts.test)
+        if tested < wanted:
+            return f"{tested} of {wanted} test materials were tested (`fast_dev_run`, `limit_test_batches`)"
+        if problem := _other_data(module.trained_on(), module.data):
+            return f"{problem}; test the model with the data settings of its training"
+        if problem := "" if self.key or module.known_content() else _other_model(module):
+            return f"{problem}; test the model with the YAML of its training"
+        return ""
+
+    def _record_of_fine_tuning(self, trainer: Trainer, module: TargetFineTuning, seconds: float) -> Record:
+        """The record under the settings of the training: a test may have those of another YAML."""
+        known = None if self.key else module.known_content()
+        training = known or self._content(trainer, module, module.training_seed)
+        if known and self.config:
+            given, trained = (flatten({**each, "seed": 0}) for each in (numbers_only(self.config), known["config"]))
+            other = sorted(name for name in given | trained if given.get(name) != trained.get(name))
+            if other:
+                logger.warning(
+                    "the record describes the training as the model knows it, from which the given settings differ in "
+                    "%s; these have no effect on a test",
+                    ", ".join(f"`{name}`" for name in other),
+                )
+        source = module.source_card["fingerprint"] if module.source_card else None
+        target = known["data"] if known else module.data.key_content()
+        settings = {name: training[name] for name in ("config", "numerics")}
+        key = self.key or fine_tuning_key(settings, source, target)
+        return fine_tuning_record(
+            key, module, module.data, settings["config"], seconds, self.architecture, self.pretraining
+        )
 
     def _record_of_other(self, trainer: Trainer, module: LightningModule, seconds: float) -> Record:
         """The record of a LightningModule that is not of this package."""
@@ -176,12 +200,24 @@ class ScalingLawCallback(Callback):
         return logged_record(trainer, module, cell, self.monitor, self.metric, self.property, self.unit, seconds)
 
 
-def _other_data(trained_on: Mapping[str, Any] | None, tested: Mapping[str, Any]) -> str:
+def _other_data(trained_on: Mapping[str, Any] | None, data: PropertyDataModule) -> str:
     """How the data that trained a model differ from those it was tested on; empty if they do not."""
-    known = trained_on or {}
+    if trained_on is None:
+        return ""
+    known, tested = trained_on, data.card()
     for name, word in _SAME_DATA.items():
         if name in known and known[name] != tested[name]:
             return f"the model was trained with {word} {known[name]}, and tested with {tested[name]}"
+    return ""
+
+
+def _other_model(module: TargetFineTuning) -> str:
+    """How a model that does not know its training differs from what it is tested as; empty if it does not."""
+    if module.trained_policy != module.policy.name:
+        return f"the model was trained with the policy {module.trained_policy}, and tested with {module.policy.name}"
+    (given,), trained = module.given_encoder, module.network.encoder
+    if given is not None and (type(given), given.describe()) != (type(trained), trained.describe()):
+        return f"the model has the encoder {trained.describe()}, and the given settings {given.describe()}"
     return ""
 
 

@@ -118,3 +118,16 @@ def without_defaults(content: Any) -> Any:
     kept = {key: value for key, value in settings.items() if key not in defaults or value != defaults[key]}
     # Under its first name, so that a class that moves gives no old result a new key.
     return {"class_path": first_paths(content["class_path"]), "init_args": kept}
+
+
+def flatten(content: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Values of nested settings by dotted name.
+
+    Args:
+        content: The settings.
+        start: What the names begin with.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= flatten(value, f"{start}{name}.") if isinstance(value, Mapping) else {f"{start}{name}": value}
+    return flat

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.metrics import METRICS, whole_set_metrics
-from gnn_sim2real.records.keys import numbers_only, record_key
+from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 
@@ -29,7 +29,7 @@ def fine_tuning_record(
         key: Key of the record.
         module: The task, after the test.
         data: Data of the task.
-        config: Resolved configuration.
+        config: The part of its configuration that determines its numbers, see `records.keys.numbers_only`.
         seconds: Wall time of training and test [s].
         architecture: Name of the encoder; that of its class unless given.
         pretraining: Name of the pretraining in a study that compares several.
@@ -39,7 +39,7 @@ def fine_tuning_record(
     cards = {"source": source, "target": data.card()}
     cell = RecordKey(
         architecture=architecture or module.network.encoder.name,
-        policy=module.policy.name,
+        policy=module.trained_policy,
         source_size=source["size"] if source else 0,
         source_level=str(source["size_level"]) if source else "0",
         target_size=data.parts.size,
@@ -50,7 +50,7 @@ def fine_tuning_record(
         pretraining=pretraining,
     )
     rows, prediction, measured = module.test_result()
-    details: dict[str, Any] = {"start_mae": module.start_error, "config": numbers_only(config)}
+    details: dict[str, Any] = {"start_mae": module.start_error, "config": config}
     seen = (module.source_card or {}).get("vocabulary")
     if seen is not None:
         details["unseen"] = data.data_set.unseen_materials(seen, rows)

@@ -138,10 +138,13 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
             "promised": result.nested.promised.tolist(),
             "curse": result.nested.curse.tolist(),
         }
+    fresh = folder / f".{ENSEMBLE_FOLDER}.part"  # an earlier ensemble stays until this one is whole
+    shutil.rmtree(fresh, ignore_errors=True)
+    for number, member in enumerate(result.selection.members, start=1):
+        save_model(member.model, fresh / str(number))
     write_json(folder / RESULT_FILE, content)
     shutil.rmtree(folder / ENSEMBLE_FOLDER, ignore_errors=True)
-    for number, member in enumerate(result.selection.members, start=1):
-        save_model(member.model, folder / ENSEMBLE_FOLDER / str(number))
+    fresh.replace(folder / ENSEMBLE_FOLDER)
     _write_predict(folder, result, described)
     return folder
 

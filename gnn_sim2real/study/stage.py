@@ -14,7 +14,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.nn.encoder import build_encoder
 from gnn_sim2real.records.callback import ScalingLawCallback
-from gnn_sim2real.records.keys import numbers_only
+from gnn_sim2real.records.keys import flatten, numbers_only
 from gnn_sim2real.records.training_keys import training_content
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -205,14 +205,7 @@ def result_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     numbers = numbers_only(config)
     model = {name: value for name, value in numbers["model"]["init_args"].items() if name not in ("encoder", "policy")}
     data = {name: config["data"]["init_args"].get(name) for name in _OF_DATA}
-    return _flatten({"trainer": numbers["trainer"], "model": model, "data": data})
-
-
-def _flatten(content: Mapping[str, Any], start: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        flat |= _flatten(value, f"{start}{name}.") if isinstance(value, Mapping) else {f"{start}{name}": value}
-    return flat
+    return flatten({"trainer": numbers["trainer"], "model": model, "data": data})
 
 
 def with_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:

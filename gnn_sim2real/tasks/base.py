@@ -40,6 +40,7 @@ from gnn_sim2real.tasks.epoch_errors import EpochErrors
 from gnn_sim2real.tasks.losses import LOSSES, Loss
 from gnn_sim2real.tasks.resume import begin_next_epoch, begin_within_epoch, decide_after_validation, stay_stopped
 from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
+from gnn_sim2real.tasks.seen import EvaluatedPart, SeenMaterials, require_unseen
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
 
 NUMERICS_VERSION = 1
@@ -94,8 +95,13 @@ class PropertyRegression(LightningModule, ABC):
         self.is_trained = False
         self.training_seed: int | None = None
         """`seed_everything` of the run that trained the model; None if it had none, or is not known."""
-        self.trained_on: Mapping[str, Any] | None = None
-        """Card of the data that trained a model from a checkpoint; None if it is not from one."""
+        self.loaded_card: Mapping[str, Any] | None = None
+        """Card of the data that trained a model from a checkpoint or a library; None if it is not from one."""
+        self.loaded_seen: SeenMaterials | None = None
+        """What such a model has seen; None if that is not known."""
+        self.trained_with: Any = None
+        """Data that trained the model in this process."""
+        self._seen_in_training: SeenMaterials | None = None
         self.remembered_vocabulary: Vocabulary | None = None
         self._random_state = torch.get_rng_state()
         self._resumed_state: Tensor | None = None
@@ -179,7 +185,8 @@ class PropertyRegression(LightningModule, ABC):
 
     def on_train_start(self) -> None:
         """Continue where an interrupted training stopped."""
-        self.training_seed, self.trained_on = chosen_seed(), None
+        self.training_seed = chosen_seed()
+        self.trained_with, self._seen_in_training = self.data, None
         begin_next_epoch(self.trainer)
         begin_within_epoch(self.trainer)
         stay_stopped(self.trainer)
@@ -210,16 +217,49 @@ class PropertyRegression(LightningModule, ABC):
                 "printed, or a folder of the model library)"
             )
 
+    def trained_on(self) -> Mapping[str, Any] | None:
+        """Card of the data that trained the model; None if it was trained on the present ones, or that is not known."""
+        if self.trained_with is None:
+            return self.loaded_card
+        return None if self.trained_with is self.data else self.trained_with.card()  # type: ignore[no-any-return]
+
+    def seen_materials(self) -> SeenMaterials | None:
+        """Materials that the model has seen in all its trainings; None if that is not known."""
+        if self.trained_with is None:
+            return self.loaded_seen
+        if self._seen_in_training is None:
+            own = SeenMaterials.of_training(self.trained_with)
+            self._seen_in_training = own if self.loaded_seen is None else own.join(self.loaded_seen)
+        return self._seen_in_training
+
+    def require_unseen(self, part: EvaluatedPart) -> None:
+        """Reject a test of a trained model on materials that it was trained on.
+
+        Args:
+            part: The part that tests it.
+
+        Raises:
+            CheckpointError: If it has seen one of them.
+        """
+        if not self.is_trained or self.trainer.state.fn == TrainerFn.FITTING:
+            return
+        if self.trained_with not in (None, self.data):
+            require_unseen(self.seen_materials(), self.trained_with.card(), self.data, part)
+        elif self.loaded_card is not None or self.trained_with is None:
+            require_unseen(self.loaded_seen, self.loaded_card, self.data, part)
+
     def on_validation_start(self) -> None:
         """Reject an untrained model, and data of another property."""
         self.require_known_weights()
         require_same_properties(self.network, self.data)
+        self.require_unseen("validation")
         self.validation_errors.reset()
 
     def on_test_start(self) -> None:
         """Reject an untrained model, and data of another property."""
         self.require_known_weights()
         require_same_properties(self.network, self.data)
+        self.require_unseen("test")
 
     def on_predict_start(self) -> None:
         """Reject an untrained model, and warn of materials with what it has never seen."""
@@ -392,7 +432,9 @@ class PropertyRegression(LightningModule, ABC):
             self.adopt(PropertyModel.from_description(checkpoint[CHECKPOINT_ENTRY]["network"]))
         self.remember(checkpoint[CHECKPOINT_ENTRY]["card"])
         self.training_seed = checkpoint[CHECKPOINT_ENTRY].get("seed")
-        self.trained_on = checkpoint[CHECKPOINT_ENTRY]["card"].get("data")
+        seen = checkpoint[CHECKPOINT_ENTRY].get("seen")
+        self.loaded_card = checkpoint[CHECKPOINT_ENTRY]["card"].get("data")
+        self.loaded_seen = None if seen is None else SeenMaterials.from_tensors(seen)
         self.is_trained = checkpoint.get("global_step", 0) > 0 and was_trained(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             take_best_out_of(checkpoint)
@@ -408,6 +450,8 @@ class PropertyRegression(LightningModule, ABC):
             "seed": self.training_seed,
             "card": self.card() | {"data_settings": describe(self.data)},
         }
+        if (seen := self.seen_materials()) is not None:
+            checkpoint[CHECKPOINT_ENTRY]["seen"] = seen.tensors()
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, BestWeights):
                 callback.put_best_into(checkpoint)

@@ -15,11 +15,12 @@ from torch import Tensor
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.library import TrainedModel, load_model
+from gnn_sim2real.library import CHECKPOINT_ENTRY, TrainedModel, load_model
 from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.renamed import current_policy
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import Vocabulary, join_vocabularies, warn_of_unseen
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -98,6 +99,12 @@ class TargetFineTuning(PropertyRegression):
         self.encoder_rate = encoder_rate
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
+        self.trained_policy = self.policy.name
+        """That of the training, also where a model is tested with the YAML of another."""
+        self.content: dict[str, Any] | None = None
+        """What determines the numbers of the next training, see `records.training_keys.training_content`."""
+        self.trained_content: dict[str, Any] | None = None
+        """That of the training of a model from a checkpoint, with its data; None if it is not known."""
         self._is_fine_tuned, self._has_new_head = True, True
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
@@ -237,6 +244,11 @@ class TargetFineTuning(PropertyRegression):
             freeze(self.network, self.policy.frozen(self.network, epoch))
         return self
 
+    def on_train_start(self) -> None:
+        """Know the settings of the training, which may not be those of the checkpoint it goes on from."""
+        super().on_train_start()
+        self.trained_policy, self.trained_content = self.policy.name, None
+
     def on_train_epoch_start(self) -> None:
         """Freeze what the policy freezes in this epoch."""
         self.train()
@@ -284,7 +296,7 @@ class TargetFineTuning(PropertyRegression):
         """Where the model comes from, with its source."""
         return super().card() | {
             "source": self.source_card,
-            "policy": self.policy.name,
+            "policy": self.trained_policy,
             "start_mae": self.start_error,
         }
 
@@ -309,10 +321,21 @@ class TargetFineTuning(PropertyRegression):
         self._is_fine_tuned = card.get("task") == type(self).__name__
         if self._is_fine_tuned:
             self.source_card, self.start_error = card.get("source"), card.get("start_mae")
+            self.trained_policy = current_policy(card.get("policy", self.policy.name))
+            found = card.get("training")
+            whole = isinstance(found, dict) and found.keys() == {"config", "numerics", "data"}
+            self.trained_content = found if whole else None
+
+    def known_content(self) -> dict[str, Any] | None:
+        """What determined the numbers of the training, with its `data`; None if it is not known."""
+        if self.trained_with is None or self.content is None:
+            return self.trained_content
+        return self.content | {"data": self.trained_with.key_content()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save what the policy needs to continue."""
         super().on_save_checkpoint(checkpoint)
+        checkpoint[CHECKPOINT_ENTRY]["card"]["training"] = self.known_content()
         if state := self.policy.state_dict():
             checkpoint[_POLICY_ENTRY] = state
 

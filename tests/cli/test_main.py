@@ -14,7 +14,7 @@ from tiny import CHAINS, density
 from wandb_files import stored_runs
 
 from gnn_sim2real.cli.main import in_one_sentence, main
-from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.library import CHECKPOINT_ENTRY, ModelLibrary, load_model
 from gnn_sim2real.library.model import save_model
 from gnn_sim2real.records.record import read_records
 
@@ -107,10 +107,60 @@ def test_models_of_several_seeds_tested_with_one_yaml_are_several_records(folder
     assert {record.details["config"]["seed"] for record in first.values()} == {0, 1}
     assert run(*test, "--ckpt_path", path, "--seed_everything", 1) == 0
     assert {record.key for record in read_records(tmp_path / "records")} == set(first)
-    for other in (["--data.seed", 1], ["--data.split", 1], ["--data.size", 15]):
+    for other in (["--data.seed", 1], ["--data.size", 15]):
         assert run(*test, "--ckpt_path", path, *other) == 0
         assert other[0][2:].split(".")[1] in capfd.readouterr().err
     assert len(read_records(tmp_path / "records")) == 2
+
+
+def test_a_model_is_not_tested_on_what_it_was_trained_on(folder, tmp_path, capfd):
+    words = ["-c", folder / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt"]
+    for command, other, count in (
+        ("test", ["--data.split", 1], "of the 9 test materials"),
+        ("validate", ["--data.validation_fraction", 0.2], "trained on 4 of the 4 validation materials"),
+    ):
+        assert run(command, *words, *other) == 2
+        line = capfd.readouterr().err.splitlines()[-1]
+        assert count in line
+        assert "--data.split 0" in line
+    library = ["--library", tmp_path / "library", "--trainer.default_root_dir", tmp_path]
+    assert run("fit", "-c", folder / "pretrain.yaml", *library) == 0
+    (key,) = ModelLibrary(tmp_path / "library").keys()
+    words = ["-c", folder / "pretrain.yaml", "--ckpt_path", tmp_path / "library" / key, "--data.test_fraction", 0.2]
+    assert run("test", *words) == 2
+    assert "trained on 9 of the 9 test materials" in capfd.readouterr().err
+
+
+def test_a_record_describes_the_training_and_not_the_yaml_of_the_test(folder, tmp_path, capfd):
+    text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
+    (tmp_path / "finetune.yaml").write_text(text)
+    test = ["test", "-c", tmp_path / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt"]
+    assert run(*test) == 0
+    assert "describes the training" not in capfd.readouterr().err
+    (wanted,) = read_records(tmp_path / "records")
+    other = ["--trainer.max_epochs", 9, "--model.loss", "mse", "--model.policy", "l2_sp", "--data.batch_size", 5]
+    assert run(*test, *other) == 0
+    told = capfd.readouterr().err
+    assert all(f"`{name}`" in told for name in ("trainer.max_epochs", "model.init_args.loss", "model.init_args.policy"))
+    (found,) = read_records(tmp_path / "records")
+    assert (found.key, found.cell, found.details) == (wanted.key, wanted.cell, wanted.details)
+
+
+def test_a_model_that_does_not_know_its_training_is_not_recorded_as_another(folder, tmp_path, capfd):
+    text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
+    (tmp_path / "finetune.yaml").write_text(text)
+    content = torch.load(folder / "tuned.ckpt", weights_only=True)
+    del content[CHECKPOINT_ENTRY]["card"]["training"]  # as earlier versions wrote it
+    torch.save(content, tmp_path / "old.ckpt")
+    test = ["test", "-c", tmp_path / "finetune.yaml", "--ckpt_path", tmp_path / "old.ckpt"]
+    for other in (["--model.policy", "l2_sp"], ["--model.encoder", "gnn_sim2real.nn.GINE"]):
+        assert run(*test, *other) == 0
+        assert "no record is written: the model" in capfd.readouterr().err
+        assert not read_records(tmp_path / "records")
+    assert run(*test) == 0
+    (found,) = read_records(tmp_path / "records")
+    assert run("test", "-c", tmp_path / "finetune.yaml", "--ckpt_path", folder / "tuned.ckpt") == 0
+    assert [each.key for each in read_records(tmp_path / "records")] == [found.key]
 
 
 def test_fit_keeps_the_split_and_takes_it_again(folder, tmp_path):

@@ -17,6 +17,7 @@ from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 from gnn_sim2real.tasks.prediction import PredictionWriter
+from gnn_sim2real.tasks.seen import SeenMaterials
 from gnn_sim2real.uncertainty.ensemble import Ensemble
 
 SOLUTES = [f"{'C' * length}{end}" for length in range(1, 8) for end in ("O", "N")]
@@ -250,3 +251,19 @@ def test_an_ensemble_of_pairs_says_a_and_b(tmp_path):
     np.testing.assert_allclose(found.mean[:, 0], each.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.std[:, 0], each.std(axis=0, ddof=1), rtol=1e-4)
     assert (found.std > 0).all()
+
+
+@pytest.mark.parametrize("group_by", ["mixture", "solute", "solvent"])
+def test_a_model_of_mixtures_has_seen_what_trains_and_not_what_tests(group_by):
+    data = WHOLE[group_by].variant(test_fraction=0.25, validation_fraction=0.34)
+    seen = SeenMaterials.of_training(data)
+    assert not len(seen.known_rows(data, "test"))
+    assert not len(seen.known_rows(data, "validation"))
+    other = data.variant(split=1)
+    assert len(seen.known_rows(other, "test")) == len(other.parts.test)  # all that is not tested trains
+
+
+def test_a_model_that_has_seen_a_solute_is_not_tested_by_solute():
+    seen = SeenMaterials.of_training(WHOLE["mixture"].variant(test_fraction=0.25))
+    other = WHOLE["solute"].variant(test_fraction=0.25)
+    assert len(seen.known_rows(other, "test")) == len(other.parts.test)

@@ -17,7 +17,7 @@ from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 from gnn_sim2real.featurize.cif.space_groups import number_of_name
-from gnn_sim2real.featurize.crystal import crystal_graph
+from gnn_sim2real.featurize.crystal import crystal_graph, require_apart
 from gnn_sim2real.featurize.crystal_files import (
     as_crystal,
     crystal_formula,
@@ -313,6 +313,64 @@ def test_occupancies_below_one_are_refused_however_they_arrive(share):
         else:
             with pytest.raises(ValueError, match="disordered"):
                 as_crystal(each)
+
+
+@pytest.mark.parametrize("share", [1.6, 1.02, 2.0, -1.0, -1e-3, float("nan"), float("inf")])
+def test_impossible_occupancies_are_refused_however_they_arrive(share):
+    column, species = salt_atoms(), salt(1).as_dict()
+    column.arrays["occupancy"] = np.array([share, 1.0])
+    species["sites"][0]["species"] = [{"element": "Cs", "occu": share}]
+    text = cif([("Cs", "Cs", "0 0 0"), ("Cl", "Cl", ".5 .5 .5")], extra=("_atom_site_occupancy", [repr(share), 1]))
+    for each in (species, json.dumps(species), salt_atoms(occupancy={"0": {"Cs": share}}), column, text):
+        with pytest.raises(ValueError, match=r"impossible: occupancies are from 0 to 1|is no number"):
+            as_crystal(each)
+
+
+def test_a_place_that_is_filled_twice_is_refused_however_it_arrives(tmp_path):
+    """Models of compositions search for no neighbors: they would see CsKCl."""
+    places = [[0, 0, 0], [1, 0, 0.01], [0.5, 0.5, 0.5]]
+    atoms = Atoms(["Cs", "K", "Cl"], cell=np.eye(3) * 4, scaled_positions=places, pbc=True)
+    structure = Structure(np.eye(3) * 4, ["Cs", "K", "Cl"], places)
+    rows = [(each, each, " ".join(map(str, place))) for each, place in zip(["Cs", "K", "Cl"], places, strict=True)]
+    write_ase(tmp_path / "a.extxyz", atoms, format="extxyz")
+    write_ase(tmp_path / "POSCAR", atoms, format="vasp")
+    (tmp_path / "a.cif").write_text(cif(rows))
+    for each in (atoms, structure, structure.as_dict(), (tmp_path / "a.cif").read_text()):
+        with pytest.raises(ValueError, match=r"0\.0(40|56) angstrom apart"):
+            crystal_formula(each)
+    assert [entry.crystal for entry in read_crystals(tmp_path)] == [None] * 3
+    shared = salt(1).as_dict()
+    shared["sites"][0]["species"] = [{"element": "Cs", "occu": 0.6}, {"element": "K", "occu": 0.6}]
+    with pytest.raises(ValueError, match=r"Cs 0\.6, K 0\.6, which is impossible"):
+        as_crystal(shared)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(-0.9, 0.9))
+def test_two_places_are_told_apart_in_every_cell(first, second, third, skew):
+    """As the search for neighbors does, in any image of the cell."""
+    lattice = np.array([[4, 0, 0], [4 * skew, 5, 0], [skew, skew, 6]])
+    places = np.array([[0, 0, 0], [first, second, third]])
+    images = np.array(np.meshgrid(*[[-1, 0, 1]] * 3)).reshape(3, -1).T
+    nearest = np.linalg.norm((places[1] + images) @ lattice, axis=1).min()
+    for each in (places, np.add(places, [[2, -1, 0], [0, 3, 1]])):
+        if nearest < 0.49:
+            with pytest.raises(ValueError, match="apart"):
+                require_apart(lattice, each)
+        elif nearest > 0.51:
+            require_apart(lattice, each)
+
+
+def test_a_site_alone_needs_no_loop():
+    rows = [("Cu", "Cu", "0 0 0")]
+    text = cif(rows, extra=("_atom_site_occupancy", ["OCC"])).replace("loop_\n", "")
+    names, values = text.split("_atom_site_label\n")[1].split("\n")[:-2], text.split("\n")[-2].split()
+    pairs = text.split("_atom_site_label\n")[0] + "".join(
+        f"{name} {value}\n" for name, value in zip(["_atom_site_label", *names], values, strict=True)
+    )
+    assert read(pairs.replace("OCC", "1.0")) == ("Cu", 1)
+    for share in ("0.5", "1.6"):
+        with pytest.raises(ValueError, match=f"Cu {share}"):
+            read(pairs.replace("OCC", share))
 
 
 def test_occupancies_in_files_of_ase(tmp_path):

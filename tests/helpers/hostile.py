@@ -76,6 +76,18 @@ BAD_ENTRIES = {
         ),
         "Li 0.5",
     ),
+    "filled twice over": (
+        _with(
+            **_sites(1),
+            species='[{"name": "Li", "chemical_symbols": ["Li", "Na"], "concentration": [0.9, 0.9]}]',
+        ),
+        "Li 0.9, Na 0.9, which is impossible",
+    ),
+    "filled less than not": (
+        _with(**_sites(1), species='[{"name": "Li", "chemical_symbols": ["Li"], "concentration": [-1]}]'),
+        "Li -1, which is impossible",
+    ),
+    "two sites at one place": (_with(**_sites(2)), "0.000 angstrom apart"),
     "occupancy text": (
         _with(**_sites(1), species='[{"name": "Li", "chemical_symbols": ["Li"], "concentration": "full"}]'),
         "`concentration`",

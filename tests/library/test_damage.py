@@ -233,10 +233,11 @@ def test_escape_codes_of_a_card_are_shown_not_run(library, capsys):
         b"[" * 1_000_000,
         b'{"card_format": 1, "size": NaN}',
         b'{"card_format": 1, "size": 1e999}',
+        b'{"card_format": 1, "size": 1, "size": 2}',
         b"\xff\xfe",
         b"",
     ],
-    ids=["50 MB", "900 deep", "a million deep", "NaN", "infinity", "not text", "empty"],
+    ids=["50 MB", "900 deep", "a million deep", "NaN", "infinity", "twice", "not text", "empty"],
 )
 def test_an_absurd_card_ends_quickly(library, content):
     key = library.keys()[0]

@@ -1,5 +1,6 @@
 """Libraries elsewhere, by the real file systems of fsspec: only what is missing moves, and every hash is checked."""
 
+import gzip
 import re
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -221,6 +222,89 @@ def test_a_server_that_never_ends_or_never_begins(library, tmp_path, monkeypatch
         with pytest.raises(ValueError, match=values):
             RemoteLibrary(url).pull(other)
     assert other.keys() == []
+
+
+def page(content, status=200, **headers):
+    """An answer with this content and these headers."""
+
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in {"Content-Type": "text/html", "Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        with suppress(OSError):
+            handler.wfile.write(content)
+
+    return answer
+
+
+def links(*names):
+    return page("".join(f'<a href="{name}">x</a>' for name in names).encode())
+
+
+def steady(handler):
+    """A byte now and then, without end."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/html")
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(40):
+            handler.wfile.write(b" ")
+            sleep(0.1)
+
+
+HOSTILE_LISTS = {
+    "endless": (endless, "longer than 16,777,216 bytes"),
+    "steady": (steady, "in time"),
+    "packed": (page(gzip.compress(bytes(2**28)), Content_Encoding="gzip"), "no model"),
+    "folders in folders": (links("a/", "b/"), "no model"),
+    "other places": (
+        links("../../etc/passwd", "/etc/passwd", "http://127.0.0.1:1/card.json", "%00", "a" * 10**5),
+        "no model",
+    ),
+    "not found": (page(b"gone", 404), "no model"),
+    "broken": (page(b"<html>broken</html>", 500), "500"),
+    "redirects to a file": (page(b"", 302, Location="file:///etc/passwd"), "another server, file:///etc/passwd"),
+    "redirects elsewhere": (
+        page(b"", 302, Location="http://example.invalid/"),
+        "another server, http://example.invalid/",
+    ),
+    "redirects to another port": (
+        page(b"", 302, Location="http://127.0.0.1:1/"),
+        "another server, http://127.0.0.1:1/",
+    ),
+    "redirects in a circle": (page(b"", 302, Location="/"), "could not be read"),
+    "large header": (page(b"", X="a" * 2**20), "could not be read"),
+}
+"""What a server says of its folders, and a part of the error."""
+
+
+@pytest.mark.parametrize(("answer", "values"), HOSTILE_LISTS.values(), ids=HOSTILE_LISTS)
+def test_a_list_of_a_folder_that_nobody_can_use(tmp_path, monkeypatch, answer, values):
+    monkeypatch.setattr("gnn_sim2real.library.remote._REQUEST", 2.0)
+    with http_server(tmp_path, **{"/": answer}) as url, pytest.raises(ValueError, match=values):
+        RemoteLibrary(url).pull(ModelLibrary(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+HOSTILE_FILES = {
+    "not found": (page(b"gone", 404), "missing at"),
+    "broken": (page(b"broken", 500), "500"),
+    "a page": (page(b"<html>log in</html>"), "damaged|hash"),
+    "packed": (page(gzip.compress(bytes(2**28)), Content_Encoding="gzip"), "damaged|hash"),
+    "cut": (page(b"{}", Content_Length="1000"), "could not be read"),
+    "elsewhere": (page(b"", 302, Location="http://127.0.0.1:1/"), "another server"),
+}
+"""What a server gives for a file, and a part of the error."""
+
+
+@pytest.mark.parametrize("name", ["card.json", "weights.safetensors", "config.yaml"])
+@pytest.mark.parametrize(("answer", "values"), HOSTILE_FILES.values(), ids=HOSTILE_FILES)
+def test_a_file_that_is_none(library, tmp_path, name, answer, values):
+    other = ModelLibrary(tmp_path / "other")
+    with http_server(library.folder, **{name: answer}) as url, pytest.raises(ValueError, match=values):
+        RemoteLibrary(url).pull(other)
+    assert not list(other.folder.iterdir())
 
 
 def test_a_file_that_comes_with_another_size_is_told(library, tmp_path, monkeypatch):

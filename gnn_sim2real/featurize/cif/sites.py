@@ -25,7 +25,7 @@ def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula |
     Raises:
         ValueError: If a site may not be that of one atom of one element.
     """
-    typed = bool(block.find_loop("_atom_site_type_symbol"))
+    typed = bool(block.find_values("_atom_site_type_symbol"))
     for tag in _occupancies(tags):
         _refuse_partial_sites(block, tag)
     if "_atom_site_calc_flag" in tags.all:
@@ -34,7 +34,7 @@ def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula |
         name_elements(sites, typed, formula)
     if formula is not None and formula.units is not None:
         return  # the number of atoms tells the rest
-    if "_atom_site_disorder_group" in tags.all and block.find_loop("_atom_site_disorder_group"):
+    if "_atom_site_disorder_group" in tags.all:
         for site in sites:
             if site.disorder_group:
                 raise ValueError(

@@ -1,0 +1,131 @@
+"""Which materials a model was trained on, so that its error on them is not taken for that of new ones."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.identity import identity_hash
+
+logger = logging.getLogger(__name__)
+
+Numbers = NDArray[np.uint64]
+EvaluatedPart = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class SeenMaterials:
+    """Hashed identities of the materials that a model has seen, as numbers, sorted.
+
+    Attributes:
+        trained: (num_trained,); those whose values its weights were fitted to.
+        validated: (num_validated,); those that chose its best epoch.
+        is_rough: Whether components of mixtures are among them without their role, as in a library.
+    """
+
+    trained: Numbers
+    validated: Numbers
+    is_rough: bool = False
+
+    @classmethod
+    def of_training(cls, data: PropertyDataModule) -> "SeenMaterials":
+        """What a model sees that is trained on these data.
+
+        Args:
+            data: The data.
+        """
+        names = (data.seen_names("train"), data.seen_names("validation"))
+        return cls(*(_numbers(map(identity_hash, each)) for each in names))
+
+    @classmethod
+    def of_library(cls, identities: Iterable[str]) -> "SeenMaterials":
+        """What a model of a library has seen; in which part is not known, so that all may have validated only.
+
+        Args:
+            identities: From `library.ModelLibrary.identities`.
+        """
+        return cls(_numbers(()), _numbers(identities), is_rough=True)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "SeenMaterials":
+        """Read what `tensors` made.
+
+        Args:
+            tensors: From a checkpoint.
+        """
+        return cls(*(tensors[name].numpy().view(np.uint64) for name in ("trained", "validated")))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The numbers as tensors, for a checkpoint."""
+        return {name: torch.from_numpy(getattr(self, name).view(np.int64)) for name in ("trained", "validated")}
+
+    def join(self, other: "SeenMaterials") -> "SeenMaterials":
+        """What a model has seen that was trained twice.
+
+        Args:
+            other: What it has seen in the other training.
+        """
+        return SeenMaterials(np.union1d(self.trained, other.trained), np.union1d(self.validated, other.validated))
+
+    def known_rows(self, data: PropertyDataModule, part: EvaluatedPart) -> NDArray[np.int64]:
+        """Rows of a part whose answer a model knows.
+
+        Args:
+            data: The data.
+            part: The part; what only validated is known to no model that validates again.
+        """
+        rows: NDArray[np.int64] = getattr(data.parts, part)
+        groups = [data.table.groups[row] for row in rows.tolist()]
+        asked = np.array([int(identity_hash(data.tested_name(group)), 16) for group in groups], np.uint64)
+        seen = self.trained if part == "validation" else np.union1d(self.trained, self.validated)
+        return rows[np.isin(asked, seen)]
+
+
+def require_unseen(
+    seen: SeenMaterials | None,
+    trained_on: Mapping[str, Any] | None,
+    data: PropertyDataModule,
+    part: EvaluatedPart,
+) -> None:
+    """Reject a test on materials that a model was trained on, whose error would be far too small.
+
+    Args:
+        seen: What the model has seen; None if that is not known.
+        trained_on: Card of the data that trained it; None if that is not known.
+        data: The data that test it.
+        part: The part that does.
+
+    Raises:
+        CheckpointError: If it has seen one of them.
+    """
+    card = trained_on or {}
+    same = card.get("fingerprint") == data.data_set.fingerprint and card.get("parts") == data.splitter.parts_hash
+    if same and (seen is None or seen.is_rough):
+        return
+    if seen is None:
+        logger.warning(
+            "whether the model was trained on some of the %s materials is not known, since it was saved without their "
+            "identities; if it was, their error is too small",
+            part,
+        )
+        return
+    known = seen.known_rows(data, part)
+    if len(known):
+        advice = "test it on data without these materials"
+        if card.get("fingerprint") == data.data_set.fingerprint:
+            advice = f"give the split of its training, `--data.split {card['split']} --data.seed {card['seed']}`"
+        raise CheckpointError(
+            f"the model was trained on {len(known)} of the {len(getattr(data.parts, part))} {part} materials, so that "
+            f"the error on them would be too small; {advice}"
+        )
+
+
+def _numbers(identities: Iterable[str]) -> Numbers:
+    return np.unique(np.fromiter((int(each, 16) for each in identities), np.uint64))
