@@ -1,7 +1,7 @@
 """What the choice of test materials adds to the intervals of a law, from a study's folder or from its published result.
 
 A published result names no test material and has no error of a single one: of tables without a licence, nothing of that
-kind may be handed on. A law needs less, the covariance of the mean log errors of its points. It is published as a factor:
+kind may be handed on. A law needs less, the covariance of the mean log errors of its points, published as a factor:
 the product of the rows of two points is their covariance, and that of a row with itself is a squared standard error.
 """
 
