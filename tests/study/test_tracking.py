@@ -389,13 +389,18 @@ def page_blocks(language):
 
 @pytest.mark.slow
 def test_the_settings_shown_on_the_page_make_runs(few):
-    (shown,) = page_blocks("yaml")
-    overlay = few / "loggers.yaml"
-    overlay.write_text(shown.replace("/scratch/wandb", str(few / "scratch")))
-    assert run_study(few, str(overlay)) == 0
+    of_callbacks, of_loggers = page_blocks("yaml")
+    overlay, table = few / "loggers.yaml", few / "table.yaml"
+    overlay.write_text(of_loggers.replace("/scratch/wandb", str(few / "scratch")))
+    table.write_text(of_callbacks)
+    assert run_study(few, str(overlay), "-c", str(table)) == 0
     runs = stored_runs(few / "scratch").values()
     assert {(run.project, run.entity, run.group) for run in runs} == {("polymers", "our-team", "widths")}
     assert len(runs) == len(list((few / "out" / "csv").glob("*/*/metrics.csv"))) == NUM_FEW + 2
+    with_table = {run.job for run in runs if "predictions/test/path" in run.summary}
+    assert with_table == {"finetune", "scratch"}
+    drawn = [run for run in runs if run.job == "finetune"]
+    assert all(any(name.endswith(".png") for name in run.artifacts["run_table"]) for run in drawn)
 
 
 def test_the_commands_shown_on_the_page_are_read(tmp_path, monkeypatch):
