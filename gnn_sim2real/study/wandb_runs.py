@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,40 @@ _SETTINGS: dict[str, Any] = {
     "x_save_requirements": False,  # a list of all packages takes longer than all else
 }
 """Settings of a run that differ from W&B's defaults; environment variables and the YAML come first."""
+
+
+_EVERY, _DENSE = 10, 50
+"""Of the epochs of a training W&B gets the first 50, every tenth of the others, and the last."""
+
+
+class _Thinned:
+    """Passes on the metrics of some epochs: where an epoch is a few milliseconds, a row of W&B would be a share of it.
+
+    Args:
+        log: `log_metrics` of the logger.
+    """
+
+    def __init__(self, log: Callable[[Mapping[str, float], int | None], None]) -> None:
+        self._log = log
+        self._waiting: tuple[dict[str, float], int | None] | None = None
+
+    def __call__(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics; those of an epoch that is left out wait, in case it is the last."""
+        if "epoch" not in metrics or not any(name.startswith(("train/", "val/")) for name in metrics):
+            self.flush()
+            self._log(metrics, step)
+        elif metrics["epoch"] < _DENSE or metrics["epoch"] % _EVERY == 0:
+            self._waiting = None
+            self._log(metrics, step)
+        else:
+            known, at = self._waiting or ({}, None)
+            self._waiting = ((known if at == step else {}) | dict(metrics), step)
+
+    def flush(self) -> None:
+        """Log what waits."""
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._log(*waiting)
 
 
 class _State:
@@ -71,8 +105,10 @@ def start_run(settings: Mapping[str, Any], folder: Path, kind: type[WandbLogger]
         kind: Class of the logger.
     """
     given = _for_wandb(settings, folder)
-    found = _started(kind(**given), folder)
-    return found or _started(kind(**given | {"mode": "offline"}), folder)
+    found = _started(kind(**given), folder) or _started(kind(**given | {"mode": "offline"}), folder)
+    if found is not None:
+        setattr(found, "log_metrics", _Thinned(found.log_metrics))  # noqa: B010 (a method of the class for mypy)
+    return found
 
 
 def _for_wandb(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -115,6 +151,8 @@ def end_run(run: WandbLogger, folder: Path, failed: bool = False) -> None:
         failed: Whether the training failed.
     """
     try:
+        if isinstance(run.log_metrics, _Thinned):
+            run.log_metrics.flush()
         run.experiment.finish(exit_code=int(failed))
     except Exception as error:  # a study does not stop for it
         where = shlex.quote(str(Path(run.experiment.dir).parent))

@@ -191,6 +191,25 @@ def test_a_run_that_has_ended_is_whole_in_its_file(tmp_path):
         assert all(each.summary["train/loss"] == 1 and each.exit_codes == [0] for each in ended.values())
 
 
+@pytest.mark.slow
+def test_of_a_long_training_some_epochs_and_the_last_are_logged(tmp_path):
+    logged = [*range(51), 60, 70, 77]
+    for name, ending in (("tested", True), ("stopped", False)):
+        folder = tmp_path / name
+        run = start_run(SETTINGS, folder)
+        for epoch in range(78):
+            run.log_metrics({"val/loss": 1.0 / (1 + epoch), "epoch": epoch}, step=epoch)
+            run.log_metrics({"train/loss": epoch, "epoch": epoch}, step=epoch)
+        if ending:
+            run.log_metrics({"test/mae": 0.5, "epoch": 78}, step=78)
+        end_run(run, folder)
+        (stored,) = stored_runs(folder).values()
+        assert sorted({row["epoch"] for row in stored.history if "train/loss" in row}) == logged
+        assert sorted({row["epoch"] for row in stored.history if "val/loss" in row}) == logged
+        assert (stored.summary["train/loss"], stored.summary["val/loss"]) == (77, 1 / 78)
+        assert ("test/mae" in stored.summary) is ending
+
+
 @pytest.fixture
 def online(monkeypatch, tmp_path):
     """W&B online, with a key, and little patience; `online(url)` sets the server."""
