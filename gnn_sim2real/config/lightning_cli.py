@@ -30,6 +30,13 @@ from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.loggers import log_files
 from gnn_sim2real.records.record import versions
+from gnn_sim2real.records.wandb_start import (
+    LIMITS,
+    chosen_folder,
+    run_folder,
+    settings_of_run,
+    start_or_go_offline,
+)
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checks import require_same_graphs
 from gnn_sim2real.tasks.interrupt import interruptible
@@ -184,12 +191,15 @@ class Sim2RealCLI(LightningCLI):
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        for each in trainer.loggers:
+            if isinstance(each, WandbLogger):
+                start_or_go_offline(each)
         found: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self.subcommand == "fit":
             found.append(StopOnSignal(self.unfinished))
-        for each in found:
-            if type(each) is RichProgressBar:
-                each.__class__ = _ProgressBar  # with the settings that the YAML gave it
+        for bar in found:
+            if type(bar) is RichProgressBar:
+                bar.__class__ = _ProgressBar  # with the settings that the YAML gave it
         return trainer
 
     def before_instantiate_classes(self) -> None:
@@ -198,14 +208,24 @@ class Sim2RealCLI(LightningCLI):
             return
         config = self.config.get(self.subcommand) or self.config
         loggers = config.trainer.logger
-        for logger in loggers if isinstance(loggers, list) else [loggers]:
-            if not str(getattr(logger, "class_path", "")).endswith("WandbLogger"):
+        for each in loggers if isinstance(loggers, list) else [loggers]:
+            if not str(getattr(each, "class_path", "")).endswith("WandbLogger"):
                 continue
             for name, (variable, value) in _wandb_defaults(config, str(self.subcommand)).items():
-                if not logger.init_args.get(name) and variable not in os.environ:
-                    logger.init_args[name] = value
-            if logger.init_args.get("save_dir") in (None, "."):  # "." is Lightning's, beside which it overlooks `dir`
-                logger.init_args.save_dir = logger.init_args.get("dir") or os.environ.get("WANDB_DIR") or "."
+                if not each.init_args.get(name) and variable not in os.environ:
+                    each.init_args[name] = value
+            self._prepare_wandb(each.init_args)
+
+    def _prepare_wandb(self, settings: Namespace) -> None:
+        """Choose a folder that can be written, limits in seconds, and the mode by the environment, which can change."""
+        here = Path()
+        folder, chosen = run_folder(settings, here), chosen_folder(settings, here)
+        if folder != chosen:
+            logger.warning("W&B cannot write to %s: its files are in %s", chosen, (folder / "wandb").resolve())
+        settings.save_dir, settings.dir = str(folder), None
+        settings.settings = settings_of_run(LIMITS, settings.get("settings"))
+        if mode := settings.get("mode"):
+            os.environ["WANDB_MODE"], settings.mode = mode, None
 
     def instantiate_classes(self) -> None:
         """Build trainer, model and data, and give the configuration to the records."""

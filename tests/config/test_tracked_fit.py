@@ -1,6 +1,7 @@
 """`fit` and `test` with Weights & Biases, read back from the files that it leaves offline, and with other loggers."""
 
 import json
+import socket
 from io import BytesIO
 
 import numpy as np
@@ -147,3 +148,37 @@ def test_csv_and_mlflow_get_configuration_metrics_and_predictions(tmp_path, monk
     table = pd.read_csv(folder / "predictions/validation.csv")
     assert list(table) == COLUMNS[1:]
     assert run.texts["predictions/validation.csv"].count("\n") == len(table) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["environment", "YAML"])
+def test_without_a_key_or_a_server_the_run_stays_here_and_the_training_goes_on(tmp_path, monkeypatch, capfd, mode):
+    settings = {"project": "p"} | ({"mode": "online"} if mode == "YAML" else {})
+    write_pretraining(tmp_path, {"class_path": WANDB, "init_args": settings}, max_epochs=1, callbacks=[])
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as free:  # nobody listens
+        free.bind(("127.0.0.1", 0))
+        values = {"WANDB_MODE": "online", "HOME": str(tmp_path), "WANDB_INIT_TIMEOUT": "1", "WANDB_API_KEY": "a" * 40}
+        values["WANDB_BASE_URL"] = f"http://127.0.0.1:{free.getsockname()[1]}"
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        if mode == "YAML":
+            monkeypatch.delenv("WANDB_MODE")
+            monkeypatch.delenv("WANDB_API_KEY")
+        fit()
+    said = capfd.readouterr().err
+    assert said.count("W&B cannot be reached") == 1
+    assert "wandb sync" in said
+    (run,) = (run for run in stored_runs(tmp_path).values() if run.files[0].parent.name.startswith("offline-run-"))
+    assert (run.exit_codes, run.name) == ([0], "GINE n=20 seed 0 pretrain")
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_replaced(tmp_path, monkeypatch, capfd):
+    (tmp_path / "file").touch()
+    write_pretraining(tmp_path, {"class_path": WANDB, "init_args": {"project": "p"}}, max_epochs=1, callbacks=[])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "file"))
+    fit()
+    assert str(tmp_path / "file") in capfd.readouterr().err
+    assert len(stored_runs(tmp_path)) == 1

@@ -19,8 +19,9 @@ from wandb_server import wandb_server
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.records.record import read_records
+from gnn_sim2real.records.wandb_start import run_folder
 from gnn_sim2real.study.config import read_study
-from gnn_sim2real.study.wandb_runs import OFFLINE_FILE, end_run, run_folder, start_run, wandb_service
+from gnn_sim2real.study.wandb_runs import OFFLINE_FILE, end_run, start_run, wandb_service
 
 WANDB, CSV = "lightning.pytorch.loggers.WandbLogger", "lightning.pytorch.loggers.CSVLogger"
 BOARD, MLFLOW = "lightning.pytorch.loggers.TensorBoardLogger", "lightning.pytorch.loggers.MLFlowLogger"
