@@ -1,142 +1,109 @@
 """What tracking costs a study: the demo with W&B offline, against the same study without a logger.
 
-Both ways run in turn, each from the start to the end of its command, with one process for each core or fewer
-(`--workers`). The start of W&B's service is counted apart: a script of its own starts it and makes one empty run, in a
-fresh process, once for each process of the study. What is left over, as a share of the study without a logger, is what
-tracking costs. The time of W&B's service itself is in it (Linux only).
+Both ways run in turn in this process, each from planning to report, in processor time of all processes that belong to
+it (Linux, macOS), after a first one that is not counted. The share that the way with W&B takes longer is what tracking
+costs. That every process loads W&B once is counted apart, as `seconds.start`: a study of two minutes notices it, one of
+an hour does not.
 """
 
 import argparse
-import ctypes
+import contextlib
+import io
 import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}  # before torch and W&B are imported
 
 import yaml
-from machine import processor, publish, versions
+from machine import processor, publish, seconds_of, versions
+
+from gnn_sim2real.cli.main import main as command
 
 ROOT = Path(__file__).parents[1]
 WANTED = 0.03
 AXES = {
-    "source_size": [0, 20, 50, 150, 500, "all"],
+    "source_size": [0, 20, 150, "all"],
     "target_size": [16],
     "seed": [0],
-    "split": [0, 1, 2, 3],
-    "policy": ["full"],
+    "split": [0],
+    "policy": ["full", "extra_trees"],
 }
+NUM_RUNS = 9
 _RESULT = ROOT / "benchmarks" / "results" / "tracking.json"
-_COMMAND = [sys.executable, "-c", "from gnn_sim2real.cli.main import main; raise SystemExit(main())"]
-_PR_SET_CHILD_SUBREAPER = 36
-_SERVICE = "import wandb; wandb.init(project='empty', mode='offline', dir='.').finish()"
-
-
-class Seconds(NamedTuple):
-    """Time of a command with all its processes.
-
-    Attributes:
-        wall: By the clock on the wall.
-        processor: Of the processor, user and system.
-    """
-
-    wall: float
-    processor: float
+_LOAD = "import wandb; wandb.setup(); wandb.teardown()"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="of about 4 minutes each")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5, help="of less than a minute each")
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
-    adopt_orphans()
-    result = measure(arguments.rounds, arguments.workers)
+    result = measure(arguments.rounds)
     publish(result, arguments.output)
-    if result["cost"]["processor"] > WANTED:
+    if result["cost"] > WANTED:
         raise SystemExit("tracking costs more than wanted")
 
 
-def measure(num_rounds: int, workers: int) -> dict[str, Any]:
-    """All ways in turn: seconds of each, and the share that tracking adds, as medians over rounds."""
-    found: dict[str, list[Seconds]] = {"without": [], "with_wandb": [], "start": []}
+def measure(num_rounds: int) -> dict[str, Any]:
+    """Both ways in turn: seconds of each, and the share that tracking adds, as a median over rounds."""
+    found: dict[str, list[float]] = {"without": [], "with_wandb": []}
+    run_study("with_wandb")
     for number in range(num_rounds):
-        ways = list(found)
-        for way in ways if number % 2 == 0 else reversed(ways):
-            with tempfile.TemporaryDirectory() as folder:
-                found[way].append(seconds_of_way(way, Path(folder), workers))
+        for way in list(found) if number % 2 == 0 else reversed(found):
+            found[way].append(seconds_of(partial(run_study, way), processor_time))
+    costs = [tracked / without - 1.0 for without, tracked in zip(*found.values(), strict=True)]
+    start = seconds_of(lambda: subprocess.run([sys.executable, "-c", _LOAD], check=True), processor_time)
     return {
-        "cost": {clock: round(share(found, clock, workers), 4) for clock in Seconds._fields},
+        "cost": round(statistics.median(costs), 4),
+        "cost_by_round": [round(each, 4) for each in costs],
         "wanted": WANTED,
-        "seconds": {
-            way: {clock: [round(getattr(each, clock), 2) for each in seconds] for clock in Seconds._fields}
-            for way, seconds in found.items()
-        },
+        "seconds": {way: [round(each, 2) for each in seconds] for way, seconds in found.items()}
+        | {"start": round(start, 2)},
         "rounds": num_rounds,
-        "workers": workers,
-        "study": "24 fine-tunings of 20 pretrainings of the demo polymers, which make 45 runs",
+        "study": f"3 pretrainings, 4 fine-tunings and a baseline of the demo polymers, and the report: {NUM_RUNS} runs",
         "machine": {"processor": processor(), "cores": os.cpu_count()},
         "versions": versions("lightning", "torch", "wandb"),
     }
 
 
-def share(found: dict[str, list[Seconds]], clock: str, workers: int) -> float:
-    """Median over rounds of what tracking adds beyond the start of the service, relative to no logger.
-
-    Processes of a study start side by side: on the wall their starts count once.
-    """
-    starts = workers if clock == "processor" else 1
-    rounds = zip(*([getattr(each, clock) for each in found[way]] for way in found), strict=True)
-    return statistics.median((tracked - starts * start) / without - 1.0 for without, tracked, start in rounds)
+def processor_time() -> float:
+    """Processor time of this process and of its children that have ended, W&B's service among them [s]."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def seconds_of_way(way: str, folder: Path, workers: int) -> Seconds:
-    """Time of a study in an empty folder, or of the start of W&B."""
-    if way == "start":
-        return seconds_of([sys.executable, "-c", _SERVICE], folder)
+def run_study(way: str) -> None:
+    """The study in an empty folder; what it prints is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_study_in(Path(folder), way)
+
+
+def run_study_in(folder: Path, way: str) -> None:
     stages = ROOT / "configs" / "demo"
     study = {
         "pretrain": str(stages / "polymer_pretrain.yaml"),
         "finetune": str(stages / "polymer_finetune.yaml"),
         "output": str(folder / "out"),
-        "workers": workers,
+        "launcher": "serial",
         "axes": AXES,
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     overlay = ["-c", str(ROOT / "configs" / "wandb.yaml")] if way == "with_wandb" else []
-    return seconds_of([*_COMMAND, "study", "run", "-c", str(folder / "study.yaml"), *overlay], folder)
-
-
-def seconds_of(command: list[str], folder: Path) -> Seconds:
-    """Time of a command and of all its processes, each on one thread, W&B offline."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, check=True, cwd=folder, env=environment, capture_output=True)
-    wall = time.monotonic() - started
-    wait_for_orphans()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Seconds(wall, used)
-
-
-def adopt_orphans() -> None:
-    """Make W&B's service, which outlives the process that started it, a child of this one, whose time is counted."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
-
-
-def wait_for_orphans() -> None:
-    """Wait until all adopted processes have ended: then their time is counted."""
-    while True:
-        try:
-            os.wait()
-        except ChildProcessError:
-            return
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = command(["study", "run", "-c", str(folder / "study.yaml"), *overlay])
+    if code:
+        raise RuntimeError(f"the study ended with {code}: {printed.getvalue()}")
+    runs = len(list((folder / "out" / "wandb").glob("offline-run-*")))
+    if runs != (NUM_RUNS if overlay else 0):
+        raise RuntimeError(f"the study {way} made {runs} runs")
 
 
 if __name__ == "__main__":

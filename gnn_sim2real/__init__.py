@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnn_sim2real.library import TrainedModel as TrainedModel
     from gnn_sim2real.library import load_model as load_model
     from gnn_sim2real.records.callback import ScalingLawCallback as ScalingLawCallback
+    from gnn_sim2real.records.prediction_table import PredictionTable as PredictionTable
     from gnn_sim2real.tasks import SourcePretraining as SourcePretraining
     from gnn_sim2real.tasks import TargetFineTuning as TargetFineTuning
 
@@ -37,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "library": ["ModelLibrary", "TrainedModel", "load_model"],
         "records.callback": ["ScalingLawCallback"],
+        "records.prediction_table": ["PredictionTable"],
         "tasks": ["SourcePretraining", "TargetFineTuning"],
     },
 )

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
@@ -31,6 +31,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 SCRIPTS = ROOT / "configs/slurm"
 ONE_CPU = "--cpus-per-task=1"
 PATIENCE = 600  # s for one job
+GRACE = 30.0  # s to end
 CONFIGURATION = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -83,13 +84,32 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
             log = daemons.enter_context((folder / f"{name}.log").open("w"))
             command = [str(shutil.which(name, path=_path())), *words]
             daemon = subprocess.Popen(command, stdout=log, stderr=log)
-            daemons.callback(daemon.wait)
-            daemons.callback(daemon.terminate)
+            daemons.callback(end, daemon)
             if name == "munged":
                 wait_until((folder / "munge.socket").exists, "munged does not start")
         known = surroundings(folder / "commands") | {"SLURM_CONF": str(folder / "slurm.conf")}
+        daemons.callback(end_jobs, known)
         wait_until(lambda: "idle" in say(known, "sinfo", "-h", "-o", "%t"), "slurmd does not start")
         yield known
+
+
+def end(daemon: subprocess.Popen) -> None:
+    """End a daemon, which may not listen."""
+    daemon.terminate()
+    try:
+        daemon.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
+
+
+def end_jobs(known: dict[str, str]) -> None:
+    """End what runs where something went wrong: jobs outlive the daemons."""
+    if say(known, "squeue", "-h"):
+        say(known, "scancel", "--signal=KILL", "--full", "--user", getpass.getuser())
+        say(known, "scancel", "--user", getpass.getuser())
+        with suppress(TimeoutError):
+            wait_until(lambda: not say(known, "squeue", "-h"), "jobs do not end", GRACE)
 
 
 def _path() -> str:

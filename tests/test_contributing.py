@@ -10,6 +10,8 @@ from registries import isolated
 DOCS = Path(__file__).parents[1] / "docs"
 ADVICE = pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
 PAGES = [*sorted(DOCS.glob("contributing/*.md")), pytest.param(DOCS / "lightning.md", marks=[pytest.mark.slow, ADVICE])]
+LEAVES = {"lightning": ["records/scaling_law.png", "demo_records/*.json", "logs/**/scaling_law/forms.csv"]}
+"""What the code of a page leaves behind."""
 _BLOCK = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -29,6 +31,8 @@ def test_page(page, tmp_path, monkeypatch):
                     Path(name).write_text(block, encoding="utf-8")
                 else:
                     exec(compile(block, f"{page.name}", "exec"), names)  # noqa: S102 (our own page)
+        for pattern in LEAVES.get(page.stem, []):
+            assert list(tmp_path.glob(pattern)), pattern
     finally:  # or a later page would have the files of one that failed
         for module in set(sys.modules) - before:
             if str(tmp_path) in (getattr(sys.modules[module], "__file__", None) or ""):

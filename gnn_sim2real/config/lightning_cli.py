@@ -35,8 +35,16 @@ from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.keys import record_key
+from gnn_sim2real.records.loggers import log_files
 from gnn_sim2real.records.record import versions
 from gnn_sim2real.records.training_keys import training_content
+from gnn_sim2real.records.wandb_start import (
+    LIMITS,
+    chosen_folder,
+    run_folder,
+    settings_of_run,
+    start_or_go_offline,
+)
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checkpoint_files import WholeCheckpoints
@@ -69,8 +77,8 @@ class LogConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Pass the configuration to the logger, and save it with the split."""
-        for logger in trainer.loggers:
-            logger.log_hyperparams(plain(self.config))
+        for each in trainer.loggers:
+            each.log_hyperparams(plain(self.config))
         if not self._log_dir:
             return
         folder = Path(self._log_dir)
@@ -80,8 +88,15 @@ class LogConfig(SaveConfigCallback):
         config, split = free_names(folder, "config.yaml", "split.json")
         self.parser.save(self.config, str(config), skip_none=False, multifile=False)
         data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        files = {"config.yaml": config}
         if stage == "fit" and len(data.parts.test):
             data.splitter.save(split)
+            files["split.json"] = split
+        for each in trainer.loggers:
+            try:
+                log_files(each, "configuration", files)
+            except OSError as error:  # W&B copies them to the user's folder first, which may be read-only
+                logger.warning("%s did not get %s: %s", type(each).__name__, " and ".join(files), error)
 
 
 class _ProgressBar(RichProgressBar):
@@ -190,24 +205,41 @@ class Sim2RealCLI(LightningCLI):
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        for each in trainer.loggers:
+            if isinstance(each, WandbLogger):
+                start_or_go_offline(each)
         found: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self.subcommand == "fit":
             found.append(StopOnSignal(self.unfinished))
-        found[:] = [
-            _ProgressBar() if type(each) is RichProgressBar and trainer.max_epochs == -1 else each for each in found
-        ]
+        for bar in found:
+            if type(bar) is RichProgressBar:
+                bar.__class__ = _ProgressBar  # with the settings that the YAML gave it
         return trainer
 
     def before_instantiate_classes(self) -> None:
-        """Tell W&B, if it is used, what kind of run this is."""
+        """Tell W&B, if it is used, what kind of run this is, and where its files belong."""
         if self.only_read:  # a study has more kinds of runs
             return
         config = self.config.get(self.subcommand) or self.config
         loggers = config.trainer.logger
-        for logger in loggers if isinstance(loggers, list) else [loggers]:
-            if str(getattr(logger, "class_path", "")).endswith("WandbLogger") and not logger.init_args.get("job_type"):
-                pretraining = str(config.model.class_path).endswith("SourcePretraining")
-                logger.init_args.job_type = "pretrain" if pretraining else "finetune"
+        for each in loggers if isinstance(loggers, list) else [loggers]:
+            if not str(getattr(each, "class_path", "")).endswith("WandbLogger"):
+                continue
+            for name, (variable, value) in _wandb_defaults(config, str(self.subcommand)).items():
+                if not each.init_args.get(name) and variable not in os.environ:
+                    each.init_args[name] = value
+            self._prepare_wandb(each.init_args)
+
+    def _prepare_wandb(self, settings: Namespace) -> None:
+        """Choose a folder that can be written, limits in seconds, and the mode by the environment, which can change."""
+        here = Path()
+        folder, chosen = run_folder(settings, here), chosen_folder(settings, here)
+        if folder != chosen:
+            logger.warning("W&B cannot write to %s: its files are in %s", chosen, (folder / "wandb").resolve())
+        settings.save_dir, settings.dir = str(folder), None
+        settings.settings = settings_of_run(LIMITS, settings.get("settings"))
+        if mode := settings.get("mode"):
+            os.environ["WANDB_MODE"], settings.mode = mode, None
 
     def instantiate_classes(self) -> None:
         """Build trainer, model and data, and give the configuration to the records."""
@@ -294,6 +326,30 @@ class Sim2RealCLI(LightningCLI):
     def _is_finished(self) -> bool:
         """Whether this process trained a whole model: not one of many processes, nor only a few batches."""
         return self.trainer.is_global_zero and self.model.is_trained and not self.trainer.fast_dev_run  # type: ignore[attr-defined]
+
+
+def _wandb_defaults(config: Namespace, command: str) -> dict[str, tuple[str, str]]:
+    """What W&B is told of a run unless the YAML says it: by setting, W&B's environment variable and the value."""
+    model, data = config.model.init_args, config.data.init_args
+    pretraining = str(config.model.class_path).endswith("SourcePretraining")
+    encoder = str(getattr(model.get("encoder"), "class_path", "")).rpartition(".")[2]
+    size = f"{'n' if pretraining else 'm'}={data['size']}" if isinstance(data.get("size"), int) else ""
+    way = "pretrain" if pretraining else "fine-tune" if model.get("pretrained") else "from scratch"
+    parts = (
+        encoder,
+        size,
+        f"split {data['split']}" if data.get("split") else "",
+        f"seed {config.seed_everything}",
+        way,
+    )
+    defaults = {
+        "job_type": ("WANDB_JOB_TYPE", "pretrain" if pretraining else "finetune"),
+        "group": ("WANDB_RUN_GROUP", Path(config.trainer.default_root_dir or ".").resolve().name),
+    }
+    if "WANDB_SWEEP_ID" not in os.environ:  # whose trials would all have the same name
+        words = [part for part in parts if part] + ([command] if command != "fit" else [])
+        defaults["name"] = ("WANDB_NAME", " ".join(words))
+    return defaults
 
 
 def _is_distributed(command: str | None) -> bool:

@@ -78,6 +78,7 @@ def tabulate(
     weights: ArrayLike | None = None,
     material_errors: ArrayLike | None = None,
     materials: Sequence[Hashable] | None = None,
+    material_pulls: ArrayLike | None = None,
 ) -> ErrorTable:
     """Sort the errors of models into a table of curves and points.
 
@@ -89,6 +90,8 @@ def tabulate(
         weights: Weight of each model, shape ``(num_models,)``; None for equal weights.
         material_errors: Absolute error of each model on each test material, shape ``(num_models, num_materials)``.
         materials: Label of each test material, shape ``(num_materials,)``; without labels, no other table has them.
+        material_pulls: Instead of `material_errors`, by how much each test material pulls the log error of each model,
+            of the same shape.
 
     Returns:
         The table. Neither labels nor the order of the input change its numbers.
@@ -132,6 +135,8 @@ def tabulate(
     pulls = np.zeros((0, points.shape[1]))
     if material_errors is not None:
         pulls = pull_of_materials(column, values, material_errors)
+    elif material_pulls is not None:
+        pulls = _mean_of_points(column, np.asarray(material_pulls, dtype=float)).T
     return ErrorTable(
         points,
         table,
@@ -214,10 +219,15 @@ def pull_of_materials(points: NDArray[np.intp], errors: Floats, material_errors:
     else:
         raise ValueError("errors must be the mean (MAE) or the root mean square (RMSE) of each row of material_errors")
     num_materials = each.shape[1]
-    mean = np.zeros((points.max() + 1, num_materials))
-    np.add.at(mean, points, pulls)
+    return np.asarray(_mean_of_points(points, pulls).T / np.sqrt(num_materials * (num_materials - 1.0)))
+
+
+def _mean_of_points(points: NDArray[np.intp], values: Floats) -> Floats:
+    """Mean of the rows of each point, shape ``(num_points, num_columns)``."""
+    mean = np.zeros((points.max() + 1, values.shape[1]))
+    np.add.at(mean, points, values)
     mean /= np.bincount(points)[:, None]
-    return np.asarray(mean.T / np.sqrt(num_materials * (num_materials - 1.0)))
+    return mean
 
 
 def mean_and_half_width(table: ErrorTable, confidence: float) -> tuple[Floats, Floats]:

@@ -24,6 +24,8 @@ class Models(NamedTuple):
         materials: Label of each test material, shape ``(num_materials,)``; equal labels are paired between laws; None
             for no pairs.
         target_sizes: Its target size m, shape ``(num_models,)``; None if all have one, or it is not known.
+        material_pulls: Instead of `material_errors`, by how much each of `materials` pulls the log error of the model,
+            shape ``(num_models, num_materials)``; mixtures of the test materials of which no single one is known.
     """
 
     source_sizes: ArrayLike
@@ -33,6 +35,7 @@ class Models(NamedTuple):
     material_errors: ArrayLike | None = None
     materials: Sequence[Hashable] | None = None
     target_sizes: ArrayLike | None = None
+    material_pulls: ArrayLike | None = None
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -59,4 +62,5 @@ class Models(NamedTuple):
             self.weights,
             self.material_errors,
             self.materials,
+            self.material_pulls,
         )

@@ -17,7 +17,7 @@ from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import curve_of, source_sizes
 from gnn_sim2real.records.keys import flatten, numbers_only
 from gnn_sim2real.records.laws import Results
-from gnn_sim2real.records.loggers import law_metrics, log_figure, log_table
+from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_table
 from gnn_sim2real.records.record import Record, RecordKey, write_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
@@ -250,4 +250,5 @@ def log_law(folder: Path, record: Record, loggers: Sequence[Logger], metric: str
         log_table(target, f"{_PREFIX}/records", found[["source_size", "seed", "split", metric]])
         if law is not None and figure is not None:
             target.log_metrics({f"{_PREFIX}/{name}": value for name, value in law_metrics(law).items()})
+            log_table(target, f"{_PREFIX}/forms", form_weights(law))
             log_figure(target, f"{_PREFIX}/figure", figure)

@@ -64,7 +64,15 @@ _NUMERIC_TRAINER_SETTINGS = (
 """Settings of Lightning's Trainer that can change a result. It lists what counts rather than what does not: a new
 setting in a later Lightning must not give every old result a new key."""
 
-_WATCHERS = ("ScalingLawCallback", "PredictionWriter", "ModelCheckpoint", "ProgressBar", "LearningRateMonitor", "Timer")
+_WATCHERS = (
+    "ScalingLawCallback",
+    "PredictionTable",
+    "PredictionWriter",
+    "ModelCheckpoint",
+    "ProgressBar",
+    "LearningRateMonitor",
+    "Timer",
+)
 
 
 def numbers_only(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import pandas as pd
 
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
-from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
@@ -28,46 +27,40 @@ from gnn_sim2real.records.curves import (
     independent_curves,
     source_sizes,
 )
-from gnn_sim2real.records.record import read_errors
+from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls, read_material_errors
 from gnn_sim2real.tasks.policies import REFERENCE, is_fine_tuning
 
 
-def read_models(results: pd.DataFrame, metric: str, records: Path | None) -> Models:
+def read_models(results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None) -> Models:
     """The models of one curve, or of one kind at several target sizes.
 
-    The errors on the single test materials are read wherever they are known and all models share one test part; the
-    choice of these materials is then in the intervals.
+    What is known of the errors on the single test materials is read wherever all models share one test part; the choice
+    of these materials is then in the intervals.
 
     Args:
         results: Results of the models, from `gnn_sim2real.records.results`.
         metric: Error to fit.
-        records: Folder of the records, with the error on each test material; None if it is not at hand.
+        records: Folder of the records, with the error on each test material, or what a published result knows of them;
+            None if nothing is at hand.
     """
-    materials, errors = None, None
-    if records is not None and metric in ("mae", "rmse"):
-        materials, errors = _material_errors(results, records)
+    found = None
+    if metric in METRICS_OF_MATERIALS:
+        if isinstance(records, PublishedPulls):
+            found = records.of_models([*map(str, results["key"])], metric)
+        elif records is not None:
+            found = read_material_errors(results, records)
+    materials, values = found or (None, None)
+    is_published = isinstance(records, PublishedPulls)
     return Models(
         source_sizes(results),
         results[metric].to_numpy(),
         independent_curves(results),
         results["weight"].to_numpy() if "weight" in results else None,
-        errors,
+        None if is_published else values,
         materials,
         results["target_size"].to_numpy(dtype=float) if results["target_size"].nunique() > 1 else None,
+        values if is_published else None,
     )
-
-
-def _material_errors(results: pd.DataFrame, folder: Path) -> tuple[list[str], Floats] | tuple[None, None]:
-    """Test materials and the errors on each; None unless all models were tested on the same ones, once on each."""
-    if results["split"].nunique() > 1 or results["num_test"].nunique() > 1:
-        return None, None
-    if not all((folder / f"{key}.errors.json").exists() for key in results["key"]):
-        return None, None
-    errors = [read_errors(folder, key) for key in results["key"]]
-    names = [*errors[0]]
-    if len(names) != results["num_test"].iloc[0] or any(each.keys() != errors[0].keys() for each in errors):
-        return None, None
-    return names, np.array([[each[name] for name in names] for each in errors])
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ class Grid:
         )
 
 
-def read_grids(results: pd.DataFrame, metric: str, records: Path | None) -> dict[Kind, Grid]:
+def read_grids(results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None) -> dict[Kind, Grid]:
     """The models of each kind at all sizes.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import re
 import zlib
@@ -18,11 +19,14 @@ from gnn_sim2real.law.models import Models
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
 from gnn_sim2real.records.laws import Grid, is_scratch, read_grids, read_models
+from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import read_results, tabulate_records
 from gnn_sim2real.renamed import current_policy
 from gnn_sim2real.tasks.policies import find_policies
+
+logger = logging.getLogger(__name__)
 
 _NEEDED = ("source_size", "error")
 _LARGEST = 10**15
@@ -129,11 +133,12 @@ def read_learning_curves(
     """
     if metric is not None and metric not in ERRORS:
         raise ValueError(f"metric must be {', '.join(ERRORS[:-1])} or {ERRORS[-1]}, got {metric!r}")
+    materials: Path | PublishedPulls | None = None
     if path.suffix == ".csv":
         results, quantity, unit = _read_csv(path), "error", ""
         metric, wanted_policies = "error", [""]
     else:
-        results = _read_study(path)
+        results, materials = _read_study(path)
         metric, first = _choose_metric(metric, results, path), results.iloc[0]
         word = metric if metric == "error" else metric.upper()
         quantity, unit = f"{word} of {first['property'].replace('_', ' ')}", first["unit"]
@@ -148,9 +153,23 @@ def read_learning_curves(
     chosen = results[kept].dropna(subset=[metric])
     if not len(chosen):
         raise ValueError(f"{path} has no {metric} of this architecture and target size")
-    folder = _records_folder(path) if path.is_dir() else None
-    curves = {label: read_models(found, metric, folder) for label, found in group_curves(chosen).items()}
-    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, folder))
+    grouped = group_curves(chosen)
+    curves = {label: read_models(found, metric, materials) for label, found in grouped.items()}
+    if isinstance(materials, PublishedPulls) and metric in METRICS_OF_MATERIALS:
+        lacking = [
+            label
+            for label, models in curves.items()
+            if models.materials is None and models.num_sizes() >= MIN_SIZES and grouped[label]["split"].nunique() == 1
+        ]
+        if lacking:
+            logger.warning(
+                "%s does not say how the %s depends on the choice of test materials, as a result that an earlier "
+                "version published: the intervals of %s do not contain that choice, and are narrower than those of the "
+                "study itself; fit the folder of the study, or publish it again (`gnn-sim2real study report DIR "
+                "--publish %s`)",
+                *(path, metric, "; ".join(map(curve_name, lacking)), path.with_suffix("")),
+            )
+    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, materials))
 
 
 def _choose_metric(metric: str | None, results: pd.DataFrame, path: Path) -> str:
@@ -168,15 +187,22 @@ def _records_folder(path: Path) -> Path:
     return path / "records" if (path / "records").is_dir() else path
 
 
-def _read_study(path: Path) -> pd.DataFrame:
+def _read_study(path: Path) -> tuple[pd.DataFrame, Path | PublishedPulls]:
+    """The results, and where the errors on the test materials are, or what is known of them."""
     if not path.exists():
         raise ValueError(f"there is no {path}; give a CSV file, the folder of a study or its published JSON")
-    results = read_results(_records_folder(path)) if path.is_dir() else tabulate_records(read_published(path).records)
+    materials: Path | PublishedPulls
+    if path.is_dir():
+        materials = _records_folder(path)
+        results = read_results(materials)
+    else:
+        published = read_published(path)
+        results, materials = tabulate_records(published.records), published.pulls
     if not len(results):
         raise ValueError(f"{path} has no records yet; `gnn-sim2real study run` writes them")
     if len(results[["property", "unit"]].drop_duplicates()) > 1:
         raise ValueError(f"{path} has records of several properties; a law needs one")
-    return results
+    return results, materials
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

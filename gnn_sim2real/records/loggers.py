@@ -1,6 +1,8 @@
 """Tables and figures for any Lightning logger: Weights & Biases, TensorBoard, MLflow, CSV."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -8,8 +10,30 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from gnn_sim2real.law.scaling_law import ScalingLaw
 
 
+def form_weights(law: ScalingLaw) -> pd.DataFrame:
+    """Each form of the law with its weight: forms that forecast about as well have equal ones, all others 0.
+
+    The intervals of the law contain those of every form that has a weight.
+
+    Args:
+        law: The law.
+
+    Returns:
+        Columns `form`, `num_parameters`, `weight`, `forecast_error` (root mean square of the log of forecast by mean
+        error at the sizes held out; NaN where there was no choice), `is_chosen` and `reason`.
+    """
+    rivals = sum(trial.is_rival for trial in law.trials)
+    rows = [
+        (each.form, each.num_parameters, each.is_rival / rivals, each.extrapolation_error, each.form == law.form)
+        for each in law.trials
+    ] or [(law.form, law.fit.form.num_parameters, 1.0, None, True)]
+    reasons = [each.reason for each in law.trials] or ["the form that was asked for"]
+    table = pd.DataFrame(rows, columns=["form", "num_parameters", "weight", "forecast_error", "is_chosen"])
+    return table.astype({"forecast_error": float}).assign(reason=reasons)
+
+
 def law_metrics(law: ScalingLaw) -> dict[str, float]:
-    """The numbers of a law: each parameter with the ends of its interval, and whether the data determine it.
+    """The numbers of a law: each parameter with its interval, whether the data determine it, the weight of each form.
 
     Args:
         law: The law.
@@ -23,10 +47,11 @@ def law_metrics(law: ScalingLaw) -> dict[str, float]:
         found |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
     for name in ("decay_rate_identified", "transfer_gap_identified"):
         found[name] = float(getattr(law, name))
-    return found
+    weights = form_weights(law)
+    return found | {f"form_weight/{form}": weight for form, weight in zip(weights.form, weights.weight, strict=True)}
 
 
-def log_table(target: Logger, name: str, table: pd.DataFrame) -> None:
+def log_table(target: Logger, name: str, table: pd.DataFrame, pictures: Sequence[Any] | None = None) -> None:
     """Log a table.
 
     Weights & Biases and MLflow store a table, TensorBoard text in Markdown, `CSVLogger` a file `NAME.csv` beside its
@@ -36,10 +61,17 @@ def log_table(target: Logger, name: str, table: pd.DataFrame) -> None:
         target: The logger.
         name: Name of the table, with slashes.
         table: The table.
+        pictures: For Weights & Biases, a picture of each row or None, in a first column `structure`.
     """
     if isinstance(target, WandbLogger):
-        rows = table.astype(object).where(table.notna(), None)
-        target.log_table(name, columns=[str(column) for column in table], data=rows.to_numpy().tolist())
+        rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+        columns = [str(column) for column in table]
+        if pictures is not None:
+            import wandb
+
+            rows = [[each and wandb.Image(each), *row] for each, row in zip(pictures, rows, strict=True)]
+            columns = ["structure", *columns]
+        target.log_table(name, columns=columns, data=rows)
     elif isinstance(target, MLFlowLogger):
         target.experiment.log_text(str(target.run_id), table.to_csv(index=False), f"{name}.csv")
     elif isinstance(target, TensorBoardLogger):
@@ -96,6 +128,26 @@ def log_folder(target: Logger, name: str, folder: Path) -> None:
         target.experiment.log_artifact(str(folder), name=f"{name}-{target.version}", type=name)
     elif isinstance(target, MLFlowLogger):
         target.experiment.log_artifacts(str(target.run_id), str(folder), name)
+
+
+def log_files(target: Logger, name: str, files: Mapping[str, Path]) -> None:
+    """Log files as one artifact; `TensorBoardLogger` and `CSVLogger` have no place for them.
+
+    Args:
+        target: The logger.
+        name: What they are, e.g. `configuration`.
+        files: Path of each file by the name it gets.
+    """
+    if isinstance(target, WandbLogger):
+        import wandb
+
+        artifact = wandb.Artifact(f"{name}-{target.version}", type=name)
+        for own, path in files.items():
+            artifact.add_file(str(path), own)
+        target.experiment.log_artifact(artifact)
+    elif isinstance(target, MLFlowLogger):
+        for path in files.values():
+            target.experiment.log_artifact(str(target.run_id), str(path), name)
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from gnn_sim2real.records.material_pulls import NO_PULLS, PublishedPulls, parse_pulls
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.renamed import current_policy
 
@@ -30,6 +31,7 @@ class Published:
         data: Cards of source and target.
         settings: Settings of each stage that can change a result; empty if unknown, as in files of earlier versions.
         architectures: Class path and settings of each encoder by its name; empty if unknown.
+        pulls: What is known of the test materials.
     """
 
     records: list[Record]
@@ -37,6 +39,7 @@ class Published:
     data: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     architectures: Mapping[str, Any] = field(default_factory=dict)
+    pulls: PublishedPulls = NO_PULLS
 
 
 def read_published(path: Path) -> Published:
@@ -71,7 +74,8 @@ def read_published(path: Path) -> Published:
             for each in content["cells"]
         ]
         more = {name: content.get(name) or {} for name in _MAPPINGS}
-        return Published(records, content.get("study", {}).get("threads"), **more)
+        pulls = parse_pulls(content.get("test_materials") or [])
+        return Published(records, content.get("study", {}).get("threads"), **more, pulls=pulls)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"

@@ -10,6 +10,7 @@ import yaml
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
 from gnn_sim2real.nn.encoder import fill_defaults
 from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.material_pulls import publish_pulls
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.study_figure import draw_figure
@@ -57,6 +58,8 @@ def publish(config: StudyConfig, path: Path) -> None:
     results = Results(tabulate_records(records), config.metric, config.records)
     data = dict(largest_record(config, results.table).data)
     content |= {"data": data} | _settings(config)
+    if pulls := publish_pulls(results.curves.values(), config.records):
+        content["test_materials"] = pulls
     write_json(path.with_suffix(".json"), content | summarize(results))
     if results.curves:
         draw_figure(results, path.with_suffix(".png"), config.title, data=data)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.config.lightning_cli import plain, read_stage
@@ -27,6 +28,9 @@ _QUIET: dict[str, Any] = {
     "enable_checkpointing": False,
     "log_every_n_steps": 1,  # a few dozen measurements give fewer batches than Lightning's default
 }
+
+_OF_ONE_TRAINING = (ScalingLawCallback, ModelCheckpoint, ProgressBar)
+"""Callbacks that `fit` needs; a study writes records, keeps models and shows how far it is by itself."""
 
 
 class Stage:
@@ -148,7 +152,7 @@ class Stage:
 
         Args:
             config: Configuration from `config`.
-            callbacks: Callbacks that replace those of the YAML that write records.
+            callbacks: Callbacks that replace those of the YAML that write records, save models or show progress.
             loggers: Loggers that replace those of the YAML.
         """
         config = copy.deepcopy(config)
@@ -158,7 +162,7 @@ class Stage:
         settings = made.trainer.as_dict() if hasattr(made.trainer, "as_dict") else dict(made.trainer)
         own = settings.pop("callbacks", None) or []
         own = own if isinstance(own, list) else [own]
-        own = [callback for callback in own if not isinstance(callback, ScalingLawCallback)]
+        own = [callback for callback in own if not isinstance(callback, _OF_ONE_TRAINING)]
         if settings.get("devices") == "auto":  # all GPUs of a machine
             settings["devices"] = 1
         plugins = settings.get("plugins") or []

@@ -19,7 +19,7 @@ from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.nn.encoder import fill_defaults
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.laws import Results
-from gnn_sim2real.records.loggers import law_metrics, log_figure, log_folder, log_page, log_table
+from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_folder, log_page, log_table
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage, logger_settings
@@ -306,13 +306,15 @@ def _log_study(target: Logger, folder: Path, results: Results, summary: Mapping[
     for row in rows:
         sizes = {name: float(row[name]) for name in ("source_size", "target_size")}
         target.log_metrics({f"test/{metric}/{_curve(row)}": row[metric], **sizes}, step=row["source_size"])
-    laws = []
+    laws, forms = [], []
     for label, law in results.laws.items():
         curve, numbers = asdict(label), law_metrics(law)
         target.log_metrics({f"{_PREFIX}/{_curve(curve)}/{name}": value for name, value in numbers.items()})
         laws.append({**curve, "form": law.form, **numbers})
+        forms.append(form_weights(law).assign(curve=_curve(curve)))
     if laws:
         log_table(target, f"{_PREFIX}/laws", pd.DataFrame(laws))
+        log_table(target, f"{_PREFIX}/forms", pd.concat(forms, ignore_index=True))
     log_table(target, "results", pd.DataFrame(rows))
     log_table(target, "records", results.table.drop(columns="property").sort_index(axis=1))
     figure = folder / "scaling_law.png"

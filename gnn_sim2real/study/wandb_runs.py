@@ -2,30 +2,70 @@
 
 import logging
 import os
-import re
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
+
+from gnn_sim2real.records.wandb_start import (
+    LIMITS,
+    chosen_folder,
+    failure_reason,
+    run_folder,
+    settings_of_run,
+    tear_down,
+)
 
 logger = logging.getLogger(__name__)
 
 OFFLINE_FILE = "wandb-offline.txt"
 """File in the folder of a running study that tells its other processes that no server answers, and why."""
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[str, Any] = LIMITS | {
     "silent": True,  # its lines go to debug.log in the folder of the run
     "console": "off",
-    "init_timeout": 10.0,  # [s]
-    "finish_timeout": 30.0,  # [s]; without a limit a lost network would stop the study at the end of a run
     "finish_timeout_raises": True,
     "disable_git": True,
     "x_save_requirements": False,  # a list of all packages takes longer than all else
 }
 """Settings of a run that differ from W&B's defaults; environment variables and the YAML come first."""
+
+
+_EVERY, _DENSE = 10, 50
+"""Of the epochs of a training W&B gets the first 50, every tenth of the others, and the last."""
+
+
+class _Thinned:
+    """Passes on the metrics of some epochs: where an epoch is a few milliseconds, a row of W&B would be a share of it.
+
+    Args:
+        log: `log_metrics` of the logger.
+    """
+
+    def __init__(self, log: Callable[[Mapping[str, float], int | None], None]) -> None:
+        self._log = log
+        self._waiting: tuple[dict[str, float], int | None] | None = None
+
+    def __call__(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics; those of an epoch that is left out wait, in case it is the last."""
+        if "epoch" not in metrics or not any(name.startswith(("train/", "val/")) for name in metrics):
+            self.flush()
+            self._log(metrics, step)
+        elif metrics["epoch"] < _DENSE or metrics["epoch"] % _EVERY == 0:
+            self._waiting = None
+            self._log(metrics, step)
+        else:
+            known, at = self._waiting or ({}, None)
+            self._waiting = ((known if at == step else {}) | dict(metrics), step)
+
+    def flush(self) -> None:
+        """Log what waits."""
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._log(*waiting)
 
 
 class _State:
@@ -40,28 +80,6 @@ class _State:
     is_offline = False
 
 
-def run_folder(settings: Mapping[str, Any], folder: Path) -> Path:
-    """The folder in which W&B makes its folder `wandb`: that of the YAML, else `WANDB_DIR`, else that of the study.
-
-    Args:
-        settings: Settings of the `WandbLogger`; relative folders are in that of the study.
-        folder: Folder of the study, also if nothing can be written to the one chosen.
-    """
-    chosen = _chosen_folder(settings, folder)
-    try:
-        (chosen / "wandb").mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return folder
-    return chosen if os.access(chosen / "wandb", os.W_OK) else folder
-
-
-def _chosen_folder(settings: Mapping[str, Any], folder: Path) -> Path:
-    given = settings.get("save_dir")
-    if given in (None, "."):  # "." is Lightning's default, beside which it overlooks `dir`
-        given = settings.get("dir") or os.environ.get("WANDB_DIR") or "."
-    return folder / given
-
-
 def start_run(settings: Mapping[str, Any], folder: Path, kind: type[WandbLogger] = WandbLogger) -> WandbLogger | None:
     """Start a run, offline if no server answers; None if W&B cannot be used at all, since a study goes on without it.
 
@@ -71,17 +89,15 @@ def start_run(settings: Mapping[str, Any], folder: Path, kind: type[WandbLogger]
         kind: Class of the logger.
     """
     given = _for_wandb(settings, folder)
-    found = _started(kind(**given), folder)
-    return found or _started(kind(**given | {"mode": "offline"}), folder)
+    found = _started(kind(**given), folder) or _started(kind(**given | {"mode": "offline"}), folder)
+    if found is not None:
+        setattr(found, "log_metrics", _Thinned(found.log_metrics))  # noqa: B010 (a method of the class for mypy)
+    return found
 
 
 def _for_wandb(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The settings of a logger with those of a study."""
-    import wandb
-
-    own = {name: value for name, value in _SETTINGS.items() if f"WANDB_{name.upper()}" not in os.environ}
-    known = {name: value for name, value in own.items() if name in wandb.Settings.model_fields}
-    given = dict(settings) | {"settings": known | (settings.get("settings") or {})}
+    given = dict(settings) | {"settings": settings_of_run(_SETTINGS, settings.get("settings"))}
     given["save_dir"] = str(run_folder(settings, folder))
     given.pop("dir", None)
     if given.get("offline"):  # as a mode, since Lightning's setting refuses `log_model` and changes the environment
@@ -97,9 +113,9 @@ def _started(run: WandbLogger, folder: Path) -> WandbLogger | None:
     try:
         _ = run.experiment
     except Exception as error:  # whatever it is, a study does not stop for it
-        _go_offline(folder, _reason(error))
+        _go_offline(folder, failure_reason(error))
         # The service keeps the id of the run: another one starts it anew.
-        _tear_down(1)
+        tear_down(1)
         if os.environ.pop("WANDB_SERVICE", None):  # that of the study, which the other processes go on using
             _State.keeps_service = False
         return None
@@ -115,14 +131,16 @@ def end_run(run: WandbLogger, folder: Path, failed: bool = False) -> None:
         failed: Whether the training failed.
     """
     try:
+        if isinstance(run.log_metrics, _Thinned):
+            run.log_metrics.flush()
         run.experiment.finish(exit_code=int(failed))
     except Exception as error:  # a study does not stop for it
         where = shlex.quote(str(Path(run.experiment.dir).parent))
-        _go_offline(folder, f"{_reason(error)}; `wandb sync {where}` sends the rest of a run that was online")
+        _go_offline(folder, f"{failure_reason(error)}; `wandb sync {where}` sends the rest of a run that was online")
     if not _State.keeps_service:
         # W&B's service writes the last 32 KiB only after the end is announced, and not at all once this process has
         # ended, as a worker of Ray does.
-        _tear_down()
+        tear_down()
 
 
 @contextmanager
@@ -144,7 +162,7 @@ def wandb_service(settings: Mapping[str, Any] | None, folder: Path) -> Iterator[
     _State.is_offline, _State.keeps_service = False, True
     _set_up()
     try:
-        if run_folder(settings, folder) != (wanted := _chosen_folder(settings, folder)):
+        if run_folder(settings, folder) != (wanted := chosen_folder(settings, folder)):
             logger.warning("W&B cannot write to %s: its files are in %s", wanted, folder / "wandb")
         if _mode(settings) == "online":
             run = _started(WandbLogger(**_for_wandb(settings, folder)), folder)
@@ -156,7 +174,7 @@ def wandb_service(settings: Mapping[str, Any] | None, folder: Path) -> Iterator[
         failed = False
     finally:
         _State.keeps_service = before
-        _tear_down(int(failed))
+        tear_down(int(failed))
         _State.is_offline = (folder / OFFLINE_FILE).exists()  # for the report
         (folder / OFFLINE_FILE).unlink(missing_ok=True)
 
@@ -188,22 +206,6 @@ def _set_up() -> None:
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     silent = {} if "WANDB_SILENT" in os.environ else {"silent": True}
     wandb.setup(wandb.Settings(**silent))
-
-
-def _tear_down(exit_code: int = 0) -> None:
-    """End the service of this process once all is written and sent; one that has crashed is gone already."""
-    import wandb
-
-    with suppress(Exception):
-        wandb.teardown(exit_code)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error, without the addresses of queries."""
-    text = str(error).partition("\n")[0]
-    if isinstance(error, TimeoutError) or re.search("deadline exceeded|[Tt]imed out", text):
-        return "no answer in time"
-    return text
 
 
 def _go_offline(folder: Path, reason: str) -> None:

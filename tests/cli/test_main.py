@@ -483,22 +483,19 @@ def test_a_lightning_module_of_somebody_else_is_answered(folder, tmp_path, capfd
     assert re.search(rf"`model\.encoder` must be .*\bGINE, .*, got {re.escape(own)}$", line)
 
 
+PROFILES = {"simple": "run_training_epoch", "advanced": "cumtime", "pytorch": "Self CPU time total"}
+
+
 @pytest.mark.slow
-def test_the_report_of_a_profiler_is_shown(folder, tmp_path):
+@pytest.mark.parametrize("profiler", PROFILES)
+def test_the_report_of_a_profiler_is_shown(folder, tmp_path, profiler):
     """In a process of its own, since Lightning logs to the stderr that there was when it was imported."""
     program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
-    argv = [
-        "fit",
-        "-c",
-        folder / "pretrain.yaml",
-        "--trainer.profiler",
-        "simple",
-        "--trainer.default_root_dir",
-        tmp_path,
-    ]
-    command = [sys.executable, "-c", program, *map(str, argv)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert "run_training_epoch" in done.stderr
+    settings = ["--trainer.profiler", profiler, "--trainer.default_root_dir", tmp_path]
+    command = [sys.executable, "-c", program, "fit", "-c", folder / "pretrain.yaml", *settings]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True, timeout=300)
+    assert PROFILES[profiler] in done.stderr
+    assert len(list(tmp_path.rglob("*.pt.trace.json"))) == (profiler == "pytorch")
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ class StoredRun:
     history: list[dict[str, Any]] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     exit_codes: list[int] = field(default_factory=list)
+    artifacts: dict[str, dict[str, Path]] = field(default_factory=dict)
+    """Path by name of the files of each artifact, by its type."""
 
 
 def stored_runs(folder: Path) -> dict[str, StoredRun]:
@@ -54,6 +56,9 @@ def stored_runs(folder: Path) -> dict[str, StoredRun]:
             run.summary |= _values(record.summary.update)
             if record.HasField("history"):
                 run.history.append(_values(record.history.item))
+            if record.HasField("artifact"):
+                contents = record.artifact.manifest.contents
+                run.artifacts[record.artifact.type] = {each.path: Path(each.local_path) for each in contents}
             if record.HasField("exit"):
                 run.exit_codes.append(record.exit.exit_code)
         run.files.append(path)

@@ -14,9 +14,12 @@ from tiny import CHAINS, DictLogger, TinyPolymers, fit, gine, quiet_trainer, sav
 from torch.utils.data import DataLoader, TensorDataset
 
 from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.law import fit_scaling_law
+from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.records.callback import ScalingLawCallback, log_law
 from gnn_sim2real.records.learning_curves import read_learning_curves
+from gnn_sim2real.records.loggers import form_weights
 from gnn_sim2real.records.record import Record, RecordKey, read_errors, read_records, write_record
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 
@@ -116,6 +119,7 @@ def law_entries(logger):
 NAMES = {
     f"scaling_law/{name}{end}" for name in ("decay_rate", "transfer_gap", "prefactor") for end in ("", "_low", "_high")
 } | {f"scaling_law/{name}" for name in ("decay_rate_identified", "transfer_gap_identified", "mae", "source_size")}
+NAMES |= {f"scaling_law/form_weight/{form}" for form in CURVE_FORMS}
 
 
 def test_with_four_sizes_the_law_goes_to_the_logger(source, tmp_path):
@@ -244,6 +248,19 @@ def test_own_fine_tuning_needs_no_configuration(source, tmp_path):
     records = read_records(tmp_path)
     assert len(records) == len(makes)  # whatever changes the numbers is another record, and the same is the same
     assert {record.cell.source_size for record in records} == {len(CHAINS)}
+
+
+def test_forms_that_forecast_alike_have_equal_weights():
+    sizes = np.geomspace(50, 5000, 8)
+    errors = (2 * sizes**-0.3 + 0.05) * np.exp(0.08 * np.random.default_rng(0).standard_normal((4, 8)))
+    law = fit_scaling_law(np.tile(sizes, 4), errors.ravel(), num_resamples=100)
+    table = form_weights(law).set_index("form")
+    rivals = [trial.form for trial in law.trials if trial.is_rival]
+    assert 1 < len(rivals) < len(table) == len(CURVE_FORMS)
+    assert table["weight"].to_dict() == {form: (form in rivals) / len(rivals) for form in CURVE_FORMS}
+    assert list(table.index[table["is_chosen"]]) == [law.form]
+    alone = form_weights(fit_scaling_law(np.tile(sizes, 4), errors.ravel(), form="power", num_resamples=100))
+    assert alone[["form", "weight", "is_chosen"]].to_numpy().tolist() == [["power", 1.0, True]]
 
 
 def test_each_logger_of_lightning_gets_the_law(tmp_path):

@@ -1,6 +1,7 @@
 """The same records give the same law, whoever asks; and the laws of a study in both sizes."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gnn_sim2real.records.callback import log_law
 from gnn_sim2real.records.curves import CurveLabel, Kind
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.learning_curves import name_curves, read_learning_curves
+from gnn_sim2real.records.material_pulls import publish_pulls
 from gnn_sim2real.records.record import Record, RecordKey, read_records, write_record
 from gnn_sim2real.records.results import read_results, tabulate_records
 from gnn_sim2real.records.summary import write_report
@@ -110,6 +112,91 @@ def test_a_study_is_fitted_as_its_numbers_are_in_python(tmp_path):
     labels = [f"seed {seed}" for seed in found["seed"]]
     law = fit_scaling_law(found["source_size"], found["mae"], curves=labels)
     assert law.to_dict() == Results(table).laws[LABELS[1]].to_dict()
+
+
+def write_published(folder, path, **more):
+    """The same study as a published result."""
+    records = read_records(folder / "records")
+    cells = [asdict(each.cell) | {"key": each.key, "metrics": dict(each.metrics)} for each in records]
+    content = {"property": "density", "unit": "g/cm3", "versions": [], "cells": cells}
+    path.write_text(json.dumps(content | more))
+    return path
+
+
+def published_pulls(folder):
+    return publish_pulls(Results(read_results(folder / "records")).curves.values(), folder / "records")
+
+
+def widths(capsys, path, *options):
+    """Widths of the intervals of the rate, of the limit and of a forecast, of each curve."""
+    laws = told(capsys, "fit", path, *options)["curves"]
+    assert [law["name"] for law in laws] == NAMES
+    plans = [told(capsys, "plan", path, "--architecture", label.architecture, "--at", 4000) for label in LABELS]
+    ends = [[law["decay_rate_interval"], law["transfer_gap_interval"]] for law in laws]
+    ends = [[*each, plan["plan"]["error"]["interval"]] for each, plan in zip(ends, plans, strict=True)]
+    return np.diff(np.array(ends), axis=2)[:, :, 0]
+
+
+def test_a_published_result_has_the_intervals_of_its_study_and_nothing_of_a_material(tmp_path, capsys):
+    folder = write_study(tmp_path / "study")
+    part = published_pulls(folder)
+    published = write_published(folder, tmp_path / "published.json", test_materials=part)
+    assert "material " not in published.read_text()
+    curves = [read_learning_curves(path).curves for path in (folder, published)]
+    for label in LABELS:
+        of_study, of_file = (found[label].table().material_pulls for found in curves)
+        assert of_file.shape == of_study.shape == (25, len(SIZES))
+        whole = of_study.T @ of_study
+        np.testing.assert_allclose(of_file.T @ of_file, whole, atol=2e-3 * whole.max())
+        assert np.abs(of_file - of_study).max() > 0.1 * np.abs(of_study).max()
+    together = [np.concatenate([found[label].table().material_pulls for label in LABELS], 1) for found in curves]
+    whole = together[0].T @ together[0]
+    np.testing.assert_allclose(together[1].T @ together[1], whole, atol=2e-3 * whole.max())
+    np.testing.assert_allclose(widths(capsys, published), widths(capsys, folder), rtol=0.15)  # of a thousand draws each
+    (pair,) = compare_laws(name_curves([read_learning_curves(published)])).pairs
+    assert (pair.num_materials, pair.num_shared_materials) == ((25, 25), 25)
+
+
+def test_a_published_result_without_its_test_materials_says_so(tmp_path, capsys, caplog):
+    folder = write_study(tmp_path / "study")
+    published = write_published(folder, tmp_path / "published.json")
+    read_learning_curves(folder)
+    assert not caplog.records
+    curves = read_learning_curves(published).curves
+    assert curves[LABELS[0]].materials is None
+    (warning,) = caplog.records
+    assert all(name in warning.getMessage() for name in (str(published), *NAMES))
+    assert (widths(capsys, published)[:, 2] < 0.3 * widths(capsys, folder)[:, 2]).all()
+
+
+def test_curves_over_several_test_parts_need_no_materials_and_say_nothing(tmp_path, caplog):
+    path = tmp_path / "published.json"
+    cells = [asdict(each.cell) | {"key": each.key, "metrics": dict(each.metrics)} for each in grid()]
+    path.write_text(json.dumps({"property": "density", "unit": "", "versions": [], "cells": cells}))
+    assert read_learning_curves(path).curves
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_materials": 0},
+        {"num_materials": 10**9},
+        {"num_materials": "25"},
+        {"points": 5},
+        {"points": [{"keys": ["a"], "mae": 5}]},
+        {"points": [{"keys": ["a"], "mae": "nan"}]},
+        {"points": [{"keys": ["a"], "mae": "x"}]},
+        {"points": [{"keys": ["a"], "mae": "0 " * 26}]},
+        {"points": [{"mae": "0"}]},
+    ],
+)
+def test_pulls_that_cannot_be_are_refused(tmp_path, change):
+    folder = write_study(tmp_path / "study")
+    (part,) = published_pulls(folder)
+    path = write_published(folder, tmp_path / "published.json", test_materials=[part | change])
+    with pytest.raises(ValueError, match=r"published\.json"):
+        read_learning_curves(path)
 
 
 def record(size, m, split, seed, error, policy="full"):

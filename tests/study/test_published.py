@@ -71,6 +71,25 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
 
 
 @pytest.mark.slow
+def test_the_law_of_a_published_result_is_that_of_its_study(undisturbed, published, capfd):
+    """Its intervals are of other draws, but contain the same: seeds, and the choice of test materials."""
+    found = []
+    for path in (undisturbed, published):
+        assert main(["law", "fit", str(path), "--json"]) == 0
+        said = capfd.readouterr()
+        assert "test materials" not in said.err
+        found.append(json.loads(said.out)["curves"])
+    assert len(found[0]) == len(found[1]) > 0
+    for law, same in zip(*found, strict=True):
+        assert law["interval_method"] == same["interval_method"]
+        assert "test materials" in law["interval_method"]
+        assert (law["decay_rate"], law["transfer_gap"]) == (same["decay_rate"], same["transfer_gap"])
+    content = published.read_text()
+    for path in (undisturbed / "records").glob("*.errors.json"):
+        assert not any(name in content for name in json.loads(path.read_text()))
+
+
+@pytest.mark.slow
 def test_records_that_are_there_stay(undisturbed, published, tmp_path, capfd):
     shutil.copytree(undisturbed, tmp_path / "copy")
     argv = ["study", "run", "-c", str(undisturbed.parent / "study.yaml"), "--output", str(tmp_path / "copy")]

@@ -14,8 +14,11 @@ from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
 from gnn_sim2real.study.cells import CellRunner
+from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.page.tables import results_table
+from gnn_sim2real.study.plan import make_plan
 from gnn_sim2real.study.report import summary_table
+from gnn_sim2real.study.resolve import Resolver
 
 
 def test_one_command_gives_records_table_law_figure_and_configuration(undisturbed):
@@ -131,6 +134,19 @@ def test_a_stage_on_several_devices_is_refused(study_files, capfd):
     path.write_text(path.read_text().replace("accelerator: cpu", "accelerator: cpu\n  devices: 2"))
     assert main(["study", "run", "-c", str(study_files / "study.yaml")]) == 2
     assert re.search("pretrain .*devices 2, num_nodes 1", capfd.readouterr().err)
+
+
+def test_callbacks_of_a_single_training_are_left_to_the_study(few):
+    study, _ = read_study([str(few / "study.yaml")], [])
+    keys = {job.key for job in make_plan(study, Resolver(study)).cells}
+    path = few / "finetune.yaml"
+    stage = yaml.safe_load(path.read_text())
+    names = ("ModelCheckpoint", "RichProgressBar")
+    stage["trainer"]["callbacks"] = [{"class_path": f"lightning.pytorch.callbacks.{name}"} for name in names]
+    path.write_text(yaml.safe_dump(stage))
+    assert compute(few)["failed"] == 0
+    assert {record.key for record in read_records(few / "out/records")} == keys
+    assert not list(few.rglob("*.ckpt"))
 
 
 def test_status_of_a_folder_without_study(tmp_path, capfd):

@@ -11,17 +11,20 @@ import pandas as pd
 import pytest
 import yaml
 from lightning.pytorch.loggers import TensorBoardLogger
+from mlflow_stub import RUN_NAME, use_stub
 from studies import NUM_FEW, set_axes, write_study
 from wandb_files import stored_runs
 from wandb_server import wandb_server
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.records.record import read_records
+from gnn_sim2real.records.wandb_start import run_folder
 from gnn_sim2real.study.config import read_study
-from gnn_sim2real.study.wandb_runs import OFFLINE_FILE, end_run, run_folder, start_run, wandb_service
+from gnn_sim2real.study.wandb_runs import OFFLINE_FILE, end_run, start_run, wandb_service
 
 WANDB, CSV = "lightning.pytorch.loggers.WandbLogger", "lightning.pytorch.loggers.CSVLogger"
-BOARD = "lightning.pytorch.loggers.TensorBoardLogger"
+BOARD, MLFLOW = "lightning.pytorch.loggers.TensorBoardLogger", "lightning.pytorch.loggers.MLFlowLogger"
 KEY = "a" * 40
 SETTINGS = {"project": "p", "save_dir": ".", "dir": None, "group": "g", "id": "run-1", "resume": "allow"}
 
@@ -112,6 +115,12 @@ def test_the_law_arrives_as_numbers_table_figure_and_page(tracked):
     laws = json.loads((run.files[-1].parent / "files" / run.summary["scaling_law/laws/path"]).read_text())
     table = pd.DataFrame(laws["data"], columns=laws["columns"])
     assert list(table["decay_rate_high"]) == pytest.approx([law["decay_rate_interval"][1] for law in summary["laws"]])
+    weights = {form: run.summary[f"{curve}/form_weight/{form}"] for form in CURVE_FORMS}
+    assert sum(weights.values()) == pytest.approx(1)
+    content = json.loads((run.files[-1].parent / "files" / run.summary["scaling_law/forms/path"]).read_text())
+    forms = pd.DataFrame(content["data"], columns=content["columns"])
+    assert len(forms) == len(laws["data"]) * len(CURVE_FORMS)
+    assert forms[forms["curve"] == curve.removeprefix("scaling_law/")].set_index("form")["weight"].to_dict() == weights
     for name in ("results", "records", "scaling_law/figure", "report"):
         assert any(each.startswith(name) for each in run.summary), name
 
@@ -181,6 +190,25 @@ def test_a_run_that_has_ended_is_whole_in_its_file(tmp_path):
         ended = stored_runs(tmp_path)
         assert len(ended) == number + 1
         assert all(each.summary["train/loss"] == 1 and each.exit_codes == [0] for each in ended.values())
+
+
+@pytest.mark.slow
+def test_of_a_long_training_some_epochs_and_the_last_are_logged(tmp_path):
+    logged = [*range(51), 60, 70, 77]
+    for name, ending in (("tested", True), ("stopped", False)):
+        folder = tmp_path / name
+        run = start_run(SETTINGS, folder)
+        for epoch in range(78):
+            run.log_metrics({"val/loss": 1.0 / (1 + epoch), "epoch": epoch}, step=epoch)
+            run.log_metrics({"train/loss": epoch, "epoch": epoch}, step=epoch)
+        if ending:
+            run.log_metrics({"test/mae": 0.5, "epoch": 78}, step=78)
+        end_run(run, folder)
+        (stored,) = stored_runs(folder).values()
+        assert sorted({row["epoch"] for row in stored.history if "train/loss" in row}) == logged
+        assert sorted({row["epoch"] for row in stored.history if "val/loss" in row}) == logged
+        assert (stored.summary["train/loss"], stored.summary["val/loss"]) == (77, 1 / 78)
+        assert ("test/mae" in stored.summary) is ending
 
 
 @pytest.fixture
@@ -325,6 +353,55 @@ def test_a_logger_without_its_package_is_refused_before_any_training(few, capfd,
     assert not (few / "out" / "records").exists()
 
 
+@pytest.mark.slow
+def test_mlflow_gets_each_cell_the_law_and_the_report(study_files, monkeypatch):
+    mlflow = use_stub(monkeypatch)
+    set_axes(study_files, seed=[0], policy=["full"])
+    overlay = write_overlay(study_files, (MLFLOW, {"experiment_name": "widths", "log_model": True}))
+    assert run_study(study_files, overlay) == 0
+    records = {record.key: record for record in read_records(study_files / "out/records")}
+    runs = mlflow.runs.values()
+    assert {run.status for run in runs} == {"FINISHED"}
+    jobs = [run.tags["job_type"] for run in runs]
+    assert {job: jobs.count(job) for job in jobs} == {"pretrain": 4, "finetune": 4, "scratch": 1, "report": 1}
+    assert len({run.tags[RUN_NAME] for run in runs}) == len(runs)
+    for run in runs:
+        last = {name: value for name, value, _ in run.metrics}
+        if record := records.pop(run.tags["key"], None):
+            assert last["test/mae"] == pytest.approx(record.metrics["mae"])
+            assert (last["source_size"], last["target_size"]) == (record.cell.source_size, record.cell.target_size)
+            assert run.params["policy"] == "full"
+        elif run.tags["job_type"] == "pretrain":
+            assert {"model/card.json", "model/weights.safetensors"} <= set(run.files)
+        else:
+            weights = {name: value for name, value in last.items() if "/form_weight/" in name}
+            assert sum(weights.values()) == pytest.approx(1)
+            assert {"results.csv", "records.csv", "scaling_law/laws.csv", "scaling_law/forms.csv"} <= run.texts.keys()
+            assert run.texts["scaling_law/forms.csv"].count("\n") == len(CURVE_FORMS) + 1
+            assert set(run.files) == {"scaling_law/scaling_law.png", "report.html"}
+    assert not records
+
+
+@pytest.mark.slow
+def test_tensorboard_gets_each_cell_and_the_law(study_files):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    set_axes(study_files, seed=[0], policy=["full"])
+    assert run_study(study_files, write_overlay(study_files, (BOARD, {"save_dir": "board"}))) == 0
+    read = {}
+    for folder in (study_files / "out/board/lightning_logs").iterdir():
+        read[folder.name] = EventAccumulator(str(folder), {"images": 0}).Reload()
+    assert len(read) == 4 + 5 + 1
+    for record in read_records(study_files / "out/records"):
+        (found,) = (each for name, each in read.items() if name.endswith(record.key[:8]))
+        assert found.Scalars("test/mae")[-1].value == pytest.approx(record.metrics["mae"], rel=1e-6)
+        assert found.Scalars("source_size")[-1].value == record.cell.source_size
+    (report,) = (each for each in read.values() if "scaling_law/figure" in each.Tags()["images"])
+    assert any(name.endswith("decay_rate_low") for name in report.Tags()["scalars"])
+    assert {"results/text_summary", "scaling_law/forms/text_summary"} <= set(report.Tags()["tensors"])
+
+
 def page_blocks(language):
     page = Path(__file__).parents[2] / "docs" / "lightning.md"
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -332,13 +409,18 @@ def page_blocks(language):
 
 @pytest.mark.slow
 def test_the_settings_shown_on_the_page_make_runs(few):
-    (shown,) = page_blocks("yaml")
-    overlay = few / "loggers.yaml"
-    overlay.write_text(shown.replace("/scratch/wandb", str(few / "scratch")))
-    assert run_study(few, str(overlay)) == 0
+    of_callbacks, of_loggers = page_blocks("yaml")
+    overlay, table = few / "loggers.yaml", few / "table.yaml"
+    overlay.write_text(of_loggers.replace("/scratch/wandb", str(few / "scratch")))
+    table.write_text(of_callbacks)
+    assert run_study(few, str(overlay), "-c", str(table)) == 0
     runs = stored_runs(few / "scratch").values()
     assert {(run.project, run.entity, run.group) for run in runs} == {("polymers", "our-team", "widths")}
     assert len(runs) == len(list((few / "out" / "csv").glob("*/*/metrics.csv"))) == NUM_FEW + 2
+    with_table = {run.job for run in runs if "predictions/test/path" in run.summary}
+    assert with_table == {"finetune", "scratch"}
+    drawn = [run for run in runs if run.job == "finetune"]
+    assert all(any(name.endswith(".png") for name in run.artifacts["run_table"]) for run in drawn)
 
 
 def test_the_commands_shown_on_the_page_are_read(tmp_path, monkeypatch):
