@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
@@ -87,6 +88,13 @@ class MaterialsProjectTables(CrystalDataModule):
             refused_before=reasons,
         )
         return self.data_set.with_structures(table)
+
+    def load_energies(self) -> NDArray[np.float64]:
+        """The formation energy of each row, below which are those that the Materials Project calls the lowest."""
+        labels = materials_project_labels(self.labels_path).set_index("material_id").loc[self.table.identities]
+        energies = labels["e_form"].to_numpy(np.float64)
+        lowest = labels["is_lowest_polymorph"].to_numpy(bool)
+        return np.where(lowest, np.nanmin(energies, initial=0.0) - 1.0, energies)
 
 
 def materials_project_structures(path: str | None = None) -> Structures:

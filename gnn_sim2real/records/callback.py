@@ -134,10 +134,10 @@ class ScalingLawCallback(Callback):
                 return
             data: PropertyDataModule = trainer.datamodule  # type: ignore[attr-defined]
             rows, prediction, _ = pl_module.test_result()
-            if len(rows) < len(data.parts.test):
+            if pl_module.num_tested < len(data.parts.test):
                 logger.warning(
                     "no record is written: %d of %d test materials were tested (`fast_dev_run`, `limit_test_batches`)",
-                    len(rows),
+                    pl_module.num_tested,
                     len(data.parts.test),
                 )
                 return
