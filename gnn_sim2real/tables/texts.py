@@ -30,8 +30,9 @@ class ColumnTexts(Mapping[str, list[str]]):
         Args:
             identities: These, in the wanted order.
         """
-        some = copy.copy(self)
+        some, kept = copy.copy(self), set(identities)
         some.identities = identities
+        some.rows_of = [name if name in kept else None for name in self.rows_of]
         return some
 
     def __getitem__(self, column: str) -> list[str]:
