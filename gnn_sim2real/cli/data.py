@@ -18,6 +18,7 @@ from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
+from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.variants import settings_of
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
@@ -144,7 +145,11 @@ def _check(argv: list[str], console: Console) -> int:
     parser.add_argument("--json", type=Path, help="where to write the report as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     if {"-h", "--help"} & {*argv}:
-        of_training = {each.name for each in fields(DataSettings)}
+        of_training = {each.name for each in fields(DataSettings)} - {each.name for each in fields(SimulatedSettings)}
+        parser.add_argument(
+            "--simulated_from",
+            help="a data set, YAML or file with the same property simulated, in which each material is looked up",
+        )
         parser.add_function_arguments(find_table_reader(), skip={"path", *of_training})
         parser.usage = "gnn-sim2real data check FILE|FOLDER|NAME|CONFIG.yaml [options]"
         # jsonargparse's word for a default that another setting decides

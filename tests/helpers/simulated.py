@@ -9,8 +9,8 @@ from tiny import TinyPolymers
 class Simulated(TinyPolymers):
     """The simulated ones are too low and too steep; one in `every` materials has one, from `start` on."""
 
-    def __init__(self, *given, every=1, start=0, **settings):
-        super().__init__(*given, **settings)
+    def __init__(self, every=1, start=0, **settings):
+        super().__init__(**settings)
         self.every, self.start = every, start
 
     def load_table(self):
