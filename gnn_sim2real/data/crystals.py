@@ -107,6 +107,9 @@ class CrystalReader(Reader, Protocol):
     def load_energies(self) -> NDArray[np.float64] | None:
         """Find what tells which polymorph of a formula is the lowest."""
 
+    def load_lowest(self, prop: Property) -> dict[str, float] | None:
+        """Find the values of the lowest polymorphs without the table."""
+
 
 class CrystalDataSet(DataSet):
     """A table of crystals, their structures, and their graphs.
@@ -263,6 +266,8 @@ class CrystalDataSet(DataSet):
         """Values by name; by formula for compositions: of the polymorph of lowest energy among those with a value."""
         if kind != "composition":
             return super().values_by_name(prop, kind)
+        if (of_reader := self.reader.load_lowest(prop)) is not None:
+            return of_reader, "formula (its lowest polymorph)"
         values, energies, known = self.values_of(prop), self.energies, dict[str, float]()
         for formula, rows in self.once("rows by formula", self._find_rows_by_formula).items():
             present = [row for row in rows if np.isfinite(values[row])]
@@ -342,6 +347,17 @@ class CrystalDataModule(PropertyDataModule):
             for heading in table.texts:
                 if read_heading(heading).name == wanted:
                     return _numbers(table.texts[heading])
+        return None
+
+    def load_lowest(self, prop: Property) -> dict[str, float] | None:
+        """Value of the lowest polymorph by formula, of a data set with labels of crystals whose structure it lacks.
+
+        Args:
+            prop: The property, with the unit of the result.
+
+        Returns:
+            None for the values and energies of the table.
+        """
         return None
 
     def make_data_set(self, shared: Shared) -> CrystalDataSet:
