@@ -55,10 +55,10 @@ def repeats(resolver: Resolver, number: int | None, largest: int | None) -> list
 
 
 def compute(
-    name: str, resolver: Resolver, wanted: Sequence[Baseline], done: Collection[tuple[Any, ...]], number: int | None
+    name: str, resolver: Resolver, points: Sequence[GridPoint], wanted: Sequence[Baseline], done: Collection[Any]
 ) -> Iterator[Row]:
     """Results that are not done."""
-    for point, baseline in product(repeats(resolver, number, LARGEST.get(name)), wanted):
+    for point, baseline in product(points, wanted):
         target = resolver.target(point)
         cell = (name, baseline.name, baseline.version, target.parts.size, point.split, point.seed)
         if cell in done:
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
     parser.add_argument("--baselines", nargs="+", help="only these")
     parser.add_argument("--repeats", type=int, help="only so many draws (seed and split) of each study")
+    parser.add_argument("--largest", type=int, help="only target sizes up to this one")
     parser.add_argument("--output", type=Path, default=RESULT)
     options = parser.parse_args()
     rows: list[Row] = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
@@ -125,7 +126,9 @@ def main() -> None:
         config, _ = read_study([str(ROOT / "configs" / STUDIES[name])], [])
         resolver = Resolver(config)
         done = {tuple(row[key] for key in CELL) for row in rows}
-        for row in compute(name, resolver, wanted, done, options.repeats):
+        largest = min((each for each in (options.largest, LARGEST.get(name)) if each is not None), default=None)
+        points = repeats(resolver, options.repeats, largest)
+        for row in compute(name, resolver, points, wanted, done):
             rows.append(row)
             write(rows, options.output)
             print(row, flush=True)

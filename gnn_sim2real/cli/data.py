@@ -290,7 +290,7 @@ def _with_source(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the data set that `--simulated-from` names: a data set of the list, a YAML or a file."""
     if (name := settings.get("simulated_from")) is None:
         return settings
-    plain = {each: settings[each] for each in ("property", "unit") if each in settings}
+    plain: dict[str, Any] = {each: value for each, value in settings.items() if each in ("property", "unit")}
     (source, *_) = _modules_of(name, plain)
     if "representation" in {each.name for each in fields(source.settings)}:
         source = source.variant(representation="composition")  # its graphs are not needed

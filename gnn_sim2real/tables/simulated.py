@@ -229,7 +229,7 @@ def _medians(names: list[str], values: NDArray[np.float64], wanted: list[str]) -
     """Median of each material, NaN where it has no value."""
     import pandas
 
-    return pandas.Series(values).groupby(names).median().reindex(wanted).to_numpy(np.float64)
+    return np.asarray(pandas.Series(values).groupby(names).median().reindex(wanted), np.float64)
 
 
 def _spellings(table: CleanTable) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Simulated values on the command line: the shipped configuration on rows that are made up, `data check`, a study."""
 
+import copy
 import csv
 import json
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 import yaml
 from studies import write_study
 
+import datamodules
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.config.lightning_cli import read_stage
+from gnn_sim2real.data.described import describe, require_installed
 
 CONFIG = Path(__file__).parents[2] / "configs/own_table/simulated_column.yaml"
 FORMULAS = [f"{metal}{halogen}" for metal in ("Li", "Na", "K", "Rb", "Cs") for halogen in ("F", "Cl", "Br", "I")]
@@ -60,6 +64,29 @@ def test_the_shipped_configuration_trains_tests_and_predicts(folder, capfd):
     (folder / "bare.csv").write_text("formula\nNaF\n")
     assert run("predict", model, "bare.csv", "--prediction.output", "bare_predictions.csv") == 2
     assert "--data.simulated_column" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("reader", ["Table", "PolymerTable"])
+def test_a_yaml_names_the_data_set_to_look_in(folder, reader):
+    """Its description, which a model keeps, makes the same data module."""
+    pd.DataFrame({"smiles": ["*CCO*", "*CC*"], "density": [1.1, 0.9]}).to_csv("md.csv", index=False)
+    pd.DataFrame({"smiles": ["*COC*", "*CS*"], "density": [1.2, 1.3]}).to_csv("mine.csv", index=False)
+    columns = {"property": "density", "column": "density", "unit": "g/cm3"}
+    source = {"class_path": f"datamodules.{reader}", "init_args": {"path": "md.csv", **columns}}
+    init_args = {"path": "mine.csv", **columns, "simulated_from": source}
+    content = {"model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}}
+    content["data"] = {"class_path": "datamodules.Table", "init_args": init_args}
+    (folder / "fine.yaml").write_text(yaml.safe_dump(content))
+    parser, config = read_stage(folder / "fine.yaml")
+    config = copy.deepcopy(config)
+    config.model = None
+    data = parser.instantiate(config).data
+    described = describe(data)
+    require_installed(described)
+    again = datamodules.Table(**{**init_args, "simulated_from": datamodules.Table("md.csv", **columns)})
+    for each in (data, again):
+        assert each.table.simulated[:, 0] == pytest.approx([1.1, np.nan], nan_ok=True)
+    assert described["init_args"]["simulated_from"]["init_args"]["path"] == "md.csv"
 
 
 def test_check_compares_simulated_with_measured_values(folder, capfd):

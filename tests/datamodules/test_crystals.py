@@ -448,7 +448,7 @@ def test_the_simulated_value_as_a_baseline_needs_no_row_in_the_source(data_folde
     source = MaterialsProjectTables(["band_gap"], max_sites=1, validation_fraction=0).variant(exclude=target)
     assert "mp-6" not in source.table.identities
     simulated = dict(
-        zip(target.table.identities, baseline_cell._simulated(SIMULATED_VALUE, source, target), strict=True)
+        zip(target.table.identities, baseline_cell.find_simulated("simulated_value", source, target), strict=True)
     )
     assert simulated == {name: GAPS[name] for name in ("mp-1", "mp-4", "mp-5", "mp-6")}
 
