@@ -22,7 +22,6 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
 from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals, materials_project
-from gnn_sim2real.baselines.simulated_value import SIMULATED_VALUE
 from gnn_sim2real.data.crystals import CrystalDataSet, CrystalSettings
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.crystal import crystal_graph
