@@ -70,8 +70,6 @@ class MeasuredChi(_ChiPairs, MeasuredPairs):
     Args:
         path: Your own copy of `data_Chi.csv`; else it is looked for below GNN_SIM2REAL_DATA, else downloaded.
         simulated_path: The same for `data_COSMO.csv`.
-        require_simulated: Whether rows without a simulated value are excluded, so that models that correct it, the
-            value itself and all others are compared on the same rows.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture (the pair at all
             temperatures), polymer or solvent.
     """
@@ -88,5 +86,5 @@ class MeasuredChi(_ChiPairs, MeasuredPairs):
             [_CHI],
             file.name,
             simulated=CosmoChi(self.simulated_path, self.path).table,
-            require_simulated=self.require_simulated,
+            require_simulated=self.settings.require_simulated,
         )

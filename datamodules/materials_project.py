@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
@@ -12,6 +13,7 @@ from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
+from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
@@ -88,6 +90,25 @@ class MaterialsProjectTables(CrystalDataModule):
             refused_before=reasons,
         )
         return self.data_set.with_structures(table)
+
+    def load_energies(self) -> NDArray[np.float64]:
+        """The formation energy of each row, below which are those that the Materials Project calls the lowest."""
+        labels = materials_project_labels(self.labels_path).set_index("material_id").loc[self.table.identities]
+        energies = labels["e_form"].to_numpy(np.float64)
+        lowest = labels["is_lowest_polymorph"].to_numpy(bool)
+        return np.where(lowest, np.nanmin(energies, initial=0.0) - 1.0, energies)
+
+    def load_lowest(self, prop: Property) -> dict[str, float] | None:
+        """Value of the lowest polymorph of each formula, also where its structure is not among those of today."""
+        known = next((each for each in self.wanted if each.name == prop.name), None)
+        if known is None:
+            return None
+        labels = materials_project_labels(self.labels_path)
+        sound = labels[labels[known.column].notna() & ~(labels["e_form"] > MAX_FORMATION_ENERGY)]
+        ordered = sound.sort_values(["is_lowest_polymorph", "e_form"], ascending=[False, True], kind="stable")
+        first = ordered.drop_duplicates("reduced_formula")
+        values = convert(first[known.column].to_numpy(np.float64), known.unit, prop.unit)
+        return dict(zip(first["reduced_formula"], values.tolist(), strict=True))
 
 
 def materials_project_structures(path: str | None = None) -> Structures:

@@ -85,8 +85,6 @@ class MeasuredCrystals(CrystalDataModule):
         unit: Unit of the model's predictions, e.g. eV.
         file_unit: Unit in the file, if it is another one.
         formula: Column with the formulas.
-        require_simulated: Whether crystals without a simulated value of the property are excluded, so that models that
-            correct it, the value itself and all others are compared on the same crystals.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
         labels_path: The same for `mp_labels.parquet`.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
@@ -111,7 +109,6 @@ class MeasuredCrystals(CrystalDataModule):
         unit: str | None = None,
         file_unit: str | None = None,
         formula: str = "reduced_formula",
-        require_simulated: bool = False,
         structures_path: str | None = None,
         labels_path: str | None = None,
         at: dict[str, Any] | None = None,
@@ -135,13 +132,18 @@ class MeasuredCrystals(CrystalDataModule):
                 "MeasuredCrystals needs `name` (a table of the registry), or `path`, `property` and `unit`"
             )
         self.name, self.path, self.formula, self.at = name, path, formula, at
-        if require_simulated and self.property.name not in _SIMULATED:
+        self.structures_path, self.labels_path = structures_path, labels_path
+        if self._requires_own_simulated and self.property.name not in _SIMULATED:
             raise ValueError(
                 f"the Materials Project has no simulated {self.property.name!r}, only {', '.join(_SIMULATED)}; leave "
-                "out `require_simulated`"
+                "out `require_simulated`, or give `simulated_column` or `simulated_from`"
             )
-        self.require_simulated = require_simulated
-        self.structures_path, self.labels_path = structures_path, labels_path
+
+    @property
+    def _requires_own_simulated(self) -> bool:
+        """Whether the values that are required are those of the Materials Project."""
+        settings = self.settings
+        return settings.require_simulated and settings.simulated_column is None and settings.simulated_from is None
 
     @property
     def sheet(self) -> DataSheet | None:
@@ -251,7 +253,7 @@ class MeasuredCrystals(CrystalDataModule):
                 reasons[position] = "another polymorph than the lowest"
             elif (str(self.name), formula) in FAULTY:
                 reasons[position] = FAULTY[str(self.name), formula]
-            elif self.require_simulated and np.isnan(simulated[position]):
+            elif self._requires_own_simulated and np.isnan(simulated[position]):
                 reasons[position] = f"no simulated {self.property.name}"
         return reasons
 

@@ -11,7 +11,6 @@ class MeasuredPairs(MixtureDataModule):
     Args:
         path: Your own copy of the measured table; else it is looked for below GNN_SIM2REAL_DATA.
         simulated_path: The same for the simulated one.
-        require_simulated: Whether pairs without a simulated value are excluded.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
     """
 
@@ -19,8 +18,7 @@ class MeasuredPairs(MixtureDataModule):
         self,
         path: str | None = None,
         simulated_path: str | None = None,
-        require_simulated: bool = False,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.path, self.simulated_path, self.require_simulated = path, simulated_path, require_simulated
+        self.path, self.simulated_path = path, simulated_path

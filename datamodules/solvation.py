@@ -49,9 +49,8 @@ class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
     Args:
         path: Your own copy of `measured.csv`; else it is looked for below GNN_SIM2REAL_DATA.
         simulated_path: The same for `cosmo_rs.csv`.
-        require_simulated: Whether the simulated value of each pair is looked up, and pairs without one are excluded,
-            for models that correct it.
-        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture, solute or solvent.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture, solute or solvent. Only with
+            `require_simulated` the simulated value of each pair is looked up.
     """
 
     sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)
@@ -59,12 +58,12 @@ class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
     def load_table(self) -> CleanTable:
         """Read the measured pairs, and look up their simulated values."""
         file = find_file("measured_solvation", self.path)
-        simulated = CosmoSolvation(self.simulated_path).table if self.require_simulated else None
+        simulated = CosmoSolvation(self.simulated_path).table if self.settings.require_simulated else None
         return self.clean_mixtures(
             read_table(file),
             _COLUMNS,
             [_ENERGY],
             file.name,
             simulated=simulated,
-            require_simulated=self.require_simulated,
+            require_simulated=self.settings.require_simulated,
         )

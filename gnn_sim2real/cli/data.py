@@ -18,13 +18,14 @@ from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
+from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.variants import settings_of
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.preview import describe_columns
-from gnn_sim2real.tables.report import REPORT_KEYS, Comparison, DataReport, make_report
+from gnn_sim2real.tables.report import REPORT_KEYS, Comparison, DataReport, SimulatedFacts, make_report
 from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine
 
 _HELP = """usage: gnn-sim2real data list [NAME]
@@ -38,6 +39,8 @@ check  rows read and refused, with reasons; duplicates and their spread; units a
        data sets, by canonical identity, and the difference of their values; elements, bonds and charges of one only
          --property P --unit U  what to read from a file; without them its columns are listed
          --column, --file-unit, --material-column ...   as in `data.init_args` of datamodules.Table
+         --simulated-column C   column with simulated values of the same property, compared with the measured ones
+         --simulated-from X     a data set or file that has it, in which each material is looked up
          --against X            another data set or file (with the same --property and --unit); may be repeated
          --quarantine FILE.csv  where to write the refused rows (default: quarantine_NAME.csv)
          --json FILE.json       where to write the report as JSON
@@ -142,7 +145,11 @@ def _check(argv: list[str], console: Console) -> int:
     parser.add_argument("--json", type=Path, help="where to write the report as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     if {"-h", "--help"} & {*argv}:
-        of_training = {each.name for each in fields(DataSettings)}
+        of_training = {each.name for each in fields(DataSettings)} - {each.name for each in fields(SimulatedSettings)}
+        parser.add_argument(
+            "--simulated_from",
+            help="a data set, YAML or file with the same property simulated, in which each material is looked up",
+        )
         parser.add_function_arguments(find_table_reader(), skip={"path", *of_training})
         parser.usage = "gnn-sim2real data check FILE|FOLDER|NAME|CONFIG.yaml [options]"
         # jsonargparse's word for a default that another setting decides
@@ -162,7 +169,8 @@ def _check(argv: list[str], console: Console) -> int:
     _require_replaceable(given, data)
     warnings: list[str] = []
     data = _read_all(data, given.name, warnings)
-    others = {name: _read_all(_modules_of(name, settings)[0], name, warnings) for name in given.against}
+    plain = {name: value for name, value in settings.items() if not name.startswith("simulated_")}
+    others = {name: _read_all(_modules_of(name, plain)[0], name, warnings) for name in given.against}
     report = make_report(data.table, {name: other.table for name, other in others.items()})
     _print_report(report, console)
     for line in [*_compare_vocabularies(data, others), *warnings]:
@@ -216,6 +224,18 @@ def _save(table: CleanTable, report: DataReport, quarantine: Path, json: Path | 
         write_json(json, report.to_json())
 
 
+_PLAIN = (
+    "unit",
+    "file_unit",
+    "property",
+    "column",
+    "attachment",
+    "simulated_column",
+    "simulated_unit",
+    "simulated_from",
+)
+"""Settings that are texts, also where YAML would read something else."""
+
 _OWN = ("--against", "--quarantine", "--json")
 _FLAGS = ("--overwrite", "--help")
 
@@ -236,7 +256,7 @@ def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
         if text is None:
             raise ValueError(f"`{name}` needs a value")
         setting = name.removeprefix("--").replace("-", "_")
-        plain = setting in ("unit", "file_unit", "property", "column", "attachment")
+        plain = setting in _PLAIN
         try:
             settings[setting] = text if plain else yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -260,9 +280,21 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         missing = [each for each in ("property", "unit") if each not in settings]
         if missing:
             raise ValueError(f"choose what to read from {name} with --{' and --'.join(missing)}")
-        return [_make_table(name, settings)]
+        return [_make_table(name, _with_source(settings))]
     sheet, module = _sheet(name)
-    return [module(**dict(sheet.settings))]
+    own = {each: value for each, value in settings.items() if each.startswith("simulated_")}
+    return [module(**dict(sheet.settings), **_with_source(own))]
+
+
+def _with_source(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the data set that `--simulated-from` names: a data set of the list, a YAML or a file."""
+    if (name := settings.get("simulated_from")) is None:
+        return settings
+    plain: dict[str, Any] = {each: value for each, value in settings.items() if each in ("property", "unit")}
+    (source, *_) = _modules_of(name, plain)
+    if "representation" in {each.name for each in fields(source.settings)}:
+        source = source.variant(representation="composition")  # its graphs are not needed
+    return settings | {"simulated_from": source}
 
 
 def _make_table(name: str, settings: dict[str, Any]) -> PropertyDataModule:
@@ -325,6 +357,7 @@ def _print_report(report: DataReport, console: Console) -> None:
         )
         for duplicate in report.duplicates[: max(5, min(beyond, 20))]:
             show(f"  {duplicate.property} of {duplicate.describe()}")
+    _show_simulated(report.simulated, show)
     for overlap in report.overlaps:
         show(
             f"shared with {overlap.other}: {overlap.shared:,} groups, {100 * overlap.here:.1f} % of those here and "
@@ -332,6 +365,21 @@ def _print_report(report: DataReport, console: Console) -> None:
         )
         for comparison in overlap.comparisons:
             _show_comparison(comparison, show)
+
+
+def _show_simulated(found: SimulatedFacts | None, show: Callable[[str], None]) -> None:
+    if found is None:
+        return
+    unit = "" if found.unit == "dimensionless" else f" {found.unit}"
+    origin = f" (from {found.origin})" if found.origin else ""
+    share = 100 * found.count / found.num_materials
+    show(
+        f"simulated {found.property} of {found.count:,} of {found.num_materials:,} materials ({share:.0f} %){origin}: "
+        + (f"r {found.correlation:.3f}, " if found.correlation is not None else "")
+        + f"simulated minus measured {found.bias:.4g}{unit} in the mean, MAE {found.mae:.4g}{unit}"
+    )
+    for each in found.worst:
+        show(f"    {each.material}: {each.here:.6g} measured, {each.there:.6g} simulated")
 
 
 def _show_comparison(found: Comparison, show: Callable[[str], None]) -> None:

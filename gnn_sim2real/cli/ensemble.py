@@ -85,6 +85,8 @@ def predict_command(argv: list[str]) -> int:
     models = [load_model(path) for path in paths]
     ask = [] if asked is None else ["--data.predict_path", asked]
     data, config = _read_data([*argv, *ask], find_model(Path(paths[0])), models[0])
+    if all(model.network.line is None for model in models):  # then nothing of them is read
+        data = data.variant(simulated_column=None, simulated_unit=None, simulated_from=None)
     check_output(Path(config.prediction.output), config.prediction.overwrite, data.predictor)
     require_same_graphs(models[0].featurizer.describe(), data)
     if len(models) == 1:
@@ -104,7 +106,11 @@ def predict_command(argv: list[str]) -> int:
         for what in ("", " std")
     ]
     values = np.stack([found.mean, found.std], axis=2).reshape(len(found.mean), -1)
-    write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist())
+    notes = [
+        f"{count} of {len(models)} models answer: no simulated value" if 0 < count < len(models) else ""
+        for count in found.num_models.tolist()
+    ]
+    write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist(), notes)
     return 0
 
 
@@ -157,9 +163,15 @@ def calibrate_command(argv: list[str]) -> int:
 
 
 def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) -> Comparison:
-    """Predictions of a part beside its true values."""
+    """Predictions of a part beside its true values, of the materials that all models answer."""
     found = ensemble.predict_batches(make_loader(data.part(part), 256))
-    return Comparison(found.mean, found.std, data.table.values[getattr(data.parts, part)])
+    answered = found.num_models == len(ensemble.models)
+    if not answered.all():
+        logger.info(
+            "%s part: %d of %d materials; the others have no simulated value, which a model needs",
+            *(part, answered.sum(), len(answered)),
+        )
+    return Comparison(found.mean[answered], found.std[answered], data.table.values[getattr(data.parts, part)][answered])
 
 
 def _separate_models(argv: list[str]) -> tuple[list[str], str | None, list[str]]:

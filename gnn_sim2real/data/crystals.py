@@ -1,5 +1,6 @@
 """The base of data modules of crystals: structures are read only to make graphs; polymorphs stay separate rows."""
 
+import contextlib
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +16,10 @@ from gnn_sim2real.console import track
 from gnn_sim2real.data.data_set import DataSet, Reader, title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, Predictor
+from gnn_sim2real.data.simulated import Found
 from gnn_sim2real.data.variants import Shared
+from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.featurize.crystal_match import reduced_structure, same_structure
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
@@ -23,11 +27,16 @@ from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.mixtures import AnyStore
+from gnn_sim2real.tables.columns import plain_heading, read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.table import CleanTable, Property
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+
+
+_ENERGIES = ("energy_above_hull", "e_above_hull", "e_hull", "formation_energy", "e_form", "energy_per_atom")
+"""Names of what orders the polymorphs of a formula, the best first."""
 
 
 class Structures(NamedTuple):
@@ -61,7 +70,13 @@ class CrystalSettings(DataSettings):
             same structure as well, so that other polymorphs of a tested formula stay.
     """
 
-    of_table: ClassVar[tuple[str, ...]] = ("cutoff", "max_neighbors", "representation", "max_sites")
+    of_table: ClassVar[tuple[str, ...]] = (
+        *DataSettings.of_table,
+        "cutoff",
+        "max_neighbors",
+        "representation",
+        "max_sites",
+    )
     of_removal: ClassVar[tuple[str, ...]] = ("remove", "same")
 
     cutoff: int | float = 6.0
@@ -89,6 +104,12 @@ class CrystalReader(Reader, Protocol):
     def load_structures(self) -> Structures:
         """Find the structures."""
 
+    def load_energies(self) -> NDArray[np.float64] | None:
+        """Find what tells which polymorph of a formula is the lowest."""
+
+    def load_lowest(self, prop: Property) -> dict[str, float] | None:
+        """Find the values of the lowest polymorphs without the table."""
+
 
 class CrystalDataSet(DataSet):
     """A table of crystals, their structures, and their graphs.
@@ -102,7 +123,8 @@ class CrystalDataSet(DataSet):
     reader: CrystalReader
 
     def __init__(self, reader: CrystalReader, shared: Shared, settings: CrystalSettings) -> None:
-        super().__init__(reader, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
+        of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
+        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in)
         self.settings = settings
 
     @property
@@ -194,6 +216,67 @@ class CrystalDataSet(DataSet):
             lambda: same_structure(self._reduced(ours), other._reduced(theirs)),
         )
 
+    def names_elsewhere(self, table: CleanTable) -> list[str]:
+        """The name of each crystal; for a model of compositions its formula."""
+        return table.groups if self.settings.representation == "composition" else table.identities
+
+    def look_up(self, source: DataSet, prop: Property, names: Sequence[str], materials: Sequence[Any]) -> Found:
+        """Find simulated values, of a crystal by its structure."""
+        if self.settings.representation == "composition" or not isinstance(source, CrystalDataSet):
+            return super().look_up(source, prop, names, materials)
+        values, pairs = source.values_of(prop), list(zip(names, materials, strict=True))
+        found = [source.value_of_structure(values, *pair) for pair in track(pairs, "Matching structures")]
+        return Found(np.array(found, np.float64), "structure")
+
+    def value_of_structure(self, values: NDArray[np.float64], name: str, crystal: Crystal) -> float:
+        """Value of the same structure, of several that of lowest energy; NaN if it is not here.
+
+        Args:
+            values: Value of each row.
+            name: Name of the crystal; a row of the same name, formula and number of sites needs no comparison.
+            crystal: The crystal.
+        """
+        of_formula = self.once("rows by formula", self._find_rows_by_formula).get(crystal_formula(crystal), [])
+        rows = [row for row in of_formula if np.isfinite(values[row])]
+        if not rows:
+            return float("nan")
+        names = self.table.identities
+        named = next((row for row in rows if names[row] == name and not name.isdecimal()), None)
+        if named is not None and int(self.num_atoms[named]) == crystal.num_sites:
+            return float(values[named])
+        wanted = reduced_structure(crystal)
+        same = (row for row in rows if same_structure(wanted, self._reduced(int(self.structure_rows[row]))))
+        return next((float(values[row]) for row in same), float("nan"))
+
+    def _find_rows_by_formula(self) -> dict[str, list[int]]:
+        """Rows of each formula, the lowest in energy first where energies are known."""
+        energies = self.energies
+        order = range(len(self.table.groups)) if energies is None else np.argsort(energies, kind="stable").tolist()
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row in order:
+            rows[self.table.groups[row]].append(row)
+        return rows
+
+    @property
+    def energies(self) -> NDArray[np.float64] | None:
+        """Energy of each row [any unit per atom], by which polymorphs of a formula are ordered; None if not known."""
+        return self.once("energies", self.reader.load_energies)
+
+    def values_by_name(self, prop: Property, kind: str) -> tuple[dict[str, float], str]:
+        """Values by name; by formula for compositions: of the polymorph of lowest energy among those with a value."""
+        if kind != "composition":
+            return super().values_by_name(prop, kind)
+        if (of_reader := self.reader.load_lowest(prop)) is not None:
+            return of_reader, "formula (its lowest polymorph)"
+        values, energies, known = self.values_of(prop), self.energies, dict[str, float]()
+        for formula, rows in self.once("rows by formula", self._find_rows_by_formula).items():
+            present = [row for row in rows if np.isfinite(values[row])]
+            is_lowest = energies is not None and bool(present) and np.isfinite(energies[present[0]])
+            if is_lowest or len(present) == 1:
+                known[formula] = float(values[present[0]])
+        which = "its only polymorph" if energies is None else "its lowest polymorph"
+        return known, f"formula ({which})"
+
     def _reduced(self, row: int) -> "Structure":
         """A structure in its reduced primitive cell; finding it is most of the work of matching."""
         return self.shared.once(("reduced", row), lambda: reduced_structure(self.structures.crystals[row]))
@@ -251,6 +334,32 @@ class CrystalDataModule(PropertyDataModule):
     def load_structures(self) -> Structures:
         """Find the structures of the data set; called once."""
 
+    def load_energies(self) -> NDArray[np.float64] | None:
+        """Energy of each row of the table, to tell the lowest polymorph of a formula; None if it is not known.
+
+        It is a property or a column of the file: the energy above the hull, of formation, or per atom.
+        """
+        table = self.table
+        for wanted in _ENERGIES:
+            for column, prop in enumerate(table.properties):
+                if plain_heading(prop.name) == wanted:
+                    return table.values[:, column]
+            for heading in table.texts:
+                if read_heading(heading).name == wanted:
+                    return _numbers(table.texts[heading])
+        return None
+
+    def load_lowest(self, prop: Property) -> dict[str, float] | None:
+        """Value of the lowest polymorph by formula, of a data set with labels of crystals whose structure it lacks.
+
+        Args:
+            prop: The property, with the unit of the result.
+
+        Returns:
+            None for the values and energies of the table.
+        """
+        return None
+
     def make_data_set(self, shared: Shared) -> CrystalDataSet:
         """Combine table, structures and graphs."""
         return CrystalDataSet(self, shared, self.settings)
@@ -305,3 +414,12 @@ class CrystalDataModule(PropertyDataModule):
         """What determines which materials train and test, and their values."""
         content = super().key_content()
         return content if self.settings.same == "formula" else content | {"same": self.settings.same}
+
+
+def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Numbers of texts; one that is none counts as high."""
+    values = np.full(len(texts), np.inf)
+    for row, text in enumerate(texts):
+        with contextlib.suppress(ValueError):
+            values[row] = float(text)
+    return values

@@ -1,5 +1,6 @@
 """A cleaned table and its graphs, made once for all variants of a data module."""
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnn_sim2real.data.simulated import Found, SimulatedSettings
 from gnn_sim2real.data.variants import Made, Shared, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.featurize.identity import identity_hash
@@ -16,7 +18,13 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen
 from gnn_sim2real.tables.conditions import ConditionsVaryError
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.simulated import keep_simulated, read_simulated_column, with_simulated
+from gnn_sim2real.tables.table import CleanTable, Property
+from gnn_sim2real.units import convert
+
+logger = logging.getLogger(__name__)
+
+_NOT_ASKED = SimulatedSettings()
 
 
 class Reader(Protocol):
@@ -44,6 +52,8 @@ class DataSet:
         shared: What was made for other variants.
         of_table: Values of the settings that the table depends on.
         of_graphs: Values of the settings that the graphs depend on in addition.
+        simulated: Which simulated values the table gets beside those that its reader knows.
+        simulated_in: Another data set, in which they are looked up.
     """
 
     def __init__(
@@ -52,9 +62,12 @@ class DataSet:
         shared: Shared | None = None,
         of_table: tuple[Hashable, ...] = (),
         of_graphs: tuple[Hashable, ...] = (),
+        simulated: SimulatedSettings = _NOT_ASKED,
+        simulated_in: "DataSet | None" = None,
     ) -> None:
         self.reader, self.shared = reader, Shared() if shared is None else shared
         self.of_table, self.of_graphs = of_table, of_graphs
+        self.simulated_settings, self.simulated_in = simulated, simulated_in
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Compute something about the table, unless it is known.
@@ -81,6 +94,101 @@ class DataSet:
         return self.once("table", self._read)
 
     def _read(self) -> CleanTable:
+        """Read the table, with its simulated values."""
+        table, asked = self._load(), self.simulated_settings
+        if asked.simulated_column is not None:
+            table = read_simulated_column(table, asked.simulated_column, asked.simulated_unit)
+        elif self.simulated_in is not None:
+            table = self._with_found(table, self.simulated_in)
+        if table.simulated_origin and table.simulated is not None:
+            logger.info(
+                "%s: %d of %d materials have a simulated %s, from %s",
+                title_of(self.reader),
+                int(np.isfinite(table.simulated[:, 0]).sum()),
+                len(table.identities),
+                table.properties[0].name,
+                table.simulated_origin,
+            )
+        return keep_simulated(table) if asked.require_simulated else table
+
+    def _with_found(self, table: CleanTable, source: "DataSet") -> CleanTable:
+        """Add the values of the first property that another data set has for the same materials.
+
+        Raises:
+            ValueError: If it has none of them.
+        """
+        prop = table.properties[0]
+        found = self.look_up(source, prop, self.names_elsewhere(table), table.materials)
+        if not np.isfinite(found.values).any():
+            raise ValueError(
+                f"none of the {len(table.identities):,} materials of {title_of(self.reader)} has a {prop.name} in "
+                f"{title_of(source.reader)}, looked up by {found.by}; give another `simulated_from`"
+            )
+        return with_simulated(table, found.values, f"{title_of(source.reader)} by {found.by}")
+
+    def names_elsewhere(self, table: CleanTable) -> list[str]:
+        """The name by which each material is looked for in other data sets.
+
+        Args:
+            table: The table.
+        """
+        return table.identities
+
+    def name_of(self, material: Any) -> str:
+        """The name by which a material that is not in the table is looked for in other data sets.
+
+        Args:
+            material: The material.
+        """
+        return self.featurizer.identity(material)
+
+    def look_up(self, source: "DataSet", prop: Property, names: Sequence[str], materials: Sequence[Any]) -> Found:
+        """Find the simulated values of materials in a data set that has them.
+
+        Args:
+            source: The data set.
+            prop: The property, with the unit of the result.
+            names: As `names_elsewhere` or `name_of` gives them.
+            materials: The materials; only crystals are looked at.
+
+        Raises:
+            ValueError: If it does not have the property.
+        """
+        known, by = source.values_by_name(prop, self.featurizer.name)
+        return Found(np.array([known.get(name, np.nan) for name in names]), by)
+
+    def values_by_name(self, prop: Property, kind: str) -> tuple[dict[str, float], str]:
+        """Values of a property for other data sets: all rows, also those that no training may use.
+
+        Args:
+            prop: The property, with the unit of the result.
+            kind: Kind of the materials that are looked for.
+
+        Returns:
+            The values by the name of the material, and what that name is.
+        """
+        values = self.values_of(prop)
+        return dict(zip(self.table.identities, values.tolist(), strict=True)), "identity"
+
+    def values_of(self, prop: Property) -> NDArray[np.float64]:
+        """Values (num_materials,) of a property.
+
+        Args:
+            prop: The property, with the unit of the result.
+
+        Raises:
+            ValueError: If it is not there.
+        """
+        names = [each.name for each in self.table.properties]
+        if prop.name not in names:
+            raise ValueError(
+                f"{title_of(self.reader)} has no {prop.name!r} to look up, only {', '.join(names)}; give another "
+                "`simulated_from`"
+            )
+        column = names.index(prop.name)
+        return convert(self.table.values[:, column], self.table.properties[column].unit, prop.unit)
+
+    def _load(self) -> CleanTable:
         """Read the table; what it lacks is not told in settings that this reader does not have."""
         try:
             return self.reader.load_table()

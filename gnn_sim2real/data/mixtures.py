@@ -17,7 +17,14 @@ from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
-from gnn_sim2real.featurize.mixture import MixtureTable, component_identity, component_names, normalize
+from gnn_sim2real.featurize.mixture import (
+    Mixture,
+    MixtureTable,
+    component_identity,
+    component_names,
+    mixture_identity,
+    normalize,
+)
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.mixtures import AnyStore, MixtureStore, store_of
@@ -40,7 +47,7 @@ class MixtureSettings(DataSettings):
         size_by: What `size` counts: mixtures (`rows`), or groups with all their mixtures (`groups`).
     """
 
-    of_table: ClassVar[tuple[str, ...]] = ("group_by",)
+    of_table: ClassVar[tuple[str, ...]] = (*DataSettings.of_table, "group_by")
 
     group_by: str = "mixture"
     size_by: str = "rows"
@@ -81,7 +88,8 @@ class MixtureDataSet(DataSet):
     """
 
     def __init__(self, reader: Reader, shared: Shared, settings: MixtureSettings) -> None:
-        super().__init__(reader, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
+        of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
+        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in)
         self.settings = settings
 
     @property
@@ -95,6 +103,10 @@ class MixtureDataSet(DataSet):
         if not isinstance(materials, MixtureTable):
             raise ValueError(f"{self.name}.load_table must read its mixtures by `clean_mixtures`")
         return materials
+
+    def name_of(self, material: Mixture) -> str:
+        """The mixture with its conditions."""
+        return mixture_identity(material, ordered=bool(self.featurizer.settings["roles"]))
 
     def groups_by(self, group_by: str) -> list[str]:
         """Group of each mixture of the table, by another `group_by` than its own.

@@ -20,6 +20,7 @@ from gnn_sim2real.data.data_set import DataSet, title_of
 from gnn_sim2real.data.prediction import PredictionSettings, Predictor
 from gnn_sim2real.data.seeds import order_seed
 from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.splitting import SplitSettings, Splitter
 from gnn_sim2real.data.variants import Remembered, Shared, check_types, settings_of
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
@@ -39,7 +40,7 @@ PartName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
+class DataSettings(PredictionSettings, SimulatedSettings, AcquisitionSettings, SplitSettings):
     """Settings that all data modules share.
 
     Args:
@@ -50,9 +51,12 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
         remove: Whether the test materials of `exclude` are removed, or all of them; with all, one source serves every
             split of the target.
         atom_descriptors: Whether atoms carry descriptors, for encoders that read them; needs bonds.
+        simulated_from: Another data module with the same property simulated, in which each material is looked up: by
+            its identity, crystals by their structure, and formulas by the polymorph of lowest energy. Its whole table
+            is read, test materials included, since a user has their simulated values as well.
     """
 
-    of_table: ClassVar[tuple[str, ...]] = ()
+    of_table: ClassVar[tuple[str, ...]] = (*(each.name for each in fields(SimulatedSettings)), "simulated_from")
     """Settings that the table depends on."""
     of_graphs: ClassVar[tuple[str, ...]] = ("atom_descriptors",)
     """Settings that the graphs depend on in addition."""
@@ -63,6 +67,7 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
     exclude: "PropertyDataModule | Sequence[PropertyDataModule] | None" = None
     remove: Literal["test", "all"] = "test"
     atom_descriptors: bool = False
+    simulated_from: "PropertyDataModule | None" = None
 
     def __post_init__(self) -> None:
         """Reject settings of a wrong type, and those that do not go together.
@@ -75,8 +80,17 @@ class DataSettings(PredictionSettings, AcquisitionSettings, SplitSettings):
         check_types(self, {"split_by": str, "grow_by": str})  # of which new ones may have come since the import
         if self.batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1, got {self.batch_size}")
+        if self.simulated_column is not None and self.simulated_from is not None:
+            raise ValueError("give `simulated_column` or `simulated_from`, not both")
+        if self.simulated_column is None and self.simulated_unit is not None:
+            raise ValueError("`simulated_unit` is that of `simulated_column`, which is not given")
         self.check_split()
         self.check_acquisition()
+
+    @property
+    def simulated_in(self) -> DataSet | None:
+        """The data set of `simulated_from`."""
+        return None if self.simulated_from is None else self.simulated_from.data_set
 
     @property
     def excluded(self) -> "list[PropertyDataModule]":
@@ -175,7 +189,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             shared: What was made for other variants.
         """
         settings = self.settings
-        return DataSet(self, shared, settings.values(settings.of_table), settings.values(settings.of_graphs))
+        of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
+        return DataSet(self, shared, of_table, of_graphs, settings, settings.simulated_in)
 
     def make_predictor(self) -> Predictor:
         """Make the reader of the materials to predict."""
@@ -308,7 +323,16 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             "num_removed": len(table.identities) - len(self.splitter.available),
             "removed": removed if settings.excluded else None,
             "noise_floor": None if noise is None else asdict(noise),
+            **self._simulated_card(),
         }
+
+    def _simulated_card(self) -> dict[str, Any]:
+        """How many materials have a simulated value, and from where, if a setting gives them."""
+        table = self.table
+        if not table.simulated_origin or table.simulated is None:
+            return {}
+        count = int(np.isfinite(table.simulated[:, 0]).sum())
+        return {"simulated": {"num_materials": count, "from": table.simulated_origin}}
 
     def key_content(self) -> dict[str, Any]:
         """What determines which materials train and test, and their values: part of every key."""

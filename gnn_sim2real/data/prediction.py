@@ -1,5 +1,6 @@
 """Materials to predict: read, and turned into graphs or into a reason why not."""
 
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.data_set import DataSet
@@ -19,13 +21,19 @@ from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
+from gnn_sim2real.tables.cleaning import read_column
+from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
+from gnn_sim2real.tables.simulated import SETTING, as_simulated, with_its_unit
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.tables.texts import to_texts
 
 if TYPE_CHECKING:
     import pandas
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class PredictionSettings:
         predict_column: Its column of materials; the one that the table of the training has, or else one headed smiles,
             formula or the like, unless given.
         predict_simulated: Table with the simulated value of each material, for a model that corrects it (policies
-            `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`.
+            `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`, in the unit of the
+            predictions. Not needed where `simulated_column` or `simulated_from` says where they are.
     """
 
     predict_path: str | None = None
@@ -160,9 +169,19 @@ class Predictor:
         return Path(self.settings.predict_path)
 
     @cached_property
+    def read_materials(self) -> list[Material]:
+        """The materials as they were read."""
+        return self.read(self.path)
+
+    @property
+    def contents(self) -> list[Any]:
+        """The materials themselves; what cannot be read is meaningless."""
+        return [each.content for each in self.read_materials]
+
+    @cached_property
     def inputs(self) -> list[PredictionInput]:
         """The materials as graphs."""
-        return make_graphs(self.read(self.path), self.data.featurizer, str(self.settings.predict_path))
+        return make_graphs(self.read_materials, self.data.featurizer, str(self.settings.predict_path))
 
     @property
     def materials(self) -> list[tuple[str, str | None]]:
@@ -182,14 +201,52 @@ class Predictor:
 
     def dataloader(self) -> DataLoader[Any]:
         """Batches of the materials that can be read, in their order."""
-        store, simulated = self.store, None
-        if self.settings.predict_simulated is not None:
-            names = [name for name, reason in self.materials if reason is None]
-            simulated = read_simulated(Path(self.settings.predict_simulated), self.heading, names)
+        store, found = self.store, self.simulated
+        simulated = None if found is None else torch.from_numpy(found).float().unsqueeze(1)
         return make_loader(MaterialSet(store, torch.arange(len(store)), None, simulated), 256)
 
+    @cached_property
+    def simulated(self) -> NDArray[np.float64] | None:
+        """Simulated value of each material that can be read, NaN where it has none; None if none are given."""
+        readable = np.array([reason is None for _, reason in self.materials], np.bool_)
+        if self.settings.predict_simulated is not None:
+            names = [name for name, reason in self.materials if reason is None]
+            return read_simulated(Path(self.settings.predict_simulated), self.heading, names)
+        asked = self.data.simulated_settings
+        if asked.simulated_column is not None:
+            values = self._read_simulated_column(asked.simulated_column, asked.simulated_unit)
+            return None if values is None else values[readable]
+        if (source := self.data.simulated_in) is None:
+            return None
+        contents = [each for each, there in zip(self.contents, readable, strict=True) if there]
+        names = [self.data.name_of(each) for each in contents]
+        return self.data.look_up(source, self._property, names, contents).values
 
-def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
+    @property
+    def without_simulated(self) -> NDArray[np.bool_]:
+        """Whether a simulated value is missing, of each material that can be read; none is, if none are given."""
+        count = sum(reason is None for _, reason in self.materials)
+        return np.zeros(count, np.bool_) if self.simulated is None else np.isnan(self.simulated)
+
+    @property
+    def _property(self) -> Property:
+        """The predicted property; a reader of a user's file knows it without that file."""
+        own = getattr(self.data.reader, "property", None)
+        return own if isinstance(own, Property) else self.data.table.properties[0]
+
+    def _read_simulated_column(self, column: str, unit: str | None) -> NDArray[np.float64] | None:
+        """The column of the asked table, (num_rows,); None if it has no such column."""
+        if not is_table(self.path) or column not in self._table:
+            return None
+        wanted = with_its_unit(as_simulated(self._property, column, unit), self._table, self.path.name)
+        found = read_column(self._table, wanted, f"{self.path.name} (`simulated_column`)", SETTING)
+        if found.refused:
+            reason = next(iter(found.refused.values()))
+            logger.warning("%s: %d refused simulated values: %s", self.path.name, len(found.refused), reason)
+        return found.values
+
+
+def read_simulated(path: Path, heading: str, names: list[str]) -> NDArray[np.float64]:
     """Read the simulated value of each material for a model that corrects it.
 
     Args:
@@ -198,10 +255,10 @@ def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
         names: The materials.
 
     Returns:
-        float32, (num_materials, 1).
+        (num_materials,), NaN for a material that is not in the table, or has an empty value there.
 
     Raises:
-        ValueError: If there is no such column, or a material has no value.
+        ValueError: If there is no such column, or a value is not a number.
     """
     frame = read_table(path)
     for column in (heading, "simulated"):
@@ -210,12 +267,19 @@ def read_simulated(path: Path, heading: str, names: list[str]) -> Tensor:
                 f"{path} has no column {column!r}, only {', '.join(map(str, frame.columns))}; "
                 f"`predict_simulated` takes a table with the columns {heading!r} and 'simulated'"
             )
-    values = dict(zip(frame[heading], frame["simulated"], strict=True))
-    found = [values.get(name) for name in names]
+    values = dict(zip(to_texts(frame[heading]), to_texts(frame["simulated"]), strict=True))
+    found = [values.get(name, "") for name in names]
     for name, value in zip(names, found, strict=True):
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{path} must have a simulated value for {name!r}, got {value!r}; add the number")
-    return torch.tensor(found, dtype=torch.float32).unsqueeze(1)
+        if value and not _is_number(value):
+            raise ValueError(f"{path} must have a number as the simulated value of {name!r}, got {value!r}; correct it")
+    return np.array([float(value) if value else math.nan for value in found])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def make_graphs(materials: Iterable[Material], featurizer: Featurizer, source: str) -> list[PredictionInput]:

@@ -7,6 +7,7 @@ counts that trees can use are in `descriptors`.
 import re
 from collections.abc import Sequence
 from functools import cache, partial
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def physical_descriptors(spellings: Sequence[str]) -> NDArray[np.float64]:
             rows.append(_describe(capped_oligomer(spelling) if "*" in spelling else read_molecule(spelling)))
         except ValueError as error:
             raise ValueError(f"row {index}: {error}") from error
-    return np.asarray(np.clip(np.nan_to_num(np.array(rows), nan=0.0), -_LARGEST, _LARGEST))
+    return np.asarray(np.clip(np.array(rows), -_LARGEST, _LARGEST))
 
 
 def capped_oligomer(psmiles: str) -> Chem.Mol:
@@ -92,5 +93,9 @@ def _describe(mol: Chem.Mol) -> list[float]:
     from rdkit.Chem import Descriptors
 
     functions = dict(Descriptors.descList)
-    # Of a copy each time, since RDKit keeps what it has found with the molecule.
-    return whole(lambda: [float(functions[name](Chem.Mol(mol))) for name in physical_names()])
+
+    def find() -> list[float]:
+        # Of a copy each time, since RDKit keeps what it has found with the molecule; NaN would differ from itself.
+        return [0.0 if isnan(value := functions[name](Chem.Mol(mol))) else float(value) for name in physical_names()]
+
+    return whole(find)

@@ -46,14 +46,15 @@ class SimulatedLine(nn.Module):
     def forward(
         self, simulated: Float[Tensor, "num_graphs num_properties"] | None
     ) -> Float[Tensor, "num_graphs num_properties"]:
-        """The line at simulated values, physical units.
+        """The line at simulated values, physical units; NaN for a material without one.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If there are none at all.
         """
-        if simulated is None or bool(simulated.isnan().any()):
+        if simulated is None:
             raise ValueError(
-                "this model corrects simulated values, but some of the materials have none; give them to a prediction "
-                "as `--data.predict_simulated TABLE`, and exclude crystals without one by `require_simulated: true`"
+                "this model corrects simulated values, but the materials have none; give them to a prediction as a "
+                "column of its table (`--data.simulated_column NAME`), as `--data.predict_simulated TABLE`, or by the "
+                "data set that has them (`--data.simulated_from`)"
             )
         return simulated * self.slope + self.offset

@@ -154,7 +154,7 @@ class ScalingLawCallback(Callback):
         """Why a tested model gets no record; empty if it does."""
         if not module.is_trained:
             return "the model was not fine-tuned, and records are of fine-tuned models"
-        tested, wanted = len(module.test_result()[0]), len(module.data.parts.test)
+        tested, wanted = module.num_tested, len(module.data.parts.test)
         if tested < wanted:
             return f"{tested} of {wanted} test materials were tested (`fast_dev_run`, `limit_test_batches`)"
         if problem := _other_data(module.trained_on(), module.data):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gnn_sim2real.records.curves import Estimate, estimate, paired_gain
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import read_errors
 
@@ -41,6 +42,47 @@ def errors_on_same(results: Results) -> dict[str, float | None]:
         squared = results.metric == "rmse"
         found[str(key)] = float((errors**2).mean() ** 0.5 if squared else errors.mean()) if known else None
     return found
+
+
+def gain_on_same(better: pd.DataFrame, baseline: pd.DataFrame, results: Results) -> tuple[Estimate | None, int | None]:
+    """How much lower one error is than another, on the test materials that both were scored on.
+
+    Args:
+        better: Results of one grid point.
+        baseline: Results of the other.
+        results: All results.
+
+    Returns:
+        As `paired_gain`; and the number of materials if one was scored on fewer than the other. None where then the
+        errors on the single materials are not known.
+    """
+    both = pd.concat(
+        [
+            each.drop_duplicates(["split", "seed"], keep="last").set_index(["split", "seed"])[["num_test", "key"]]
+            for each in (better, baseline)
+        ],
+        axis=1,
+        join="inner",
+        keys=["a", "b"],
+    )
+    if (both["a", "num_test"] == both["b", "num_test"]).all():
+        return paired_gain(better, baseline, results.metric), None
+    if results.metric not in ("mae", "rmse"):
+        return None, None
+    gains, counts = [], []
+    for mine, theirs in both[[("a", "key"), ("b", "key")]].itertuples(index=False):
+        first, second = _read(results.records, str(mine)), _read(results.records, str(theirs))
+        names = sorted(first.keys() & second.keys())
+        if not names:
+            return None, None
+        gains.append(_error(second, names, results.metric) - _error(first, names, results.metric))
+        counts.append(len(names))
+    return estimate(pd.Series(gains, index=both.index)), round(float(np.mean(counts)))
+
+
+def _error(errors: dict[str, float], names: list[str], metric: str) -> float:
+    found = np.array([errors[name] for name in names])
+    return float((found**2).mean() ** 0.5 if metric == "rmse" else found.mean())
 
 
 def of_point(point: pd.DataFrame, errors: dict[str, float | None]) -> dict[str, Any]:

@@ -18,10 +18,9 @@ from gnn_sim2real.records.curves import (
     by_repeat,
     estimate,
     level_sizes,
-    paired_gain,
 )
 from gnn_sim2real.records.laws import Results
-from gnn_sim2real.records.same_materials import errors_on_same, of_point
+from gnn_sim2real.records.same_materials import errors_on_same, gain_on_same, of_point
 from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.unseen import find_unseen_groups
 
@@ -105,7 +104,7 @@ def _gains(results: Results) -> list[dict[str, Any]]:
                 continue
             if not needs_measurements(other.policy):
                 continue
-            gain = paired_gain(best, alternative, results.metric)
+            gain, count = gain_on_same(best, alternative, results)
             if gain is not None:
                 gains.append(
                     asdict(label)
@@ -113,6 +112,7 @@ def _gains(results: Results) -> list[dict[str, Any]]:
                         "source_level": largest,
                         "over": {**asdict(other), "source_level": level},
                         "gain": _plain(gain),
+                        **({} if count is None else {"num_test": count}),
                     }
                 )
     return gains

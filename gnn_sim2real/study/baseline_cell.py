@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, predict_test
+from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
@@ -17,7 +19,6 @@ from gnn_sim2real.records.keys import Canonical, record_key
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tables.table import CleanTable
-from gnn_sim2real.units import convert
 
 
 def baseline_key(
@@ -115,7 +116,7 @@ def gather_inputs(
     gather: dict[str, Callable[[], NDArray[Any]]] = {
         "descriptors": partial(_describe, kind.descriptors, target.table),
         "physical_descriptors": partial(_describe, kind.physical_descriptors, target.table),
-        "simulated": partial(simulated_values, baseline, source, target),
+        "simulated": partial(find_simulated, baseline.name, source, target),
     }
     if model is not None:
         gather["source"] = partial(_source_answers, model, target)
@@ -128,34 +129,38 @@ def _describe(descriptors: Callable[[Sequence[Any]], NDArray[np.float64]], table
     return descriptors(table.materials)
 
 
-def simulated_values(baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
+def find_simulated(policy: str, source: PropertyDataModule, target: PropertyDataModule) -> NDArray[np.float64]:
     """Simulated value of each target material; NaN if it was not simulated.
 
     These are the target's own values if it has them, else those of the source, test materials included.
 
     Args:
-        baseline: The baseline that needs them, for messages.
-        source: The simulated data.
-        target: The measured data.
-
-    Returns:
-        (num_materials,) in the unit of the target.
+        policy: Name of the baseline that needs them.
+        source: The source of a study.
+        target: Its target.
 
     Raises:
-        ValueError: If neither has them.
+        ValueError: If neither has the property, or no material of the target was simulated.
     """
-    if target.table.simulated is not None:
-        return target.table.simulated[:, 0]
-    spec = target.properties[0]
+    table, name = target.table, target.properties[0].name
+    if table.simulated is not None:
+        return table.simulated[:, 0]
     names = [each.name for each in source.properties]
-    if spec.name not in names:
+    if name not in names:
         raise ValueError(
-            f"the source has no simulated {spec.name!r}, only {', '.join(names)}; remove `{baseline.name}`"
+            f"the source has no simulated {name!r}, only {', '.join(names)}: {HOW_TO_GIVE}, or remove `{policy}`"
         )
-    column = names.index(spec.name)
-    values = convert(source.table.values[:, column], source.properties[column].unit, spec.unit)
-    simulated = dict(zip(source.table.identities, values, strict=True))
-    return np.array([simulated.get(identity, np.nan) for identity in target.table.identities])
+    data = target.data_set
+    found = data.once(
+        ("simulated in", source.data_set.fingerprint),
+        lambda: data.look_up(source.data_set, table.properties[0], data.names_elsewhere(table), table.materials),
+    )
+    if not np.isfinite(found.values).any():
+        raise ValueError(
+            f"none of the {len(table.identities):,} materials of {title_of(target)} has a simulated {name} in "
+            f"{title_of(source)}, looked up by {found.by}: {HOW_TO_GIVE}, or remove `{policy}`"
+        )
+    return found.values
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:

@@ -89,6 +89,10 @@ class JobResolver(ABC):
     def read_data(self) -> None:
         """Read tables and graphs now instead of in the first job."""
 
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse a grid that lacks what all its cells of a kind need, before the first of them."""
+
     def other_keys(self, job: Job) -> list[str]:
         """Keys of the cell of a job in studies that give its settings elsewhere: in a YAML or on an axis.
 

@@ -62,8 +62,10 @@ def make_plan(study: JobsConfig, resolver: JobResolver) -> JobPlan:
         resolver: Resolver of the study.
 
     Raises:
-        ValueError: If a point is impossible, e.g. needs more materials than there are.
+        ValueError: If a point is impossible, e.g. needs more materials than there are, or simulated values where there
+            are none.
     """
+    resolver.check()
     points = resolver.points()
     cells: dict[str, Job] = {}
     models: dict[str, Job] = {}

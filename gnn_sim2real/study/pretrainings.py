@@ -103,6 +103,9 @@ class LibraryResolver(JobResolver):
             )
         ]
 
+    def check(self) -> None:
+        """Pretrainings need nothing but their source."""
+
     def job(self, point: GridPoint) -> Job:
         """The job of the pretraining of a point."""
         return self.pretraining(point)

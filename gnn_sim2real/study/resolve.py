@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain, stage_config
+from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.nn.encoder import Encoder, build_encoder, encoder_name
 from gnn_sim2real.records.keys import Canonical, canonical
@@ -18,13 +20,13 @@ from gnn_sim2real.records.published import Published
 from gnn_sim2real.records.record import has_record
 from gnn_sim2real.records.training_keys import fine_tuning_key, pretraining_key
 from gnn_sim2real.study.architectures import encoder_settings, name_architectures, spellings
-from gnn_sim2real.study.baseline_cell import baseline_key
+from gnn_sim2real.study.baseline_cell import baseline_key, find_simulated
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import GridPoint, cell_groups
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.pretraining_axis import name_pretrainings, stage_name
 from gnn_sim2real.study.stage import Stage, with_settings
-from gnn_sim2real.tasks.policies import is_fine_tuning
+from gnn_sim2real.tasks.policies import find_policies, is_fine_tuning
 
 
 class Resolver(JobResolver):
@@ -82,6 +84,23 @@ class Resolver(JobResolver):
         if scratch and pretrained and (name := encoder_name(scratch)) != encoder_name(pretrained):
             return [_rename_scratch(point, name) for point in points]
         return points
+
+    def check(self) -> None:
+        """Refuse policies and baselines that need the simulated value of each material where there is none.
+
+        Raises:
+            ValueError: If one does.
+        """
+        target = self.finetune.data
+        for policy in dict.fromkeys(policy for axes in self.study.grids for policy in axes.policy):
+            if not is_fine_tuning(policy):
+                if BASELINES[policy].uses_simulated:
+                    self._shared.once("simulated", partial(find_simulated, policy, self.pretrain.data, target))
+            elif find_policies()[policy].takes_simulated and target.table.simulated is None:
+                raise ValueError(
+                    f"the policy `{policy}` corrects the simulated {target.properties[0].name} of each material, but "
+                    f"{title_of(target)} has none: {HOW_TO_GIVE} in {self.study.finetune}, or remove `{policy}`"
+                )
 
     def job(self, point: GridPoint) -> Job:
         """The job of the cell of a point."""

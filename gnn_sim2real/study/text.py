@@ -152,7 +152,8 @@ def format_transfer(summary: Mapping[str, Any]) -> list[str]:
             rivals = found.setdefault((row_name(gain), gain["target_size"]), {})
             # The same policy from scratch is a closer rival than another policy.
             if rival not in rivals or gain["over"]["policy"] == gain["policy"]:
-                rivals[rival] = gain["gain"]
+                count = gain.get("num_test")
+                rivals[rival] = {**gain["gain"], "on": "" if count is None else f" on the same {count:,} materials"}
     unit = f" {format_unit(summary['unit'])}".rstrip()
     sentences = []
     for (name, size), rivals in found.items():
@@ -191,8 +192,8 @@ def _verdict(gains: list[Mapping[str, Any]]) -> str:
 def _format_gain(gain: Mapping[str, Any], metric: str, unit: str, other: str) -> str:
     if gain["low"] <= 0 <= gain["high"]:
         change = f"changes the {metric.upper()} by {format_number(-gain['mean'])}{unit} "
-        return f"{change}[{format_number(-gain['high'])}, {format_number(-gain['low'])}] against {other}"
+        return f"{change}[{format_number(-gain['high'])}, {format_number(-gain['low'])}] against {other}{gain['on']}"
     verb, sign = ("lowers", 1) if gain["low"] > 0 else ("raises", -1)
     low, high = sorted((sign * gain["low"], sign * gain["high"]))
     change = f"{verb} the {metric.upper()} by {format_number(sign * gain['mean'])}{unit} "
-    return f"{change}[{format_number(low)}, {format_number(high)}] against {other}"
+    return f"{change}[{format_number(low)}, {format_number(high)}] against {other}{gain['on']}"

@@ -8,7 +8,7 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def clean_table(
     properties = tuple(properties)
     _check_request(frame, material_column, properties, source, max_spread)
     properties = tuple(with_unit(prop, frame, source) for prop in properties)
-    columns = [_read_column(frame, prop, source) for prop in properties]
+    columns = [read_column(frame, prop, source) for prop in properties]
     values = np.stack([column.values for column in columns], axis=1)
     labeled = np.stack([column.labeled for column in columns]).any(axis=0)
     materials = to_texts(frame[material_column])
@@ -88,7 +88,7 @@ def clean_table(
     if max_spread is not None:
         reasons += _refuse_disagreeing(codes, values, properties, max_spread)
 
-    numbers = _row_numbers(frame)
+    numbers = row_numbers(frame)
     entries = [(numbers[row], materials[row], prop, reason) for row, prop, reason in sorted(reasons)]
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
     table = _merge(codes, values, columns, materials, identities, properties, quarantine)
@@ -99,15 +99,34 @@ def clean_table(
     return replace(table, texts=ColumnTexts(frame, names, table.identities, source))
 
 
-class _Column(NamedTuple):
-    values: NDArray[np.float64]  # NaN where missing or refused
-    labeled: NDArray[np.bool_]  # something stood in the file
-    refused: dict[int, str]  # position -> reason
+class ColumnValues(NamedTuple):
+    """A column of a table as numbers.
+
+    Attributes:
+        values: (num_rows,); in the unit wanted, NaN where missing or refused.
+        labeled: (num_rows,); whether something stood in the file.
+        refused: Reason by position.
+        ranges: What is known of the measurements behind each value.
+    """
+
+    values: NDArray[np.float64]
+    labeled: NDArray[np.bool_]
+    refused: dict[int, str]
     ranges: Ranges
 
 
-def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Column:
-    """Parse, convert and validate the values of one property."""
+def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting: str = "file_unit") -> ColumnValues:
+    """Parse, convert and validate the values of one property.
+
+    Args:
+        frame: The table.
+        prop: The property, with its column and the unit in the file.
+        source: Name of the file, for messages.
+        setting: Setting by which a user says the unit, for messages.
+
+    Raises:
+        ValueError: If a unit does not fit, or most values are not plausible.
+    """
     cells = frame[prop.column or prop.name]
     file_unit = prop.unit if prop.file_unit is None else prop.file_unit
     percent = None if prop.unit_column is not None else _of_percent(file_unit)
@@ -132,13 +151,13 @@ def _read_column(frame: "pandas.DataFrame", prop: Property, source: str) -> _Col
         else:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
-    refused |= _refuse_implausible(numbers, values, prop, source)
+    refused |= _refuse_implausible(numbers, values, prop, source, setting)
     values[list(refused)] = np.nan
-    return _Column(values, labeled, refused, read_ranges(frame, prop, values))
+    return ColumnValues(values, labeled, refused, read_ranges(frame, prop, values))
 
 
 def _refuse_implausible(
-    numbers: NDArray[np.float64], values: NDArray[np.float64], prop: Property, source: str
+    numbers: NDArray[np.float64], values: NDArray[np.float64], prop: Property, source: str, setting: str
 ) -> dict[int, str]:
     """Reason by position of values that a property of this name cannot have; own bounds stand in for the usual ones."""
     plausible = plausible_values(prop.name, prop.unit)
@@ -151,7 +170,7 @@ def _refuse_implausible(
     file_unit = None if prop.unit_column else (prop.file_unit if prop.file_unit is not None else prop.unit)
     stated = prop.unit_column is not None or prop.file_unit is not None
     try:
-        return find_implausible(Column(numbers, values, prop.unit, file_unit, stated), plausible, "file_unit")
+        return find_implausible(Column(numbers, values, prop.unit, file_unit, stated), plausible, setting)
     except ValueError as error:
         raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
 
@@ -251,7 +270,7 @@ def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: i
 def _merge(
     codes: NDArray[np.int64],
     values: NDArray[np.float64],
-    columns: list[_Column],
+    columns: list[ColumnValues],
     materials: list[str],
     identities: list[str],
     properties: tuple[Property, ...],
@@ -312,8 +331,12 @@ def _check_request(
         )
 
 
-def _row_numbers(frame: "pandas.DataFrame") -> list[int]:
-    """Row numbers of the file: the index named "row", otherwise counted below a header."""
+def row_numbers(frame: "pandas.DataFrame | pandas.Series[Any]") -> list[int]:
+    """Row numbers of the file: the index named "row", otherwise counted below a header.
+
+    Args:
+        frame: The table, or a column of it.
+    """
     if frame.index.name == "row":
         return [int(row) for row in frame.index.tolist()]
     return list(range(2, len(frame) + 2))

@@ -95,6 +95,33 @@ class Overlap:
 
 
 @dataclass(frozen=True)
+class SimulatedFacts:
+    """Simulated values beside the measured ones of the same materials.
+
+    Attributes:
+        property: Name of the property.
+        unit: Unit of the values.
+        origin: Where the simulated values come from; empty if the data set itself has them.
+        count: Number of materials with both values.
+        num_materials: Number of all materials.
+        correlation: Pearson's r; None of fewer than three materials, or of a constant.
+        bias: Mean of simulated minus measured.
+        mae: Mean absolute difference.
+        worst: The largest differences; `here` is measured, `there` simulated.
+    """
+
+    property: str
+    unit: str
+    origin: str
+    count: int
+    num_materials: int
+    correlation: float | None
+    bias: float
+    mae: float
+    worst: list[Difference]
+
+
+@dataclass(frozen=True)
 class DataReport:
     """A data set in numbers.
 
@@ -108,6 +135,7 @@ class DataReport:
         overlaps: One entry per other data set.
         examples: First row, material and full reason for each reason.
         duplicates: Materials whose rows do not agree, worst first.
+        simulated: Its simulated values; None if there are none.
     """
 
     num_rows_read: int
@@ -119,6 +147,7 @@ class DataReport:
     overlaps: list[Overlap]
     examples: dict[str, str] = field(default_factory=dict)
     duplicates: list[Duplicate] = field(default_factory=list)
+    simulated: SimulatedFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report in plain types."""
@@ -127,11 +156,13 @@ class DataReport:
         for overlap in content["overlaps"]:
             for comparison in overlap["comparisons"]:
                 comparison["worst"] = [each._asdict() for each in comparison["worst"]]
+        if self.simulated is not None:
+            content["simulated"]["worst"] = [each._asdict() for each in self.simulated.worst]
         return content
 
 
-REPORT_KEYS = tuple(each.name for each in fields(DataReport))
-"""What the JSON of every report has."""
+REPORT_KEYS = tuple(each.name for each in fields(DataReport) if each.name != "simulated")
+"""What the JSON of every report has, also of earlier versions."""
 
 
 def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) -> DataReport:
@@ -161,6 +192,42 @@ def make_report(table: CleanTable, others: dict[str, CleanTable] | None = None) 
         overlaps=overlaps,
         examples=examples,
         duplicates=list(table.duplicates),
+        simulated=compare_simulated(table),
+    )
+
+
+def compare_simulated(table: CleanTable) -> SimulatedFacts | None:
+    """Compare the simulated values of a table with the measured ones.
+
+    Args:
+        table: The clean table.
+
+    Returns:
+        None if no material has both.
+    """
+    if table.simulated is None:
+        return None
+    prop, measured, simulated = table.properties[0], table.values[:, 0], table.simulated[:, 0]
+    both = np.flatnonzero(np.isfinite(measured) & np.isfinite(simulated))
+    if not len(both):
+        return None
+    difference = simulated[both] - measured[both]
+    varies = len(both) > 2 and np.ptp(measured[both]) > 0 and np.ptp(simulated[both]) > 0
+    worst = both[np.argsort(-np.abs(difference), kind="stable")][:_WORST].tolist()
+    spelled = [each if isinstance(each := table.materials[row], str) else table.groups[row] for row in worst]
+    return SimulatedFacts(
+        property=prop.name,
+        unit=prop.unit or "dimensionless",
+        origin=table.simulated_origin,
+        count=len(both),
+        num_materials=len(table.identities),
+        correlation=float(np.corrcoef(measured[both], simulated[both])[0, 1]) if varies else None,
+        bias=float(difference.mean()),
+        mae=float(np.abs(difference).mean()),
+        worst=[
+            Difference(name, float(measured[row]), float(simulated[row]))
+            for name, row in zip(spelled, worst, strict=True)
+        ],
     )
 
 

@@ -121,6 +121,7 @@ class CleanTable:
             all polymorphs share. See `groups`.
         simulated: (num_materials, num_properties); the simulated value of each row in the unit of the property, NaN
             where there is none. None where the data set does not know it.
+        simulated_origin: Where these come from, e.g. "the column 'pbe'"; empty where the data set itself has them.
         texts: Text of each row in the columns of the file, by name, e.g. the class of a polymer; a split or a cost
             can go by it.
         duplicates: Materials whose rows do not agree, worst first: all beyond the spread of the table, and the worst of
@@ -140,6 +141,7 @@ class CleanTable:
     simulated: NDArray[np.float64] | None = None
     texts: Mapping[str, list[str]] = field(default_factory=dict)
     duplicates: tuple[Duplicate, ...] = ()
+    simulated_origin: str = ""
 
     @property
     def groups(self) -> list[str]:

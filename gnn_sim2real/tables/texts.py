@@ -1,5 +1,6 @@
 """Every column of a table as texts of its materials, read only when it is asked for."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,17 @@ class ColumnTexts(Mapping[str, list[str]]):
     ) -> None:
         self.columns = {str(column): frame[column] for column in frame}
         self.rows_of, self.identities, self.source = rows_of, identities, source
+
+    def of(self, identities: Sequence[str]) -> "ColumnTexts":
+        """The texts of some of the materials.
+
+        Args:
+            identities: These, in the wanted order.
+        """
+        some, kept = copy.copy(self), set(identities)
+        some.identities = identities
+        some.rows_of = [name if name in kept else None for name in self.rows_of]
+        return some
 
     def __getitem__(self, column: str) -> list[str]:
         """Text of each material in a column.

@@ -1,5 +1,6 @@
 """What pretraining and fine-tuning share: steps, metrics, optimizer, a checkpoint that describes itself."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,8 @@ from gnn_sim2real.tasks.resume import begin_next_epoch, begin_within_epoch, deci
 from gnn_sim2real.tasks.schedule import given_schedule, standard_schedule, without_shares
 from gnn_sim2real.tasks.seen import EvaluatedPart, SeenMaterials, require_unseen
 from gnn_sim2real.tasks.weights import BestWeights, take_best_out_of
+
+logger = logging.getLogger(__name__)
 
 NUMERICS_VERSION = 1
 """Increased by hand if the same configuration would train to other numbers."""
@@ -281,7 +284,8 @@ class PropertyRegression(LightningModule, ABC):
         outputs = self.network(batch)
         losses, present = self.network.losses(outputs, batch, LOSSES[self.loss])
         if errors is not None:
-            errors.update(self.network.values(outputs.detach(), batch), batch.need("targets"))
+            # A material without a simulated value has no answer of a model that corrects it.
+            errors.update(self.network.values(outputs.detach(), batch), batch.need("targets").where(present, torch.nan))
         count = present.sum()
         return losses.sum() / count.clamp_min(1), count
 
@@ -333,7 +337,15 @@ class PropertyRegression(LightningModule, ABC):
         self.tested.append((batch.row.cpu(), self.network.predict(batch).cpu()))
 
     def on_test_epoch_end(self) -> None:
-        """Log the errors of each property over the whole test part."""
+        """Log the errors of each property over the whole test part, without the materials that it has no answer for."""
+        lacking = self.num_tested - len(self.test_result()[0])
+        if lacking:
+            logger.info(
+                "tested on %d of %d materials: %d have no simulated value, which this model corrects",
+                self.num_tested - lacking,
+                self.num_tested,
+                lacking,
+            )
         results = [self.test_result(column) for column in range(len(self.network.properties))]
         self.log_errors("test", [whole_set_metrics(prediction, truth) for _, prediction, truth in results])
 
@@ -357,12 +369,23 @@ class PropertyRegression(LightningModule, ABC):
     def test_result(self, column: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Rows of the test materials, their predicted and their true values, from the last test.
 
+        A model that corrects simulated values has no answer for a material without one, which is left out.
+
         Args:
             column: Number of the property.
         """
         rows = torch.cat([row for row, _ in self.tested]).numpy()
         prediction = torch.cat([values for _, values in self.tested])[:, column].double().numpy()
+        simulated = self.data.table.simulated
+        if self.network.line is not None and simulated is not None:
+            answered = ~np.isnan(simulated[rows, column])
+            rows, prediction = rows[answered], prediction[answered]
         return rows, prediction, self.data.table.values[rows, column]
+
+    @property
+    def num_tested(self) -> int:
+        """Number of materials of the last test, also of those without an answer."""
+        return sum(len(rows) for rows, _ in self.tested)
 
     def predict_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
         """Predict in physical units; of the form A + B / T, A and B come after all properties."""

@@ -12,6 +12,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from gnn_sim2real.data.data_set import title_of
+from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
@@ -207,16 +209,24 @@ class TargetFineTuning(PropertyRegression):
             network: The model.
 
         Raises:
-            ValueError: If it corrects simulated values and the data have none.
+            ValueError: If it corrects simulated values and the data have none, or none for training.
         """
         simulated = self.data.part("train").present_simulated
         if self.policy.takes_simulated and simulated is None:
             raise ValueError(
                 f"policy {self.policy.name!r} corrects the simulated value of each material, but "
-                f"{type(self.data).__name__} has no simulated values; choose another policy"
+                f"{title_of(self.data)} has no simulated values; {HOW_TO_GIVE}, or choose another policy"
             )
-        conditions = self.data.part("train").present_conditions
-        network.fit_scales(self.data.part("train").present_targets, simulated, self.policy.fits_line, conditions)
+        part = self.data.part("train")
+        if self.policy.takes_simulated and simulated is not None:
+            both = ~(simulated.isnan() | part.present_targets.isnan())
+            if not bool(both.any()):
+                raise ValueError(
+                    f"policy {self.policy.name!r} corrects the simulated value of each material, but none of the "
+                    f"{len(part)} for training has one ({int((~self.data.data_set.simulated.isnan()).sum())} of all "
+                    "have); give more simulated values, more measured materials, or choose another policy"
+                )
+        network.fit_scales(part.present_targets, simulated, self.policy.fits_line, part.present_conditions)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder and head, the encoder at its own share of the learning rate."""

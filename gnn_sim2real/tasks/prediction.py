@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,11 @@ def heading(name: str, unit: str) -> str:
 
 
 def write_predictions(
-    output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float]]
+    output: Path,
+    predictor: Predictor,
+    columns: Sequence[str],
+    values: Iterable[Sequence[float]],
+    notes: Iterable[str] = (),
 ) -> None:
     """Write a table of predictions with one row per input material, followed by the other columns of the input.
 
@@ -91,21 +96,31 @@ def write_predictions(
         output: The CSV.
         predictor: The input materials.
         columns: Headings of the values.
-        values: Values of each material that could be read, in order.
+        values: Values of each material that could be read, in order; NaN where there is no answer.
+        notes: What is to be said of each of these answers, for the column of reasons; nothing unless given.
     """
-    found, others = iter(values), predictor.other_columns
+    found, others, lacking = iter(values), predictor.other_columns, iter(predictor.without_simulated.tolist())
+    said = iter(notes)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     new = [_distinct(each, others) for each in (predictor.heading, *columns, "reason")]
     writer.writerow(map(spreadsheet_text, (*new, *others)))
-    refused = 0
+    refused = unanswered = 0
     for (material, reason), *more in zip(predictor.materials, *others.values(), strict=True):
+        row, why = [""] * len(columns), reason
+        if reason is None:
+            answer, without, why = next(found), next(lacking), next(said, "") or None
+            row = [f"{value:.8g}" if math.isfinite(value) else "" for value in answer]
+            if not any(row):
+                why = "no simulated value, which this model needs" if without else "the answer is not a number"
+                unanswered += 1
         refused += reason is not None
-        row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
-        cells = [spreadsheet_text(each) for each in (reason or "", *more)]
+        cells = [spreadsheet_text(each) for each in (why or "", *more)]
         writer.writerow([spreadsheet_text(str(material)), *row, *cells])
     write_atomically(output, text.getvalue().encode())
-    logger.info("%s: %d predictions, %d materials not readable", output, len(predictor.materials) - refused, refused)
+    number = len(predictor.materials) - refused - unanswered
+    without_answer = f", {unanswered} without an answer (see the column of reasons)" if unanswered else ""
+    logger.info("%s: %d predictions%s, %d materials not readable", output, number, without_answer, refused)
 
 
 def _distinct(name: str, others: Mapping[str, list[str]]) -> str:

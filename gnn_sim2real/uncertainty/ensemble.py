@@ -28,15 +28,19 @@ class UncertainPrediction:
     Attributes:
         mean: (num_materials, num_columns), physical units; mean over the models. After the properties come A and B of
             those with the form `inverse_temperature`.
-        std: The same shape and units; standard deviation over the models, recalibrated if the ensemble is.
+        std: The same shape and units; standard deviation over the models, recalibrated if the ensemble is. NaN where
+            fewer than two models answer.
         names: Name of each column.
         units: Unit of each column.
+        num_models: (num_materials,); models that answer, fewer than all for a material without a simulated value where
+            some models need one. Mean and std are over these; NaN where no model answers.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     names: tuple[str, ...]
     units: tuple[str, ...]
+    num_models: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,17 @@ class Ensemble:
                     own.append(model.network.predict_with_terms(batch.to(device)).cpu().double())
         values = torch.stack([torch.cat(own) for own in members]).numpy()
         columns = _columns(self.models[0])
-        std = values.std(axis=0, ddof=1)
+        answers = ~np.isnan(values).any(axis=2)  # (num_models, num_materials)
+        mean, std = values.mean(axis=0), values.std(axis=0, ddof=1)
+        for row in np.flatnonzero(~answers.all(axis=0)).tolist():
+            some = values[answers[:, row], row]
+            mean[row] = some.mean(axis=0) if len(some) else np.nan
+            std[row] = some.std(axis=0, ddof=1) if len(some) > 1 else np.nan
         for column, (name, _) in enumerate(columns):
             if name in self.recalibrations:
                 std[:, column] = self.recalibrations[name].apply(std[:, column])
         names, units = zip(*columns, strict=True)
-        return UncertainPrediction(values.mean(axis=0), std, names, units)
+        return UncertainPrediction(mean, std, names, units, answers.sum(axis=0))
 
 
 def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:

@@ -1,4 +1,4 @@
-"""What the base promises for every reader: a split and a cost by any column of its table."""
+"""What the base promises for every reader: a split, a cost and simulated values by any column of its table."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,8 @@ from gnn_sim2real.featurize.crystal_files import crystal_formula
 NUMBERS = range(12)
 BATCHES = [f"batch {number % 4}" for number in NUMBERS]
 HOURS = [float(7 * number % 12) for number in NUMBERS]
-EXTRA = {"batch": BATCHES, "hours": HOURS}
+SIMULATED = [each + 0.25 for each in HOURS]
+EXTRA = {"batch": BATCHES, "hours": HOURS, "pbe": SIMULATED}
 CHAINS = [f"*{'C' * (number + 1)}O*" for number in NUMBERS]
 MOLECULES = [f"{'C' * (number + 1)}O" for number in NUMBERS]
 FORMULAS = [f"Al{number + 1}O3" for number in NUMBERS]
@@ -73,7 +74,8 @@ def own_crystals(folder):
     frames = []
     for number, made in enumerate(CRYSTALS):
         frames.append(Atoms(made.atomic_number, cell=made.lattice, scaled_positions=made.fractional, pbc=True))
-        frames[-1].info |= {"gap": float(number), "batch": BATCHES[number], "hours": HOURS[number]}
+        own = {"batch": BATCHES[number], "hours": HOURS[number], "pbe": SIMULATED[number]}
+        frames[-1].info |= {"gap": float(number), **own}
     write_ase(folder / "all.extxyz", frames)
     return str(folder / "all.extxyz")
 
@@ -184,3 +186,16 @@ def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     data = make(name, **settings)
     costs = np.array(data.table.texts[column], float)
     assert costs[data.parts.train].tolist() == sorted(costs)[:5]
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if name not in OWN_COLUMNS])
+def test_every_reader_reads_simulated_values(make, name):
+    data = make(name, simulated_column="pbe", validation_fraction=0)
+    if name == "ManySources":
+        with pytest.raises(ValueError, match="`simulated_column`"):
+            _ = data.table
+        return
+    hours = np.array(data.table.texts["hours"], float)
+    assert data.table.simulated[:, 0] == pytest.approx(hours + 0.25)
+    assert data.card()["simulated"] == {"num_materials": len(hours), "from": "the column 'pbe'"}
+    assert make(name, validation_fraction=0).data_set.fingerprint != data.data_set.fingerprint

@@ -22,7 +22,6 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
 from datamodules import AflowAGL, CrystalFolder, MaterialsProjectTables, MeasuredCrystals, materials_project
-from gnn_sim2real.baselines.simulated_value import SIMULATED_VALUE
 from gnn_sim2real.data.crystals import CrystalDataSet, CrystalSettings
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.crystal import crystal_graph
@@ -448,7 +447,7 @@ def test_the_simulated_value_as_a_baseline_needs_no_row_in_the_source(data_folde
     source = MaterialsProjectTables(["band_gap"], max_sites=1, validation_fraction=0).variant(exclude=target)
     assert "mp-6" not in source.table.identities
     simulated = dict(
-        zip(target.table.identities, baseline_cell.simulated_values(SIMULATED_VALUE, source, target), strict=True)
+        zip(target.table.identities, baseline_cell.find_simulated("simulated_value", source, target), strict=True)
     )
     assert simulated == {name: GAPS[name] for name in ("mp-1", "mp-4", "mp-5", "mp-6")}
 

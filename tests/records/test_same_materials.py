@@ -7,7 +7,7 @@ from gnn_sim2real.records.record import Record, RecordKey, write_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.same_materials import SAME
 from gnn_sim2real.records.summary import summarize
-from gnn_sim2real.study.page.tables import results_table
+from gnn_sim2real.study.page.tables import gains_table, results_table
 from gnn_sim2real.study.text import scored_on
 
 ERRORS = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
@@ -52,3 +52,18 @@ def test_unknown_errors_of_a_published_result(tmp_path):
         [("4", ""), ("2", "")],
     )
     assert all(row[SAME]["mean"] is None for row in summary["rows"])
+
+
+def test_a_gain_is_on_the_materials_that_both_were_scored_on(tmp_path):
+    """A correction of simulated values, which half of the materials have, against a network that needs none."""
+    write_record(tmp_path, record("affine", 50, mae=1.0, num_test=2.0), {"a": 0.5, "d": 1.5})
+    write_record(tmp_path, record("full", 50, mae=2.5, num_test=4.0), ERRORS)
+
+    def gains(folder):
+        found = summarize(Results(read_results(tmp_path), "mae", folder))["gains"]
+        return {each["policy"]: (each["gain"]["mean"], each.get("num_test")) for each in found}
+
+    assert gains(tmp_path) == {"affine": (pytest.approx(1.5), 2), "full": (pytest.approx(-1.5), 2)}
+    summary = summarize(Results(read_results(tmp_path), "mae", tmp_path))
+    assert any("on the same 2 materials" in row[1] for row in gains_table(summary).rows)
+    assert gains(None) == {}

@@ -58,9 +58,32 @@ def test_learns_what_is_missing(policy, source_folder, tmp_path):
         load_model(tmp_path / "tuned").predict(CHAINS[:2])
 
 
-def test_data_without_simulated_values_are_refused(source_folder):
-    with pytest.raises(ValueError, match=r"'affine'.*TinyPolymers"):
-        fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy="affine"), TinyPolymers())
+@pytest.mark.parametrize("policy", ["delta", "affine"])
+def test_data_without_simulated_values_are_refused(source_folder, policy):
+    with pytest.raises(ValueError, match=rf"'{policy}'.*TinyPolymers.*simulated_column.*simulated_from"):
+        fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy=policy), TinyPolymers())
+    with pytest.raises(ValueError, match=rf"'{policy}'.*none of the 42.*0 of all"):
+        fit(lambda: TargetFineTuning(pretrained=str(source_folder), policy=policy), Simulated(every=100, start=99))
+
+
+@pytest.mark.parametrize("policy", ["delta", "affine"])
+def test_materials_without_a_simulated_value_are_neither_trained_nor_scored(policy, caplog):
+    """The line and the weights are those of the materials that have one."""
+    caplog.set_level("INFO")
+    some = Simulated(every=2, test_fraction=0.3, validation_fraction=0.2)
+    trainer, module = fit(lambda: TargetFineTuning(policy=policy, encoder=gine()), some, epochs=2)
+    assert np.isfinite(float(trainer.callback_metrics["val/mae"]))
+    trainer.test(module, datamodule=some, verbose=False)
+    rows, prediction, truth = module.test_result()
+    known = np.isfinite(some.table.simulated[some.parts.test, 0])
+    assert 0 < known.sum() < len(known)
+    assert rows.tolist() == some.parts.test[known].tolist()
+    assert np.isfinite(prediction).all()
+    assert np.isfinite(truth).all()
+    assert trainer.callback_metrics["test/num_test"] == known.sum()
+    assert f"tested on {known.sum()} of {len(known)} materials" in caplog.text
+    if policy == "affine":
+        assert float(module.network.line.slope) == pytest.approx(1 / 1.3, rel=1e-4)
 
 
 @torch.no_grad()
@@ -104,9 +127,15 @@ def test_predicts_from_a_table_of_simulated_values(source_folder, tmp_path):
     table.write_text("smiles,simulated\n*CCS*,2.5\n*CCO*,2.0\n")
     (more,) = trainer.predict(module, datamodule=Simulated(predict_path=str(asked), predict_simulated=str(table)))
     torch.testing.assert_close(more - found, line.slope.expand(2, 1))
+    for content in ("smiles,simulated\n*CCO*,1.0\n", "smiles,simulated\n*CCO*,1.0\n*CCS*,\n"):
+        table.write_text(content)
+        data = Simulated(predict_path=str(asked), predict_simulated=str(table))
+        (some,) = trainer.predict(module, datamodule=data)
+        torch.testing.assert_close(some[0], found[0])
+        assert some[1].isnan().all()
+        assert data.predictor.without_simulated.tolist() == [False, True]
     for content, values in (
-        ("smiles,simulated\n*CCO*,1.0\n", r"'\*CCS\*'.*None"),
-        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", r"'\*CCO\*'.*'1\.0'"),
+        ("smiles,simulated\n*CCO*,1.0\n*CCS*,high\n", r"'\*CCS\*'.*'high'"),
         ("smiles,value\n*CCO*,1.0\n", "'simulated'.* smiles, value; `predict_simulated`"),
     ):
         table.write_text(content)

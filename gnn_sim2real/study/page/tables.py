@@ -65,6 +65,8 @@ def gains_table(summary: Mapping[str, Any]) -> TextTable:
         other = row_name(over | {"source_size": 0 if over["source_level"] == "0" else 1})
         if over["source_level"] == "0" and is_fine_tuning(over["policy"]):
             other = f"{other} from scratch".strip()
+        if "num_test" in gain:  # one of both was scored on fewer materials
+            other = f"{other} (on the same {gain['num_test']:,} materials)"
         rows.append((row_name(gain), other, f"{gain['target_size']:,}", _estimate(gain["gain"])))
     unit = with_unit(summary["unit"])
     return TextTable(("largest source", "against", "m", f"lower {summary['metric'].upper()} by{unit}"), rows, (0, 1))
