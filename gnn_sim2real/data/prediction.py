@@ -22,11 +22,10 @@ from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.cleaning import read_column
-from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
 from gnn_sim2real.tables.simulated import SETTING, as_simulated, with_its_unit
-from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.table import Property, read_table
 from gnn_sim2real.tables.texts import to_texts
 
 if TYPE_CHECKING:

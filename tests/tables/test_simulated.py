@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from gnn_sim2real.tables.cleaning import clean_table
-from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tables.report import compare_simulated
 from gnn_sim2real.tables.simulated import keep_simulated, read_simulated_column
+from gnn_sim2real.tables.table import Property
 
 DENSITY = Property("density", "g/cm3", column="density")
 MATERIALS = ["a", "b", "b", "c", "d"]
