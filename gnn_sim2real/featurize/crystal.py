@@ -113,18 +113,31 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
     Raises:
         ValueError: If two sites are closer than `MIN_DISTANCE`.
     """
+    apart = fractional[:, None] - fractional if len(fractional) <= _FEW_SITES else _near_pairs(lattice, fractional)
+    between = (apart - np.rint(apart)).reshape(-1, 3) @ lattice
+    squares = np.einsum("ij,ij->i", between, between)
+    near = squares[squares < MIN_DISTANCE**2]
+    itself = len(fractional) if apart.ndim == 3 else 0
+    if len(near) > itself:
+        _refuse_near(float(np.sort(near)[itself]) ** 0.5)
+
+
+_FEW_SITES = 40
+"""Up to so many sites all pairs are looked at, which is faster than a search."""
+
+
+def _near_pairs(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Differences of the fractional coordinates of all pairs that may be near, (num_pairs, 3)."""
     from scipy.spatial import cKDTree
 
     # Two places apart by less than this in space differ by less than `reach` in their fractional coordinates.
     reach = MIN_DISTANCE / max(float(np.linalg.svd(lattice, compute_uv=False)[-1]), 1e-9)
-    if len(fractional) < 2 or reach >= 0.5:
-        return
+    if reach >= 0.5:
+        return np.empty((0, 3))
     wrapped = fractional - np.floor(fractional)
     wrapped[wrapped >= 1] = 0.0  # of what is below zero by less than a rounding
-    pairs = cKDTree(wrapped, boxsize=1.0).query_pairs(reach, output_type="ndarray")
-    if len(pairs):
-        apart = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]
-        _refuse_near(float(np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1).min()))
+    pairs = cKDTree(wrapped, boxsize=np.ones(3)).query_pairs(reach, output_type="ndarray")
+    return np.asarray(wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]])
 
 
 def _refuse_near(closest: float) -> None:

@@ -322,7 +322,7 @@ def test_impossible_occupancies_are_refused_however_they_arrive(share):
     species["sites"][0]["species"] = [{"element": "Cs", "occu": share}]
     text = cif([("Cs", "Cs", "0 0 0"), ("Cl", "Cl", ".5 .5 .5")], extra=("_atom_site_occupancy", [repr(share), 1]))
     for each in (species, json.dumps(species), salt_atoms(occupancy={"0": {"Cs": share}}), column, text):
-        with pytest.raises(ValueError, match=r"impossible: occupancies are from 0 to 1|is no number"):
+        with pytest.raises(ValueError, match=r"impossible: occupancies are from 0 to 1|is not a number"):
             as_crystal(each)
 
 
