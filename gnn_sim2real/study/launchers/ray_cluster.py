@@ -5,6 +5,10 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gnn_sim2real.study.cells import CellRunner, Outcome
@@ -75,17 +79,17 @@ class RayCluster:
 
     def submit(self, job: Job) -> None:
         """Give a job to Ray."""
-        self._running[self._start(self._handle, job)] = job
+        self._running[self._ask(lambda: self._start(self._handle, job))] = job
 
     def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
         """Wait for Ray to finish a job."""
         running = list(self._running)
-        done, _ = self._ray.wait(running, num_returns=1, timeout=timeout) if running else ([], [])
+        done = self._ask(lambda: self._ray.wait(running, num_returns=1, timeout=timeout)[0]) if running else []
         ended: list[tuple[Job, Outcome | BaseException]] = []
         for reference in done:
             job = self._running.pop(reference)
             try:
-                ended.append((job, self._ray.get(reference)))
+                ended.append((job, self._ask(partial(self._ray.get, reference))))
             except self._ray.exceptions.RayTaskError as error:
                 ended.append((job, error.cause))
             except self._ray.exceptions.RayError as error:
@@ -94,12 +98,31 @@ class RayCluster:
 
     def close(self) -> None:
         """Cancel running jobs and disconnect from the cluster."""
-        if self._is_gone:
-            self._leave()
-            return
+        if not self._is_gone:
+            with suppress(ValueError):  # gone by now; what it says is not what ended the study
+                self._ask(self._cancel)
+                self._ask(self._ray.shutdown)
+                return
+        self._leave()
+
+    def _cancel(self) -> None:
         for reference in self._running:
             self._ray.cancel(reference, force=True)
-        self._ray.shutdown()
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        """What a call of Ray returns, looking after the head while it waits: without one, no call would ever return."""
+        answer: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(call())
+            except BaseException as error:  # it is raised where the answer is awaited
+                answer.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        while not wait([answer], timeout=1.0).done:
+            self._require_head()
+        return answer.result()
 
     def _require_head(self) -> None:
         """Stop with a sentence if the head is gone: Ray waits a minute, then ends this process with pages of C++."""
@@ -121,7 +144,7 @@ class RayCluster:
         leaving.join(5.0)
 
     def _slots(self) -> int:
-        there = self._ray.cluster_resources()
+        there = self._ask(self._ray.cluster_resources)
         slots = there.get("CPU", 0) // self._study.threads
         return int(min(slots, there.get("GPU", 0) / self._study.gpus) if self._study.gpus else slots)
 
