@@ -7,8 +7,8 @@ from sklearn.metrics import r2_score
 
 from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, predict_test, register
 from gnn_sim2real.baselines.absolute_error_line import predict_line
-from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, MEDIAN_TREES, MEDIAN_TREES_DELTA
-from gnn_sim2real.baselines.two_step_trees import quantile_of_each
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, MEDIAN_TREES, MEDIAN_TREES_DELTA, fit_trees, predict_each
+from gnn_sim2real.baselines.two_step_trees import TWO_STEP_TREES, predict_probability, quantile_of_each
 from gnn_sim2real.featurize.descriptors import molecule_descriptors, repeat_unit_descriptors
 
 NAN = float("nan")
@@ -223,6 +223,25 @@ def test_two_steps_tell_the_zeros_from_the_others():
     found = predict_test(BASELINES["two_step_trees"], Inputs(descriptors=features), values, *rows)
     assert np.mean((found == 0) == (values[300:] == 0)) > 0.95
     assert np.abs(found - values[300:]).mean() < 0.25
+
+
+def test_the_answer_of_two_steps_halves_the_mixture():
+    """With p the lowest value, else one that a tree of the second step gives."""
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(200, 2))
+    values = np.where(rng.random(200) < 0.3, 0.0, rng.lognormal(size=200))
+    known, asked, is_lowest = features[:120], features[120:], values[:120] == 0
+    found = predict_test(TWO_STEP_TREES, Inputs(descriptors=features), values, np.arange(120), np.arange(120, 200))
+    probability = predict_probability(known, is_lowest, asked, 0)
+    each = predict_each(fit_trees(known[~is_lowest], values[:120][~is_lowest], 0), asked)
+    assert (found[probability >= 0.5] == 0).all()
+    mixed = probability < 0.5
+    assert (mixed & (probability > 0.1)).sum() > 20
+    below, up_to = (
+        probability + (1 - probability) * share.mean(axis=0) for share in (each < found - 1e-9, each <= found + 1e-9)
+    )
+    assert (below[mixed] < 0.51).all()
+    assert (up_to[mixed] > 0.49).all()
 
 
 def test_without_many_lowest_values_there_is_one_step(polymers):

@@ -1,5 +1,7 @@
+from registries import write_distribution
+
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.registry import find_datasets
+from gnn_sim2real.data.registry import GROUP, find_datasets
 
 
 def test_the_data_sets_of_this_distribution_are_found_by_entry_point():
@@ -9,14 +11,8 @@ def test_the_data_sets_of_this_distribution_are_found_by_entry_point():
     assert "PropertyDataModule" not in found
 
 
-def test_a_broken_distribution_hides_no_other(monkeypatch, caplog):
-    from importlib.metadata import EntryPoint
-
-    from gnn_sim2real.data import registry as datasets
-
-    points = [
-        EntryPoint(name, value, datasets.GROUP) for name, value in (("broken", "nowhere"), ("ours", "datamodules"))
-    ]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
+def test_a_broken_distribution_hides_no_other(monkeypatch, tmp_path, caplog):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_distribution(tmp_path, GROUP, broken="nowhere")
     assert "RadonPy" in find_datasets()
     assert [record.args[1] for record in caplog.records] == ["nowhere"]

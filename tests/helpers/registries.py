@@ -1,5 +1,6 @@
-"""All registries of plug-ins: a test that adds to one of them leaves them as they were."""
+"""All registries of plug-ins, and distributions that bring some: a test leaves behind what it found."""
 
+import importlib
 from contextlib import ExitStack, contextmanager
 
 from gnn_sim2real.baselines import BASELINES
@@ -18,3 +19,17 @@ def isolated():
         for registry in REGISTRIES:
             stack.enter_context(registry.isolated())
         yield
+
+
+def write_distribution(folder, group, **modules):
+    """What an installed distribution leaves in a folder of `sys.path`: `name="module"` are its entry points.
+
+    Never a fake of `importlib.metadata.entry_points`: what is imported for the first time meanwhile, such as Lightning,
+    would keep it.
+    """
+    information = folder / "made_up-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1\n")
+    lines = [f"[{group}]", *(f"{name} = {module}" for name, module in modules.items())]
+    (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    importlib.invalidate_caches()

@@ -6,7 +6,7 @@ import pytest
 
 from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan
 from gnn_sim2real.law.effective_data import FromScratch
-from gnn_sim2real.law.planning import iso_error_line
+from gnn_sim2real.law.inversion import iso_error_line
 
 ALPHA, BETA, GAP, PREFACTOR = 0.4, 0.25, 0.3, 5.0
 SOURCES, TARGETS = np.geomspace(100, 20_000, 6), np.array([20.0, 60.0, 200.0, 600.0])

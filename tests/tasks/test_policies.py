@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from inspect import signature
 
 import pytest
 import torch
 from killed import whole_and_resumed
+from registries import write_distribution
 from simulated import Simulated
 from tiny import TinyPolymers, copied, fit, gine, same
 
@@ -204,8 +204,7 @@ def test_policies_of_other_distributions(registered, monkeypatch, tmp_path, capl
         "    name, title, summary = 'elsewhere', 'from elsewhere', 'as it comes'\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    given = [EntryPoint("broken", "nowhere", POLICIES.group), EntryPoint("a", "policies_elsewhere", POLICIES.group)]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: given)
+    write_distribution(tmp_path, POLICIES.group, broken="nowhere", a="policies_elsewhere")
     assert find_policy("elsewhere").title == "from elsewhere"
     assert "nowhere" in caplog.text
     del sys.modules["policies_elsewhere"]
