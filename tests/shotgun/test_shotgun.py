@@ -54,6 +54,24 @@ def result(made, tmp_path_factory):
     return run_shotgun(config), config
 
 
+@pytest.mark.slow
+def test_an_earlier_ensemble_stays_until_the_next_is_whole(result, monkeypatch):
+    found, config = result
+    described = {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}}
+    folder = write_result(found, config, described)
+    before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
+
+    def full(*_):
+        raise OSError(28, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gnn_sim2real.shotgun.run.save_model", full)
+        with pytest.raises(OSError, match="no room"):
+            write_result(found, config, described)
+    write_result(found, config, described)
+    assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
+
+
 def target_of(**settings):
     return Target.of_data(TinyPolymers(**settings))
 
