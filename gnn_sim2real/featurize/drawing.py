@@ -35,7 +35,7 @@ def _draw_bonds(smiles: str, count: int) -> "Image | None":
         mol = Chem.MolFromSmiles(smiles)  # None of a formula
     if mol is None:
         return None
-    picture: Image = Draw.MolToImage(mol, size=(_SIDE * count, _SIDE))
+    picture: Image = Draw.MolToImage(mol, size=(_SIDE * count, _SIDE))  # type: ignore[no-untyped-call]
     return picture
 
 
