@@ -122,8 +122,8 @@ def _reuse(study: JobsConfig, plan: JobPlan, resolver: JobResolver, published: P
     logger.info("%d records reused from %s", len(reuse.records), name)
     if reuse.records:
         logger.info(
-            "they have no errors of single test materials: where all models share one test part, intervals of laws over "
-            "them do not contain the choice of its materials, and are narrower"
+            "they have no errors of single test materials: where all models share one test part, intervals of laws "
+            "over them do not contain the choice of its materials, and are narrower"
         )
     for reason in reuse.reasons:
         logger.info("not reused: %s", reason)
