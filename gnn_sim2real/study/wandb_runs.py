@@ -35,8 +35,8 @@ _SETTINGS: dict[str, Any] = LIMITS | {
 """Settings of a run that differ from W&B's defaults; environment variables and the YAML come first."""
 
 
-_EVERY, _DENSE = 10, 20
-"""Of the epochs of a training W&B gets the first 20, every tenth of the others, and the last."""
+_EVERY, _DENSE = 10, 10
+"""Of the epochs of a training W&B gets the first 10, every tenth of the others, and the last."""
 
 
 class _Thinned:
