@@ -232,9 +232,8 @@ class Sim2RealCLI(LightningCLI):
 
     def _prepare_wandb(self, settings: Namespace) -> None:
         """Choose a folder that can be written, limits in seconds, and the mode by the environment, which can change."""
-        here = Path()
         given = settings.as_dict()
-        folder, chosen = run_folder(given, here), chosen_folder(given, here)
+        folder, chosen = run_folder(given, Path()), chosen_folder(given, Path())
         if folder != chosen:
             logger.warning("W&B cannot write to %s: its files are in %s", chosen, (folder / "wandb").resolve())
         settings.save_dir, settings.dir = str(folder), None

@@ -30,12 +30,13 @@ _SETTINGS: dict[str, Any] = LIMITS | {
     "finish_timeout_raises": True,
     "disable_git": True,
     "x_save_requirements": False,  # a list of all packages takes longer than all else
+    "x_disable_stats": True,  # of the machine, on which other cells run; for each run it costs more than all its rows
 }
 """Settings of a run that differ from W&B's defaults; environment variables and the YAML come first."""
 
 
-_EVERY, _DENSE = 10, 50
-"""Of the epochs of a training W&B gets the first 50, every tenth of the others, and the last."""
+_EVERY, _DENSE = 10, 10
+"""Of the epochs of a training W&B gets the first 10, every tenth of the others, and the last."""
 
 
 class _Thinned:

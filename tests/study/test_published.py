@@ -42,6 +42,7 @@ def test_a_study_goes_on_from_a_published_result(undisturbed, published, tmp_pat
     assert main([*argv, "--known", str(published)]) == 0
     said = capfd.readouterr()
     assert re.search(rf"\b{NUM_CELLS - 2} records reused .*{published.name}", " ".join(said.err.split()))
+    assert "single test materials" in said.err
     printed = " ".join(said.out.split())
     assert re.search(rf"\b2 cells computed, {NUM_CELLS - 2} .*, 0 failed", printed)
     first, second = (
