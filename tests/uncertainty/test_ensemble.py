@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from simulated import Simulated
 from tiny import CHAINS, TinyPolymers, density, fit, gine, trained_model
 
 from datamodules import PolymerTable
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import load_model, save_model
+from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 from gnn_sim2real.uncertainty.calibration import Recalibration, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
@@ -70,6 +73,24 @@ def test_mean_and_spread_of_the_members(paths):
     np.testing.assert_allclose(wider.mean, found.mean, rtol=1e-6)
     # The order of the models does not count.
     np.testing.assert_allclose(load_ensemble(paths[::-1]).predict(asked).std, found.std, rtol=1e-4)
+
+
+def test_without_a_simulated_value_the_models_answer_that_need_none(paths):
+    """Two of the three correct simulated values, which every second material has; then all three do."""
+    some = Simulated(every=2)
+    _, module = fit(lambda: TargetFineTuning(gine(), policy="affine"), some, epochs=0)
+    corrects, (first, *_) = trained_model(module, some), load_ensemble(paths).models
+    batches = list(make_loader(some.part("train"), 16))
+    known = np.isfinite(some.table.simulated[some.parts.train, 0])
+    mixed = Ensemble((first, corrects, replace(corrects, fingerprint="")))
+    found = mixed.predict_batches(batches)
+    alone = torch.cat([first.network.predict(batch) for batch in batches]).detach().numpy()
+    assert found.num_models.tolist() == np.where(known, 3, 1).tolist()
+    np.testing.assert_allclose(found.mean[~known], alone[~known], rtol=1e-6)
+    assert np.isfinite(found.mean).all()
+    assert np.isnan(found.std[:, 0]).tolist() == (~known).tolist()
+    none = Ensemble((corrects, replace(corrects, fingerprint=""))).predict_batches(batches)
+    assert np.isnan(none.mean[:, 0]).tolist() == (~known).tolist()
 
 
 def test_calibration_uses_the_validation_part_alone(folder, paths, tmp_path, capfd):
