@@ -112,7 +112,7 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
         return
     wrapped = fractional - np.floor(fractional)
     wrapped[wrapped >= 1] = 0.0  # of what is below zero by less than a rounding
-    pairs = cKDTree(wrapped, boxsize=1.0).query_pairs(reach, output_type="ndarray")
+    pairs = cKDTree(wrapped, boxsize=np.ones(3)).query_pairs(reach, output_type="ndarray")
     if len(pairs):
         apart = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]
         _refuse_near(float(np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1).min()))

@@ -221,7 +221,7 @@ class PropertyRegression(LightningModule, ABC):
         """Card of the data that trained the model; None if it was trained on the present ones, or that is not known."""
         if self.trained_with is None:
             return self.loaded_card
-        return None if self.trained_with is self.data else self.trained_with.card()  # type: ignore[no-any-return]
+        return None if self.trained_with is self.data else self.trained_with.card()
 
     def seen_materials(self) -> SeenMaterials | None:
         """Materials that the model has seen in all its trainings; None if that is not known."""

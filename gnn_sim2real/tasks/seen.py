@@ -41,8 +41,8 @@ class SeenMaterials:
         Args:
             data: The data.
         """
-        names = (data.seen_names("train"), data.seen_names("validation"))
-        return cls(*(_numbers(map(identity_hash, each)) for each in names))
+        trained, validated = (_numbers(map(identity_hash, data.seen_names(part))) for part in ("train", "validation"))
+        return cls(trained, validated)
 
     @classmethod
     def of_library(cls, identities: Iterable[str]) -> "SeenMaterials":
@@ -60,7 +60,8 @@ class SeenMaterials:
         Args:
             tensors: From a checkpoint.
         """
-        return cls(*(tensors[name].numpy().view(np.uint64) for name in ("trained", "validated")))
+        trained, validated = (tensors[name].numpy().view(np.uint64) for name in ("trained", "validated"))
+        return cls(trained, validated)
 
     def tensors(self) -> dict[str, Tensor]:
         """The numbers as tensors, for a checkpoint."""
