@@ -154,7 +154,7 @@ def _of_source(
     source: TrainedModel, score: Score, target: Target, rows: Rows, folds: Sequence[Fold], tuning: TuningSettings
 ) -> Member:
     def start(trained: Rows) -> TrainedModel:
-        return make_start(source, target, trained, score.probe)
+        return make_start(source, target, trained, score.probe, tuning.seed)
 
     def tuned(trained: Rows) -> TrainedModel:
         return fine_tune(start(trained), target, trained, tuning)

@@ -26,20 +26,25 @@ from gnn_sim2real.splits.parts import Rows
 _LN10 = float(np.log(10))
 
 
-def make_start(source: TrainedModel, target: Target, rows: Rows, probe: Probe) -> TrainedModel:
+def make_start(source: TrainedModel, target: Target, rows: Rows, probe: Probe, seed: int = 0) -> TrainedModel:
     """Make a model that predicts the target like the ranked probe, fitted to some rows.
+
+    Its head has random weights behind those that make it so, which a fine-tuning trains as well.
 
     Args:
         source: The source model; it is not changed.
         target: The target.
         rows: Rows to fit the head to.
         probe: The part of the source model that is read.
+        seed: Seed of those weights.
     """
     view = target.view(source.featurizer)
-    if probe.layer is None:
-        network = _on_a_line(source.network, target, rows, view.featurizer)
-    else:
-        network = _with_ridge(source.network, target, rows, view.featurizer, probe.layer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if probe.layer is None:
+            network = _on_a_line(source.network, target, rows, view.featurizer)
+        else:
+            network = _with_ridge(source.network, target, rows, view.featurizer, probe.layer)
     return TrainedModel(network.eval(), view.featurizer, {"probe": str(probe)})
 
 

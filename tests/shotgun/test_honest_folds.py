@@ -65,8 +65,8 @@ class Spy:
         self.by_heart |= {id(model.network)} if by_heart else set()
         return model
 
-    def make_start(self, source, target, rows, way):
-        return self.remember(start.make_start(source, target, rows, way), rows)
+    def make_start(self, source, target, rows, way, seed=0):
+        return self.remember(start.make_start(source, target, rows, way, seed), rows)
 
     def fine_tune(self, model, target, rows, tuning):
         before = self.learned[id(model.network)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
@@ -278,6 +279,22 @@ def test_it_is_said_plainly_when_no_source_helps():
     assert re.search(r"^NO SOURCE .*: from scratch .*\b0\.5", say(0.5))
     assert re.search(r"^shotgun transfer beats .*\(from scratch\) by 0\.[45]", say(-0.5))
     assert re.search(r"^no source is shown .*'from scratch' is [+-]0\.0", say(0.0))
+
+
+@pytest.mark.parametrize("probe", [PREDICTION, Probe(0), Probe(2)], ids=str)
+def test_a_start_is_the_same_whatever_was_random_before(made, probe):
+    """Else two runs of one command, or one that was killed and resumed, would end with other digits."""
+    library, (planted,), _ = made
+    target = target_of()
+    found = []
+    for state, seed in ((1, 0), (2, 0), (1, 5)):
+        torch.manual_seed(state)
+        start = make_start(library.load(planted), target, target.train, probe, seed)
+        found.append(torch.cat([each.flatten() for each in start.network.state_dict().values()]))
+        assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(state)))
+    assert torch.equal(found[0], found[1])
+    if probe != PREDICTION:  # whose head is that of the source
+        assert not torch.equal(found[0], found[2])
 
 
 @pytest.mark.parametrize("probe", [PREDICTION, Probe(0), Probe(1), Probe(2)], ids=str)
