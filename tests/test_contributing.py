@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.splits.split import SPLITS
@@ -26,7 +27,8 @@ def test_page(page, tmp_path, monkeypatch):
     # What a page registers goes with it.
     monkeypatch.setattr("gnn_sim2real.law.forms._registered", {**CURVE_FORMS, **SURFACE_FORMS})
     monkeypatch.setattr("gnn_sim2real.baselines._registered", dict(BASELINES))
-    for registry in (POLICIES, SPLITS, ORDERS):
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+    for registry in (POLICIES, SPLITS, ORDERS, ENCODERS):
         monkeypatch.setattr(registry, "_added", registry.classes())
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
