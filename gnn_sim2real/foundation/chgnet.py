@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gnn_sim2real.foundation.crystals import CrystalEncoder
+from gnn_sim2real.foundation.crystals import CrystalEncoder, over_sites
 from gnn_sim2real.foundation.encoder import Floats
 
 
 class CHGNet(CrystalEncoder):
-    """Means over the sites of a crystal, of CHGNet 0.3.0.
+    """Atom features of CHGNet 0.3.0 over the sites of a crystal: mean, largest and least.
 
     B. Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi 10.1038/s42256-023-00716-3
 
@@ -29,7 +29,7 @@ class CHGNet(CrystalEncoder):
         "trained on DFT of the Materials Project (energies, forces, stresses, magnetic moments): it has seen these "
         "crystals, not these measurements"
     )
-    layers = ("readout", "third_convolution")
+    layers = ("readout", "third_convolution", "readout_mean")
     distributions = ("chgnet",)
     extra = "foundation-crystal"
     elements = frozenset({*range(1, 84), *range(89, 95)})
@@ -43,7 +43,13 @@ class CHGNet(CrystalEncoder):
         from chgnet.model import CHGNet as Model
 
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its number of parameters
-            return Model.load(use_device="cpu", verbose=False).eval()
+            model = Model.load(use_device="cpu", verbose=False).eval()
+        model.readout_norm.register_forward_hook(self._keep)
+        return model
+
+    def _keep(self, module: Any, given: Any, output: Any) -> None:
+        """Keep the features of all atoms, which the model gives only before its last convolution."""
+        self._atoms = output
 
     def prepare(self, structure: Any) -> Any:
         """The graph of a structure."""
@@ -53,11 +59,15 @@ class CHGNet(CrystalEncoder):
             raise ValueError("an atom without a neighbor within 6 angstrom") from error
 
     def encode(self, prepared: Sequence[Any]) -> dict[str, Floats]:
-        """Means over the sites: after the last convolution, and before it."""
+        """Features after the last convolution, and before it."""
         import torch
 
         with torch.no_grad():
-            found = self._model(list(prepared), task="e", return_atom_feas=True, return_crystal_feas=True)
-        count = found["atoms_per_graph"].numpy()[:, None]
-        sites = np.stack([each.mean(dim=0).numpy() for each in found["atom_fea"]])
-        return {"readout": found["crystal_fea"].numpy() / count, "third_convolution": sites}
+            found = self._model(list(prepared), task="e", return_atom_feas=True)
+        after = [each.numpy() for each in torch.split(self._atoms, found["atoms_per_graph"].tolist())]
+        before = [each.numpy() for each in found["atom_fea"]]
+        return {
+            "readout": np.stack([over_sites(each) for each in after]),
+            "third_convolution": np.stack([over_sites(each) for each in before]),
+            "readout_mean": np.stack([each.mean(axis=0) for each in after]),
+        }

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.files import expand, file_sha256
-from gnn_sim2real.foundation.crystals import CrystalEncoder
+from gnn_sim2real.foundation.crystals import CrystalEncoder, over_sites
 from gnn_sim2real.foundation.encoder import Floats
 
 
 class MACE(CrystalEncoder):
-    """Means over the sites of the invariant descriptors of a MACE model.
+    """Invariant descriptors of a MACE model over the sites of a crystal: mean, largest and least.
 
     I. Batatia et al., Advances in Neural Information Processing Systems 35 (2022), arXiv 2206.07697
 
@@ -34,7 +34,7 @@ class MACE(CrystalEncoder):
     licence = "that of the file of the model"
     kinds = ("crystal",)
     has_seen = "trained on what its makers say: look whether that includes these crystals or these measurements"
-    layers = ("descriptors",)
+    layers = ("descriptors", "mean")
     distributions = ("mace-torch",)
 
     def __init__(self, path: str, trusted: bool = False, max_sites: int = 200) -> None:
@@ -71,9 +71,12 @@ class MACE(CrystalEncoder):
         return structure.to_ase_atoms()
 
     def encode(self, prepared: Sequence[Any]) -> dict[str, Floats]:
-        """Means over the sites, one structure at a time, as `get_descriptors` takes them."""
-        rows = [self._calculator.get_descriptors(atoms, invariants_only=True).mean(axis=0) for atoms in prepared]
-        return {"descriptors": np.stack(rows).astype(np.float32)}
+        """Descriptors over the sites, one structure at a time, as `get_descriptors` takes them."""
+        found = [self._calculator.get_descriptors(atoms, invariants_only=True) for atoms in prepared]
+        return {
+            "descriptors": np.stack([over_sites(each) for each in found]),
+            "mean": np.stack([each.mean(axis=0) for each in found]),
+        }
 
 
 @contextmanager
