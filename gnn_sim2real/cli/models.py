@@ -145,9 +145,8 @@ def format_encoders() -> str:
     rows = [("foundation encoder", "version", "reads", "licence", "installed")]
     seen = [""]
     for name, each in ENCODERS.classes().items():
-        missing = each.missing()
-        advice = f"no: pip install 'gnn-sim2real[{each.extra}]'" if each.extra else f"no: pip install {missing[0]}"
-        rows.append((name, each.version, ", ".join(each.kinds), each.licence, advice if missing else "yes"))
+        installed = f"no: {each.how_to_install()}" if each.missing() else "yes"
+        rows.append((name, each.version, ", ".join(each.kinds), each.licence, installed))
         seen.append(f"  {each.has_seen}\n")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     form = "  ".join(f"%-{width}s" for width in widths)

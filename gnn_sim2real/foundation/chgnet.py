@@ -52,7 +52,14 @@ class CHGNet(CrystalEncoder):
         self._atoms = output
 
     def prepare(self, structure: Any) -> Any:
-        """The graph of a structure."""
+        """The graph of a structure.
+
+        Args:
+            structure: A pymatgen `Structure`.
+
+        Raises:
+            ValueError: If an atom has no neighbor.
+        """
         try:
             return self._model.graph_converter(structure)
         except ValueError as error:

@@ -114,8 +114,13 @@ class FoundationEncoder(ABC):
             ValueError: If one is missing; it names the extra.
         """
         if missing := cls.missing():
-            wanted = f"'gnn-sim2real[{cls.extra}]'" if cls.extra else " ".join(missing)
-            raise ValueError(f"`{cls.name}` needs {' and '.join(missing)}: pip install {wanted}")
+            raise ValueError(f"`{cls.name}` needs {' and '.join(missing)}: {cls.how_to_install()}")
+
+    @classmethod
+    def how_to_install(cls) -> str:
+        """Command that installs what it needs."""
+        wanted = f"'gnn-sim2real[{cls.extra}]'" if cls.extra else " ".join(cls.distributions)
+        return f"pip install {wanted}"
 
     def features(self, materials: Sequence[Any], kind: str) -> LayerFeatures:
         """Features of materials; those that cannot be read have NaN and a reason.
