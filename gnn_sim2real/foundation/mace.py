@@ -61,7 +61,7 @@ class MACE(CrystalEncoder):
     def _calculator(self) -> Any:
         import torch
 
-        with _environment_restored():
+        with environment_restored():
             from mace.calculators import MACECalculator
         model = torch.load(self.path, map_location="cpu", weights_only=False)
         return MACECalculator(models=model, device="cpu")
@@ -80,7 +80,7 @@ class MACE(CrystalEncoder):
 
 
 @contextmanager
-def _environment_restored() -> Iterator[None]:
+def environment_restored() -> Iterator[None]:
     """Undo what an import sets: MACE tells torch to open every file as a whole pickle from then on."""
     before = dict(os.environ)
     try:

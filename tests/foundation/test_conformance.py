@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +15,9 @@ from tiny_foundation import NotInstalled, Tiny
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.foundation import ENCODERS, compute_features
 from gnn_sim2real.foundation.chgnet import CHGNet
-from gnn_sim2real.foundation.mace import MACE
+from gnn_sim2real.foundation.mace import MACE, environment_restored
 from gnn_sim2real.foundation.minimol_onnx import MiniMol
+from gnn_sim2real.foundation.sevenn import SevenNet
 
 READABLE = {
     "crystal": [COPPER, SILICON, ROCK_SALT, PEROVSKITE],
@@ -30,6 +33,7 @@ UNREADABLE = {
 AS_WELL = {
     "chgnet": {"crystal": [LONE, LARGE, crystal(CUBIC, [86], [[0, 0, 0]], 4.0)]},
     "mace": {"crystal": [LARGE]},
+    "sevenn": {"crystal": [LARGE, crystal(CUBIC, [86], [[0, 0, 0]], 4.0)]},
     "minimol_onnx": {"molecule": ["[Na+].[Cl-]", "[CH3]", "C" * 300, "[Xe]"], "repeat_unit": ["*C([Xe])*"]},
 }
 """Materials that these refuse besides."""
@@ -60,10 +64,13 @@ def stand_in(folder):
 
 def random_mace(folder):
     """A small MACE of random weights."""
-    pytest.importorskip("mace", reason="mace-torch is not installed")
+    if MACE.missing():
+        pytest.skip("mace-torch is not installed")
     import torch
-    from e3nn import o3
-    from mace import modules
+
+    with environment_restored():
+        from e3nn import o3
+        from mace import modules
 
     block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
     numbers = list(range(1, 90))
@@ -95,6 +102,7 @@ MAKERS = {
     "chgnet": lambda folder: CHGNet(),
     "minimol_ring": lambda folder: MiniMol(chain="ring"),
     "minimol_oligomer": lambda folder: MiniMol(chain="oligomer"),
+    "sevenn": lambda folder: SevenNet(),
     "mace": random_mace,
     "mace_stand_in": stand_in,
 }
@@ -216,7 +224,7 @@ class TestFoundationEncoder:
 
 def test_every_file_of_the_folder_is_tested():
     own = {each for each in ENCODERS.classes().values() if each.__module__.startswith("gnn_sim2real.")}
-    assert own == {CHGNet, MiniMol, MACE}
+    assert own == {CHGNet, MiniMol, MACE, SevenNet}
 
 
 def test_without_its_library_the_message_names_the_extra(tmp_path):
@@ -261,7 +269,9 @@ class TestMACE:
 
     @pytest.mark.filterwarnings("ignore")
     def test_torch_is_as_careful_afterwards_as_before(self, made):
-        import os
-
-        made("mace").features([COPPER], "crystal")
-        assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" not in os.environ
+        program = (
+            "import os\nfrom gnn_sim2real.foundation.mace import MACE\n"
+            f"before = dict(os.environ)\nMACE({str(made('mace').path)!r}, trusted=True).elements\n"
+            "import sys\nassert 'mace' in sys.modules and dict(os.environ) == before"
+        )
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
