@@ -51,7 +51,8 @@ class CrystalEncoder(FoundationEncoder):
             raise ValueError(f"more than {self.max_sites} sites")
         if not self.elements.issuperset(np.unique(material.atomic_number).tolist()):
             raise ValueError(f"an element that {self.name} does not know")
-        from pymatgen.core import Lattice, Structure
+        from pymatgen.core.lattice import Lattice
+        from pymatgen.core.structure import Structure
 
         lattice = Lattice(material.lattice)
         return self.prepare(Structure(lattice, material.atomic_number.tolist(), material.fractional))

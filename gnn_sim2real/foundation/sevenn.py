@@ -82,4 +82,5 @@ class SevenNet(CrystalEncoder):
         given = unlabeled_atoms_to_input(atoms, self._model.cutoff)
         with torch.no_grad():
             self._model(given)
-        return self._atoms
+        features: Floats = self._atoms
+        return features

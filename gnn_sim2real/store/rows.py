@@ -161,7 +161,11 @@ class _Content:
     def as_bytes(self) -> bytes:
         from safetensors.numpy import save
 
-        columns = {"keys": _as_numbers(self.keys), "values": self.values, "reason": self.reason}
+        columns: dict[str, NDArray[Any]] = {
+            "keys": _as_numbers(self.keys),
+            "values": self.values,
+            "reason": self.reason,
+        }
         texts = json.dumps(self.reasons)
         metadata = {"format": ROWS_FORMAT, "reasons": texts, "crc32": _checksum(columns, texts)}
         return bytes(save({name: np.ascontiguousarray(each) for name, each in columns.items()}, metadata))
