@@ -5,12 +5,14 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
@@ -109,13 +111,32 @@ def compute_features(
     files = {each: RowFile(folder / f"{_file_name(encoder, each)}.safetensors") for each in encoder.layers}
     rows = files[layer].find(keys)
     if not rows.known.all():
-        rows = rows.filled(_compute(encoder, readable, kind, keys, files, rows.known)[layer])
+        with _one_at_a_time(files[layer].path.with_suffix(".computing")):
+            rows = rows.filled(files[layer].find(keys))  # what another process computed meanwhile
+            if not rows.known.all():
+                rows = rows.filled(_compute(encoder, readable, kind, keys, files, rows.known)[layer])
     found = Features(rows.values.astype(np.float64), rows.reasons, about(encoder, layer))
     if found.refused:
         listed = "; ".join(f"{count}: {reason}" for reason, count in found.reasons.items())
         count = f"{len(found.refused):,} of {len(keys):,}"
         logger.info("%s has no features of %s materials (%s)", encoder.name, count, listed)
     return found
+
+
+@contextmanager
+def _one_at_a_time(lock: Path) -> Iterator[None]:
+    """Let one process compute while others wait for it: those of a study want the same features at the same time."""
+    waiting = FileLock(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        waiting.acquire()
+    except OSError:  # a folder that cannot be written: nothing will be found there either
+        yield
+        return
+    try:
+        yield
+    finally:
+        waiting.release()
 
 
 def about(encoder: FoundationEncoder, layer: str) -> dict[str, Any]:
