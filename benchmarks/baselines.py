@@ -66,7 +66,7 @@ def compute(
         used = np.concatenate([target.parts.train, target.parts.validation])
         values, test = target.table.values[:, 0], target.parts.test
         try:
-            inputs = gather_inputs(baseline, resolver.source(point), target, None)
+            inputs = gather_inputs(baseline, resolver.source(point), target, None, resolver.foundation)
             prediction = predict_test(baseline, inputs, values, used, test, seed=point.seed)
         except ValueError as error:
             print(f"left out: {cell}: {error}", flush=True)
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULT)
     options = parser.parse_args()
     rows: list[Row] = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
-    wanted = [each for each in BASELINES.values() if not each.needs_source]
+    wanted = [each for each in BASELINES.values() if not each.needs_source and not each.uses_foundation]
     if options.baselines:
         wanted = [BASELINES[each] for each in options.baselines]
     for name in options.studies:

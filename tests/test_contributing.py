@@ -20,6 +20,7 @@ def test_page(page, tmp_path, monkeypatch):
     """A block headed `file=NAME` becomes that file, which later blocks import; the others run in order."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"

@@ -13,9 +13,13 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "study shotgun config records tasks data uncertainty library store tables databases law errors files console"
+        "study shotgun config records tasks data uncertainty library foundation store tables databases law errors "
+        "files console"
     ),
-    "study": "config records tasks data library tables nn law errors units files console metrics baselines renamed",
+    "study": (
+        "config records tasks data library foundation tables nn law errors units files console metrics baselines "
+        "renamed"
+    ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn "
         "errors units files console metrics linear baselines graph figures"
@@ -26,6 +30,7 @@ ARROWS = {
     "data": "library splits store tables databases featurize nn units console graph plugins",
     "ensemble": "splits metrics gaussian_process",
     "uncertainty": "library store featurize nn errors units files graph figures",
+    "foundation": "store featurize files console plugins",
     "library": "store featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",

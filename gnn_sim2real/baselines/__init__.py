@@ -54,3 +54,12 @@ def needs_measurements(policy: str) -> bool:
         policy: Name of a policy or baseline.
     """
     return policy not in BASELINES or BASELINES[policy].needs_measurements
+
+
+def uses_foundation(policy: str) -> bool:
+    """Whether a policy is a baseline on features of a foundation encoder.
+
+    Args:
+        policy: Name of a policy or baseline.
+    """
+    return policy in BASELINES and BASELINES[policy].uses_foundation

@@ -47,6 +47,11 @@ class Baseline(ABC):
         """Whether it uses the simulated value of each material."""
         return "simulated" in self.needs
 
+    @property
+    def uses_foundation(self) -> bool:
+        """Whether it uses features of a foundation encoder, which a study names."""
+        return "foundation" in self.needs
+
     @abstractmethod
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
         """Predict the test materials from the measured ones; both have all inputs in `needs`, without a gap.

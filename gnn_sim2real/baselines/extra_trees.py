@@ -86,3 +86,9 @@ MEDIAN_TREES_DELTA = replace(
     of_difference=True,
     rival="median trees on the difference to the simulated value",
 )
+FOUNDATION_TREES = ExtraTrees(
+    "foundation_trees",
+    "extra trees on foundation features",
+    ("foundation",),
+    rival="extra trees on features of a foundation encoder",
+)

@@ -49,3 +49,9 @@ GAUSSIAN_PROCESS_DELTA = replace(
     of_difference=True,
     rival="a Gaussian process on the difference to the simulated value",
 )
+FOUNDATION_GP = GaussianProcessBaseline(
+    "foundation_gp",
+    "Gaussian process on foundation features",
+    ("foundation",),
+    rival="a Gaussian process on features of a foundation encoder",
+)

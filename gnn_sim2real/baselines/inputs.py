@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-Input = Literal["descriptors", "physical_descriptors", "simulated", "source", "encoded"]
+Input = Literal["descriptors", "physical_descriptors", "simulated", "source", "encoded", "foundation"]
 """Names of the inputs, see `Inputs`."""
 
 
@@ -26,6 +26,8 @@ class Inputs:
         source: (num_materials,); prediction of a source model. If it was trained on the measured materials, but not
             on the test materials, it looks better on the former than it is, and misleads.
         encoded: (num_materials, width); features from the encoder of a source model.
+        foundation: (num_materials, width); features from a foundation encoder, see `gnn_sim2real.foundation`; NaN in
+            the row of a material that it cannot read.
 
     Raises:
         ValueError: If a number is infinite or missing, or the inputs differ in length.
@@ -36,11 +38,12 @@ class Inputs:
     simulated: Floats | None = None
     source: Floats | None = None
     encoded: Floats | None = None
+    foundation: Floats | None = None
 
     def __post_init__(self) -> None:
         lengths = {}
         for name, values in self._given().items():
-            column = check(name, values, num_axes=1 if name in _COLUMNS else 2, may_lack=name == "simulated")
+            column = check(name, values, num_axes=1 if name in _COLUMNS else 2, may_lack=name in _MAY_LACK)
             lengths[name] = len(column)
             object.__setattr__(self, name, column)
         if len(set(lengths.values())) > 1:
@@ -78,6 +81,7 @@ class Inputs:
 
 
 _COLUMNS = ("simulated", "source")
+_MAY_LACK = ("simulated", "foundation")
 
 
 def check(name: str, values: Any, *, num_axes: int, may_lack: bool = False) -> Floats:

@@ -16,6 +16,7 @@ from rich.console import Console
 from gnn_sim2real.config.options import parse_options, take_options
 from gnn_sim2real.console import open_console, visible
 from gnn_sim2real.files import require_replaceable
+from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card, CardFilters
 from gnn_sim2real.library.folder import ModelLibrary
@@ -31,7 +32,7 @@ _HELP = """usage: gnn-sim2real models list [--property P] [--domain D] [--archit
        gnn-sim2real models pull URL [--property P ...]
        gnn-sim2real models build -c LIBRARY.yaml [--workers K] [options]
 
-list    one line per model, with its error on the validation part of its source
+list    one line per model, with its error on the validation part of its source; then the foundation encoders
 show    the card of one model: data, license, citation, settings; KEY may be its first characters
 verify  check hashes and cards of all models
 export  write models to one file: all of them unless keys or filters are given
@@ -129,12 +130,27 @@ def _list(argv: list[str], console: Console) -> int:
     if cards:
         sys.stdout.write(format_cards(cards))
     console.print(f"{len(cards):,} models in {library.folder}", markup=False, highlight=False, soft_wrap=True)
+    if all(value is None for value in _filters(given).values()):  # which are about our own models
+        console.print(f"\n{format_encoders()}", markup=False, highlight=False, soft_wrap=True, end="")
     return 0
 
 
 def _as_json(card: Card) -> str:
     text = orjson.dumps(card._asdict()).decode()
     return text if text.isascii() else json.dumps(card._asdict())  # where orjson escapes not every control character
+
+
+def format_encoders() -> str:
+    """Format all foundation encoders as text: name, version, kinds of materials, licence, and what each has seen."""
+    rows = [("foundation encoder", "version", "reads", "licence", "installed")]
+    seen = [""]
+    for name, each in ENCODERS.classes().items():
+        installed = f"no: {each.how_to_install()}" if each.missing() else "yes"
+        rows.append((name, each.version, ", ".join(each.kinds), each.licence, installed))
+        seen.append(f"  {each.has_seen}\n")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    form = "  ".join(f"%-{width}s" for width in widths)
+    return "".join(f"{(form % row).rstrip()}\n{text}" for row, text in zip(rows, seen, strict=True))
 
 
 _COLUMNS = ("key", "domain", "source", "property", "architecture", "n", "seed", "validation MAE", "R2")

@@ -21,6 +21,9 @@ from gnn_sim2real.featurize.whole_search import whole
 PHYSICAL_VERSION = 1
 """Version of the numbers: raised by hand whenever the rows of this module change."""
 
+RING_FRAGMENTS = 12
+"""Least number of pieces of backbone, between bonds that are in no ring, of a closed ring."""
+
 _COPIES = 3
 _LARGEST = 1e6  # a few descriptors grow without bound, and one such number would hide all others
 
@@ -68,14 +71,7 @@ def capped_oligomer(psmiles: str) -> Chem.Mol:
         ValueError: If it cannot be read.
     """
     fragments = repeat_unit_identity(psmiles).split(".") * _COPIES
-    # The exit of each fragment and the entry of the next get the same number, which joins them.
-    numbered = [re.sub(r"\[[12]\*\]", partial(_renumber, place), fragment) for place, fragment in enumerate(fragments)]
-    joints = Chem.MolzipParams()
-    joints.label = Chem.MolzipLabel.Isotope
-    parts = Chem.MolFromSmiles(".".join(numbered), sanitize=False)
-    parts.UpdatePropertyCache(strict=False)
-    with rdBase.BlockLogs():  # the first entry and the last exit stay open
-        chain = Chem.molzip(parts, joints)
+    chain = _join(fragments, [(place + 1, place + 2) for place in range(len(fragments))])
     for atom in chain.GetAtoms():
         if not atom.GetAtomicNum():
             atom.SetAtomicNum(6)
@@ -85,8 +81,41 @@ def capped_oligomer(psmiles: str) -> Chem.Mol:
     return chain
 
 
-def _renumber(place: int, end: re.Match[str]) -> str:
-    return f"[{place + int(end[0][1])}*]"
+def closed_ring(psmiles: str) -> Chem.Mol:
+    """Copies of the smallest repeat unit in a ring of `RING_FRAGMENTS` fragments or more: a chain without ends.
+
+    Like `capped_oligomer`, it is the same for all spellings of a polymer.
+
+    Args:
+        psmiles: Repeat-unit SMILES with exactly two `*`.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    unit = repeat_unit_identity(psmiles).split(".")
+    fragments = unit * max(2, -(-RING_FRAGMENTS // len(unit)))
+    count = len(fragments)
+    ring = _join(fragments, [(place + 1, (place + 1) % count + 1) for place in range(count)])
+    sanitize(ring, psmiles)
+    return ring
+
+
+def _join(fragments: Sequence[str], ends: Sequence[tuple[int, int]]) -> Chem.Mol:
+    """Bonds between the fragments of a chain: an exit and an entry that have the same number are joined."""
+    numbered = [
+        re.sub(r"\[([12])\*\]", partial(_renumber, own), fragment)
+        for own, fragment in zip(ends, fragments, strict=True)
+    ]
+    joints = Chem.MolzipParams()
+    joints.label = Chem.MolzipLabel.Isotope
+    parts = Chem.MolFromSmiles(".".join(numbered), sanitize=False)
+    parts.UpdatePropertyCache(strict=False)
+    with rdBase.BlockLogs():  # of an open chain the first entry and the last exit stay
+        return Chem.molzip(parts, joints)
+
+
+def _renumber(ends: tuple[int, int], end: re.Match[str]) -> str:
+    return f"[{ends[int(end[1]) - 1]}*]"
 
 
 def _describe(mol: Chem.Mol) -> list[float]:

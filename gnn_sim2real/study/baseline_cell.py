@@ -12,6 +12,7 @@ from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, predict_test
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.simulated import HOW_TO_GIVE
+from gnn_sim2real.foundation import ENCODERS, Features, NamedEncoder, compute_features
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
@@ -22,7 +23,12 @@ from gnn_sim2real.tables.table import CleanTable
 
 
 def baseline_key(
-    policy: str, model: str | None, target: dict[str, Any] | Canonical, data: PropertyDataModule, simulated: str | None
+    policy: str,
+    model: str | None,
+    target: dict[str, Any] | Canonical,
+    data: PropertyDataModule,
+    simulated: str | None,
+    foundation: NamedEncoder | None = None,
 ) -> str:
     """Key of a baseline.
 
@@ -32,6 +38,7 @@ def baseline_key(
         target: `key_content` of the target.
         data: The target, of any size, whose featurizer has the versions of the descriptors.
         simulated: Fingerprint of the source's table, if the baseline uses simulated values.
+        foundation: Foundation encoder of the study, if it names one.
     """
     baseline = BASELINES[policy]
     numerics = {
@@ -42,11 +49,18 @@ def baseline_key(
     if "physical_descriptors" in baseline.needs:
         numerics["physical_descriptors"] = data.featurizer.physical_version
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
+    if baseline.uses_foundation and foundation is not None:
+        content["foundation"] = foundation.encoder.describe() | {"layer": foundation.layer}
     return record_key(content | ({} if simulated is None else {"simulated": simulated}))
 
 
 def run_baseline(
-    key: str, point: GridPoint, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+    key: str,
+    point: GridPoint,
+    source: PropertyDataModule,
+    target: PropertyDataModule,
+    model: TrainedModel | None,
+    foundation: NamedEncoder | None = None,
 ) -> tuple[Record, dict[str, float]]:
     """Compute a baseline.
 
@@ -56,17 +70,19 @@ def run_baseline(
         source: The source, with the simulated values.
         target: The target with the size, seed and split of the point.
         model: The pretrained model, for baselines that use one.
+        foundation: The foundation encoder, for baselines that use one.
 
     Returns:
         The record, and the error on each test material.
 
     Raises:
-        ValueError: If the baseline uses a pretrained model or simulated values, and there are none.
+        ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
+            none.
     """
     started = time.monotonic()
     card: dict[str, Any] | None = model.card if model else None
     baseline = BASELINES[point.policy]
-    inputs = gather_inputs(baseline, source, target, model)
+    inputs = gather_inputs(baseline, source, target, model, foundation)
     used = np.concatenate([target.parts.train, target.parts.validation])
     prediction = predict_test(baseline, inputs, target.table.values[:, 0], used, target.parts.test, seed=point.seed)
     kept = ~np.isnan(prediction)
@@ -91,13 +107,18 @@ def run_baseline(
         unit=spec.unit,
         metrics=whole_set_metrics(prediction, target.table.values[rows, 0]),
         data=cards,
+        details=_foundation_details(foundation, target) if foundation and baseline.uses_foundation else {},
         provenance=provenance(time.monotonic() - started),
     )
     return record, target.data_set.absolute_errors(rows, prediction)
 
 
 def gather_inputs(
-    baseline: Baseline, source: PropertyDataModule, target: PropertyDataModule, model: TrainedModel | None
+    baseline: Baseline,
+    source: PropertyDataModule,
+    target: PropertyDataModule,
+    model: TrainedModel | None,
+    foundation: NamedEncoder | None = None,
 ) -> Inputs:
     """What a baseline needs to know of all materials of the target.
 
@@ -106,22 +127,54 @@ def gather_inputs(
         source: The source, with the simulated values.
         target: The target.
         model: The pretrained model, for baselines that use one.
+        foundation: The foundation encoder, for baselines that use one.
 
     Raises:
-        ValueError: If the baseline uses a pretrained model or simulated values, and there are none.
+        ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
+            none.
     """
     if baseline.needs_source and model is None:
         raise ValueError(f"the baseline {baseline.name!r} needs a pretrained model; add a source size above 0")
+    if baseline.uses_foundation and foundation is None:
+        raise ValueError(
+            f"the baseline {baseline.name!r} needs a foundation encoder; name one in the study, e.g. "
+            f"`foundation: {ENCODERS.names()[0]}`"
+        )
     kind = target.featurizer
     gather: dict[str, Callable[[], NDArray[Any]]] = {
         "descriptors": partial(_describe, kind.descriptors, target.table),
         "physical_descriptors": partial(_describe, kind.physical_descriptors, target.table),
         "simulated": partial(find_simulated, baseline.name, source, target),
     }
+    if foundation is not None:
+        gather["foundation"] = lambda: foundation_features(foundation, target).values
     if model is not None:
         gather["source"] = partial(_source_answers, model, target)
         gather["encoded"] = partial(model.encode_graphs, target.store)
     return Inputs(**{name: gather[name]() for name in baseline.needs})
+
+
+def foundation_features(foundation: NamedEncoder, target: PropertyDataModule) -> Features:
+    """Features of all materials of a target; from the cache, if any process has computed them before.
+
+    Args:
+        foundation: The foundation encoder.
+        target: The target.
+
+    Raises:
+        ValueError: If the encoder cannot read its kind of materials, or its libraries are not installed.
+    """
+    return _foundation(foundation, target.table, target.kind)
+
+
+@lru_cache(maxsize=2)
+def _foundation(foundation: NamedEncoder, table: CleanTable, kind: str) -> Features:
+    return compute_features(foundation.encoder, table.materials, kind, foundation.layer)
+
+
+def _foundation_details(foundation: NamedEncoder, target: PropertyDataModule) -> dict[str, Any]:
+    found = foundation_features(foundation, target)
+    return {"foundation": found.about | {"refused": found.reasons}}
 
 
 @lru_cache(maxsize=2)

@@ -121,6 +121,9 @@ class StudyConfig(JobsConfig):
             once.
         metric: Error of the curves.
         title: Title of the figure.
+        foundation: Foundation encoder of the baselines `foundation_gp` and `foundation_trees`: its name, or its `name`
+            with its settings and a `layer` (`{name: mace, path: my.model, trusted: true}`); `gnn-sim2real models list`
+            shows all. It only concerns these two.
     """
 
     pretrain: str
@@ -130,6 +133,7 @@ class StudyConfig(JobsConfig):
     scratch: str = ""
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
+    foundation: str | dict[str, Any] = ""
 
     @property
     def grids(self) -> list[Axes]:

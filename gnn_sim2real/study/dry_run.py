@@ -181,7 +181,8 @@ class Trials:
     def _baseline(self, job: Job) -> tuple[float, float]:
         model = load_model(self._model(job)) if job.model is not None else None
         started = time.monotonic()
-        run_baseline(job.key, job.point, self._data(self._resolver.pretraining(job.point)), self._data(job), model)
+        source, target = self._data(self._resolver.pretraining(job.point)), self._data(job)
+        run_baseline(job.key, job.point, source, target, model, self._resolver.foundation)
         return time.monotonic() - started, 0.0
 
     def _model(self, job: Job) -> Path:

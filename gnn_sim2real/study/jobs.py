@@ -8,6 +8,7 @@ from typing import Any
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.foundation import NamedEncoder
 from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
 from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.library.content import is_key
@@ -47,6 +48,9 @@ class JobResolver(ABC):
     Args:
         config: Grid and folders.
     """
+
+    foundation: NamedEncoder | None = None
+    """Foundation encoder of the study, if it names one."""
 
     def __init__(self, config: JobsConfig) -> None:
         self.study = config

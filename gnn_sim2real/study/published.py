@@ -18,7 +18,7 @@ from gnn_sim2real.records.summary import summarize
 from gnn_sim2real.study.architectures import name_architectures
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.pretraining_axis import name_pretrainings, stage_name
-from gnn_sim2real.study.report import largest_record
+from gnn_sim2real.study.report import data_of_report, largest_record
 from gnn_sim2real.study.stage import encoder_of, result_settings
 
 
@@ -56,7 +56,7 @@ def publish(config: StudyConfig, path: Path) -> None:
     study = {"title": config.title, "axes": [asdict(axes) for axes in config.grids], "threads": config.threads}
     content = {"study": study, "versions": [json.loads(each) for each in versions], "cells": cells}
     results = Results(tabulate_records(records), config.metric, config.records)
-    data = dict(largest_record(config, results.table).data)
+    data = data_of_report(config, results.table, largest_record(config, results.table))
     content |= {"data": data} | _settings(config)
     if pulls := publish_pulls(results.curves.values(), config.records):
         content["test_materials"] = pulls

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.baselines import uses_foundation
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
@@ -37,13 +38,14 @@ def print_report(config: StudyConfig, console: Console) -> None:
         raise ValueError(f"no cell of the study in {config.folder} is done yet; `{command}` shows its progress")
     results = Results(found, config.metric, config.records)
     largest = largest_record(config, results.table)
+    data = data_of_report(config, results.table, largest)
     advice: str | None = None
     try:
-        summary, refusal = write_report(results, config.folder, config.title, dict(largest.data)), None
+        summary, refusal = write_report(results, config.folder, config.title, data), None
         page = write_page(config, results, summary, largest.provenance)
         advice = log_report(config, results, summary, page)
     except OSError as error:  # a copy that may only be read is still shown
-        summary, refusal = summarize(results) | {"data": dict(largest.data)}, error
+        summary, refusal = summarize(results) | {"data": data}, error
     _print_summary(config, summary, console)
     if refusal is not None:
         raise ValueError(f"the report could not be written to {config.folder} ({refusal}); copy the study to do so")
@@ -77,6 +79,21 @@ def _print_summary(config: StudyConfig, summary: dict[str, Any], console: Consol
         console.print(f"\n[bold]{row_name(law)}, m = {law['target_size']}[/]: {escape(law['text'])}", highlight=False)
     if not summary["laws"]:
         console.print("no scaling law yet: it needs at least four source sizes")
+
+
+def data_of_report(config: StudyConfig, results: pd.DataFrame, largest: Record) -> dict[str, Any]:
+    """Data cards of source and target, and what to know of the features of a foundation encoder if some cells used one.
+
+    Args:
+        config: The study.
+        results: Results of the study.
+        largest: From `largest_record`.
+    """
+    using = results[results["policy"].map(uses_foundation)]
+    for key in using["key"].tolist()[:1]:
+        if about := read_record(config.records / f"{key}.json").details.get("foundation"):
+            return dict(largest.data) | {"foundation": about}
+    return dict(largest.data)
 
 
 def largest_record(config: StudyConfig, results: pd.DataFrame) -> Record:

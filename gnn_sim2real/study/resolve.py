@@ -7,13 +7,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.baselines import BASELINES, uses_foundation
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.foundation import ENCODERS, NamedEncoder, make_encoder
 from gnn_sim2real.nn.encoder import Encoder, build_encoder, encoder_name
 from gnn_sim2real.records.keys import Canonical, canonical
 from gnn_sim2real.records.published import Published
@@ -36,16 +37,22 @@ class Resolver(JobResolver):
         config: The study.
 
     Raises:
-        ValueError: If an encoder on an axis cannot be made, or its name is not its own.
+        ValueError: If an encoder on an axis cannot be made, or its name is not its own, or the foundation encoder that
+            a policy needs is not named, not installed, or does not read the target.
+
+    Attributes:
+        foundation: Foundation encoder of the study, if a policy uses it.
     """
 
     study: StudyConfig
+    foundation: NamedEncoder | None
 
     def __init__(self, config: StudyConfig) -> None:
         super().__init__(config)
         self.pretrain, self.finetune, self.scratch = (
             Stage(name, Path(getattr(config, name)), config) for name in ("pretrain", "finetune", "scratch")
         )
+        self.foundation = self._find_foundation()
         variants = name_pretrainings([axes.pretraining for axes in config.grids])
         self._pretrainings = {"": self.pretrain} | {
             name: self._variant(name, options) for name, options in variants.items()
@@ -62,6 +69,21 @@ class Resolver(JobResolver):
             }
         except CheckpointError as error:
             raise ValueError(f"cannot make an encoder of the axis `architecture`: {error}") from error
+
+    def _find_foundation(self) -> NamedEncoder | None:
+        """The foundation encoder of the study; refused before the first cell if it cannot be used."""
+        using = [policy for axes in self.study.grids for policy in axes.policy if uses_foundation(policy)]
+        if not using:
+            return None
+        kind = self.finetune.data.kind
+        if not self.study.foundation:
+            able = [name for name, each in ENCODERS.classes().items() if kind in each.kinds]
+            advice = f"name one, e.g. `foundation: {able[0]}`" if able else f"none reads {kind}; remove this policy"
+            raise ValueError(f"the policy {using[0]!r} needs a foundation encoder; {advice}")
+        found = make_encoder(self.study.foundation)
+        found.encoder.require_kind(kind)
+        found.encoder.require_installed()
+        return found
 
     def _variant(self, name: str, options: list[str]) -> Stage:
         """The stage of an entry of the axis `pretraining`."""
@@ -134,7 +156,8 @@ class Resolver(JobResolver):
 
     def _baseline_key(self, point: GridPoint, model: str | None) -> str:
         simulated = self.source_table if BASELINES[point.policy].uses_simulated else None
-        return baseline_key(point.policy, model, self._target_content(point), self.finetune.data, simulated)
+        target = self._target_content(point)
+        return baseline_key(point.policy, model, target, self.finetune.data, simulated, self.foundation)
 
     @staticmethod
     def needs_model(point: GridPoint) -> bool:

@@ -66,10 +66,10 @@ def scored_on(summary: Mapping[str, Any]) -> ScoredOn:
 
 
 def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
-    """One sentence each on excluded source materials, on the origin of crystal structures, and on label noise.
+    """One sentence each on excluded materials, the origin of structures, a foundation encoder, and label noise.
 
     Args:
-        data: Data cards of source and target.
+        data: Data cards of source and target, and what to know of the features of a foundation encoder.
         unit: Unit of the property.
     """
     sentences = []
@@ -83,6 +83,14 @@ def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
     if target and target.get("match_kinds"):
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in target["match_kinds"].items())
         sentences.append(f"the structures of the {target['num_materials']:,} measured crystals were found by {kinds}")
+    if found := data.get("foundation"):
+        refused = ", ".join(f"{count:,} with {reason}" for reason, count in found["refused"].items())
+        sentences.append(
+            f"the foundation encoder {found['name']} (version {found['version']}, layer {found['layer']}, licence "
+            f"{found['licence']}) was {found['has_seen']}"
+            + f"; it cannot read {refused}, which baselines on its features leave out"
+            * bool(refused)
+        )
     if target and (noise := target.get("noise_floor")):
         unit = f" {format_unit(unit)}".rstrip()
         copies = (

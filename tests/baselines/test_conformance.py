@@ -1,6 +1,7 @@
 """What every baseline promises, its own file and that of the documentation alike."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,13 @@ def made_up(seed=0):
         simulated=1.1 * values + 0.1 * random.normal(size=len(values)),
         source=0.9 * values + 0.1 * random.normal(size=len(values)),
         encoded=latent @ random.normal(size=(3, 5)),
+        foundation=np.column_stack([latent, np.zeros(len(latent))]),
     )
     return inputs, values
 
 
 def changed(inputs, **changes):
-    given = {name: getattr(inputs, name) for name in ("descriptors", "physical_descriptors", "simulated", "source")}
-    return Inputs(**{**given, "encoded": inputs.encoded, **changes})
+    return replace(inputs, **changes)
 
 
 @pytest.mark.parametrize("baseline", ALL, ids=lambda baseline: baseline.name)
@@ -92,10 +93,12 @@ class TestBaseline:
 
     def test_a_material_without_an_input_gets_no_answer_and_teaches_nothing(self, baseline):
         inputs, values = made_up()
-        simulated = inputs.simulated.copy()
+        simulated, foundation = inputs.simulated.copy(), inputs.foundation.copy()
         simulated[[2, 5, TEST[1]]] = np.nan
-        found = predict_test(baseline, changed(inputs, simulated=simulated), values, TRAIN, TEST)
-        if not baseline.uses_simulated:
+        foundation[[2, 5, TEST[1]]] = np.nan
+        lacking = changed(inputs, simulated=simulated, foundation=foundation)
+        found = predict_test(baseline, lacking, values, TRAIN, TEST)
+        if not (baseline.uses_simulated or baseline.uses_foundation):
             np.testing.assert_array_equal(found, predict_test(baseline, inputs, values, TRAIN, TEST))
             return
         assert np.flatnonzero(np.isnan(found)).tolist() == [1]

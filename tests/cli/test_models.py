@@ -27,12 +27,20 @@ def run(library, capsys):
 
 def test_list(run, library):
     code, said = run("list")
-    lines = said.out.splitlines()
+    models, encoders = said.out.split("\n\n")
+    lines = models.splitlines()
     assert code == 0
     assert lines[0].split()[:5] == ["key", "domain", "source", "property", "architecture"]
     assert len(lines) == 6
     assert "density and 1 more" in said.out
     assert lines[-1].startswith("4 models in ")
+    lines = encoders.splitlines()
+    assert lines[0].split() == ["foundation", "encoder", "version", "reads", "licence", "installed"]
+    at = next(place for place, line in enumerate(lines) if line.startswith("chgnet "))
+    assert "crystal" in lines[at]
+    assert "BSD" in lines[at]
+    assert "foundation-crystal" in lines[at] or lines[at].endswith("yes")
+    assert "not these measurements" in lines[at + 1]
     for option in ("--min-size", "--min_size"):
         _, said = run("list", "--property", "tg", option, "30")
         assert len(said.out.splitlines()) == 3

@@ -6,7 +6,12 @@ from rdkit import Chem
 
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.mixture import Mixture, MixtureTable, normalize
-from gnn_sim2real.featurize.physical_descriptors import capped_oligomer, physical_descriptors, physical_names
+from gnn_sim2real.featurize.physical_descriptors import (
+    capped_oligomer,
+    closed_ring,
+    physical_descriptors,
+    physical_names,
+)
 
 
 def test_values_of_ethanol():
@@ -29,6 +34,19 @@ def test_values_of_ethanol():
 )
 def test_three_copies_between_methyl_groups(psmiles, wanted):
     assert Chem.MolToSmiles(capped_oligomer(psmiles)) == Chem.CanonSmiles(wanted)
+
+
+@pytest.mark.parametrize(
+    ("psmiles", "wanted"),
+    [
+        ("*CC*", "C1" + "C" * 10 + "C1"),
+        ("*O[Si](*)(C)C", "O1[Si](C)(C)" + "O[Si](C)(C)" * 4 + "O[Si]1(C)C"),
+        ("*=CC=*", "C1=C" + "C=C" * 5 + "1"),
+        ("*C(=O)c1ccc(cc1)C(=O)OCCO*", "O=C1c2ccc(cc2)C(=O)OCCOC(=O)c2ccc(cc2)C(=O)OCCO1"),
+    ],
+)
+def test_a_ring_of_twelve_pieces_or_more(psmiles, wanted):
+    assert Chem.MolToSmiles(closed_ring(psmiles)) == Chem.CanonSmiles(wanted)
 
 
 @pytest.mark.parametrize(

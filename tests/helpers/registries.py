@@ -4,12 +4,13 @@ import importlib
 from contextlib import ExitStack, contextmanager
 
 from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.law.forms import FORMS
 from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.splits.split import SPLITS
 from gnn_sim2real.tasks.policies.base import POLICIES
 
-REGISTRIES = (POLICIES, SPLITS, ORDERS, FORMS, BASELINES)
+REGISTRIES = (POLICIES, SPLITS, ORDERS, FORMS, BASELINES, ENCODERS)
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_foundation  # noqa: F401 (an encoder that needs no library)
 from tiny import CHAINS, TinyPolymers
 
 from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.foundation import make_encoder
 from gnn_sim2real.study import baseline_cell
 from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
 from gnn_sim2real.study.grid import GridPoint
@@ -29,11 +31,22 @@ def source():
 
 @pytest.mark.parametrize("name", WITHOUT_SOURCE)
 def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source, target):
-    record, errors = run_baseline("key", GridPoint(None, 0, "all", 0, 0, name), source, target, None)
+    foundation = make_encoder({"name": "tiny", "heaviest": 8})
+    record, errors = run_baseline("key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation)
     tested = [target.table.identities[row] for row in target.parts.test]
     simulated = [each for each in tested if each in source.table.identities]
+    light = [each for each in tested if "S" not in each and "F" not in each]
     assert 0 < len(simulated) < len(tested)
-    wanted = simulated if BASELINES[name].uses_simulated else tested
+    assert 0 < len(light) < len(tested)
+    wanted = tested
+    if BASELINES[name].uses_simulated:
+        wanted = simulated
+    elif BASELINES[name].uses_foundation:
+        wanted = light
+        about = record.details["foundation"]
+        assert (about["name"], about["layer"], about["heaviest"]) == ("tiny", "last", 8)
+        assert "measurements" in about["has_seen"]
+        assert about["refused"] == {"a heavy element": sum("S" in each or "F" in each for each in CHAINS)}
     assert record.metrics["num_test"] == len(errors) == len(wanted)
     assert np.isfinite(record.metrics["mae"])
     assert (record.cell.policy, record.cell.source_size) == (name, 0)
@@ -59,6 +72,21 @@ def test_a_source_of_another_property_is_refused_by_the_name_of_the_baseline(tar
     other = TinyPolymers({("tg", "K"): [300.0] * len(CHAINS)})
     with pytest.raises(ValueError, match=r"'density', only tg.*`median_trees_delta`"):
         gather_inputs(BASELINES["median_trees_delta"], other, target, None)
+
+
+def test_without_a_foundation_encoder_it_is_refused_by_name(source, target):
+    with pytest.raises(ValueError, match="'foundation_gp' needs a foundation encoder"):
+        gather_inputs(BASELINES["foundation_gp"], source, target, None)
+
+
+def test_the_foundation_encoder_is_in_the_keys_of_what_it_changes(target):
+    def keys(named):
+        made = None if named is None else make_encoder(named)
+        return {name: baseline_key(name, None, target.key_content(), target, None, made) for name in BASELINES}
+
+    found = [keys(each) for each in (None, "tiny", {"name": "tiny", "layer": "first"}, {"name": "tiny", "heaviest": 8})]
+    for name, baseline in BASELINES.items():
+        assert len({each[name] for each in found}) == (4 if baseline.uses_foundation else 1)
 
 
 def test_a_version_changes_the_keys_of_what_it_changes(target, monkeypatch):
