@@ -83,7 +83,7 @@ def heading(name: str, unit: str) -> str:
 
 
 def write_predictions(
-    output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float]]
+    output: Path, predictor: Predictor, columns: Sequence[str], values: Iterable[Sequence[float | str]]
 ) -> None:
     """Write a table of predictions with one row per input material, followed by the other columns of the input.
 
@@ -91,7 +91,7 @@ def write_predictions(
         output: The CSV.
         predictor: The input materials.
         columns: Headings of the values.
-        values: Values of each material that could be read, in order.
+        values: Values of each material that could be read, in order, or texts.
     """
     found, others = iter(values), predictor.other_columns
     text = io.StringIO()
@@ -101,11 +101,15 @@ def write_predictions(
     refused = 0
     for (material, reason), *more in zip(predictor.materials, *others.values(), strict=True):
         refused += reason is not None
-        row = [f"{value:.8g}" for value in next(found)] if reason is None else [""] * len(columns)
+        row = [_format(value) for value in next(found)] if reason is None else [""] * len(columns)
         cells = [spreadsheet_text(each) for each in (reason or "", *more)]
         writer.writerow([spreadsheet_text(str(material)), *row, *cells])
     write_atomically(output, text.getvalue().encode())
     logger.info("%s: %d predictions, %d materials not readable", output, len(predictor.materials) - refused, refused)
+
+
+def _format(value: float | str) -> str:
+    return spreadsheet_text(value) if isinstance(value, str) else f"{value:.8g}"
 
 
 def _distinct(name: str, others: Mapping[str, list[str]]) -> str:
