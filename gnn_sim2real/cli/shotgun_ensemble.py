@@ -1,6 +1,6 @@
 """`gnn-sim2real predict ENSEMBLE FILE` and `gnn-sim2real calibrate ENSEMBLE`: the ensemble that `shotgun` wrote."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,9 @@ from gnn_sim2real.cli.ensemble import read_data
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.prediction import Predictor, read_simulated
-from gnn_sim2real.ensemble.intervals import conformal_quantile, interval_scores
-from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import has_keys, require_replaceable, write_json
-from gnn_sim2real.shotgun.saved import SavedEnsemble, load_ensemble
+from gnn_sim2real.shotgun.check import Check, check_intervals
+from gnn_sim2real.shotgun.saved import load_ensemble
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.tasks.prediction import check_output, heading, write_predictions
 
@@ -67,41 +66,6 @@ def _simulated(predictor: Predictor) -> Floats | None:
     return read_simulated(Path(path), predictor.heading, names)[:, 0].double().numpy()
 
 
-@dataclass(frozen=True)
-class Check:
-    """Whether intervals hold.
-
-    Attributes:
-        where: The materials, in words.
-        num: Number of materials.
-        coverage: Nominal coverage.
-        held: Share of the measured values in their interval.
-        held_interval: Its 90 % interval (Wilson's) for this number of materials.
-        widest: The same share of the third of the materials with the widest intervals.
-        median_width: In the unit of the errors.
-        score: Mean interval score, in the unit of the errors; less is better.
-    """
-
-    where: str
-    num: int
-    coverage: float
-    held: float
-    held_interval: tuple[float, float]
-    widest: float
-    median_width: float
-    score: float
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        low, high = self.held_interval
-        if low <= self.coverage <= high:
-            return "the intervals hold what they say, as far as so many materials can tell"
-        if high < self.coverage:
-            return "THE INTERVALS ARE TOO NARROW: these materials are unlike the measured ones, or too few to judge"
-        return "the intervals are wider than they have to be"
-
-
 def calibrate_command(argv: list[str]) -> int:
     """Check whether the intervals of an ensemble hold, on its test part or else on the folds of its training part.
 
@@ -120,61 +84,13 @@ def calibrate_command(argv: list[str]) -> int:
         file, is_ours=lambda path: has_keys(path, "ensemble", "held"), advice="give another folder by `--output`"
     )
     ensemble = load_ensemble(Path(folder))
-    if not np.isfinite(ensemble.intervals.factor):
-        raise ValueError(
-            f"{len(ensemble.values)} measurements are too few for intervals of "
-            f"{100 * ensemble.intervals.coverage:.0f} %; there is nothing to check"
-        )
     data, _ = read_data(argv, lambda: ensemble.data)
     target = Target.of_data(data, ensemble.log)
-    if not np.array_equal(target.values[target.train], ensemble.values):
-        raise CheckpointError(
-            f"the training part of these data is not that of the ensemble in {folder}; use the settings of its data"
-        )
-    found = _check_test(ensemble, target) if len(target.test) else _check_folds(ensemble)
+    found = check_intervals(ensemble, target)
     write_json(file, {"ensemble": str(folder), **asdict(found), "verdict": found.verdict})
     _print_check(found, target, console)
     console.print(f"{file}", markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def _check_test(ensemble: SavedEnsemble, target: Target) -> Check:
-    """On materials that nothing was learned from."""
-    table = target.table.materials
-    simulated = None if target.simulated is None else target.unscale(target.simulated[target.test])
-    found = ensemble.predict([table[row] for row in target.test.tolist()], simulated)
-    values, lower, upper = (target.scale(each) for each in (found.values, found.lower, found.upper))
-    errors, half = target.values[target.test] - values, (upper - lower) / 2
-    return _make_check("test materials", ensemble.intervals.coverage, errors, half)
-
-
-def _check_folds(ensemble: SavedEnsemble) -> Check:
-    """On the measured materials, each by an ensemble without its fold, with the quantile of all others."""
-    scale = np.maximum(ensemble.left_out_scale, ensemble.intervals.least)
-    errors = ensemble.values - ensemble.left_out
-    scores, coverage = np.abs(errors) / scale, ensemble.intervals.coverage
-    factors = np.array([conformal_quantile(np.delete(scores, row), coverage) for row in range(len(scores))])
-    # With one row less the quantile may be infinite, although with all of them it is not.
-    half = np.where(np.isfinite(factors), factors, ensemble.intervals.factor) * scale
-    return _make_check("measured materials, left out in folds", coverage, errors, half)
-
-
-def _make_check(where: str, coverage: float, errors: Floats, half: Floats) -> Check:
-    from scipy.stats import binomtest
-
-    held = np.abs(errors) <= half
-    interval = binomtest(int(held.sum()), len(held)).proportion_ci(0.9, "wilson")
-    widest = np.argsort(half, kind="stable")[-max(1, len(half) // 3) :]
-    return Check(
-        where=where,
-        num=len(held),
-        coverage=coverage,
-        held=float(held.mean()),
-        held_interval=(float(interval.low), float(interval.high)),
-        widest=float(held[widest].mean()),
-        median_width=2 * float(np.median(half)),
-        score=float(interval_scores(errors, half, coverage).mean()),
-    )
 
 
 def _print_check(found: Check, target: Target, console: Console) -> None:

@@ -212,14 +212,12 @@ def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mappin
         if each.weight <= 0:
             continue
         member, entry = answer.members[each.name], {"name": each.name, "weight": each.weight}
-        if isinstance(member, Network):
-            if member.model is None:
-                raise RuntimeError(f"{each.name} has a weight, but no model")
+        if isinstance(member, Network) and member.model is not None:
             entry["network"] = str(len(members) + 1)
             save_model(member.model, folder / NETWORKS / entry["network"])
             entry["fingerprint"] = load_model(folder / NETWORKS / entry["network"]).fingerprint
         else:
-            tables |= {*member.tables}
+            tables |= {*getattr(member, "tables", ())}
         members.append(entry)
     columns = answer.columns if LIBRARY in tables else []
     for key in sorted({key for column in columns for key in column.models}):
@@ -269,7 +267,8 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             arrays = {name: file[name] for name in file}
         tables = {name.removeprefix("table "): each for name, each in arrays.items() if name.startswith("table ")}
         networks = {each["name"]: _load_network(folder, each) for each in content["members"] if "network" in each}
-        intervals = content["intervals"] | {"factor": content["intervals"]["factor"] or np.inf}
+        factor = content["intervals"]["factor"]
+        intervals = content["intervals"] | {"factor": np.inf if factor is None else factor}
         found = SavedEnsemble(
             folder=folder,
             property=Property(**content["property"]),
