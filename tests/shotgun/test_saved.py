@@ -28,7 +28,7 @@ class Answers:
 
     def describe(self, materials):
         table = np.array([[density(each), len(each)] for each in materials])
-        table[::7, 1] = np.nan
+        table[table[:, 1] == 6, 1] = np.nan
         return table
 
 
