@@ -19,8 +19,8 @@ CHOSEN = (
     Chosen(
         "outer folds are ranked on all training rows",
         "gnn_sim2real.shotgun.answer",
-        "rank_models(models, entries_of(cards), target, parts,",
-        "rank_models(models, entries_of(cards), target, [target.train for _ in parts],",
+        "entries_of(cards), target, parts, settings.ranking",
+        "entries_of(cards), target, [target.train for _ in parts], settings.ranking",
         ("test_every_training_starts_from_a_ranking_on_its_own_rows",),
     ),
     Chosen(

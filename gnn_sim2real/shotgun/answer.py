@@ -58,6 +58,9 @@ ANSWER_VERSION = 1
 
 ENSEMBLE = "shotgun ensemble"
 
+FEW = 30
+"""Up to so many rows there are eight folds, beyond five."""
+
 UNSEEN_WIDENING = 2.0
 """How many times as wide an interval is where an element was never measured; no data say by how much errors grow."""
 
@@ -160,9 +163,10 @@ def find_answer(
     """
     started = time.monotonic()
     problem = make_problem(target, settings.ranking)
-    cache = ScoreCache(settings.cache)
-    parts = training_parts(problem, settings.stack)
-    ranked = rank_models(models, entries_of(cards), target, parts, settings.ranking, cache, skipped)
+    cache, stack_settings = ScoreCache(settings.cache), with_folds(settings.stack, target)
+    parts = training_parts(problem, stack_settings)
+    quick = quick_parts(problem, stack_settings)
+    ranked = rank_models(models, entries_of(cards), target, parts, settings.ranking, cache, skipped, quick)
     if not ranked[0]:
         raise ValueError(f"no model of the library can be used for this target: {skipped.list_reasons()}")
     columns, library = predict_columns(models, choose_columns(cards), target, settings.cache)
@@ -171,15 +175,15 @@ def find_answer(
     members: dict[str, Member] = dict(table_members(target.values, tables, settings.tuning.seed))
     networks = Networks(models, rankings, target, settings.tuning)
     members |= {each.name: each for each in networks.members()}
-    stack = fit_stack(list(members.values()), problem, _within(settings.stack, started))
-    left_out, asked = cross_predict(Deviation(scale_process(target.values, tables)), problem, settings.stack)
+    stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
+    left_out, asked = cross_predict(Deviation(scale_process(target.values, tables)), problem, stack_settings)
     left_out_scale = make_scale(len(target.train), stack.honest_spread, left_out)
     errors = target.values[target.train] - stack.honest_predictions
     intervals = fit_intervals(errors, left_out_scale, COVERAGE)
     unseen = find_unseen(target.own_store, measured_elements(target), target.test).rows
     wider = widening(find_distances(tables[PHYSICAL], target.train, target.test), unseen)
     half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * wider
-    promised, found = _winners(stack, problem, settings.stack, rankings)
+    promised, found = _winners(stack, problem, stack_settings, rankings)
     return Answer(
         target=target,
         ranked=ranked[0],
@@ -194,6 +198,27 @@ def find_answer(
         promised=promised,
         found=found,
     )
+
+
+def with_folds(settings: StackSettings, target: Target) -> StackSettings:
+    """The settings with a number of folds: networks are too costly for many, and few rows need many.
+
+    Args:
+        settings: Settings, perhaps without a number.
+        target: The target.
+    """
+    return replace(settings, num_folds=settings.num_folds or (8 if len(target.train) <= FEW else 5))
+
+
+def quick_parts(problem: Problem, settings: StackSettings) -> range:
+    """Numbers of the training parts without two folds: their rankings matter for the weights of an outer fold alone.
+
+    Args:
+        problem: See `make_problem`.
+        settings: With a number of folds.
+    """
+    num_folds = len(make_folds(problem, settings))
+    return range(1 + num_folds, 1 + num_folds + num_folds * (num_folds - 1) // 2)
 
 
 def make_problem(target: Target, ranking: RankingSettings) -> Problem:

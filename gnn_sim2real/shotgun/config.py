@@ -34,7 +34,7 @@ class ShotgunConfig:
         log: Whether errors are those of the decimal logarithm, for values that span orders of magnitude.
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
-        folds: Folds for the weights and for the error, at least 3; 8 up to 100 measurements and 5 beyond unless given.
+        folds: Folds for the weights and for the error, at least 3; 8 up to 30 measurements and 5 beyond unless given.
         minutes: Time for the trainings; what does not fit in is left out, networks first. No limit unless given.
         predict: Table of materials to predict with the ensemble; none unless given.
         cache: Folder of scores and predictions of the library that later runs reuse; in the output folder unless given.

@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,16 @@ from gnn_sim2real.files import write_sealed
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.linear import Floats, fit_line
 from gnn_sim2real.records.record import provenance
-from gnn_sim2real.shotgun.answer import ANSWER_VERSION, ENSEMBLE, Answer, AnswerSettings, find_answer, make_problem
+from gnn_sim2real.shotgun.answer import (
+    ANSWER_VERSION,
+    ENSEMBLE,
+    Answer,
+    AnswerSettings,
+    find_answer,
+    make_problem,
+    quick_parts,
+    with_folds,
+)
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
@@ -117,11 +125,14 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
     targets = [target.with_train(draw.rows) for draw in draws]
     # All draws are ranked in one pass, since they share the features of a model; each then finds its scores.
-    parts = [training_parts(make_problem(each, config.ranking), stack) for each in targets]
-    scores = ScoreCache(cache)
-    skipped = Skipped()
-    ranked = rank_models(models, entries_of(usable), target, list(chain(*parts)), config.ranking, scores, skipped)
-    firsts = np.cumsum([0, *map(len, parts[:-1])])  # the first part of each draw is the whole of it
+    parts, quick, firsts = list[Rows](), set[int](), list[int]()
+    for each in targets:
+        problem, own_stack = make_problem(each, config.ranking), with_folds(stack, each)
+        firsts.append(len(parts))  # the first part of each draw is the whole of it
+        quick |= {len(parts) + number for number in quick_parts(problem, own_stack)}
+        parts += training_parts(problem, own_stack)
+    scores, skipped = ScoreCache(cache), Skipped()
+    ranked = rank_models(models, entries_of(usable), target, parts, config.ranking, scores, skipped, quick)
     frozen = frozen_errors(models, [ranked[first] for first in firsts], target, [draw.rows for draw in draws])
     tuning = replace(config.tuning, scratch=own.scratch)
     for draw, drawn, errors in track(list(zip(draws, targets, frozen, strict=True)), f"Draws of {own.name}"):
