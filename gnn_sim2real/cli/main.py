@@ -20,7 +20,9 @@ data
   data      list data sets, download one, check a file: gnn-sim2real data --help
 
 many models
-  shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
+  shotgun   an ensemble for a few measurements, from a library of pretrained models: gnn-sim2real shotgun --help
+  predict ENSEMBLE FILE      its predictions, with intervals
+  calibrate ENSEMBLE         whether these intervals hold
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help

@@ -51,7 +51,7 @@ def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> N
     data, config = read_data([*argv, *ask], lambda: ensemble.data)
     output, predictor = Path(config.prediction.output), data.predictor
     check_output(output, config.prediction.overwrite, predictor)
-    found = ensemble.predict(predictor.contents, _simulated(predictor))
+    found = ensemble.predict(predictor.readable, _simulated(predictor))
     name, unit = ensemble.property.name, ensemble.property.unit
     columns = [heading(each, unit) for each in (name, f"{name} lower", f"{name} upper")]
     rows = zip(found.values.tolist(), found.lower.tolist(), found.upper.tolist(), found.notes, strict=True)

@@ -179,13 +179,13 @@ class MixturePredictor(Predictor):
         return [(each.name, each.reason) for each in self.read_materials]
 
     @property
-    def contents(self) -> list[Any]:
+    def readable(self) -> list[Any]:
         """The mixtures that can be read, in their order."""
         return [each.content for each in self.read_materials if each.reason is None]
 
     def make_store(self) -> AnyStore:
         """The mixtures that can be read; each of their components has one graph."""
-        return store_of(self.contents, self.data.featurizer)
+        return store_of(self.readable, self.data.featurizer)
 
 
 class MixtureDataModule(PropertyDataModule):

@@ -170,7 +170,7 @@ class Predictor:
         return [(each.name, each.reason) for each in self.inputs]
 
     @property
-    def contents(self) -> list[Any]:
+    def readable(self) -> list[Any]:
         """The materials that can be read, in their order, as the featurizer reads them."""
         pairs = zip(self.read(self.path), self.inputs, strict=True)
         return [material.content for material, found in pairs if found.graph is not None]

@@ -292,10 +292,11 @@ def find_distances(table: Floats, train: Rows, asked: Rows) -> Floats:
 
 
 def _within(settings: StackSettings, started: float) -> StackSettings:
-    """The settings with the time that is left for the trainings."""
+    """The settings with the time that is left for the trainings, at least a quarter: a ranking alone is no answer."""
     if settings.minutes is None:
         return settings
-    return replace(settings, minutes=max(settings.minutes - (time.monotonic() - started) / 60, 1e-3))
+    left = settings.minutes - (time.monotonic() - started) / 60
+    return replace(settings, minutes=max(left, settings.minutes / 4))
 
 
 def _winners(

@@ -164,7 +164,7 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
 
 
 def _write_predict(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write a configuration that reads materials like the target, for `gnn-sim2real predict ENSEMBLE -c`."""
+    """Write a configuration that reads materials like the target, for predictions from a changed table."""
     model = {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}
     content = {"model": model, "data": dict(described)}
     write_atomically(folder / PREDICT_FILE, yaml.safe_dump(content, sort_keys=False).encode())

@@ -188,15 +188,6 @@ def _notes(distances: Floats, unseen: Any, lacking: Any) -> list[str]:
     return notes
 
 
-def is_ensemble(path: Path) -> bool:
-    """Whether a path is the folder of an ensemble.
-
-    Args:
-        path: The path.
-    """
-    return (path / ENSEMBLE_FILE).is_file()
-
-
 def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mapping[str, Any]) -> None:
     """Write the ensemble into a folder, which is emptied before.
 

@@ -78,6 +78,10 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     assert "of 21 measured materials" in said
     checked = json.loads((folder / "calibration" / "calibration.json").read_text())
     assert 0.7 < checked["held"] <= 1
+    again = ["calibrate", "my out/ensemble", "-c", "my out/predict.yaml", "--output", "again"]
+    assert main(again) == 0
+    assert json.loads((folder / "again" / "calibration.json").read_text()) == checked
+    capsys.readouterr()
     assert main(["calibrate", "my out/ensemble", "--data.init_args.size=15"]) == 2
     assert "training part" in capsys.readouterr().err
 
