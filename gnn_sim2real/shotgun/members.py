@@ -75,7 +75,7 @@ class Block(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Mean:
     """The mean of the measurements."""
 
@@ -89,7 +89,7 @@ class Mean:
         return np.full(len(test), self.values[train].mean())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Line:
     """The line of least absolute error in the simulated value."""
 
@@ -138,7 +138,7 @@ class Forest:
         return self._made[key]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Trees:
     """Mean or median over the trees of a forest; NaN for rows that lack a column."""
 
@@ -158,7 +158,7 @@ class Trees:
         return found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Process:
     """A Gaussian process in which each table is a block.
 
@@ -206,7 +206,7 @@ class Process:
         return mean, deviation
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Deviation:
     """The standard deviation by a Gaussian process, as what `ensemble.stack.cross_predict` repeats on each fold."""
 
