@@ -7,7 +7,7 @@ Talbot, J. Mach. Learn. Res. 11, 2079 (2010).
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -300,7 +300,7 @@ def _within(settings: StackSettings, started: float) -> StackSettings:
 
 
 def _winners(
-    stack: Stack, problem: Problem, settings: StackSettings, rankings: dict[bytes, Sequence[Score]]
+    stack: Stack, problem: Problem, settings: StackSettings, rankings: Mapping[bytes, Sequence[Score]]
 ) -> tuple[Floats, Floats]:
     """Error of the winner in the ranking without each outer fold, and on the fold."""
     winner = next((each for each in stack.members if each.name == frozen_name(0) and each.error is not None), None)

@@ -150,7 +150,7 @@ class Trees:
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
         """See `ensemble.stack.Member`."""
-        whole = ~np.isnan(self.forest.columns).any(axis=1)
+        whole = np.asarray(~np.isnan(self.forest.columns).any(axis=1))
         known, asked = train[whole[train]], test[whole[test]]
         found = np.full(len(test), np.nan)
         if len(known) and len(asked):

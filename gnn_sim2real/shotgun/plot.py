@@ -60,14 +60,16 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     compared = answer.left_out_errors()
     weights = {each.name: each.weight for each in answer.stack.members}
     names = sorted(compared, key=lambda name: float(np.nanmean(compared[name])), reverse=True)
-    means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in map(compared.get, names)]).reshape(-1, 3)
+    means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in (compared[name] for name in names)]).reshape(
+        -1, 3
+    )
     means[:, 1] = np.maximum(means[:, 1], 0)  # no mean error is below zero
     for chosen, color in ((True, COLORS[1]), (False, GRAY)):
-        places = [place for place, name in enumerate(names) if (weights.get(name, 1.0) > 0) == chosen]
+        some = [place for place, name in enumerate(names) if (weights.get(name, 1.0) > 0) == chosen]
         right.errorbar(
-            means[places, 0],
-            places,
-            xerr=np.abs(means[places, 1:].T - means[places, 0]),
+            means[some, 0],
+            some,
+            xerr=np.abs(means[some, 1:].T - means[some, 0]),
             fmt="s",
             markersize=SMALL_MARKER,
             capsize=SMALL_CAP,

@@ -140,8 +140,8 @@ class SavedEnsemble:
         half = self.intervals.half_widths(scale) * widening(distances, unseen)
         middle = combine(table, weights)
         lacking = np.isnan(tables[SIMULATED][asked, 0]) if SIMULATED in tables else np.zeros(len(asked), np.bool_)
-        ends = (target.unscale(end) for end in (middle, middle - half, middle + half))
-        return EnsemblePrediction(*ends, notes=_notes(distances, unseen, lacking))
+        value, lower, upper = (target.unscale(end) for end in (middle, middle - half, middle + half))
+        return EnsemblePrediction(value, lower, upper, _notes(distances, unseen, lacking))
 
     def _predict_each(self, target: Target, values: Floats, tables: Tables) -> dict[str, Floats]:
         """Predictions of each member with a weight, and of all others where none of these has one."""
@@ -198,25 +198,26 @@ def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mappin
         described: How the data set reads materials, in plain types.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    target, members, tables = answer.target, [], {PHYSICAL}
+    target, tables, members = answer.target, {PHYSICAL}, list[dict[str, Any]]()
     for each in answer.stack.members:
         if each.weight <= 0:
             continue
         member, entry = answer.members[each.name], {"name": each.name, "weight": each.weight}
         if isinstance(member, Network) and member.model is not None:
-            entry["network"] = str(len(members) + 1)
-            save_model(member.model, folder / NETWORKS / entry["network"])
-            entry["fingerprint"] = load_model(folder / NETWORKS / entry["network"]).fingerprint
+            number = str(len(members) + 1)
+            save_model(member.model, folder / NETWORKS / number)
+            entry |= {"network": number, "fingerprint": load_model(folder / NETWORKS / number).fingerprint}
         else:
             tables |= {*getattr(member, "tables", ())}
         members.append(entry)
     columns = answer.columns if LIBRARY in tables else []
     for key in sorted({key for column in columns for key in column.models}):
         shutil.copytree(library / key, folder / LIBRARY_FOLDER / key)
-    arrays = {f"table {name}": answer.tables[name][target.train] for name in sorted(tables)}
+    arrays: dict[str, Any] = {f"table {name}": answer.tables[name][target.train] for name in sorted(tables)}
     arrays |= {"values": target.values[target.train], "left_out": answer.stack.honest_predictions}
+    arrays["left_out_scale"] = answer.left_out_scale
     content = io.BytesIO()
-    np.savez(content, **arrays, left_out_scale=answer.left_out_scale)
+    np.savez(content, **arrays)
     write_atomically(folder / TRAINING_FILE, content.getvalue())
     intervals = asdict(answer.intervals)
     description = {
