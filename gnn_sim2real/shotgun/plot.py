@@ -60,9 +60,8 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     compared = answer.left_out_errors()
     weights = {each.name: each.weight for each in answer.stack.members}
     names = sorted(compared, key=lambda name: float(np.nanmean(compared[name])), reverse=True)
-    means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in (compared[name] for name in names)]).reshape(
-        -1, 3
-    )
+    shown = [compared[name] for name in names]
+    means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in shown])
     means[:, 1] = np.maximum(means[:, 1], 0)  # no mean error is below zero
     for chosen, color in ((True, COLORS[1]), (False, GRAY)):
         some = [place for place, name in enumerate(names) if (weights.get(name, 1.0) > 0) == chosen]

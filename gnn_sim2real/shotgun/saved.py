@@ -202,7 +202,8 @@ def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mappin
     for each in answer.stack.members:
         if each.weight <= 0:
             continue
-        member, entry = answer.members[each.name], {"name": each.name, "weight": each.weight}
+        member = answer.members[each.name]
+        entry: dict[str, Any] = {"name": each.name, "weight": each.weight}
         if isinstance(member, Network) and member.model is not None:
             number = str(len(members) + 1)
             save_model(member.model, folder / NETWORKS / number)
