@@ -154,7 +154,7 @@ def _read(file: Path | None) -> dict[str, dict[str, Floats]]:
     if file is None or not file.is_file():
         return {}
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
             keys = [name.removesuffix(" names") for name in content if name.endswith(" names")]
             return {
                 key: dict(zip(content[f"{key} names"].tolist(), content[f"{key} values"], strict=True)) for key in keys

@@ -256,7 +256,7 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             raise CheckpointError(f"the ensemble in {folder} is of another version of gnn_sim2real; run shotgun again")
         if file_sha256(folder / TRAINING_FILE) != content["hashes"][TRAINING_FILE]:
             raise ValueError(f"the hash of {TRAINING_FILE} is not the one in {ENSEMBLE_FILE}")
-        with np.load(folder / TRAINING_FILE, allow_pickle=False) as file:
+        with (folder / TRAINING_FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file}
         tables = {name.removeprefix("table "): each for name, each in arrays.items() if name.startswith("table ")}
         networks = {each["name"]: _load_network(folder, each) for each in content["members"] if "network" in each}

@@ -9,6 +9,7 @@ import yaml
 from shotgun_library import make_library
 from tiny import CHAINS, density
 
+from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.shotgun.study_report import read_records, summarize
 
@@ -46,6 +47,7 @@ def study_of(folder, **settings):
 
 @pytest.mark.slow
 def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
+    monkeypatch.setitem(SETTINGS, "n_estimators", 20)
     monkeypatch.chdir(folder)
     (folder / "typed.csv").write_text((folder / "mine.csv").read_text() + "*CC(C1)*,1.0\n")
     words = ["typed.csv", "--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
@@ -87,9 +89,10 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(folder, capsys):
+def test_a_study_goes_on_where_it_stopped(folder, capsys, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "n_estimators", 20)
     tuning = {"best": 2, "epochs": 1, "scratch_epochs": 1}
-    path = study_of(folder, sizes=[8], draws=2, tuning=tuning)
+    path = study_of(folder, sizes=[8], draws=2, tuning=tuning, folds=3)
     assert main(["shotgun", "study", "-c", path, "--only", "mine"]) == 0
     records = folder / "several" / "records"
     before = {each.name: each.stat().st_mtime_ns for each in records.iterdir()}
