@@ -1,5 +1,7 @@
 """One run of shotgun transfer: leak check, answer, and the files written."""
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ import yaml
 
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.ensemble.stack import Contribution, StackSettings
-from gnn_sim2real.files import has_keys, require_replaceable, write_atomically, write_json
+from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
 from gnn_sim2real.library import Card
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, find_answer
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
@@ -19,9 +21,10 @@ from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.saved import save_ensemble
 from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.tasks.prediction import heading
 
 ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result.json"
-FIGURE_FILE = "ranking.png"
+FIGURE_FILE, MEASURED_FILE = "ranking.png", "measured.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
     """
     folder = Path(config.output)
     if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
-        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE))
+        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE, MEASURED_FILE))
         require_replaceable(*files, advice="give another folder by `--output`")
         if (folder / ENSEMBLE_FOLDER).exists():
             raise ValueError(f"{folder / ENSEMBLE_FOLDER} is no earlier ensemble; give another folder by `--output`")
@@ -78,7 +81,7 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
 
 
 def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mapping[str, Any]) -> Path:
-    """Write ranking, numbers, and the ensemble with a configuration for predictions.
+    """Write ranking, numbers, predictions of the measured materials, and the ensemble with a configuration for others.
 
     Args:
         result: From `run_shotgun`.
@@ -126,6 +129,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
     write_json(folder / RESULT_FILE, content)
     save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, described)
     _write_predict(folder, described)
+    _write_measured(folder, answer)
     return folder
 
 
@@ -161,6 +165,25 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
             row["interval"] = list(score.interval())
         rows.append(row)
     return rows
+
+
+def _write_measured(folder: Path, answer: Answer) -> None:
+    """Write the measured materials beside what an ensemble that has not seen them predicts, with intervals."""
+    target, stack = answer.target, answer.stack
+    rows = np.concatenate([target.train, target.test])
+    middle = np.concatenate([stack.honest_predictions, stack.predictions])
+    half = np.concatenate([answer.intervals.half_widths(answer.left_out_scale), answer.half_widths])
+    columns = [target.unscale(each) for each in (target.values[rows], middle, middle - half, middle + half)]
+    unit = target.spec.unit
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = (heading(f"{target.spec.name}{what}", unit) for what in (" measured", "", " lower", " upper"))
+    writer.writerow(["material", "part", *map(spreadsheet_text, names)])
+    parts = ["train"] * len(target.train) + ["test"] * len(target.test)
+    for row, part, *values in zip(rows.tolist(), parts, *columns, strict=True):
+        name = spreadsheet_text(str(target.table.identities[row]))
+        writer.writerow([name, part, *(f"{value:.8g}" for value in values)])
+    write_atomically(folder / MEASURED_FILE, text.getvalue().encode())
 
 
 def _write_predict(folder: Path, described: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """The ensemble in a folder predicts what shotgun predicted, and is refused when something in it has changed."""
 
+import csv
 import json
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +69,19 @@ def test_the_saved_ensemble_predicts_what_shotgun_predicted(saved):
     np.testing.assert_array_equal(ensemble.values, target.values[target.train])
 
 
+def test_measured_materials_are_written_beside_what_was_predicted_without_them(saved):
+    answer, folder = saved
+    with (folder / "measured.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    target, stack = answer.target, answer.stack
+    assert [row["part"] for row in rows] == ["train"] * len(target.train) + ["test"] * len(target.test)
+    written = [[float(row[f"density{what} [g/cm3]"]) for row in rows] for what in (" measured", "", " lower", " upper")]
+    np.testing.assert_allclose(written[0], target.values, rtol=1e-6)
+    np.testing.assert_allclose(written[1], [*stack.honest_predictions, *stack.predictions], rtol=1e-6)
+    held = (np.array(written[2]) <= written[0]) & (written[0] <= np.array(written[3]))
+    assert held[: len(target.train)].mean() >= 0.9
+
+
 def test_what_is_unlike_the_measured_materials_is_marked_and_has_wider_intervals(saved):
     ensemble = load_ensemble(saved[1] / "ensemble", (Answers(),))
     found = ensemble.predict([CHAINS[3], "*[Si](C)(C)C*"])
@@ -86,8 +101,6 @@ def test_a_further_block_that_is_not_there_is_named(saved):
 
 @pytest.mark.parametrize("name", [ENSEMBLE_FILE, TRAINING_FILE])
 def test_what_was_changed_is_refused(saved, tmp_path, name):
-    import shutil
-
     shutil.copytree(saved[1] / "ensemble", tmp_path / "ensemble")
     path = tmp_path / "ensemble" / name
     content = bytearray(path.read_bytes())
