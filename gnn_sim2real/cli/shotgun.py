@@ -29,7 +29,7 @@ is honest even if thousands of models were tried. The ensemble is written for `p
   --tuning.best K           members from the ranking, each frozen and fine-tuned
   --minutes M               time for the trainings; what does not fit in is left out, networks first
   --predict FILE            materials to predict: predictions.csv, with intervals
-  --output DIR              result.json, ranking.png, measured.csv (predictions without each fold), ensemble/, predict.yaml
+  --output DIR              result.json, measured.csv, ranking.png, ensemble/, predict.yaml
 
 matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
 study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
