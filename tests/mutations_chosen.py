@@ -46,7 +46,7 @@ CHOSEN = (
     ),
     Chosen(
         "a frozen model is fitted to all training rows",
-        "gnn_sim2real.shotgun.members",
+        "gnn_sim2real.shotgun.networks",
         "made = make_start(self.models.load(score.key), self.target, train, probe)",
         "made = make_start(self.models.load(score.key), self.target, self.target.train, probe)",
         ("test_nothing_is_asked_about_what_it_has_learned",),
@@ -473,6 +473,7 @@ MODULES = (
     "gnn_sim2real.shotgun.folds",
     "gnn_sim2real.shotgun.library_predictions",
     "gnn_sim2real.shotgun.members",
+    "gnn_sim2real.shotgun.networks",
     "gnn_sim2real.shotgun.ranking",
     "gnn_sim2real.shotgun.ridge",
     "gnn_sim2real.shotgun.scores",

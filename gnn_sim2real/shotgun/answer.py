@@ -35,15 +35,14 @@ from gnn_sim2real.shotgun.members import (
     PHYSICAL,
     Block,
     Deviation,
-    Networks,
     Process,
     Tables,
     fill_gaps,
-    frozen_name,
     make_tables,
     table_members,
 )
 from gnn_sim2real.shotgun.models import entries_of
+from gnn_sim2real.shotgun.networks import Networks, frozen_name
 from gnn_sim2real.shotgun.ranking import Models, RankingSettings, rank_models
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.target import Target

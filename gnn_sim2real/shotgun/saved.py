@@ -35,12 +35,12 @@ from gnn_sim2real.shotgun.members import (
     PHYSICAL,
     SIMULATED,
     Block,
-    Network,
     Tables,
     fill_gaps,
     table_members,
 )
 from gnn_sim2real.shotgun.models import QuickLoader
+from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.target import Target, to_scale
 from gnn_sim2real.store.vocabulary import find_unseen
 from gnn_sim2real.tables.cleaning import Property

@@ -37,8 +37,8 @@ from gnn_sim2real.shotgun.answer import (
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
-from gnn_sim2real.shotgun.members import Network
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
+from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
 from gnn_sim2real.shotgun.ridge import fit_ridge

@@ -16,7 +16,8 @@ from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.files import read_sealed
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.answer import ENSEMBLE
-from gnn_sim2real.shotgun.members import PROCESS_WITH_LIBRARY, SCRATCH, frozen_name
+from gnn_sim2real.shotgun.members import PROCESS_WITH_LIBRARY
+from gnn_sim2real.shotgun.networks import SCRATCH, frozen_name
 
 EARLIER = "equal weights of good networks"
 """The ensemble of earlier versions: the networks within one standard error of the best."""

@@ -23,8 +23,9 @@ from gnn_sim2real.shotgun.answer import ENSEMBLE
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_scratch
-from gnn_sim2real.shotgun.members import MEAN, SCRATCH, frozen_name, tuned_name
+from gnn_sim2real.shotgun.members import MEAN
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
+from gnn_sim2real.shotgun.networks import SCRATCH, Networks, frozen_name, tuned_name
 from gnn_sim2real.shotgun.probe import Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, rank_models
 from gnn_sim2real.shotgun.run import ShotgunResult, run_shotgun
@@ -86,7 +87,7 @@ class Spy:
 
     def networks(self, models, rankings, target, tuning):
         self.rankings = rankings
-        return members.Networks(models, rankings, target, tuning)
+        return Networks(models, rankings, target, tuning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SETTINGS, "n_estimators", 20)
         for name in ("make_start", "fine_tune", "train_from_scratch", "predict"):
-            patch.setattr(f"gnn_sim2real.shotgun.members.{name}", getattr(spy, name))
+            patch.setattr(f"gnn_sim2real.shotgun.networks.{name}", getattr(spy, name))
         patch.setattr("gnn_sim2real.shotgun.answer.Networks", spy.networks)
         return Run(run_shotgun(config), spy, library, config.folds)
 

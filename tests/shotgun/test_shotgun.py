@@ -19,8 +19,8 @@ from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Features, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
 from gnn_sim2real.shotgun.matrix import write_table
-from gnn_sim2real.shotgun.members import SCRATCH, Network, frozen_name
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
+from gnn_sim2real.shotgun.networks import SCRATCH, Network, frozen_name
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
 from gnn_sim2real.shotgun.report import sentence
