@@ -1,7 +1,7 @@
 """Members of the ensemble that learn from tables of descriptors; those that are networks are in `networks`.
 
-Each learns from some rows of the target and predicts others, see `ensemble.stack.Member`. A table depends on no measured
-value, so that one table serves all folds.
+Each learns from some rows of the target and predicts others, see `ensemble.stack.Member`. A table depends on no
+measured value, so that one table serves all folds.
 """
 
 from collections.abc import Mapping, Sequence
