@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from gnn_sim2real.uncertainty.ensemble_calibration import (
 logger = logging.getLogger(__name__)
 
 _HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] [-c FINETUNE.yaml] [--output DIR] [--data.NAME VALUE]
+       gnn-sim2real calibrate ENSEMBLE [-c PREDICT.yaml] [--output DIR] [--data.NAME VALUE]
 
 How far the standard deviation of an ensemble can be trusted, judged on the test part: the coverage of its 50 and 90 %
 intervals, the negative log-likelihood, and a figure. The spread of the models alone is too small: it includes neither
@@ -60,7 +62,11 @@ then calibrate, and predict with the calibration:
 
 The data are those of the training of the first model, which its checkpoint knows, unless a configuration is given.
 
+The ensemble that `shotgun` wrote has intervals already. Whether they hold is checked on its test part, or without one
+on the measured materials, each by an ensemble that has not seen its fold.
+
   MODEL     Lightning checkpoints or folders of the model library
+  ENSEMBLE  folder `ensemble` of `gnn-sim2real shotgun`
   --output  folder for calibration.json and calibration_PROPERTY.png (default: calibration)"""
 
 
@@ -84,7 +90,7 @@ def predict_command(argv: list[str]) -> int:
         raise ValueError("a calibration is of several models; give them all, or leave `--calibration` out")
     models = [load_model(path) for path in paths]
     ask = [] if asked is None else ["--data.predict_path", asked]
-    data, config = _read_data([*argv, *ask], find_model(Path(paths[0])), models[0])
+    data, config = read_data([*argv, *ask], lambda: _data_settings(find_model(Path(paths[0])), models[0]))
     if all(model.network.line is None for model in models):  # then nothing of them is read
         data = data.variant(simulated_column=None, simulated_unit=None, simulated_from=None)
     check_output(Path(config.prediction.output), config.prediction.overwrite, data.predictor)
@@ -143,7 +149,7 @@ def calibrate_command(argv: list[str]) -> int:
     output, argv = take_option(argv, "--output")
     folder = Path(output or "calibration")
     ensemble = load_ensemble(paths)
-    data, _ = _read_data(argv, find_model(Path(paths[0])), ensemble.models[0])
+    data, _ = read_data(argv, lambda: _data_settings(find_model(Path(paths[0])), ensemble.models[0]))
     require_free_folder(folder, [spec.name for spec in ensemble.properties])
     require_same_graphs(ensemble.featurizer.describe(), data)
     require_same_parts(ensemble, data.properties, data.splitter.parts_hash)
@@ -210,8 +216,16 @@ def _may_be_model(path: Path) -> bool:
     return path.suffix == ".ckpt" or not (path.suffix or path.exists())
 
 
-def _read_data(argv: list[str], path: Path, model: TrainedModel) -> tuple[PropertyDataModule, Namespace]:
-    """The data of a configuration, or those of a model's training, and all settings; no model is built."""
+def read_data(argv: list[str], known: Callable[[], Any]) -> tuple[PropertyDataModule, Namespace]:
+    """The data of a configuration, or those of a model's training, and all settings; no model is built.
+
+    Args:
+        argv: Options.
+        known: How the training read its table, asked for where no configuration is given.
+
+    Raises:
+        ValueError: If an option has no effect here, or it is not known how the table is read.
+    """
     given = (word.partition("=")[0].replace("-", "_").removeprefix("__") for word in argv if word.startswith("--"))
     if unused := [name for name in given if name.partition(".")[0] in _UNUSED]:
         raise ValueError(
@@ -220,7 +234,7 @@ def _read_data(argv: list[str], path: Path, model: TrainedModel) -> tuple[Proper
             "FINETUNE.yaml --ckpt_path MODEL --data.predict_path FILE`"
         )
     if not any(word.partition("=")[0] in ("-c", "--config") for word in argv):
-        settings = json.dumps(_data_settings(path, model))
+        settings = json.dumps(known())
         argv = ["--model", f"gnn_sim2real.tasks.{TargetFineTuning.__name__}", "--data", settings, *argv]  # not built
     cli = Sim2RealCLI(argv, run=False)
     data_only = copy.deepcopy(cli.config)

@@ -20,7 +20,9 @@ data
   data      list data sets, download one, check a file: gnn-sim2real data --help
 
 many models
-  shotgun   the pretrained models that suit a few measurements, and an ensemble: gnn-sim2real shotgun --help
+  shotgun   an ensemble for a few measurements, from a library of pretrained models: gnn-sim2real shotgun --help
+  predict ENSEMBLE FILE      its predictions, with intervals
+  calibrate ENSEMBLE         whether these intervals hold
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
@@ -138,6 +140,8 @@ _COMMANDS = {
     "shotgun": ("gnn_sim2real.cli.shotgun", "shotgun_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
+    "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),
+    "calibrate ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "calibrate_command"),
 }
 """Module and function of each command; only that module is imported."""
 
@@ -160,6 +164,22 @@ def _run(argv: list[str]) -> int:
         return 0
     require_own_datamodules()
     refuse_settings_of_the_environment()
+    name, argv = _find_command(argv)
+    if name in _COMMANDS:
+        import importlib
+
+        module, function = _COMMANDS[name]
+        return int(getattr(importlib.import_module(module), function)(argv[1:]))
+    if argv[0] not in _OF_LIGHTNING:
+        raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
+    from gnn_sim2real.config.lightning_cli import Sim2RealCLI
+
+    Sim2RealCLI(argv)
+    return 0
+
+
+def _find_command(argv: list[str]) -> tuple[str, list[str]]:
+    """Which command is asked for: `predict` and `calibrate` go by what they are given."""
     name = argv[0]
     if name == "predict":
         from gnn_sim2real.config.options import take_option
@@ -173,17 +193,9 @@ def _run(argv: list[str]) -> int:
             argv = [name, str(model), *rest]  # the model knows how it reads its data
         if argv[1:] and not argv[1].startswith("-"):
             name = "predict MODEL"
-    if name in _COMMANDS:
-        import importlib
-
-        module, function = _COMMANDS[name]
-        return int(getattr(importlib.import_module(module), function)(argv[1:]))
-    if argv[0] not in _OF_LIGHTNING:
-        raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
-    from gnn_sim2real.config.lightning_cli import Sim2RealCLI
-
-    Sim2RealCLI(argv)
-    return 0
+    if name in ("predict MODEL", "calibrate") and argv[1:] and os.path.isfile(f"{argv[1]}/ensemble.json"):  # noqa: PTH113
+        name = f"{argv[0]} ENSEMBLE"
+    return name, argv
 
 
 def in_one_sentence(message: str) -> str:

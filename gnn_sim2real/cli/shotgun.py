@@ -14,10 +14,11 @@ _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun matrix -c MATRIX.yaml
        gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
 
-Which of all pretrained models should a team with a few dozen measurements start from? Ranks a model library for the
-target by cross-validation on frozen features, fine-tunes the best few, and writes an ensemble for `predict`. The whole
-selection is repeated in outer folds, so the error is unbiased even if thousands of models were tried. The report says
-so if no source beats training from scratch.
+What does a team with a few dozen measurements, and a library of pretrained models, predict best with? Ranks the library
+for the target by cross-validation on frozen features, and makes an ensemble of the best models, frozen and fine-tuned,
+of networks from scratch, and of trees and Gaussian processes on descriptors and on the predictions of the library.
+Weights are learned on folds, and the whole procedure is repeated without each fold, the ranking included: so the error
+is honest even if thousands of models were tried. The ensemble is written for `predict`, with intervals.
 
   --library DIR             the model library (default: $GNN_SIM2REAL_LIBRARY, else runs/library)
   --property NAME           name of the property in the sources (default for a table: the heading of --target)
@@ -25,8 +26,10 @@ so if no source beats training from scratch.
   --seen warn               do not skip models that were trained on simulations of test materials
   --log true                errors of the decimal logarithm, for values over orders of magnitude
   --ranking.method forest   random forests on the frozen features instead of ridge regression
-  --tuning.best K           models in the ensemble
-  --output DIR              result.json, ranking.png, ensemble/, predict.yaml
+  --tuning.best K           members from the ranking, each frozen and fine-tuned
+  --minutes M               time for the trainings; what does not fit in is left out, networks first
+  --predict FILE            materials to predict: predictions.csv, with intervals
+  --output DIR              result.json, measured.csv, ranking.png, ensemble/, predict.yaml
 
 matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
 study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
@@ -56,25 +59,29 @@ def shotgun_command(argv: list[str]) -> int:
 
 
 def _run(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.cli.shotgun_ensemble import predict_with_ensemble
     from gnn_sim2real.shotgun.config import read_shotgun
     from gnn_sim2real.shotgun.plot import draw_ranking
     from gnn_sim2real.shotgun.report import print_result
-    from gnn_sim2real.shotgun.run import FIGURE_FILE, run_shotgun, write_result
+    from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, run_shotgun, write_result
 
     config, described = read_shotgun(argv)
     result = run_shotgun(config)
     folder = write_result(result, config, described)
     print_result(result, console)
     figure = draw_ranking(result, config.title, folder / FIGURE_FILE)
-    models = [str(folder / "ensemble" / str(number + 1)) for number in range(len(result.selection.members))]
-    words = ["gnn-sim2real", "predict", *models, "-c", str(folder / "predict.yaml"), "--data.predict_path", "FILE"]
-    for line in (
-        f"\nfigure: {figure}",
-        "predict with the ensemble:",
-        f"  {shlex.join(words)}",
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    ensemble = folder / ENSEMBLE_FOLDER
+    _say(console, f"\nfigure: {figure}")
+    if config.predict:
+        predict_with_ensemble(ensemble, config.predict, ["--prediction.output", str(folder / "predictions.csv")])
+        _say(console, f"predictions: {folder / 'predictions.csv'}")
+    _say(console, "predict with the ensemble:")
+    _say(console, f"  {shlex.join(['gnn-sim2real', 'predict', str(ensemble), 'FILE'])}")
     return 0
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _matrix(argv: list[str], console: Console) -> int:
@@ -93,10 +100,9 @@ def _matrix(argv: list[str], console: Console) -> int:
 
 
 def _study(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.shotgun.nested import ENSEMBLE, ORACLE
     from gnn_sim2real.shotgun.plot import draw_study
     from gnn_sim2real.shotgun.study import ShotgunStudyConfig, run_study
-    from gnn_sim2real.shotgun.study_report import RIVALS, print_study, read_records, summarize
+    from gnn_sim2real.shotgun.study_report import DRAWN, ORACLE, print_study, read_records, summarize
     from gnn_sim2real.shotgun.targets import read_many_targets
 
     publish, argv = take_option(argv, "--publish")
@@ -117,7 +123,7 @@ def _study(argv: list[str], console: Console) -> int:
         )
     print_study(records, console)
     summary = summarize(records)
-    draw_study(summary["cells"], (ENSEMBLE, *RIVALS), ORACLE, figure)
+    draw_study(summary["cells"], DRAWN, ORACLE, figure)
     console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
     if publish:
         write_json(result, summary)

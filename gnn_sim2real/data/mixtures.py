@@ -189,9 +189,14 @@ class MixturePredictor(Predictor):
         """Name of each mixture, with the reason why it cannot be read, if so."""
         return [(each.name, each.reason) for each in self.read_materials]
 
+    @property
+    def readable(self) -> list[Any]:
+        """The mixtures that can be read, in their order."""
+        return [each.content for each in self.read_materials if each.reason is None]
+
     def make_store(self) -> AnyStore:
         """The mixtures that can be read; each of their components has one graph."""
-        return store_of([each.content for each in self.read_materials if each.reason is None], self.data.featurizer)
+        return store_of(self.readable, self.data.featurizer)
 
 
 class MixtureDataModule(PropertyDataModule):

@@ -187,6 +187,12 @@ class Predictor:
         """Name of each material, with the reason why it cannot be read, if so."""
         return [(each.name, each.reason) for each in self.inputs]
 
+    @property
+    def readable(self) -> list[Any]:
+        """The materials that can be read, in their order, as the featurizer reads them."""
+        pairs = zip(self.read(self.path), self.inputs, strict=True)
+        return [material.content for material, found in pairs if found.graph is not None]
+
     def make_store(self) -> AnyStore:
         """The graphs of the materials that can be read, in their order."""
         return GraphStore.from_graphs(each.graph for each in self.inputs if each.graph is not None)

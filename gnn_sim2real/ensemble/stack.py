@@ -7,6 +7,7 @@ and of their weights, and then predicted: S. Varma, R. Simon, BMC Bioinformatics
 and 5 serves both, and K folds need K(K - 1)/2 + K + 1 trainings of a member, half of what separate ones would.
 """
 
+import itertools
 import logging
 import math
 import time
@@ -101,7 +102,7 @@ class StackSettings:
             raise ValueError(f"`minutes` must be more than 0, got {self.minutes}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contribution:
     """What a member contributes, and why.
 
@@ -112,6 +113,8 @@ class Contribution:
         outer_weights: Its weight without each outer fold: how sure the weight is.
         num_trainings: Number of its trainings.
         why: Reason of the weight in words.
+        left_out: Its prediction of each training row without the fold of the row, (num_train,); NaN where it has none.
+        predictions: (num_asked,); NaN where it has none.
     """
 
     name: str
@@ -120,6 +123,8 @@ class Contribution:
     outer_weights: tuple[float, ...]
     num_trainings: int
     why: str
+    left_out: Floats
+    predictions: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +167,7 @@ def fit_stack(
             are infinite.
     """
     values = problem.values[problem.train]
-    folds = _make_folds(problem, settings)
+    folds = make_folds(problem, settings)
     whole = _Selection(None, values, folds, settings.rule)
     outer = [_Selection(fold, values, folds, settings.rule) for fold in range(len(folds))]
     limit = math.inf if settings.minutes is None else clock() + 60 * settings.minutes
@@ -193,6 +198,8 @@ def fit_stack(
                 outer_weights=tuple(float(each.weights[number]) for each in outer_answers),
                 num_trainings=len(trainings.seconds),
                 why=_reason(trainings, predicted, weight, settings.rule),
+                left_out=np.full(len(values), np.nan) if predicted is None else predicted.inner,
+                predictions=np.full(len(problem.asked), np.nan) if predicted is None else predicted.tested,
             )
         )
     return Stack(
@@ -329,7 +336,7 @@ def cross_predict(member: Member, problem: Problem, settings: StackSettings) -> 
     Raises:
         ValueError: As for `fit_stack`.
     """
-    folds = _make_folds(problem, settings)
+    folds = make_folds(problem, settings)
     trainings = _Trainings(member, problem, folds, math.inf, time.monotonic)
     found = np.empty(len(problem.train))
     for number, rows in enumerate(folds):
@@ -337,8 +344,33 @@ def cross_predict(member: Member, problem: Problem, settings: StackSettings) -> 
     return found, trainings.without(frozenset())
 
 
-def _make_folds(problem: Problem, settings: StackSettings) -> list[Rows]:
-    """Positions in the training rows of each fold."""
+def training_parts(problem: Problem, settings: StackSettings) -> list[Rows]:
+    """The rows that `fit_stack` trains members on: all of them, then those without a fold, then those without two.
+
+    What members share, such as a ranking, can be made for all of them at once.
+
+    Args:
+        problem: As for `fit_stack`.
+        settings: As for `fit_stack`.
+
+    Raises:
+        ValueError: If there are fewer than three groups.
+    """
+    folds = make_folds(problem, settings)
+    left_out = [each for number in range(3) for each in itertools.combinations(folds, number)]
+    return [np.delete(problem.train, np.concatenate([np.empty(0, np.int64), *each])) for each in left_out]
+
+
+def make_folds(problem: Problem, settings: StackSettings) -> list[Rows]:
+    """Positions in the training rows of each fold.
+
+    Args:
+        problem: As for `fit_stack`.
+        settings: As for `fit_stack`.
+
+    Raises:
+        ValueError: If there are fewer than three groups.
+    """
     num_folds = settings.num_folds or (8 if len(problem.train) <= 100 else 5)
     groups = [problem.groups[row] for row in problem.train.tolist()]
     if len(set(groups)) < 3:

@@ -143,6 +143,10 @@ class Skipped:
         if not any(isinstance(each, Encoder) for each in encoder.children()):  # the inner encoder may differ
             self._known[self._key(type(encoder).__name__, model.featurizer.describe())] = reason
 
+    def list_reasons(self) -> str:
+        """The reasons in words."""
+        return "; ".join(f"{count} models: {reason}" for reason, count in self.reasons.items())
+
     @staticmethod
     def _key(architecture: str, featurizer: object) -> str:
         return json.dumps([architecture, featurizer], sort_keys=True, default=dict)

@@ -29,9 +29,7 @@ class TuningSettings:
     """How the best ranked models are fine-tuned, and how many.
 
     Attributes:
-        best: Number of models of the library that are candidates for the ensemble, beside the network from scratch.
-        inner_folds: Folds that decide whether a model is better frozen or fine-tuned, and which candidates form the
-            ensemble; 0 fine-tunes all, and puts all but the network from scratch into the ensemble.
+        best: Number of models of the library that are members of the ensemble, frozen and fine-tuned.
         epochs: Epochs of a fine-tuning.
         learning_rate: Learning rate of a fine-tuning.
         encoder_rate: Learning rate of the encoder divided by that of the head.
@@ -42,11 +40,10 @@ class TuningSettings:
         seed: Seed of the trainings.
 
     Raises:
-        ValueError: If `best` is below 2, or `inner_folds` is 1 or negative.
+        ValueError: If `best` is below 1.
     """
 
     best: int = 5
-    inner_folds: int = 3
     epochs: int = 20
     learning_rate: float = 3e-4
     encoder_rate: float = 0.1
@@ -56,10 +53,8 @@ class TuningSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.best < 2:
-            raise ValueError(f"`best` must be at least 2, since an ensemble needs two models, got {self.best}")
-        if self.inner_folds == 1 or self.inner_folds < 0:
-            raise ValueError(f"`inner_folds` must be 0 or at least 2, got {self.inner_folds}")
+        if self.best < 1:
+            raise ValueError(f"`best` must be at least 1, got {self.best}")
 
 
 def fine_tune(start: TrainedModel, target: Target, rows: Rows, tuning: TuningSettings) -> TrainedModel:

@@ -37,7 +37,8 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
         path: PNG to write.
     """
     rows = ranking_rows(result)[:_SHOWN][::-1]
-    figure = new_figure(11.0, 1.4 + 0.28 * max(len(rows), 6))
+    num_tried = sum(each.error is not None for each in result.answer.stack.members)
+    figure = new_figure(12.0, 1.4 + 0.28 * max(len(rows), num_tried, 6))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     places = np.arange(len(rows))
     errors = np.array([row["error"] for row in rows])
@@ -55,29 +56,33 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     left.set_xlabel(f"error in cross-validation{unit_of(result.target)}")
     stopped = "" if final.all() else "\nhollow: stopped early, on fewer folds"
     left.set_title(f"ranking, 90 % intervals{stopped}", fontsize=SMALL + 1)
-    compared = result.nested.errors if result.nested is not None else result.tested
-    names = list(compared)[::-1]
-    means = np.array([interval_of_mean(compared[name]) for name in names]).reshape(-1, 3)
+    answer = result.answer
+    compared = answer.left_out_errors()
+    weights = {each.name: each.weight for each in answer.stack.members}
+    names = sorted(compared, key=lambda name: float(np.nanmean(compared[name])), reverse=True)
+    shown = [compared[name] for name in names]
+    means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in shown])
     means[:, 1] = np.maximum(means[:, 1], 0)  # no mean error is below zero
-    right.errorbar(
-        means[:, 0],
-        np.arange(len(names)),
-        xerr=np.abs(means[:, 1:].T - means[:, 0]),
-        fmt="s",
-        capsize=SMALL_CAP,
-        color=COLORS[1],
-    )
-    right.set_yticks(np.arange(len(names)), names, fontsize=SMALL)
+    for chosen, color in ((True, COLORS[1]), (False, GRAY)):
+        some = [place for place, name in enumerate(names) if (weights.get(name, 1.0) > 0) == chosen]
+        right.errorbar(
+            means[some, 0],
+            some,
+            xerr=np.abs(means[some, 1:].T - means[some, 0]),
+            fmt="s",
+            markersize=SMALL_MARKER,
+            capsize=SMALL_CAP,
+            linestyle="none",
+            color=color,
+        )
+    labels = [f"{name} ({weights[name]:.2f})" if weights.get(name, 0) > 0 else name for name in names]
+    right.set_yticks(np.arange(len(names)), labels, fontsize=SMALL - 1)
     right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
-    seen, dotted = (
-        ("test materials", "")
-        if result.nested is None
-        else ("outer folds", "\ndotted: error of the winner in the ranking")
-    )
-    right.set_title(f"{seen}, excluded from every step{dotted}", fontsize=SMALL + 1)
-    if result.nested is not None:
-        promised = float(result.nested.promised.mean())
-        right.axvline(promised, linestyle=DOTTED, color=GRAY)
+    dotted = ""
+    if len(answer.promised):
+        right.axvline(float(answer.promised.mean()), linestyle=DOTTED, color=GRAY)
+        dotted = "\ndotted: error of the winner in the ranking"
+    right.set_title(f"folds left out of every step (weight){dotted}", fontsize=SMALL + 1)
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
     save_figure(figure, path)
     return path

@@ -6,7 +6,7 @@ of training rows of one target, are ranked in one pass, since they share the fea
 outer folds of a nested cross-validation affordable.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol
 
@@ -127,6 +127,7 @@ def rank_models(
     settings: RankingSettings,
     cache: ScoreCache,
     skipped: Skipped,
+    quick: Container[int] = (),
 ) -> list[list[Score]]:
     """Rank models for several sets of training rows of one target.
 
@@ -138,6 +139,7 @@ def rank_models(
         settings: See `RankingSettings`.
         cache: Scores of earlier runs.
         skipped: Counts the models that cannot be ranked.
+        quick: Numbers of the problems that get one repeat on every rung.
 
     Returns:
         For each problem, the scores of all models that can be ranked, best first; models that reached a later rung come
@@ -148,8 +150,10 @@ def rank_models(
     by_key = {entry.key: entry for entry in entries}
     unreadable: set[str] = set()
     for number, rung in enumerate(plan_rungs(len(entries), settings)):
-        folds = [folds_of(target, rows, settings, rung.repeats) for rows in problems]
-        names = [cache_name(target, rows, settings, rung) for rows in problems]
+        rungs = [replace(rung, repeats=1) if place in quick else rung for place in range(len(problems))]
+        each = list(zip(problems, rungs, strict=True))
+        folds = [folds_of(target, rows, settings, own.repeats) for rows, own in each]
+        names = [cache_name(target, rows, settings, own) for rows, own in each]
         wanted = [set(keys) for keys in left]
         for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
             places = [place for place, keys in enumerate(wanted) if key in keys]
@@ -160,14 +164,16 @@ def rank_models(
                 unreadable.add(key)
                 continue
             for place in missing:
-                scores[place] = score_model(key, features, target, problems[place], folds[place], settings, rung)
+                scores[place] = score_model(
+                    key, features, target, problems[place], folds[place], settings, rungs[place]
+                )
                 cache.put(names[place], scores[place])
             for place, score in scores.items():
                 found[place][key] = replace(score, rung=number)
         by_key = {key: entry for key, entry in by_key.items() if key not in unreadable}
         cache.forget()
         left = [_best(found[place], keys, rung.keep) for place, keys in enumerate(left)]
-    return [sorted(each.values(), key=lambda score: (-score.rung, score.error, score.key)) for each in found]
+    return [sorted(scores.values(), key=lambda score: (-score.rung, score.error, score.key)) for scores in found]
 
 
 def _best(found: Mapping[str, Score], keys: Iterable[str], keep: int) -> list[str]:

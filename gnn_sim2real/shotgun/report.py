@@ -1,16 +1,13 @@
 """Report of a run of shotgun transfer: tables and sentences."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
+from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.members import SCRATCH, Member
-from gnn_sim2real.shotgun.nested import ENSEMBLE, NestedResult, verdict
+from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit
@@ -19,7 +16,7 @@ _SHOWN = 15
 
 
 def print_result(result: ShotgunResult, console: Console) -> None:
-    """Print ranking, comparison and verdict.
+    """Print ranking, members and errors.
 
     Args:
         result: From `run_shotgun`.
@@ -33,18 +30,18 @@ def print_result(result: ShotgunResult, console: Console) -> None:
             console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning"
         )
     console.print()
-    _print_members(result, console)
-    if result.nested is not None:
-        console.print()
-        _print_nested(result.nested, result.selection.members, result.target, console)
-    if result.tested:
+    _print_members(result.answer, console)
+    _print_curse(result.answer, console)
+    _print(console, sentence(result.answer))
+    _print_intervals(result.answer, console)
+    if len(result.target.test):
         console.print()
         _print_tested(result, console)
 
 
 def _print_ranking(result: ShotgunResult, console: Console) -> None:
     unit = unit_of(result.target)
-    ranked = result.selection.ranked
+    ranked = result.answer.ranked
     title = (
         f"{len(ranked):,} models ranked for {result.target.spec.name} of {len(result.target.train)} materials, error "
         f"in cross-validation{unit}, 90 % intervals"
@@ -61,84 +58,91 @@ def _print_ranking(result: ShotgunResult, console: Console) -> None:
         _print(console, f"and {len(ranked) - _SHOWN:,} more, errors up to {max(each.error for each in ranked):.4g}")
 
 
-def _print_members(result: ShotgunResult, console: Console) -> None:
-    members = result.selection.members
-    _print(console, "the ensemble:" if len(members) > 1 else "one model only, since the others are clearly worse:")
-    for member in members:
-        what = f"the network {SCRATCH}"
-        if member.source is not None:
-            key = member.source.key
-            what = f"{key[:8]} {result.cards[key].architecture}, {member.source.probe}, {member.finish}"
-        _print(console, f"  {what}: error {member.inner_error:.4g} within the training part")
-    rejected = [each for each in result.selection.candidates if each not in members]
-    for each in rejected:
-        if each.source is None and not np.isnan(each.inner_error):
-            _print(console, f"  rejected: the network {SCRATCH}, error {each.inner_error:.4g}")
-    if others := [each.inner_error for each in rejected if each.source is not None]:
-        _print(console, f"  rejected: {len(others)} models of the library, the best with error {min(others):.4g}")
-
-
-def _print_nested(nested: NestedResult, members: Sequence[Member], target: Target, console: Console) -> None:
-    """Errors on the outer folds, and the winner's curse."""
-    unit = unit_of(target)
-    number = len(nested.errors[ENSEMBLE])
-    title = f"mean absolute error{unit} on {number} materials excluded from ranking and training, 90 % intervals"
+def _print_members(answer: Answer, console: Console) -> None:
+    """Who has which weight and why, and the error of each without the fold of the row."""
+    unit, errors = unit_of(answer.target), answer.left_out_errors()
+    title = (
+        f"the ensemble: weights, and mean absolute errors{unit} on {len(answer.target.train)} materials that were left "
+        "out of ranking, training and weights, 90 % intervals"
+    )
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("method", "error", "interval", f"minus {SCRATCH}", "interval"):
-        table.add_column(name, justify="right" if name in ("error", f"minus {SCRATCH}") else "left")
-    for name, errors in nested.errors.items():
-        mean, low, high = interval_of_mean(errors)
-        low = max(low, 0.0)  # no mean error is below zero
-        cells = [name, f"{mean:.4g}", f"[{low:.4g}, {high:.4g}]"]
-        if name != SCRATCH:
-            difference = verdict(nested, name)
-            cells += [f"{difference[0]:+.3g}", f"[{difference[1]:+.3g}, {difference[2]:+.3g}]"]
-        table.add_row(*map(escape, cells))
+    for name in ("member", "weight", "without a fold", "error", "interval", "minus ensemble", "why"):
+        table.add_column(name, justify="right" if name in ("weight", "error") else "left")
+    table.add_row(ENSEMBLE, "", "", *_of_errors(errors[ENSEMBLE]), "", "")
+    for each in sorted(answer.stack.members, key=lambda each: (-each.weight, each.error or np.inf)):
+        weights = f"{min(each.outer_weights):.2f} to {max(each.outer_weights):.2f}" if each.error is not None else ""
+        cells = [each.name, f"{each.weight:.2f}", weights]
+        if each.error is not None:
+            _, low, high = interval_of_mean(_present(errors[each.name] - errors[ENSEMBLE]))
+            cells += [*_of_errors(errors[each.name]), f"[{low:+.2g}, {high:+.2g}]"]
+        table.add_row(*map(escape, [*cells, *[""] * (6 - len(cells)), each.why]))
     console.print(table)
-    curse = interval_of_mean(nested.curse)
+
+
+def _of_errors(errors: Floats) -> tuple[str, str]:
+    mean, low, high = interval_of_mean(_present(errors))
+    return f"{mean:.4g}", f"[{max(low, 0):.4g}, {high:.4g}]"  # no mean error is below zero
+
+
+def _present(errors: Floats) -> Floats:
+    return errors[~np.isnan(errors)]
+
+
+def _print_curse(answer: Answer, console: Console) -> None:
+    if not len(answer.promised):
+        return
+    mean, low, high = answer.curse
     _print(
         console,
-        f"winner's curse: the error of the winner is {nested.promised.mean():.4g} in the ranking and "
-        f"{nested.promised.mean() + curse[0]:.4g} on unseen materials: {curse[0]:+.3g} "
-        f"[{curse[1]:+.3g}, {curse[2]:+.3g}]",
+        f"winner's curse: the error of the winner is {answer.promised.mean():.4g} in the ranking and "
+        f"{answer.promised.mean() + mean:.4g} on unseen materials: {mean:+.3g} [{low:+.3g}, {high:+.3g}]",
     )
-    _print(console, sentence(nested, target))
-    if any(each.inner_error > float(nested.errors[ENSEMBLE].mean()) for each in members):
-        alone = "of one model alone, where the ensemble is the mean of several, and " * (len(members) > 1)
-        _print(
-            console,
-            f"a member's error above is larger than the ensemble's here, since it is {alone}from folds within the "
-            "training part, where models are trained on fewer materials",
-        )
 
 
-def sentence(nested: NestedResult, target: Target) -> str:
-    """One sentence that says whether shotgun transfer is worth it.
+def sentence(answer: Answer) -> str:
+    """One sentence that says whether the ensemble is worth it, compared with the best member alone.
 
     Args:
-        nested: Errors on the outer folds.
-        target: The target.
+        answer: The answer.
     """
-    rivals = [name for name in nested.errors if name in (SCRATCH, EXTRA_TREES.title)]
-    best = min(rivals, key=lambda name: float(np.mean(nested.errors[name])))
-    mean, low, high = verdict(nested, ENSEMBLE, best)
-    by = f"{abs(mean):.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}]"
+    errors = answer.left_out_errors()
+    whole = {name: each for name, each in errors.items() if name != ENSEMBLE and not np.isnan(each).any()}
+    best = min(whole, key=lambda name: float(whole[name].mean()))
+    mean, low, high = interval_of_mean(errors[ENSEMBLE] - whole[best])
+    by = f"{abs(mean):.3g}{unit_of(answer.target)} [{low:+.3g}, {high:+.3g}]"
     if high < 0:
-        return f"shotgun transfer beats the best method without a source ({best}) by {by}"
+        return f"the ensemble beats its best member ({best}) by {by}"
     if low > 0:
-        return f"NO SOURCE BEATS WORKING WITHOUT ONE: {best} is better by {by}; use it rather than the ensemble"
+        return f"ONE MEMBER ALONE IS BETTER: {best} by {by}, though it was found best in hindsight"
     return (
-        f"no source is shown to beat the best method without one: the error minus that of {best!r} is "
-        f"{mean:+.3g}{unit_of(target)} [{low:+.3g}, {high:+.3g}], not distinguishable from zero with so few materials"
+        f"the ensemble is as good as its best member in hindsight ({best}): the difference is {mean:+.3g}"
+        f"{unit_of(answer.target)} [{low:+.3g}, {high:+.3g}], not distinguishable from zero with so few materials"
+    )
+
+
+def _print_intervals(answer: Answer, console: Console) -> None:
+    coverage = f"{100 * answer.intervals.coverage:.0f} %"
+    if not np.isfinite(answer.intervals.factor):
+        number = len(answer.target.train)
+        _print(console, f"{number} materials are too few for intervals of {coverage}, which are infinite here")
+        return
+    widths = 2 * answer.intervals.half_widths(answer.left_out_scale)
+    _print(
+        console,
+        f"intervals of {coverage}: {np.median(widths):.3g}{unit_of(answer.target)} wide in the median, up to "
+        f"{widths.max():.3g}; wider outside of the range of the measured materials",
     )
 
 
 def _print_tested(result: ShotgunResult, console: Console) -> None:
-    _print(console, f"mean absolute error{unit_of(result.target)} on the {len(result.target.test)} test materials:")
-    for name, errors in result.tested.items():
-        mean, low, high = interval_of_mean(errors)
-        low = max(low, 0.0)  # no mean error is below zero
-        _print(console, f"  {name}: {mean:.4g} [{low:.4g}, {high:.4g}]")
+    answer, number = result.answer, len(result.target.test)
+    _print(console, f"mean absolute error{unit_of(result.target)} on the {number} test materials:")
+    for name, errors in answer.tested_errors().items():
+        _print(console, f"  {name}: {' '.join(_of_errors(errors))}")
+    if np.isfinite(answer.intervals.factor):
+        held = np.abs(answer.stack.predictions - result.target.values[result.target.test]) <= answer.half_widths
+        nominal = f"{100 * answer.intervals.coverage:.0f} %"
+        _print(console, f"{100 * held.mean():.0f} % of them are within their {nominal} intervals")
 
 
 def unit_of(target: Target) -> str:

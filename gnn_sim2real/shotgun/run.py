@@ -1,31 +1,30 @@
-"""One run of shotgun transfer: leak check, ranking, nested cross-validation, ensemble, and the files written."""
+"""One run of shotgun transfer: leak check, answer, and the files written."""
 
-import logging
-import shutil
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from gnn_sim2real.console import quiet_lightning, track
-from gnn_sim2real.files import has_keys, require_replaceable, write_atomically, write_json
-from gnn_sim2real.library import Card, save_model
-from gnn_sim2real.linear import Floats
+from gnn_sim2real.console import quiet_lightning
+from gnn_sim2real.ensemble.stack import Contribution, StackSettings
+from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
+from gnn_sim2real.library import Card
+from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, find_answer
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
-from gnn_sim2real.shotgun.models import QuickLoader, entries_of, source_name, without_seen
-from gnn_sim2real.shotgun.nested import NestedResult, Selection, gather, outer_problems, select
-from gnn_sim2real.shotgun.ranking import rank_models
-from gnn_sim2real.shotgun.scores import ScoreCache
-from gnn_sim2real.shotgun.target import WITH_BONDS, Target
-from gnn_sim2real.store.vocabulary import warn_of_unseen
-
-logger = logging.getLogger(__name__)
+from gnn_sim2real.shotgun.members import Block
+from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
+from gnn_sim2real.shotgun.saved import save_ensemble
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.tasks.prediction import heading
 
 ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result.json"
-FIGURE_FILE = "ranking.png"
+FIGURE_FILE, MEASURED_FILE = "ranking.png", "measured.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,79 +32,58 @@ class ShotgunResult:
     """Result of a run.
 
     Attributes:
-        target: The target.
+        answer: The answer.
         cards: Cards of the models that could be used, by key.
         skipped: Number of models that were not ranked, by reason.
         seen: Number of the target's test materials (of all, without a test part) that each model was trained on.
-        selection: Selection made from all training rows.
-        nested: Errors on the outer folds; None without them.
-        tested: Absolute error of each test material by method; empty without a test part.
     """
 
-    target: Target
+    answer: Answer
     cards: Mapping[str, Card]
     skipped: Mapping[str, int]
     seen: Mapping[str, int]
-    selection: Selection
-    nested: NestedResult | None
-    tested: Mapping[str, Floats]
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+        return self.answer.target
 
 
-def run_shotgun(config: ShotgunConfig) -> ShotgunResult:
-    """Rank, select, and measure the error of the selection.
+def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> ShotgunResult:
+    """Find the answer for a target, and its error.
 
     Args:
         config: See `ShotgunConfig`.
+        blocks: Further descriptors of materials, such as features of a foundation model.
 
     Raises:
-        ValueError: If fewer than two models can be used for the target, or files in the folder would be lost.
+        ValueError: If no model can be used for the target, or files in the folder would be lost.
     """
     folder = Path(config.output)
     if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
-        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE))
+        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE, MEASURED_FILE))
         require_replaceable(*files, advice="give another folder by `--output`")
         if (folder / ENSEMBLE_FOLDER).exists():
             raise ValueError(
                 f"{folder / ENSEMBLE_FOLDER} is not an earlier ensemble; give another folder by `--output`"
             )
+    settings = AnswerSettings(
+        config.ranking,
+        config.tuning,
+        StackSettings(num_folds=config.folds, minutes=config.minutes, seed=config.ranking.seed),
+        Path(config.cache or Path(config.output) / "scores"),
+    )
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
     config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
-    problems = outer_problems(target, config.ranking, config.outer_folds) if config.outer_folds else []
-    models = QuickLoader(library)
-    cache = ScoreCache(Path(config.cache or Path(config.output) / "scores"))
-    whole, *outer = rank_models(
-        models,
-        entries_of(cards),
-        target,
-        [target.train, *(train for train, _ in problems)],
-        config.ranking,
-        cache,
-        skipped,
-    )
-    if len(whole) < 2:
-        reasons = "; ".join(f"{count} models: {reason}" for reason, count in skipped.reasons.items())
-        raise ValueError(f"{len(whole)} models of {library.folder} can be used for this target ({reasons})")
-    settings = (config.ranking, config.tuning)
-    selections = [
-        select(models, ranked, target, train, test, *settings)
-        for ranked, (train, test) in track(list(zip(outer, problems, strict=True)), "Nested cross-validation")
-    ]
-    selection = select(models, whole, target, target.train, target.test, *settings)
-    for member in selection.members:
-        if member.source is not None:
-            vocabulary = library.content(member.source.key).get("vocabulary")
-            warn_of_unseen(vocabulary, config.data.store, f"member {member.source.key[:8]} of the ensemble")
-    tested = selection.errors(target, target.test) if len(target.test) else {}
-    by_key = {card.key: card for card in cards}
-    nested = gather(selections, problems, target) if problems else None
-    return ShotgunResult(target, by_key, dict(skipped.reasons), seen, selection, nested, tested)
+    answer = find_answer(QuickLoader(library), cards, target, settings, skipped, blocks)
+    return ShotgunResult(answer, {card.key: card for card in cards}, dict(skipped.reasons), seen)
 
 
 def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mapping[str, Any]) -> Path:
-    """Write ranking, numbers, and the ensemble with a configuration for predictions.
+    """Write ranking, numbers, predictions of the measured materials, and the ensemble with a configuration for others.
 
     Args:
         result: From `run_shotgun`.
@@ -115,38 +93,62 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
     Returns:
         The output folder.
     """
-    folder = Path(config.output)
+    folder, answer, target = Path(config.output), result.answer, result.target
     content = {
         "target": {
-            "name": result.target.name,
-            "property": result.target.spec.name,
-            "unit": result.target.unit,
-            "train": len(result.target.train),
-            "test": len(result.target.test),
+            "name": target.name,
+            "property": target.spec.name,
+            "unit": target.unit,
+            "train": len(target.train),
+            "test": len(target.test),
         },
-        "settings": {"ranking": asdict(config.ranking), "tuning": asdict(config.tuning), "seen": config.seen},
+        "settings": {
+            "ranking": asdict(config.ranking),
+            "tuning": asdict(config.tuning),
+            "folds": config.folds,
+            "minutes": config.minutes,
+            "seen": config.seen,
+        },
         "skipped": dict(result.skipped),
         "seen": dict(sorted(result.seen.items())),
         "ranking": ranking_rows(result),
-        "members": [each.describe() for each in result.selection.members],
-        "candidates": [each.describe() for each in result.selection.candidates],
-        "tested": {name: float(each.mean()) for name, each in result.tested.items()},
+        "rule": answer.stack.rule,
+        "members": [describe_member(each) for each in answer.stack.members],
+        "error": list(answer.stack.error),
+        "left_out": {name: float(np.nanmean(each)) for name, each in answer.left_out_errors().items()},
+        "tested": {name: float(np.nanmean(each)) for name, each in answer.tested_errors().items()},
+        "promised": answer.promised.tolist(),
+        "curse": (answer.found - answer.promised).tolist(),
+        "library_predictions": [asdict(each) for each in answer.columns],
+        "intervals": {
+            "coverage": answer.intervals.coverage,
+            "factor": answer.intervals.factor if np.isfinite(answer.intervals.factor) else None,
+        },
     }
-    if result.nested is not None:
-        content["nested"] = {
-            "errors": {name: float(each.mean()) for name, each in result.nested.errors.items()},
-            "promised": result.nested.promised.tolist(),
-            "curse": result.nested.curse.tolist(),
-        }
-    fresh = folder / f".{ENSEMBLE_FOLDER}.part"  # an earlier ensemble stays until this one is whole
-    shutil.rmtree(fresh, ignore_errors=True)
-    for number, member in enumerate(result.selection.members, start=1):
-        save_model(member.model, fresh / str(number))
+    if len(target.test) and np.isfinite(answer.half_widths).all():
+        held = np.abs(answer.stack.predictions - target.values[target.test]) <= answer.half_widths
+        content["intervals"] |= {"tested": float(held.mean()), "width": 2 * float(np.median(answer.half_widths))}
+    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, described)
     write_json(folder / RESULT_FILE, content)
-    shutil.rmtree(folder / ENSEMBLE_FOLDER, ignore_errors=True)
-    fresh.replace(folder / ENSEMBLE_FOLDER)
-    _write_predict(folder, result, described)
+    _write_predict(folder, described)
+    _write_measured(folder, answer)
     return folder
+
+
+def describe_member(member: Contribution) -> dict[str, Any]:
+    """What a member contributes, in plain types.
+
+    Args:
+        member: The contribution.
+    """
+    return {
+        "name": member.name,
+        "weight": member.weight,
+        "error": member.error,
+        "outer_weights": list(member.outer_weights),
+        "trainings": member.num_trainings,
+        "why": member.why,
+    }
 
 
 def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
@@ -156,7 +158,7 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
         result: From `run_shotgun`.
     """
     rows = []
-    for score in result.selection.ranked:
+    for score in result.answer.ranked:
         card = result.cards[score.key]
         row: dict[str, Any] = {"key": score.key, "source": source_name(card), "architecture": card.architecture}
         row |= {"size": card.size, "seed": card.seed, "probe": str(score.probe)}
@@ -167,17 +169,27 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_predict(folder: Path, result: ShotgunResult, described: Mapping[str, Any]) -> None:
-    """Write a configuration for `gnn-sim2real predict`: the target's data, with the graphs that the ensemble reads."""
-    featurizer = result.selection.members[0].model.featurizer
-    settings = dict(described.get("init_args", {}))
-    if featurizer.name in WITH_BONDS:
-        settings["atom_descriptors"] = True
-    elif featurizer.name == "crystal":
-        settings |= featurizer.settings
-    first = str((folder / ENSEMBLE_FOLDER / "1").resolve())
-    content = {
-        "model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning", "init_args": {"pretrained": first}},
-        "data": {"class_path": described["class_path"], "init_args": settings},
-    }
+def _write_measured(folder: Path, answer: Answer) -> None:
+    """Write the measured materials beside what an ensemble that has not seen them predicts, with intervals."""
+    target, stack = answer.target, answer.stack
+    rows = np.concatenate([target.train, target.test])
+    middle = np.concatenate([stack.honest_predictions, stack.predictions])
+    half = np.concatenate([answer.intervals.half_widths(answer.left_out_scale), answer.half_widths])
+    columns = [target.unscale(each) for each in (target.values[rows], middle, middle - half, middle + half)]
+    unit = target.spec.unit
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = (heading(f"{target.spec.name}{what}", unit) for what in (" measured", "", " lower", " upper"))
+    writer.writerow(["material", "part", *map(spreadsheet_text, names)])
+    parts = ["train"] * len(target.train) + ["test"] * len(target.test)
+    for row, part, *values in zip(rows.tolist(), parts, *columns, strict=True):
+        name = spreadsheet_text(str(target.table.identities[row]))
+        writer.writerow([name, part, *(f"{value:.8g}" for value in values)])
+    write_atomically(folder / MEASURED_FILE, text.getvalue().encode())
+
+
+def _write_predict(folder: Path, described: Mapping[str, Any]) -> None:
+    """Write a configuration that reads materials like the target, for predictions from a changed table."""
+    model = {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}
+    content = {"model": model, "data": dict(described)}
     write_atomically(folder / PREDICT_FILE, yaml.safe_dump(content, sort_keys=False).encode())

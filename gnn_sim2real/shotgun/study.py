@@ -1,8 +1,9 @@
 """Shotgun transfer on several targets, with several numbers of measurements and many draws of each.
 
 Every draw takes its measurements from the pool of a target; the test part is fixed, and no model has seen it. All
-choices are made on the drawn measurements. For comparison there are two frozen models chosen in hindsight: the best and
-the worst of the library by test error.
+choices are made on the drawn measurements. Every member of the ensemble is a rival of it, also one that it left out
+itself. For comparison there are two frozen models chosen in hindsight, the best and the worst of the library by test
+error, and the ensemble of earlier versions: equal weights of the networks within one standard error of the best.
 """
 
 import hashlib
@@ -16,19 +17,34 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.console import track
+from gnn_sim2real.ensemble.intervals import interval_scores
+from gnn_sim2real.ensemble.stack import StackSettings, training_parts
+from gnn_sim2real.ensemble.weights import combine, learn_weights
 from gnn_sim2real.files import write_sealed
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.linear import Floats, fit_line
 from gnn_sim2real.records.record import provenance
+from gnn_sim2real.shotgun.answer import (
+    ANSWER_VERSION,
+    ENSEMBLE,
+    Answer,
+    AnswerSettings,
+    find_answer,
+    make_problem,
+    quick_parts,
+    with_folds,
+)
 from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import MEDIAN, ORACLE, WORST, select
+from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
 from gnn_sim2real.shotgun.ridge import fit_ridge
+from gnn_sim2real.shotgun.run import describe_member
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.study_report import EARLIER, MEDIAN, ORACLE, WORST
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target
 from gnn_sim2real.splits.parts import Rows
@@ -46,6 +62,7 @@ class ShotgunStudyConfig(ManyTargets):
         max_test: Largest number of test materials of a target, drawn once.
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
+        folds: See `ShotgunConfig`.
         output: Folder of records; running again with the same folder resumes.
     """
 
@@ -54,6 +71,7 @@ class ShotgunStudyConfig(ManyTargets):
     max_test: int | None = 300
     ranking: RankingSettings = field(default_factory=RankingSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
+    folds: int | None = None
     output: str = "runs/shotgun_study"
 
     @property
@@ -98,23 +116,29 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 
 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
-    target, skipped = open_target(own, own.max_pool, config.max_test), Skipped()
-    usable, _ = without_seen(library, cards, target, config.seen, skipped)
+    target = open_target(own, own.max_pool, config.max_test)
+    usable, _ = without_seen(library, cards, target, config.seen, Skipped())
     draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, usable).exists()]
     if not draws:
         return
-    models, cache = QuickLoader(library), ScoreCache(Path(config.output) / "scores")
-    problems = [draw.rows for draw in draws]
-    ranked = rank_models(models, entries_of(usable), target, problems, config.ranking, cache, skipped)
-    if min(map(len, ranked)) < 2:
-        reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.reasons.items())
-        raise ValueError(f"fewer than two models of {library.folder} can be used for {own.name} ({reasons})")
-    frozen = frozen_errors(models, ranked, target, problems)
+    models, cache = QuickLoader(library), Path(config.output) / "scores"
+    stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
+    targets = [target.with_train(draw.rows) for draw in draws]
+    # All draws are ranked in one pass, since they share the features of a model; each then finds its scores.
+    parts, quick, firsts = list[Rows](), set[int](), list[int]()
+    for each in targets:
+        problem, own_stack = make_problem(each, config.ranking), with_folds(stack, each)
+        firsts.append(len(parts))  # the first part of each draw is the whole of it
+        quick |= {len(parts) + number for number in quick_parts(problem, own_stack)}
+        parts += training_parts(problem, own_stack)
+    scores, skipped = ScoreCache(cache), Skipped()
+    ranked = rank_models(models, entries_of(usable), target, parts, config.ranking, scores, skipped, quick)
+    frozen = frozen_errors(models, [ranked[first] for first in firsts], target, [draw.rows for draw in draws])
     tuning = replace(config.tuning, scratch=own.scratch)
-    for draw, scores, errors in track(list(zip(draws, ranked, frozen, strict=True)), f"Draws of {own.name}"):
-        settings = (config.ranking, replace(tuning, seed=draw.number))
-        selection = select(models, scores, target, draw.rows, target.test, *settings)
-        found = {name: float(each.mean()) for name, each in selection.errors(target, target.test).items()}
+    for draw, drawn, errors in track(list(zip(draws, targets, frozen, strict=True)), f"Draws of {own.name}"):
+        settings = AnswerSettings(config.ranking, replace(tuning, seed=draw.number), stack, cache)
+        answer = find_answer(models, usable, drawn, settings, Skipped())
+        found = {name: float(np.nanmean(each)) for name, each in method_errors(answer).items()}
         found |= {ORACLE: float(errors.min()), WORST: float(errors.max()), MEDIAN: float(np.median(errors))}
         record = {
             "target": own.name,
@@ -122,16 +146,62 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "size": draw.size,
             "draw": draw.number,
             "num_test": len(target.test),
-            "num_models": len(scores),
+            "num_models": len(answer.ranked),
             "skipped": dict(skipped.reasons),
             "errors": found,
-            "promised": selection.winner_error,
-            "members": [each.describe() for each in selection.members],
-            "candidates": [each.describe() for each in selection.candidates],
-            "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning)},
+            "left_out": float(answer.stack.error[0]),
+            "promised": answer.ranked[0].error,
+            "members": [describe_member(each) for each in answer.stack.members],
+            "intervals": describe_intervals(answer),
+            "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning), "folds": config.folds},
             "provenance": provenance(0.0),
         }
         write_sealed(_path(config, own, target, draw, usable), record)
+
+
+def method_errors(answer: Answer) -> dict[str, Floats]:
+    """Absolute error of each tested row by method; NaN where a method cannot predict it.
+
+    Args:
+        answer: The answer of a draw.
+    """
+    target = answer.target
+    values = target.values[target.test]
+    predictions = {each.name: each.predictions for each in answer.stack.members if each.error is not None}
+    for name in answer.members.keys() - predictions.keys():  # left out of the ensemble, but a rival all the same
+        predictions[name] = answer.members[name].fit_predict(target.train, target.test)
+    predictions[ENSEMBLE] = answer.stack.predictions
+    tried = [
+        each
+        for each in answer.stack.members
+        if each.error is not None and isinstance(answer.members[each.name], Network)
+    ]
+    if tried:
+        left_out, tested = (
+            np.column_stack([getattr(each, name) for each in tried]) for name in ("left_out", "predictions")
+        )
+        weights = learn_weights(left_out, target.values[target.train], "one standard error")
+        predictions[EARLIER] = combine(tested, weights)
+    return {name: np.abs(each - values) for name, each in predictions.items()}
+
+
+def describe_intervals(answer: Answer) -> dict[str, float | None]:
+    """How the intervals of the tested rows do, in plain types.
+
+    Args:
+        answer: The answer of a draw.
+    """
+    if not np.isfinite(answer.half_widths).all():
+        return {"held": None, "widest": None, "width": None, "score": None}
+    errors = answer.target.values[answer.target.test] - answer.stack.predictions
+    held = np.abs(errors) <= answer.half_widths
+    widest = np.argsort(answer.half_widths, kind="stable")[-max(1, len(held) // 3) :]
+    return {
+        "held": float(held.mean()),
+        "widest": float(held[widest].mean()),
+        "width": 2 * float(np.median(answer.half_widths)),
+        "score": float(interval_scores(errors, answer.half_widths, answer.intervals.coverage).mean()),
+    }
 
 
 def make_draws(target: Target, config: ShotgunStudyConfig) -> list[Draw]:
@@ -186,13 +256,14 @@ def _test_error(table: Floats, target: Target, rows: Rows, probe: Probe) -> floa
 def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: Draw, cards: Sequence[Card]) -> Path:
     """File of a record, named by a hash of all that its numbers depend on."""
     content: Mapping[str, Any] = {
-        "version": RANKING_VERSION,
+        "version": [RANKING_VERSION, ANSWER_VERSION],
         "train": target.fingerprint_of(draw.rows),
         "test": target.fingerprint_of(target.test),
         "models": hashlib.sha256("".join(sorted(card.key for card in cards)).encode()).hexdigest(),
         "log": target.log,
         "ranking": asdict(config.ranking),
         "tuning": asdict(replace(config.tuning, scratch=own.scratch)),
+        "folds": config.folds,
     }
     name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return config.records / f"{own.name.replace(' ', '_')}_{draw.size}_{draw.number}_{name}.json"

@@ -1,6 +1,7 @@
 """Report of a study of shotgun transfer: errors, and wins, losses and ties with intervals over draws."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,48 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
+from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, MEDIAN_TREES
+from gnn_sim2real.baselines.gaussian_process import GAUSSIAN_PROCESS
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.files import read_sealed
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.members import SCRATCH
-from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, MEDIAN, ORACLE, WORST
+from gnn_sim2real.shotgun.answer import ENSEMBLE
+from gnn_sim2real.shotgun.members import PROCESS_WITH_LIBRARY
+from gnn_sim2real.shotgun.networks import SCRATCH, frozen_name
 
-RIVALS = (SCRATCH, EXTRA_TREES.title, CALIBRATED_SOURCE.title)
-"""Methods that the ensemble and the best single source are compared with."""
+EARLIER = "equal weights of good networks"
+"""The ensemble of earlier versions: the networks within one standard error of the best."""
 
-METHODS = (ENSEMBLE, BEST, *RIVALS, FROZEN, ORACLE, MEDIAN, WORST)
-"""All methods, in the order of the tables."""
+ORACLE, WORST, MEDIAN = "oracle, frozen", "worst, frozen", "median model, frozen"
+"""Frozen models chosen in hindsight."""
+
+RIVALS = (
+    SCRATCH,
+    EXTRA_TREES.title,
+    MEDIAN_TREES.title,
+    GAUSSIAN_PROCESS.title,
+    PROCESS_WITH_LIBRARY,
+    CALIBRATED_SOURCE.title,
+    EARLIER,
+)
+"""Methods that the ensemble is compared with; every other member of it comes after them."""
+
+DRAWN = (ENSEMBLE, SCRATCH, EXTRA_TREES.title, PROCESS_WITH_LIBRARY)
+"""Methods in the figure."""
+
+_LAST = (ORACLE, MEDIAN, WORST)
+
+
+def order_methods(names: Iterable[str]) -> list[str]:
+    """Methods in the order of the tables: the ensemble, its rivals, its other members, and the choices in hindsight.
+
+    Args:
+        names: Names of methods.
+    """
+    there = dict.fromkeys(names)
+    first = [name for name in (ENSEMBLE, *RIVALS) if name in there]
+    last = [name for name in _LAST if name in there]
+    return [*first, *sorted(there.keys() - {*first, *last}), *last]
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
@@ -46,19 +77,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier version with the current names."""
-    errors = {_METHODS_BEFORE.get(name, name): error for name, error in record["errors"].items()}
-    described = {name: [_member(each) for each in record.get(name, [])] for name in ("members", "candidates")}
-    return record | {"errors": errors} | described
+    """A record of an earlier version with the current names of methods."""
+    return record | {"errors": {_METHODS_BEFORE.get(name, name): error for name, error in record["errors"].items()}}
 
 
-_METHODS_BEFORE = {"direct learning": SCRATCH}
-_FINISHES_BEFORE = {"learned directly": SCRATCH}
-
-
-def _member(described: Mapping[str, Any]) -> dict[str, Any]:
-    renamed = {"probe" if name == "way" else name: value for name, value in described.items()}
-    return renamed | {"finish": _FINISHES_BEFORE.get(renamed["finish"], renamed["finish"])}
+_METHODS_BEFORE = {"direct learning": SCRATCH, "first of the ranking, frozen": frozen_name(0)}
 
 
 def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -69,18 +92,17 @@ def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     cells = [_summarize_cell(target, size, some) for (target, size), some in _by_cell(records)]
     verdicts = {
-        size: {method: {rival: _count(cells, size, method, rival) for rival in RIVALS} for method in (ENSEMBLE, BEST)}
+        size: {ENSEMBLE: {rival: _count(cells, size, rival) for rival in _rivals(cells)}}
         for size in sorted({cell["size"] for cell in cells})
     }
+    names = ("target", "size", "draw", "errors", "left_out", "promised", "members", "intervals")
     return {
         "cells": cells,
+        "log_error_ratio": {rival: _plain(_log_ratio(cells, rival)) for rival in _rivals(cells)},
         "wins_losses_ties": {str(size): each for size, each in verdicts.items()},
         "settings": records[0]["settings"]["ranking"],
         "provenance": records[0]["provenance"],
-        "draws": [
-            {name: record[name] for name in ("target", "size", "draw", "errors", "promised", "members")}
-            for record in records
-        ],
+        "draws": [{name: record[name] for name in names if name in record} for record in records],
     }
 
 
@@ -103,19 +125,23 @@ def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(_table(cells))
         console.print()
     for size, methods in summary["wins_losses_ties"].items():
-        for method, rivals in methods.items():
-            counts = ", ".join(
-                f"{rival} {each['wins']} won, {each['losses']} lost, {each['ties']} tied"
-                for rival, each in rivals.items()
-            )
-            console.print(f"m = {size}, {method} against: {counts}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
+        for rival, each in methods[ENSEMBLE].items():
+            counts = f"{each['wins']} won, {each['losses']} lost, {each['ties']} tied"
+            _print(console, f"m = {size}, {ENSEMBLE} against: {rival} {counts}")
+    for cell in summary["cells"]:
+        if cell["intervals"]["held"] is not None:
+            held, widest = (100 * cell["intervals"][name] for name in ("held", "widest"))
+            of_widest = f"{held:.0f} % within their intervals of 90 %, of the widest third {widest:.0f} %"
+            _print(console, f"{cell['target']}, m = {cell['size']}: {of_widest}")
+    _print(
+        console,
         "a target is won or lost if the 90 % interval of the paired difference over draws excludes zero; the draws "
         "share one test part, whose choice the intervals do not cover",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _bracket(unit: str) -> str:
@@ -128,7 +154,7 @@ def _table(cells: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("method")
     for cell in cells:
         table.add_column(f"m = {cell['size']}", justify="right")
-    for name in (name for name in METHODS if any(name in cell["errors"] for cell in cells)):
+    for name in order_methods(chain(*(cell["errors"] for cell in cells))):
         table.add_row(name, *(escape(_format_error(cell["errors"].get(name))) for cell in cells))
     return table
 
@@ -148,11 +174,14 @@ def _by_cell(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, 
 
 
 def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    methods = [name for name in METHODS if all(name in each["errors"] for each in records)]
+    methods = order_methods(name for name in records[0]["errors"] if all(name in each["errors"] for each in records))
     errors = {name: np.array([each["errors"][name] for each in records]) for name in methods}
     compared = {
-        method: {rival: _plain(interval_of_mean(errors[method] - errors[rival])) for rival in RIVALS if rival in errors}
-        for method in (ENSEMBLE, BEST)
+        ENSEMBLE: {
+            rival: _plain(interval_of_mean(errors[ENSEMBLE] - errors[rival]))
+            for rival in methods
+            if rival not in (ENSEMBLE, *_LAST)
+        }
     }
     promised = np.array([each["promised"] for each in records])
     return {
@@ -164,8 +193,29 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
         "num_models": records[0]["num_models"],
         "errors": {name: _plain(_not_negative(interval_of_mean(each))) for name, each in errors.items()},
         "less_than": compared,
-        "winners_curse": _plain(interval_of_mean(errors[FROZEN] - promised)),
+        "winners_curse": _plain(interval_of_mean(errors[frozen_name(0)] - promised)),
+        "intervals": _mean_intervals(records),
     }
+
+
+def _mean_intervals(records: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Means over the draws of what is said of the intervals; None where a draw had too few measurements for them."""
+    found = [each.get("intervals", {}) for each in records]
+    means = {}
+    for name in ("held", "widest", "width", "score"):
+        values = [each.get(name) for each in found]
+        means[name] = None if None in values else round(float(np.mean(values)), 6)
+    return means
+
+
+def _rivals(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    return order_methods(chain(*(cell["less_than"][ENSEMBLE] for cell in cells)))
+
+
+def _log_ratio(cells: Sequence[Mapping[str, Any]], rival: str) -> tuple[float, float, float]:
+    """Mean over the cells of the logarithm of the error of the ensemble over that of a rival, with its interval."""
+    pairs = [(cell["errors"][ENSEMBLE][0], cell["errors"][rival][0]) for cell in cells if rival in cell["errors"]]
+    return interval_of_mean(np.array([np.log(own / other) for own, other in pairs]))
 
 
 def _not_negative(interval: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -179,11 +229,11 @@ def _plain(interval: tuple[float, float, float]) -> list[float | None]:
     return [None if np.isnan(value) else round(value, 6) for value in interval]
 
 
-def _count(cells: Sequence[Mapping[str, Any]], size: int, method: str, rival: str) -> dict[str, int]:
+def _count(cells: Sequence[Mapping[str, Any]], size: int, rival: str) -> dict[str, int]:
     found = {"wins": 0, "losses": 0, "ties": 0}
     for cell in cells:
-        if cell["size"] == size and rival in cell["less_than"][method]:
-            _, low, high = cell["less_than"][method][rival]
+        if cell["size"] == size and rival in cell["less_than"][ENSEMBLE]:
+            _, low, high = cell["less_than"][ENSEMBLE][rival]
             won, lost = high is not None and high < 0, low is not None and low > 0
             found["wins" if won else "losses" if lost else "ties"] += 1
     return found

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.featurize.mixture import MixtureTable
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
@@ -20,7 +23,7 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits.parts import Parts, Rows
 from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
-from gnn_sim2real.tables.table import CleanTable
+from gnn_sim2real.tables.table import CleanTable, Property
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""
@@ -95,6 +98,8 @@ class Target:
         tail: Side of the values to extrapolate to otherwise.
         name: Name of the data set.
         tested: Hashed identities of the test part.
+        simulated: Simulated value of each row on the scale of the errors, (num_materials,), NaN where there is none;
+            None for a data set without simulated values.
     """
 
     table: CleanTable
@@ -107,7 +112,9 @@ class Target:
     tail: Tail = "both"
     name: str = "target"
     tested: frozenset[str] = frozenset()
+    simulated: Floats | None = None
     _views: dict[str, View] = field(default_factory=dict)
+    _tables: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of_data(cls, data: PropertyDataModule, log: bool = False, name: str = "") -> "Target":
@@ -131,6 +138,7 @@ class Target:
         if log and float(data.table.values[rows, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
         families, kind = data.splitter.families, data.splitter.kind
+        simulated = data.table.simulated
         return cls(
             table=select_rows(data.table, rows),
             own=_with_descriptors(data.featurizer),
@@ -142,7 +150,37 @@ class Target:
             tail=kind.extrapolates or "both",
             name=name or title_of(data),
             tested=data.tested_identities(),
+            simulated=None if simulated is None else to_scale(simulated[rows, 0], log),
         )
+
+    @classmethod
+    def of_materials(
+        cls, materials: Any, like: Property, own: Featurizer, conditions: list[ConditionSpec], log: bool
+    ) -> "Target":
+        """Make a target of materials that nobody has measured, to be predicted.
+
+        Args:
+            materials: As the data set of the target reads them.
+            like: The property.
+            own: Featurizer of the target.
+            conditions: Name and unit of each condition.
+            log: Whether errors are those of the decimal logarithm.
+        """
+        number = len(materials)
+        if own.name == "mixture":
+            materials = MixtureTable.from_mixtures(materials, own.settings["roles"], own.settings["conditions"])
+        table = CleanTable(
+            materials=materials,
+            identities=[str(row) for row in range(number)],
+            values=np.full((number, 1), np.nan),
+            spread=np.full((number, 1), np.nan),
+            num_merged=np.zeros(number, np.int64),
+            num_values=np.zeros((number, 1), np.int64),
+            properties=(like,),
+            quarantine=pd.DataFrame(),
+            num_rows_read=number,
+        )
+        return cls(table, own, conditions, train=np.arange(0), test=np.arange(number), log=log)
 
     @property
     def spec(self) -> PropertySpec:
@@ -162,7 +200,11 @@ class Target:
 
     def scale(self, values: Floats) -> Floats:
         """Convert physical units to the scale of the errors; predictions too low for a logarithm count as tiny."""
-        return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if self.log else values
+        return to_scale(values, self.log)
+
+    def unscale(self, values: Floats) -> Floats:
+        """Convert the scale of the errors to physical units."""
+        return 10**values if self.log else values
 
     @cached_property
     def groups(self) -> list[str]:
@@ -174,10 +216,28 @@ class Target:
         """Hashed identities of all materials."""
         return frozenset(map(identity_hash, self.groups))
 
-    @cached_property
+    @property
     def descriptors(self) -> Floats:
-        """Features of all rows for the extra trees."""
-        return self.own.descriptors(self.table.materials)
+        """Features of all rows for extra trees, (num_materials, num_features)."""
+        return self._described("descriptors", self.own.descriptors)
+
+    @property
+    def physical_descriptors(self) -> Floats:
+        """Fewer and smoother features of all rows for Gaussian processes, (num_materials, num_features)."""
+        return self._described("physical descriptors", self.own.physical_descriptors)
+
+    def _described(self, name: str, describe: Callable[[Sequence[Any]], Floats]) -> Floats:
+        if name not in self._tables:
+            self._tables[name] = describe(self.table.materials)
+        return self._tables[name]
+
+    def with_train(self, rows: Rows) -> "Target":
+        """The same target with other training rows; graphs and descriptors are shared.
+
+        Args:
+            rows: The training rows.
+        """
+        return replace(self, train=rows)
 
     def fingerprint_of(self, rows: Rows) -> str:
         """Hash of some materials with their values, in their order.
@@ -189,6 +249,14 @@ class Target:
         digest = hashlib.sha256(some.fingerprint().encode())
         digest.update(json.dumps(some.identities).encode())
         return digest.hexdigest()[:32]
+
+    def fingerprint_of_materials(self) -> str:
+        """Hash of all materials in their order, whatever their values."""
+        some = replace(self.table, values=np.zeros_like(self.table.values))
+        content = [some.fingerprint(), self.table.identities, self.own.describe()]
+        if not hasattr(self.table.materials, "content_hash"):
+            content.append(list(map(str, self.table.materials)))
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
     def view(self, featurizer: Featurizer) -> View:
         """Graphs of the target for a source model: of the target's own kind, for crystals with the model's settings.
@@ -203,6 +271,11 @@ class Target:
             rows = torch.split(torch.arange(len(store)), _BATCH)
             self._views[key] = View(wanted, store, [store.select(chunk) for chunk in rows])
         return self._views[key]
+
+    @property
+    def own_store(self) -> AnyStore:
+        """All materials as graphs of the target's own kind."""
+        return self.view(self.own).store
 
     def data(self, view: View, rows: Rows, batch_size: int, seed: int) -> MeasuredRows:
         """A data module that trains on some rows.
@@ -246,6 +319,16 @@ def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
         simulated=None,
         texts={},
     )
+
+
+def to_scale(values: Floats, log: bool) -> Floats:
+    """Convert physical units to the scale of the errors; what is too low for a logarithm counts as tiny.
+
+    Args:
+        values: In physical units.
+        log: Whether errors are those of the decimal logarithm.
+    """
+    return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if log else values
 
 
 def _with_descriptors(featurizer: Featurizer) -> Featurizer:

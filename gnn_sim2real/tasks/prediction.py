@@ -87,7 +87,7 @@ def write_predictions(
     output: Path,
     predictor: Predictor,
     columns: Sequence[str],
-    values: Iterable[Sequence[float]],
+    values: Iterable[Sequence[float | str]],
     notes: Iterable[str] = (),
 ) -> None:
     """Write a table of predictions with one row per input material, followed by the other columns of the input.
@@ -96,7 +96,7 @@ def write_predictions(
         output: The CSV.
         predictor: The input materials.
         columns: Headings of the values.
-        values: Values of each material that could be read, in order; NaN where there is no answer.
+        values: Values of each material that could be read, in order; NaN where there is no answer; or texts.
         notes: What is to be said of each of these answers, for the column of reasons; nothing unless given.
     """
     found, others, lacking = iter(values), predictor.other_columns, iter(predictor.without_simulated.tolist())
@@ -110,8 +110,8 @@ def write_predictions(
         row, why = [""] * len(columns), reason
         if reason is None:
             answer, without, why = next(found), next(lacking), next(said, "") or None
-            row = [f"{value:.8g}" if math.isfinite(value) else "" for value in answer]
-            if not any(row):
+            row = [_format(value) for value in answer]
+            if not any(cell for cell, value in zip(row, answer, strict=True) if not isinstance(value, str)):
                 why = "no simulated value, which this model needs" if without else "the answer is not a number"
                 unanswered += 1
         refused += reason is not None
@@ -121,6 +121,12 @@ def write_predictions(
     number = len(predictor.materials) - refused - unanswered
     without_answer = f", {unanswered} without an answer (see the column of reasons)" if unanswered else ""
     logger.info("%s: %d predictions%s, %d materials not readable", output, number, without_answer, refused)
+
+
+def _format(value: float | str) -> str:
+    if isinstance(value, str):
+        return spreadsheet_text(value)
+    return f"{value:.8g}" if math.isfinite(value) else ""
 
 
 def _distinct(name: str, others: Mapping[str, list[str]]) -> str:

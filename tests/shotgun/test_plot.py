@@ -8,8 +8,8 @@ import pytest
 
 from gnn_sim2real.figures import apart
 from gnn_sim2real.shotgun import plot
-from gnn_sim2real.shotgun.nested import ENSEMBLE, ORACLE
-from gnn_sim2real.shotgun.study_report import RIVALS
+from gnn_sim2real.shotgun.answer import ENSEMBLE
+from gnn_sim2real.shotgun.study_report import DRAWN, ORACLE
 
 
 @pytest.fixture
@@ -29,14 +29,10 @@ def test_an_interval_of_a_mean_error_ends_at_zero(figures, tmp_path, monkeypatch
     row = {"source": "a", "architecture": "GINE", "probe": "p", "error": 1.0, "interval": [0.5, 1.5]}
     monkeypatch.setattr(plot, "ranking_rows", lambda _: [row])
     target = SimpleNamespace(unit="eV", log=False, train=[1], spec=SimpleNamespace(name="band_gap"))
-    errors = {"ensemble": np.array([0.0, 0.0, 5.0])}  # whose interval by Student's t reaches below zero
-    selection = SimpleNamespace(ranked=[], members=[])
-    plot.draw_ranking(
-        SimpleNamespace(target=target, selection=selection, cards={}, nested=None, tested=errors),
-        "",
-        tmp_path / "x.png",
-    )
-    (bars,) = figures[0].axes[1].containers
+    errors = {ENSEMBLE: np.array([0.0, 0.0, 5.0])}  # whose interval by Student's t reaches below zero
+    answer = SimpleNamespace(left_out_errors=lambda: errors, stack=SimpleNamespace(members=[]), promised=[])
+    plot.draw_ranking(SimpleNamespace(target=target, answer=answer), "", tmp_path / "x.png")
+    bars, _ = figures[0].axes[1].containers
     (ends,) = bars.lines[2][0].get_segments()
     assert ends[:, 0].min() == 0
     assert ends[:, 0].max() > 5
@@ -44,9 +40,9 @@ def test_an_interval_of_a_mean_error_ends_at_zero(figures, tmp_path, monkeypatch
 
 def test_labels_of_close_sizes_do_not_touch(figures, tmp_path):
     sizes = [10, 11, 12, 50, 280, 300]
-    errors = dict.fromkeys((ENSEMBLE, *RIVALS, ORACLE), (1.0, 0.9, 1.1))
+    errors = dict.fromkeys((*DRAWN, ORACLE), (1.0, 0.9, 1.1))
     cells = [{"target": each, "unit": "eV", "size": size, "errors": errors} for size in sizes for each in "abcd"]
-    plot.draw_study(cells, (ENSEMBLE, *RIVALS), ORACLE, tmp_path / "x.png")
+    plot.draw_study(cells, DRAWN, ORACLE, tmp_path / "x.png")
     for axes in figures[0].axes[:4]:
         boxes = [each.get_window_extent() for each in axes.get_xticklabels()]
         assert len(boxes) >= 3

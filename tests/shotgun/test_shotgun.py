@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,16 +11,17 @@ import torch
 from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
+from gnn_sim2real.ensemble.stack import StackSettings, training_parts
 from gnn_sim2real.featurize.identity import repeat_unit_identity
-from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.nn import Roost
+from gnn_sim2real.shotgun.answer import ENSEMBLE, AnswerSettings, find_answer, make_problem
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Features, Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings, predict
 from gnn_sim2real.shotgun.matrix import write_table
-from gnn_sim2real.shotgun.members import SCRATCH, Member, choose_members
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
-from gnn_sim2real.shotgun.nested import BEST, ENSEMBLE, FROZEN, NestedResult, outer_problems, select
+from gnn_sim2real.shotgun.networks import SCRATCH, Network, frozen_name
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
 from gnn_sim2real.shotgun.report import sentence
@@ -29,9 +31,10 @@ from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.study_report import read_records
 from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.folds import random_folds
 
 QUICK = RankingSettings(finalists=3, repeats=2)
-QUICK_TUNING = TuningSettings(best=2, inner_folds=2, epochs=2, scratch_epochs=2)
+QUICK_TUNING = TuningSettings(best=2, epochs=2, scratch_epochs=2)
 FEW = CHAINS[::2]
 
 
@@ -48,7 +51,7 @@ def result(made, tmp_path_factory):
         data=TinyPolymers(materials=FEW),
         library=str(made[0].folder),
         output=str(folder),
-        outer_folds=2,
+        folds=3,
         ranking=QUICK,
         tuning=QUICK_TUNING,
     )
@@ -86,38 +89,30 @@ def rank(library, target, problems=None, settings=QUICK, cache=None, skipped=Non
 @pytest.mark.slow
 def test_the_planted_source_wins_and_noise_loses(result, made):
     _, (planted,), noise = made
-    ranked = result[0].selection.ranked
+    answer = result[0].answer
+    ranked = answer.ranked
     assert ranked[0].key == planted
     assert {score.key for score in ranked[1:]} == set(noise)
     assert ranked[0].error < 0.7 * ranked[1].error
-    errors = {name: each.mean() for name, each in result[0].nested.errors.items()}
-    assert errors[FROZEN] < 0.5 * errors[SCRATCH]
-    assert errors["calibrated source"] < 0.5 * errors[SCRATCH]
+    errors = {name: each.mean() for name, each in answer.left_out_errors().items()}
+    assert errors[frozen_name(0)] < 0.5 * errors["mean of the measurements"]
+    assert errors["calibrated source"] < 0.5 * errors["mean of the measurements"]
+    assert errors[ENSEMBLE] < errors[frozen_name(0)]
     low, high = ranked[0].interval()
     assert low < ranked[0].error < high
 
 
 @pytest.mark.slow
-def test_the_ensemble_is_ready_to_predict(result):
+def test_what_is_written_says_who_has_which_weight(result):
     found, config = result
     folder = write_result(found, config, {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}})
-    members = found.selection.members
-    folders = [folder / "ensemble" / str(number + 1) for number in range(len(members))]
-    assert sorted((folder / "ensemble").iterdir()) == folders
-    target = found.target
-    for path, member in zip(folders, members, strict=True):
-        prediction = load_model(path).predict(list(target.table.materials))
-        wanted = predict(member.model, target, np.arange(len(target.table.materials)))
-        np.testing.assert_allclose(prediction.values[:, 0], wanted, rtol=1e-4)
-        assert prediction.units == ("g/cm3",)
     written = json.loads((folder / "result.json").read_text())
-    assert len(written["members"]) == len(members)
-    assert len(written["candidates"]) == QUICK_TUNING.best + 1
-    assert written["ranking"][0]["key"] == found.selection.ranked[0].key
-    assert len(written["nested"]["curse"]) == 2
-    text = (folder / "predict.yaml").read_text()
-    assert "atom_descriptors: true" in text
-    assert "TargetFineTuning" in text
+    assert sum(each["weight"] for each in written["members"]) == pytest.approx(1)
+    assert {each["name"] for each in written["members"]} >= {SCRATCH, frozen_name(0), frozen_name(1)}
+    assert written["ranking"][0]["key"] == found.answer.ranked[0].key
+    assert len(written["curse"]) == len(written["promised"]) == 3
+    assert written["error"][0] == pytest.approx(written["left_out"][ENSEMBLE])
+    assert "TargetFineTuning" in (folder / "predict.yaml").read_text()
 
 
 def test_scores_are_remembered(made, tmp_path):
@@ -169,15 +164,10 @@ WAYS = {"prediction": PREDICTION, "layer 0": Probe(0), "layer 12": Probe(12)}
 
 
 def test_study_records_of_earlier_versions_are_read(tmp_path):
-    member = {"key": "a", "way": "layer 1", "finish": "frozen", "inner_error": 0.1}
-    direct = {"finish": "learned directly", "inner_error": 0.2}
-    record = {"errors": {"direct learning": 0.3}, "members": [member], "candidates": [member, direct], "size": 20}
-    (tmp_path / "record.json").write_text(json.dumps(record))
+    errors = {"direct learning": 0.3, "first of the ranking, frozen": 0.2}
+    (tmp_path / "record.json").write_text(json.dumps({"errors": errors, "size": 20}))
     (found,) = read_records(tmp_path)
-    assert found["errors"] == {SCRATCH: 0.3}
-    assert found["members"] == [{"key": "a", "probe": "layer 1", "finish": "frozen", "inner_error": 0.1}]
-    assert found["candidates"][1] == {"finish": SCRATCH, "inner_error": 0.2}
-    assert found["size"] == 20
+    assert found == {"errors": {SCRATCH: 0.3, frozen_name(0): 0.2}, "size": 20}
 
 
 def test_models_take_turns_in_one_network(made):
@@ -239,7 +229,8 @@ def null_library():
             materials=CHAINS[:NUM_MATERIALS], columns={("density", "g/cm3"): rng.normal(size=NUM_MATERIALS).tolist()}
         )
         features = [Features([rng.normal(size=(NUM_MATERIALS, 6))], None) for _ in range(NUM_MODELS)]
-        for rows, tested in outer_problems(target, RankingSettings(seed=draw), 4):
+        for fold in random_folds(target.groups, 4, [draw]):
+            rows, tested = target.train[fold.train], target.train[fold.test]
             rung, settings = Rung(2, last_only=False, keep=1), RankingSettings(seed=draw)
             folds = folds_of(target, rows, settings, 2)
             scores = [
@@ -267,18 +258,17 @@ def test_the_outer_error_is_not(null_library):
     assert found > 0.95 * constant
 
 
-def test_it_is_said_plainly_when_no_source_helps():
-    target = target_of()
+def test_it_is_said_plainly_when_one_member_does_better():
     rng = np.random.default_rng(0)
     direct = rng.uniform(1, 2, 40)
 
     def say(shift):
         errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), SCRATCH: direct, "extra trees": direct + 5}
-        return sentence(NestedResult(errors, np.zeros(3), np.ones(3)), target)
+        return sentence(SimpleNamespace(left_out_errors=lambda: errors, target=target_of()))
 
-    assert re.search(r"^NO SOURCE .*: from scratch .*\b0\.5", say(0.5))
-    assert re.search(r"^shotgun transfer beats .*\(from scratch\) by 0\.[45]", say(-0.5))
-    assert re.search(r"^no source is shown .*'from scratch' is [+-]0\.0", say(0.0))
+    assert re.search(r"^ONE MEMBER .*: from scratch .*\b0\.5", say(0.5))
+    assert re.search(r"^the ensemble beats .*\(from scratch\) by 0\.[45]", say(-0.5))
+    assert re.search(r"^the ensemble is as good .*\(from scratch\).* [+-]0\.0", say(0.0))
 
 
 @pytest.mark.parametrize("probe", [PREDICTION, Probe(0), Probe(2)], ids=str)
@@ -400,11 +390,14 @@ def test_extrapolation_ranks_by_values_beyond_the_range(made):
 def test_extrapolation_leaves_out_whole_families_where_the_data_are_split_by_them():
     target = Target.of_data(TinyPolymers(split_by="polymer_class", test_fraction=0.2))
     settings = RankingSettings(purpose="extrapolation", folds=3)
+    stack = StackSettings(num_folds=3)
     families = np.array(target.families)
     assert set(families[target.train]).isdisjoint(families[target.test])
     (folds,) = folds_of(target, target.train, settings, 1)
     problems = [(target.train[fold.train], target.train[fold.test]) for fold in folds]
-    for train, tested in problems + outer_problems(target, settings, 3):
+    problem = make_problem(target, settings)
+    parts = training_parts(problem, stack)[1:4]
+    for train, tested in problems + [(part, np.setdiff1d(target.train, part)) for part in parts]:
         assert set(families[train]).isdisjoint(families[tested])
         assert len(tested)
 
@@ -426,49 +419,39 @@ def test_a_library_that_is_empty(tmp_path):
 
 
 @pytest.mark.slow
-def test_members_are_models_of_the_target(result):
-    found, _ = result
-    *sources, direct = found.selection.candidates
-    assert len(sources) == QUICK_TUNING.best
-    for member in sources:
-        assert member.finish in ("frozen", "fine-tuned")
-        assert member.model.card["source"]["key"] == member.source.key
-    assert direct.source is None
-    assert direct.model.card["finish"] == "from scratch"
-    for member in found.selection.candidates:
+def test_networks_are_models_of_the_target(result):
+    answer = result[0].answer
+    networks = [each for each in answer.members.values() if isinstance(each, Network) and each.model is not None]
+    assert len(networks) >= 3
+    for member in networks:
         assert member.model.network.properties[0].name == "density"
-        assert len(member.inner_errors) == len(found.target.train)
-    # The planted source is far ahead of noise and of the network from scratch: nobody may spoil its mean.
-    assert [each.source.key for each in found.selection.members] == [found.selection.ranked[0].key]
-
-
-def candidate(errors, key="a"):
-    return Member(None if key is None else Score(key, Probe(1), 1.0, None), "frozen", np.array(errors), None)
-
-
-def test_members_are_those_within_a_standard_error_of_the_best():
-    """The best has the mean error 2 with the standard error 0.5."""
-    best, near, far = (candidate([1.5, 2.5], "a"), candidate([2.4, 2.4], "b"), candidate([2.6, 2.6], "c"))
-    assert choose_members([far, near, best]) == [best, near]
-    direct = candidate([0.1, 0.3], None)
-    assert choose_members([far, near, best, direct]) == [direct]
+        assert member.model.card["target_size"] == len(answer.target.train)
+    first = answer.members[frozen_name(0)].model.card
+    assert (first["source"]["key"], first["finish"]) == (answer.ranked[0].key, "frozen")
 
 
 @pytest.mark.slow
-def test_where_the_library_is_noise_the_network_from_scratch_makes_the_ensemble(made):
+def test_where_the_library_is_noise_the_ensemble_does_without_it(made):
     """Density depends on the chain; models of noise cannot compete, and the ensemble must not lose by them."""
     library, _, noise = made
-    target = target_of(materials=CHAINS)
-    entries = [entry for entry in entries_of(library.cards()) if entry.key in noise]
-    models, tested = QuickLoader(library), target.train[40:]
-    problems = [target.train[:40]]
-    (ranked,) = rank_models(models, entries, target, problems, QUICK, ScoreCache(None), Skipped())
-    tuning = replace(QUICK_TUNING, scratch_epochs=60, scratch_rate=3e-3)
-    found = select(models, ranked, target, problems[0], tested, QUICK, tuning)
-    assert found.members[0].source is None
-    errors = {name: each.mean() for name, each in found.errors(target, tested).items()}
-    assert errors[ENSEMBLE] < 1.1 * errors[SCRATCH]
-    assert errors[ENSEMBLE] < errors[BEST]
+    whole = target_of(materials=CHAINS)
+    target = replace(whole, train=whole.train[:30], test=whole.train[30:])
+    cards = [card for card in library.cards() if card.key in noise]
+    settings = AnswerSettings(QUICK, QUICK_TUNING, StackSettings(num_folds=3))
+    answer = find_answer(QuickLoader(library), cards, target, settings, Skipped())
+    errors = {name: each.mean() for name, each in answer.tested_errors().items()}
+    assert errors[ENSEMBLE] < min(errors["extra trees"], errors[frozen_name(0)])
+
+
+@pytest.mark.slow
+def test_a_short_time_leaves_out_networks_first(made):
+    library, target = made[0], target_of(materials=FEW)
+    settings = AnswerSettings(QUICK, TuningSettings(best=2), StackSettings(num_folds=3, minutes=1e-3))
+    answer = find_answer(QuickLoader(library), library.cards(), target, settings, Skipped())
+    told = {each.name: each for each in answer.stack.members}
+    assert told["mean of the measurements"].num_trainings > 0
+    assert told[SCRATCH].num_trainings == 0
+    assert "no time" in told[SCRATCH].why
 
 
 def test_no_name_in_a_heat_map_is_a_formula_for_a_spreadsheet(tmp_path):

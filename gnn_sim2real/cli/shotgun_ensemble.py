@@ -1,0 +1,94 @@
+"""`gnn-sim2real predict ENSEMBLE FILE` and `gnn-sim2real calibrate ENSEMBLE`: the ensemble that `shotgun` wrote."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from gnn_sim2real.cli.ensemble import read_data
+from gnn_sim2real.config.options import take_option
+from gnn_sim2real.console import open_console
+from gnn_sim2real.files import has_keys, require_replaceable, write_json
+from gnn_sim2real.shotgun.check import Check, check_intervals
+from gnn_sim2real.shotgun.members import SIMULATED
+from gnn_sim2real.shotgun.saved import load_ensemble
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.tasks.prediction import check_output, heading, write_predictions
+
+_FILE = "calibration.json"
+
+
+def predict_command(argv: list[str]) -> int:
+    """Predict with an ensemble: value, interval, and a note where the interval has no guarantee.
+
+    Args:
+        argv: Arguments after `gnn-sim2real predict`: the ensemble, the file of materials, then options.
+    """
+    folder, *options = argv
+    asked = options.pop(0) if options and not options[0].startswith("-") else None
+    predict_with_ensemble(Path(folder), asked, options)
+    return 0
+
+
+def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> None:
+    """Read materials, predict them, and write the table.
+
+    Args:
+        folder: Folder of the ensemble.
+        asked: The file of materials; None if an option names it.
+        argv: Options.
+
+    Raises:
+        CheckpointError: If the ensemble is damaged.
+        ValueError: If nothing can be predicted, or a file would be lost.
+    """
+    ensemble = load_ensemble(folder)
+    ask = [] if asked is None else ["--data.predict_path", asked]
+    data, config = read_data([*argv, *ask], lambda: ensemble.data)
+    output, predictor = Path(config.prediction.output), data.predictor
+    check_output(output, config.prediction.overwrite, predictor)
+    found = ensemble.predict(predictor.readable, predictor.simulated if SIMULATED in ensemble.tables else None)
+    name, unit = ensemble.property.name, ensemble.property.unit
+    columns = [heading(each, unit) for each in (name, f"{name} lower", f"{name} upper")]
+    rows = zip(found.values.tolist(), found.lower.tolist(), found.upper.tolist(), found.notes, strict=True)
+    write_predictions(output, predictor, [*columns, "outside"], rows)
+
+
+def calibrate_command(argv: list[str]) -> int:
+    """Check whether the intervals of an ensemble hold, on its test part or else on the folds of its training part.
+
+    Args:
+        argv: Arguments after `gnn-sim2real calibrate`: the ensemble, then options.
+
+    Raises:
+        CheckpointError: If the ensemble is damaged, or the data are not those of its training.
+        ValueError: If it has too few measurements for intervals, or a file would be lost.
+    """
+    console = open_console()
+    folder, *argv = argv
+    output, argv = take_option(argv, "--output")
+    file = Path(output or "calibration") / _FILE
+    require_replaceable(
+        file, is_ours=lambda path: has_keys(path, "ensemble", "held"), advice="give another folder by `--output`"
+    )
+    ensemble = load_ensemble(Path(folder))
+    data, _ = read_data(argv, lambda: ensemble.data)
+    target = Target.of_data(data, ensemble.log)
+    found = check_intervals(ensemble, target)
+    write_json(file, {"ensemble": str(folder), **asdict(found), "verdict": found.verdict})
+    _print_check(found, target, console)
+    console.print(f"{file}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _print_check(found: Check, target: Target, console: Console) -> None:
+    from gnn_sim2real.shotgun.report import unit_of
+
+    low, high = found.held_interval
+    for line in (
+        f"{100 * found.held:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of {found.num} {found.where} are within their "
+        f"intervals of {100 * found.coverage:.0f} %, of the widest third {100 * found.widest:.0f} %",
+        f"median width {found.median_width:.4g}{unit_of(target)}, interval score {found.score:.4g}",
+        found.verdict,
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,315 @@
+"""The answer for a target: the ranking of a library, members of many kinds, and the ensemble of them.
+
+The error of the winner in a ranking is too small, since it is the smallest of many: the winner's curse. So the whole
+procedure is repeated without each outer fold, the ranking of the library and the choice of layers included, and then
+tested on it. S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1471-2105-7-91; G. C. Cawley, N. L. C.
+Talbot, J. Mach. Learn. Res. 11, 2079 (2010).
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.ensemble.intervals import Intervals, TrainingRange, fit_intervals, make_scale
+from gnn_sim2real.ensemble.stack import (
+    Member,
+    Problem,
+    Stack,
+    StackSettings,
+    cross_predict,
+    fit_stack,
+    make_folds,
+    training_parts,
+)
+from gnn_sim2real.library import Card
+from gnn_sim2real.linear import Floats
+from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.library_predictions import Column, choose_columns, predict_columns
+from gnn_sim2real.shotgun.members import (
+    PHYSICAL,
+    Block,
+    Deviation,
+    Process,
+    Tables,
+    fill_gaps,
+    make_tables,
+    table_members,
+)
+from gnn_sim2real.shotgun.models import entries_of
+from gnn_sim2real.shotgun.networks import Networks, frozen_name
+from gnn_sim2real.shotgun.ranking import Models, RankingSettings, rank_models
+from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.splits.parts import Rows
+from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
+
+COVERAGE = 0.9
+"""Nominal coverage of the intervals."""
+
+ANSWER_VERSION = 1
+"""Raised by hand whenever the same library and target would give another answer."""
+
+ENSEMBLE = "shotgun ensemble"
+
+FEW = 30
+"""Up to so many rows there are eight folds, beyond five."""
+
+UNSEEN_WIDENING = 2.0
+"""How many times as wide an interval is where an element was never measured; no data say by how much errors grow."""
+
+VALUE_RANGES = 6
+"""Folds of extrapolation without families: ranges of the values."""
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """How an answer is found.
+
+    Attributes:
+        ranking: How models are ranked.
+        tuning: How the best models are fine-tuned.
+        stack: How the ensemble is made; `minutes` hold for all of it.
+        cache: Folder of scores and predictions of the library that later runs reuse; None for none.
+    """
+
+    ranking: RankingSettings
+    tuning: TuningSettings
+    stack: StackSettings
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The ensemble for a target, with all that it was made from.
+
+    Attributes:
+        target: The target.
+        ranked: Scores of the library on all training rows, best first.
+        columns: Columns of the library's predictions.
+        tables: Tables of all rows.
+        seed: Seed of the members.
+        members: The members, by name.
+        stack: Weights, predictions of the tested rows, and the honest error.
+        intervals: How wide intervals are.
+        half_widths: Half the width of the interval of each tested row, (num_tested,), wider outside of the range.
+        left_out_scale: Scale of the interval of each training row without its fold, (num_train,).
+        promised: For each outer fold, the error of the winner in the ranking without it.
+        found: For each outer fold, the error of that winner on it.
+    """
+
+    target: Target
+    ranked: Sequence[Score]
+    columns: Sequence[Column]
+    tables: Tables
+    seed: int
+    members: dict[str, Member]
+    stack: Stack
+    intervals: Intervals
+    half_widths: Floats
+    left_out_scale: Floats
+    promised: Floats
+    found: Floats
+
+    @property
+    def curse(self) -> tuple[float, float, float]:
+        """Error of the winner on rows that were left out minus its error in the ranking, with its 90 % interval."""
+        return interval_of_mean(self.found - self.promised)
+
+    def left_out_errors(self) -> dict[str, Floats]:
+        """Absolute error of each training row without its fold, by method: the ensemble, then each member tried."""
+        values = self.target.values[self.target.train]
+        found = {ENSEMBLE: np.abs(self.stack.honest_predictions - values)}
+        tried = [each for each in self.stack.members if each.error is not None]
+        return found | {each.name: np.abs(each.left_out - values) for each in tried}
+
+    def tested_errors(self) -> dict[str, Floats]:
+        """Absolute error of each tested row by method; empty without a test part."""
+        values = self.target.values[self.target.test]
+        if not len(values):
+            return {}
+        tried = [each for each in self.stack.members if each.error is not None]
+        return {ENSEMBLE: np.abs(self.stack.predictions - values)} | {
+            each.name: np.abs(each.predictions - values) for each in tried
+        }
+
+
+def find_answer(
+    models: Models,
+    cards: Sequence[Card],
+    target: Target,
+    settings: AnswerSettings,
+    skipped: Skipped,
+    blocks: Sequence[Block] = (),
+) -> Answer:
+    """Rank the library, train members, and make the ensemble; the test part of the target is predicted, not used.
+
+    Args:
+        models: The library.
+        cards: Cards of its models that may be used.
+        target: The target.
+        settings: See `AnswerSettings`.
+        skipped: Counts the models that cannot be ranked.
+        blocks: Further descriptors of materials.
+
+    Raises:
+        ValueError: If no model can be used for the target, or there are too few measurements.
+    """
+    started = time.monotonic()
+    problem = make_problem(target, settings.ranking)
+    cache, stack_settings = ScoreCache(settings.cache), with_folds(settings.stack, target)
+    parts = training_parts(problem, stack_settings)
+    quick = quick_parts(problem, stack_settings)
+    ranked = rank_models(models, entries_of(cards), target, parts, settings.ranking, cache, skipped, quick)
+    if not ranked[0]:
+        raise ValueError(f"no model of the library can be used for this target: {skipped.list_reasons()}")
+    columns, library = predict_columns(models, choose_columns(cards), target, settings.cache)
+    tables = fill_gaps(make_tables(target, library, blocks), target.train)
+    rankings = {part.tobytes(): scores for part, scores in zip(parts, ranked, strict=True)}
+    members: dict[str, Member] = dict(table_members(target.values, tables, settings.tuning.seed))
+    networks = Networks(models, rankings, target, settings.tuning)
+    members |= {each.name: each for each in networks.members()}
+    stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
+    left_out, asked = cross_predict(Deviation(scale_process(target.values, tables)), problem, stack_settings)
+    left_out_scale = make_scale(len(target.train), stack.honest_spread, left_out)
+    errors = target.values[target.train] - stack.honest_predictions
+    intervals = fit_intervals(errors, left_out_scale, COVERAGE)
+    unseen = find_unseen(target.own_store, measured_elements(target), target.test).rows
+    wider = widening(find_distances(tables[PHYSICAL], target.train, target.test), unseen)
+    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * wider
+    promised, found = _winners(stack, problem, stack_settings, rankings)
+    return Answer(
+        target=target,
+        ranked=ranked[0],
+        columns=columns,
+        tables=tables,
+        seed=settings.tuning.seed,
+        members=members,
+        stack=stack,
+        intervals=intervals,
+        half_widths=half_widths,
+        left_out_scale=left_out_scale,
+        promised=promised,
+        found=found,
+    )
+
+
+def with_folds(settings: StackSettings, target: Target) -> StackSettings:
+    """The settings with a number of folds: networks are too costly for many, and few rows need many.
+
+    Args:
+        settings: Settings, perhaps without a number.
+        target: The target.
+    """
+    return replace(settings, num_folds=settings.num_folds or (8 if len(target.train) <= FEW else 5))
+
+
+def quick_parts(problem: Problem, settings: StackSettings) -> range:
+    """Numbers of the training parts without two folds: their rankings matter for the weights of an outer fold alone.
+
+    Args:
+        problem: See `make_problem`.
+        settings: With a number of folds.
+    """
+    num_folds = len(make_folds(problem, settings))
+    return range(1 + num_folds, 1 + num_folds + num_folds * (num_folds - 1) // 2)
+
+
+def make_problem(target: Target, ranking: RankingSettings) -> Problem:
+    """What is measured and asked.
+
+    Args:
+        target: The target.
+        ranking: Settings with the purpose, by which folds are made.
+    """
+    return Problem(target.values, fold_groups(target, ranking), target.train, target.test)
+
+
+def fold_groups(target: Target, ranking: RankingSettings) -> list[str]:
+    """Groups that no fold cuts, by the purpose: for extrapolation whole families, or else ranges of the values.
+
+    Args:
+        target: The target.
+        ranking: Settings with the purpose.
+    """
+    if ranking.purpose == "interpolation":
+        return target.groups
+    if target.families is not None:
+        return target.families
+    ends = np.quantile(target.values[target.train], np.linspace(0, 1, VALUE_RANGES + 1)[1:-1])
+    return [str(place) for place in np.searchsorted(ends, target.values).tolist()]
+
+
+def scale_process(values: Floats, tables: Tables) -> Process:
+    """The Gaussian process whose standard deviation is in the scale of the intervals.
+
+    Args:
+        values: Measured values, (num_materials,).
+        tables: Tables of all rows.
+    """
+    return Process("scale", values, [tables[PHYSICAL]], None, np.zeros(len(values)), (PHYSICAL,))
+
+
+def measured_elements(target: Target) -> dict[str, list[str]]:
+    """The elements of the training rows.
+
+    Args:
+        target: The target.
+    """
+    return {"elements": find_vocabulary(target.own_store, target.train)["elements"]}
+
+
+def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:
+    """How many times as wide an interval is as within the range of the training rows, (num_asked,).
+
+    Args:
+        distances: From `find_distances`.
+        unseen: Whether a row has an element that was never measured, (num_asked,).
+    """
+    return np.maximum(distances, np.where(unseen, UNSEEN_WIDENING, 1.0))
+
+
+def find_distances(table: Floats, train: Rows, asked: Rows) -> Floats:
+    """Distance of each row asked from the training rows, (num_asked,), see `TrainingRange`; 0 if these are all alike.
+
+    Args:
+        table: Descriptors, (num_materials, num_columns).
+        train: Training rows.
+        asked: Rows asked.
+    """
+    if not len(asked):
+        return np.empty(0)
+    try:
+        return TrainingRange(table[train]).distances(table[asked])
+    except ValueError:
+        return np.zeros(len(asked))
+
+
+def _within(settings: StackSettings, started: float) -> StackSettings:
+    """The settings with the time that is left for the trainings, at least a quarter: a ranking alone is no answer."""
+    if settings.minutes is None:
+        return settings
+    left = settings.minutes - (time.monotonic() - started) / 60
+    return replace(settings, minutes=max(left, settings.minutes / 4))
+
+
+def _winners(
+    stack: Stack, problem: Problem, settings: StackSettings, rankings: Mapping[bytes, Sequence[Score]]
+) -> tuple[Floats, Floats]:
+    """Error of the winner in the ranking without each outer fold, and on the fold."""
+    winner = next((each for each in stack.members if each.name == frozen_name(0) and each.error is not None), None)
+    if winner is None:
+        return np.empty(0), np.empty(0)
+    errors = np.abs(winner.left_out - problem.values[problem.train])
+    parts = training_parts(problem, settings)
+    promised, found = [], []
+    for fold, part in zip(make_folds(problem, settings), parts[1:], strict=False):
+        if scores := rankings[part.tobytes()]:
+            promised.append(scores[0].error)
+            found.append(float(errors[fold].mean()))
+    return np.array(promised), np.array(found)

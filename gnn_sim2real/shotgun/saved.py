@@ -1,0 +1,315 @@
+"""The ensemble as a folder: networks, and the training rows that all other members are fitted to again.
+
+Nothing in it can run code: weights are safetensors, tables are arrays, all else is JSON. `ensemble.json` has a checksum
+of its own and the hashes of the other files; models of the library are named by their content as they were there.
+"""
+
+import hashlib
+import importlib.metadata
+import io
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from gnn_sim2real.ensemble.intervals import Intervals, make_scale
+from gnn_sim2real.ensemble.weights import combine, spread
+from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
+from gnn_sim2real.files import file_sha256, read_sealed, write_atomically, write_sealed
+from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_model
+from gnn_sim2real.linear import Floats
+from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.shotgun.answer import Answer, find_distances, measured_elements, scale_process, widening
+from gnn_sim2real.shotgun.finetune import predict
+from gnn_sim2real.shotgun.library_predictions import Column, predict_columns
+from gnn_sim2real.shotgun.members import (
+    DESCRIPTORS,
+    LIBRARY,
+    MEMBERS_VERSION,
+    PHYSICAL,
+    SIMULATED,
+    Block,
+    Tables,
+    fill_gaps,
+    table_members,
+)
+from gnn_sim2real.shotgun.models import QuickLoader
+from gnn_sim2real.shotgun.networks import Network
+from gnn_sim2real.shotgun.target import Target, to_scale
+from gnn_sim2real.store.vocabulary import find_unseen
+from gnn_sim2real.tables.table import Property
+
+ENSEMBLE_FILE, TRAINING_FILE = "ensemble.json", "training.npz"
+NETWORKS, LIBRARY_FOLDER = "networks", "library"
+FORMAT = 1
+"""Raised by hand whenever the files have another meaning."""
+
+_FITTED_BY = ("numpy", "scipy", "scikit-learn", "rdkit")
+"""Packages of which another version may fit a member in another way."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class EnsemblePrediction:
+    """What an ensemble predicts, in physical units.
+
+    Attributes:
+        values: (num_materials,).
+        lower: Lower end of the interval, (num_materials,); minus infinity if there were too few measurements for one.
+        upper: Upper end, (num_materials,).
+        notes: Why the interval of a material has no guarantee; empty where it has.
+    """
+
+    values: Floats
+    lower: Floats
+    upper: Floats
+    notes: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedEnsemble:
+    """An ensemble from a folder.
+
+    Attributes:
+        folder: Its folder.
+        property: Name and unit of what it predicts.
+        data: How its data set reads materials, in plain types.
+        own: Featurizer of its materials.
+        conditions: Name and unit of each condition.
+        log: Whether its members predict the decimal logarithm.
+        seed: Seed of the members on tables.
+        weights: Weight of each member by name.
+        networks: The members that are networks, by name.
+        columns: Columns of the library's predictions.
+        elements: Elements of the measured materials.
+        intervals: How wide intervals are.
+        values: Measured values on the scale of the members, (num_train,).
+        tables: Tables of the measured materials.
+        left_out: Prediction of each by an ensemble that has not seen its fold, (num_train,).
+        left_out_scale: Scale of its interval, (num_train,).
+        blocks: Further descriptors of materials.
+    """
+
+    folder: Path
+    property: Property
+    data: Mapping[str, Any]
+    own: Featurizer
+    conditions: list[ConditionSpec]
+    log: bool
+    seed: int
+    weights: Mapping[str, float]
+    networks: Mapping[str, TrainedModel]
+    columns: Sequence[Column]
+    elements: Mapping[str, list[str]]
+    intervals: Intervals
+    values: Floats
+    tables: Tables
+    left_out: Floats
+    left_out_scale: Floats
+    blocks: Sequence[Block]
+
+    def predict(self, materials: Any, simulated: Floats | None = None) -> EnsemblePrediction:
+        """Predict materials with intervals.
+
+        Args:
+            materials: As the data set of the ensemble reads them, at least one.
+            simulated: Simulated value of each, (num_materials,), physical units, NaN where there is none.
+
+        Raises:
+            ValueError: If a material cannot be read.
+            CheckpointError: If a model of the ensemble is missing or damaged.
+        """
+        target = Target.of_materials(materials, self.property, self.own, self.conditions, self.log)
+        train, asked = np.arange(len(self.values)), len(self.values) + target.test
+        tables = self._tables(target, simulated)
+        values = np.concatenate([self.values, target.values])
+        predictions = self._predict_each(target, values, tables)
+        weights = np.array([self.weights.get(name, 0.0) for name in predictions])
+        table = np.column_stack(list(predictions.values()))
+        deviation = scale_process(values, tables).deviation(train, asked)
+        unseen = find_unseen(target.own_store, self.elements).rows
+        distances = find_distances(tables[PHYSICAL], train, asked)
+        scale = make_scale(len(train), spread(table, weights), deviation)
+        half = self.intervals.half_widths(scale) * widening(distances, unseen)
+        middle = combine(table, weights)
+        lacking = np.isnan(tables[SIMULATED][asked, 0]) if SIMULATED in tables else np.zeros(len(asked), np.bool_)
+        value, lower, upper = (target.unscale(end) for end in (middle, middle - half, middle + half))
+        return EnsemblePrediction(value, lower, upper, _notes(distances, unseen, lacking))
+
+    def _predict_each(self, target: Target, values: Floats, tables: Tables) -> dict[str, Floats]:
+        """Predictions of each member with a weight, and of all others where none of these has one."""
+        train, asked = np.arange(len(self.values)), len(self.values) + target.test
+        known = table_members(values, tables, self.seed)
+        found = {name: predict(model, target, target.test) for name, model in self.networks.items()}
+        weighted = [name for name in self.weights if name not in found]
+        found |= {name: known[name].fit_predict(train, asked) for name in weighted}
+        if np.isnan(np.column_stack(list(found.values()))).all(axis=1).any():
+            found |= {name: each.fit_predict(train, asked) for name, each in known.items() if name not in found}
+        return found
+
+    def _tables(self, target: Target, simulated: Floats | None) -> dict[str, Floats]:
+        """Tables of the measured materials, followed by those asked."""
+        number = len(target.test)
+        describe = {
+            DESCRIPTORS: lambda: target.descriptors,
+            PHYSICAL: lambda: target.physical_descriptors,
+            LIBRARY: lambda: self._library(target),
+            SIMULATED: lambda: _column(simulated, number, self.log),
+        } | {block.name: lambda block=block: block.describe(target.table.materials) for block in self.blocks}
+        joined = {name: np.concatenate([table, describe[name]()]) for name, table in self.tables.items()}
+        return fill_gaps(joined, np.arange(len(self.values)))
+
+    def _library(self, target: Target) -> Floats:
+        library = QuickLoader(ModelLibrary(self.folder / LIBRARY_FOLDER))
+        found, values = predict_columns(library, self.columns, target)
+        if found != list(self.columns):
+            raise CheckpointError(f"models in {library.library.folder} are missing or damaged; run shotgun again")
+        return values
+
+
+def _column(simulated: Floats | None, number: int, log: bool) -> Floats:
+    return np.full((number, 1), np.nan) if simulated is None else to_scale(simulated, log)[:, None]
+
+
+def _notes(distances: Floats, unseen: Any, lacking: Any) -> list[str]:
+    notes = []
+    for distance, new, none in zip(distances.tolist(), unseen.tolist(), lacking.tolist(), strict=True):
+        reasons = ["an element that was never measured"] if new else []
+        reasons += [f"{distance:.1f} times as far from the measured materials as these are"] if distance > 1 else []
+        reasons += ["no simulated value"] if none else []
+        notes.append("; ".join(reasons))
+    return notes
+
+
+def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mapping[str, Any]) -> None:
+    """Write the ensemble into a folder; an earlier one stays until this one is whole.
+
+    Args:
+        answer: The answer.
+        folder: The folder.
+        library: Folder of the library.
+        described: How the data set reads materials, in plain types.
+    """
+    fresh = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    _write_files(answer, fresh, library, described)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.replace(folder)
+
+
+def _write_files(answer: Answer, folder: Path, library: Path, described: Mapping[str, Any]) -> None:
+    target, tables, members = answer.target, {PHYSICAL}, list[dict[str, Any]]()
+    for each in answer.stack.members:
+        if each.weight <= 0:
+            continue
+        member = answer.members[each.name]
+        entry: dict[str, Any] = {"name": each.name, "weight": each.weight}
+        if isinstance(member, Network) and member.model is not None:
+            number = str(len(members) + 1)
+            save_model(member.model, folder / NETWORKS / number)
+            entry |= {"network": number, "fingerprint": load_model(folder / NETWORKS / number).fingerprint}
+        else:
+            tables |= {*getattr(member, "tables", ())}
+        members.append(entry)
+    columns = answer.columns if LIBRARY in tables else []
+    for key in sorted({key for column in columns for key in column.models}):
+        shutil.copytree(library / key, folder / LIBRARY_FOLDER / key)
+    arrays: dict[str, Any] = {f"table {name}": answer.tables[name][target.train] for name in sorted(tables)}
+    arrays |= {"values": target.values[target.train], "left_out": answer.stack.honest_predictions}
+    arrays["left_out_scale"] = answer.left_out_scale
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_atomically(folder / TRAINING_FILE, content.getvalue())
+    intervals = asdict(answer.intervals)
+    description = {
+        "format": FORMAT,
+        "members_version": MEMBERS_VERSION,
+        "property": {"name": target.spec.name, "unit": target.spec.unit},
+        "log": target.log,
+        "seed": answer.seed,
+        "data": dict(described),
+        "featurizer": target.own.describe(),
+        "conditions": [asdict(each) for each in target.conditions],
+        "members": members,
+        "columns": [asdict(each) for each in columns],
+        "elements": measured_elements(target)["elements"],
+        "intervals": intervals | {"factor": intervals["factor"] if np.isfinite(intervals["factor"]) else None},
+        "hashes": {TRAINING_FILE: hashlib.sha256(content.getvalue()).hexdigest()},
+        "fitted_by": {name: importlib.metadata.version(name) for name in _FITTED_BY},
+    }
+    write_sealed(folder / ENSEMBLE_FILE, description)
+
+
+def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
+    """Read an ensemble from its folder.
+
+    Args:
+        folder: The folder.
+        blocks: Further descriptors of materials, at least those that it was made with.
+
+    Raises:
+        CheckpointError: If it is damaged, was changed, is of another version, or needs descriptors that are not given.
+    """
+    try:
+        content = read_sealed((folder / ENSEMBLE_FILE).read_bytes())
+        if (content["format"], content["members_version"]) != (FORMAT, MEMBERS_VERSION):
+            raise CheckpointError(f"the ensemble in {folder} is of another version of gnn_sim2real; run shotgun again")
+        if file_sha256(folder / TRAINING_FILE) != content["hashes"][TRAINING_FILE]:
+            raise ValueError(f"the hash of {TRAINING_FILE} is not the one in {ENSEMBLE_FILE}")
+        with (folder / TRAINING_FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file}
+        tables = {name.removeprefix("table "): each for name, each in arrays.items() if name.startswith("table ")}
+        networks = {each["name"]: _load_network(folder, each) for each in content["members"] if "network" in each}
+        factor = content["intervals"]["factor"]
+        intervals = content["intervals"] | {"factor": np.inf if factor is None else factor}
+        found = SavedEnsemble(
+            folder=folder,
+            property=Property(**content["property"]),
+            data=content["data"],
+            own=load_featurizer(content["featurizer"]),
+            conditions=[ConditionSpec(**each) for each in content["conditions"]],
+            log=content["log"],
+            seed=content["seed"],
+            weights={each["name"]: each["weight"] for each in content["members"]},
+            networks=networks,
+            columns=[
+                Column(each["source"], each["property_name"], tuple(each["models"])) for each in content["columns"]
+            ],
+            elements={"elements": content["elements"]},
+            intervals=Intervals(**intervals),
+            values=arrays["values"],
+            tables=tables,
+            left_out=arrays["left_out"],
+            left_out_scale=arrays["left_out_scale"],
+            blocks=blocks,
+        )
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise CheckpointError(f"the ensemble in {folder} is damaged ({error}); run shotgun again") from error
+    known = {DESCRIPTORS, PHYSICAL, LIBRARY, SIMULATED, *(block.name for block in blocks)}
+    if lacking := sorted(tables.keys() - known):
+        raise CheckpointError(f"the ensemble in {folder} needs {', '.join(lacking)}, which are not installed here")
+    other = [name for name, version in content["fitted_by"].items() if importlib.metadata.version(name) != version]
+    if other:
+        logger.warning(
+            "the ensemble was fitted with another version of %s; its digits may differ", ", ".join(sorted(other))
+        )
+    return found
+
+
+def _load_network(folder: Path, entry: Mapping[str, Any]) -> TrainedModel:
+    name = str(entry["network"])
+    if not name.isdecimal():  # a path out of the folder
+        raise ValueError(f"{name!r} is not the number of a network")
+    model = load_model(folder / NETWORKS / name)
+    if model.fingerprint != entry["fingerprint"]:
+        raise ValueError(f"network {name} is not the one that was saved")
+    return model
