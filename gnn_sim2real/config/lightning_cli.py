@@ -28,7 +28,6 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
-from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import free_names, is_disk_full, require_writable
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.content import find_model
@@ -279,7 +278,7 @@ class Sim2RealCLI(LightningCLI):
             self.model.remember(self.library_model.card)
             self.model.is_trained, self.model.loaded_card = True, self.library_model.card.get("data")
             folder = Path(self.config_init[self.subcommand].ckpt_path)
-            with suppress(CheckpointError):  # a model that was copied without the library, or saved outside of one
+            with suppress(ValueError):  # a model that was copied without the library, or saved outside of one
                 self.model.loaded_seen = SeenMaterials.of_library(ModelLibrary(folder.parent).identities(folder.name))
             self.config_init[self.subcommand].ckpt_path = None
 
