@@ -5,6 +5,7 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -95,8 +96,16 @@ def quiet_lightning() -> None:
         warnings.filterwarnings("ignore", message)
 
 
-def quiet_tasks() -> None:
+@contextmanager
+def quiet_tasks() -> Iterator[None]:
     """Silence what each training logs: nobody reads it for hundreds of trainings, and the report says it of all."""
-    logging.getLogger("gnn_sim2real.store.vocabulary").setLevel(logging.ERROR)
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    tasks = ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting")
+    quiet = {"gnn_sim2real.store.vocabulary": logging.ERROR, **dict.fromkeys(tasks, logging.WARNING)}
+    before = {name: logging.getLogger(name).level for name in quiet}
+    try:
+        for name, level in quiet.items():
+            logging.getLogger(name).setLevel(level)
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

@@ -47,8 +47,8 @@ CHOSEN = (
     Chosen(
         "a frozen model is fitted to all training rows",
         "gnn_sim2real.shotgun.networks",
-        "made = make_start(self.models.load(score.key), self.target, train, probe)",
-        "made = make_start(self.models.load(score.key), self.target, self.target.train, probe)",
+        "made = make_start(self.models.load(score.key), self.target, train, probe, self.tuning.seed)",
+        "made = make_start(self.models.load(score.key), self.target, self.target.train, probe, self.tuning.seed)",
         ("test_nothing_is_asked_about_what_it_has_learned",),
     ),
     Chosen(

@@ -1,6 +1,5 @@
 """Fine-tuning a ranked model, and training from scratch."""
 
-import logging
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 
 from gnn_sim2real.config.encoder import EncoderSettings
+from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.encoder import build_encoder
@@ -101,8 +101,6 @@ def train_from_scratch(
 def _train(
     task: TargetFineTuning, like: TrainedModel, target: Target, rows: Rows, epochs: int, seed: int
 ) -> TrainedModel:
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     seed_everything(seed, verbose=False)
     view = target.view(like.featurizer)
     trainer = Trainer(
@@ -117,7 +115,7 @@ def _train(
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-    with interruptible():
+    with interruptible(), quiet_tasks():
         trainer.fit(task, datamodule=target.data(view, rows, _BATCH_SIZE, seed))
     return TrainedModel(task.network.eval(), view.featurizer, {})
 

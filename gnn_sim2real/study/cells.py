@@ -49,11 +49,11 @@ class CellRunner:
         self.claims, self.model_claims = Claims(study.claims), Claims(study.model_claims)
         self.failures = Failures(study.failures)
         self._loggers: list[Logger] = []
-        quiet_tasks()
 
     def read_data(self) -> None:
         """Read tables and graphs now instead of in the first job."""
-        self.resolver.read_data()
+        with quiet_tasks():
+            self.resolver.read_data()
 
     def run(self, job: Job) -> Outcome:
         """Compute a job, unless it is done or another process computes it.
@@ -76,7 +76,8 @@ class CellRunner:
                 return "cached"
             started, done = time.monotonic(), False
             try:
-                self._compute(job)
+                with quiet_tasks():
+                    self._compute(job)
                 done = True
             except Exception as error:
                 if is_disk_full(error):

@@ -130,7 +130,6 @@ class Trials:
     def __init__(self, study: JobsConfig) -> None:
         torch.set_num_threads(study.threads)
         quiet_lightning()
-        quiet_tasks()
         self._folder = TemporaryDirectory(prefix="gnn_sim2real_trials_")
         self._resolver = make_resolver(replace(study, output=self._folder.name, models=""))
         self._seconds = Shared()
@@ -142,7 +141,7 @@ class Trials:
         Args:
             jobs: Jobs from a resolver of the same study.
         """
-        with self._folder:
+        with self._folder, quiet_tasks():
             # The largest of a kind first, since its batches are full.
             ordered = sorted(jobs, key=lambda job: (not job.is_pretraining, -self._data(job).parts.size))
             return sum(self._time(job) for job in ordered)
