@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +50,14 @@ def _own_logging() -> Iterator[None]:
     for logger, (handlers, level) in zip(loggers, kept, strict=True):
         logger.handlers = handlers
         logger.setLevel(level)
-    for name in ("gnn_sim2real.tasks", "gnn_sim2real.data.module", "gnn_sim2real.data.splitting"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def _no_open_run() -> Iterator[None]:
+    """A run of W&B that a test leaves open would listen to what all later tests print."""
+    yield
+    if (wandb := sys.modules.get("wandb")) and wandb.run is not None:
+        wandb.finish()
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def _print_members(answer: Answer, console: Console) -> None:
     )
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
     for name in ("member", "weight", "without a fold", "error", "interval", "minus ensemble", "why"):
-        table.add_column(name, justify="right" if name in ("weight", "error") else "left")
+        table.add_column(name, justify="right" if name in ("weight", "error") else "left", no_wrap=name == "member")
     table.add_row(ENSEMBLE, "", "", *_of_errors(errors[ENSEMBLE]), "", "")
     for each in sorted(answer.stack.members, key=lambda each: (-each.weight, each.error or np.inf)):
         weights = f"{min(each.outer_weights):.2f} to {max(each.outer_weights):.2f}" if each.error is not None else ""

@@ -274,6 +274,7 @@ def test_each_of_two_loggers_gets_the_configuration_and_wandb_the_kind_of_run(fo
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
     wandb.teardown()  # a service of another test would write to its folder
     assert run("fit", "-c", "two.yaml", "--model.pretrained", folder / "pretrained.ckpt") == 0
+    wandb.finish()
     wandb.teardown()
     (stored,) = stored_runs(tmp_path).values()
     (written,) = tmp_path.glob("csv/*/*/hparams.yaml")
