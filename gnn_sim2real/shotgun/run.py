@@ -183,8 +183,9 @@ def _write_measured(folder: Path, answer: Answer) -> None:
     writer.writerow(["material", "part", *map(spreadsheet_text, names)])
     parts = ["train"] * len(target.train) + ["test"] * len(target.test)
     for row, part, *values in zip(rows.tolist(), parts, *columns, strict=True):
-        name = spreadsheet_text(str(target.table.identities[row]))
-        writer.writerow([name, part, *(f"{value:.8g}" for value in values)])
+        material = target.table.materials[row]
+        name = material if isinstance(material, str) else target.table.identities[row]  # a crystal has no spelling
+        writer.writerow([spreadsheet_text(name), part, *(f"{value:.8g}" for value in values)])
     write_atomically(folder / MEASURED_FILE, text.getvalue().encode())
 
 

@@ -75,6 +75,7 @@ def test_measured_materials_are_written_beside_what_was_predicted_without_them(s
         rows = list(csv.DictReader(file))
     target, stack = answer.target, answer.stack
     assert [row["part"] for row in rows] == ["train"] * len(target.train) + ["test"] * len(target.test)
+    assert [row["material"] for row in rows] == [target.table.materials[row] for row in [*target.train, *target.test]]
     written = [[float(row[f"density{what} [g/cm3]"]) for row in rows] for what in (" measured", "", " lower", " upper")]
     np.testing.assert_allclose(written[0], target.values, rtol=1e-6)
     np.testing.assert_allclose(written[1], [*stack.honest_predictions, *stack.predictions], rtol=1e-6)
