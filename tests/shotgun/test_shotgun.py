@@ -63,17 +63,22 @@ def test_an_earlier_ensemble_stays_until_the_next_is_whole(result, monkeypatch):
     found, config = result
     described = {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}}
     folder = write_result(found, config, described)
-    before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
+    before = files_of(folder / "ensemble")
 
     def full(*_):
         raise OSError(28, "no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gnn_sim2real.shotgun.run.save_model", full)
+        patch.setattr("gnn_sim2real.shotgun.saved.write_sealed", full)
         with pytest.raises(OSError, match="no room"):
             write_result(found, config, described)
+    assert files_of(folder / "ensemble") == before
     write_result(found, config, described)
-    assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
+    assert files_of(folder / "ensemble").keys() == before.keys()
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def target_of(**settings):
