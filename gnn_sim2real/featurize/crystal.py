@@ -113,17 +113,24 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
     Raises:
         ValueError: If two sites are closer than `MIN_DISTANCE`.
     """
-    apart = fractional[:, None] - fractional if len(fractional) <= _FEW_SITES else _near_pairs(lattice, fractional)
-    between = (apart - np.rint(apart)).reshape(-1, 3) @ lattice
-    squares = np.einsum("ij,ij->i", between, between)
-    near = squares[squares < MIN_DISTANCE**2]
-    itself = len(fractional) if apart.ndim == 3 else 0
-    if len(near) > itself:
-        _refuse_near(float(np.sort(near)[itself]) ** 0.5)
+    if len(fractional) <= _FEW_SITES:
+        first, second = _all_pairs(len(fractional))
+        apart = fractional[first] - fractional[second]
+    else:
+        apart = _near_pairs(lattice, fractional)
+    if len(apart):
+        between = (apart - np.rint(apart)) @ lattice
+        _refuse_near(math.sqrt(np.einsum("ij,ij->i", between, between).min()))
 
 
 _FEW_SITES = 40
 """Up to so many sites all pairs are looked at, which is faster than a search."""
+
+
+@lru_cache(maxsize=_FEW_SITES + 1)
+def _all_pairs(num_sites: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    first, second = np.triu_indices(num_sites, 1)
+    return first, second
 
 
 def _near_pairs(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,18 +26,22 @@ class Entry(NamedTuple):
     values: Mapping[str, Any] = MappingProxyType({})
 
 
-def attempt(name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None) -> Entry:
+def attempt(
+    name: str, read: Callable[[], Crystal], values: Mapping[str, Any] | None = None, apart: bool = True
+) -> Entry:
     """Read a crystal; what is wrong with it becomes the reason of its entry.
 
     Args:
         name: Its name.
         read: Reads it.
         values: Values that the file has for it.
+        apart: Whether it is refused if two of its sites are one place.
     """
     values = {} if values is None else values
     try:
         crystal = read()
-        require_apart(crystal.lattice, crystal.fractional)
+        if apart:
+            require_apart(crystal.lattice, crystal.fractional)
         return Entry(name, crystal, None, values)
     except ValueError as error:
         return Entry(name, None, str(error), values)

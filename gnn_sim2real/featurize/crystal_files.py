@@ -9,6 +9,7 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -57,17 +58,10 @@ def as_crystal(material: Any) -> Crystal:
             text of a CIF or of such a dictionary as JSON.
 
     Raises:
-        ValueError: If it is none of them, is disordered, has two sites at one place, or is not periodic in all
-            directions.
+        ValueError: If it is none of them, is disordered, or is not periodic in all directions.
     """
     if isinstance(material, Crystal):
         return material
-    crystal = _convert(material)
-    require_apart(crystal.lattice, crystal.fractional)
-    return crystal
-
-
-def _convert(material: Any) -> Crystal:
     if isinstance(material, str):
         return _of_text(material)
     if isinstance(material, dict):
@@ -102,7 +96,10 @@ def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -
 
 def crystal_formula(material: Any) -> str:
     """Reduced formula of a material that `as_crystal` accepts: the coarse identity, which all polymorphs share."""
-    counts = np.bincount(as_crystal(material).atomic_number).tolist()
+    crystal = as_crystal(material)
+    if crystal is not material:  # else its reader has looked; of a graph the search for neighbors does
+        require_apart(crystal.lattice, crystal.fractional)
+    counts = np.bincount(crystal.atomic_number).tolist()
     return formula_of_counts({number: count for number, count in enumerate(counts) if count})
 
 
@@ -198,11 +195,12 @@ def is_crystal_path(path: Path) -> bool:
     return path.is_dir() or _reader(path) is not None
 
 
-def read_cif(text: str) -> list[Entry]:
+def read_cif(text: str, apart: bool = True) -> list[Entry]:
     """Read the crystals of a CIF; the symmetry operations are applied.
 
     Args:
         text: The content of the file.
+        apart: Whether crystals with two sites at one place are refused.
 
     Returns:
         One entry for each block that has sites, by the name of the block.
@@ -219,7 +217,7 @@ def read_cif(text: str) -> list[Entry]:
     blocks = [block for block in document if block.find_values("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    return [attempt(each.name, lambda each=each: from_block(each)) for each in blocks]  # type: ignore[misc]
+    return [attempt(each.name, partial(from_block, each), apart=apart) for each in blocks]
 
 
 def _read_file(path: Path, name: str) -> list[Entry]:
@@ -332,7 +330,7 @@ def _of_text(text: str) -> Crystal:
             except (ValueError, SyntaxError) as error:
                 raise ValueError(f"it is not valid JSON ({error})") from error
         return from_dictionary(content)
-    return _sole_crystal(read_cif(text))
+    return _sole_crystal(read_cif(text, apart=False))
 
 
 def _sole_crystal(entries: list[Entry]) -> Crystal:
