@@ -11,7 +11,8 @@ def whole(search: Callable[[], Found]) -> Found:
 
     From its release 2026.3.4 on, RDKit takes a Ctrl-C for itself while it looks for a pattern: the search ends, returns
     what it has found so far as if that were all, and nothing but a line of its log tells. Numbers made from it would be
-    wrong, and the program would go on. Each search is therefore done twice, which takes less than a millisecond.
+    wrong, and the program would go on. Each search is therefore done twice, which takes less than a millisecond: one
+    Ctrl-C can only cut one of them short.
 
     Args:
         search: Looks for a pattern; it must find the same whenever it is called.
