@@ -190,8 +190,8 @@ class Predictor:
     @property
     def readable(self) -> list[Any]:
         """The materials that can be read, in their order, as the featurizer reads them."""
-        pairs = zip(self.read(self.path), self.inputs, strict=True)
-        return [material.content for material, found in pairs if found.graph is not None]
+        pairs = zip(self.contents, self.inputs, strict=True)
+        return [content for content, found in pairs if found.graph is not None]
 
     def make_store(self) -> AnyStore:
         """The graphs of the materials that can be read, in their order."""
@@ -223,9 +223,8 @@ class Predictor:
             return None if values is None else values[readable]
         if (source := self.data.simulated_in) is None:
             return None
-        contents = [each for each, there in zip(self.contents, readable, strict=True) if there]
-        names = [self.data.name_of(each) for each in contents]
-        return self.data.look_up(source, self._property, names, contents).values
+        names = [self.data.name_of(each) for each in self.readable]
+        return self.data.look_up(source, self._property, names, self.readable).values
 
     @property
     def without_simulated(self) -> NDArray[np.bool_]:
