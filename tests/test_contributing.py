@@ -1,5 +1,6 @@
 """Every page with Python is executed as it stands: `docs/contributing/*.md`, on how to add something, and others."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
+    commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the environment is not activated
+    monkeypatch.setenv("PATH", commands)
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} shows no code"
