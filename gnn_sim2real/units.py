@@ -27,7 +27,7 @@ QUANTITIES = {
     "thermal conductivity": ("W/(m K)", "W/(cm K)", "mW/(m K)", "cal/(s cm K)"),
     "specific heat capacity": ("J/(kg K)", "cal/(g K)", "J/(g K)", "kJ/(kg K)"),
     "molar heat capacity": ("J/(mol K)", "cal/(mol K)", "kJ/(mol K)"),
-    "pressure or elastic modulus": ("GPa", "Pa", "MPa", "kPa", "bar", "atm", "psi", "torr", "dyn/cm^2", "N/mm^2"),
+    "pressure or elastic modulus": ("GPa", "MPa", "Pa", "kPa", "bar", "atm", "psi", "torr", "dyn/cm^2", "N/mm^2"),
     "thermal expansion": ("1/K", "ppm/K", "10^-6/K", "10^-4/K", "percent/K"),
     "compressibility": ("1/GPa", "1/Pa", "1/MPa", "1/bar"),
     "diffusivity or kinematic viscosity": ("m^2/s", "cm^2/s", "mm^2/s", "cSt"),

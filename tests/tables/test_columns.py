@@ -110,7 +110,7 @@ def test_what_is_no_unit_is_refused_unless_the_unit_is_said(heading, unclear):
 
 @pytest.mark.parametrize("heading", ["Tm in degrees", "melting_point_cels", "Tm, deg", "Tm ° 5"])
 def test_degrees_that_are_not_understood_are_refused(heading):
-    with pytest.raises(ValueError, match=r"mine\.csv.*K or degC"):
+    with pytest.raises(ValueError, match=r"mine\.csv.*\bK\b.*\bdegC\b"):
         values(column(heading, [200]), Property("melting_point", "K", column=heading))
 
 
@@ -133,7 +133,7 @@ def test_degrees_that_are_not_understood_are_refused(heading):
 )
 def test_what_is_not_the_value_itself_is_refused_unless_the_unit_is_said(heading, sign):
     frame = column(heading, [0.95])
-    with pytest.raises(ValueError, match=rf"mine\.csv says '.*{re.escape(sign)}.*`file_unit`"):
+    with pytest.raises(ValueError, match=rf"mine\.csv.*'.*{re.escape(sign)}.*`file_unit`"):
         values(frame, Property("density", "g/cm3", column=heading))
     unit = "kg/m3" if "kg/m3" in heading else "g/cm3"
     told = Property("density", "g/cm3", column=heading, file_unit=unit, lower=0, upper=9)
@@ -158,7 +158,7 @@ def test_signs_that_belong_to_the_property_are_none(name, unit, heading):
 
 @pytest.mark.parametrize("first", ["degC", "°C", "[℃]", "K", "(K)"])
 def test_units_in_a_second_line_of_headings_are_refused(first):
-    with pytest.raises(ValueError, match=r"first row of mine\.csv.*second line"):
+    with pytest.raises(ValueError, match=r"\bfirst row\b.*mine\.csv"):
         values(column("tg", [first, "300", "310"]), Property("tg", "K"))
     assert values(column("tg", ["na", "300", "310"]), Property("tg", "K")) == {"m1": 300, "m2": 310}
 
@@ -222,10 +222,10 @@ def test_a_heading_set_by_siunitx(heading):
 
 def test_a_column_of_units_that_contradicts_or_is_not_understood_is_refused():
     frame = column("density [kg/m3]", [950, 1120], unit=["g/cm3", "g/cm3"])
-    with pytest.raises(ValueError, match=r"'unit' of mine\.csv says g/cm3.*kg/m3.*`unit_column: unit`"):
+    with pytest.raises(ValueError, match=r"'unit'.*mine\.csv.*g/cm3.*kg/m3.*`unit_column: unit`"):
         values(frame, Property("density", "g/cm3", column="density [kg/m3]"))
     frame = column("density", [0.95, 1.12], units=["gramm", "gramm"])
-    with pytest.raises(ValueError, match=r"'units' of mine\.csv says 'gramm'.*`file_unit`"):
+    with pytest.raises(ValueError, match=r"'units'.*mine\.csv.*'gramm'.*`file_unit`"):
         values(frame, Property("density", "g/cm3"))
     assert values(frame, Property("density", "g/cm3", file_unit="kg/L")) == pytest.approx({"m0": 0.95, "m1": 1.12})
     for names in ("*CC*", "012"):  # of repeat units
@@ -236,18 +236,18 @@ def test_a_column_of_units_that_contradicts_or_is_not_understood_is_refused():
 @pytest.mark.parametrize(
     ("name", "unit", "numbers", "guess"),
     [
-        ("density", "g/cm3", [950, 1030, 1100], "median 1,030: is this kg/m^3"),
-        ("tg", "K", [-30, -10, 100, -65], "is this degC"),
-        ("tg", "K", [60, 100, 140, 90], "is this degC"),
-        ("thermal_expansion", "1/K", [70, 110, 200], "is this ppm/K"),
-        ("surface_tension", "N/m", [31, 40, 20], "is this mN/m"),
-        ("youngs_modulus", "GPa", [3e3, 2.1e3, 4e3], "is this"),
-        ("crystallinity", "", [45, 60, 20], "is this percent"),
+        ("density", "g/cm3", [950, 1030, 1100], "kg/m^3"),
+        ("tg", "K", [-30, -10, 100, -65], "degC"),
+        ("tg", "K", [60, 100, 140, 90], "degC"),
+        ("thermal_expansion", "1/K", [70, 110, 200], "ppm/K"),
+        ("surface_tension", "N/m", [31, 40, 20], "mN/m"),
+        ("youngs_modulus", "GPa", [3e3, 2.1e3, 4e3], "MPa"),
+        ("crystallinity", "", [45, 60, 20], "percent"),
         ("ionic_conductivity", "S/cm", [-4.1, -3.2], "logarithms"),
     ],
 )
 def test_values_that_cannot_be_stop_the_table_with_the_likely_cause(name, unit, numbers, guess):
-    with pytest.raises(ValueError, match=rf'"{name}" of mine\.csv.*{re.escape(guess)}'):
+    with pytest.raises(ValueError, match=rf'"{name}".*mine\.csv.*{re.escape(guess)}'):
         values(column(name, numbers), Property(name, unit))
 
 
