@@ -107,14 +107,14 @@ def test_mixtures_are_found_at_the_same_conditions():
 def test_what_is_no_simulation_of_the_target_is_refused():
     measured = [("*CCO*", 1.12), ("*CC*", 0.95), ("*C(F)(F)C*", 1.78)]
     other = polymers("other.csv", [("*CN*", 1.2)])
-    with pytest.raises(ValueError, match=r"none of the 3 materials of mine\.csv.*other\.csv.*identity"):
+    with pytest.raises(ValueError, match=r"\b3 materials\b.*mine\.csv.*other\.csv.*identity"):
         _ = polymers("mine.csv", measured, simulated_from=other).table
-    with pytest.raises(ValueError, match=r"all 3 simulated values, from copy\.csv by identity, equal the measured"):
+    with pytest.raises(ValueError, match=r"\b3 simulated values\b.*copy\.csv.*identity.*\bmeasured"):
         _ = polymers("mine.csv", measured, simulated_from=polymers("copy.csv", measured)).table
     pd.DataFrame({"smiles": ["*CC*"], "tg": [300.0]}).to_csv("tg.csv", index=False)
-    with pytest.raises(ValueError, match=r"tg\.csv has no 'density' to look up, only tg"):
+    with pytest.raises(ValueError, match=r"tg\.csv.*'density'.*\btg\b"):
         _ = polymers("mine.csv", measured, simulated_from=Table("tg.csv", "tg", "K")).table
-    with pytest.raises(ValueError, match="`simulated_column` or `simulated_from`, not both"):
+    with pytest.raises(ValueError, match=r"`simulated_column`.*`simulated_from`"):
         polymers("mine.csv", measured, simulated_from=other, simulated_column="md")
     with pytest.raises(ValueError, match="`simulated_unit`"):
         polymers("mine.csv", measured, simulated_unit="kg/m3")

@@ -126,9 +126,9 @@ def test_files_that_do_not_fit(data, tmp_path):
         parts(CHAINS[:40])
     with pytest.raises(ValueError, match=r"split\.json.*\b42\b.*\b43\b.*\b0\b"):
         parts([*CHAINS, "*CC(*)Br"])
-    with pytest.raises(ValueError, match=r"split 1 with 33 .*`split`.* 1 .*`size`.* 33,.* 0 and all$"):
+    with pytest.raises(ValueError, match=r" 1 .* 33 .*`split`.* 1 .*`size`.* 33.* 0 .*\ball$"):
         parts(split=0)
-    with pytest.raises(ValueError, match=r"`split`.* 1 .*`size`.* 33,.* 1 and 12$"):
+    with pytest.raises(ValueError, match=r"`split`.* 1 .*`size`.* 33.* 1 .* 12$"):
         parts(size=12)
     with pytest.raises(ValueError, match=r"\b8 materials.*split\.json"):
         parts(exclude=data.variant(split=2))
@@ -163,7 +163,7 @@ def test_settings_that_do_not_go_together(data):
         def load_table(self):
             return data.table
 
-    with pytest.raises(ValueError, match=r"`split_by: scaffold`.*repeat units and molecules.*Crystals.*'composition'"):
+    with pytest.raises(ValueError, match=r"`split_by: scaffold`.*repeat units.*molecules.*Crystals.*'composition'"):
         _ = Crystals(split_by="scaffold").parts
 
 
