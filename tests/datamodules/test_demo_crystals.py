@@ -167,7 +167,7 @@ def test_lattice_constants_are_near_the_measured_ones(prototype, ions, measured)
 
 
 def test_ions_that_are_not_neutral_are_refused():
-    with pytest.raises(ValueError, match=r"Mg2\+, Cl1-.*rock salt"):
+    with pytest.raises(ValueError, match=r"Mg2\+, Cl1-.*\brock salt"):
         simulate(ROCK_SALT, [Ion("Mg", 2), Ion("Cl", -1)])
 
 

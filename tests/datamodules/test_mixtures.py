@@ -82,18 +82,18 @@ def test_headings_of_blends_say_their_units(tmp_path, heading):
 
 def test_temperatures_of_blends_without_a_unit_that_cannot_be_kelvin(tmp_path):
     for numbers in ([20, 40, 60], [-60, 200, 210]):
-        with pytest.raises(ValueError, match=r"'temp' of mine\.csv.*degC.*`temperature_unit: degC`"):
+        with pytest.raises(ValueError, match=r"'temp'.*mine\.csv.*degC.*`temperature_unit: degC`"):
             table_of_blends(tmp_path, "temp", numbers)
     assert table_of_blends(tmp_path, "temp", [20, 40], temperature_unit="K") == {20: 1.0, 40: 1.001}
     assert table_of_blends(tmp_path, "temp", [300, 320]) == {300: 1.0, 320: 1.001}
-    with pytest.raises(ValueError, match=r"says degC, `temperature_unit` is K"):
+    with pytest.raises(ValueError, match=r"\bdegC\b.*`temperature_unit`.*\bK\b"):
         table_of_blends(tmp_path, "T (degC)", [20, 40], temperature_unit="K")
     with pytest.raises(ValueError, match=r"'oX'.*`temperature_unit`"):
         table_of_blends(tmp_path, "T (oX)", [20, 40])
 
 
 def test_columns_that_do_not_fit():
-    with pytest.raises(ValueError, match="got 2 and 1"):
+    with pytest.raises(ValueError, match=r"\b2\b.*\b1\b"):
         BlendTable(path="x", components=["a", "b"], weights=["w"], property="density", column="d", unit="g/cm3")
 
 
