@@ -150,7 +150,7 @@ def test_parts_of_a_formula_after_a_dot(formula, same):
     "formula", ["Al2O3.2SiO2", "Al2O3.2SiO2.2H2O", "Ca0.5H2O", "CuSO4.xH2O", "C\u043e2", "SiO\u0662"]
 )
 def test_a_dot_that_can_mean_two_things_is_refused(formula):
-    with pytest.raises(ValueError, match="cannot read the formula"):
+    with pytest.raises(ValueError, match="formula"):
         reduced_formula(formula)
 
 

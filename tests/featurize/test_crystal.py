@@ -1,7 +1,5 @@
 """The graph of a crystal is a matter of the infinite crystal, not of how it was written down."""
 
-import re
-
 import numpy as np
 import pytest
 from crystals import (
@@ -231,13 +229,13 @@ def test_a_cell_in_nanometers():
 @pytest.mark.parametrize(
     ("cell", "numbers", "fractional", "values"),
     [
-        (CUBIC, [], [], "one site"),
-        (CUBIC, [0], [[0, 0, 0]], "1 to 118, got 0"),
-        (CUBIC, [119], [[0, 0, 0]], "1 to 118, got 119"),
+        (CUBIC, [], [], r"\bsite\b"),
+        (CUBIC, [0], [[0, 0, 0]], r"\b1\b.*\b118\b.*\b0\b"),
+        (CUBIC, [119], [[0, 0, 0]], r"\b1\b.*\b118\b.*\b119\b"),
         ([[1, 0, 0], [2, 0, 0], [0, 0, 1]], [1], [[0, 0, 0]], r"volume .*\b0 angstrom\^3"),
         (CUBIC * np.nan, [1], [[0, 0, 0]], "finite"),
         (CUBIC, [1], [[0, np.inf, 0]], "finite"),
-        (CUBIC, [1, 2], [[0, 0, 0]], re.escape("(1, 3) for 2 sites")),
+        (CUBIC, [1, 2], [[0, 0, 0]], r"\(1, 3\).*\b2 sites"),
     ],
 )
 def test_what_is_not_a_crystal(cell, numbers, fractional, values):

@@ -91,7 +91,7 @@ def test_a_cif_that_names_its_space_group_only(tmp_path):
     for named in ("_symmetry_space_group_name_H-M 'F m -3 m'", "_symmetry_Int_Tables_number 225"):
         assert as_crystal("\n".join(["data_x", *cell, named, *sites])).num_sites == 8
     assert as_crystal("\n".join(["data_x", *cell, *sites])).num_sites == 2
-    with pytest.raises(ValueError, match="space group 'nonsense'"):
+    with pytest.raises(ValueError, match="'nonsense'"):
         as_crystal("\n".join(["data_x", *cell, "_symmetry_space_group_name_H-M nonsense", *sites]))
     with pytest.raises(ValueError, match="unit cell"):
         as_crystal("\n".join(["data_x", *sites]))
@@ -177,14 +177,14 @@ def test_several_blocks_in_one_cif(tmp_path):
     assert (first.name, second.name) == ("x.cif#NaCl", "x.cif#bad")
     assert_equivalent(first.crystal, ROCK_SALT)
     assert re.match(r"x\.cif#bad: .*disordered", second.reason)
-    with pytest.raises(ValueError, match="one crystal, got 2"):
+    with pytest.raises(ValueError, match=r"crystal.*\b2\b"):
         as_crystal(text)
 
 
 def test_dummy_species_are_refused():
     dummy = Structure(np.eye(3) * 4, ["Na", DummySpecies("X")], [[0, 0, 0], [0.5, 0.5, 0.5]])
     for each in (dummy, dummy.as_dict()):
-        with pytest.raises(ValueError, match=r"got 0 to 11 .*symbol"):
+        with pytest.raises(ValueError, match=r"\b0\b.*\b11\b.*symbol"):
             as_crystal(each)
 
 
@@ -195,9 +195,9 @@ def test_disordered_and_unbounded_objects_are_refused():
             as_crystal(each)
     slab = atoms(ROCK_SALT)
     slab.pbc = [True, True, False]
-    with pytest.raises(ValueError, match="2 of 3"):
+    with pytest.raises(ValueError, match=r"\b2\b.*\b3\b"):
         as_crystal(slab)
-    with pytest.raises(ValueError, match="no unit cell"):
+    with pytest.raises(ValueError, match="unit cell"):
         as_crystal(Atoms("H", pbc=True))
     mixed = atoms(ROCK_SALT)
     mixed.info["occupancy"] = {"0": {"Na": 0.5, "K": 0.5}}
@@ -247,9 +247,9 @@ def test_the_featurizer_of_crystals_knows_its_settings():
 @pytest.mark.parametrize(
     ("settings", "values"),
     [
-        ({"cutoff": 0}, "`cutoff` .* 0 .* 20 angstrom, got 0"),
-        ({"cutoff": 21}, "`cutoff` .* 0 .* 20 angstrom, got 21"),
-        ({"max_neighbors": 0}, "`max_neighbors` .* 1, .*got 0"),
+        ({"cutoff": 0}, "`cutoff` .* 0 .* 20 angstrom.* 0$"),
+        ({"cutoff": 21}, "`cutoff` .* 0 .* 20 angstrom.* 21$"),
+        ({"max_neighbors": 0}, "`max_neighbors` .* 1.* 0$"),
         ({"radius": 3}, "'crystal' .*radius"),
     ],
 )

@@ -81,21 +81,24 @@ HEXAGONAL = (3.15, 3.15, 4.77, 90, 90, 120)
             cif([*SALT, ("Cl2", "Cl", ".6 .5 .5")], formula="Cl Na", units=1, extra=(DISORDER, ".12")),
             "Cl2 Na1.*Cl Na, Z = 1",
         ),
-        (cif(SALT, extra=(DISORDER, ".1")), "disorder group"),
-        (cif(SALT, extra=(DISORDER, "12"), formula="Na Cl"), "disorder group"),
+        (cif(SALT, extra=(DISORDER, ".1")), "disorder"),
+        (cif(SALT, extra=(DISORDER, "12"), formula="Na Cl"), "disorder"),
         (cif(SALT, extra=("_atom_site_attached_hydrogens", "02")), "attached_hydrogens"),
         (cif(SALT, symmetry="_cell_modulation_dimension 1"), "modulated"),
         (cif(SALT, symmetry="_space_group_magn.number_BNS 225.116"), "magnetic"),
-        (cif([("C1", "C", "0 0 0")], symmetry=DIAMOND_GROUP), "two origins"),
-        (cif([("C1", "C", "0 0 0")], symmetry="_symmetry_Int_Tables_number 227"), "two origins"),
+        (cif([("C1", "C", "0 0 0")], symmetry=DIAMOND_GROUP), r"\borigins\b"),
+        (cif([("C1", "C", "0 0 0")], symmetry="_symmetry_Int_Tables_number 227"), r"\borigins\b"),
         (cif(SALT, symmetry=ROCK_SALT_GROUP, operations=["x,y,z"]), "lists 1 .*'F m -3 m'"),
         (cif(SALT, symmetry=ROCK_SALT_GROUP, operations=["x,y,z"], formula="Na Cl"), "lists 1 .*'F m -3 m'"),
         (cif(SALT, symmetry="_symmetry_Int_Tables_number 225", operations=["x,y,z", "-x,-y,-z"]), "lists 2 .*225"),
         (cif(SALT, operations=["x,y,z", "x+1/5,y,z"]), "Wrong denominator 5"),
-        (cif(SALT, operations=RUTILE[:-1]), "15 .*no group .*16"),
-        (cif(SALT, (4.6, 4.9, 2.96, 90, 90, 90), operations=RUTILE), "do not fit its cell of 4.6, 4.9, 2.96"),
-        (cif(SALT, (6.4, 6.4, 6.4, 46, 46, 50), symmetry="_symmetry_Int_Tables_number 167"), "do not fit"),
-        (cif([("CO1", "", "0 0 0")], typed=False), "CO1 could be Co or C"),
+        (cif(SALT, operations=RUTILE[:-1]), r"\b15\b.*\b16\b"),
+        (cif(SALT, (4.6, 4.9, 2.96, 90, 90, 90), operations=RUTILE), "4.6, 4.9, 2.96"),
+        (
+            cif(SALT, (6.4, 6.4, 6.4, 46, 46, 50), symmetry="_symmetry_Int_Tables_number 167"),
+            "6.4, 6.4, 6.4, 46, 46, 50",
+        ),
+        (cif([("CO1", "", "0 0 0")], typed=False), r"\bCO1\b.*\bCo\b.*\bC\b"),
         (cif([("Co1", "Wx", "0 0 0")]), r"Co1 .*\(Wx\)"),
         (cif([("WAT1", "", "0 0 0")], typed=False), "WAT1"),
         (cif(SALT, extra=("_atom_site_occupancy", [1, 0.99])), r"Cl1 holds Cl 0\.99"),
@@ -150,10 +153,10 @@ IN_CELL = "loop_\n_atom_type_symbol\n_atom_type_number_in_cell\nNa+ {0}\nCl- {0}
 @pytest.mark.parametrize(
     ("symmetry", "told"),
     [
-        ("_exptl_crystal_density_diffrn 2.0", r"2\.164 .*, 2 by"),
-        ("_exptl_crystal_density_diffrn 0.541(2)", r"2\.164 .*, 0\.541 by"),
-        ("_chemical_formula_weight 62.1", "233.77, not .*62.1"),
-        ("_chemical_formula_weight 58.44\n_cell_formula_units_Z 8", "233.77, not 8 times .*58.44"),
+        ("_exptl_crystal_density_diffrn 2.0", r"\b2\.164\b.*\b2\b"),
+        ("_exptl_crystal_density_diffrn 0.541(2)", r"\b2\.164\b.*\b0\.541\b"),
+        ("_chemical_formula_weight 62.1", r"\b233\.77\b.*\b62\.1\b"),
+        ("_chemical_formula_weight 58.44\n_cell_formula_units_Z 8", r"\b233\.77\b.*\b8\b.*\b58\.44\b"),
         (IN_CELL.format(8), "_atom_type_number_in_cell"),
     ],
 )
@@ -244,16 +247,16 @@ def poscar(title="rock salt", symbols="", first="", second=""):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (poscar(), "names no elements"),
-        (poscar("Na"), "names no elements"),
-        (poscar("Na2 Cl2"), "names no elements"),
-        (poscar(first="Na"), "names no elements"),
-        (poscar(symbols="Na Cl\n", second="K"), "atom 2 is Cl .* K "),
-        (poscar(symbols="Na1 Cl\n"), "'Na1' is no element"),
+        (poscar(), "elements"),
+        (poscar("Na"), "elements"),
+        (poscar("Na2 Cl2"), "elements"),
+        (poscar(first="Na"), "elements"),
+        (poscar(symbols="Na Cl\n", second="K"), r"\b2\b.*\bCl\b.*\bK\b"),
+        (poscar(symbols="Na1 Cl\n"), "'Na1'"),
         (poscar(symbols="Na\n"), "1 elements .* 2 numbers"),
         (poscar(symbols="Na Cl\n").replace("1 1\n", "1 2\n"), "2 of 3 atoms"),
-        (poscar(symbols="Na Cl\n") + "0.25 0.25 0.25\n", "3 of 2 atoms"),
-        (poscar(symbols="Na Cl\n").replace("1.0\n", "1 1 1\n"), "three scale factors"),
+        (poscar(symbols="Na Cl\n") + "0.25 0.25 0.25\n", r"\b3\b.*\b2 atoms"),
+        (poscar(symbols="Na Cl\n").replace("1.0\n", "1 1 1\n"), "scale factors"),
         (poscar(symbols="Na Cl\n").replace("Direct\n", ""), "`Direct`"),
         ("NaCl\n1.0\n", "2 lines"),
     ],
@@ -322,7 +325,7 @@ def test_impossible_occupancies_are_refused_however_they_arrive(share):
     species["sites"][0]["species"] = [{"element": "Cs", "occu": share}]
     text = cif([("Cs", "Cs", "0 0 0"), ("Cl", "Cl", ".5 .5 .5")], extra=("_atom_site_occupancy", [repr(share), 1]))
     for each in (species, json.dumps(species), salt_atoms(occupancy={"0": {"Cs": share}}), column, text):
-        with pytest.raises(ValueError, match=r"impossible: occupancies are from 0 to 1|is not a number"):
+        with pytest.raises(ValueError, match=r"\b0\b.*\b1\b|number"):
             as_crystal(each)
 
 
@@ -336,12 +339,12 @@ def test_a_place_that_is_filled_twice_is_refused_however_it_arrives(tmp_path):
     write_ase(tmp_path / "POSCAR", atoms, format="vasp")
     (tmp_path / "a.cif").write_text(cif(rows))
     for each in (atoms, structure, structure.as_dict(), (tmp_path / "a.cif").read_text()):
-        with pytest.raises(ValueError, match=r"0\.0(40|56) angstrom apart"):
+        with pytest.raises(ValueError, match=r"\b0\.0(40|56) angstrom"):
             crystal_formula(each)
     assert [entry.crystal for entry in read_crystals(tmp_path)] == [None] * 3
     shared = salt(1).as_dict()
     shared["sites"][0]["species"] = [{"element": "Cs", "occu": 0.6}, {"element": "K", "occu": 0.6}]
-    with pytest.raises(ValueError, match=r"Cs 0\.6, K 0\.6, which is impossible"):
+    with pytest.raises(ValueError, match=r"Cs 0\.6, K 0\.6"):
         as_crystal(shared)
 
 
@@ -385,7 +388,7 @@ def test_occupancies_in_files_of_ase(tmp_path):
 def test_a_site_of_two_places_is_refused():
     changed = salt(1).as_dict()
     changed["sites"][1]["abc"] = [0.5, 0.5, 0.4]
-    with pytest.raises(ValueError, match=r"site 2 are 0\.4 angstrom"):
+    with pytest.raises(ValueError, match=r"\b2\b.*\b0\.4 angstrom"):
         as_crystal(changed)
 
 
@@ -491,7 +494,7 @@ def test_cells_that_are_not_in_angstrom_are_one_refused_crystal():
 @pytest.mark.parametrize("angle", ["-90", "200", "0", "180"])
 def test_an_angle_that_no_cell_has(angle):
     """The cosine of -90 degrees is that of 90."""
-    with pytest.raises(ValueError, match="unit cell is impossible"):
+    with pytest.raises(ValueError, match="unit cell"):
         as_crystal(cif(SALT, (4, 4, 4, angle, 90, 90)))
     lattice = lattices_of_parameters(np.array([[4, 4, 4, float(angle), 90, 90], [4, 4, 4, 90, 90, 90]]))
     assert not np.isfinite(lattice[0]).all()
@@ -524,7 +527,7 @@ def test_what_is_not_periodic_in_all_directions_is_no_crystal(tmp_path):
     open_lattice = Lattice(np.eye(3) * 4, pbc=(True, True, False))
     layer = Structure(open_lattice, ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     for each in (layer, layer.as_dict(), json.dumps(layer.as_dict()), salt_atoms(Periodic=False)):
-        with pytest.raises(ValueError, match=r"not periodic in all directions.*False"):
+        with pytest.raises(ValueError, match=r"\bperiodic\b.*False"):
             as_crystal(each)
 
 
@@ -572,12 +575,12 @@ def test_a_doubtful_type_symbol_is_read_where_the_formula_has_it():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (poscar(symbols="Na Cl\n", first="K+"), "atom 1 is Na .* K "),
-        (poscar(symbols="Na Cl\n", first="T T T K1"), "atom 1 is Na .* K "),
-        (poscar(first="F F F", second="F F F"), "no elements"),
-        (poscar(first="F F T", second=".FALSE. F F"), "no elements"),
-        (poscar(symbols="NA CO\n"), "'CO' is no element"),
-        (poscar(symbols="Na Cl\n").replace("5.64 0 0\n", "5.64 0 0 0\n"), "lines 2 to 5"),
+        (poscar(symbols="Na Cl\n", first="K+"), r"\b1\b.*\bNa\b.*\bK\b"),
+        (poscar(symbols="Na Cl\n", first="T T T K1"), r"\b1\b.*\bNa\b.*\bK\b"),
+        (poscar(first="F F F", second="F F F"), "elements"),
+        (poscar(first="F F T", second=".FALSE. F F"), "elements"),
+        (poscar(symbols="NA CO\n"), "'CO'"),
+        (poscar(symbols="Na Cl\n").replace("5.64 0 0\n", "5.64 0 0 0\n"), r"\b2\b.*\b5\b"),
     ],
 )
 def test_a_poscar_that_contradicts_itself(tmp_path, text, told):
@@ -640,7 +643,7 @@ def rutile(symmetry, **more):
         ("_space_group_ssg_name_WJJ 'P42/mnm(0,0,g)'", "modulated"),
         ("_space_group_name_Schoenflies 'D4h^14'", "schoenflies"),
         ("_symmetry_cell_setting tetragonal", "cell_setting"),
-        ("_space_group.name_H-M_full 'P 42/m n n'", "not known"),
+        ("_space_group.name_H-M_full 'P 42/m n n'", "'P 42/m n n'"),
         ("_cell_volume 70.1(2)", r"62\.42 .*70\.1"),
     ],
 )
@@ -683,7 +686,7 @@ def test_spellings_of_space_groups(name, number):
 def test_a_formula_in_parentheses_is_compared(formula):
     assert read(rutile(f"{HM} 'P 42/m n m'", formula=formula)) == ("TiO2", 6)
     for tag in ("sum", "moiety", "structural"):
-        with pytest.raises(ValueError, match="Ti1, which are not those of its formula"):
+        with pytest.raises(ValueError, match=r"\bTi1\b.*\bformula"):
             as_crystal(rutile(f"{HM} 'P 1'\n_chemical_formula_{tag} '{formula}'"))
 
 
@@ -703,7 +706,7 @@ def test_multiplicities_of_sites(told):
 
 
 def test_a_dummy_is_no_atom():
-    with pytest.raises(ValueError, match="O1 is a dummy"):
+    with pytest.raises(ValueError, match=r"\bO1\b.*\bdummy"):
         as_crystal(rutile(f"{HM} 'P 42/m n m'", extra=("_atom_site_calc_flag", ["d", "dum"])))
 
 
@@ -750,7 +753,7 @@ def test_lengths_that_are_not_those_of_the_vectors_are_refused():
     content["lattice"]["b"] += 0.1
     with pytest.raises(ValueError, match="lattice vector b"):
         as_crystal(content)
-    with pytest.raises(ValueError, match="'lattice' is there twice"):
+    with pytest.raises(ValueError, match="'lattice'"):
         as_crystal(json.dumps(content)[:-1] + ', "lattice": {}}')
 
 

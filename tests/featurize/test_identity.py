@@ -147,7 +147,7 @@ def test_molecules():
     assert molecule_identity("C[C@H](O)F") == molecule_identity("C[C@@H](O)F")
     assert molecule_identity("[2H]O[2H]") != molecule_identity("O")
     assert molecule_identity("[CH3:1][OH:2]") == "CO"
-    with pytest.raises(ValueError, match=r"`\*`, got '\*CC\*'"):
+    with pytest.raises(ValueError, match=r"`\*`.*'\*CC\*'"):
         molecule_identity("*CC*")
 
 

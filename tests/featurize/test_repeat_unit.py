@@ -1,5 +1,3 @@
-import re
-
 import networkx as nx
 import numpy as np
 import pytest
@@ -249,27 +247,27 @@ def test_molecules():
 @pytest.mark.parametrize(
     ("psmiles", "values"),
     [
-        ("", "empty SMILES"),
-        ("  ", "empty SMILES"),
-        ("*CC(*", "valid SMILES"),
-        ("hello", "valid SMILES"),
+        ("", "empty"),
+        ("  ", "empty"),
+        ("*CC(*", "valid"),
+        ("hello", "valid"),
         ("*CCO* PEO", "spaces"),
-        ("CCO", "two `*`, got 0"),
-        ("*CCO", "two `*`, got 1"),
-        ("*CC(*)C*", "two `*`, got 3"),
-        ("*c1c(*)cc(*)c(*)c1", "two `*`, got 4"),
-        ("*CC(*)C(=O)[O-].[Na+]", "several parts"),
-        ("**", "bonded to each other"),
-        ("C*C*", "one bond"),
-        ("*=CC*", "double and single"),
-        ("*:c1ccc(:*)cc1", "single, double or triple"),
+        ("CCO", r"`\*`.* 0\b"),
+        ("*CCO", r"`\*`.* 1\b"),
+        ("*CC(*)C*", r"`\*`.* 3\b"),
+        ("*c1c(*)cc(*)c(*)c1", r"`\*`.* 4\b"),
+        ("*CC(*)C(=O)[O-].[Na+]", "parts"),
+        ("**", "bonded"),
+        ("C*C*", r"\bone\b"),
+        ("*=CC*", r"\bdouble\b.*\bsingle\b"),
+        ("*:c1ccc(:*)cc1", r"\bsingle\b.*\bdouble\b.*\btriple\b"),
         ("*CC(*)(C)(C)C", "valence"),
         ("*CC(*)c1cccc1", "Kekulé"),
         ("*cO*", "Kekulé"),
     ],
 )
 def test_refused_repeat_units(psmiles, values, capfd):
-    with pytest.raises(ValueError, match=re.escape(values)) as refusal:
+    with pytest.raises(ValueError, match=values) as refusal:
         featurize_repeat_unit(psmiles)
     assert repr(psmiles) in str(refusal.value)
     assert capfd.readouterr().err == ""  # rdkit does not add its own
@@ -277,10 +275,10 @@ def test_refused_repeat_units(psmiles, values, capfd):
 
 @pytest.mark.parametrize(
     ("smiles", "values"),
-    [("", "empty SMILES"), ("C1CC", "valid SMILES"), ("*CCO", "`*`"), ("CC(C)(C)(C)C", "valence")],
+    [("", "empty"), ("C1CC", "valid"), ("*CCO", r"`\*`"), ("CC(C)(C)(C)C", "valence")],
 )
 def test_refused_molecules(smiles, values):
-    with pytest.raises(ValueError, match=re.escape(values)) as refusal:
+    with pytest.raises(ValueError, match=values) as refusal:
         featurize_molecule(smiles)
     assert repr(smiles) in str(refusal.value)
 
