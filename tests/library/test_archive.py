@@ -143,11 +143,11 @@ def test_a_model_of_format_1_does_not_go_out_since_no_hash_stands_for_it(library
 
 def test_a_bomb_is_not_unpacked(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_FILE_SIZE", 1000)
-    with pytest.raises(ValueError, match=rf"{archive.name} .*too large"):
+    with pytest.raises(ValueError, match=rf"{archive.name} .*large"):
         import_models(ModelLibrary(tmp_path / "library"), archive)
     monkeypatch.setattr(archives, "MAX_FILE_SIZE", 2**31)
     monkeypatch.setattr(archives, "MAX_TOTAL_SIZE", 20000)
-    with pytest.raises(ValueError, match=rf"{archive.name} .*too large"):
+    with pytest.raises(ValueError, match=rf"{archive.name} .*large"):
         import_models(ModelLibrary(tmp_path / "library"), archive)
 
 
@@ -171,7 +171,7 @@ def test_a_header_takes_no_more_memory_than_a_header(tmp_path):
         for _ in range(64):
             file.write(bytes(2**20))
     tracemalloc.start()
-    with pytest.raises(ValueError, match=r"bomb\.tar\.gz .*too large.*'PaxHeader'"):
+    with pytest.raises(ValueError, match=r"bomb\.tar\.gz .*large.*'PaxHeader'"):
         import_models(ModelLibrary(tmp_path / "library"), path)
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
@@ -184,7 +184,7 @@ def test_an_archive_that_grows_a_hundredfold_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "zeros.tar.gz"
     with gzip.open(path, "wb") as file:
         file.write(entry.tobuf())
-    with pytest.raises(ValueError, match=r"zeros\.tar\.gz .*too large"):
+    with pytest.raises(ValueError, match=r"zeros\.tar\.gz .*large"):
         import_models(ModelLibrary(tmp_path / "library"), path)
 
 
@@ -195,7 +195,7 @@ def test_folders_count_in_the_size_of_an_archive(tmp_path, monkeypatch):
     path = tmp_path / "folders.tar.gz"
     with gzip.open(path, "wb") as file:
         file.write(100 * folder.tobuf() + bytes(1024))
-    with pytest.raises(ValueError, match=r"folders\.tar\.gz .*too large"):
+    with pytest.raises(ValueError, match=r"folders\.tar\.gz .*large"):
         import_models(ModelLibrary(tmp_path / "library"), path)
 
 

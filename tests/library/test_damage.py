@@ -261,9 +261,9 @@ def settings(card):
     [
         (lambda card: settings(card).update(hidden_dim=10**9), "1000000000"),
         (lambda card: settings(card).update(hidden_dim=10**6), "hidden_dim"),
-        (lambda card: settings(card).update(hidden_dim=2**15), "larger than its weights"),
+        (lambda card: settings(card).update(hidden_dim=2**15), "weights"),
         (lambda card: settings(card).update(num_layers=10**6), "num_layers"),
-        (lambda card: settings(card).update(num_layers=10**3), "larger than its weights"),
+        (lambda card: settings(card).update(num_layers=10**3), "weights"),
         (lambda card: settings(card).update(hidden_dim=-8), "model"),
         (lambda card: settings(card).update(unheard_of=1), "unheard_of"),
         (lambda card: card["network"].update(unheard_of=1), "unheard_of"),

@@ -245,7 +245,7 @@ def test_no_such_model(made):
     for key in ("0" * 32, "..", "identities", ""):
         with pytest.raises(CheckpointError, match=re.escape(repr(key))):
             library.load(key)
-    with pytest.raises(ValueError, match=r"no model .*'zzz'"):
+    with pytest.raises(ValueError, match="'zzz'"):
         library.find("zzz")
     with pytest.raises(ValueError, match=r"4 models .*''"):
         library.find("")

@@ -166,7 +166,7 @@ def test_a_broken_network_is_an_error_with_its_address(library, tmp_path, monkey
     remote = RemoteLibrary(f"{tmp_path}/remote")
     remote.push(library, library.keys()[:1])
     monkeypatch.setattr(remote._system, name, fail)
-    with pytest.raises(ValueError, match=r"/remote .*\(could not connect to the endpoint\)"):
+    with pytest.raises(ValueError, match=r"/remote .*\(.*\bendpoint\)"):
         remote.pull(ModelLibrary(tmp_path / "other")) if name == "get_file" else remote.push(library, library.keys())
 
 
@@ -214,7 +214,7 @@ def test_from_a_server_that_tells_no_sizes(library, tmp_path):
         RemoteLibrary(url).pull(other)
 
 
-@pytest.mark.parametrize(("answer", "values"), [(endless, r"longer than .*16,777,216"), (silent, "in time .*0.5 s")])
+@pytest.mark.parametrize(("answer", "values"), [(endless, r"\b16,777,216\b"), (silent, r"\b0\.5 s\b")])
 def test_a_server_that_never_ends_or_never_begins(library, tmp_path, monkeypatch, answer, values):
     monkeypatch.setattr("gnn_sim2real.library.remote._SILENCE", 0.5)
     with http_server(library.folder, yaml=answer) as url:
