@@ -273,7 +273,7 @@ def test_a_mean_does_not_know_the_size(name):
 
 @pytest.mark.parametrize("make", [GATv2, GPS])
 def test_heads_share_the_width(make):
-    with pytest.raises(ValueError, match=r"`hidden_dim` .*`num_heads`, got 10 and 4"):
+    with pytest.raises(ValueError, match=r"`hidden_dim` .*`num_heads`.* 10 .* 4$"):
         make(hidden_dim=10, num_heads=4)
 
 
@@ -304,5 +304,5 @@ def test_settings_of_another_version(content):
      ("dropout", 1.0), ("dropout", -0.1), ("dropout", float("nan"))],
 )  # fmt: skip
 def test_sizes_with_which_no_network_can_be_made_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be"):
+    with pytest.raises(ValueError, match=f"`{name}`.*{value:,}"):
         GINE(**{name: value})

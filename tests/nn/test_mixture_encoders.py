@@ -90,7 +90,7 @@ class TestPair:
     def test_only_pairs(self, pair):
         with pytest.raises(ValueError, match=r"mixtures, .*pure"):
             pair(units("*CCO*"))
-        with pytest.raises(ValueError, match="two components"):
+        with pytest.raises(ValueError, match="components"):
             pair(blends({"*CCO*": 1, "*CC*": 1, "*S*": 1}))
 
 
@@ -208,7 +208,7 @@ class TestConditions:
     def test_no_temperature(self):
         with pytest.raises(ValueError, match="'temperature'"):
             PropertyModel(Pair(GINE(hidden_dim=8)), [PropertySpec("chi", "", "inverse_temperature")])
-        with pytest.raises(ValueError, match=r"conditions temperature, .* 0\b"):
+        with pytest.raises(ValueError, match=r"\btemperature\b.* 0\b"):
             chi_model("linear").predict(pairs(*PAIRS))
 
 
