@@ -234,7 +234,7 @@ def test_a_reference_without_a_place_is_refused(tmp_path, error):
 
 @pytest.mark.parametrize("panels", [[], [Panel("", {}, {})]])
 def test_no_curve_is_refused(tmp_path, panels):
-    with pytest.raises(ValueError, match="no curve"):
+    with pytest.raises(ValueError, match=r"\bcurve\b"):
         draw(tmp_path / "a.png", *panels)
 
 

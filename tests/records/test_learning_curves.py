@@ -75,7 +75,7 @@ def test_a_path_without_such_models_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"other\.json .*--publish"):
         read_learning_curves(tmp_path / "other.json")
     study = write_study(tmp_path / "study")
-    with pytest.raises(ValueError, match=r"\bstudy has no mae\b.*target size"):
+    with pytest.raises(ValueError, match=r"\bstudy\b.*\bmae\b.*target size"):
         read_learning_curves(study, target_size=31)
 
 
@@ -85,9 +85,9 @@ def test_a_path_without_such_models_is_refused(tmp_path):
         ("source_size,error,seeds\n100,1,0\n", "'seeds': .*'seed'"),
         ("source_size;error\n100;1\n", r"\bsource_size;error; .*commas"),
         ("source_size,error\n100,\n", "line 2: error .*missing"),
-        ("source_size,error\n0.25,1\n", "line 2: source_size .*whole number .*0.25"),
+        ("source_size,error\n0.25,1\n", r"\b2\b.*source_size.*\b0\.25\b"),
         ("source_size,error,target_size\n5,1,0.5\n", "target_size"),
-        ("source_size,error\n1e300,1\n", "whole number .*1e300"),
+        ("source_size,error\n1e300,1\n", "source_size.*1e300"),
         ("source_size,error\n100,1\xe9\n", r"curve\.csv .*UTF-8"),
     ],
 )
@@ -122,13 +122,13 @@ def test_records_of_another_metric_are_read_by_themselves(tmp_path):
         assert read.quantity == "error of property"
         ((_, models),) = read.curves.items()
         assert sorted(models.errors) == sorted(size**-0.4 for size in SIZES)
-    with pytest.raises(ValueError, match=r"no mae\b.*--metric.*: error$"):
+    with pytest.raises(ValueError, match=r"\bmae\b.*--metric.* error$"):
         read_learning_curves(folder, metric="mae")
 
 
 def test_what_is_there_is_named(tmp_path):
     folder = write_errors(tmp_path, ["rmse", "error"])
-    with pytest.raises(ValueError, match=r"no mae\b.*--metric.*: rmse, error$"):
+    with pytest.raises(ValueError, match=r"\bmae\b.*--metric.* rmse, error$"):
         read_learning_curves(folder)
 
 

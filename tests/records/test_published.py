@@ -24,7 +24,7 @@ def test_committed_results_are_read():
     [
         ({"cells": {}}, "`cells`"),
         ({"cells": [5]}, "cell 1 "),
-        ({"cells": []}, "is not a published result"),
+        ({"cells": []}, "published result"),
         ({"versions": "1"}, "`versions`"),
         ({"data": [1]}, "`data`"),
         ({"study": [1]}, "`study`"),

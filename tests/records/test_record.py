@@ -121,14 +121,14 @@ def test_a_foreign_file_is_named(tmp_path, content):
 def test_a_later_format_asks_for_a_later_version(tmp_path):
     later = json.loads(OLD.read_text()) | {"format": 2}
     (tmp_path / "later.json").write_text(json.dumps(later))
-    with pytest.raises(ValueError, match=r"later\.json .*format 2, .* 1; update gnn-sim2real"):
+    with pytest.raises(ValueError, match=r"later\.json .*\b2\b.*\b1\b.*gnn-sim2real"):
         read_records(tmp_path)
 
 
 def test_a_later_format_with_other_entries_asks_for_a_later_version(tmp_path):
     later = json.loads(OLD.read_text()) | {"format": 2, "uncertainty": 0.1}
     (tmp_path / "later.json").write_text(json.dumps(later))
-    with pytest.raises(ValueError, match=r"later\.json .*format 2, .* 1\b"):
+    with pytest.raises(ValueError, match=r"later\.json .*\b2\b.*\b1\b"):
         read_records(tmp_path)
 
 
@@ -268,7 +268,7 @@ def test_a_record_or_sidecar_in_the_place_of_another_is_refused(tmp_path):
         read_errors(tmp_path, second.key)
     assert list(find_damaged(tmp_path, [first.key, second.key])) == [second.key]
     shutil.copy(tmp_path / f"{first.key}.json", tmp_path / f"{second.key}.json")
-    with pytest.raises(ValueError, match=f"record of {first.key}"):
+    with pytest.raises(ValueError, match=f"record.*{first.key}"):
         read_record(tmp_path / f"{second.key}.json")
 
 
