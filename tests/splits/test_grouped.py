@@ -121,15 +121,15 @@ def test_a_known_split():
 @pytest.mark.parametrize(
     ("families", "changes", "values"),
     [
-        (["one"] * 30, {}, r"20 %.*\b1 of 1 .*\b30 of 30\b"),
+        (["one"] * 30, {}, r"20 %.*\b1\b.*\b1\b.*\b30\b.*\b30\b"),
         (["one"] * 20 + ["two"] * 10, {"test_fraction": 0.99, "development_fraction": 0.7}, r"99 %.*`test_fraction`"),
         (["one"] * 20 + ["two"] * 10, {"split": 2}, r"split 2 .*split 0.*\b2 families"),
         (["one"] * 28 + ["two"], {"split": 0}, r"\b29 materials 1 .*`test_fraction`"),
-        (["one"] * 20 + ["two"] * 10, {"validation_fraction": 0.1}, r"\b1 families .*\b0\.1\b.* training part"),
-        (CLASSES, {"size": 2, "validation_fraction": 0.1}, r"\b2 materials.*\b0\.1\b.* validation part"),
-        (CLASSES, {"test_fraction": 1.0}, r"`test_fraction`.* 1, got 1\.0$"),
+        (["one"] * 20 + ["two"] * 10, {"validation_fraction": 0.1}, r"\b1 families .*\b0\.1\b.*\btraining\b"),
+        (CLASSES, {"size": 2, "validation_fraction": 0.1}, r"\b2 materials.*\b0\.1\b.*\bvalidation\b"),
+        (CLASSES, {"test_fraction": 1.0}, r"`test_fraction`.* 1\b.* 1\.0$"),
         (CLASSES, {"split": -1}, "`split`.* 0 .*-1$"),
-        (CLASSES, {"validation_fraction": 0.9}, r"`validation_fraction`.* 0\.5, got 0\.9$"),
+        (CLASSES, {"validation_fraction": 0.9}, r"`validation_fraction`.* 0\.5\b.* 0\.9$"),
     ],
 )
 def test_what_cannot_be_split(families, changes, values):
@@ -180,7 +180,7 @@ def test_the_tails_of_a_line():
 
 def test_tails_that_cannot_be():
     names = [f"{number}" for number in range(10)]
-    with pytest.raises(ValueError, match=r"\b5 % of 10 values"):
+    with pytest.raises(ValueError, match=r"\b5 %.*\b10 values"):
         split_tail(names, np.arange(10.0), tail="above", size=None, seed=0, test_fraction=0.05)
     with pytest.raises(ValueError, match=r"\b40 %.* 1; .*`test_fraction`"):
         split_tail(names, np.ones(10), tail="both", size=None, seed=0, test_fraction=0.4)

@@ -150,7 +150,7 @@ def test_a_known_split():
 
 @pytest.mark.parametrize("size", [-1, 0, 1, 81])
 def test_a_size_that_cannot_be(size):
-    with pytest.raises(ValueError, match=rf"`size`.* 2 to 80 .*\b100\b.* {size}$"):
+    with pytest.raises(ValueError, match=rf"`size`.* 2 .* 80 .*\b100\b.* {size}$"):
         split_rows(NAMES, size=size, seed=0, test_fraction=0.2)
 
 
@@ -168,13 +168,13 @@ def test_an_empty_validation_part():
 @pytest.mark.parametrize("name", ["test_fraction", "development_fraction"])
 @pytest.mark.parametrize("value", [-0.1, 1.0, 3, float("nan")])
 def test_a_fraction_that_is_none(name, value):
-    with pytest.raises(ValueError, match=rf"`{name}`.* 0 .* 1, got {value}$"):
+    with pytest.raises(ValueError, match=rf"`{name}`.* 0 .* 1\b.* {value}$"):
         split_rows(NAMES, size=None, seed=0, **{name: value})
 
 
 @pytest.mark.parametrize("value", [-0.1, 0.9, 1.0, float("nan")])
 def test_a_validation_fraction_that_is_none(value):
-    with pytest.raises(ValueError, match=rf"`validation_fraction`.* 0 .* 0\.5, got {value}$"):
+    with pytest.raises(ValueError, match=rf"`validation_fraction`.* 0 .* 0\.5\b.* {value}$"):
         split_rows(NAMES, size=None, seed=0, validation_fraction=value)
 
 
@@ -185,9 +185,9 @@ def test_numbers_below_zero(name):
 
 
 def test_a_test_part_that_does_not_fit():
-    with pytest.raises(ValueError, match=r"60 %.*60\.0 materials.*\b\d+ of 100\b.*`test_fraction`"):
+    with pytest.raises(ValueError, match=r"60 %.*60\.0 materials.*\b100\b.*`test_fraction`"):
         split_rows(NAMES, size=None, seed=0, test_fraction=0.6, development_fraction=0.7)
-    with pytest.raises(ValueError, match=r"20 %.*0\.2 materials.*\b1 of 1\b"):
+    with pytest.raises(ValueError, match=r"20 %.*0\.2 materials.*\b1\b.*\b1\b"):
         split_rows(NAMES[:1], size=None, seed=0, test_fraction=0.2)
 
 
