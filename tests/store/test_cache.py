@@ -97,7 +97,7 @@ def test_the_user_says_where_the_cache_is(toy, tmp_path, monkeypatch):
 
 
 def test_nothing_to_make(toy, tmp_path):
-    with pytest.raises(ValueError, match="no materials"):
+    with pytest.raises(ValueError, match="materials"):
         open_or_build([], toy, FEATURIZER, tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_refused_materials_are_remembered(crystals, featurizer, tmp_path):
 
 
 def test_all_materials_refused(crystals, featurizer, tmp_path):
-    with pytest.raises(ValueError, match=r"none of the 1 materials .* 0\.030 angstrom"):
+    with pytest.raises(ValueError, match=r"\b1 materials\b.*\b0\.030 angstrom"):
         open_or_build(crystals[1:2], featurizer.featurize, featurizer.describe(), tmp_path)
     assert not list(tmp_path.iterdir())
 

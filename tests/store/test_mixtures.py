@@ -88,11 +88,11 @@ def test_a_batch_of_mixtures_moves_whole():
 
 def test_a_row_or_a_member_that_is_not_there(graphs):
     store = MixtureStore(GraphStore.from_graphs(graphs), np.array([[0, 1]], np.int32), np.ones((1, 2), np.float32))
-    with pytest.raises(IndexError, match="0 to 0, got 1 to 1"):
+    with pytest.raises(IndexError, match=r"\b0\b.*\b0\b.*\b1\b.*\b1\b"):
         store.select(torch.tensor([1]))
-    with pytest.raises(ValueError, match="-1 to 5, got 0 to 6"):
+    with pytest.raises(ValueError, match=r"-1\b.*\b5\b.*\b0\b.*\b6\b"):
         MixtureStore(GraphStore.from_graphs(graphs), np.array([[0, 6]], np.int32), np.ones((1, 2), np.float32))
-    with pytest.raises(ValueError, match="`members`, `weights` and `conditions`"):
+    with pytest.raises(ValueError, match=r"`members`.*`weights`.*`conditions`"):
         MixtureStore(GraphStore.from_graphs(graphs), np.zeros((1, 2), np.int32), np.ones((2, 2), np.float32))
 
 
@@ -123,13 +123,13 @@ def test_unequal_mixtures():
 @pytest.mark.parametrize(
     ("mixture", "settings", "values"),
     [
-        (Mixture(("O",)), {"roles": ("solute", "solvent")}, "one solute and one solvent .*'O'"),
+        (Mixture(("O",)), {"roles": ("solute", "solvent")}, r"\bsolute\b.*\bsolvent\b.*'O'"),
         (Mixture(("O", "C"), (1, 2)), {"roles": ("solute", "solvent")}, r"weights.*\(1, 2\)"),
-        (Mixture(("O", "C"), (1,)), {}, "weight .*got 1 for 2"),
-        (Mixture(("O", "C"), (1, -1)), {}, "weights .*got 1, -1"),
-        (Mixture(("O", "C"), (0, 0)), {}, "weight above 0"),
+        (Mixture(("O", "C"), (1,)), {}, r"weight.*\b1\b.*\b2\b"),
+        (Mixture(("O", "C"), (1, -1)), {}, "weights.* 1, -1"),
+        (Mixture(("O", "C"), (0, 0)), {}, r"weight.*\b0\b"),
         (Mixture(("O", "C")), {"conditions": ("temperature",)}, "temperature"),
-        (Mixture(("O",), None, {"temperature": 0.0}), {"conditions": ("temperature",)}, "0 K, got 0 K"),
+        (Mixture(("O",), None, {"temperature": 0.0}), {"conditions": ("temperature",)}, r"\b0 K\b.*\b0 K\b"),
         (Mixture(("O",), None, {"temperature": float("nan")}), {"conditions": ("temperature",)}, "temperature"),
         (Mixture(("O", "no")), {}, "'no'"),
     ],
@@ -140,7 +140,7 @@ def test_refused_mixtures(mixture, settings, values):
 
 
 def test_only_mixtures_can_be_asked_of_a_model_of_mixtures():
-    with pytest.raises(ValueError, match=r" Mixture\(.*, got '\*CC\*'"):
+    with pytest.raises(ValueError, match=r"\bMixture\(.*'\*CC\*'"):
         store_of(["*CC*"], get_featurizer("mixture"))
 
 
