@@ -73,8 +73,8 @@ def test_an_encoder_has_one_name_in_all_grids():
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
-        ([[encoder("GINE", hidden_dim=128), encoder("DMPNN"), encoder("GINE")]], "1 and 3 .*GINE"),
-        ([[encoder("GINE", "a"), encoder("GINE", "b")]], "1 and 2 .*GINE"),
+        ([[encoder("GINE", hidden_dim=128), encoder("DMPNN"), encoder("GINE")]], r"\b1\b.*\b3\b.*GINE"),
+        ([[encoder("GINE", "a"), encoder("GINE", "b")]], r"\b1\b.*\b2\b.*GINE"),
         ([[encoder("GINE", "a"), encoder("DMPNN", "a")]], "'a'"),
         ([[encoder("GINE", "DMPNN"), encoder("DMPNN")]], "'DMPNN'"),
         ([[encoder("GINE", "a")], [encoder("GINE", "b")]], "'a' .*'b'"),

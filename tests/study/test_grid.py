@@ -78,8 +78,8 @@ def test_a_group_shares_one_pretrained_model():
     [
         ({"source_size": [], "target_size": [10]}, "`source_size` .*empty"),
         ({"source_size": [50, 50], "target_size": [10]}, r"`source_size` .*twice: \[50, 50\]"),
-        ({"source_size": [-1], "target_size": [10]}, r"`source_size` .* 0, got -1"),
-        ({"source_size": [0], "target_size": [1]}, r"`target_size` .* 2, got 1"),
+        ({"source_size": [-1], "target_size": [10]}, r"`source_size` .* 0\b.* -1$"),
+        ({"source_size": [0], "target_size": [1]}, r"`target_size` .* 2\b.* 1$"),
     ],
 )
 def test_axes_that_make_no_grid_are_refused(axes, values):
