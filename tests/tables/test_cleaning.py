@@ -178,9 +178,9 @@ def test_a_missing_column_among_many_names_the_nearest_first():
 
 def test_nothing_left_is_an_error_with_counts_and_an_example():
     counts = r"data\.csv .*: 3 rows read, .* 2 unreadable material, 1 outside \(0, 10\) g/cm3"
-    with pytest.raises(ValueError, match=rf"{counts}; .*row 2 \(x\?\), unreadable material: 'x\?' .*letters"):
+    with pytest.raises(ValueError, match=rf"{counts}\b.*row 2 \(x\?\).*'x\?'.*letters"):
         clean(frame_of(("x?", 1.0), ("y?", 1.0), ("z", -1.0)))
-    with pytest.raises(ValueError, match=r"data\.csv .*0 rows read"):
+    with pytest.raises(ValueError, match=r"data\.csv .*\b0 rows\b"):
         clean(frame_of())
 
 
@@ -313,24 +313,24 @@ def test_row_numbers_stay_those_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "values"),
     [
-        ("t.csv", b"", r"\.csv: No columns"),
-        ("t.csv", b"m,density\n", "no rows"),
-        ("t.csv", b"m,density\n,\n\n", "no rows"),
-        ("t.jsonl", b"", "no rows"),
-        ("t.csv", b"m,density\na,1\nb,1,2\n", "row 3 has 3 cells, the heading has 2"),
-        ("t.csv", b"m,density\na,1,5\nb,1,2\n", r"\.csv cannot be read as \.csv: row 2 has 3 cells"),
+        ("t.csv", b"", r"t\.csv\b"),
+        ("t.csv", b"m,density\n", r"t\.csv\b.*\brows\b"),
+        ("t.csv", b"m,density\n,\n\n", r"t\.csv\b.*\brows\b"),
+        ("t.jsonl", b"", r"t\.jsonl\b.*\brows\b"),
+        ("t.csv", b"m,density\na,1\nb,1,2\n", r"row 3\b.*\b3 cells\b.*\b2\b"),
+        ("t.csv", b"m,density\na,1,5\nb,1,2\n", r"t\.csv\b.*row 2\b.*\b3 cells"),
         ("t.csv", "m,密度\na,1\n".encode("shift_jis"), "UTF-8"),
         ("t.csv", "m,density\nÅé,1\n".encode()[:-4] + b"\xff,1\n", "UTF-8"),
         ("t.csv", "m,density\na,1\n".encode("utf-16-le"), "UTF-16"),
         ("t.csv", b"m,density,density\na,1,2\n", "'density'"),
         ("t.json", b'{"a": 1}', "records"),
         ("t.jsonl", b'{"m": 1', r" \.jsonl: "),
-        ("t.csv.gz", b"nonsense", "Not a gzipped file"),
+        ("t.csv.gz", b"nonsense", r"t\.csv\.gz\b.*gzip"),
         ("t.csv.xz", b"nonsense", r" \.csv: "),
-        ("t.csv.gz", gzip.compress(b"m,density\na,1\n" * 9000, mtime=0)[:60], "end-of-stream"),
+        ("t.csv.gz", gzip.compress(b"m,density\na,1\n" * 9000, mtime=0)[:60], r"t\.csv\.gz\b.*\bstream"),
         ("t.parquet", b"nonsense", r" \.parquet: "),
         ("t.xls", b"PK", r" \.xls\b.* \.csv, "),
-        ("t.xlsx", b"PK", r" \.xlsx: File is not a zip file"),
+        ("t.xlsx", b"PK", r"t\.xlsx\b.*\bzip\b"),
         ("table", b"m", r" none\b.* \.csv, "),
     ],
 )
@@ -384,7 +384,7 @@ def test_rows_that_the_data_set_refuses_itself():
 def test_a_name_that_is_twice_in_a_record_is_refused(tmp_path, name):
     record = '{"m": "a", "density": 1, "density": 2}'
     (tmp_path / name).write_text(f"[{record}]" if name == "t.json" else f'{{"m": "b", "density": 1}}\n{record}\n')
-    with pytest.raises(ValueError, match="line 2.*'density' is there twice" if name == "t.jsonl" else "'density'"):
+    with pytest.raises(ValueError, match="line 2.*'density'" if name == "t.jsonl" else "'density'"):
         read_table(tmp_path / name)
 
 

@@ -122,7 +122,7 @@ def test_a_condition_that_does_not_vary_within_a_material_is_no_matter():
 def test_rows_of_several_samples_are_not_merged_silently():
     rows = [("CaO", "silica", 42.0), ("CaO", "Glass fibre", 44.0), ("CaO", "", 45.0), ("MgO", "silica", 37.0)]
     save("filler", rows)
-    with pytest.raises(ConditionsVaryError, match=r"CaO from glass fibre to silica.*filler: silica"):
+    with pytest.raises(ConditionsVaryError, match=r"\bCaO\b.*glass fibre.*silica.*filler: silica"):
         _ = heats().table
     assert heats(at={"filler": "Silica"}).table.values[:, 0].tolist() == [42.0, 37.0]
     assert heats(at={"filler": "all"}).table.values[:, 0].tolist() == [44.0, 37.0]
@@ -251,6 +251,6 @@ def test_readers_of_known_tables_choose_rows_or_do_not_speak_of_it(tmp_path):
     table = pd.DataFrame([("*CC*", 300, 0.9), ("*CC*", 400, 0.8), ("*CO*", 300, 1.1)])
     table.columns = ["smiles", "temperature", "density"]
     table.to_csv(tmp_path / "PI1070.csv", index=False)
-    with pytest.raises(ConditionsVaryError, match="RadonPy has no setting") as refusal:
+    with pytest.raises(ConditionsVaryError, match=r"RadonPy.*setting") as refusal:
         _ = RadonPy(["density"], path=str(tmp_path / "PI1070.csv")).table
     assert "`at: {" not in str(refusal.value)

@@ -111,7 +111,7 @@ def test_comments_keep_the_row_numbers_and_cells_their_lines(tmp_path, caplog):
 
 
 def test_one_name_of_two_columns(tmp_path):
-    with pytest.raises(ValueError, match=r"mine\.csv.*2 columns named 'density'"):
+    with pytest.raises(ValueError, match=r"mine\.csv.*\b2\b.*'density'"):
         read_table(save(tmp_path, "smiles,density,density\n*CC*,1,2\n"))
     assert list(read_table(save(tmp_path, "smiles,density,density\n*CC*,1,1\n"))) == ["smiles", "density"]
     assert list(read_table(save(tmp_path, "a,a.1\n1,2\n"))) == ["a", "a.1"]
