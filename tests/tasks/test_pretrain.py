@@ -63,7 +63,7 @@ def test_missing_values_give_no_gradient(loss):
 def test_data_for_prediction_cannot_be_trained_on():
     module, batch = module_and_batch("mse")
     object.__setattr__(batch, "targets", None)
-    with pytest.raises(ValueError, match="for prediction only"):
+    with pytest.raises(ValueError, match="prediction"):
         module.masked_loss(batch)
 
 
@@ -145,7 +145,7 @@ def test_rate_rises_and_falls_to_zero():
 @pytest.mark.parametrize("stage", ["test", "validate"])
 def test_an_untrained_model_is_refused(stage):
     data = TinyPolymers(test_fraction=0.3, validation_fraction=0.2)
-    with pytest.raises(ValueError, match=f"to {stage}.*--ckpt_path"):
+    with pytest.raises(ValueError, match=f"{stage}.*--ckpt_path"):
         getattr(quiet_trainer(1), stage)(SourcePretraining(gine()), datamodule=data)
 
 
@@ -171,5 +171,5 @@ def test_wrong_settings_are_refused(settings, values):
 
 def test_a_property_without_values_is_refused():
     columns = TWO | {("Cp", "J/(kg K)"): [np.nan] * len(CHAINS)}
-    with pytest.raises(ValueError, match="property number 2 has no value"):
+    with pytest.raises(ValueError, match=r"\bproperty\b.*\b2\b"):
         fit(lambda: SourcePretraining(gine()), TinyPolymers(columns))

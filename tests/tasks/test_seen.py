@@ -38,7 +38,7 @@ def test_the_split_of_the_training_is_tested_and_another_is_refused(trained, sta
     seen = {*data.parts.train.tolist()} | ({*data.parts.validation.tolist()} if stage == "test" else set())
     known = len(seen & {*getattr(other.parts, part).tolist()})
     assert known
-    with pytest.raises(CheckpointError, match=rf"trained on {known} of the {len(getattr(other.parts, part))} {part}"):
+    with pytest.raises(CheckpointError, match=rf"\b{known}\b.*\b{len(getattr(other.parts, part))}\b.*\b{part}\b"):
         evaluate(path, other, stage)
 
 
@@ -53,7 +53,7 @@ def test_materials_are_known_again_in_another_table(trained):
     chains = [data.table.materials[row] for row in rows]
     every = Parts(*(np.array(part, np.int64) for part in ([], [], range(5))))
     other = TinyPolymers({("density", "g/cm3"): [density(each) + 0.01 for each in chains]}, chains, test_fraction=0.5)
-    with pytest.raises(CheckpointError, match="trained on 2 of the 5 test materials"):
+    with pytest.raises(CheckpointError, match=r"\b2\b.*\b5\b.*\btest\b"):
         evaluate(path, other.with_parts(every))
     new = other.with_parts(Parts(every.train, every.validation, np.arange(3)))
     evaluate(path, new)
@@ -75,7 +75,7 @@ def test_within_one_process(task):
     data = TinyPolymers(**DATA)
     trainer, module = fit(lambda: task(gine()), data, epochs=1)
     trainer.test(module, datamodule=data, verbose=False)
-    with pytest.raises(CheckpointError, match="trained on"):
+    with pytest.raises(CheckpointError, match=r"\btrained\b"):
         trainer.test(module, datamodule=data.variant(split=1), verbose=False)
 
 
@@ -87,7 +87,7 @@ def test_two_trainings_are_both_remembered(trained, tmp_path):
     trainer.fit(TargetFineTuning(gine()), datamodule=other, ckpt_path=path, weights_only=True)
     trainer.save_checkpoint(tmp_path / "both.ckpt")
     for each in (data, other):
-        with pytest.raises(CheckpointError, match="trained on"):
+        with pytest.raises(CheckpointError, match=r"\btrained\b"):
             evaluate(tmp_path / "both.ckpt", each)
 
 

@@ -238,5 +238,5 @@ def test_callbacks_that_would_do_nothing_are_refused(make, values):
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
 def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(ValueError, match=f"`decay`.* 0 .* 1, got {decay}$"):
+    with pytest.raises(ValueError, match=rf"`decay`.* 0 .* 1\b.* {decay}$"):
         EMAWeights(decay)
