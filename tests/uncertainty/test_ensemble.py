@@ -200,7 +200,7 @@ def test_models_that_do_not_belong_together(folder, tmp_path):
     save_model(trained_model(module, data), tmp_path / "other")
     with pytest.raises(CheckpointError, match=r"model 1 .*\['density \[g/cm3\]'\].* model 2 .*\['density \[kg/m3\]'\]"):
         load_ensemble([folder / "a", tmp_path / "other"])
-    with pytest.raises(ValueError, match="two models, got 1"):
+    with pytest.raises(ValueError, match=r"\bmodels\b.* 1\b"):
         load_ensemble([folder / "a"])
     shutil.copytree(folder / "a", tmp_path / "copy")
     with pytest.raises(ValueError, match="twice"):
