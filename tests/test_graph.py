@@ -57,9 +57,9 @@ def test_fields_that_are_not_given_get_defaults():
 def test_an_encoder_of_bonds_is_refused_to_materials_without(random_graph):
     bare = from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor([[0, 1], [1, 0]])))
     batch = GraphStore.from_graphs([bare]).select(torch.tensor([0]))
-    with pytest.raises(ValueError, match=r"`bond_codes`, .*with bonds"):
+    with pytest.raises(ValueError, match=r"`bond_codes`.*\bbonds\b"):
         batch.need("bond_codes")
-    with pytest.raises(ValueError, match=r"`edge_vector`, .*with geometry"):
+    with pytest.raises(ValueError, match=r"`edge_vector`.*\bgeometry\b"):
         batch.need("edge_vector")
     whole = GraphStore.from_graphs([random_graph(3, 4, 0)]).select(torch.tensor([0]))
     assert whole.need("edge_vector").shape == (4, 3)
@@ -81,7 +81,7 @@ def test_what_must_be_given(absent):
 
 @pytest.mark.parametrize("edge", [[[0], [2]], [[2], [0]], [[-1], [0]]])
 def test_edges_must_name_atoms(edge):
-    with pytest.raises(ValueError, match=r"`edge_index` .*0 to 1, got"):
+    with pytest.raises(ValueError, match=r"`edge_index` .*\b0\b.*\b1\b"):
         from_pyg(Data(atomic_number=torch.tensor([6, 8]), edge_index=torch.tensor(edge)))
 
 

@@ -177,7 +177,7 @@ def test_convert(from_unit, to_unit, value, expected):
     [
         ("degC", "g/cm3", r"density .*g/cm\^3"),
         ("eV", "eV/atom", "energy per atom .*eV/atom"),
-        ("kJ/mol", "eV/atom", "energy per atom .*eV/atom or kJ/mol_atom"),
+        ("kJ/mol", "eV/atom", "energy per atom .*eV/atom.*kJ/mol_atom"),
         ("W/K", "W/(m K)", "thermal conductivity"),
         ("K", "1", "ratio .*dimensionless"),
         ("K", "V/m3", '"V/m3"$'),
@@ -247,7 +247,7 @@ def test_format_unit(unit, spelled):
 def test_a_text_that_would_be_computed_without_end_is_no_unit(text):
     program = f"from gnn_sim2real.units import is_unit\nassert not is_unit({text!r})"
     run([sys.executable, "-c", program], check=True, timeout=20)
-    with pytest.raises(ValueError, match="not known") as caught:
+    with pytest.raises(ValueError, match="known") as caught:
         check_unit(text)
     assert len(str(caught.value)) < 400
 
@@ -267,5 +267,5 @@ def test_pint_is_imported_only_when_used():
     "spelled", [r"\si{\kilo}", r"\si{\per}", r"\si{\gram\per}", r"\si{\gram\tothe{x}}", r"\si{\foo}"]
 )
 def test_siunitx_that_is_not_understood_is_refused(spelled):
-    with pytest.raises(ValueError, match="not known"):
+    with pytest.raises(ValueError, match="known"):
         check_unit(spelled)
