@@ -174,8 +174,8 @@ CHOSEN = (
     Chosen(
         "the test part depends on the seed",
         "gnn_sim2real.splits.random",
-        "_test_groups(names, split, test_fraction, development_fraction, version)\n    test =",
-        "_test_groups(names, split + seed, test_fraction, development_fraction, version)\n    test =",
+        "divmod(drawing.split, num_folds)",
+        "divmod(drawing.split + drawing.seed, num_folds)",
         ("test_the_test_part_depends_on_the_split_alone",),
     ),
     Chosen(

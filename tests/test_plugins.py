@@ -1,6 +1,7 @@
 """Plug-ins that cannot be used: each is named and left out, and none takes the place of what the package brings."""
 
 import importlib
+import re
 import sys
 from contextlib import ExitStack
 
@@ -230,4 +231,4 @@ def test_a_second_data_module_of_a_name_is_left_out(install, caplog):
     text = "from datamodules.radonpy import RadonPy as Base\nclass RadonPy(Base):\n    pass"
     install("gnn_sim2real.datasets", first="from datamodules.radonpy import RadonPy", second=text)
     assert find_datasets()["RadonPy"].__module__ == "datamodules.radonpy"
-    assert "second has another data module RadonPy" in caplog.text
+    assert re.search(r"\bsecond\b.*\bRadonPy\b", caplog.text)

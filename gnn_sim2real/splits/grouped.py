@@ -49,7 +49,7 @@ class FamilySplit(Split):
 
     def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
         """Split the table, see `split_families`."""
-        return split_families(families or [], **vars(drawing))
+        return split_families(families or [], drawing)
 
 
 class ChemicalFamilySplit(FamilySplit):
@@ -98,61 +98,43 @@ def join_families(groups: Sequence[str], families: Sequence[str]) -> list[str]:
     return [joined[name] for name in families]
 
 
-def split_families(
-    families: Sequence[str],
-    *,
-    size: int | None,
-    seed: int,
-    split: int = 0,
-    test_fraction: float = 0.0,
-    development_fraction: float = 0.0,
-    validation_fraction: float = 0.0,
-    available: Rows | None = None,
-    version: int = 2,
-) -> Parts:
+def split_families(families: Sequence[str], drawing: Drawing) -> Parts:
     """Split a table so that no family of the test or validation part is trained on.
 
     The folds have about the same number of rows; a family larger than a fold is a fold of its own. As in
-    `splits.split_rows`, the test part depends on `split` only, and a larger subset contains every smaller one.
+    `splits.random.split_rows`, the test part depends on `drawing.split` only, and a larger subset contains every
+    smaller one. `development_fraction` is a share of the families, the other shares are of rows and approximate.
 
     Args:
         families: Family of each row, see `join_families`; rows in the order of the identities.
-        size: Number of materials used for training and validation; None uses all.
-        seed: Number of the subset.
-        split: Number of the test part. When the folds are used up, those of another random order follow.
-        test_fraction: Approximate share of the rows in a test part.
-        development_fraction: Share of the families, chosen by a hash of their name, that are in no test part.
-        validation_fraction: Approximate share of the remaining rows that validate, in whole families.
-        available: Rows that may be used for training and validation; None for all.
-        version: Rule of the test part: 1 makes it larger than its share, if the candidates then are all tested.
+        drawing: Which split to make.
 
     Raises:
         ValueError: If a part would be empty, a test part would be that of another number, `size` is more than there
             are materials, or a number is out of its range.
     """
-    check_numbers(seed, split, validation_fraction)
+    share, seeds = drawing.validation_fraction, [drawing.split, drawing.seed]
+    check_numbers(drawing.seed, drawing.split, share)
     names, family = number_groups(families)
-    tested = _test_families(names, np.bincount(family), split, test_fraction, development_fraction, version)
-    test = np.flatnonzero(np.isin(family, tested))
-    pool = np.setdiff1d(np.arange(len(families)) if available is None else available, test)
-    used = draw(pool, size, len(families), [split, seed])
-    validates = np.isin(family[used], _validation_families(family[pool], validation_fraction, [split, seed]))
-    if validation_fraction and not 0 < validates.sum() < len(used):
+    test = np.flatnonzero(np.isin(family, _test_families(names, np.bincount(family), drawing)))
+    pool = np.setdiff1d(np.arange(len(families)) if drawing.available is None else drawing.available, test)
+    used = draw(pool, drawing.size, len(families), seeds)
+    validates = np.isin(family[used], _validation_families(family[pool], share, seeds))
+    if share and not 0 < validates.sum() < len(used):
         raise ValueError(
             f"with {len(used)} materials of {len(np.unique(family[used]))} families and `validation_fraction` "
-            f"{validation_fraction} the {'training' if validates.any() else 'validation'} part is empty; use more "
+            f"{share} the {'training' if validates.any() else 'validation'} part is empty; use more "
             "materials, or 0 for no validation"
         )
     return Parts(used[~validates], used[validates], test)
 
 
-def _test_families(
-    names: Sequence[str], sizes: Rows, split: int, fraction: float, development_fraction: float, version: int
-) -> list[int]:
-    check_fractions(fraction, development_fraction)
+def _test_families(names: Sequence[str], sizes: Rows, drawing: Drawing) -> list[int]:
+    split, fraction = drawing.split, drawing.test_fraction
+    check_fractions(fraction, drawing.development_fraction)
     if fraction == 0:
         return []
-    candidates = np.setdiff1d(np.arange(len(names)), development_rows(names, development_fraction))
+    candidates = np.setdiff1d(np.arange(len(names)), development_rows(names, drawing.development_fraction))
     num_rows = int(sizes[candidates].sum())
     num_folds = min(int(num_rows / (fraction * sizes.sum()) + 1e-9), len(candidates))
     if len(names) < 2 or not num_folds:
@@ -162,7 +144,7 @@ def _test_families(
             f"with {num_rows} of {sizes.sum()} materials can be tested; change `test_fraction`, "
             "`development_fraction` or `split_by`"
         )
-    length = fold_length(num_rows, fraction * float(sizes.sum()), num_folds, version)
+    length = fold_length(num_rows, fraction * float(sizes.sum()), num_folds, drawing.version)
     if length is None or num_folds == len(candidates):
         rooms = [num_rows / num_folds] * num_folds
     else:  # after the folds what none of them tests; less than a fold, so that the first families go to the folds

@@ -25,7 +25,7 @@ class RandomSplit(Split):
 
     def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
         """Split the table, see `split_rows`."""
-        return split_rows(materials.table.groups, **vars(drawing))
+        return split_rows(materials.table.groups, drawing)
 
     def key_version(self, materials: Materials, drawing: Drawing) -> int:
         """Version 2 where it tests other materials than version 1."""
@@ -37,57 +37,39 @@ class RandomSplit(Split):
         return 1 if whole else 2
 
 
-def split_rows(
-    groups: Sequence[str],
-    *,
-    size: int | None,
-    seed: int,
-    split: int = 0,
-    test_fraction: float = 0.0,
-    development_fraction: float = 0.0,
-    validation_fraction: float = 0.0,
-    available: Rows | None = None,
-    version: int = 2,
-) -> Parts:
+def split_rows(groups: Sequence[str], drawing: Drawing) -> Parts:
     """Split a table.
 
-    The test part depends on `split` only. The remaining materials are put in an order that depends on `split` and
-    `seed`, and the first `size` are used, so that a larger subset contains every smaller one; every k-th group of them
-    validates.
+    The test part depends on `drawing.split` only. The remaining materials are put in an order that depends on `split`
+    and `seed`, and the first `size` are used, so that a larger subset contains every smaller one; every k-th group of
+    them validates. Shares are of groups, to within one. Consecutive splits are the folds of a cross-validation, which
+    do not overlap; when the folds are used up, those of another random order follow.
 
     Args:
         groups: Group of each material; most often its identity. In the order of the identities.
-        size: Number of materials used for training and validation; None uses all.
-        seed: Number of the subset.
-        split: Number of the test part. Consecutive numbers are the folds of a cross-validation, which do not overlap;
-            when the folds are used up, those of another random order follow.
-        test_fraction: Share of all groups in the test part, to within one group.
-        development_fraction: Share of all groups that are in no test part.
-        validation_fraction: Share of the used groups that validate.
-        available: Rows that may be used for training and validation; None for all.
-        version: Rule of the test part: 1 makes it larger than its share, if the candidates then are all tested.
+        drawing: Which split to make.
 
     Raises:
         ValueError: If a part would be empty, `size` is more than there are materials, or a number is out of range.
     """
-    check_numbers(seed, split, validation_fraction)
+    check_numbers(drawing.seed, drawing.split, drawing.validation_fraction)
     names, group_of_row = number_groups(groups)
-    tested = _test_groups(names, split, test_fraction, development_fraction, version)
-    test = np.flatnonzero(np.isin(group_of_row, tested))
-    pool = np.setdiff1d(np.arange(len(groups)) if available is None else available, test)
-    used = draw(pool, size, len(groups), [split, seed])
-    validates = every_kth_group(group_of_row[used], validation_fraction)
+    test = np.flatnonzero(np.isin(group_of_row, _test_groups(names, drawing)))
+    pool = np.setdiff1d(np.arange(len(groups)) if drawing.available is None else drawing.available, test)
+    used = draw(pool, drawing.size, len(groups), [drawing.split, drawing.seed])
+    validates = every_kth_group(group_of_row[used], drawing.validation_fraction)
     return Parts(used[~validates], used[validates], test)
 
 
-def _test_groups(names: Sequence[str], split: int, fraction: float, development_fraction: float, version: int) -> Rows:
-    check_fractions(fraction, development_fraction)
+def _test_groups(names: Sequence[str], drawing: Drawing) -> Rows:
+    fraction = drawing.test_fraction
+    check_fractions(fraction, drawing.development_fraction)
     if fraction == 0:
         return np.empty(0, np.int64)
-    candidates, num_folds = _folds(names, fraction, development_fraction)
-    repetition, fold = divmod(split, num_folds)
+    candidates, num_folds = _folds(names, fraction, drawing.development_fraction)
+    repetition, fold = divmod(drawing.split, num_folds)
     order = np.random.default_rng(repetition).permutation(candidates)
-    length = fold_length(len(candidates), fraction * len(names), num_folds, version)
+    length = fold_length(len(candidates), fraction * len(names), num_folds, drawing.version)
     if length is None:
         return np.sort(np.array_split(order, num_folds)[fold])
     return np.sort(order[fold * length : (fold + 1) * length])

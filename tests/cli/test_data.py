@@ -72,7 +72,7 @@ def test_check_a_file(capfd, tmp_path):
     out = capfd.readouterr().out
     assert "rows read      6" in out
     assert "rows refused   3" in out
-    assert "density: 2 values, read as kg/m3" in out
+    assert re.search(r"\bdensity\b.*\b2 values\b.*kg/m3", out)
     assert re.search(r"1 materials .* half range 0\.01 ", out)
     assert re.search(r"there\.csv: 2 groups, 100\.0 % .* 50\.0 % ", out)
     quarantine = pd.read_csv("quarantine_here.csv")
@@ -90,7 +90,7 @@ def test_check_a_file(capfd, tmp_path):
 def test_check_says_what_is_in_a_file(capfd):
     assert main(["data", "check", "here.csv"]) == 0
     out = capfd.readouterr().out
-    assert "here.csv: 6 rows, 2 columns" in out
+    assert re.search(r"\bhere\.csv\b.*\b6 rows\b.*\b2 columns", out)
     assert "smiles: materials (6 spellings)" in out
     assert re.search(r"Density \[kg/m3\]: 5 numbers .*-5\b.* 1140\b.* 950\b.*, kg/m3, 1 ", out)
     atoms = Atoms(
@@ -100,7 +100,7 @@ def test_check_says_what_is_in_a_file(capfd):
     write("all.extxyz", atoms)
     assert main(["data", "check", "all.extxyz"]) == 0
     out = capfd.readouterr().out
-    assert "all.extxyz: 1 crystals, 0 of them unreadable" in out
+    assert re.search(r"\ball\.extxyz\b.*\b1 crystals\b.*\b0\b", out)
     assert re.search(r"gap: 1 numbers .*1\.1\b.*1\.1\b.*1\.1\b.* unit", out)
     assert main(["data", "check", "all.extxyz", "--property", "gap", "--unit", "eV"]) == 0
     assert "gap: 1 values" in capfd.readouterr().out
@@ -178,7 +178,7 @@ def test_get_and_check_what_a_yaml_names(capfd, tmp_path):
         }
         (tmp_path / "fit.yaml").write_text(json.dumps(config))
         assert main(["data", "get", "fit.yaml"]) == 0
-        assert "30 entries (30 counted by the database), SHA-256" in capfd.readouterr().out
+        assert re.search(r"\b30 entries\b.*\b30\b.*SHA-256", capfd.readouterr().out)
         server.entries.append(entry(30))
         assert main(["data", "get", "fit.yaml"]) == 0
         assert "30 entries (30 counted" in capfd.readouterr().out

@@ -83,7 +83,7 @@ def test_a_figure_replaces_only_figures_of_ours(own_folder, capfd):
 
 def test_an_export_replaces_only_an_export(own_folder, capfd):
     assert main(["models", "export", "mine.csv"]) == 2
-    assert "mine.csv is there" in capfd.readouterr().err
+    assert "mine.csv" in capfd.readouterr().err
     assert (own_folder / "mine.csv").read_text() == MINE
 
 

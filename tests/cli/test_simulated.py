@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,9 @@ def test_the_shipped_configuration_trains_tests_and_predicts(folder, capfd):
     assert header == ["formula", "band_gap [eV]", "reason", "pbe"]
     assert [row[0] for row in rows] == ["NaF", "KBr", "MgO"]
     assert float(rows[0][1]) == pytest.approx(1.3 * 6.1 + 1, abs=0.5)
-    assert rows[1][1:3] == ["", "no simulated value, which this model needs"]
-    assert "2 predictions, 1 without an answer" in "".join(capfd.readouterr())
+    assert rows[1][1] == ""
+    assert "simulated value" in rows[1][2]
+    assert re.search(r"\b2 predictions\b.*\b1\b", "".join(capfd.readouterr()))
     (folder / "bare.csv").write_text("formula\nNaF\n")
     assert run("predict", model, "bare.csv", "--prediction.output", "bare_predictions.csv") == 2
     assert "--data.simulated_column" in capfd.readouterr().err
@@ -99,11 +101,11 @@ def test_check_compares_simulated_with_measured_values(folder, capfd):
     assert found["correlation"] == pytest.approx(1)
     assert found["worst"][0] == {"material": "LiF", "here": pytest.approx(12.7), "there": pytest.approx(9.0)}
     out = capfd.readouterr().out
-    assert "simulated band_gap of 18 of 20 materials (90 %) (from the column 'pbe'): r 1.000" in out
+    assert re.search(r"\bband_gap\b.*\b18\b.*\b20 materials \(90 %\).*'pbe'.*\br 1\.000", out)
     assert "LiF: 12.7 measured, 9 simulated" in out
     pd.DataFrame({"formula": FORMULAS[:5], "band_gap": PBE[:5]}).to_csv("dft.csv", index=False)
     assert run(*words, "--simulated-from", "dft.csv") == 0
-    assert "5 of 20 materials (25 %) (from dft.csv by identity)" in capfd.readouterr().out
+    assert re.search(r"\b5\b.*\b20 materials \(25 %\).*\bdft\.csv\b.*\bidentity", capfd.readouterr().out)
 
 
 def test_the_help_names_the_setting(capfd):

@@ -1,6 +1,7 @@
 """Simulated values that are looked up in another data set: by identity, formula, structure and conditions."""
 
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def test_by_identity_in_the_unit_of_the_target(caplog):
     source = polymers("md.csv", [("*COC*", 1100), ("*CCC(*)C", 800), ("*CC(F)(F)*", 1700)], "kg/m3")
     data = polymers("mine.csv", [("*CCO*", 1.12), ("*CC*", 0.95), ("*C(F)(F)C*", 1.78)], simulated_from=source)
     assert simulated_of(data) == pytest.approx({"*CCO*": 1.1, "*CC*": np.nan, "*C(F)(F)C*": 1.7}, nan_ok=True)
-    assert "mine.csv: 2 of 3 materials have a simulated density, from md.csv by identity" in caplog.text
+    assert re.search(r"\bmine\.csv\b.*\b2\b.*\b3 materials\b.*\bdensity\b.*\bmd\.csv\b.*\bidentity", caplog.text)
 
 
 def test_all_rows_are_read_also_those_that_a_training_may_not_use():
@@ -72,10 +73,10 @@ def test_formulas_take_the_polymorph_of_lowest_energy():
     rows = [(DENSE_SALT, 3.0, 0.2), (SALT, 5.0, 0.0), (OXIDE, 4.5, 0.0)]
     found, origin = looked_up(rows, ["gap", "energy_above_hull"])
     assert found == pytest.approx({"ClNa": 5.0, "MgO": 4.5, "KCl": np.nan}, nan_ok=True)
-    assert origin == "dft.extxyz by formula (its lowest polymorph)"
+    assert re.search(r"\bdft\.extxyz\b.*\bformula\b.*\blowest polymorph", origin)
     found, origin = looked_up([row[:2] for row in rows], ["gap"])
     assert found == pytest.approx({"ClNa": np.nan, "MgO": 4.5, "KCl": np.nan}, nan_ok=True)
-    assert origin == "dft.extxyz by formula (its only polymorph)"
+    assert re.search(r"\bdft\.extxyz\b.*\bformula\b.*\bonly polymorph", origin)
 
 
 def test_crystals_are_found_by_their_structure():
@@ -86,7 +87,7 @@ def test_crystals_are_found_by_their_structure():
     data = crystals("mine.extxyz", rows, ["gap"], simulated_from=source)
     by_gap = dict(zip(data.table.values[:, 0].tolist(), data.table.simulated[:, 0].tolist(), strict=True))
     assert by_gap == pytest.approx({8.5: 5.0, 6.0: 3.0, 12.0: np.nan}, nan_ok=True)
-    assert data.table.simulated_origin == "dft.extxyz by structure"
+    assert re.search(r"\bdft\.extxyz\b.*\bstructure", data.table.simulated_origin)
 
 
 def test_mixtures_are_found_at_the_same_conditions():

@@ -117,7 +117,8 @@ def test_the_traps_of_polyomics(tmp_path):
         "*CS*",
         "*CCS*",
     }
-    assert conductivity.quarantine["reason"].tolist() == ["the check of the conductivity failed"]
+    assert len(conductivity.quarantine) == 1
+    assert "check" in conductivity.quarantine["reason"].iloc[0]
     tg = RadonPy(["tg"], path).table
     assert set(tg.materials) == {"*CC*", "*CCO*"}
     both = RadonPy(["thermal_conductivity", "tg"], path).table

@@ -1,5 +1,7 @@
 """Data sheets of pairs, blends and liquids: what they read of the real files, and of a small file of one's own."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -47,8 +49,8 @@ def test_a_table_of_blends(blends):
     assert sorted(table.values[:, 0].tolist()) == pytest.approx([0.8, 0.9, 1.1, 1.2])
     assert sorted(table.num_merged.tolist()) == [1, 1, 2, 2]
     assert table.quarantine["row"].tolist() == [8, 9]
-    assert "weights must be numbers from 0 up" in table.quarantine["reason"][0]
-    assert "no temperature" in table.quarantine["reason"][1]
+    assert re.search(r"\bweights\b.*\b0\b", table.quarantine["reason"][0])
+    assert "temperature" in table.quarantine["reason"][1]
     assert len(set(table.groups)) == 2
     assert blends.conditions[0].name == "temperature"
     np.testing.assert_allclose(np.unique(blends.data_set.mixtures.conditions), [293.15, 313.15])

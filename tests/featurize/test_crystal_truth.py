@@ -202,7 +202,7 @@ def test_a_cif_that_says_nothing_of_its_symmetry_is_told(tmp_path, caplog):
     (tmp_path / "whole.cif").write_text(cif(SALT, formula="Na Cl", units=1))
     (tmp_path / "dense.cif").write_text(cif(SALT, symmetry="_exptl_crystal_density_diffrn 0.541"))
     assert all(entry.crystal.num_sites == 2 for entry in read_crystals(tmp_path))
-    assert "2 crystals (one.cif, two.cif), nothing in the file tells of symmetry" in caplog.text
+    assert re.search(r"\b2 crystals \(one\.cif, two\.cif\).*\bsymmetry", caplog.text)
     assert len(caplog.records) == 1
     caplog.clear()
     featurize_crystal(cif(SALT), 6.0, 12)
@@ -742,10 +742,9 @@ def test_links_to_nowhere_and_pipes_leave_the_other_crystals(tmp_path):
     (tmp_path / "nowhere.cif").symlink_to("missing.cif")
     os.mkfifo(tmp_path / "pipe.cif")
     found = {entry.name: entry.reason for entry in read_crystals(tmp_path)}
-    assert found == {
-        **{"a.cif": None, "link.cif": None},
-        **{name: f"{name}: it is not a file" for name in ("nowhere.cif", "pipe.cif")},
-    }
+    assert [found.pop(name) for name in ("a.cif", "link.cif")] == [None, None]
+    assert found.keys() == {"nowhere.cif", "pipe.cif"}
+    assert all(re.search(rf"{name}.*\bfile\b", reason) for name, reason in found.items())
 
 
 def test_lengths_that_are_not_those_of_the_vectors_are_refused():

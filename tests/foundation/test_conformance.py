@@ -190,7 +190,8 @@ class TestFoundationEncoder:
         fail.done = False
         monkeypatch.setattr(encoder, "encode", fail)
         found = encoder.features(materials, kind)
-        assert list(found.refused.values()) == ["RuntimeError in the library"]
+        (reason,) = found.refused.values()
+        assert "RuntimeError" in reason
         assert np.isnan(found.layers[encoder.layers[0]]).any(axis=1).sum() == 1
 
     def test_a_second_use_computes_nothing(self, encoder, materials, kind, tmp_path, monkeypatch):

@@ -65,5 +65,5 @@ def test_a_gain_is_on_the_materials_that_both_were_scored_on(tmp_path):
 
     assert gains(tmp_path) == {"affine": (pytest.approx(1.5), 2), "full": (pytest.approx(-1.5), 2)}
     summary = summarize(Results(read_results(tmp_path), "mae", tmp_path))
-    assert any("on the same 2 materials" in row[1] for row in gains_table(summary).rows)
+    assert any("2 materials" in row[1] for row in gains_table(summary).rows)
     assert gains(None) == {}

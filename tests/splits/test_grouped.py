@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from gnn_sim2real.splits import grouped
 from gnn_sim2real.splits.by_group import take_groups
-from gnn_sim2real.splits.grouped import join_families, split_families
+from gnn_sim2real.splits.grouped import join_families
 from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.splits.split import Drawing
 from gnn_sim2real.splits.tails import split_tail
 
 # Large families often leave a part empty, which is refused: those tables are of no use here.
@@ -19,6 +21,10 @@ fractions = st.sampled_from([0.1, 0.2, 1 / 3])
 tables = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 15)), min_size=30, max_size=70)
 """Group and family of each row."""
 CLASSES = [f"class {number % 12:02}" for number in range(120)]
+
+
+def split_families(families, **settings):
+    return grouped.split_families(families, Drawing(**settings))
 
 
 def sides(parts):

@@ -3,13 +3,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gnn_sim2real.splits import random
 from gnn_sim2real.splits.parts import development_rows
-from gnn_sim2real.splits.random import split_rows
+from gnn_sim2real.splits.split import Drawing
 
 identities = st.integers(20, 120).map(lambda count: [f"material {number:03}" for number in range(count)])
 seeds = st.integers(0, 50)
 fractions = st.sampled_from([0.1, 0.2, 1 / 3])
 NAMES = [f"material {number:03}" for number in range(100)]
+
+
+def split_rows(groups, **settings):
+    return random.split_rows(groups, Drawing(**settings))
 
 
 def rows(parts):

@@ -204,7 +204,7 @@ def test_a_scale_of_something_else_says_nothing_of_a_density():
 )
 def test_units_under_another_heading_are_said(cells, is_said, caplog):
     values(column("density", [1.0, 1.1], how=cells), Property("density", "g/cm3"))
-    assert ("'how' of mine.csv" in caplog.text) == is_said
+    assert bool(re.search(r"'how'.*mine\.csv", caplog.text)) == is_said
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def test_comments_keep_the_row_numbers_and_cells_their_lines(tmp_path, caplog):
     assert frame["v"].tolist() == [2.5, 3]
     assert frame["cif"].tolist() == ["# made by hand\n# twice\ndata_", "y"]
     assert "2 lines of comments" in caplog.text
-    assert "1 lines that begin with # or % look like rows" in caplog.text
+    assert re.search(r"\b1 lines\b.*#.*%", caplog.text)
     numbered = read_table(save(tmp_path, "#,v\n1,2.5\n"))
     assert list(numbered) == ["#", "v"]
 
