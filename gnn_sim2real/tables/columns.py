@@ -82,7 +82,7 @@ _DEGREES = re.compile(
 _LOGARITHM = r"(?<![a-z])(?:log_?(?:10|2|e)?|ln|lg)(?![a-z0-9])"
 _NOT_THE_VALUE = (
     r"(?<![a-z])(?:sqrt|error|err|std|stdev|stderr|sd|uncertainty|reciprocal|inverse|squared|variance|deviation"
-    r"|normali[sz]ed|norm|standardi[sz]ed|scaled|z[\W_]?score|relative|difference|change|shift|residual"
+    r"|normali[sz]ed|norm|standardi[sz]ed|scaled|z[\W_]?score|difference|change|shift|residual"
     r"|percentile|rank)(?![a-z])|[±√]|^\s*[-~≈|]\s*(?=\w)"
 )
 _MULTIPLE = (
@@ -389,7 +389,7 @@ def _find_change(column: str, prop: Property) -> str | None:
         patterns.append((text, rf"(?:[δσ∆∂]|(?<![a-z])(?:delta|sigma))[\s_]*(?={spelled})"))
         patterns.append((text, rf"(?<=[\s_(])(?:{spelled})[\W_]*\^\s*[-+]?\d|^(?:{spelled})[\W_]*\^\s*[-+]?\d"))
     if not same_quantity(prop.unit, ""):
-        patterns += [(text, _LOGARITHM), (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})")]
+        patterns += [(text, _LOGARITHM), (text, r"(?<![a-z])relative(?![a-z])"), (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})")]
     found = (match[0].strip() for where, pattern in patterns for match in re.finditer(pattern, where))
     return next(
         (sign.replace("()", "(...)") for sign in found if not any(sign.strip(" _") in name for name in names)), None
