@@ -32,6 +32,7 @@ _LONGEST_WAIT = 900.0
 _CHUNK = 2**14
 _MAX_REDIRECTS = 5
 
+
 class _AnswerError(Exception):
     """An unusable answer, and how long the server asks to wait [s]."""
 

@@ -134,7 +134,9 @@ def _read(entry: Any, fields: Mapping[str, str]) -> dict[str, Any]:
         if not isinstance(entry, Mapping):
             raise ValueError(f"not an entry but {_show(entry)}")
         if isinstance(entry, Repeated):
-            raise ValueError(f"the name {_show(entry.name)} is there twice in one object, so that its value is not known")
+            raise ValueError(
+                f"the name {_show(entry.name)} is there twice in one object, so that its value is not known"
+            )
         if isinstance(entry.get("id"), list | Mapping | bool | float):
             raise ValueError(f"`id` is not a name but {_show(entry['id'])}")
         if not isinstance(attributes, Mapping):
@@ -209,9 +211,9 @@ def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
     symbols = []
     species_by_name: dict[str, Mapping[str, Any]] = {}
     for each in species if isinstance(species, list) else []:
-        if isinstance(each, Mapping) and isinstance(each.get("name"), str):
-            if species_by_name.setdefault(each["name"], each) != each:
-                raise ValueError(f"`species` describes {_show(each['name'])} twice, and differently")
+        named = isinstance(each, Mapping) and isinstance(each.get("name"), str)
+        if named and species_by_name.setdefault(each["name"], each) != each:
+            raise ValueError(f"`species` describes {_show(each['name'])} twice, and differently")
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"`species_at_sites` contains {_show(name)} where the name of a species belongs")

@@ -91,10 +91,11 @@ def read_smiles(smiles: str) -> Chem.Mol:
 
 
 def _refuse_open_bonds(mol: Chem.Mol, smiles: str) -> None:
-    """Refuse bonds whose order is not told, as in the pattern of a search: `C~C` is any bond, `C:C` has no ring."""
+    """Refuse bonds whose order is not told, as in the pattern of a search: `C~C` is any bond, `C:C` no ring."""
     for bond in mol.GetBonds():
         aromatic = bond.GetBondType() == Chem.BondType.AROMATIC
-        ends = bond.GetBeginAtom().GetIsAromatic() and bond.GetEndAtom().GetIsAromatic()
+        # A `*` is told of where repeat units are read.
+        ends = all(each.GetIsAromatic() or not each.GetAtomicNum() for each in (bond.GetBeginAtom(), bond.GetEndAtom()))
         if bond.GetBondType() == Chem.BondType.UNSPECIFIED or (aromatic and not ends):
             mark = ":" if aromatic else "~"
             raise ValueError(

@@ -267,7 +267,8 @@ def _compare_positions(crystal: Crystal, positions: dict[int, Any]) -> None:
     if not (distance < _SAME_PLACE).all():
         site = int(np.argmin(distance < _SAME_PLACE))
         raise ValueError(
-            f"`abc` and `xyz` of site {[*positions][site] + 1} are {distance[site]:.3g} angstrom apart: one of them was changed alone"
+            f"`abc` and `xyz` of site {[*positions][site] + 1} are {distance[site]:.3g} angstrom apart: one of them "
+            "was changed alone"
         )
 
 

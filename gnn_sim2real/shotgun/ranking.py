@@ -156,7 +156,9 @@ def rank_models(
         names = [cache_name(target, rows, settings, own) for rows, own in each]
         wanted = [set(keys) for keys in left]
         try:
-            for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
+            for key in track(
+                [key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"
+            ):
                 places = [place for place, keys in enumerate(wanted) if key in keys]
                 scores = {place: score for place in places if (score := cache.get(names[place], key)) is not None}
                 missing = [place for place in places if place not in scores]

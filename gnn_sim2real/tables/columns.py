@@ -307,8 +307,8 @@ def _of_types(prop: Property, frame: "pandas.DataFrame", source: str, setting: s
         if understood:
             return replace(prop, file_unit=text)
         raise ValueError(
-            f"the types of {source} say the unit {text!r} of {prop.column or prop.name!r}, which is not understood: set "
-            f"`{setting}` to the unit of the values; accepted are {describe_accepted(prop.unit)}"
+            f"the types of {source} say the unit {text!r} of {prop.column or prop.name!r}, which is not understood: "
+            f"set `{setting}` to the unit of the values; accepted are {describe_accepted(prop.unit)}"
         )
     if understood and _differ(text, prop.file_unit, prop.unit):
         raise ValueError(
@@ -389,7 +389,11 @@ def _find_change(column: str, prop: Property) -> str | None:
         patterns.append((text, rf"(?:[δσ∆∂]|(?<![a-z])(?:delta|sigma))[\s_]*(?={spelled})"))
         patterns.append((text, rf"(?<=[\s_(])(?:{spelled})[\W_]*\^\s*[-+]?\d|^(?:{spelled})[\W_]*\^\s*[-+]?\d"))
     if not same_quantity(prop.unit, ""):
-        patterns += [(text, _LOGARITHM), (text, r"(?<![a-z])relative(?![a-z])"), (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})")]
+        patterns += [
+            (text, _LOGARITHM),
+            (text, r"(?<![a-z])relative(?![a-z])"),
+            (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})"),
+        ]
     found = (match[0].strip() for where, pattern in patterns for match in re.finditer(pattern, where))
     return next(
         (sign.replace("()", "(...)") for sign in found if not any(sign.strip(" _") in name for name in names)), None

@@ -107,7 +107,7 @@ class TargetFineTuning(PropertyRegression):
         self.content: dict[str, Any] | None = None
         """What determines the numbers of the next training, see `records.training_keys.training_content`."""
         self.source_seen: SeenMaterials | None = None
-        """What its source has seen; None if that is not known, or needs no word since a study removes what is tested."""
+        """What its source has seen; None if not known, or if it needs no word, since a study removes what is tested."""
         self.trained_content: dict[str, Any] | None = None
         """That of the training of a model from a checkpoint, with its data; None if it is not known."""
         self._is_fine_tuned, self._has_new_head = True, True

@@ -96,7 +96,10 @@ BAD_ENTRIES = {
     "dimensions of lists": (_with(dimension_types="[[1], [1], [1]]"), "3 directions"),
     "nsites of 400 digits": (_with(nsites=MANY), "`nsites`"),
     "100,000 sites": (_with(**_sites(10**5)), "100,000 sites"),
-    "value twice": (_with().replace('"_test_band_gap":', '"_test_band_gap": 99, "_test_band_gap" :'), "'_test_band_gap'"),
+    "value twice": (
+        _with().replace('"_test_band_gap":', '"_test_band_gap": 99, "_test_band_gap" :'),
+        "'_test_band_gap'",
+    ),
     "value twice, spelled otherwise": (
         _with().replace('"_test_band_gap":', '"_test_band\\u005fgap": 99, "_test_band_gap":'),
         "'_test_band_gap'",

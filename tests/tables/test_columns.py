@@ -143,7 +143,19 @@ def test_what_is_not_the_value_itself_is_refused_unless_the_unit_is_said(heading
 @pytest.mark.parametrize(
     "heading",
     [
-        *("ΔTg (K)", "σ Tg (K)", "δT_g", "∂Tg", "sigma Tg", "delta_Tg (K)", "lnTg", "log10 Tg", "-Tg (K)", "−Tg", "~Tg"),
+        *(
+            "ΔTg (K)",
+            "σ Tg (K)",
+            "δT_g",
+            "∂Tg",
+            "sigma Tg",
+            "delta_Tg (K)",
+            "lnTg",
+            "log10 Tg",
+            "-Tg (K)",
+            "−Tg",
+            "~Tg",
+        ),
         *("|Tg| (K)", "Tg^2", "Tg² (K)", "Tg⁻¹", "Tg (K)^2", "Tg squared", "Tg_norm", "Tg z-score", "relative Tg"),
         *("Tg difference", "Tg shift (K)", "Tg-C", "Tg.C"),
     ],
