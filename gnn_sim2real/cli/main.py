@@ -166,16 +166,33 @@ def _run(argv: list[str]) -> int:
     refuse_settings_of_the_environment()
     name, argv = _find_command(argv)
     if name in _COMMANDS:
-        import importlib
-
-        module, function = _COMMANDS[name]
-        return int(getattr(importlib.import_module(module), function)(argv[1:]))
+        return _call(name, argv[1:])
     if argv[0] not in _OF_LIGHTNING:
         raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
     from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 
     Sim2RealCLI(argv)
     return 0
+
+
+def _call(name: str, argv: list[str]) -> int:
+    """Run a command of ours; SIGTERM stops it like Ctrl-C, so that it writes what it has and leaves nothing behind."""
+    import importlib
+    import signal
+    import threading
+    from types import FrameType
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    module, function = _COMMANDS[name]
+    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
+        return int(getattr(importlib.import_module(module), function)(argv))
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        return int(getattr(importlib.import_module(module), function)(argv))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _find_command(argv: list[str]) -> tuple[str, list[str]]:

@@ -258,6 +258,8 @@ class Sim2RealCLI(LightningCLI):
         if self.subcommand == "fit" and isinstance(self.model, TargetFineTuning):
             seed = self.datamodule.settings.seed
             self.model.content = training_content(config, torch.get_num_threads(), seed)
+            if self.model.pretrained is not None:
+                self.model.source_seen = SeenMaterials.of_model(self.model.pretrained)
 
     def _require_last_checkpoint(self) -> None:
         """Refuse `--ckpt_path last` where there is none: Lightning would only warn, and begin anew."""

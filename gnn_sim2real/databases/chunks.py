@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.databases.entries import TABLE_COLUMNS
-from gnn_sim2real.files import unseal, write_atomically, write_sealed
+from gnn_sim2real.files import named_in_errors, unseal, write_atomically, write_sealed
 
 if TYPE_CHECKING:
     import pyarrow
@@ -186,15 +186,25 @@ def join_chunks(chunks: Chunks, kept: NDArray[np.bool_], path: Path) -> int:
 
     Returns:
         Number of rows with a problem.
+
+    Raises:
+        OSError: If the disk is full; half a file would take what room there is.
     """
     import pyarrow
     import pyarrow.parquet
 
     start = num_problems = 0
-    with pyarrow.parquet.ParquetWriter(path, chunks.schema, compression="zstd") as writer:
-        for chunk in chunks.paths():
-            table = pyarrow.parquet.read_table(chunk)
-            table = table.filter(pyarrow.array(kept[start : (start := start + len(table))]))
-            num_problems += len(table) - table["problem"].null_count
-            writer.write_table(table)
+    try:
+        with (
+            named_in_errors(path),
+            pyarrow.parquet.ParquetWriter(path, chunks.schema, compression="zstd") as writer,
+        ):
+            for chunk in chunks.paths():
+                table = pyarrow.parquet.read_table(chunk)
+                table = table.filter(pyarrow.array(kept[start : (start := start + len(table))]))
+                num_problems += len(table) - table["problem"].null_count
+                writer.write_table(table)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return num_problems

@@ -3,7 +3,6 @@
 Time-outs, retries with back-off, rate limits, the server's own errors, and limits of time, size and redirects.
 """
 
-import json
 import logging
 import queue
 import random
@@ -16,12 +15,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import orjson
 import requests
 import urllib3
 
 from gnn_sim2real import __version__
 from gnn_sim2real.databases.passwords import censor, login_of, strip_login
+from gnn_sim2real.databases.repeated import Repeated, parse_answer
 from gnn_sim2real.errors import DownloadError
 
 logger = logging.getLogger(__name__)
@@ -32,8 +31,6 @@ _LONGEST_WAIT = 900.0
 
 _CHUNK = 2**14
 _MAX_REDIRECTS = 5
-_MAX_DIGITS = 400
-"""Integers with more digits are no values of anything; Python refuses a whole text for one with 4,301."""
 
 
 class _AnswerError(Exception):
@@ -145,13 +142,15 @@ class Client:
         if not 200 <= answer.status < 300:
             raise DownloadError(f"{shown}: the server answers {format_error(answer.status, answer.body)}")
         try:
-            content = _parse(answer.body)
+            content = parse_answer(answer.body)
         except RecursionError:
             raise DownloadError(f"{shown}: the answer is nested too deeply to be read; it is not OPTIMADE") from None
         except ValueError as error:
             raise _AnswerError(f"an answer that is not JSON; it begins {_beginning(answer.body)!r}") from error
         if not isinstance(content, dict):
             raise _AnswerError(f"an answer that is not a JSON object but a {type(content).__name__}")
+        if isinstance(content, Repeated) and not content.in_entries_only:
+            raise _AnswerError(f"an answer that has the name {to_words(ascii(content.name), 80)} twice in one object")
         if content.get("errors"):
             words = format_error(answer.status, answer.body)
             if _is_temporary(content["errors"]):
@@ -282,7 +281,7 @@ def format_error(status: int, body: bytes) -> str:
         body: Content of the answer.
     """
     try:
-        content = _parse(body)
+        content = parse_answer(body)
     except (ValueError, RecursionError):
         content = None
     found = content if isinstance(content, dict) else {}
@@ -296,18 +295,6 @@ def _is_temporary(errors: Any) -> bool:
     """Whether an error inside a good answer is one that passes."""
     first = errors[0] if isinstance(errors, list) else errors
     return isinstance(first, dict) and str(first.get("status")) in map(str, _TRY_AGAIN)
-
-
-def _parse(body: bytes) -> Any:
-    """Content of a JSON; NaN and Infinity are not valid JSON, but some servers send them."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return json.loads(body, parse_int=_parse_int)
-
-
-def _parse_int(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _format(error: Any) -> str:

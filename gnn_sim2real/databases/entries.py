@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from gnn_sim2real.databases.repeated import Repeated
 from gnn_sim2real.featurize.composition import formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, require_apart
 from gnn_sim2real.featurize.crystal_objects import filling_element
@@ -132,6 +133,10 @@ def _read(entry: Any, fields: Mapping[str, str]) -> dict[str, Any]:
         attributes = entry.get("attributes") if isinstance(entry, Mapping) else None
         if not isinstance(entry, Mapping):
             raise ValueError(f"not an entry but {_show(entry)}")
+        if isinstance(entry, Repeated):
+            raise ValueError(
+                f"the name {_show(entry.name)} is there twice in one object, so that its value is not known"
+            )
         if isinstance(entry.get("id"), list | Mapping | bool | float):
             raise ValueError(f"`id` is not a name but {_show(entry['id'])}")
         if not isinstance(attributes, Mapping):
@@ -204,11 +209,11 @@ def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
         raise ValueError(f"{len(names):,} sites; up to {MAX_SITES:,} are read")
     held: dict[str, str] = {}
     symbols = []
-    species_by_name = {
-        each["name"]: each
-        for each in (species if isinstance(species, list) else [])
-        if isinstance(each, Mapping) and isinstance(each.get("name"), str)
-    }
+    species_by_name: dict[str, Mapping[str, Any]] = {}
+    for each in species if isinstance(species, list) else []:
+        named = isinstance(each, Mapping) and isinstance(each.get("name"), str)
+        if named and species_by_name.setdefault(each["name"], each) != each:
+            raise ValueError(f"`species` describes {_show(each['name'])} twice, and differently")
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"`species_at_sites` contains {_show(name)} where the name of a species belongs")

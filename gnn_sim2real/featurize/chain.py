@@ -76,6 +76,8 @@ def read_smiles(smiles: str) -> Chem.Mol:
         mol = Chem.MolFromSmiles(text.replace("/", "-").replace("\\", "-"), sanitize=False)
         if mol is None:
             raise ValueError(f"cannot read {smiles!r}: it is not a valid SMILES{_write_instead(text)}")
+        if "~" in text or ":" in text:
+            _refuse_open_bonds(mol, smiles)
         if mol.GetNumHeavyAtoms() > MAX_ATOMS:
             raise ValueError(
                 f"the SMILES {text[:20]}... has {mol.GetNumHeavyAtoms():,} atoms, {MAX_ATOMS:,} are the most accepted; "
@@ -86,6 +88,20 @@ def read_smiles(smiles: str) -> Chem.Mol:
         if "[H" in text:
             mol = Chem.RemoveHs(mol, updateExplicitCount=True, sanitize=False)
     return mol
+
+
+def _refuse_open_bonds(mol: Chem.Mol, smiles: str) -> None:
+    """Refuse bonds whose order is not told, as in the pattern of a search: `C~C` is any bond, `C:C` no ring."""
+    for bond in mol.GetBonds():
+        aromatic = bond.GetBondType() == Chem.BondType.AROMATIC
+        # A `*` is told of where repeat units are read.
+        ends = all(each.GetIsAromatic() or not each.GetAtomicNum() for each in (bond.GetBeginAtom(), bond.GetEndAtom()))
+        if bond.GetBondType() == Chem.BondType.UNSPECIFIED or (aromatic and not ends):
+            mark = ":" if aromatic else "~"
+            raise ValueError(
+                f"cannot read {smiles!r}: the bond `{mark}` has no order: write `-`, `=` or `#`, aromatic atoms in small "
+                "letters, and a bond to a metal as `->`"
+            )
 
 
 _INSTEAD = (

@@ -108,6 +108,8 @@ def _parse(formula: str) -> "Composition":
         raise ValueError(f"it holds {name_letter(foreign[0])}, but elements and amounts are ASCII")
     if re.search(r"(?<!\de)-", formula):
         raise ValueError("a minus can divide two parts or be one: write brackets, as in (NaCl)0.5(KCl)0.5")
+    if "@" in formula:  # pymatgen drops it
+        raise ValueError("it holds '@', which is one thing within another: write the formula of the whole")
     joined = _join_parts(formula)
     return Composition(joined, strict=True) if joined.strip() else Composition()
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +46,7 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     lines, wrong = frame
     if wrong:
         raise ValueError(wrong)
+    _refuse_two_values(lines[1])
     told = key_val_str_to_dict(lines[1])
     refuse_open(told)  # ASE takes any text for true
     try:
@@ -56,6 +58,14 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     _refuse_two_elements(lines[2:], str(told.get("Properties", "")))
     values |= atoms.info | (atoms.calc.results if atoms.calc else {})
     return from_ase(atoms)
+
+
+def _refuse_two_values(line: str) -> None:
+    """Refuse a second line that has a name twice, of which ASE takes the last."""
+    plain = re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\{[^{}]*\}", "''", line)
+    counts = Counter(re.findall(r"([^\s=]+)\s*=", plain))
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise ValueError(f"its second line has the name {twice[0]!r} twice: leave one of its values out")
 
 
 def _refuse_two_elements(lines: Iterable[str], properties: str) -> None:

@@ -208,7 +208,7 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
         sites = content["sites"]
         fractional = _table([site["abc"] for site in sites], "`abc` of site")
         species = [[(each["element"], _share(each)) for each in site["species"]] for site in sites]
-        positions = [site["xyz"] for site in sites if site.get("xyz") is not None]
+        positions = {row: site["xyz"] for row, site in enumerate(sites) if site.get("xyz") is not None}
     except KeyError as error:
         raise ValueError(f"it is not a pymatgen structure: it lacks {error}") from error
     except (TypeError, AttributeError) as error:
@@ -222,7 +222,7 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
     _compare_edges(lattice, content["lattice"])
     refuse_angstrom(fractional, np.linalg.norm(lattice, axis=1).tolist())
     crystal = Crystal(lattice, _numbers(symbols), fractional)
-    if len(positions) == len(sites):
+    if positions:
         _compare_positions(crystal, positions)
     return crystal
 
@@ -256,18 +256,19 @@ def _compare_edges(lattice: np.ndarray[Any, np.dtype[np.float64]], told: Mapping
             raise ValueError(f"its lattice vector {name} is {edge:.6g} angstrom long, its `{name}` is {length}")
 
 
-def _compare_positions(crystal: Crystal, positions: list[Any]) -> None:
+def _compare_positions(crystal: Crystal, positions: dict[int, Any]) -> None:
     """Refuse a structure whose Cartesian coordinates are of other places than its fractional ones."""
     try:
-        given = np.array(positions, np.float64).reshape(-1, 3) @ np.linalg.inv(crystal.lattice)
+        given = np.array([*positions.values()], np.float64).reshape(-1, 3) @ np.linalg.inv(crystal.lattice)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`xyz` of its sites are not three numbers each: {error}") from error
-    apart = given - crystal.fractional
+    apart = given - crystal.fractional[[*positions]]
     distance = np.linalg.norm((apart - np.round(apart)) @ crystal.lattice, axis=1)
     if not (distance < _SAME_PLACE).all():
         site = int(np.argmin(distance < _SAME_PLACE))
         raise ValueError(
-            f"`abc` and `xyz` of site {site + 1} are {distance[site]:.3g} angstrom apart: one of them was changed alone"
+            f"`abc` and `xyz` of site {[*positions][site] + 1} are {distance[site]:.3g} angstrom apart: one of them "
+            "was changed alone"
         )
 
 

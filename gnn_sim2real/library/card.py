@@ -175,7 +175,28 @@ def check_card(content: Any, name: str) -> dict[str, Any]:
         )
     _check(content, f"the card of {name}", "")
     checked: dict[str, Any] = content
+    if said := _contradiction(checked):
+        raise CheckpointError(f"the card of {name} contradicts itself: {visible(said)}; download the model again")
     return checked
+
+
+def _contradiction(card: Mapping[str, Any]) -> str | None:
+    """What in a card cannot be true beside the rest of it; None if nothing is seen."""
+    kind, domain = card["featurizer"]["name"], card["domain"]
+    if DOMAINS.get(kind, domain) not in (domain, "composition"):  # crystals can be read by composition alone
+        return f"its domain is {domain!r}, but its network reads graphs of {kind!r}"
+    predicted = {each["name"] for each in card["network"]["properties"]}
+    for name, errors in card["metrics"].items():
+        if name not in predicted:
+            return f"it has errors of {name!r}, which its network does not predict"
+        mae, rmse, r2 = (errors.get(each) for each in ("mae", "rmse", "r2"))
+        if r2 is not None and r2 > 1:
+            return f"its R2 of {name!r} is {r2:g}, above 1"
+        if min((each for each in (mae, rmse) if each is not None), default=0) < 0:
+            return f"it has a negative error of {name!r}"
+        if mae is not None and rmse is not None and mae > rmse * (1 + 1e-6):
+            return f"its mean absolute error of {name!r}, {mae:g}, is above the root mean square error, {rmse:g}"
+    return None
 
 
 def check_network(network: Any, featurizer: Any, name: str) -> None:

@@ -181,6 +181,8 @@ def load_model(path: str | Path, untrained: bool = False) -> TrainedModel:
     if lacking:
         raise CheckpointError(f"the model in {path} is damaged: its description has no {', '.join(lacking)}")
     network = _make_network(description, weights, path)
+    if wrong := _unfit_weight(network, weights):
+        raise CheckpointError(f"the weights in {path} are not those of a trained model: {wrong}; download it again")
     try:
         network.load_state_dict(weights, strict=True)
     except RuntimeError as error:
@@ -216,6 +218,19 @@ def _make_network(description: Mapping[str, Any], weights: Mapping[str, Tensor],
             f"the model in {path} cannot be made from its description ({type(error).__name__}: {error}); it is "
             "damaged, or of another version of gnn_sim2real"
         ) from error
+
+
+def _unfit_weight(network: PropertyModel, weights: Mapping[str, Tensor]) -> str | None:
+    """What in weights no training leaves behind, though a network would take it; None if nothing does."""
+    for name, own in network.state_dict().items():
+        given = weights.get(name, own)
+        if given.is_floating_point() != own.is_floating_point() or given.is_complex():
+            return f"{name} has numbers of the type {str(given.dtype).removeprefix('torch.')}"
+        if name.endswith("running_var") and (given < 0).any():
+            return f"{name} has a negative variance"
+        if name == "scaler.std" and (given <= 0).any():
+            return f"{name} has a width that is not above 0"
+    return None
 
 
 @contextmanager

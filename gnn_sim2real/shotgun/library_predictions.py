@@ -96,13 +96,15 @@ def predict_columns(
     file = None if cache is None else cache / f"library_{_cache_name(target)}.npz"
     known = _read(file)
     new = [key for key in keys if key not in known]
-    for key in track(new, "Predictions of the library"):
-        known[key] = _predict(models, key, target)
-    if new and file is not None:
-        # What another process found meanwhile stays.
-        content = io.BytesIO()
-        np.savez(content, **_flat(_read(file) | known))
-        write_atomically(file, content.getvalue())
+    try:
+        for key in track(new, "Predictions of the library"):
+            known[key] = _predict(models, key, target)
+    finally:  # what a stop finds is not predicted again
+        if new and file is not None:
+            # What another process found meanwhile stays.
+            content = io.BytesIO()
+            np.savez(content, **_flat(_read(file) | known))
+            write_atomically(file, content.getvalue())
     kept, values = [], []
     for column in columns:
         readable = tuple(key for key in column.models if column.property_name in known[key])

@@ -155,21 +155,26 @@ def rank_models(
         folds = [folds_of(target, rows, settings, own.repeats) for rows, own in each]
         names = [cache_name(target, rows, settings, own) for rows, own in each]
         wanted = [set(keys) for keys in left]
-        for key in track([key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"):
-            places = [place for place, keys in enumerate(wanted) if key in keys]
-            scores = {place: score for place in places if (score := cache.get(names[place], key)) is not None}
-            missing = [place for place in places if place not in scores]
-            features = _read(models, by_key[key], target, skipped) if missing else None
-            if missing and features is None:
-                unreadable.add(key)
-                continue
-            for place in missing:
-                scores[place] = score_model(
-                    key, features, target, problems[place], folds[place], settings, rungs[place]
-                )
-                cache.put(names[place], scores[place])
-            for place, score in scores.items():
-                found[place][key] = replace(score, rung=number)
+        try:
+            for key in track(
+                [key for key in by_key if any(key in keys for keys in wanted)], f"Ranking, rung {number + 1}"
+            ):
+                places = [place for place, keys in enumerate(wanted) if key in keys]
+                scores = {place: score for place in places if (score := cache.get(names[place], key)) is not None}
+                missing = [place for place in places if place not in scores]
+                features = _read(models, by_key[key], target, skipped) if missing else None
+                if missing and features is None:
+                    unreadable.add(key)
+                    continue
+                for place in missing:
+                    scores[place] = score_model(
+                        key, features, target, problems[place], folds[place], settings, rungs[place]
+                    )
+                    cache.put(names[place], scores[place])
+                for place, score in scores.items():
+                    found[place][key] = replace(score, rung=number)
+        finally:  # what a stop finds is not looked for again
+            cache.write()
         by_key = {key: entry for key, entry in by_key.items() if key not in unreadable}
         cache.forget()
         left = [_best(found[place], keys, rung.keep) for place, keys in enumerate(left)]

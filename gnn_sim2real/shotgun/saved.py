@@ -199,7 +199,11 @@ def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mappin
     """
     fresh = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)
-    _write_files(answer, fresh, library, described)
+    try:
+        _write_files(answer, fresh, library, described)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)
 

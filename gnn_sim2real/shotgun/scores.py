@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.files import read_sealed, write_sealed
 from gnn_sim2real.shotgun.probe import Probe
 
 _WRITE_EVERY = 500
@@ -102,7 +102,7 @@ class ScoreCache:
                 # Scores that another process wrote meanwhile stay.
                 scores = {**self._read(name), **self._known[name]}
                 rows = [_plain(score) for score in scores.values()]
-                write_atomically(self._path(name), json.dumps(rows, separators=(",", ":")).encode())
+                write_sealed(self._path(name), {"scores": rows})
         self._new.clear()
 
     def forget(self) -> None:
@@ -114,9 +114,11 @@ class ScoreCache:
         if self.folder is None:
             return {}
         try:
-            rows = json.loads(self._path(name).read_bytes())
+            text = self._path(name).read_bytes()
+            # Earlier versions wrote a list, without a checksum.
+            rows = json.loads(text) if text.startswith(b"[") else read_sealed(text)["scores"]
             return {row["key"]: _score(row) for row in rows}
-        except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: ranked again
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged: ranked again
             return {}
 
     def _path(self, name: str) -> Path:

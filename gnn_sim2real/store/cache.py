@@ -31,6 +31,8 @@ PART_SIZE = 2048
 _STALE = 24 * 3600
 """Parts older than this [s] were left behind by a killed build."""
 
+_NOT_SAVED = "the graphs could not be saved to %s (%s); they will be made again next time"
+
 Featurize = Callable[[Any], Graph]
 
 
@@ -84,7 +86,7 @@ def open_or_build(
             _build(materials, featurize, path, Path(parts))
         return GraphStore.open(path)
     except OSError as error:
-        logger.warning("the graphs could not be saved to %s (%s); they will be made again next time", path, error)
+        logger.warning(_NOT_SAVED, path, error)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parts:  # Windows cannot delete mapped files
         whole = Path(parts) / "whole.safetensors"
         _build(materials, featurize, whole, Path(parts))
@@ -113,8 +115,16 @@ def open_or_join(stores: Sequence[GraphStore], folder: Path | None = None) -> Gr
             return GraphStore(GraphStore.open(path).tensors, rows)
         except CacheDamagedError as error:
             logger.warning("%s; rebuilding it", error)
-    write_joined(path, [store.tensors for store in stores], own_name=path.stem)
-    return GraphStore(GraphStore.open(path).tensors, rows)
+    tensors = [store.tensors for store in stores]
+    try:
+        write_joined(path, tensors, own_name=path.stem)
+        return GraphStore(GraphStore.open(path).tensors, rows)
+    except OSError as error:
+        logger.warning(_NOT_SAVED, path, error)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as other:  # Windows cannot delete mapped files
+        whole = Path(other) / "whole.safetensors"
+        write_joined(whole, tensors, own_name=whole.stem)
+        return GraphStore(GraphStore.open(whole).tensors, rows)
 
 
 def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Path) -> None:

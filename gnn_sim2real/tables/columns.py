@@ -3,13 +3,14 @@
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gnn_sim2real.tables.json_table import UNITS
 from gnn_sim2real.tables.properties import spellings_of
 from gnn_sim2real.tables.table import Property
 from gnn_sim2real.tables.texts import to_texts
@@ -75,11 +76,14 @@ _MEASURED = r"exp|expt|experiment|experimental|meas|measured"
 _METHOD = re.compile(rf"{_MEASURED}|calc|calculated|sim|simulated|predicted|md|dft|dsc|dma|onset|midpoint|mean|median")
 """Words in brackets that tell how a value was found, and cannot be a unit."""
 _DEGREES = re.compile(
-    r"°|(?<![a-z])(?:deg|degrees?|cels|celcius|celsius|centigrade|fahrenheit)(?![a-z])", re.IGNORECASE
+    r"°|(?<![a-z])(?:deg|degrees?|cels|celcius|celsius|centigrade|fahrenheit)(?![a-z])|[-.=]\s*(?-i:[CF])\s*$",
+    re.IGNORECASE,
 )
 _LOGARITHM = r"(?<![a-z])(?:log_?(?:10|2|e)?|ln|lg)(?![a-z0-9])"
 _NOT_THE_VALUE = (
-    r"(?<![a-z])(?:sqrt|error|err|std|stdev|stderr|sd|uncertainty|reciprocal|inverse|normali[sz]ed)(?![a-z])|[±√]"
+    r"(?<![a-z])(?:sqrt|error|err|std|stdev|stderr|sd|uncertainty|reciprocal|inverse|squared|variance|deviation"
+    r"|normali[sz]ed|norm|standardi[sz]ed|scaled|z[\W_]?score|difference|change|shift|residual"
+    r"|percentile|rank)(?![a-z])|[±√]|^\s*[-~≈|]\s*(?=\w)"
 )
 _MULTIPLE = (
     r"^\s*-?[\d.]+(?:e[+-]?\d+)?\s*[/*x×·]|^\s*10+\s|\(\)\s*(?:\^|\*\*|-?\d)"
@@ -262,7 +266,7 @@ def with_unit(prop: Property, frame: "pandas.DataFrame", source: str, setting: s
     """
     if prop.unit_column is not None:
         return prop
-    prop = _of_heading(prop, source, setting)
+    prop = _of_types(_of_heading(prop, source, setting), frame, source, setting)
     _refuse_second_heading(frame, prop, source)
     column = _column_of_units([str(each) for each in frame], prop)
     if column is None:
@@ -290,6 +294,28 @@ def with_unit(prop: Property, frame: "pandas.DataFrame", source: str, setting: s
         f"{prop.column or prop.name!r}: set `{setting}` to the unit of the values; accepted are "
         f"{describe_accepted(prop.unit)}"
     )
+
+
+def _of_types(prop: Property, frame: "pandas.DataFrame", source: str, setting: str) -> Property:
+    """A property with the unit that the types of a parquet or JSON table say, beside the heading."""
+    units = frame.attrs.get(UNITS)
+    text = units.get(prop.column or prop.name) if isinstance(units, Mapping) else None
+    if not isinstance(text, str) or not text.strip():
+        return prop
+    understood = is_unit(text) and same_quantity(text, prop.unit)
+    if prop.file_unit is None:
+        if understood:
+            return replace(prop, file_unit=text)
+        raise ValueError(
+            f"the types of {source} say the unit {text!r} of {prop.column or prop.name!r}, which is not understood: "
+            f"set `{setting}` to the unit of the values; accepted are {describe_accepted(prop.unit)}"
+        )
+    if understood and _differ(text, prop.file_unit, prop.unit):
+        raise ValueError(
+            f"the types of {source} say the unit {text!r} of {prop.column or prop.name!r}, but the heading or "
+            f"`{setting}` {prop.file_unit}: correct one of them"
+        )
+    return prop
 
 
 def _warn_of_units(frame: "pandas.DataFrame", prop: Property, source: str, setting: str) -> None:
@@ -356,15 +382,22 @@ def _of_heading(prop: Property, source: str, setting: str = "file_unit") -> Prop
 
 def _find_change(column: str, prop: Property) -> str | None:
     """What in a heading says that the column has something else than the values; None if nothing does."""
-    text, name = _plain_letters(column).lower(), prop.name.lower()
-    spelled = r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", name)))
+    text, names = _plain_letters(column).lower(), [each.lower() for each in spellings_of(prop.name)]
+    spelled = "|".join(r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", name))) for name in names)
     patterns = [(text, _NOT_THE_VALUE), (_BRACKETS.sub("()", text), _MULTIPLE)]
     if spelled:
-        patterns.append((text, rf"(?:[δσ∆∂]|(?<![a-z])delta)[\s_]*(?={spelled})"))
+        patterns.append((text, rf"(?:[δσ∆∂]|(?<![a-z])(?:delta|sigma))[\s_]*(?={spelled})"))
+        patterns.append((text, rf"(?<=[\s_(])(?:{spelled})[\W_]*\^\s*[-+]?\d|^(?:{spelled})[\W_]*\^\s*[-+]?\d"))
     if not same_quantity(prop.unit, ""):
-        patterns += [(text, _LOGARITHM), (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})")]
+        patterns += [
+            (text, _LOGARITHM),
+            (text, r"(?<![a-z])relative(?![a-z])"),
+            (text, rf"(?<![a-z])(?:log(?:10)?|ln|lg)(?={spelled or '$'})"),
+        ]
     found = (match[0].strip() for where, pattern in patterns for match in re.finditer(pattern, where))
-    return next((sign.replace("()", "(...)") for sign in found if sign.strip(" _") not in name), None)
+    return next(
+        (sign.replace("()", "(...)") for sign in found if not any(sign.strip(" _") in name for name in names)), None
+    )
 
 
 def _refuse_second_heading(frame: "pandas.DataFrame", prop: Property, source: str) -> None:

@@ -21,13 +21,17 @@ At = Mapping[str, int | float | Sequence[int | float] | str]
 """Which rows are used, by the column of a condition: those at one value, those between two, those with a text, or `all`
 of them."""
 
-_TEMPERATURE = "t|temp|temperature|temperatur"
+_TEMPERATURE = "t|temp|temperature|temperatur|temperatura|temp_rature"  # the last is "température" in plain letters
 _NAMES = re.compile(
     f"{_TEMPERATURE}|(?:temp|temperature)[kc]|kelvin|celsius|p|press|pressure|f|freq|frequency|humidity|rh|wavelength|"
     "lambda|ph|voltage|concentration|(?:electric_|magnetic_)?field|(?:strain|shear|heating|cooling|scan)_rate|"
-    "measured_at|test(?:ed)?_at"
+    "measured_at|test(?:ed)?_at|state_of_matter|physical_state|(?:crystal_)?phase|solvent|salt|"
+    "(?:crystal_|measurement_)?(?:direction|orientation|axis)"
 )
 """Conditions, as `plain_heading` gives them."""
+
+_OTHER_LETTERS = re.compile("温度|溫度|圧力|压力|壓力|周波数|频率|湿度|температура|давление", re.IGNORECASE)
+"""Temperature, pressure, frequency and humidity in letters of which `plain_heading` leaves nothing."""
 
 _CONTENT = "content|fraction|loading|amount|concentration|ratio|volume|volume_fraction|weight_fraction"
 _SAMPLE = re.compile(
@@ -78,6 +82,8 @@ def is_condition(column: str) -> bool:
     Args:
         column: The heading.
     """
+    if _OTHER_LETTERS.search(column):
+        return True
     name = read_heading(column).name
     bare = re.sub(r"_+$", "", plain_heading(re.sub(r"[\[(].*", "", column)))
     if any(len(spellings_of(each)) > 1 for each in (name, bare)):  # T_m, where a crystal melts

@@ -17,6 +17,7 @@ from gnn_sim2real.featurize.crystal_files import (
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.tables.columns import plain_heading
 from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table
+from gnn_sim2real.tables.text_table import COMPRESSIONS
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +44,7 @@ def holds_crystals(path: Path) -> bool:
     if ".json" in kinds:
         text = read_text(path)
         return any(mark in text for mark in _MARKS)
-    if not TABLE_SUFFIXES & {*kinds}:
+    if not TABLE_SUFFIXES & {*[kind for kind in kinds if kind not in COMPRESSIONS][-1:]}:  # "mine.csv.zst" is no CSV
         return is_crystal_path(path)
     columns = _headings(path, kinds)
     if {*CELL_COLUMNS} <= {*columns}:

@@ -9,6 +9,9 @@ from gnn_sim2real.tables.text_table import read_text
 if TYPE_CHECKING:
     import pandas
 
+UNITS = "units"
+"""Where `attrs` of a table have the unit of each column, if the file says it beside the headings."""
+
 _ORIENTS = "accepted are a list of records, or what pandas writes with orient records, split, columns, index or table"
 
 
@@ -48,8 +51,12 @@ def _to_frame(content: Any) -> "pandas.DataFrame":
     import pandas
 
     match content:
-        case {"schema": dict(), "data": list() as records}:
-            return _of_records(records)
+        case {"schema": dict() as schema, "data": list() as records}:
+            frame = _of_records(records)
+            fields = schema.get("fields")
+            named = [each for each in fields if isinstance(each, dict)] if isinstance(fields, list) else []
+            frame.attrs[UNITS] = {each.get("name"): each.get("unit", each.get("units")) for each in named}
+            return frame
         case {"columns": list() as columns, "data": list() as rows}:
             if len(set(map(str, columns))) < len(columns):
                 raise ValueError("two of its columns have the same name: give each its own")

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +50,39 @@ def _show_percent(frame: "pandas.DataFrame", sheet: Any, path: Path) -> "pandas.
     """Give cells that show a percent sign the text that they show."""
     told = []
     for column, cells in zip(frame, sheet.iter_cols(min_row=2, max_row=len(frame) + 1), strict=False):
-        shown = {row: text for row, cell in enumerate(cells) if (text := _percent_of(cell))}
+        _warn_of_words(column, cells, path)
+        shown = _truth_values(cells) | {row: text for row, cell in enumerate(cells) if (text := _percent_of(cell))}
         if shown:
             frame[column] = [shown.get(row, value) for row, value in enumerate(frame[column].tolist())]
+        if shown := {row: text for row, text in shown.items() if text.endswith("%")}:
             first = min(shown)
             told.append(f"{column!r} ({len(shown):,} cells, e.g. {cells[first].value:g} as {shown[first]})")
     if told:
         logger.warning("%s: numbers formatted as percent are read as they are shown: %s", path, ", ".join(told))
     return frame
+
+
+def _truth_values(cells: Sequence[Any]) -> dict[int, str]:
+    """TRUE and FALSE among numbers, as they are shown: they are not 1 and 0."""
+    found = {row: str(cell.value).upper() for row, cell in enumerate(cells) if isinstance(cell.value, bool)}
+    return found if any(not isinstance(cell.value, bool | None) for cell in cells) else {}
+
+
+def _warn_of_words(column: Any, cells: Sequence[Any], path: Path) -> None:
+    """Say which words the formats of a column show beside its numbers: they may be units, and are not in the file."""
+    words = Counter[str]()
+    for cell in cells:
+        if isinstance(cell.value, int | float) and not isinstance(cell.value, bool):
+            shown = "".join(each.strip('"\\') for each in _LITERAL.findall(cell.number_format) if each[0] not in "_*")
+            if any(letter.isalpha() or letter == "°" for letter in shown):
+                words[shown.strip()] += 1
+    if words:
+        listed = ", ".join(f"{word!r} ({count:,} cells)" for word, count in words.most_common(5))
+        logger.warning(
+            "%s: the column %r shows words beside its numbers, %s, which are in the format of the cells and are not "
+            "read: if they are units, write them into the heading, or into a column `unit`",
+            *(path, str(column), listed),
+        )
 
 
 def _percent_of(cell: Any) -> str:

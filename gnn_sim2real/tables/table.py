@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.files import free_names, spreadsheet_text, write_atomically
-from gnn_sim2real.tables.json_table import read_json_lines, read_json_table
+from gnn_sim2real.tables.json_table import UNITS, read_json_lines, read_json_table
 from gnn_sim2real.tables.spreadsheet import read_sheet
 from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table
 from gnn_sim2real.units import check_unit
@@ -236,6 +236,9 @@ def name_quarantine(folder: Path, name: str) -> Path:
     return free_names(folder, f"quarantine_{name}.csv", is_ours=is_quarantine)[0]
 
 
+_UNIT_KEYS = (b"unit", b"units")
+
+
 def read_table(
     path: Path,
     columns: Sequence[str] | None = None,
@@ -336,11 +339,17 @@ def _read_kind(
     import pandas
 
     if kind == ".parquet":
-        if without:
-            import pyarrow.parquet
+        import pyarrow.parquet
 
-            columns = [name for name in pyarrow.parquet.read_schema(path).names if name not in without]
-        return pandas.read_parquet(path, columns=None if columns is None else list(columns)), 1
+        schema = pyarrow.parquet.read_schema(path)
+        if without:
+            columns = [name for name in schema.names if name not in without]
+        frame = pandas.read_parquet(path, columns=None if columns is None else list(columns))
+        told = {field.name: _unit_of(field.metadata or {}) for field in schema}
+        units = {name: unit for name, unit in told.items() if unit}
+        given = frame.attrs.get(UNITS)
+        frame.attrs[UNITS] = (given if isinstance(given, dict) else {}) | units
+        return frame, 1
     if kind == ".jsonl":
         return read_json_lines(path), 1
     if kind == ".json":
@@ -348,6 +357,11 @@ def _read_kind(
     if kind == ".xlsx":
         return read_sheet(path, texts), 2
     return read_text_table(path, kind, texts=texts)
+
+
+def _unit_of(metadata: Mapping[bytes, bytes]) -> str:
+    """The unit that a field of a parquet file says of its column."""
+    return next((value.decode(errors="replace") for name, value in metadata.items() if name.lower() in _UNIT_KEYS), "")
 
 
 def count_reasons(quarantine: "pandas.DataFrame") -> str:

@@ -29,6 +29,7 @@ from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
 from gnn_sim2real.tasks.checks import require_one_process, require_same_cutoff
 from gnn_sim2real.tasks.losses import Loss
 from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, make_policy
+from gnn_sim2real.tasks.seen import SeenMaterials, warn_of_seen_by_source
 from gnn_sim2real.tasks.transfer import (
     adapt,
     as_blend,
@@ -105,6 +106,8 @@ class TargetFineTuning(PropertyRegression):
         """That of the training, also where a model is tested with the YAML of another."""
         self.content: dict[str, Any] | None = None
         """What determines the numbers of the next training, see `records.training_keys.training_content`."""
+        self.source_seen: SeenMaterials | None = None
+        """What its source has seen; None if not known, or if it needs no word, since a study removes what is tested."""
         self.trained_content: dict[str, Any] | None = None
         """That of the training of a model from a checkpoint, with its data; None if it is not known."""
         self._is_fine_tuned, self._has_new_head = True, True
@@ -346,6 +349,8 @@ class TargetFineTuning(PropertyRegression):
         """Save what the policy needs to continue."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[CHECKPOINT_ENTRY]["card"]["training"] = self.known_content()
+        if self.source_seen is not None:
+            checkpoint[CHECKPOINT_ENTRY]["source_seen"] = self.source_seen.tensors()
         if state := self.policy.state_dict():
             checkpoint[_POLICY_ENTRY] = state
 
@@ -353,11 +358,13 @@ class TargetFineTuning(PropertyRegression):
         """Continue with the policy in a resumed training."""
         super().on_load_checkpoint(checkpoint)
         self._has_new_head = not was_trained(checkpoint)
+        if (seen := checkpoint[CHECKPOINT_ENTRY].get("source_seen")) is not None:
+            self.source_seen = SeenMaterials.from_tensors(seen)
         if _POLICY_ENTRY in checkpoint and self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
             self.policy.load_state_dict(checkpoint[_POLICY_ENTRY])
 
     def on_test_start(self) -> None:
-        """Reject a pretrained model, because its record would call it trained from scratch.
+        """Reject a pretrained model, whose record would call it trained from scratch; tell what its source has seen.
 
         Raises:
             CheckpointError: If the model was not fine-tuned.
@@ -368,6 +375,8 @@ class TargetFineTuning(PropertyRegression):
                 "it first (`gnn-sim2real fit -c FINETUNE.yaml --model.init_args.pretrained MODEL`)"
             )
         super().on_test_start()
+        if self.source_seen is not None:
+            warn_of_seen_by_source(self.source_seen, self.data)
 
 
 # For the help: the policies are known once they have registered.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import Tensor
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.identity import identity_hash
+from gnn_sim2real.library import CHECKPOINT_ENTRY, ModelLibrary
+from gnn_sim2real.library.content import find_model
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,22 @@ class SeenMaterials:
         return cls(_numbers(()), _numbers(identities), is_rough=True)
 
     @classmethod
+    def of_model(cls, path: str | Path) -> "SeenMaterials | None":
+        """What a saved model has seen; None if it does not say so.
+
+        Args:
+            path: A folder of the model library, a checkpoint, or a key, as for `library.load_model`.
+        """
+        path = find_model(Path(path))
+        if path.is_dir():
+            try:
+                return cls.of_library(ModelLibrary(path.parent).identities(path.name))
+            except (ValueError, OSError):  # it was copied without the library, or saved outside of one
+                return None
+        found = torch.load(path, map_location="cpu", weights_only=True)[CHECKPOINT_ENTRY].get("seen")
+        return None if found is None else cls.from_tensors(found)
+
+    @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "SeenMaterials":
         """Read what `tensors` made.
 
@@ -61,11 +80,12 @@ class SeenMaterials:
             tensors: From a checkpoint.
         """
         trained, validated = (tensors[name].numpy().view(np.uint64) for name in ("trained", "validated"))
-        return cls(trained, validated)
+        return cls(trained, validated, "is_rough" in tensors)
 
     def tensors(self) -> dict[str, Tensor]:
         """The numbers as tensors, for a checkpoint."""
-        return {name: torch.from_numpy(getattr(self, name).view(np.int64)) for name in ("trained", "validated")}
+        found = {name: torch.from_numpy(getattr(self, name).view(np.int64)) for name in ("trained", "validated")}
+        return found | ({"is_rough": torch.tensor(True)} if self.is_rough else {})
 
     def join(self, other: "SeenMaterials") -> "SeenMaterials":
         """What a model has seen that was trained twice.
@@ -125,6 +145,26 @@ def require_unseen(
         raise CheckpointError(
             f"the model was trained on {len(known)} of the {len(getattr(data.parts, part))} {part} materials, so that "
             f"the error on them would be too small; {advice}"
+        )
+
+
+def warn_of_seen_by_source(seen: SeenMaterials, data: PropertyDataModule) -> None:
+    """Tell how many test materials the source of a fine-tuned model was trained on.
+
+    Args:
+        seen: What the source has seen.
+        data: The data that test the model.
+    """
+    if seen.is_rough:
+        count = len(np.intersect1d(_numbers(data.tested_identities()), seen.validated))
+    else:
+        count = len({data.table.groups[row] for row in seen.known_rows(data, "test").tolist()})
+    if count:
+        logger.warning(
+            "the model was pretrained on simulations of %d of the %d test materials, so that its error on them may be "
+            "smaller than on new ones; pretrain it without them (`exclude` or `remove` in the data of the source)",
+            count,
+            len(data.splitter.test_groups),
         )
 
 

@@ -131,6 +131,29 @@ def test_a_model_is_not_tested_on_what_it_was_trained_on(folder, tmp_path, capfd
     assert re.search(r"\b9\b.*\b9\b.*\btest\b", capfd.readouterr().err)
 
 
+@pytest.mark.parametrize("source", ["checkpoint", "library"])
+def test_it_is_told_how_many_test_materials_the_source_has_seen(folder, tmp_path, capfd, source):
+    if source == "library":
+        library = ["--library", tmp_path / "library", "--trainer.default_root_dir", tmp_path / "source"]
+        assert run("fit", "-c", folder / "pretrain.yaml", *library) == 0
+        pretrained = tmp_path / "library" / ModelLibrary(tmp_path / "library").keys()[0]
+    else:
+        pretrained = folder / "pretrained.ckpt"
+    words = ["-c", folder / "finetune.yaml", "--trainer.callbacks", "[]"]
+    trained = ["--model.pretrained", pretrained, "--trainer.default_root_dir", tmp_path / "tuned"]
+    assert run("fit", *words, *trained) == 0
+    (path,) = (tmp_path / "tuned").rglob("*.ckpt")
+    capfd.readouterr()
+    assert run("test", *words, "--ckpt_path", path) == 0
+    assert "simulations of 9 of the 9 test materials" in " ".join(capfd.readouterr().err.split())
+    scratch = ["--model.encoder", "gnn_sim2real.nn.GINE", "--trainer.default_root_dir", tmp_path / "scratch"]
+    assert run("fit", *words, *scratch) == 0
+    (path,) = (tmp_path / "scratch").rglob("*.ckpt")
+    capfd.readouterr()
+    assert run("test", *words, "--ckpt_path", path) == 0
+    assert "test materials" not in capfd.readouterr().err
+
+
 def test_a_record_describes_the_training_and_not_the_yaml_of_the_test(folder, tmp_path, capfd):
     text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
     (tmp_path / "finetune.yaml").write_text(text)

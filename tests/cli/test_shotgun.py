@@ -3,9 +3,11 @@
 import csv
 import json
 import shlex
+import signal
 
 import pytest
 import yaml
+from processes import running_command, wait_until
 from shotgun_library import make_library
 from tiny import CHAINS, density
 
@@ -86,6 +88,30 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["calibrate", "my out/ensemble", "--data.init_args.size=15"]) == 2
     assert "training part" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_stopped_and_goes_on_with_equal_digits(folder, tmp_path, monkeypatch, end):
+    monkeypatch.setitem(SETTINGS, "n_estimators", 20)
+    monkeypatch.chdir(tmp_path)
+    words = [folder / "mine.csv", "--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
+    words = [*map(str, words), "--library", str(folder / "library"), *FAST]
+    assert main(["shotgun", *words, "--output", "whole"]) == 0
+    with running_command(tmp_path / "said", "shotgun", *words, "--output", "stopped") as command:
+        wait_until(lambda: [*(tmp_path / "stopped").rglob("*.json")] or not command.is_running, "it ranks nothing")
+        command.send_signal(end)
+        # Once more where it was lost: RDKit takes Ctrl-C for itself while it searches.
+        wait_until(lambda: command.ends_within(60) or command.send_signal(end), "it cannot be stopped")
+        assert command.wait() == 130
+    assert command.said.strip().endswith("stopped; the same command goes on from here")
+    left = {path.name for path in (tmp_path / "stopped").rglob("*") if path.is_file()}
+    assert left
+    assert not [name for name in left if name.endswith(".part") or name == "result.json"]
+    assert main(["shotgun", *words, "--output", "stopped"]) == 0
+    whole, stopped = (json.loads((tmp_path / each / "result.json").read_text()) for each in ("whole", "stopped"))
+    assert (tmp_path / "stopped" / "measured.csv").read_bytes() == (tmp_path / "whole" / "measured.csv").read_bytes()
+    assert stopped == whole
 
 
 @pytest.mark.slow

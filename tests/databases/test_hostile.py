@@ -1,5 +1,6 @@
 """Servers that are mistaken, broken or hostile: a bad entry is a refused row, anything else is one sentence."""
 
+import errno
 import json
 import logging
 import os
@@ -9,7 +10,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
+import pyarrow.parquet
 import pytest
 from hostile import BAD_ANSWERS, BAD_ENTRIES, BAD_INFO, BAD_PAGES, REDIRECTS, HostileServer
 from hypothesis import given, settings
@@ -346,3 +347,31 @@ def test_whatever_an_entry_holds_it_is_a_row(data):
     assert table["material_id"][0].as_py().isprintable()
     problem = table["problem"][0].as_py()
     assert problem is None or problem.isprintable()
+
+
+@pytest.mark.parametrize("at", ["chunk", "state", "whole"])
+def test_a_download_on_a_full_disk_loses_nothing(server, tmp_path, monkeypatch, at):
+    """One sentence with the file, no half file; with room, the same command takes what is there."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file")
+
+    written, calls = pyarrow.parquet.ParquetWriter.write_table, []
+
+    def full_at_the_end(*given, **named):
+        calls.append(given)
+        written(*given, **named) if len(calls) == 1 else full()
+
+    with monkeypatch.context() as patch:
+        if at == "whole":
+            patch.setattr(pyarrow.parquet.ParquetWriter, "write_table", full_at_the_end)
+        else:
+            patch.setattr(chunks_module, "write_atomically" if at == "chunk" else "write_sealed", full)
+        with pytest.raises(OSError) as told:  # noqa: PT011 (its number is compared)
+            download(server)
+    assert told.value.errno == errno.ENOSPC
+    assert at != "whole" or str(told.value.filename).endswith("whole.parquet")
+    assert not [*tmp_path.rglob("whole.parquet"), *tmp_path.rglob("*.part")]
+    before = len(server.requests)
+    assert len(download(server)[1]) == 25
+    assert at != "whole" or len(server.requests) == before  # nothing is read again

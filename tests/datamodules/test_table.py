@@ -4,13 +4,16 @@ import json
 import re
 
 import numpy as np
+import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db import connect
 from ase.io import write
 from crystals import CESIUM_CHLORIDE, COPPER, ROCK_SALT, SILICON, cell_row
+from pyarrow import parquet
 from pymatgen.core.structure import Structure
 
 from datamodules import CrystalFolder, PoLyInfo, PolymerTable, Table
@@ -313,3 +316,53 @@ def test_polyinfo_as_table_and_as_polymer_table(real_data, tmp_path, monkeypatch
     export = PoLyInfo(str(file), "density", "g/cm3", value="density_g_cm3", file_unit="g/cm3").table
     assert given.fingerprint() == found.fingerprint() == export.fingerprint()
     assert np.isfinite(given.values).all()
+
+
+def with_types(frame, unit):
+    """A parquet table whose field of the density has a unit, as pyarrow and xarray write it."""
+    whole = pa.Table.from_pandas(frame, preserve_index=False)
+    field = whole.schema.field("density")
+    return whole.cast(whole.schema.set(whole.schema.get_field_index("density"), field.with_metadata({"unit": unit})))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "pandas", "json"])
+def test_the_unit_that_the_types_of_a_file_say_is_read(tmp_path, kind):
+    frame = pd.DataFrame({"smiles": ["*CC*", "*CCO*", "*CC(*)C"], "density": [60.0, 70.0, 65.0]})
+
+    def write(unit):
+        if kind == "parquet":
+            parquet.write_table(with_types(frame, unit), tmp_path / "mine.parquet")
+        elif kind == "pandas":
+            frame.attrs = {"units": {"density": unit}}
+            frame.to_parquet(tmp_path / "mine.parquet")
+        else:
+            content = json.loads(frame.to_json(orient="table", index=False))
+            content["schema"]["fields"][1]["unit"] = unit
+            (tmp_path / "mine.json").write_text(json.dumps(content))
+        return str(tmp_path / ("mine.json" if kind == "json" else "mine.parquet"))
+
+    found = values_of(Table(write("lb/ft^3"), "density", "g/cm3"))
+    assert found == pytest.approx({"*CC*": 0.96111, "*CCO*": 1.12129, "*CC(*)C": 1.0412}, abs=1e-4)
+    with pytest.raises(ValueError, match="eV"):
+        Table(write("eV"), "density", "g/cm3").table  # noqa: B018
+    with pytest.raises(ValueError, match="kg/m3"):
+        Table(write("kg/m3"), "density", "g/cm3", file_unit="lb/ft^3").table  # noqa: B018
+
+
+def test_what_the_cells_of_a_sheet_show_beside_their_numbers(tmp_path, caplog):
+    book = openpyxl.Workbook()
+    for row in [["smiles", "density"], ["*CCO*", 1.13], ["*CC*", 0.92], ["*CC(*)C", True], ["*CCS*", 0.9]]:
+        book.active.append(row)
+    book.active["B2"].number_format = '0.00 "lb/ft3"'
+    book.active["B3"].number_format = "0.00\\ [Red]"
+    book.save(tmp_path / "mine.xlsx")
+    data = Table(str(tmp_path / "mine.xlsx"), "density", "g/cm3")
+    assert values_of(data) == pytest.approx({"*CCO*": 1.13, "*CC*": 0.92, "*CCS*": 0.9})
+    assert "'lb/ft3' (1 cells)" in caplog.text
+    assert [each.row for each in data.table.quarantine.itertuples()] == [4]
+
+
+def test_a_compression_that_is_not_read_is_refused(tmp_path):
+    (tmp_path / "mine.csv.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    with pytest.raises(ValueError, match=r"\.zst"):
+        Table(str(tmp_path / "mine.csv.zst"), "density", "g/cm3").table  # noqa: B018

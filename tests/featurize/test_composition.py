@@ -36,7 +36,7 @@ def test_formulas(formula, wanted):
     assert list(read_formula(formula)) == sorted(wanted)
 
 
-@pytest.mark.parametrize("formula", ["", "  ", "Xx", "SiO2 quartz", "2H2O", "Fe3+", "Al-1O2", "*CC*", "H0"])
+@pytest.mark.parametrize("formula", ["", "  ", "Xx", "SiO2 quartz", "2H2O", "Fe3+", "Al-1O2", "*CC*", "H0", "NaCl@C"])
 def test_what_is_not_a_formula(formula):
     for read in (
         read_formula,

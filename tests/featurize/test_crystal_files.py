@@ -281,3 +281,23 @@ def test_cells_of_the_table_are_those_of_pymatgen(real_data):
             graph = crystal_graph(each, 4.0, None)
             np.testing.assert_allclose(np.sort(np.linalg.norm(graph.edge_vector, axis=1)), lengths[-1], atol=1e-5)
         np.testing.assert_allclose(*lengths, atol=1e-4)
+
+
+@pytest.mark.parametrize("again", ['Lattice="4 0 0 0 4 0 0 0 4"', "band_gap=3.0", 'note="a=1" band_gap =3'])
+def test_a_name_twice_in_an_extxyz_is_refused(tmp_path, again):
+    line = 'Lattice="5.64 0 0 0 5.64 0 0 0 5.64" Properties=species:S:1:pos:R:3 note2="x=1 x=2" band_gap=5.0'
+    atoms = "Na 0 0 0\nCl 2.82 2.82 2.82\n"
+    (tmp_path / "a.extxyz").write_text(f"2\n{line}\n{atoms}2\n{line} {again}\n{atoms}")
+    first, second = read_crystals(tmp_path / "a.extxyz")
+    assert first.reason is None
+    assert "twice" in second.reason
+
+
+def test_one_changed_position_of_a_structure_is_seen():
+    content = structure(ROCK_SALT).as_dict()
+    for site in content["sites"][1:]:
+        del site["xyz"]
+    assert as_crystal(content).num_sites == len(content["sites"])
+    content["sites"][0]["xyz"] = [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="site 1"):
+        as_crystal(content)

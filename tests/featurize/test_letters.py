@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnn_sim2real.featurize.chain import MAX_ATOMS
+from gnn_sim2real.featurize.chain import MAX_ATOMS, read_smiles
 from gnn_sim2real.featurize.identity import molecule_identity, repeat_unit_identity
 from gnn_sim2real.featurize.mixture import component_identity
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
@@ -79,3 +79,14 @@ def test_the_largest_chain_is_read_quickly():
     unit = f"*{'CO' * (MAX_ATOMS // 2 - 2)}CC*"
     assert repeat_unit_identity(unit).count(".") == MAX_ATOMS - 3
     assert time.process_time() - began < 5  # 100 s when fragments were cut out one by one
+
+
+@pytest.mark.parametrize("smiles", ["*C~C*", "*C:C*", "*CC(*)~c1ccccc1", "C~C", "*CC(*)[Fe]~O"])
+def test_a_bond_without_an_order_is_refused(smiles):
+    with pytest.raises(ValueError, match=r"-.*=.*#"):
+        read_smiles(smiles)
+
+
+@pytest.mark.parametrize("smiles", ["*c1:c:c:c:c:c:1*", "[*:1]CC[*:2]", "*CC(*)O->[Fe]", "c1:c:c:c:c:c:1"])
+def test_bonds_that_have_an_order_are_read(smiles):
+    assert read_smiles(smiles).GetNumAtoms() > 3

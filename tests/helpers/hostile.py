@@ -96,6 +96,23 @@ BAD_ENTRIES = {
     "dimensions of lists": (_with(dimension_types="[[1], [1], [1]]"), "3 directions"),
     "nsites of 400 digits": (_with(nsites=MANY), "`nsites`"),
     "100,000 sites": (_with(**_sites(10**5)), "100,000 sites"),
+    "value twice": (
+        _with().replace('"_test_band_gap":', '"_test_band_gap": 99, "_test_band_gap" :'),
+        "'_test_band_gap'",
+    ),
+    "value twice, spelled otherwise": (
+        _with().replace('"_test_band_gap":', '"_test_band\\u005fgap": 99, "_test_band_gap":'),
+        "'_test_band_gap'",
+    ),
+    "name twice": (_with().replace('"id":', '"id": "other", "id":'), "'id'"),
+    "name twice within": (_with(species='[{"name": "Li", "chemical_symbols": ["Li"], "name": "Na"}]'), "'name'"),
+    "marks in a text": (_with(_test_note='"a\\u0022: b \\": c"'), None),
+    "species described twice": (
+        _with(
+            species='[{"name": "Li", "chemical_symbols": ["Li"]}, {"name": "Li", "chemical_symbols": ["Na"]}]',
+        ),
+        "'Li' twice",
+    ),
     "deep": (_with(_test_deep="[" * 900 + "]" * 900), None),
 }
 """An entry as JSON among good ones, and a part of the reason with which its row is refused; None if it is read."""
@@ -140,6 +157,8 @@ BAD_PAGES = {
     "data object": ("data", "{}", "list of entries"),
     "data text": ("data", '"none"', "list of entries"),
     "data deep": ("data", "[" * 10**6, "nested too deeply"),
+    "name twice": ("meta", '{"data_returned": 25, "data_returned": 12}', "'data_returned' twice"),
+    "link twice": ("links", '{"next": null, "next": "/v1/structures?page_offset=10"}', "'next' twice"),
     "errors": ("errors", '[{"title": "Bad filter", "detail": "cannot parse"}]', "Bad filter: cannot parse"),
     "errors text": ("errors", '"out of order"', "out of order"),
     "errors deep": ("errors", '[{"title": [{"a": 1}], "detail": {}}]', "200"),

@@ -13,6 +13,7 @@ import pytest
 import torch
 from libraries import copy_library, flip_byte
 from pyarrow import parquet
+from safetensors.torch import load_file, save_file
 from tiny import TinyPolymers, fit, gine, save_source
 
 from gnn_sim2real.cli.main import main
@@ -223,6 +224,47 @@ def test_escape_codes_of_a_card_are_shown_not_run(library, capsys):
         assert all(letter.isprintable() or letter == "\n" for letter in text), words
         assert "red" in text or words[0] not in ("list", "show")
     assert library.card(key).source == r"\x1b[31mred\x1b]0;title\x07\x9b2J\u202egnp"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: card.update(domain="crystal"),
+        lambda card: card["metrics"].update(other={"mae": 0.1, "rmse": 0.2, "r2": 0.5}),
+        lambda card: next(iter(card["metrics"].values())).update(r2=1.5),
+        lambda card: next(iter(card["metrics"].values())).update(mae=-0.1),
+        lambda card: next(iter(card["metrics"].values())).update(mae=2.0, rmse=1.0),
+    ],
+    ids=["domain", "errors of another property", "R2 above 1", "negative error", "mean above root mean square"],
+)
+def test_a_card_that_contradicts_itself_is_refused(library, change):
+    """Its hash is right: whoever published it wrote it so."""
+    key = change_card(library, library.keys()[0], change)
+    with pytest.raises(CheckpointError):
+        library.card(key)
+    with pytest.raises(CheckpointError):
+        load_model(library.folder / key)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights: {name: each.int() for name, each in weights.items()},
+        lambda weights: {name: each.to(torch.complex64) for name, each in weights.items()},
+        lambda weights: weights | {"scaler.std": torch.zeros_like(weights["scaler.std"])},
+        lambda weights: weights | {"scaler.std": -weights["scaler.std"]},
+        lambda weights: {name: -each - 1 if "running_var" in name else each for name, each in weights.items()},
+    ],
+    ids=["whole numbers", "complex numbers", "no width", "a negative width", "negative variances"],
+)
+def test_weights_that_no_training_leaves_are_refused(library, change):
+    folder = library.folder / library.keys()[0]
+    weights = change(load_file(folder / "weights.safetensors"))
+    save_file({name: each.contiguous() for name, each in weights.items()}, folder / "weights.safetensors")
+    moved = folder.with_name(hash_model(folder))
+    folder.rename(moved)
+    with pytest.raises(CheckpointError):
+        load_model(moved)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,61 @@ def test_a_damaged_cache_is_made_again(made, tmp_path):
     assert [score.error for score in found[0]] == [score.error for score in wanted[0]]
 
 
+def test_a_score_that_was_changed_is_looked_for_again(made, tmp_path):
+    target = target_of()
+    wanted = rank(made[0], target, cache=ScoreCache(tmp_path))
+    for path in tmp_path.iterdir():
+        content = json.loads(path.read_text())
+        for row in content["scores"]:
+            row["error"] = 9.0
+        path.write_text(json.dumps(content))
+    found = rank(made[0], target, cache=ScoreCache(tmp_path))
+    assert [score.error for score in found[0]] == [score.error for score in wanted[0]]
+
+
+def test_what_a_stopped_ranking_found_is_there(made, tmp_path, monkeypatch):
+    target, seen = target_of(), []
+
+    def stops(key, *given):
+        seen.append(key)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return score_model(key, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gnn_sim2real.shotgun.ranking.score_model", stops)
+        with pytest.raises(KeyboardInterrupt):
+            rank(made[0], target, cache=ScoreCache(tmp_path))
+        before, seen[:] = seen[:2], [None] * 3
+        rank(made[0], target, cache=ScoreCache(tmp_path))
+    again = seen[3:]
+    assert len(before) == 2
+    assert again
+    first_rung = again[: len(made[0].cards()) - 2]
+    assert not {*before} & {*first_rung}
+
+
+def test_what_stopped_predictions_of_the_library_found_is_there(made, tmp_path, monkeypatch):
+    from gnn_sim2real.shotgun import library_predictions
+
+    library, target, seen = made[0], target_of(), []
+    columns, predict_one = library_predictions.choose_columns(library.cards(), "all"), library_predictions._predict
+
+    def stops(models, key, target):
+        seen.append(key)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return predict_one(models, key, target)
+
+    monkeypatch.setattr(library_predictions, "_predict", stops)
+    with pytest.raises(KeyboardInterrupt):
+        library_predictions.predict_columns(library, columns, target, tmp_path)
+    before = seen[:2]
+    library_predictions.predict_columns(library, columns, target, tmp_path)
+    assert not {*before} & {*seen[3:]}
+    assert {*before, *seen[3:]} == {key for column in columns for key in column.models}
+
+
 def test_scores_of_earlier_versions_are_read(tmp_path):
     rows = [{"key": way, "way": way, "error": 1.5, "prediction_error": None, "errors": [1.0, None]} for way in WAYS]
     (tmp_path / "name.json").write_text(json.dumps(rows))

@@ -1,5 +1,6 @@
 """Graphs are made once, by one or several processes, and never read half."""
 
+import errno
 import logging
 import os
 import signal
@@ -199,3 +200,20 @@ def test_a_killed_build_leaves_nothing_that_is_read(tmp_path):
     os.utime(left, (0, 0))  # long ago
     open_or_build(["third"], lambda _: crystal_graph(COPPER), FEATURIZER, folder)
     assert not left.exists()
+
+
+def test_joined_graphs_are_there_though_the_cache_is_full(toy, tmp_path, monkeypatch, caplog):
+    stores = [open_or_build(each, toy, FEATURIZER, tmp_path / "parts") for each in (["3", "1"], ["4"])]
+    written = graph_cache.write_joined
+
+    def full(path, *given, **named):
+        if path.parent == tmp_path / "joined":
+            raise OSError(errno.ENOSPC, "no space left", str(path))
+        written(path, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph_cache, "write_joined", full)
+        found = graph_cache.open_or_join(stores, tmp_path / "joined").select(torch.arange(3))
+    assert len(caplog.records) == 1
+    wanted = graph_cache.open_or_join(stores, tmp_path / "joined").select(torch.arange(3))
+    assert torch.equal(found.edge_index, wanted.edge_index)

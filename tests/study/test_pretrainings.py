@@ -5,10 +5,12 @@ import io
 import json
 import re
 import shutil
+import signal
 
 import pytest
 import torch
 import yaml
+from processes import running_command, wait_until
 from studies import write_study
 
 from gnn_sim2real.cli.main import main
@@ -91,6 +93,32 @@ def test_what_is_built_and_what_is_held_out(built):
     assert 20 in sizes
     subsets = {card.seed: library.identities(card.key) for card in cards if card.size == 20}
     assert len(subsets[0] & subsets[1]) < len(subsets[0]) == len(subsets[1]) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_stopped_loses_nothing_and_goes_on(built, study_files, end):
+    config, models = write_library(study_files), study_files / "models"
+
+    def finished():
+        return {path.parent.name for path in models.glob("*/card.json")}
+
+    with running_command(study_files / "said", "models", "build", "-c", config) as command:
+        wait_until(lambda: finished() or not command.is_running, "it builds nothing")
+        command.send_signal(end)
+        # Once more where it was lost: RDKit takes Ctrl-C for itself while it searches.
+        wait_until(lambda: command.ends_within(60) or command.send_signal(end), "it cannot be stopped")
+        assert command.wait() == 130
+    before = finished()
+    assert 0 < len(before) < 10
+    assert not [*study_files.rglob("*.part"), *(study_files / "out" / "claims").glob("*.json")]
+    assert ModelLibrary(models).verify(strict=True) == {}
+    assert main(["models", "build", "-c", str(config)]) == 0
+    assert before < finished()
+    whole, library = ModelLibrary(built.parent / "models"), ModelLibrary(models)
+    assert sorted(card.metrics["density"]["mae"] for card in library.cards(property="density")) == sorted(
+        card.metrics["density"]["mae"] for card in whole.cards(property="density")
+    )
 
 
 @pytest.mark.slow

@@ -141,6 +141,48 @@ def test_what_is_not_the_value_itself_is_refused_unless_the_unit_is_said(heading
 
 
 @pytest.mark.parametrize(
+    "heading",
+    [
+        *(
+            "ΔTg (K)",
+            "σ Tg (K)",
+            "δT_g",
+            "∂Tg",
+            "sigma Tg",
+            "delta_Tg (K)",
+            "lnTg",
+            "log10 Tg",
+            "-Tg (K)",
+            "−Tg",
+            "~Tg",
+        ),
+        *("|Tg| (K)", "Tg^2", "Tg² (K)", "Tg⁻¹", "Tg (K)^2", "Tg squared", "Tg_norm", "Tg z-score", "relative Tg"),
+        *("Tg difference", "Tg shift (K)", "Tg-C", "Tg.C"),
+    ],
+)
+def test_a_short_name_with_something_about_it_is_not_the_value(heading):
+    """`glass_transition` is also called Tg; what is said of either is read."""
+    frame = column(heading, [206.0])
+    with pytest.raises(ValueError, match=r"mine\.csv"):
+        values(frame, Property("glass_transition", "K", column=heading))
+    with pytest.raises(ValueError, match=r"mine\.csv"):
+        values(frame, in_table(Property("glass_transition", "K"), ["m", heading], "mine.csv"))
+    assert values(frame, Property("glass_transition", "K", column=heading, file_unit="K")) == {"m0": 206.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "heading"),
+    [
+        *(("critical_temperature", "K", "T-c"), ("critical_temperature", "K", "T.c"), ("tg", "K", "Tg*")),
+        *(("dielectric_constant", "", "relative permittivity"), ("chemical_shift", "ppm", "chemical shift")),
+    ],
+)
+def test_names_that_hold_such_a_word_are_values(name, unit, heading):
+    prop = Property(name, unit, column=heading, lower=0, upper=999)
+    assert values(column(heading, [60.0]), prop) == {"m0": 60.0}
+
+
+@pytest.mark.parametrize(
     ("name", "unit", "heading"),
     [
         *(("log_permeability", "", "log_permeability"), ("logP", "1", "log P"), ("x10", "eV", "x10")),

@@ -76,6 +76,8 @@ def heats(**settings):
             (each, True)
             for each in ("Mn", "Mw (g/mol)", "M_w", "Mn_kDa", "number average molecular weight", "crystallinity (%)")
         ],
+        *[(each, True) for each in ("Temperatura", "température (K)", "温度", "温度 [K]", "Температура", "圧力")],
+        *[(each, True) for each in ("phase", "solvent", "salt", "direction", "Axis", "physical state")],
         *[(each, True) for each in ("filler_content_wt", "Ageing time (h)", "aging_days", "moisture content")],
         *[(each, False) for each in ("year", "T_min", "state", "form factor", "age", "Tm", "mp", "source", "filled")],
         *[(each, False) for each in ("Tg", "tm", "Cp", "glass_transition_temperature", "Debye temperature", "name")],
