@@ -78,7 +78,7 @@ _TABLES = (
         holder="2022 RadonPy developers",
         citation="Hayashi, Shiomi, Morikawa, Yoshida, npj Comput. Mater. 8, 222 (2022), doi 10.1038/s41524-022-00906-4",
         origin="github.com/RadonPy/RadonPy at 648c9a49, data/PI1070.csv",
-        description="Amorphous polymers by all-atom molecular dynamics at 300 K and 1 atm; dielectric constants left out",
+        description="Amorphous polymers by all-atom molecular dynamics at 300 K and 1 atm, without dielectric constants",
         sha256="6824e3e4bb30b2705e7cd03ca4d35dcb41b5be4240a644ed383d9920d0359449",
     ),
     OpenTable(
@@ -171,8 +171,8 @@ _TABLES = (
         license="MIT (measured values); CC BY 4.0 (columns mp_)",
         holder="2021 Hacking Materials Research Group",
         citation=(
-            "Zhuo, Mansouri Tehrani, Brgoch, J. Phys. Chem. Lett. 9, 1668 (2018), doi 10.1021/acs.jpclett.8b00124; Dunn "
-            f"et al., npj Comput. Mater. 6, 138 (2020), doi 10.1038/s41524-020-00406-3; {_MATERIALS_PROJECT}"
+            "Zhuo, Mansouri Tehrani, Brgoch, J. Phys. Chem. Lett. 9, 1668 (2018), doi 10.1021/acs.jpclett.8b00124; "
+            f"Dunn et al., npj Comput. Mater. 6, 138 (2020), doi 10.1038/s41524-020-00406-3; {_MATERIALS_PROJECT}"
         ),
         origin=(
             "github.com/materialsproject/matbench at 936176db, scripts/artifacts/matbench_expt_gap.json.bz2; columns "
