@@ -78,7 +78,7 @@ _TABLES = (
         holder="2022 RadonPy developers",
         citation="Hayashi, Shiomi, Morikawa, Yoshida, npj Comput. Mater. 8, 222 (2022), doi 10.1038/s41524-022-00906-4",
         origin="github.com/RadonPy/RadonPy at 648c9a49, data/PI1070.csv",
-        description="Amorphous polymers by all-atom molecular dynamics at 300 K and 1 atm, without dielectric constants",
+        description="Amorphous polymers by all-atom molecular dynamics at 300 K and 1 atm; no dielectric constants",
         sha256="6824e3e4bb30b2705e7cd03ca4d35dcb41b5be4240a644ed383d9920d0359449",
     ),
     OpenTable(

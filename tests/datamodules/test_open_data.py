@@ -1,4 +1,4 @@
-"""The tables that come with the package: as they are described, read without a network, equal to what they come from."""
+"""The tables of the package: as they are described, read without a network, equal to what they come from."""
 
 import hashlib
 
