@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datamodules.matbench import Matbench as Matbench
     from datamodules.materials_project import MaterialsProjectTables as MaterialsProjectTables
     from datamodules.materials_project_api import MaterialsProject as MaterialsProject
+    from datamodules.materials_project_formulas import MaterialsProjectFormulas as MaterialsProjectFormulas
     from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
     from datamodules.optimade import Optimade as Optimade
     from datamodules.polyinfo import PoLyInfo as PoLyInfo

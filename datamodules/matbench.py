@@ -1,4 +1,4 @@
-"""Matbench's measured sets, by matminer's loader."""
+"""Matbench's measured sets: the band gaps come with the package, others by matminer's loader."""
 
 import contextlib
 import importlib.util
@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.tables.cleaning import clean_table
-from gnn_sim2real.tables.table import CleanTable, Property
+from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 
 class _Set(NamedTuple):
@@ -41,8 +42,10 @@ SETS = {
 class Matbench(PropertyDataModule):
     """Measured properties of formulas as Matbench has them: 4,604 band gaps, or the yield strength of 312 steels.
 
-    They have no structures, so the model is one of compositions (`gnn_sim2real.nn.Roost`). The file is fetched at first
-    use into `$GNN_SIM2REAL_CACHE/matminer`. The folds are not those of Matbench: here one split has one test
+    They have no structures, so the model is one of compositions (`gnn_sim2real.nn.Roost`). The band gaps come with the
+    package, with the simulated gap of the formula in the column `mp_gap_eV` where the Materials Project has one, for
+    `simulated_column`; what is simulated is not part of Matbench. The file of the steels is fetched at first use into
+    `$GNN_SIM2REAL_CACHE/matminer`. The folds are not those of Matbench: here one split has one test
     part. Dunn et al., npj Comput. Mater. 6, 138 (2020), doi 10.1038/s41524-020-00406-3.
 
     ```yaml
@@ -53,7 +56,8 @@ class Matbench(PropertyDataModule):
 
     Args:
         dataset: `matbench_expt_gap` or `matbench_steels`.
-        folder: Folder of matminer's files; MATMINER_DATA or the cache unless given.
+        folder: Folder of matminer's files, from which the band gaps are read as well if it is given; MATMINER_DATA or
+            the cache unless given.
         settings: See `gnn_sim2real.data.module.DataSettings`.
 
     Raises:
@@ -69,7 +73,7 @@ class Matbench(PropertyDataModule):
             {each.property: each.unit},
             "MIT (Matbench)",
             f"{each.citation}; Dunn et al., npj Comput. Mater. 6, 138 (2020)",
-            "matminer's loader (pip install 'gnn-sim2real[matbench]')",
+            "in the package" if name in OPEN_TABLES else "matminer's loader (pip install 'gnn-sim2real[matbench]')",
             {"dataset": name},
         )
         for name, each in SETS.items()
@@ -103,6 +107,8 @@ class Matbench(PropertyDataModule):
         )
 
     def _load(self) -> pd.DataFrame:
+        if self.folder is None and self.dataset in OPEN_TABLES:
+            return read_table(OPEN_TABLES[self.dataset].file).rename(columns={"gap_eV": "gap expt"})
         if importlib.util.find_spec("matminer") is None:
             raise ValueError("the package matminer is not installed: pip install 'gnn-sim2real[matbench]'")
         from matminer.datasets import load_dataset

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.catalog import ENTRIES, DataFile, Recipe
+from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder, expand
@@ -20,22 +21,26 @@ logger = logging.getLogger(__name__)
 
 
 def find_file(name: str, path: str | Path | None = None) -> Path:
-    """Find the file of a data set; download it if it is public and not on this machine.
+    """Find the file of a data set; if it is not on this machine, the table in the package, or a download.
 
     Args:
-        name: A data set of the registry.
+        name: A data set of the registry, or an open table of the package.
         path: The user's own file, absolute or relative to the working folder or to `$GNN_SIM2REAL_DATA`. If given, no
             other place is searched.
 
     Returns:
-        The file. A registered file with other content is used with a warning: it may be a newer version.
+        The file. A registered file with other content is used with a warning: it may be a newer version. An open table
+        has the same rows as the registered file of its name, and those of its columns that data modules read.
 
     Raises:
         DatasetNotFoundError: If the file is nowhere and cannot be downloaded.
         ValueError: If the registry has no such name.
     """
+    open_table = OPEN_TABLES.get(name)
     if name not in ENTRIES:
-        raise ValueError(f'there is no data set "{name}"; there are {", ".join(sorted(ENTRIES))}')
+        if open_table is None:
+            raise ValueError(f'there is no data set "{name}"; there are {", ".join(sorted({*ENTRIES, *OPEN_TABLES}))}')
+        return open_table.file if path is None else find_table(path)
     entry = ENTRIES[name]
     places = _below_data_folder(entry.relative_path) if path is None else _places(path)
     for place in places:
@@ -43,6 +48,8 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
             if isinstance(entry, DataFile):
                 _warn_of_other_content(entry, place)
             return place
+    if path is None and open_table is not None:
+        return open_table.file
     if path is None and isinstance(entry, DataFile):
         return _download(entry, places)
     raise DatasetNotFoundError(f'no file for "{name}": {_format_places(places)}; {_advise(entry)}')
@@ -60,9 +67,12 @@ def sheet(
         units: Unit of each property.
         settings: Settings of the data module that read it with all its properties.
     """
+    settings = {"properties": list(units)} if settings is None else settings
+    if name in OPEN_TABLES:
+        table = OPEN_TABLES[name]
+        return DataSheet(name, kind, num_rows, units, table.license, table.citation, "in the package", settings)
     entry = ENTRIES[name]
     origin = "downloaded if it is missing" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
-    settings = {"properties": list(units)} if settings is None else settings
     license_ = entry.license or "none stated"
     return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
 

@@ -229,6 +229,11 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path):
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
+    configs = (path for path in (ROOT / "configs").rglob("*") if path.is_file())
+    shipped = {f"gnn_sim2real/{path.relative_to(ROOT).as_posix()}" for path in configs}
+    assert {name for name in names if name.startswith("gnn_sim2real/configs/")} == shipped
+    tables = (ROOT / "datamodules/open_data").glob("*.parquet")
+    assert {str(path.relative_to(ROOT)) for path in tables} | {"datamodules/open_data/NOTICE.md"} <= set(names)
     assert {name for name in names if name.endswith(".html")} == {"gnn_sim2real/study/page/page.html"}
     assert {name for name in names if name.endswith(".py")} == {str(p.relative_to(ROOT)) for p in MODULES.values()}
 

@@ -17,7 +17,8 @@ class PolymerTable(MaterialTable):
         file_unit: Unit in the file, if it is another one.
         path: The file: CSV, TSV, XLSX, JSONL or parquet; absolute, or relative to the working folder or
             GNN_SIM2REAL_DATA.
-        name: A table of the registry, in place of `path`; `measured_density`, `measured_tg`, `md_tg`.
+        name: A table of the registry, in place of `path`: of the package `simpoly`, `refractive_index_open`,
+            `vitrimer_md_tg`, `homopolymer_md_tg`; to be brought `measured_density`, `measured_tg`, `md_tg`.
         smiles: Column with the repeat units.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
@@ -36,6 +37,10 @@ class PolymerTable(MaterialTable):
             ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
             ("measured_tg", 7170, "tg", "tg_K", "K"),
             ("md_tg", 661, "tg", "tg_K", "K"),
+            ("simpoly", 130, "density", "density_g_cm3", "g/cm3"),
+            ("refractive_index_open", 38, "refractive_index", "refractive_index", ""),
+            ("vitrimer_md_tg", 8424, "tg", "tg_md_K", "K"),
+            ("homopolymer_md_tg", 295, "tg", "tg_md_K", "K"),
         )
     )
 

@@ -27,6 +27,8 @@ many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
 
+  configs   the YAMLs that come with the package, read as -c configs:PATH: gnn-sim2real configs list
+
 Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
 
 
@@ -138,6 +140,7 @@ _COMMANDS = {
     "models": ("gnn_sim2real.cli.models", "models_command"),
     "law": ("gnn_sim2real.cli.law", "law_command"),
     "shotgun": ("gnn_sim2real.cli.shotgun", "shotgun_command"),
+    "configs": ("gnn_sim2real.cli.configs", "configs_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
     "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),
@@ -164,6 +167,11 @@ def _run(argv: list[str]) -> int:
         return 0
     require_own_datamodules()
     refuse_settings_of_the_environment()
+    if argv[0] != "configs":
+        from gnn_sim2real.config.shipped import replace_addresses, require_configs
+
+        argv = replace_addresses(argv)
+        require_configs(argv[1:])
     name, argv = _find_command(argv)
     if name in _COMMANDS:
         return _call(name, argv[1:])
