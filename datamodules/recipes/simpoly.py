@@ -11,8 +11,8 @@ def _build(files: Files) -> pd.DataFrame:
     return raw[["id", "name", "smiles", "density", "tg"]].rename(columns={"density": "density_g_cm3", "tg": "tg_K"})
 
 
-SIMPOLY_MEASURED = TableRecipe(
-    name="simpoly_measured",
+SIMPOLY = TableRecipe(
+    name="simpoly",
     relative_path="polymer/simpoly_measured/simpoly_measured.csv",
     columns={"id": None, "name": None, "smiles": None, "density_g_cm3": "g/cm^3", "tg_K": "K"},
     raw={

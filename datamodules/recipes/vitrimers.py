@@ -109,8 +109,8 @@ VITRIMER_MD_TG = TableRecipe(
     spelled=("smiles",),
 )
 
-HOMOPOLYMER_TG_PAIRS = TableRecipe(
-    name="homopolymer_tg_pairs",
+HOMOPOLYMER_MD_TG = TableRecipe(
+    name="homopolymer_md_tg",
     relative_path="polymer/vitrimer_md_tg/homopolymer_tg_pairs.csv",
     columns={"name": None, "smiles": None, "tg_measured_K": "K", "tg_md_K": "K", "tg_md_std_K": "K"},
     raw={
