@@ -27,8 +27,8 @@ class Plan:
     Attributes:
         recipe: The recipe.
         folder: Data folder into which the table goes.
-        recipes: The recipes whose tables are missing, those that others need first; the last is `recipe` unless its table
-            is there already.
+        recipes: The recipes whose tables are missing, those that others need first; the last is `recipe`, unless its
+            table is there already.
         missing: Files to be downloaded.
     """
 
