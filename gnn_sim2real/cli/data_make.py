@@ -6,7 +6,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.databases.make import Plan, make_table, plan_table, require_package
+from gnn_sim2real.databases.make import Plan, make_table, plan_table
 from gnn_sim2real.databases.recipe import TableRecipe, find_recipes
 from gnn_sim2real.files import expand
 
@@ -38,12 +38,11 @@ def make_command(argv: list[str], console: Console) -> int:
         raise ValueError(_explain_missing(given.name, recipes))
     plan = plan_table(recipes[given.name], recipes, expand(given.output) if given.output else None)
     for each in plan.recipes:
-        require_package(each)
         for line in describe_recipe(each):
             show(line)
     if plan.recipes:
         show(_describe_cost(plan))
-    path = make_table(plan, recipes, overwrite=given.overwrite, report=show)
+    path = make_table(plan, overwrite=given.overwrite, report=show)
     show(f"{given.name}: {plan.recipe.num_rows:,} rows, checked: {path}")
     if given.output:
         show(f"to use it: export GNN_SIM2REAL_DATA={Path(given.output).absolute()}")
@@ -66,7 +65,9 @@ def describe_recipe(recipe: TableRecipe) -> list[str]:
         for (where, words), number in licenses.items()
     ]
     if recipe.package:
-        lines.append(f"from: the package {recipe.package}")
+        lines.append(
+            f"from: the installed package {recipe.package.name} {recipe.package.version}: {recipe.package.license}"
+        )
     if any(not file.license for file in recipe.raw.values()):
         lines.append("files without a license come to this machine only: do not pass them or the table on")
     lines.append(f"cite: {recipe.citation}")

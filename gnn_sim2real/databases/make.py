@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.recipe import RawFile, TableRecipe, data_folders
-from gnn_sim2real.errors import DownloadError
+from gnn_sim2real.databases.recipe import RawFile, TableRecipe, data_folders, find_below
+from gnn_sim2real.errors import DatasetNotFoundError, DownloadError
 from gnn_sim2real.files import require_writable, write_atomically
 
 if TYPE_CHECKING:
@@ -60,13 +60,23 @@ def plan_table(recipe: TableRecipe, recipes: Mapping[str, TableRecipe], folder: 
         recipe: The recipe.
         recipes: All recipes, since one may need the tables of others.
         folder: Data folder; `$GNN_SIM2REAL_DATA`, or the cache, unless given.
+
+    Raises:
+        DatasetNotFoundError: If it needs a table that is neither here nor has a recipe.
     """
     target = folder or data_folders()[0]
     needed: list[TableRecipe] = []
 
     def add(each: TableRecipe) -> None:
-        for name in each.tables:
-            if _find(recipes[name], folder) is None and recipes[name] not in needed:
+        for name, path in each.tables.items():
+            if find_below(path, folder) is not None:
+                continue
+            if name not in recipes:
+                raise DatasetNotFoundError(
+                    f"{each.name} needs the table {name}, which cannot be made: `data list {name}` says what it is; "
+                    f"put it in {target / path}"
+                )
+            if recipes[name] not in needed:
                 add(recipes[name])
         needed.append(each)
 
@@ -78,7 +88,6 @@ def plan_table(recipe: TableRecipe, recipes: Mapping[str, TableRecipe], folder: 
 
 def make_table(
     plan: Plan,
-    recipes: Mapping[str, TableRecipe],
     *,
     client: Client | None = None,
     overwrite: bool = False,
@@ -88,7 +97,6 @@ def make_table(
 
     Args:
         plan: Of `plan_table`.
-        recipes: All recipes.
         client: What downloads; one that tries four times unless given.
         overwrite: Whether a file may be replaced whose content is not that of the table.
         report: Gets a line on each step.
@@ -102,7 +110,8 @@ def make_table(
         OSError: If the disk is full.
     """
     for each in plan.recipes:
-        require_package(each)
+        if each.package:
+            each.package.find()
         _require_place(each, plan.folder, overwrite)
     with client or Client(attempts=4) as asked:
         for number, file in enumerate(plan.missing, start=1):
@@ -110,12 +119,9 @@ def make_table(
             _download(file, asked)
     for each in plan.recipes:
         path = plan.folder / each.relative_path
-        files = {name: file.cached for name, file in each.raw.items()}
-        for name in each.tables:
-            found = _find(recipes[name], plan.folder)
-            if found is None:
-                raise ValueError(f"{recipes[name].relative_path} went away; run the command again")
-            files[name] = found
+        files = {name: file.cached for name, file in each.raw.items()} | (each.package.find() if each.package else {})
+        for name, relative_path in each.tables.items():
+            files[name] = find_below(relative_path, plan.folder) or plan.folder / relative_path
         report(f"build {each.name}")
         table = each.build(files)
         _require_expected(each, table, files)
@@ -133,32 +139,6 @@ def is_there(file: RawFile) -> bool:
         return file.cached.stat().st_size == file.size and _sha256(file.cached) == file.sha256
     except OSError:
         return False
-
-
-def require_package(recipe: TableRecipe) -> None:
-    """Refuse to begin without the package from which a recipe reads its values.
-
-    Args:
-        recipe: The recipe.
-
-    Raises:
-        ValueError: If it is not installed, or in another version, whose values may be others.
-    """
-    if not recipe.package:
-        return
-    name, _, version = recipe.package.partition("==")
-    advice = f"pip install {recipe.package}"
-    try:
-        found = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        raise ValueError(f"{recipe.name} is read from the package {name}, which is not installed: {advice}") from None
-    if found != version:
-        raise ValueError(f"{recipe.name} is read from the package {name} {version}, here it is {found}: {advice}")
-
-
-def _find(recipe: TableRecipe, folder: Path | None) -> Path | None:
-    own = folder / recipe.relative_path if folder else None
-    return own if own is not None and own.is_file() else recipe.find()
 
 
 def _require_place(recipe: TableRecipe, folder: Path, overwrite: bool) -> None:

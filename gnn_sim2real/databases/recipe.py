@@ -3,11 +3,12 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gnn_sim2real.files import default_cache_folder, expand
@@ -65,8 +66,44 @@ class RawFile:
         return default_cache_folder() / "data" / "raw" / f"{owner}__{name}" / self.commit[:12] / self.path
 
 
+@dataclass(frozen=True)
+class Package:
+    """An installed distribution whose data files are read where they are: nothing is downloaded or copied.
+
+    Args:
+        name: Name on PyPI.
+        version: The version whose values are expected.
+        files: Paths below the folder of installed packages, by a short name.
+        license: Its license.
+        extra: Extra of this package that installs it.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, str]
+    license: str
+    extra: str
+
+    def find(self) -> dict[str, Path]:
+        """Its files.
+
+        Raises:
+            ValueError: If it is not installed, or in another version.
+        """
+        advice = f"pip install {self.name}=={self.version}, or 'gnn-sim2real[{self.extra}]'"
+        try:
+            found = distribution(self.name)
+        except PackageNotFoundError:
+            raise ValueError(f"the package {self.name} is needed, which is not installed: {advice}") from None
+        if found.version != self.version:
+            raise ValueError(
+                f"the values are those of {self.name} {self.version}, but {found.version} is installed: {advice}"
+            )
+        return {name: Path(str(found.locate_file(path))) for name, path in self.files.items()}
+
+
 Files = Mapping[str, Path]
-"""The files of a recipe, by the name that it gives them: raw ones, and tables of other recipes."""
+"""The files of a recipe, by the name that it gives them: raw ones, those of a package, tables of other recipes."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +123,9 @@ class TableRecipe:
         citation: What to cite.
         seconds: Time that `build` takes on one core [s].
         kind: Kind of its materials.
-        tables: Other recipes whose tables are needed.
-        package: Distribution from which the values are read at run time, as `name==version`; installed by the user.
+        tables: Other tables that are needed, by name, with their paths below the data folder; those without a recipe
+            are the user's.
+        package: Distribution from which values are read.
         spelled: Columns whose texts a version of RDKit decides, which do not count in the hash.
         note: What a user should know before, in whole sentences.
     """
@@ -104,8 +142,8 @@ class TableRecipe:
     citation: str
     seconds: float = 1.0
     kind: str = "repeat_unit"
-    tables: tuple[str, ...] = ()
-    package: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    package: Package | None = None
     spelled: tuple[str, ...] = ()
     note: str = ""
 
@@ -128,15 +166,22 @@ class TableRecipe:
             raise ValueError(f"there is no column {', '.join(missing)}")
         return content_sha256(table[[column for column in self.columns if column not in self.spelled]])
 
-    def find(self) -> Path | None:
-        """The table on this machine: in `$GNN_SIM2REAL_DATA`, else where `data make` puts it without that."""
-        return next((path for folder in data_folders() if (path := folder / self.relative_path).is_file()), None)
-
 
 def data_folders() -> list[Path]:
     """Folders in which tables are looked for; a table that is made goes into the first."""
     named = os.environ.get("GNN_SIM2REAL_DATA")
     return [*([expand(named)] if named else []), default_cache_folder() / "data"]
+
+
+def find_below(relative_path: str, folder: Path | None = None) -> Path | None:
+    """A table on this machine: in a data folder, `$GNN_SIM2REAL_DATA`, or where `data make` puts it without that.
+
+    Args:
+        relative_path: Its path below a data folder.
+        folder: Data folder that is searched first.
+    """
+    folders = [*([folder] if folder else []), *data_folders()]
+    return next((path for each in folders if (path := each / relative_path).is_file()), None)
 
 
 def content_sha256(table: "pandas.DataFrame") -> str:
@@ -164,11 +209,13 @@ def content_sha256(table: "pandas.DataFrame") -> str:
     return digest.hexdigest()
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     """A cell as text; a list, as parquet has them, by its numbers."""
-    if value is None or value != value:  # noqa: PLR0124 (NaN)
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, float):  # NaN: nothing is there
         return ""
-    return value if isinstance(value, str) else " ".join(str(each) for each in value)  # type: ignore[attr-defined]
+    return " ".join(map(str, value.tolist() if hasattr(value, "tolist") else value))
 
 
 def find_recipes() -> dict[str, TableRecipe]:
