@@ -35,7 +35,7 @@ ARROWS = {
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",
     "tables": "featurize units files console",
-    "databases": "featurize errors files",
+    "databases": "featurize errors files plugins",
     "featurize": "errors console files graph",
     "nn": "errors linear graph plugins renamed",
     "law": "units plugins",

@@ -1,4 +1,4 @@
-"""`gnn-sim2real data list | get | check`."""
+"""`gnn-sim2real data list | get | make | check`."""
 
 import copy
 import logging
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from gnn_sim2real.cli.data_make import make_command
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
@@ -30,11 +31,14 @@ from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine
 
 _HELP = """usage: gnn-sim2real data list [NAME]
        gnn-sim2real data get NAME|CONFIG.yaml [--new]
+       gnn-sim2real data make NAME [--output FOLDER] [--overwrite]
        gnn-sim2real data check FILE|NAME|CONFIG.yaml [--property P --unit U] [--against FILE|NAME ...] [options]
 
 list   all data sets: kind, rows, properties with units, license, origin; with NAME also how to cite that one
 get    download a data set and print where it is; for a database, its snapshot (--new: a new one, as of today).
        With the YAML of a training, everything it names is downloaded, so that the training needs no network
+make   make a table from public files: first its licenses, size and time are told, then the files are downloaded and
+       checked, the table is built, checked and written where data sets look for it. What was downloaded stays
 check  rows read and refused, with reasons; duplicates and their spread; units and ranges; materials shared with other
        data sets, by canonical identity, and the difference of their values; elements, bonds and charges of one only
          --property P --unit U  what to read from a file; without them its columns are listed
@@ -67,12 +71,14 @@ def data_command(argv: list[str]) -> int:
             return _list(rest, console)
         case ["get", *rest]:
             return _get(rest, console)
+        case ["make", *rest]:
+            return make_command(rest, console)
         case ["check", *rest]:
             return _check(rest, console)
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
-    raise ValueError(f"there is no command `data {argv[0]}`; choose list, get or check")
+    raise ValueError(f"there is no command `data {argv[0]}`; choose list, get, make or check")
 
 
 def _list(argv: list[str], console: Console) -> int:

@@ -3,6 +3,7 @@
 Time-outs, retries with back-off, rate limits, the server's own errors, and limits of time, size and redirects.
 """
 
+import hashlib
 import logging
 import queue
 import random
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
@@ -24,6 +25,8 @@ from gnn_sim2real.databases.repeated import Repeated, parse_answer
 from gnn_sim2real.errors import DownloadError
 
 logger = logging.getLogger(__name__)
+
+_Content = TypeVar("_Content")
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 900.0
@@ -51,7 +54,7 @@ class _Answer(NamedTuple):
 
 @dataclass
 class Client:
-    """Requests JSON from a server.
+    """Requests JSON or files from a server.
 
     Args:
         attempts: Total number of attempts per request.
@@ -96,13 +99,44 @@ class Client:
         Raises:
             DownloadError: If the server refuses, or no attempt gave a complete answer.
         """
+
+        def ask(shown: str) -> dict[str, Any]:
+            content = self._ask(url, shown)
+            if complaint := check and check(content):
+                raise _AnswerError(complaint)
+            return content
+
+        return self._repeat(url, ask)
+
+    def get_file(self, url: str, size: int, sha256: str) -> bytes:
+        """Request a file whose content is known; errors that may be temporary are retried.
+
+        Args:
+            url: The address, without a password.
+            size: Its size [bytes]; not one byte more is read.
+            sha256: SHA-256 of its content.
+
+        Raises:
+            DownloadError: If the server refuses, has another file there, or no attempt gave a complete answer.
+        """
+
+        def ask(shown: str) -> bytes:
+            answer = self._request(url, shown, size)
+            if len(answer.body) < size:
+                raise _AnswerError(f"a file of {len(answer.body):,} bytes in place of {size:,}")
+            if (found := hashlib.sha256(answer.body).hexdigest()) != sha256:
+                raise DownloadError(f"{shown}: the file there is another one, with the SHA-256 {found}; it is not used")
+            return answer.body
+
+        return self._repeat(url, ask)
+
+    def _repeat(self, url: str, ask: Callable[[str], _Content]) -> _Content:
+        """Ask, with growing waits, until there is an answer or the attempts are over."""
         shown, reason = to_words(url, 500), ""
         for attempt in range(self.attempts):
+            asked_wait = None
             try:
-                content = self._ask(url, shown)
-                if not (complaint := check and check(content)):
-                    return content
-                reason, asked_wait = complaint, None
+                return ask(shown)
             except _AnswerError as error:
                 reason, asked_wait = str(error), error.wait
             if attempt + 1 < self.attempts:
@@ -126,11 +160,11 @@ class Client:
         backed_off = min(self.first_wait * 2**attempt, 60.0) * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
         return float(max(backed_off, asked or 0.0))
 
-    def _ask(self, url: str, shown: str) -> dict[str, Any]:
-        """One attempt."""
+    def _request(self, url: str, shown: str, largest: int | None = None) -> _Answer:
+        """One attempt; without `largest` [bytes], an answer may be `max_answer` long."""
         self.sleep(max(0.0, self._last + self.pause - time.monotonic()))
         self._last = time.monotonic()
-        answer = self._fetch_in_time(url, shown)
+        answer = self._fetch_in_time(url, shown, largest)
         self._total += len(answer.body)
         if self._total > self.max_total:
             raise DownloadError(
@@ -141,6 +175,11 @@ class Client:
             raise _AnswerError(format_error(answer.status, answer.body), _asked_wait(answer.retry_after))
         if not 200 <= answer.status < 300:
             raise DownloadError(f"{shown}: the server answers {format_error(answer.status, answer.body)}")
+        return answer
+
+    def _ask(self, url: str, shown: str) -> dict[str, Any]:
+        """One attempt to get JSON."""
+        answer = self._request(url, shown)
         try:
             content = parse_answer(answer.body)
         except RecursionError:
@@ -158,13 +197,13 @@ class Client:
             raise DownloadError(f"{shown}: the server answers {words}")
         return content
 
-    def _fetch_in_time(self, url: str, shown: str) -> _Answer:
+    def _fetch_in_time(self, url: str, shown: str, largest: int | None) -> _Answer:
         """Request in a thread: sockets and `requests` limit the silence of a server, but not the time that it takes."""
         box: queue.SimpleQueue[_Answer | Exception] = queue.SimpleQueue()
 
         def fetch(session: requests.Session, ends: float) -> None:
             try:
-                box.put(self._fetch(session, url, shown, ends))
+                box.put(self._fetch(session, url, shown, ends, largest))
             except Exception as error:  # handed to the thread that waits
                 box.put(error)
 
@@ -187,7 +226,7 @@ class Client:
             raise found
         raise DownloadError(f"{shown} cannot be requested: {to_words(str(found), 300)}") from found
 
-    def _fetch(self, session: requests.Session, url: str, shown: str, ends: float) -> _Answer:
+    def _fetch(self, session: requests.Session, url: str, shown: str, ends: float, largest: int | None) -> _Answer:
         """Request an address, and those on the same server to which it redirects."""
         for _ in range(_MAX_REDIRECTS):
             login = login_of(url)
@@ -199,7 +238,7 @@ class Client:
                 allow_redirects=False,
             ) as answer:
                 if not answer.is_redirect:
-                    body = self._read(answer, shown, ends)
+                    body = self._read(answer, shown, ends, largest)
                     return _Answer(answer.status_code, body, answer.headers.get("Retry-After"))
                 target = strip_login(urljoin(url, answer.headers["location"]))
                 if not is_same_server(url, target):
@@ -210,8 +249,9 @@ class Client:
                 url = target
         raise DownloadError(f"{shown} redirects again and again, {_MAX_REDIRECTS} times in a row")
 
-    def _read(self, answer: requests.Response, shown: str, ends: float) -> bytes:
+    def _read(self, answer: requests.Response, shown: str, ends: float, largest: int | None) -> bytes:
         """The content, unpacked here: a library that unpacks a whole piece at once makes gigabytes of a small one."""
+        most = self.max_answer if largest is None or answer.status_code >= 300 else largest  # or words on an error
         packing = answer.headers.get("Content-Encoding", "").strip().lower()
         if packing not in ("", "identity", "gzip", "x-gzip"):
             raise _AnswerError(f"an answer packed by {to_words(packing, 40)!r}, though only gzip is understood")
@@ -225,20 +265,25 @@ class Client:
                     break
                 if unpacker.eof:  # several archives in a row are one text
                     unpacker = zlib.decompressobj(wbits=31)
-                body += unpacker.decompress(rest, max(1, self.max_answer + 1 - len(body)))
-                if len(body) > self.max_answer:
+                body += unpacker.decompress(rest, max(1, most + 1 - len(body)))
+                if len(body) > most:
                     break
                 rest = unpacker.unused_data or unpacker.unconsumed_tail
-            if len(body) > self.max_answer:
-                raise DownloadError(
-                    f"{shown}: an answer is larger than {self.max_answer / 2**20:,.0f} MiB, so it is not read; ask for "
-                    "fewer entries at a time by `page_limit`"
-                )
+            if len(body) > most:
+                raise DownloadError(f"{shown}: {self._too_large(largest)}")
             if time.monotonic() > ends:
                 raise _AnswerError(f"an answer that is incomplete after {self.deadline:g} s")
         if unpacker is not None and body and not unpacker.eof:
             raise _AnswerError("an incomplete answer (gzip ends too early)")
         return bytes(body)
+
+    def _too_large(self, largest: int | None) -> str:
+        if largest is not None:
+            return f"the file there is another one, larger than {largest:,} bytes"
+        return (
+            f"an answer is larger than {self.max_answer / 2**20:,.0f} MiB, so it is not read; ask for fewer entries at "
+            "a time by `page_limit`"
+        )
 
 
 def is_same_server(url: str, other: str) -> bool:
