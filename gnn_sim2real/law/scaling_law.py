@@ -106,7 +106,7 @@ class ScalingLaw:
             The errors, of the same shape.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         sizes = check_sizes(source_sizes)
         return np.asarray(self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape))
@@ -123,7 +123,7 @@ class ScalingLaw:
             Lower and upper ends, of the same shape, in the unit of the errors.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         sizes = check_sizes(source_sizes)
         low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
