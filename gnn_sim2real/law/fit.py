@@ -63,9 +63,9 @@ def fit_scaling_law(
         The law. Look at `decay_rate_identified`, `transfer_gap_identified` and `notes` before quoting a parameter.
 
     Raises:
-        ValueError: If lengths differ, a size is not positive (from scratch, n = 0, is a reference line), an error is not
-            positive and finite, there are fewer different sizes than the form needs (four at least), or an option is
-            out of its range.
+        ValueError: If lengths differ, a size is not positive (from scratch, n = 0, is a reference line), an error not
+            positive and finite, there are fewer sizes than the form needs (four at least), or an option is out of its
+            range.
     """
     labels = None if curves is None else list(curves)
     models = Models(source_sizes, errors, labels, weights, material_errors, materials)

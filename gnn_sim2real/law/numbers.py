@@ -59,13 +59,10 @@ def _round(value: float, width: float) -> str:
     if value == 0:
         return "0"
     own = math.floor(math.log10(abs(value)))
-    if not width > 0:
-        place = own - _USUAL_DIGITS + 1
-    elif math.isinf(width):
-        place = own - _LEAST_DIGITS + 1
-    else:
-        place = math.floor(math.log10(width)) - 1
-    place = min(max(place, own - _MOST_DIGITS + 1), own - _LEAST_DIGITS + 1)
+    place = own - _LEAST_DIGITS + 1 if math.isinf(width) else math.floor(math.log10(max(width, 1e-300))) - 1
+    if own - place >= _MOST_DIGITS:  # exact, as far as anybody reads
+        return f"{value:,.0f}" if own >= _USUAL_DIGITS else f"{value:.{_USUAL_DIGITS}g}"
+    place = min(place, own - _LEAST_DIGITS + 1)
     rounded = round(value, -place)
     if own < -4 or own > 14:
         return f"{rounded:.{max(own - place, 0)}e}"

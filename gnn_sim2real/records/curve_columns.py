@@ -118,7 +118,9 @@ def find_columns(headings: Sequence[str], given: Mapping[str, str], *, rising: b
             continue
         columns = tuple(heading for heading, name in free.items() if name == role)
         if not columns or (role == "error" and rising):
-            columns = _guess(role, free, plain[found["error"][0]] if "error" in found else "", rising, source) or columns
+            columns = (
+                _guess(role, free, plain[found["error"][0]] if "error" in found else "", rising, source) or columns
+            )
             guessed += [(role, columns)] if columns else []
         if columns and (role in LABELS or len(columns) == 1):
             found[role] = columns

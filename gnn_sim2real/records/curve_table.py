@@ -150,8 +150,8 @@ def _errors(
     for place in np.flatnonzero(errors <= 0)[:1]:
         advice = " (--ceiling 100 for percent)" if ceiling == 1 and (values < 100).all() else ""
         raise ValueError(
-            f"{cells.where(place, column)} is {values[place]:g}, which is not below the ceiling {ceiling:g}: nothing is "
-            f"left that could fall; give a higher one by --ceiling{advice}, or leave the row out"
+            f"{cells.where(place, column)} is {values[place]:g}, which is not below the ceiling {ceiling:g}: nothing "
+            f"is left that could fall; give a higher one by --ceiling{advice}, or leave the row out"
         )
     return errors, f"{ceiling:g} - {quantity}"
 

@@ -15,8 +15,8 @@ from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
 from gnn_sim2real.records.curve_table import TableOptions, read_curve_table
+from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
 from gnn_sim2real.records.laws import Grid, is_scratch, read_grids, read_models
 from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls
 from gnn_sim2real.records.published import read_published
@@ -235,7 +235,9 @@ def _records_folder(path: Path) -> Path:
 def _read_study(path: Path) -> tuple[pd.DataFrame, Path | PublishedPulls]:
     """The results, and where the errors on the test materials are, or what is known of them."""
     if not path.exists():
-        raise ValueError(f"there is no {path}; give a table such as a CSV file, the folder of a study or its published JSON")
+        raise ValueError(
+            f"there is no {path}; give a table such as a CSV file, the folder of a study or its published JSON"
+        )
     materials: Path | PublishedPulls
     if path.is_dir():
         materials = _records_folder(path)

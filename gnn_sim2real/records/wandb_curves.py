@@ -138,7 +138,10 @@ def _tabulate_others(runs: Iterable[_Run], path: Path, options: TableOptions) ->
     whole = frame.dropna(subset=needed)
     if len(whole) < len(frame):
         logger.warning(
-            "%s: %d finished runs without %s are left out", path, len(frame) - len(whole), " or ".join(map(repr, needed))
+            "%s: %d finished runs without %s are left out",
+            path,
+            len(frame) - len(whole),
+            " or ".join(map(repr, needed)),
         )
     if whole.empty:
         raise ValueError(f"{path} has no finished run with both {needed[0]!r} and {needed[1]!r}")
