@@ -1,10 +1,10 @@
 """Does `law next` save computing? A simulated study that follows it, against one with evenly spaced sizes.
 
-Both begin with the same three seeds of five small sizes, and train further models until the 90 % interval of the error at
-eight times the largest of them is as narrow as wanted. The one trains what `law next` proposes. The other trains, round
-by round, one more seed of sizes that are evenly spaced in their logarithms, up to the same largest size, in three ways:
-those of the beginning, six sizes up to twice and up to four times their largest. A model costs as much as its size.
-Each of the three ways is a rival, and so is the best of them, curve by curve, which nobody knows beforehand.
+Both begin with the same three seeds of five small sizes, and train further models until the 90 % interval of the error
+at eight times the largest of them is as narrow as wanted. The one trains what `law next` proposes. The other trains,
+round by round, one more seed of sizes that are evenly spaced in their logarithms, in three ways: those of the
+beginning, six sizes up to twice, and six up to four times their largest. A model costs as much as its size. Each of the
+three ways is a rival, and so is the best of them, curve by curve, which nobody knows beforehand.
 """
 
 import argparse

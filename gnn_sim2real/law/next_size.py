@@ -129,9 +129,11 @@ def next_size(
     width, part = _width(today), 1.0
     whole = _whole_repeats(law, table, (kind, size), width, cost_exponent)
     if table.materials or (len(table.log_errors) > 1 and models.curves is not None):
-        law = _with_models_apart(law, models)
+        law = _with_models_apart(law, table)
         alone, scores = _today(law, kind, size)
         part = min(_width(alone) / width, 1.0) if width > 0 else 1.0
+    if kind != "forecast":  # of the form, which a parameter belongs to, every size tells
+        law = replace(law, draws=tuple(fits.without_drift() for fits in law.draws))
     about = _About(law, scores, _noise(law, table), cost_exponent, width, part, measured)
     steps = [step for n in sizes for step in _steps(about, float(n))] + whole
     narrowing = [step for step in steps if step.share_of_width < 0.999]
@@ -201,7 +203,8 @@ def _candidates(measured: Floats, farthest: float) -> Floats:
     between = between[(between > measured[0]) & (between <= farthest)]
     # one close to a measured size is that size
     apart = [each for each in between if np.abs(np.log(measured / each)).min() > 0.15]
-    return np.unique([*measured[measured <= farthest], *apart])
+    last = [] if farthest in measured or not apart or farthest != round(farthest) else [farthest]
+    return np.unique([*measured[measured <= farthest], *apart, *last])
 
 
 def _today(law: ScalingLaw, kind: str, size: float) -> tuple[Quantity, Floats]:
@@ -269,10 +272,18 @@ def _width(found: Quantity) -> float:
     return found.interval.high - found.interval.low
 
 
-def _with_models_apart(law: ScalingLaw, models: Models) -> ScalingLaw:
-    """The law whose draws move each model by itself, and do not contain the choice of test materials."""
-    apart = [*range(len(np.asarray(models.errors)))]
-    bare = models._replace(curves=apart, material_errors=None, materials=None, material_pulls=None)
+def _with_models_apart(law: ScalingLaw, table: ErrorTable) -> ScalingLaw:
+    """The law whose draws move each model by itself: without what a seed or split does to its whole curve."""
+    away = table.log_errors - np.nanmean(table.log_errors, axis=0)
+    effects = np.nanmean(away, axis=1, keepdims=True)
+    curve, point = np.nonzero(np.isfinite(table.log_errors))
+    bare = Models(
+        table.sizes[0, point],
+        np.exp((table.log_errors - effects)[curve, point]),
+        [*range(len(curve))],
+        None if table.weights is None else table.weights[curve, point],
+        spreads=None if table.spreads is None else table.spreads[curve, point],
+    )
     return fit_law(bare, DEFAULT_FORM if law.trials else law.form, Draws(law.confidence, len(law.draws[0].loss)))
 
 

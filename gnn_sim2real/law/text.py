@@ -269,12 +269,12 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
         )
     low, high = wanted.source_size.interval
     value, ends = _value_and_ends(wanted.source_size.value, Interval(low, high))
-    if wanted.source_size.value <= wanted.smallest_size:
-        value = f"at most {format_size(wanted.smallest_size)}, the smallest measured one"
-    if low <= wanted.smallest_size:
-        ends = f"[at most {format_size(wanted.smallest_size)}, {ends.partition(', ')[2]}"
-        if high <= wanted.smallest_size:
-            ends = ""
+    enough = wanted.smallest_size * (1.0 + 1e-9)  # below it nothing is known
+    at_most = f"at most {format_size(wanted.smallest_size)}"
+    if low <= enough:
+        ends = f"[{at_most}, {ends.partition(', ')[2]}" if high > enough else ""
+    if wanted.source_size.value <= enough:
+        value = f"{at_most}, the smallest measured one"
     text = f"source size n = {value} {ends}".rstrip() + where
     if wanted.chance < 0.995:
         chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"

@@ -109,7 +109,7 @@ def find_columns(headings: Sequence[str], given: Mapping[str, str], *, rising: b
         ValueError: If a column is missing or misspelled, or several may be meant.
     """
     plain = {heading: _plain(heading) for heading in headings}
-    found = {role: (_named(name, role, headings, source),) for role, name in given.items()}
+    found: dict[str, tuple[str, ...]] = {role: (_named(name, role, headings, source),) for role, name in given.items()}
     taken = {column for columns in found.values() for column in columns}
     free = {heading: name for heading, name in plain.items() if heading not in taken}
     guessed = []
@@ -168,7 +168,7 @@ def _named(name: str, role: str, headings: Sequence[str], source: str) -> str:
 def _guess(role: str, free: Mapping[str, str], error: str, rising: bool, source: str) -> tuple[str, ...]:
     """Columns whose name is one that people give to a role."""
     if role == "error":
-        names = RISING_NAMES if rising else _ERROR_NAMES
+        names: tuple[str, ...] = RISING_NAMES if rising else _ERROR_NAMES
         for part in _TESTED:
             found = tuple(heading for heading, name in free.items() if name in {f"{part}{each}" for each in names})
             whole = tuple(heading for heading, name in free.items() if part and name == f"{part}error" and not rising)

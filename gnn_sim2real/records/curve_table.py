@@ -23,6 +23,7 @@ from gnn_sim2real.tables.texts import to_texts
 logger = logging.getLogger(__name__)
 
 _LARGEST = 10.0**15
+_RISES = 0.8  # rank correlation with the size from which on values are said to rise
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
@@ -163,8 +164,7 @@ def _warn_of_rising(
     found = sizes > 0
     if options.rising or len(np.unique(sizes[found])) < 4:
         return
-    ranks = [pd.Series(values[found]).rank().to_numpy() for values in (sizes, errors)]
-    if np.ptp(ranks[1]) and np.corrcoef(*ranks)[0, 1] > 0.8:
+    if pd.Series(sizes[found]).rank().corr(pd.Series(errors[found]).rank()) > _RISES:
         logger.warning(
             "%s: %r rises with the size; if more of it is better, add --rising, and the law is fitted to 1 minus it",
             *(source, column),

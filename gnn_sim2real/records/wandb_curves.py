@@ -78,7 +78,7 @@ def _finished(project: str) -> tuple[list[_Run], int]:
     try:
         found = list(wandb.Api(timeout=_PATIENCE).runs(project, lazy=False, per_page=_PER_PAGE))
         finished = [run for run in found if run.state == "finished"]
-        runs = [_Run(str(run.name or run.id), dict(run.config), dict(run.summary)) for run in finished]
+        runs = [_Run(str(run.name or run.id), dict(run.config), dict(run.summary_metrics)) for run in finished]
     except Exception as error:  # of the client, of its service and of the network, which differ between versions
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(

@@ -170,7 +170,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
     rows = [
         (
             model_name(kind),
-            format_size(plan.target_size),
+            format_size(plan.target_size) if plan.target_size else "",
             format_size(plan.source_size),
             format_quantity(plan.worth_of_measurement) if plan.worth_of_measurement else "",
             format_effective(plan.effective_data) if plan.effective_data else "no models from scratch at several m",

@@ -111,7 +111,7 @@ def _content(
     }
 
 
-def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[int, Comparison]:
+def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[float, Comparison]:
     """Paired comparison of the laws of each target size, unless there are too many to read."""
     compared = {}
     for size in sorted({label.target_size for label in laws}):
