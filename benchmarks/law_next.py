@@ -112,6 +112,17 @@ def curves(count: int) -> list[tuple[str, Errors]]:
     return found
 
 
+def ratios(costs: np.ndarray, of_ours: np.ndarray) -> np.ndarray:
+    """How many times as much as ours each costs; 1 where neither reached the width, or both had it from the start."""
+    same = (costs == of_ours) | (np.isinf(costs) & np.isinf(of_ours))
+    return np.where(same, 1.0, np.where(np.isinf(of_ours), 0.0, costs / np.maximum(np.where(same, 1.0, of_ours), 1.0)))
+
+
+def capped(costs: np.ndarray) -> np.ndarray:
+    """Costs, where a width that was not reached counts as the dearest rival design would at its last round."""
+    return np.minimum(costs, MOST_ROUNDS * float(np.geomspace(START[0], LARGEST * START[-1], 6).sum()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--curves", type=int, default=20, help="curves of each family")
@@ -133,24 +144,17 @@ def main() -> None:
         wanted = SHARE * start.width(start.law())
         row: dict[str, object] = {"family": family, "law next": follow(begin(), wanted)}
         row |= {name: spaced(begin(), wanted, sizes) for name, sizes in designs.items()}
-        row["ratio"] = min(float(row[name]) for name in designs) / max(float(row["law next"]), 1.0)
         rows.append(row)
         print(row, flush=True)
-    ratios = np.array([float(row["ratio"]) for row in rows])
-    ratios = np.where(np.isnan(ratios), 1.0, ratios)
+    costs = {name: np.array([float(row[name]) for row in rows]) for name in ("law next", *designs)}
+    costs["the best of them"] = np.min([costs[name] for name in designs], axis=0)
     summary = {
-        "median ratio to the best even spacing": round(float(np.median(ratios)), 2),
-        **{
-            f"median ratio to {name}": round(
-                float(np.median([float(row[name]) / max(float(row["law next"]), 1.0) for row in rows])), 2
-            )
-            for name in designs
-        },
-        "not reached by law next": int(sum(np.isinf(float(row["law next"])) for row in rows)),
-        "not reached by the best even spacing": int(
-            sum(all(np.isinf(float(row[name])) for name in designs) for row in rows)
-        ),
-        "wanted": WANTED,
+        name: {
+            "median_ratio": round(float(np.median(ratios(found, costs["law next"]))), 2),
+            "ratio_of_sums": round(float(capped(found).sum() / capped(costs["law next"]).sum()), 2),
+            "not_reached": int(np.isinf(found).sum()),
+        }
+        for name, found in costs.items()
     }
     plain = [{name: None if value == np.inf else value for name, value in row.items()} for row in rows]
     publish(
@@ -160,6 +164,7 @@ def main() -> None:
             "processor": processor(),
             "processor_seconds": round(time.process_time() - started),
             "share_of_first_width": SHARE,
+            "wanted": WANTED,
             "summary": summary,
             "rows": plain,
         },
