@@ -52,6 +52,27 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     return iter(rich_track(items, description, count, console=console, transient=True))
 
 
+@contextmanager
+def busy(description: str) -> Iterator[None]:
+    """Show on a terminal that work goes on, and for how long already; it vanishes when done.
+
+    Args:
+        description: What is done.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(visible(description), total=None)
+        yield
+
+
 def visible(text: str) -> str:
     """Text from elsewhere, such as a foreign card, with escapes for what would steer a terminal rather than be seen.
 

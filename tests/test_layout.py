@@ -25,7 +25,9 @@ ARROWS = {
         "errors units files console metrics linear baselines graph figures ensemble gaussian_process"
     ),
     "config": "records tasks data library nn units files console renamed",
-    "records": "tasks data library splits store featurize nn law units files console metrics baselines figures renamed",
+    "records": (
+        "tasks data library splits store tables featurize nn law units files console metrics baselines figures renamed"
+    ),
     "tasks": "data library store featurize nn errors units files metrics baselines graph plugins renamed",
     "data": "library splits store tables databases featurize nn units console graph plugins",
     "ensemble": "splits metrics gaussian_process",

@@ -1,10 +1,10 @@
-"""`gnn-sim2real law fit | plan | compare`."""
+"""`gnn-sim2real law fit | plan | next | compare`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,34 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.console import busy, track
 from gnn_sim2real.files import is_own_figure, require_replaceable
 from gnn_sim2real.law.compare import compare_laws
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
 from gnn_sim2real.law.frame import DRAWS, MIN_DRAWS, Draws
 from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.next_size import FARTHEST_NEXT, next_size, parse_cost, parse_wanted
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.selection import AUTO, DEFAULT_FORM
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
-from gnn_sim2real.law.text import print_comparison, print_law, print_plan
+from gnn_sim2real.law.text import print_comparison, print_law, print_next, print_plan
+from gnn_sim2real.records.curve_columns import parse_columns
+from gnn_sim2real.records.curve_table import TableOptions
 from gnn_sim2real.records.curves import curve_name, model_name
-from gnn_sim2real.records.learning_curves import ERRORS, LearningCurves, name_curves, read_learning_curves
+from gnn_sim2real.records.learning_curves import (
+    ERRORS,
+    LearningCurves,
+    describe_short,
+    name_curves,
+    read_learning_curves,
+)
 
 _HELP = """usage: gnn-sim2real law fit CURVES [options]
        gnn-sim2real law plan CURVES [--at n[,m]] [--target-error E] [--source-cost A --target-cost B --budget X]
+       gnn-sim2real law next CURVES [--for forecast@N | C | alpha] [--cost n^1] [--largest n]
        gnn-sim2real law compare CURVES [CURVES ...] [options]
 
 How the test error falls with the number of simulated materials, what that is worth, and how certain it is.
@@ -35,15 +47,25 @@ How the test error falls with the number of simulated materials, what that is wo
 fit      parameters with intervals, the form and why, goodness of fit, forecasts, and what is not identified
 plan     the source size for an error (or that it is out of reach), the gain from doubling the source, how many
          calculations one more measurement is worth, how to spend a budget, lines of equal error
-compare  several curves side by side: rates, limits, where they cross, and the probability that one is ahead
+next     which source size to train next, and how many models, to narrow the interval of a number most per cost
+compare  several curves side by side: rates, limits, where they cross, and the probability that one is ahead; laws
+         are paired by the names of seeds and splits, never by the order of the rows
 
 CURVES is one of
-  FILE.csv     columns source_size and error; optionally target_size, seed (equal seeds share their subsets or test
-               sets), architecture, weight. Rows with source_size 0 are models from scratch.
+  FILE         a table (.csv .tsv .xlsx .parquet .json .jsonl): columns source_size and error; optionally target_size,
+               seed and split (equal ones share their subsets or test sets), architecture, weight, error_std (the
+               standard deviation of the error; of a mean its standard error). Usual other names are understood, such
+               as n_train and MAE. Rows with source_size 0 are models from scratch; sizes may be fractions.
   DIR          the output folder of a study
   FILE.json    what `gnn-sim2real study report DIR --publish FILE` wrote
+  wandb:ENTITY/PROJECT  the finished runs of a project of Weights & Biases
 
-options of all three
+options of a table, and of runs of W&B
+  --columns size=n_train,error=MAE   which column is what
+  --rising              more is better (accuracy, R2): fit the law to the ceiling minus the value
+  --ceiling 1           the ceiling (100 for values with a percent sign)
+
+options of all
   --form auto           the form that forecasts the largest sizes best from the smaller ones, or by its name
                for laws in n
 {curve_forms}
@@ -59,7 +81,7 @@ options of all three
   --overwrite           replace files of these names that are not figures of this package
   --json                print JSON instead of text
 
-`gnn-sim2real law plan --help` lists all options of plan."""
+`gnn-sim2real law plan --help` lists all options of plan, and so for the others."""
 
 
 def law_command(argv: list[str]) -> int:
@@ -74,12 +96,12 @@ def law_command(argv: list[str]) -> int:
     Raises:
         ValueError: If there is no such command.
     """
-    commands = {"fit": _fit, "plan": _plan, "compare": _compare}
+    commands = {"fit": _fit, "plan": _plan, "next": _next, "compare": _compare}
     if argv[:1] in ([], ["-h"], ["--help"]):
         sys.stdout.write(_HELP.format(curve_forms=_list(CURVE_FORMS), surface_forms=_list(SURFACE_FORMS)) + "\n")
         return 0
     if argv[0] not in commands:
-        raise ValueError(f"there is no command `law {argv[0]}`; choose fit, plan or compare")
+        raise ValueError(f"there is no command `law {argv[0]}`; choose fit, plan, next or compare")
     options = _options(argv[0], argv[1:])
     content = commands[argv[0]](options, Console(quiet=options.json, soft_wrap=True, highlight=False))
     if options.json:
@@ -96,11 +118,19 @@ def _options(command: str, argv: list[str]) -> Namespace:
     about = {
         "fit": "Fit a scaling law to each curve, and one in source and target size if there are several of both.",
         "plan": "Plan the next step by the law.",
+        "next": "Find the source size, and the number of models, that narrow the interval of a number most per cost.",
         "compare": "Fit laws to several curves and compare them by paired draws.",
     }
     parser = ArgumentParser(prog=f"gnn-sim2real law {command}", description=about[command])
     several: dict[str, Any] = {"nargs": "+"} if command == "compare" else {}
-    parser.add_argument("curves", type=Path, help="CSV file, folder of a study, or its published JSON", **several)
+    parser.add_argument(
+        "curves", type=Path, help="table, folder of a study, its published JSON, or wandb:ENTITY/PROJECT", **several
+    )
+    parser.add_argument("--columns", type=str, default="", help="which column is what: size=n_train,error=MAE")
+    rising = "more is better, such as accuracy or R2: fit the law to the ceiling minus the value"
+    parser.add_argument("--rising", action="store_true", help=rising)
+    ceiling = "the best possible value of what rises (default: 1, or 100 for values with a percent sign)"
+    parser.add_argument("--ceiling", type=float | None, default=None, help=ceiling)
     forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
     parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AUTO}, {forms}")
     parser.add_argument("--interval", type=float, default=DRAWS.confidence, help="nominal coverage of the intervals")
@@ -108,12 +138,12 @@ def _options(command: str, argv: list[str]) -> Namespace:
     policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
     parser.add_argument("--policy", type=str, default="", help=policies)
     parser.add_argument("--architecture", type=str | None, default=None, help="use only this architecture")
-    parser.add_argument("--target-size", type=int | None, default=None, help="use only this target size")
+    parser.add_argument("--target-size", type=float | None, default=None, help="use only this target size")
     parser.add_argument("--draws", type=int, default=DRAWS.num_resamples, help="number of draws of the bootstrap")
     parser.add_argument("--seed", type=int, default=DRAWS.seed, help="seed of the draws")
     parser.add_argument("--figure", type=Path | None, default=None, help="also draw FIGURE.png and FIGURE.svg")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    if command != "fit":
+    if command in ("plan", "compare"):
         place = "source size n, or n,m" if command == "plan" else "further source sizes, separated by commas"
         parser.add_argument("--at", type=str | None, default=None, help=place)
     if command == "plan":
@@ -123,6 +153,13 @@ def _options(command: str, argv: list[str]) -> Namespace:
         parser.add_argument(
             "--budget", type=float | None, default=None, help="how much can be spent, in the unit of the costs"
         )
+    if command == "next":
+        wanted = "what shall be known better: C, alpha, or forecast@N (default: the error at four times the largest n)"
+        parser.add_argument("--for", type=str | None, default=None, help=wanted)
+        cost = "cost of a model of source size n: n^1, n^0.5, or 1 if all cost the same"
+        parser.add_argument("--cost", type=str, default="n^1", help=cost)
+        largest = f"largest source size that can be had (default: {FARTHEST_NEXT:g} times the largest measured one)"
+        parser.add_argument("--largest", type=float | None, default=None, help=largest)
     parser.add_argument("--overwrite", action="store_true", help="replace figures that are not of this package")
     options = parse_options(parser, argv)
     if options.figure is not None:
@@ -135,6 +172,8 @@ def _options(command: str, argv: list[str]) -> Namespace:
             inputs=[each for each in inputs if each.is_file()],
             overwrite=options.overwrite,
         )
+    if options.ceiling is not None and not options.rising:
+        raise ValueError("--ceiling is that of values that rise: add --rising")
     if options.form != AUTO:
         find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
@@ -151,6 +190,7 @@ def _read(path: Path, options: Namespace) -> LearningCurves:
         policies=options.policy.split(",") if options.policy else None,
         architecture=options.architecture,
         target_size=options.target_size,
+        table=TableOptions(parse_columns(options.columns) if options.columns else {}, options.rising, options.ceiling),
     )
 
 
@@ -168,21 +208,32 @@ def _fit_surface(models: Models, options: Namespace) -> ScalingSurface:
 
 def _fit(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
-    content: dict[str, Any] = {"curves": [], "surfaces": []}
+    content: dict[str, Any] = {"curves": [], "surfaces": [], "short_curves": read.short_curves()}
     drawn = {}
-    for label, models in read.long_curves().items():
-        law, name = _fit_curve(models, options), curve_name(label)
+    for label, models in track(read.long_curves().items(), "Fitting laws"):
+        name = curve_name(label)
+        with busy(f"Fitting {name or read.name}"):
+            law = _fit_curve(models, options)
         print_law(name or read.name, law, read.unit, console)
         content["curves"].append({"name": name, **law.to_dict()})
         drawn[name or read.name] = (models, law)
     for kind, grid in read.grids.items():
         if grid.has_surface:
-            surface = _fit_surface(grid.models, options)
             name = model_name(kind) or read.name
+            with busy(f"Fitting {name} in source and target size"):
+                surface = _fit_surface(grid.models, options)
             print_law(name, surface, read.unit, console)
             content["surfaces"].append({"name": name, **surface.to_dict()})
+    _print_short([read], console)
     _draw(drawn, read, options, console)
     return content
+
+
+def _print_short(inputs: Sequence[LearningCurves], console: Console) -> None:
+    """Name the curves that have no law."""
+    for read in inputs:
+        if short := read.short_curves():
+            console.print(f"\nno law, which needs {MIN_SIZES} source sizes: {describe_short(short)}", markup=False)
 
 
 def _plan(options: Namespace, console: Console) -> dict[str, Any]:
@@ -203,7 +254,7 @@ def _plan(options: Namespace, console: Console) -> dict[str, Any]:
                 f"--at n,m needs a law in both, from {MIN_SIZES} source and {MIN_TARGET_SIZES} target sizes; give n"
             )
     else:
-        sizes = ", ".join(str(label.target_size) for label in curves)
+        sizes = ", ".join(format_size(label.target_size) for label in curves)
         raise ValueError(f"there are too few sizes for a law in n and m; choose by --target-size: {sizes}")
     found = plan(law, at=place, scratch=grid.scratch, **wishes)
     print_plan(found, read.unit, law.confidence, console)
@@ -225,10 +276,42 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
         raise ValueError(f"only errors of the same quantity can be compared, got {found_quantities}")
     models = name_curves(inputs)
     at = _numbers(options.at, "--at") if options.at else ()
-    found = compare_laws(models, at=at, form=options.form, **_draws(options)._asdict())
+    if len(models) < 2:
+        short = {name: sizes for read in inputs for name, sizes in read.short_curves().items()}
+        told = f"; too few source sizes have {describe_short(short)}" if short else ""
+        raise ValueError(
+            f"a comparison needs at least 2 curves with {MIN_SIZES} source sizes, got {len(models)}: "
+            f"{', '.join(models) or 'none'}{told}"
+        )
+    with busy(f"Fitting {len(models)} laws"):
+        found = compare_laws(models, at=at, form=options.form, **_draws(options)._asdict())
     print_comparison(found, inputs[0].unit, console)
+    _print_short(inputs, console)
     _draw({name: (models[name], law) for name, law in found.laws.items()}, inputs[0], options, console)
     return found.to_dict()
+
+
+def _next(options: Namespace, console: Console) -> dict[str, Any]:
+    read = _read(options.curves, options)
+    exponent = parse_cost(options.cost)
+    wanted = options["for"]
+    if wanted is not None:
+        parse_wanted(wanted)
+    if options.form in SURFACE_FORMS:
+        raise ValueError(f"law next is about laws in n alone, which have the forms {', '.join(CURVE_FORMS)}")
+    content, drawn = [], {}
+    for label, models in track(read.long_curves().items(), "Fitting laws"):
+        name = curve_name(label) or read.name
+        with busy(f"Fitting {name}"):
+            law = _fit_curve(models, options)
+        asked = wanted or f"forecast@{FARTHEST_NEXT * law.largest_size:.15g}"
+        found = next_size(law, models, wanted=asked, cost_exponent=exponent, largest=options.largest)
+        print_next(name, found, read.unit, law.confidence, console)
+        content.append({"name": name, **found.to_dict()})
+        drawn[name] = (models, law)
+    _print_short([read], console)
+    _draw(drawn, read, options, console)
+    return {"next": content, "short_curves": read.short_curves()}
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:

@@ -19,6 +19,8 @@ from gnn_sim2real.law.streams import moves_by_name, stream
 _PRIOR_FREEDOM = 10.0  # the pooled spread counts as much as eleven repeats of a size
 _HUBER = 2.5  # in standard deviations; closer to the law, a model keeps its full weight
 _NUM_REWEIGHTINGS = 10
+_KNOWN = 1000.0  # degrees of freedom of a spread that was given
+_LEAST_SHARE = 0.1  # of the median spread; a smaller one is that of a rounded number
 _LARGEST_MOVE = 20.0  # of a log error in a draw; keeps the far tail of Student's t with 1 degree of freedom finite
 
 
@@ -33,7 +35,7 @@ class Means(NamedTuple):
         lone_spread: Standard deviation of a mean of a single model, else zero, shape ``(num_points,)``.
         material_moves: The same as `moves` for the choice of test materials, shape ``(num_materials, num_points)``.
         freedom: Degrees of freedom of `moves` and `lone_spread`.
-        repeated: Whether any point has more than one model, so that the spread is that of repeats.
+        repeated: Whether any point has more than one model, so that the spread is that of repeats, or it was given.
     """
 
     values: Floats
@@ -79,7 +81,9 @@ def _spread_of_repeats(table: Floats, counts: NDArray[np.int64]) -> Floats:
     return np.asarray(np.sqrt((squares + _PRIOR_FREEDOM * pooled) / (counts - 1 + _PRIOR_FREEDOM)))
 
 
-def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None = None) -> tuple[Means, Fits]:
+def robust_means(
+    form: Form, sizes: Floats, table: Floats, given: Floats | None = None, spreads: Floats | None = None
+) -> tuple[Means, Fits]:
     """Average the curves at each point; models far from the law count less (Huber).
 
     Args:
@@ -87,6 +91,8 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         table: Log errors, NaN where a curve has no model at a point, shape ``(num_curves, num_points)``.
         given: Weight of each model, of the same shape; equal ones if None.
+        spreads: Standard deviation of each log error where it is known, of the same shape; it is used where no point
+            has several models, whose spread would be the better one.
 
     Returns:
         The means with their weights in the fit and how the curves move them, and the law of these means.
@@ -95,7 +101,8 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
     counts = present.sum(axis=0)
     repeated = bool((counts > 1).any())
     trust = present.astype(float) if given is None else np.where(present, given / given[present].mean(), 0.0)
-    spread = _spread_of_repeats(table, counts)
+    is_given = spreads is not None and not repeated and bool((np.nan_to_num(spreads) > 0).any())
+    spread = _given_spread(spreads) if spreads is not None and is_given else _spread_of_repeats(table, counts)
     if spread.max() < 1e-12:  # no repeats, or exact ones
         spread = np.ones(table.shape[1])
 
@@ -103,7 +110,7 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
     fits = fit_rows(form, sizes, np.nanmedian(table, axis=0)[None], trust.sum(axis=0) / spread**2, num_starts=8)
     residual = table - fits.predict_log(sizes)
     scale = 1.4826 * np.nanmedian(np.abs(residual)) * np.sqrt(present.sum() / max(freedom, 1))
-    scale = np.maximum(scale, spread if repeated else 0.0)
+    scale = np.maximum(scale, spread if repeated or is_given else 0.0)
     for _ in range(_NUM_REWEIGHTINGS):
         share = keep / keep.sum(axis=0)
         values = np.nansum(share * table, axis=0)
@@ -117,13 +124,21 @@ def robust_means(form: Form, sizes: Floats, table: Floats, given: Floats | None 
 
     correction = np.sqrt(counts / np.maximum(counts - 1, 1))
     moves = np.where(present & (counts > 1), share * (table - values) * correction, 0.0)
-    if repeated:
+    if is_given:
+        lone_spread, freedom = spread, _KNOWN
+    elif repeated:
         lone_spread, freedom = np.where(counts == 1, spread, 0.0), float(np.median(counts[counts > 1]) - 1)
     else:
         freedom = float(max(table.shape[1] - form.num_parameters, 1))
         lone_spread = np.full(table.shape[1], np.sqrt(np.nansum(share * residual**2) / freedom))
     none = np.zeros((0, table.shape[1]))
-    return Means(values, weights, moves, lone_spread, none, freedom, repeated), fits
+    return Means(values, weights, moves, lone_spread, none, freedom, repeated or is_given), fits
+
+
+def _given_spread(spreads: Floats) -> Floats:
+    """Standard deviation at each point as it was given; none is so small that its point alone decides."""
+    spread = np.nanmax(spreads, axis=0)
+    return np.asarray(np.maximum(spread, _LEAST_SHARE * np.median(spread[spread > 0])))
 
 
 def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Floats:

@@ -63,9 +63,9 @@ def fit_scaling_law(
         The law. Look at `decay_rate_identified`, `transfer_gap_identified` and `notes` before quoting a parameter.
 
     Raises:
-        ValueError: If lengths differ, a size is below 1 (from scratch, n = 0, is a reference line), an error is not
-            positive and finite, there are fewer different sizes than the form needs (four at least), or an option is
-            out of its range.
+        ValueError: If lengths differ, a size is not positive (from scratch, n = 0, is a reference line), an error not
+            positive and finite, there are fewer sizes than the form needs (four at least), or an option is out of its
+            range.
     """
     labels = None if curves is None else list(curves)
     models = Models(source_sizes, errors, labels, weights, material_errors, materials)
@@ -103,6 +103,8 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
     gaps = values["transfer_gap_interval"], values["transfer_gap_profile"]
     gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, float(np.median(pure)), gaps)
     method = "wild bootstrap over curves, Student-t" if means.repeated else "residual bootstrap, Student-t"
+    if means.repeated and not means.moves.any():
+        method = "parametric bootstrap, given standard deviations"
     return ScalingLaw(
         **values,
         **fitted.fields(rate_doubts, gap_doubts),

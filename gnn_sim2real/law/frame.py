@@ -142,7 +142,7 @@ def fit_form(
         options: How the draws are made.
     """
     forms: Mapping[str, Form] = CURVE_FORMS if form.num_variables == 1 else SURFACE_FORMS
-    means, fit = robust_means(form, table.sizes, table.log_errors, table.weights)
+    means, fit = robust_means(form, table.sizes, table.log_errors, table.weights, table.spreads)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
     given = (table.sizes, rows, means.weights)

@@ -27,6 +27,8 @@ class ErrorTable(NamedTuple):
         material_pulls: From `pull_of_materials`, shape ``(num_materials, num_points)``; no row if the error of each
             test material is not known.
         materials: Label of each test material.
+        spreads: Standard deviation of each log error as it was given, shape ``(num_curves, num_points)``, NaN where
+            there is no model; None if it was not.
     """
 
     sizes: Floats
@@ -35,6 +37,7 @@ class ErrorTable(NamedTuple):
     labels: tuple[Hashable, ...]
     material_pulls: Floats
     materials: tuple[Hashable, ...]
+    spreads: Floats | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -51,23 +54,23 @@ def check_sizes(sizes: ArrayLike, which: str = "source") -> Floats:
     """Return sizes as floats.
 
     Args:
-        sizes: Numbers of materials, of any shape.
+        sizes: Numbers of materials, or shares of them, of any shape.
         which: What they are sizes of: "source" or "target".
 
     Returns:
         The same, of the same shape.
 
     Raises:
-        ValueError: If a size is below 1 or not finite.
+        ValueError: If a size is not positive or not finite.
     """
     checked = np.asarray(sizes, dtype=float)
     if which == "source" and (checked == 0).any():
         raise ValueError(
             "source size 0 (from scratch) is a reference line, not a point of the scaling law; leave it out"
         )
-    wrong = checked[~(np.isfinite(checked) & (checked >= 1))]
+    wrong = checked[~(np.isfinite(checked) & (checked > 0))]
     if wrong.size:
-        raise ValueError(f"{which} sizes must be finite and at least 1, got {wrong[0]:g}")
+        raise ValueError(f"{which} sizes must be finite and positive, got {wrong[0]:g}")
     return checked
 
 
@@ -79,6 +82,7 @@ def tabulate(
     material_errors: ArrayLike | None = None,
     materials: Sequence[Hashable] | None = None,
     material_pulls: ArrayLike | None = None,
+    spreads: ArrayLike | None = None,
 ) -> ErrorTable:
     """Sort the errors of models into a table of curves and points.
 
@@ -92,12 +96,13 @@ def tabulate(
         materials: Label of each test material, shape ``(num_materials,)``; without labels, no other table has them.
         material_pulls: Instead of `material_errors`, by how much each test material pulls the log error of each model,
             of the same shape.
+        spreads: Standard deviation of the log error of each model, shape ``(num_models,)``; None if not known.
 
     Returns:
         The table. Neither labels nor the order of the input change its numbers.
 
     Raises:
-        ValueError: If lengths differ, a size is below 1, an error or a weight is not positive and finite, a label
+        ValueError: If lengths differ, a size, an error or a weight is not positive and finite, a label
             cannot be hashed, two test materials have one label, there is no model, there are too many different
             points, or the errors are not those of the test materials.
     """
@@ -137,6 +142,9 @@ def tabulate(
         pulls = pull_of_materials(column, values, material_errors)
     elif material_pulls is not None:
         pulls = _mean_of_points(column, np.asarray(material_pulls, dtype=float)).T
+    if curves is None:  # no other table has the repeats of this one
+        name = _fingerprint(table)
+        labels = [(name, number) for number in labels]
     return ErrorTable(
         points,
         table,
@@ -144,7 +152,20 @@ def tabulate(
         tuple(labels[index] for index in order),
         pulls,
         _labels_of_materials(materials, len(pulls), _fingerprint(table)),
+        None if spreads is None else _mean_spread(row, column, count, np.asarray(spreads, dtype=float))[order],
     )
+
+
+def _mean_spread(row: NDArray[np.intp], column: NDArray[np.intp], count: Floats, spreads: Floats) -> Floats:
+    """Standard deviation of the mean of the models of each curve at each point."""
+    if spreads.shape != row.shape:
+        raise ValueError(f"spreads must have one entry per model, got shape {spreads.shape}")
+    wrong = np.flatnonzero(~(np.isfinite(spreads) & (spreads >= 0)))
+    if wrong.size:
+        raise ValueError(f"spreads must be finite and not negative, got {spreads[wrong[0]]:g} in entry {wrong[0]}")
+    squares = np.zeros_like(count)
+    np.add.at(squares, (row, column), spreads**2)
+    return np.where(count > 0, np.sqrt(squares) / np.maximum(count, 1.0), np.nan)
 
 
 def _labels_of_materials(materials: Sequence[Hashable] | None, count: int, name: str) -> tuple[Hashable, ...]:

@@ -17,7 +17,7 @@ class Models(NamedTuple):
     Attributes:
         source_sizes: Source size n of each model, shape ``(num_models,)``.
         errors: Its test error, shape ``(num_models,)``.
-        curves: Label of its repeat, shape ``(num_models,)``; equal labels are paired between laws.
+        curves: Label of its repeat, shape ``(num_models,)``; equal labels are paired between laws. None for no pairs.
         weights: Weight of each model; None for equal weights.
         material_errors: Its absolute error on each test material, shape ``(num_models, num_materials)``; None if not
             known, or if repeats have test sets of their own.
@@ -26,6 +26,7 @@ class Models(NamedTuple):
         target_sizes: Its target size m, shape ``(num_models,)``; None if all have one, or it is not known.
         material_pulls: Instead of `material_errors`, by how much each of `materials` pulls the log error of the model,
             shape ``(num_models, num_materials)``; mixtures of the test materials of which no single one is known.
+        spreads: Standard deviation of the log error of each model where it is known; it then stands in for repeats.
     """
 
     source_sizes: ArrayLike
@@ -36,6 +37,7 @@ class Models(NamedTuple):
     materials: Sequence[Hashable] | None = None
     target_sizes: ArrayLike | None = None
     material_pulls: ArrayLike | None = None
+    spreads: ArrayLike | None = None
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -63,4 +65,5 @@ class Models(NamedTuple):
             self.material_errors,
             self.materials,
             self.material_pulls,
+            self.spreads,
         )

@@ -42,13 +42,16 @@ class Wanted:
 
     Attributes:
         error: The wanted error.
-        source_size: The size; None if it is out of reach or the smallest size is enough.
+        source_size: The size; None if it is out of reach, that is beyond a thousand times the largest measured size;
+            the smallest measured size if that is enough, since nothing is known below it.
+        smallest_size: The smallest measured size.
         chance: Share of draws in which a thousand times the largest measured size reaches the error.
         limit: The error of an infinite source, by the form of the law: its interval does not contain the drift.
     """
 
     error: float
     source_size: Quantity
+    smallest_size: float
     chance: float
     limit: Quantity
 
@@ -242,9 +245,11 @@ def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, fart
     if not (np.isfinite(error) and error > 0):
         raise ValueError(f"the wanted error must be positive and finite, got {error:g}")
     sizes = [invert(fits, np.full(len(fits.loss), error)) for fits in laws]
+    sizes = [np.where(each <= farthest, each, np.inf) for each in sizes]
     return Wanted(
         error=error,
         source_size=quantity(sizes, confidence),
+        smallest_size=float(laws[0].smallest[0]),
         chance=float(np.mean(np.concatenate(sizes[1:]) <= farthest)),
         limit=quantity(errors_at(laws, np.inf), confidence),
     )

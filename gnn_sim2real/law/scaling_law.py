@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from gnn_sim2real.law.forms import Floats, Parameter
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
+from gnn_sim2real.law.numbers import format_size, format_with_ends
 from gnn_sim2real.law.selection import Trial
 
 
@@ -106,7 +107,7 @@ class ScalingLaw:
             The errors, of the same shape.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         sizes = check_sizes(source_sizes)
         return np.asarray(self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape))
@@ -123,7 +124,7 @@ class ScalingLaw:
             Lower and upper ends, of the same shape, in the unit of the errors.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         sizes = check_sizes(source_sizes)
         low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
@@ -144,7 +145,7 @@ class ScalingLaw:
             f"{describe_parameters(self, unit)} "
             f"({100 * self.confidence:g} % intervals, {self.interval_method}; "
             f"{self.num_curves} curve{'s' * (self.num_curves != 1)}, "
-            f"{self.num_sizes} sizes from {self.smallest_size:,.0f} to {self.largest_size:,.0f})."
+            f"{self.num_sizes} sizes from {format_size(self.smallest_size)} to {format_size(self.largest_size)})."
         )
         return " ".join([text, *self.notes])
 
@@ -200,11 +201,10 @@ def describe_parameters(law: Any, unit: str) -> str:
     """
     text = ""
     for parameter, value, interval in parameters_of(law):
-        label = parameter.name.replace("_", " ") if parameter.name in law.further else parameter.symbol
         tail = f" {unit}" if unit and parameter.has_unit else ""
         doubt = "" if getattr(law, f"{parameter.name}_identified", True) else " (not identified)"
         joint = " and " if parameter.name == "prefactor" else ", "
-        text += f"{joint if text else ''}{label} = {_quote(value, interval)}{tail}{doubt}"
+        text += f"{joint if text else ''}{parameter.symbol} = {format_with_ends(value, *interval)}{tail}{doubt}"
     return text
 
 
@@ -223,8 +223,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
-
-
-def _quote(value: float, interval: Interval) -> str:
-    """A number with its interval, with three digits each."""
-    return f"{value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

@@ -103,7 +103,7 @@ class ScalingSurface:
             target_sizes: Target sizes m, of a shape that goes with it.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         points, shape = _points(source_sizes, target_sizes)
         return np.asarray(self.fit.predict(points)[0].reshape(shape))
@@ -118,7 +118,7 @@ class ScalingSurface:
             target_sizes: Target sizes m, of a shape that goes with it.
 
         Raises:
-            ValueError: If a size is below 1 or not finite.
+            ValueError: If a size is not positive or not finite.
         """
         points, shape = _points(source_sizes, target_sizes)
         low, high = span(self.fit, self.draws, points, self.confidence)

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from gnn_sim2real.law.compare import Comparison, Pair
 from gnn_sim2real.law.inversion import Quantity
+from gnn_sim2real.law.next_size import NextSize, parse_wanted
+from gnn_sim2real.law.numbers import format_ends, format_number, format_size, format_with_ends
 from gnn_sim2real.law.planning import FAR, Plan, Wanted
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
@@ -58,7 +60,7 @@ def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: C
 def _sizes(law: ScalingLaw | ScalingSurface) -> str:
     if isinstance(law, ScalingSurface):
         return f"{len(law.source_sizes)} source and {len(law.target_sizes)} target sizes"
-    return f"{law.num_sizes} sizes from {law.smallest_size:,.0f} to {law.largest_size:,.0f}"
+    return f"{law.num_sizes} sizes from {format_size(law.smallest_size)} to {format_size(law.largest_size)}"
 
 
 def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[str, ...]]:
@@ -66,7 +68,7 @@ def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[s
     rows: list[tuple[str, ...]] = []
     for parameter, value, interval in parameters_of(law):
         label = f"{parameter.symbol}, {parameter.meaning}" if parameter.name in law.further else parameter.symbol
-        row: tuple[str, ...] = (label + unit * parameter.has_unit, format_number(value), format_interval(interval))
+        row: tuple[str, ...] = (label + unit * parameter.has_unit, *_value_and_ends(value, interval))
         if isinstance(law, ScalingLaw):
             profile = getattr(law, f"{parameter.name}_profile", None)
             verdict = "" if getattr(law, f"{parameter.name}_identified", True) else "  not identified"
@@ -81,9 +83,15 @@ def _forecast_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
         size = factor * law.largest_size
         low, high = map(float, law.predict_interval(size))
         far = "far forecast" if factor > FAR else ""
-        error = format_number(float(law.predict(size)))
-        rows.append((f"E at n = {size:,.0f}", error, format_interval(Interval(low, high)), far))
+        error = _value_and_ends(float(law.predict(size)), Interval(low, high))
+        rows.append((f"E at n = {format_size(size)}", *error, far))
     return rows
+
+
+def _value_and_ends(value: float, interval: Interval) -> tuple[str, str]:
+    """A number and its interval, for two cells."""
+    text, _, ends = format_with_ends(value, *interval).partition(" [")
+    return text, f"[{ends}"
 
 
 def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> None:
@@ -96,14 +104,13 @@ def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> No
         console: Where to print.
     """
     tail = f" {format_unit(unit)}".rstrip()
-    place = f"n = {plan.source_size:,.0f}" + (f", m = {plan.target_size:,.0f}" if plan.target_size else "")
+    place = f"n = {format_size(plan.source_size)}"
+    place += f", m = {format_size(plan.target_size)}" if plan.target_size else ""
     lines = [f"at {place}, with {100 * confidence:g} % intervals:"]
     lines.append(f"  predicted error: {format_quantity(plan.error)}{tail}")
     lines.append(f"  gain from doubling the source: {format_quantity(plan.gain_of_doubling)}{tail}")
     if plan.worth_of_measurement is not None:
-        lines.append(
-            f"  one more measurement is worth {format_quantity(plan.worth_of_measurement, whole=True)} calculations"
-        )
+        lines.append(f"  one more measurement is worth {format_quantity(plan.worth_of_measurement)} calculations")
     if plan.effective_data is not None:
         lines.append(f"  effective data transferred: {format_effective(plan.effective_data)}")
     if plan.wanted is not None:
@@ -120,11 +127,57 @@ def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> No
         ]
     for line in plan.iso_errors:
         pairs = (
-            f"m = {target:,.0f}: {'-' if source is None else format(source, ',.0f')}"
+            f"m = {format_size(target)}: {'-' if source is None else format_number(source, True)}"
             for target, source in zip(line.target_sizes, line.source_sizes, strict=True)
         )
         lines.append(f"source sizes for an error of {line.error:.4g}{tail}: {', '.join(pairs)}")
     console.print("\n" + "\n".join([*lines, *plan.notes]), markup=False)
+
+
+def print_next(name: str, found: NextSize, unit: str, confidence: float, console: Console) -> None:
+    """Print what to train next.
+
+    Args:
+        name: Name of the curve.
+        found: What to train next.
+        unit: Unit of the errors; empty if not known.
+        confidence: Nominal coverage of the interval.
+        console: Where to print.
+    """
+    console.print(f"\n{name}: {format_next(found, unit, confidence)}", markup=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("source size n", "models", f"cost, in n^{found.cost_exponent:g}", "expected width", "of today's"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in found.steps:
+        place = "every measured one" if step.source_size is None else format_size(step.source_size)
+        cells = (place, str(step.num_models), format_number(step.cost, whole=True))
+        table.add_row(*cells, f"{step.expected_width:.2g}", f"{100 * step.share_of_width:.0f} %")
+    _print_table(table, console)
+
+
+def format_next(found: NextSize, unit: str, confidence: float) -> str:
+    """Return in a sentence what to train next.
+
+    Args:
+        found: What to train next.
+        unit: Unit of the errors; empty if not known.
+        confidence: Nominal coverage of the interval.
+    """
+    tail = "" if found.wanted == "alpha" else f" {format_unit(unit)}".rstrip()
+    what = found.wanted
+    if what.startswith("forecast@"):
+        what = f"E at n = {format_size(parse_wanted(what)[1])}"
+    text = f"{what} is {format_quantity(found.today)}{tail} today ({100 * confidence:g} % interval); "
+    if found.best is None:
+        return f"{text}no further model of these sizes narrows that"
+    best = found.best
+    models = f"{best.num_models} {'more ' * best.is_measured}model{'s' * (best.num_models != 1)} at "
+    models += "every measured size" if best.source_size is None else f"n = {format_size(best.source_size)}"
+    width = f"to a width of about {best.expected_width:.2g}{tail} ({100 * best.share_of_width:.0f} % of today's)"
+    return (
+        f"{text}{models} narrow{'s' * (best.num_models == 1)} that most per cost, if a model costs "
+        f"n^{found.cost_exponent:g}: {width}"
+    )
 
 
 def print_comparison(comparison: Comparison, unit: str, console: Console) -> None:
@@ -140,11 +193,11 @@ def print_comparison(comparison: Comparison, unit: str, console: Console) -> Non
     for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
         table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
     for name, law in comparison.laws.items():
-        rate = f"{format_number(law.decay_rate)} {format_interval(law.decay_rate_interval)}"
+        rate = format_with_ends(law.decay_rate, *law.decay_rate_interval)
         rate += "" if law.decay_rate_identified else " ?"
-        gap = f"{format_number(law.transfer_gap)} {format_interval(law.transfer_gap_interval)}"
+        gap = format_with_ends(law.transfer_gap, *law.transfer_gap_interval)
         gap += "" if law.transfer_gap_identified else " ?"
-        cells = (name, law.form, rate, gap, f"{law.largest_size:,.0f}", format_quantity(comparison.gains[name]))
+        cells = (name, law.form, rate, gap, format_size(law.largest_size), format_quantity(comparison.gains[name]))
         table.add_row(*map(escape, cells))
     _print_table(table, console)
     console.print("?: not identified")
@@ -157,10 +210,12 @@ def _pair_lines(pair: Pair) -> list[str]:
     if any(pair.num_materials):
         paired += f"; {_format_materials(pair)}"
     crossing = (
-        ", ".join(f"n = {size:,.0f}" for size in pair.crossings) or "none up to a thousand times the largest size"
+        ", ".join(f"n = {format_number(size, True)}" for size in pair.crossings)
+        or "none up to a thousand times the largest size"
     )
     chances = ", ".join(
-        f"{100 * chance:.0f} % at n = {size:,.0f}" for size, chance in zip(pair.sizes, pair.chances, strict=True)
+        f"{100 * chance:.0f} % at n = {format_size(size)}"
+        for size, chance in zip(pair.sizes, pair.chances, strict=True)
     )
     return [
         f"{pair.first} against {pair.second} ({paired})",
@@ -188,7 +243,7 @@ def format_effective(worth: Quantity) -> str:
         worth: Result of `gnn_sim2real.law.effective_data.effective_data`.
     """
     if worth.value is not None:
-        return f"the source is worth {format_quantity(worth, whole=True)} measurements"
+        return f"the source is worth {format_quantity(worth)} measurements"
     low = worth.interval.low
     least = f"; the source is worth at least {low:,.0f} measurements" if math.isfinite(low) else ""
     return f"no model from scratch was as good{least}"
@@ -202,7 +257,7 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
         target_size: Target size m; None if it is not known.
         tail: What follows an error: a space and its unit.
     """
-    where = f" at {target_size:,.0f} measurements" if target_size else ""
+    where = f" at {format_size(target_size)} measurements" if target_size else ""
     if wanted.source_size.value is None and wanted.limit.value is None:
         return f"out of reach{where}: the error does not fall with the source"
     if wanted.source_size.value is None:
@@ -212,7 +267,15 @@ def format_wanted(wanted: Wanted, target_size: float | None, tail: str) -> str:
             f"{verdict}{where}: the limit is {format_quantity(wanted.limit)}{tail} "
             f"(a thousand times the largest measured source reaches it in {100 * wanted.chance:.0f} % of the draws)"
         )
-    text = f"source size n = {format_quantity(wanted.source_size, whole=True)}{where}"
+    low, high = wanted.source_size.interval
+    value, ends = _value_and_ends(wanted.source_size.value, Interval(low, high))
+    enough = wanted.smallest_size * (1.0 + 1e-9)  # below it nothing is known
+    at_most = f"at most {format_size(wanted.smallest_size)}"
+    if low <= enough:
+        ends = f"[{at_most}, {ends.partition(', ')[2]}" if high > enough else ""
+    if wanted.source_size.value <= enough:
+        value = f"{at_most}, the smallest measured one"
+    text = f"source size n = {value} {ends}".rstrip() + where
     if wanted.chance < 0.995:
         chance = f"{100 * (1 - wanted.chance):.0f} % of the draws"
         text += f"; out of reach in {chance} (limit {format_quantity(wanted.limit)}{tail})"
@@ -227,37 +290,22 @@ def _print_table(table: Table, console: Console) -> None:
     console.width = width
 
 
-def format_quantity(quantity: Quantity, *, whole: bool = False) -> str:
+def format_quantity(quantity: Quantity) -> str:
     """A number with its interval.
 
     Args:
         quantity: The number.
-        whole: Whether it is one of materials.
     """
-    value = "infinitely many" if quantity.value is None else format_number(quantity.value, whole)
-    low, high = (format_number(end, whole) for end in quantity.interval)
-    return f"{value} [{low}, {high}]"
+    return format_with_ends(quantity.value, *quantity.interval)
 
 
 def format_interval(interval: Interval) -> str:
-    """An interval, three digits each.
+    """An interval.
 
     Args:
         interval: Its ends.
     """
-    return f"[{format_number(interval.low)}, {format_number(interval.high)}]"
-
-
-def format_number(value: float, whole: bool = False) -> str:
-    """A number with three digits, or all digits before the point.
-
-    Args:
-        value: The number.
-        whole: Whether it is one of materials.
-    """
-    if math.isinf(value):
-        return "unbounded"
-    return f"{value:,.0f}" if abs(value) >= 1000 or (whole and abs(value) >= 10) else f"{value:.3g}"
+    return format_ends(*interval)
 
 
 def _unit(unit: str) -> str:

@@ -1,6 +1,7 @@
 """The Lightning callback that writes a record after a test, and fits the law to the records."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from lightning.pytorch.loggers import Logger
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.seeds import chosen_seed
 from gnn_sim2real.metrics import METRICS
-from gnn_sim2real.records.curves import curve_of, source_sizes
+from gnn_sim2real.records.curves import curve_of, source_sizes, whole
 from gnn_sim2real.records.keys import flatten, numbers_only
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_table
@@ -53,7 +54,7 @@ class ScalingLawCallback(Callback):
 
     Args:
         records: Folder of the records and the figure.
-        source_size: Number of simulated materials that the model was pretrained on; 0 from scratch.
+        source_size: Number of simulated materials that the model was pretrained on, or a share of them; 0 from scratch.
         target_size: Number of measured materials that it was fine-tuned on, validation part included.
         monitor: Name of the logged test error; its last part is the metric: mae, rmse or mae_nonzero, else "error".
         architecture: Name of the network in tables; the class of the encoder or LightningModule unless given.
@@ -69,8 +70,8 @@ class ScalingLawCallback(Callback):
     def __init__(
         self,
         records: str = "runs/records",
-        source_size: int | None = None,
-        target_size: int | None = None,
+        source_size: int | float | None = None,
+        target_size: int | float | None = None,
         monitor: str = "test/mae",
         architecture: str | None = None,
         property: str = "property",  # noqa: A002 (the word users know)
@@ -78,11 +79,14 @@ class ScalingLawCallback(Callback):
         seed: int | None = None,
         split: int = 0,
     ) -> None:
-        for name, size, least in (("source_size", source_size, 0), ("target_size", target_size, 1)):
-            if size is not None and size < least:
-                raise ValueError(f"`{name}` of ScalingLawCallback must be at least {least}, got {size}")
+        for name, size in (("source_size", source_size), ("target_size", target_size)):
+            if size is not None and not (math.isfinite(size) and size >= 0 and (size > 0 or name == "source_size")):
+                least = "at least 0" if name == "source_size" else "positive"
+                raise ValueError(f"`{name}` of ScalingLawCallback must be {least}, got {size}")
         self.records = Path(records)
-        self.source_size, self.target_size, self.monitor = source_size, target_size, monitor
+        self.source_size = None if source_size is None else whole(source_size)
+        self.target_size = None if target_size is None else whole(target_size)
+        self.monitor = monitor
         self.architecture, self.property, self.unit = architecture, property, unit
         self.seed, self.split = seed, split
         self.config: dict[str, Any] | None = None
@@ -245,8 +249,9 @@ def log_law(folder: Path, record: Record, loggers: Sequence[Logger], metric: str
         figure = draw_figure(results, folder / "scaling_law.png")
     means = np.exp(np.log(found[metric]).groupby(source_sizes(found)).mean())
     for target in loggers:
-        for size, mean in zip(means.index.astype(int), means, strict=True):
-            target.log_metrics({f"{_PREFIX}/{metric}": float(mean), f"{_PREFIX}/source_size": float(size)}, step=size)
+        for place, (size, mean) in enumerate(means.items()):
+            step = int(size) if (means.index == np.rint(means.index)).all() else place  # of shares, none would be left
+            target.log_metrics({f"{_PREFIX}/{metric}": float(mean), f"{_PREFIX}/source_size": float(size)}, step=step)
         log_table(target, f"{_PREFIX}/records", found[["source_size", "seed", "split", metric]])
         if law is not None and figure is not None:
             target.log_metrics({f"{_PREFIX}/{name}": value for name, value in law_metrics(law).items()})

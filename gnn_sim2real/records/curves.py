@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gnn_sim2real.law.frame import CONFIDENCE
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.tasks.policies import policy_title
@@ -45,7 +46,7 @@ class CurveLabel:
         pretraining: Name of the pretraining in a study that compares several; else empty.
     """
 
-    target_size: int
+    target_size: float
     architecture: str
     policy: str
     growth: str = "random"
@@ -74,7 +75,7 @@ def curve_name(label: CurveLabel) -> str:
     Args:
         label: Label of the curve.
     """
-    size = f"m = {label.target_size:,}" if label.target_size else ""
+    size = f"m = {format_size(label.target_size)}" if label.target_size else ""
     return ", ".join(part for part in (model_name(label.kind), size) if part)
 
 
@@ -140,14 +141,29 @@ def _groups(results: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.D
     return iter(results.groupby(names, observed=True))
 
 
-def level_sizes(results: pd.DataFrame) -> dict[str, int]:
+def level_sizes(results: pd.DataFrame) -> dict[str, float]:
     """Number of source materials of each level; "all" is the mean over splits, which differ by a few.
 
     Args:
         results: Results of one curve or one grid point.
+
+    Returns:
+        Whole numbers, but where sizes are shares or other units.
     """
-    means = results.groupby("source_level", observed=True)["source_size"].mean()
-    return {str(level): round(mean) for level, mean in means.items()}
+    found: dict[str, float] = {}
+    for level, sizes in results.groupby("source_level", observed=True)["source_size"]:
+        first = sizes.iloc[0].item()
+        found[str(level)] = whole(first) if (sizes == first).all() else round(sizes.mean())
+    return found
+
+
+def whole(size: float) -> float:
+    """A size as a whole number, if it is one.
+
+    Args:
+        size: The size.
+    """
+    return int(size) if size == int(size) else size
 
 
 def source_sizes(results: pd.DataFrame) -> NDArray[np.float64]:

@@ -41,7 +41,8 @@ from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
-from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
+from gnn_sim2real.law.numbers import format_with_ends
+from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
@@ -216,16 +217,11 @@ def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
             if len(np.unique(panel.curves[name].source_sizes)) > 1:  # nobody expects a law from a single point
                 lines.append((name, f"no law: needs {MIN_SIZES} source sizes"))
         else:
-            rate = f"α = {_quote(law.decay_rate, law.decay_rate_interval)}"
-            gap = f"C = {_quote(law.transfer_gap, law.transfer_gap_interval)} {unit}".rstrip()
+            rate = f"α = {format_with_ends(law.decay_rate, *law.decay_rate_interval)}"
+            gap = f"C = {format_with_ends(law.transfer_gap, *law.transfer_gap_interval)} {unit}".rstrip()
             lines.append((name, rate if law.decay_rate_identified else "α not identified"))
             lines.append((name, gap if law.transfer_gap_identified else "C not identified"))
     return lines
-
-
-def _quote(value: float, interval: Interval) -> str:
-    plain = [f"{end:#.3g}".rstrip(".") if end < 999.5 else f"{end:,.0f}" for end in (value, *interval)]
-    return "{} [{}, {}]".format(*plain)
 
 
 def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:

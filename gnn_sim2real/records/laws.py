@@ -31,7 +31,9 @@ from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedP
 from gnn_sim2real.tasks.policies import REFERENCE, is_fine_tuning
 
 
-def read_models(results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None) -> Models:
+def read_models(
+    results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None, has_labels: bool = True
+) -> Models:
     """The models of one curve, or of one kind at several target sizes.
 
     What is known of the errors on the single test materials is read wherever all models share one test part; the choice
@@ -42,6 +44,7 @@ def read_models(results: pd.DataFrame, metric: str, records: Path | PublishedPul
         metric: Error to fit.
         records: Folder of the records, with the error on each test material, or what a published result knows of them;
             None if nothing is at hand.
+        has_labels: Whether seeds and splits are named; if not, no other curve has these repeats.
     """
     found = None
     if metric in METRICS_OF_MATERIALS:
@@ -54,12 +57,13 @@ def read_models(results: pd.DataFrame, metric: str, records: Path | PublishedPul
     return Models(
         source_sizes(results),
         results[metric].to_numpy(),
-        independent_curves(results),
+        independent_curves(results) if has_labels else None,
         results["weight"].to_numpy() if "weight" in results else None,
         None if is_published else values,
         materials,
         results["target_size"].to_numpy(dtype=float) if results["target_size"].nunique() > 1 else None,
         values if is_published else None,
+        results["spread"].to_numpy() if "spread" in results else None,
     )
 
 
@@ -86,13 +90,16 @@ class Grid:
         )
 
 
-def read_grids(results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None) -> dict[Kind, Grid]:
+def read_grids(
+    results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None, has_labels: bool = True
+) -> dict[Kind, Grid]:
     """The models of each kind at all sizes.
 
     Args:
         results: As for `read_models`, of all kinds.
         metric: Error to fit.
         records: As for `read_models`.
+        has_labels: As for `read_models`.
     """
     grids: dict[Kind, Grid] = {}
     all_scratch = results[is_scratch(results)]
@@ -102,7 +109,7 @@ def read_grids(results: pd.DataFrame, metric: str, records: Path | PublishedPull
         rest = all_scratch[all_scratch["architecture"] == name[0]]
         scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
         several = rest["target_size"].nunique() > 1
-        grids[Kind(*name)] = Grid(read_models(found, metric, records), scratch if several else None)
+        grids[Kind(*name)] = Grid(read_models(found, metric, records, has_labels), scratch if several else None)
     return grids
 
 

@@ -1,38 +1,38 @@
-"""Learning curves from a CSV file, the folder of a study or its published JSON, in one form for all fits."""
+"""Learning curves from a table, the folder of a study, its published JSON or W&B, in one form for all fits."""
 
 from __future__ import annotations
 
-import csv
 import logging
-import math
-import re
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from gnn_sim2real.files import parse_json
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.metrics import METRICS
+from gnn_sim2real.records.curve_table import TableOptions, read_curve_table
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
 from gnn_sim2real.records.laws import Grid, is_scratch, read_grids, read_models
 from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls
 from gnn_sim2real.records.published import read_published
-from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import read_results, tabulate_records
+from gnn_sim2real.records.wandb_curves import PREFIX, read_wandb
 from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.tables.table import TABLE_SUFFIXES
 from gnn_sim2real.tasks.policies import find_policies
 
 logger = logging.getLogger(__name__)
 
-_NEEDED = ("source_size", "error")
-_LARGEST = 10**15
 ERRORS = (*(name for name in METRICS if name != "r2"), "error")
 """What a law can be fitted to."""
-_COLUMNS = (*_NEEDED, "target_size", "seed", "architecture", "weight")
+_DEFAULT = TableOptions()
+_SHOWN = 10
+"""Curves with too few sizes that are named."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,16 @@ class LearningCurves:
         """
         found = {label: models for label, models in self.curves.items() if models.num_sizes() >= MIN_SIZES}
         if not found:
-            raise _too_few(self.curves.values())
+            raise _too_few(self.curves.values(), self.short_curves())
         return found
+
+    def short_curves(self) -> dict[str, tuple[float, ...]]:
+        """The curves with too few source sizes for a law: the sizes of each, by its name."""
+        return {
+            curve_name(label) or self.name: tuple(np.unique(np.asarray(models.source_sizes, dtype=float)).tolist())
+            for label, models in self.curves.items()
+            if models.num_sizes() < MIN_SIZES
+        }
 
     def only_grid(self) -> tuple[Grid, dict[CurveLabel, Models]]:
         """The only grid with enough source sizes for a law, and its curves.
@@ -85,9 +93,23 @@ class LearningCurves:
         return grid, {label: models for label, models in self.curves.items() if label.kind == kind}
 
 
-def _too_few(found: Iterable[Models]) -> ValueError:
+def _too_few(found: Iterable[Models], short: Mapping[str, Sequence[float]] | None = None) -> ValueError:
     most = max((models.num_sizes() for models in found), default=0)
-    return ValueError(f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}")
+    text = f"a scaling law needs at least {MIN_SIZES} different source sizes, found {most}"
+    if short and len(short) > 1:
+        text += f" in each of {len(short)} curves: {describe_short(short)}"
+    return ValueError(text)
+
+
+def describe_short(short: Mapping[str, Sequence[float]]) -> str:
+    """The curves with too few sizes, with these.
+
+    Args:
+        short: From `LearningCurves.short_curves`.
+    """
+    shown = list(short.items())[:_SHOWN]
+    listed = "; ".join(f"{name} ({', '.join(map(format_size, sizes))})" for name, sizes in shown)
+    return listed + (f"; and {len(short) - len(shown)} more" if len(short) > len(shown) else "")
 
 
 def name_curves(inputs: Sequence[LearningCurves]) -> dict[str, Models]:
@@ -114,19 +136,22 @@ def read_learning_curves(
     metric: str | None = None,
     policies: Collection[str] | None = None,
     architecture: str | None = None,
-    target_size: int | None = None,
+    target_size: float | None = None,
+    table: TableOptions = _DEFAULT,
 ) -> LearningCurves:
     """Read learning curves.
 
     Args:
-        path: CSV file with the columns source_size and error, optionally target_size, seed, architecture and weight;
-            or the folder of a study; or the JSON written by `study report --publish`.
+        path: A table (CSV, TSV, Excel, JSON, parquet) with the columns source_size and error, optionally target_size,
+            seed, split, architecture, weight and error_std, or what people call them; or the folder of a study; or the
+            JSON written by `study report --publish`; or `wandb:ENTITY/PROJECT`, the runs of a project of W&B.
         metric: Which error of a study to read: mae, rmse, mae_nonzero, or error, that of a `ScalingLawCallback` whose
             `monitor` has another name; mae, or error where there is no mae, unless given.
         policies: Policies of a study to read, by their names of this or an earlier version; all fine-tuning policies
             unless given.
         architecture: Only architecture to read; all unless given.
         target_size: Only target size to read; all unless given.
+        table: How a table is read.
 
     Raises:
         ValueError: If the path does not exist, is something else, or has no such models.
@@ -134,11 +159,16 @@ def read_learning_curves(
     if metric is not None and metric not in ERRORS:
         raise ValueError(f"metric must be {', '.join(ERRORS[:-1])} or {ERRORS[-1]}, got {metric!r}")
     materials: Path | PublishedPulls | None = None
-    if path.suffix == ".csv":
-        results, quantity, unit = _read_csv(path), "error", ""
-        metric, wanted_policies = "error", [""]
+    own_labels = True
+    runs = read_wandb(path, table) if str(path).startswith(PREFIX) else None
+    found_table = runs.table if runs else read_curve_table(path, table) if _is_table(path) else None
+    if found_table is not None:
+        results, quantity, unit = found_table.results, found_table.quantity, found_table.unit
+        metric, wanted_policies, own_labels = "error", [""], found_table.has_labels
     else:
-        results, materials = _read_study(path)
+        if not table.is_default:
+            raise ValueError(f"{path} is a study, whose columns are known: leave out --columns, --rising and --ceiling")
+        results, materials = (runs.results, None) if runs and runs.results is not None else _read_study(path)
         metric, first = _choose_metric(metric, results, path), results.iloc[0]
         word = metric if metric == "error" else metric.upper()
         quantity, unit = f"{word} of {first['property'].replace('_', ' ')}", first["unit"]
@@ -154,7 +184,7 @@ def read_learning_curves(
     if not len(chosen):
         raise ValueError(f"{path} has no {metric} of this architecture and target size")
     grouped = group_curves(chosen)
-    curves = {label: read_models(found, metric, materials) for label, found in grouped.items()}
+    curves = {label: read_models(found, metric, materials, own_labels) for label, found in grouped.items()}
     if isinstance(materials, PublishedPulls) and metric in METRICS_OF_MATERIALS:
         lacking = [
             label
@@ -169,7 +199,22 @@ def read_learning_curves(
                 "--publish %s`)",
                 *(path, metric, "; ".join(map(curve_name, lacking)), path.with_suffix("")),
             )
-    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, materials))
+    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, materials, own_labels))
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file is a table rather than the published result of a study."""
+    kinds = [suffix.lower() for suffix in path.suffixes]
+    if path.is_dir() or not (path.exists() or {*kinds} & TABLE_SUFFIXES):
+        return False
+    if kinds[-1:] != [".json"]:
+        return True
+    try:
+        content = parse_json(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    is_records = isinstance(content, list) or {"columns", "data"} <= content.keys() or "schema" in content
+    return is_records or (bool(content) and "cells" not in content and "versions" not in content)
 
 
 def _choose_metric(metric: str | None, results: pd.DataFrame, path: Path) -> str:
@@ -190,7 +235,9 @@ def _records_folder(path: Path) -> Path:
 def _read_study(path: Path) -> tuple[pd.DataFrame, Path | PublishedPulls]:
     """The results, and where the errors on the test materials are, or what is known of them."""
     if not path.exists():
-        raise ValueError(f"there is no {path}; give a CSV file, the folder of a study or its published JSON")
+        raise ValueError(
+            f"there is no {path}; give a table such as a CSV file, the folder of a study or its published JSON"
+        )
     materials: Path | PublishedPulls
     if path.is_dir():
         materials = _records_folder(path)
@@ -203,90 +250,3 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, Path | PublishedPulls]:
     if len(results[["property", "unit"]].drop_duplicates()) > 1:
         raise ValueError(f"{path} has records of several properties; a law needs one")
     return results, materials
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """The rows as results, with weights if there are any."""
-    if not path.exists():
-        raise ValueError(f"there is no file {path}")
-    try:
-        return _read_rows(path)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8 ({error.reason}); save it as CSV in UTF-8") from error
-
-
-def _read_rows(path: Path) -> pd.DataFrame:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        names = [name.strip() for name in reader.fieldnames or ()]
-        reader.fieldnames = names
-        _check_columns(path, names)
-        records, weights, repeats = [], dict[str, float](), dict[tuple[str, ...], int]()
-        for row in reader:
-            where = f"{path}, line {reader.line_num}"
-            size = _size(row, "source_size", where, least=0)
-            target = _size(row, "target_size", where, least=1) if row.get("target_size") else 0
-            point = (row.get("architecture") or "", str(size), str(target))
-            repeats[point] = repeats.get(point, -1) + 1
-            seed = row.get("seed") or ""
-            cell = RecordKey(
-                architecture=point[0],
-                policy="",
-                source_size=size,
-                source_level=point[1],
-                target_size=target,
-                seed=_as_number(seed) if seed else repeats[point],
-                split=0,
-            )
-            error = _number(row, "error", where)
-            key = f"{reader.line_num}"
-            records.append(Record(key, cell, "error", "", {"error": error}, {}))
-            weights[key] = _number(row, "weight", where) if row.get("weight") else 1.0
-    if not records:
-        raise ValueError(f"{path} has no rows")
-    results = tabulate_records(records)
-    return results.assign(weight=results["key"].map(weights)) if "weight" in names else results
-
-
-def _check_columns(path: Path, names: list[str]) -> None:
-    """Refuse a table without the required columns, or with a misspelled one that would be ignored."""
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        advice = "; separate them with commas" if len(names) == 1 and {";", "\t"} & {*names[0]} else ""
-        raise ValueError(
-            f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
-            f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}{advice}"
-        )
-    for name in {*names} - {*_COLUMNS}:
-        meant = [each for each in get_close_matches(name.lower(), _COLUMNS, cutoff=0.8) if each not in names]
-        if meant:
-            raise ValueError(f"{path} has an unknown column {name!r}: rename it to {meant[0]!r}, or remove it")
-
-
-def _as_number(seed: str) -> int:
-    """A seed as a number; for a name, a number that is the same in every file."""
-    return int(seed) if re.fullmatch(r"-?\d{1,15}", seed) else 2**32 + zlib.crc32(seed.encode())
-
-
-def _size(row: dict[str, str], name: str, where: str, least: int) -> int:
-    """A number of materials."""
-    value = _number(row, name, where, least=float(least))
-    if value != round(value) or value > _LARGEST:
-        raise ValueError(
-            f"{where}: {name} must be a whole number of materials, at most {_LARGEST:.0e}, got {row[name]}"
-        )
-    return round(value)
-
-
-def _number(row: dict[str, str], name: str, where: str, least: float = math.nextafter(0.0, 1.0)) -> float:
-    text = (row.get(name) or "").strip()
-    try:
-        value = float(text)
-    except ValueError:
-        found = f"is {text!r}, which is not a number" if text else "is missing"
-        raise ValueError(f"{where}: {name} {found}") from None
-    if not (math.isfinite(value) and value >= least):
-        wanted = "positive" if 0 < least < 1 else f"at least {least:g}"
-        advice = "; leave failed runs out" if name == "error" else ""
-        raise ValueError(f"{where}: {name} must be finite and {wanted}, got {text}{advice}")
-    return value

@@ -12,11 +12,12 @@ from gnn_sim2real.renamed import current_policy
 
 _TYPES: dict[str, tuple[type, ...]] = {"versions": (list,), "cells": (list,), "property": (str,), "unit": (str,)}
 _MAPPINGS = ("data", "settings", "architectures")
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
 _CELL_TYPES: dict[str, tuple[type, ...]] = {
     "key": (str,),
     "metrics": (dict,),
     "seconds": (int, float, type(None)),
-    **{each.name: (int,) if each.type in (int, "int") else (str,) for each in fields(RecordKey)},
+    **{each.name: _KINDS[getattr(each.type, "__name__", str(each.type))] for each in fields(RecordKey)},
 }
 
 

@@ -32,7 +32,7 @@ class RecordKey:
     Attributes:
         architecture: Name of the encoder; empty where none is used.
         policy: How the measurements are used: a fine-tuning policy, or a baseline.
-        source_size: Number of source materials; 0 is from scratch.
+        source_size: Number of source materials, in a study a whole one; 0 is from scratch.
         source_level: The size as it was requested, which may be "all".
         target_size: Number of measured materials, validation part included.
         seed: Seed of the nested subsets, the initialization and the order of batches.
@@ -44,9 +44,9 @@ class RecordKey:
 
     architecture: str
     policy: str
-    source_size: int
+    source_size: float
     source_level: str
-    target_size: int
+    target_size: float
     seed: int
     split: int
     growth: str = "random"

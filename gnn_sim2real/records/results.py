@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
 from gnn_sim2real.files import no_garbage_collection
@@ -19,7 +20,8 @@ from gnn_sim2real.records.record import ERRORS, USUAL, Record, RecordKey, read_c
 logger = logging.getLogger(__name__)
 
 _TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "pretraining", "property", "unit")
-_WHOLE_NUMBERS = ("source_size", "target_size", "seed", "split")
+_WHOLE_NUMBERS = ("seed", "split")
+_SIZES = ("source_size", "target_size")
 _NUMBERS = (*METRICS, "num_test", "error")
 _GRID = tuple(each.name for each in fields(RecordKey))
 
@@ -70,6 +72,15 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
     return columns.table()
 
 
+def whole_or_not(sizes: NDArray[np.float64]) -> NDArray[Any]:
+    """Sizes as whole numbers, where all are.
+
+    Args:
+        sizes: The sizes.
+    """
+    return sizes.astype(np.int64) if (sizes == np.rint(sizes)).all() else sizes
+
+
 class _Columns:
     """Grows row by row; numbers are stored as numbers, and text that rows share only once."""
 
@@ -79,6 +90,7 @@ class _Columns:
         self.texts: dict[str, array[int]] = {name: array("l") for name in _TEXTS}
         self.codes: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
         self.whole_numbers: dict[str, array[int]] = {name: array("q") for name in _WHOLE_NUMBERS}
+        self.sizes: dict[str, array[float]] = {name: array("d") for name in _SIZES}
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
     def add(self, content: Mapping[str, Any]) -> None:
@@ -87,6 +99,8 @@ class _Columns:
         self.with_errors += [row["key"]] if ERRORS in row else []
         for name, whole in self.whole_numbers.items():
             whole.append(row[name])
+        for name, size in self.sizes.items():
+            size.append(row[name])
         for name, number in self.numbers.items():
             number.append(row.get(name, math.nan))
         for name, column in self.texts.items():
@@ -102,7 +116,9 @@ class _Columns:
         for name, codes in self.texts.items():
             texts = pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index([*self.codes[name]], dtype=object))
             found[name] = texts.reorder_categories(sorted(self.codes[name]))
-        found |= {name: np.asarray(each) for name, each in (self.whole_numbers | self.numbers).items()}
+        found |= {name: whole_or_not(np.asarray(each)) for name, each in self.sizes.items()}
+        found |= {name: np.asarray(each) for name, each in self.whole_numbers.items()}
+        found |= {name: np.asarray(each) for name, each in self.numbers.items()}
         frame = pd.DataFrame(found)
         if "all" in self.codes["target_level"]:
             whole = frame["target_level"] == "all"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gnn_sim2real.baselines import BASELINES, needs_measurements
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.records.curves import CurveLabel, independent_curves, model_name, source_sizes
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 from gnn_sim2real.records.laws import Results
@@ -36,7 +37,7 @@ def draw_figure(
         `path`.
     """
     grouped, metric = results.curves, results.metric
-    curves: dict[int, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
+    curves: dict[float, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
     for label in sorted(grouped, key=_rank):
         found = grouped[label]
         curves[label.target_size][model_name(label.kind)] = Curve(
@@ -49,7 +50,7 @@ def draw_figure(
     references = _references(results, data)
     first = results.table.iloc[0]
     return plot_scaling_curves(
-        [Panel(f"m = {size:,} measured materials", curves[size], references[size]) for size in curves],
+        [Panel(f"m = {format_size(size)} measured materials", curves[size], references[size]) for size in curves],
         quantity=f"test {metric if metric == 'error' else metric.upper()} of {first['property'].replace('_', ' ')}",
         unit=first["unit"],
         title=title,
@@ -58,10 +59,10 @@ def draw_figure(
     )
 
 
-def _references(results: Results, data: Mapping[str, Any] | None) -> dict[int, dict[str, Reference]]:
+def _references(results: Results, data: Mapping[str, Any] | None) -> dict[float, dict[str, Reference]]:
     """Errors without a source by target size and name, and the noise of the measurements."""
     grouped, metric = results.curves, results.metric
-    references: dict[int, dict[str, Reference]] = {label.target_size: {} for label in grouped}
+    references: dict[float, dict[str, Reference]] = {label.target_size: {} for label in grouped}
     tested = {number for found in grouped.values() for number in found["num_test"]}
     for (label, level), found in sorted(results.points.items(), key=lambda item: _rank(item[0][0])):
         if level != "0":

@@ -14,7 +14,15 @@ from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.summary import summarize, write_report
 from gnn_sim2real.study.config import StudyConfig
-from gnn_sim2real.study.text import format_data, format_transfer, format_unseen, row_name, scored_on, source_name
+from gnn_sim2real.study.text import (
+    format_data,
+    format_next_sizes,
+    format_transfer,
+    format_unseen,
+    row_name,
+    scored_on,
+    source_name,
+)
 from gnn_sim2real.study.tracking import log_report
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
@@ -47,6 +55,8 @@ def print_report(config: StudyConfig, console: Console) -> None:
     except OSError as error:  # a copy that may only be read is still shown
         summary, refusal = summarize(results) | {"data": data}, error
     _print_summary(config, summary, console)
+    for sentence in format_next_sizes(results):
+        console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
     if refusal is not None:
         raise ValueError(f"the report could not be written to {config.folder} ({refusal}); copy the study to do so")
     console.print(f"\nrecords, {PAGE}, summary.json and scaling_law.png are in {config.folder}")

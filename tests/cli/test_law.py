@@ -136,7 +136,7 @@ def test_records_of_another_metric(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "values"),
     [
-        (["size,error", "1,2"], r"bad\.csv .*'source_size'"),
+        (["depth,error", "1,2"], r"bad\.csv .*'source_size'"),
         (["source_size,error", "100,x"], r"bad\.csv.* line 2: error .*'x'"),
         (["source_size,error", "100,1", "200,0"], r"line 3: error .* 0\b"),
         (["source_size,error", "100,1", "200,-0.5"], r"line 3: error .* -0\.5\b"),
@@ -152,7 +152,7 @@ def test_bad_tables_are_refused_with_file_and_line(capsys, tmp_path, rows, value
 
 
 def test_other_refusals(capsys, curve, grid, tmp_path):
-    assert re.search("`law guess`.* fit, plan .*compare", refuse(capsys, "guess"))
+    assert re.search("`law guess`.* fit, plan, next .*compare", refuse(capsys, "guess"))
     assert "none.csv" in refuse(capsys, "fit", tmp_path / "none.csv")
     assert "'cubic'" in refuse(capsys, "fit", curve, "--form", "cubic")
     assert "'r2'" in refuse(capsys, "fit", RESULTS / "polymer_density.json", "--metric", "r2")
@@ -176,9 +176,57 @@ def test_an_option_is_read_with_dashes_and_with_underscores(capsys, grid):
 def test_help_explains(capsys, words):
     assert main(words) == 0
     text = capsys.readouterr().out
-    for word in ("fit", "plan", "compare", "--target-error", "--budget", "FILE.csv", "source_size"):
+    for word in ("fit", "plan", "next", "compare", "--target-error", "--budget", "--rising", ".xlsx", "source_size"):
         assert word in text
     assert all(f"{name} " in text and form.formula in text for name, form in {**CURVE_FORMS, **SURFACE_FORMS}.items())
+
+
+def test_compare_pairs_by_names_and_never_by_the_order_of_rows(capsys, tmp_path):
+    random = np.random.default_rng(3)
+    rows = [f"{n},{n**-0.4 * np.exp(0.1 * random.standard_normal())}" for n in SIZES for _ in range(3)]
+    named = [f"{row},{number % 3}" for number, row in enumerate(rows)]
+    for heading, content, shared in (("n,mae", rows, 0), ("n,mae,seed", named, 3), ("n,mae,split", named, 3)):
+        files = [write(tmp_path / f"{name}.csv", [heading, *content]) for name in ("one", "other")]
+        files[1].write_text(files[1].read_text().replace("100,", "101,", 1))  # another curve
+        (pair,) = json.loads(run(capsys, "compare", *files, "--json", "--draws", 100))["pairs"]
+        assert pair["num_shared"] == shared
+
+
+def test_curves_with_too_few_sizes_are_named(capsys, tmp_path):
+    rows = [f"{n},{n**-0.4 * (1 + 0.1 * (n == 200))},long" for n in SIZES]
+    rows += [f"{n},{n**-0.4},short" for n in (0.5, 100, 1600)]
+    path = write(tmp_path / "curves.csv", ["n,mae,model", *rows])
+    assert re.search(r"no law.* 4 .*short \(0\.5, 100, 1,600\)", run(capsys, "fit", path, "--draws", 100))
+    content = json.loads(run(capsys, "fit", path, "--draws", 100, "--json"))
+    assert content["short_curves"] == {"short": [0.5, 100.0, 1600.0]}
+    assert re.search(r"2 curves.* 1: long; .*short \(0\.5, ", refuse(capsys, "compare", path))
+
+
+def test_accuracies_are_fitted_on_demand(capsys, tmp_path):
+    path = write(tmp_path / "curve.csv", ["n,accuracy", *(f"{n},{100 - 100 * n**-0.4}%" for n in SIZES)])
+    assert "--rising" in refuse(capsys, "fit", path)
+    words = ("--rising", "--form", "power", "--draws", 100)
+    assert json.loads(run(capsys, "fit", path, *words, "--json"))["curves"][0]["decay_rate"] == pytest.approx(0.4)
+    assert "alpha" in run(capsys, "fit", path, *words)
+    assert "--rising" in refuse(capsys, "fit", path, "--ceiling", 1)
+
+
+def test_a_size_below_and_an_error_beyond_what_is_measured(capsys, curve):
+    words = ("--draws", 200, "--form", "power_limit")
+    assert re.search(r"n = at most 100,", run(capsys, "plan", curve, *words, "--target-error", 5))
+    content = json.loads(run(capsys, "plan", curve, *words, "--target-error", 0.1002, "--json"))["plan"]["wanted"]
+    assert content["source_size"]["value"] is None
+
+
+def test_next_of_a_curve(capsys, curve):
+    words = ("--draws", 100, "--form", "power_limit")
+    text = run(capsys, "next", curve, *words, "--for", "forecast@20000", "--cost", "n^0.5")
+    assert re.search(r"E at n = 20,000 is [\d.]+ \[.*n\^0\.5", text)
+    (found,) = json.loads(run(capsys, "next", curve, *words, "--for", "alpha", "--largest", 6400, "--json"))["next"]
+    assert found["best"]["expected_width"] < np.ptp(found["today"]["interval"])
+    assert max(step["source_size"] or 0 for step in found["steps"]) == 6400
+    for option, word in (("--for", "beta"), ("--for", "forecast@many"), ("--cost", "m^1"), ("--largest", "5")):
+        assert re.search(word[:4].replace("^", r"\^"), refuse(capsys, "next", curve, option, word))
 
 
 def test_the_instrument_needs_no_torch():

@@ -38,6 +38,10 @@ class _Answers(Quiet):
         if operation == "Viewer":
             teams = {"edges": []}
             return {"viewer": {"id": "v", "entity": "us", "username": "us", "email": "", "flags": "{}", "teams": teams}}
+        if operation == "GetDefaultEntity":
+            return {"viewer": {"id": "v", "entity": "us"}}
+        if operation == "Runs":
+            return {"project": self._runs(variables)}
         if operation == "UpsertBucket":
             name = variables["name"]
             new = name not in self.server.runs
@@ -58,13 +62,34 @@ class _Answers(Quiet):
             return {"createArtifact": {"artifact": {"id": "a", "state": "COMMITTED", "artifactSequence": sequence}}}
         return {}
 
+    def _runs(self, variables):
+        """A page of the runs of a project, as the public interface asks for them; None if there is no such project."""
+        stored = self.server.projects.get(f"{variables['entity']}/{variables['project']}")
+        if stored is None:
+            return None
+        first = int(variables["cursor"] or 0)
+        page = stored[first : first + min(variables["perPage"], self.server.most_per_page)]
+        edges = []
+        for number, run in enumerate(page, start=first + 1):
+            config = {name: {"value": value} for name, value in run["config"].items()}
+            node = {"id": f"r{number}", "name": f"r{number}", "displayName": run["name"], "state": run["state"]}
+            node |= {"config": json.dumps(config), "summaryMetrics": json.dumps(run["summary"]), "projectId": "1"}
+            node |= dict.fromkeys(("sweepName", "group", "jobType", "systemMetrics", "historyKeys"))
+            node |= {"user": {"name": "us", "username": "us"}, "tags": [], "historyLineCount": 0}
+            edges.append({"node": node, "cursor": str(number)})
+        more = {"hasNextPage": first + len(page) < len(stored), "endCursor": str(first + len(page))}
+        counts = {"internalId": "1", "runCount": len(stored), "readOnly": False}
+        return counts | {"runs": {"edges": edges, "pageInfo": more}}
+
 
 @contextmanager
 def wandb_server(status: int = 200) -> AbstractContextManager:
     """A server that remembers the `runs` with their settings, their `files` and their `exit_codes`.
 
+    It tells the runs of `projects`, lists by `entity/project` of `name`, `state`, `config` and `summary`.
+
     Args:
         status: Status of every answer; 401 is of one that does not know the key.
     """
-    with serving(_Answers, status=status, runs={}, files={}, exit_codes={}) as server:
+    with serving(_Answers, status=status, runs={}, files={}, exit_codes={}, projects={}, most_per_page=1000) as server:
         yield server

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 from gnn_sim2real.figures import BASELINE_COLORS, COLORS, new_figure, save_figure
 from gnn_sim2real.law import fit_scaling_law
+from gnn_sim2real.law.numbers import format_with_ends
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 700.0, 1000.0])
@@ -199,8 +200,8 @@ def test_the_law_is_stated_with_its_intervals_and_unit(tmp_path, drawn):
     draw(tmp_path / "a.png", Panel("", {"GINE": shown}, {}))
     rate, gap = (text.get_text() for text in drawn[0].axes[0].texts)
     law = shown.law
-    assert rate == "α = {:#.3g} [{:#.3g}, {:#.3g}]".format(law.decay_rate, *law.decay_rate_interval)
-    assert gap == "C = {:#.3g} [{:#.3g}, {:#.3g}] g/cm³".format(law.transfer_gap, *law.transfer_gap_interval)
+    assert rate == f"α = {format_with_ends(law.decay_rate, *law.decay_rate_interval)}"
+    assert gap == f"C = {format_with_ends(law.transfer_gap, *law.transfer_gap_interval)} g/cm³"
     assert drawn[0]._supylabel.get_text() == "test MAE of density [g/cm³]"
 
 

@@ -83,12 +83,10 @@ def test_a_path_without_such_models_is_refused(tmp_path):
     ("text", "values"),
     [
         ("source_size,error,seeds\n100,1,0\n", "'seeds': .*'seed'"),
-        ("source_size;error\n100;1\n", r"\bsource_size;error; .*commas"),
         ("source_size,error\n100,\n", "line 2: error .*missing"),
-        ("source_size,error\n0.25,1\n", r"\b2\b.*source_size.*\b0\.25\b"),
-        ("source_size,error,target_size\n5,1,0.5\n", "target_size"),
-        ("source_size,error\n1e300,1\n", "source_size.*1e300"),
-        ("source_size,error\n100,1\xe9\n", r"curve\.csv .*UTF-8"),
+        ("source_size,error,target_size\n5,1,-0.5\n", "line 2: target_size .* -0.5"),
+        ("source_size,error\n1e300,1\n", "line 2: source_size .* 1e300"),
+        ("source_size,error\n100,1\xe9\n", r"curve\.csv, line 2: error is '1é'"),
     ],
 )
 def test_tables_that_cannot_be_meant_so_are_refused(tmp_path, text, values):

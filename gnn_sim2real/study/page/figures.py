@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
@@ -57,8 +58,8 @@ def draw_forecasts(
         named = {
             model_name(label.kind): (models[label], law) for label, law in laws.items() if label.target_size == size
         }
-        _, svg = draw_laws(named, quantity, unit, folder / f"forecast_m{size}")
-        text = f"Laws, forecasts and residuals at m = {size:,} measured materials"
+        _, svg = draw_laws(named, quantity, unit, folder / f"forecast_m{size}".replace(".", "_"))
+        text = f"Laws, forecasts and residuals at m = {format_size(size)} measured materials"
         pictures.append(embed(svg, text))
     return pictures
 

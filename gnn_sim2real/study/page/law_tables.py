@@ -6,22 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from gnn_sim2real.law.compare import Comparison
 from gnn_sim2real.law.forms.form import PREFACTOR
+from gnn_sim2real.law.numbers import format_number, format_size, format_with_ends
 from gnn_sim2real.law.planning import Plan, Wanted
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.law.text import (
-    FORECASTS,
-    format_effective,
-    format_interval,
-    format_number,
-    format_quantity,
-    format_wanted,
-)
+from gnn_sim2real.law.text import FORECASTS, format_effective, format_interval, format_quantity, format_wanted
 from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.study.page.tables import TextTable, with_unit
 from gnn_sim2real.units import format_unit
-
-_GREEK = {"alpha": "α", "beta": "β"}
 
 
 def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
@@ -34,20 +26,20 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
     rows = [
         (
             model_name(label.kind),
-            f"{label.target_size:,}",
+            format_size(label.target_size),
             _parameter(law.decay_rate, law.decay_rate_interval),
             format_interval(law.decay_rate_profile),
             _parameter(law.transfer_gap, law.transfer_gap_interval),
             format_interval(law.transfer_gap_profile),
             _parameter(law.prefactor, law.prefactor_interval),
-            _identified({"α": law.decay_rate_identified, "C": law.transfer_gap_identified}),
+            _identified({"alpha": law.decay_rate_identified, "C": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for label, law in laws.items()
     ]
     tail = with_unit(unit)
-    headings = ("α", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
+    headings = ("alpha", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
     return TextTable(("model", "m", *headings), rows)
 
 
@@ -63,8 +55,10 @@ def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTab
         for factor in (1.0, *FORECASTS):
             size = factor * law.largest_size
             low, high = map(float, law.predict_interval(size))
-            error = f"{format_number(float(law.predict(size)))} {format_interval(Interval(low, high))}"
-            rows.append((model_name(label.kind), f"{label.target_size:,}", f"{factor:g}", f"{size:,.0f}", error))
+            error = format_with_ends(float(law.predict(size)), low, high)
+            rows.append(
+                (model_name(label.kind), format_size(label.target_size), f"{factor:g}", format_size(size), error)
+            )
     return TextTable(("model", "m", "times the source", "n", f"forecast error{with_unit(unit)}"), rows)
 
 
@@ -78,8 +72,8 @@ def doubling_table(plans: Mapping[CurveLabel, Plan], unit: str) -> TextTable:
     rows = [
         (
             model_name(label.kind),
-            f"{label.target_size:,}",
-            f"{plan.source_size:,.0f}",
+            format_size(label.target_size),
+            format_size(plan.source_size),
             format_quantity(plan.error),
             format_quantity(plan.gain_of_doubling),
         )
@@ -100,7 +94,7 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
     rows = [
         (
             model_name(label.kind),
-            f"{label.target_size:,}",
+            format_size(label.target_size),
             how,
             format_number(each.error),
             format_wanted(each, None, tail),
@@ -111,7 +105,7 @@ def wanted_table(wanted: Mapping[CurveLabel, Mapping[str, Wanted]], unit: str) -
     return TextTable(("model", "m", "wanted", f"error{with_unit(unit)}", "source needed"), rows, (0, 2, 4))
 
 
-def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTable:
+def comparison_table(comparisons: Mapping[float, Comparison], unit: str) -> TextTable:
     """Comparison of each pair of laws.
 
     Args:
@@ -122,7 +116,7 @@ def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTa
         (
             pair.first,
             pair.second,
-            f"{size:,}",
+            format_size(size),
             format_quantity(pair.decay_rate),
             format_quantity(pair.transfer_gap),
             format_quantity(pair.next_doubling),
@@ -134,7 +128,7 @@ def comparison_table(comparisons: Mapping[int, Comparison], unit: str) -> TextTa
         for pair in comparison.pairs
     ]
     tail = with_unit(unit)
-    headings = ("α", f"C{tail}", f"gain of next doubling{tail}", "ahead now", "ahead at 10 n", "cross at n")
+    headings = ("alpha", f"C{tail}", f"gain of next doubling{tail}", "ahead now", "ahead at 10 n", "cross at n")
     return TextTable(("model", "against", "m", *headings), rows, (0, 1))
 
 
@@ -157,15 +151,13 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
             model_name(kind),
             law.formula,
             *(cells[kind].get(symbol, "-") for symbol in parameters),
-            _identified({"α": law.decay_rate_identified, "G": law.transfer_gap_identified}),
+            _identified({"alpha": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             f"{100 * law.chance_of_misfit:.0f} %",
         )
         for kind, law in surfaces.items()
     ]
-    symbols = [
-        _GREEK.get(symbol, symbol) + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()
-    ]
+    symbols = [symbol + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()]
     return TextTable(("model", "E(n, m)", *symbols, "identified", "residual", "p-value"), rows, (0, 1))
 
 
@@ -178,9 +170,9 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
     rows = [
         (
             model_name(kind),
-            f"{plan.target_size:,.0f}",
-            f"{plan.source_size:,.0f}",
-            format_quantity(plan.worth_of_measurement, whole=True) if plan.worth_of_measurement else "",
+            format_size(plan.target_size) if plan.target_size else "",
+            format_size(plan.source_size),
+            format_quantity(plan.worth_of_measurement) if plan.worth_of_measurement else "",
             format_effective(plan.effective_data) if plan.effective_data else "no models from scratch at several m",
         )
         for kind, plan in plans
@@ -190,7 +182,7 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
 
 
 def _parameter(value: float, interval: Interval) -> str:
-    return f"{format_number(value)} {format_interval(interval)}"
+    return format_with_ends(value, *interval)
 
 
 def _identified(parameters: Mapping[str, bool]) -> str:

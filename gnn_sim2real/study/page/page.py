@@ -111,7 +111,7 @@ def _content(
     }
 
 
-def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[int, Comparison]:
+def _compare(models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw]) -> dict[float, Comparison]:
     """Paired comparison of the laws of each target size, unless there are too many to read."""
     compared = {}
     for size in sorted({label.target_size for label in laws}):
@@ -151,7 +151,7 @@ def _in_short(
         laws = {label: law for label, law in laws.items() if label.target_size == most}
     for label, law in laws.items():
         known = [
-            "the rate α" if law.decay_rate_identified else "",
+            "the rate alpha" if law.decay_rate_identified else "",
             "the limit C" if law.transfer_gap_identified else "",
         ]
         verdict = " and ".join(part for part in known if part)
@@ -162,7 +162,11 @@ def _in_short(
         text = (
             f"at n = {law.largest_size:,.0f} the law predicts {format_quantity(here.error)}{tail}; doubling the source "
             f"{lowers} {format_quantity(here.gain_of_doubling)}{tail}. "
-            + (f"The data identify {verdict}." if verdict else "The data identify neither the rate α nor the limit C.")
+            + (
+                f"The data identify {verdict}."
+                if verdict
+                else "The data identify neither the rate alpha nor the limit C."
+            )
         )
         found = [
             each
@@ -172,7 +176,7 @@ def _in_short(
         ]
         for each in found:
             if each.worth_of_measurement is not None:
-                worth = format_quantity(each.worth_of_measurement, whole=True)
+                worth = format_quantity(each.worth_of_measurement)
                 text += f" One more measurement is worth {worth} calculations there."
         sentences.append((curve_name(label), text))
     return sentences
