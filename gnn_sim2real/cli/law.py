@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.files import is_own_figure, require_replaceable
+from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.compare import compare_laws
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
@@ -44,7 +45,8 @@ CURVES is one of
   FILE.json    what `gnn-sim2real study report DIR --publish FILE` wrote
 
 options of all three
-  --form auto           the form that forecasts the largest sizes best from the smaller ones, or by its name
+  --form average        all forms, each by how likely it is; auto: the one that forecasts the largest sizes best from
+                        the smaller ones; or one by its name
                for laws in n
 {curve_forms}
                for laws in n and m
@@ -102,7 +104,7 @@ def _options(command: str, argv: list[str]) -> Namespace:
     several: dict[str, Any] = {"nargs": "+"} if command == "compare" else {}
     parser.add_argument("curves", type=Path, help="CSV file, folder of a study, or its published JSON", **several)
     forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
-    parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AUTO}, {forms}")
+    parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AVERAGE}, {AUTO}, {forms}")
     parser.add_argument("--interval", type=float, default=DRAWS.confidence, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str | None, default=None, help=f"error of a study: {', '.join(ERRORS)}")
     policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
@@ -135,7 +137,7 @@ def _options(command: str, argv: list[str]) -> Namespace:
             inputs=[each for each in inputs if each.is_file()],
             overwrite=options.overwrite,
         )
-    if options.form != AUTO:
+    if options.form not in (AUTO, AVERAGE):
         find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
         raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
@@ -159,15 +161,25 @@ def _draws(options: Namespace) -> Draws:
 
 
 def _fit_curve(models: Models, options: Namespace) -> ScalingLaw:
-    return fit_law(models, options.form if options.form in CURVE_FORMS else DEFAULT_FORM, _draws(options))
+    return fit_law(models, DEFAULT_FORM if options.form in SURFACE_FORMS else options.form, _draws(options))
 
 
 def _fit_surface(models: Models, options: Namespace) -> ScalingSurface:
-    return fit_surface(models, options.form if options.form in SURFACE_FORMS else DEFAULT_FORM, _draws(options))
+    return fit_surface(models, DEFAULT_FORM if options.form in CURVE_FORMS else options.form, _draws(options))
+
+
+def _require_surface(read: LearningCurves, options: Namespace) -> None:
+    """Refuse a form in n and m for curves in n alone."""
+    if options.form in SURFACE_FORMS and not any(grid.has_surface for grid in read.grids.values()):
+        raise ValueError(
+            f"--form {options.form} is a law in n and m, which needs {MIN_SIZES} source and {MIN_TARGET_SIZES} target "
+            f"sizes; for these curves choose {AVERAGE}, {AUTO}, {', '.join(CURVE_FORMS)}"
+        )
 
 
 def _fit(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
+    _require_surface(read, options)
     content: dict[str, Any] = {"curves": [], "surfaces": []}
     drawn = {}
     for label, models in read.long_curves().items():
@@ -187,6 +199,7 @@ def _fit(options: Namespace, console: Console) -> dict[str, Any]:
 
 def _plan(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
+    _require_surface(read, options)
     grid, curves = read.only_grid()
     place = _numbers(options.at, "--at") if options.at else None
     wishes = {name: getattr(options, name) for name in ("target_error", "source_cost", "target_cost", "budget")}
@@ -223,6 +236,8 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
     if len({(read.quantity, read.unit) for read in inputs}) > 1:
         found_quantities = "; ".join(f"{read.name}: {read.quantity} [{read.unit}]" for read in inputs)
         raise ValueError(f"only errors of the same quantity can be compared, got {found_quantities}")
+    if options.form in SURFACE_FORMS:
+        raise ValueError(f"--form {options.form} is a law in n and m, and curves are compared by laws in n")
     models = name_curves(inputs)
     at = _numbers(options.at, "--at") if options.at else ()
     found = compare_laws(models, at=at, form=options.form, **_draws(options)._asdict())
