@@ -195,12 +195,7 @@ def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
 def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
     """Average all forms; how the draws of the means are made is that of the form that weighs most."""
     forms = _all_forms(table)
-    usual: Form = POWER_LIMIT if len(table.sizes) == 1 else PRODUCT
-    means, leading = robust_means(usual, table.sizes, table.log_errors, table.weights)
-    weights = weigh_roughly(forms, table.sizes, means)
-    best = max((name for name in forms if _can_lead(forms[name], table)), key=lambda name: weights.get(name, 0.0))
-    if best != usual.name:
-        means, leading = robust_means(forms[best], table.sizes, table.log_errors, table.weights)
+    means, leading = leading_means(table)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
     fit, drawn = average_forms(forms, table.sizes, means, rows, stream(options.seed, "forms", table.fingerprint))
@@ -210,6 +205,22 @@ def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
     trials = weigh_forms(table, means, form_weights(fit))
     given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
     return Fitted(*given, leading, _run_spread(table, means))
+
+
+def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
+    """Return what is known of the errors at each point, and the law alone of the form that weighs most in an average.
+
+    Args:
+        table: The errors.
+    """
+    forms = _all_forms(table)
+    usual: Form = POWER_LIMIT if len(table.sizes) == 1 else PRODUCT
+    means, leading = robust_means(usual, table.sizes, table.log_errors, table.weights)
+    weights = weigh_roughly(forms, table.sizes, means)
+    best = max((name for name in forms if _can_lead(forms[name], table)), key=lambda name: weights.get(name, 0.0))
+    if best != usual.name:
+        means, leading = robust_means(forms[best], table.sizes, table.log_errors, table.weights)
+    return means, leading
 
 
 def _can_lead(form: Form, table: ErrorTable) -> bool:

@@ -34,6 +34,7 @@ _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeat
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
 _REACH = 0.35  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
+_FLAT = 1e-13  # curvature that is rounding
 _LEAST_SPARE = 2  # sizes beyond the parameters of a form that show how exact the errors are
 
 
@@ -301,6 +302,6 @@ def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, n
     curvature = slopes @ precision @ slopes.transpose(0, 2, 1) / noise**2 + np.diag(spreads**-2.0)
     # scaled, since an exact curve knows some parameters much better than others
     scale = 1.0 / np.sqrt(np.einsum("mii->mi", curvature))
-    scaled = np.linalg.inv(curvature * scale[:, None] * scale[:, :, None])
-    roots = _WIDER * scale[:, :, None] * np.linalg.cholesky((scaled + scaled.transpose(0, 2, 1)) / 2)
+    values, vectors = np.linalg.eigh(curvature * scale[:, None] * scale[:, :, None])
+    roots = _WIDER * scale[:, :, None] * vectors / np.sqrt(np.maximum(values, _FLAT))[:, None]
     return _Proposal(columns, modes[:, columns], roots)
