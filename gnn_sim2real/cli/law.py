@@ -14,6 +14,7 @@ from rich.console import Console
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import busy, track
 from gnn_sim2real.files import is_own_figure, require_replaceable
+from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.compare import compare_laws
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
@@ -66,7 +67,8 @@ options of a table, and of runs of W&B
   --ceiling 1           the ceiling (100 for values with a percent sign)
 
 options of all
-  --form auto           the form that forecasts the largest sizes best from the smaller ones, or by its name
+  --form average        all forms, each by how likely it is; auto: the one that forecasts the largest sizes best from
+                        the smaller ones; or one by its name
                for laws in n
 {curve_forms}
                for laws in n and m
@@ -132,7 +134,7 @@ def _options(command: str, argv: list[str]) -> Namespace:
     ceiling = "the best possible value of what rises (default: 1, or 100 for values with a percent sign)"
     parser.add_argument("--ceiling", type=float | None, default=None, help=ceiling)
     forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
-    parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AUTO}, {forms}")
+    parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AVERAGE}, {AUTO}, {forms}")
     parser.add_argument("--interval", type=float, default=DRAWS.confidence, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str | None, default=None, help=f"error of a study: {', '.join(ERRORS)}")
     policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
@@ -174,7 +176,7 @@ def _options(command: str, argv: list[str]) -> Namespace:
         )
     if options.ceiling is not None and not options.rising:
         raise ValueError("--ceiling is that of values that rise: add --rising")
-    if options.form != AUTO:
+    if options.form not in (AUTO, AVERAGE):
         find_form(options.form, {**CURVE_FORMS, **SURFACE_FORMS})
     if not 0.0 < options.interval < 1.0:
         raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
@@ -199,15 +201,25 @@ def _draws(options: Namespace) -> Draws:
 
 
 def _fit_curve(models: Models, options: Namespace) -> ScalingLaw:
-    return fit_law(models, options.form if options.form in CURVE_FORMS else DEFAULT_FORM, _draws(options))
+    return fit_law(models, DEFAULT_FORM if options.form in SURFACE_FORMS else options.form, _draws(options))
 
 
 def _fit_surface(models: Models, options: Namespace) -> ScalingSurface:
-    return fit_surface(models, options.form if options.form in SURFACE_FORMS else DEFAULT_FORM, _draws(options))
+    return fit_surface(models, DEFAULT_FORM if options.form in CURVE_FORMS else options.form, _draws(options))
+
+
+def _require_surface(read: LearningCurves, options: Namespace) -> None:
+    """Refuse a form in n and m for curves in n alone."""
+    if options.form in SURFACE_FORMS and not any(grid.has_surface for grid in read.grids.values()):
+        raise ValueError(
+            f"--form {options.form} is a law in n and m, which needs {MIN_SIZES} source and {MIN_TARGET_SIZES} target "
+            f"sizes; for these curves choose {AVERAGE}, {AUTO}, {', '.join(CURVE_FORMS)}"
+        )
 
 
 def _fit(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
+    _require_surface(read, options)
     content: dict[str, Any] = {"curves": [], "surfaces": [], "short_curves": read.short_curves()}
     drawn = {}
     for label, models in track(read.long_curves().items(), "Fitting laws"):
@@ -238,6 +250,7 @@ def _print_short(inputs: Sequence[LearningCurves], console: Console) -> None:
 
 def _plan(options: Namespace, console: Console) -> dict[str, Any]:
     read = _read(options.curves, options)
+    _require_surface(read, options)
     grid, curves = read.only_grid()
     place = _numbers(options.at, "--at") if options.at else None
     wishes = {name: getattr(options, name) for name in ("target_error", "source_cost", "target_cost", "budget")}
@@ -274,6 +287,8 @@ def _compare(options: Namespace, console: Console) -> dict[str, Any]:
     if len({(read.quantity, read.unit) for read in inputs}) > 1:
         found_quantities = "; ".join(f"{read.name}: {read.quantity} [{read.unit}]" for read in inputs)
         raise ValueError(f"only errors of the same quantity can be compared, got {found_quantities}")
+    if options.form in SURFACE_FORMS:
+        raise ValueError(f"--form {options.form} is a law in n and m, and curves are compared by laws in n")
     models = name_curves(inputs)
     at = _numbers(options.at, "--at") if options.at else ()
     if len(models) < 2:

@@ -51,9 +51,8 @@ class Means(NamedTuple):
         shared = self.moves.T @ self.moves + self.material_moves.T @ self.material_moves
         return np.asarray(shared + np.diag(self.lone_spread**2))
 
-    def first(self, num_points: int) -> Means:
-        """Return the means of the first points alone."""
-        points = slice(num_points)
+    def at(self, points: NDArray[np.bool_]) -> Means:
+        """Return the means of some points alone, which are true in a mask of shape ``(num_points,)``."""
         return self._replace(
             values=self.values[points],
             weights=self.weights[points],

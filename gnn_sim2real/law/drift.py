@@ -9,6 +9,7 @@ sizes, the parameters, and the limit at an infinite size do not contain it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,22 +18,47 @@ from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 
+Fit = Callable[[Floats, Means, Floats], tuple[Fits, Fits]]
+"""From sizes, means and drawn means to the law of the means, of one row, and the laws of the draws."""
+
 _LEAST_FITTED = 4  # source sizes of a forecast
 _MOST_ROWS = 200  # enough for a standard deviation
+_MOST_FORECASTS = 12
 _ONE_SIGMA = (0.1587, 0.8413)  # quantiles; the draws have the far tails of Student's t
+_LEAST_STEP = 0.25  # in log size: a forecast is of a size a quarter larger, or nothing could be missed
+_LAST = 2.0  # forecasts of sizes within this factor of the largest are also judged by themselves
+_MOST_DRIFT = 1.0  # per unit of log size: an error that departs as fast as n itself
 
 
-def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Floats:
-    """Return by how much forecasts of the next size missed, beyond chance, per step to it.
-
-    Every size is forecast from all smaller ones, as far as these suffice for the form. A law that has held so far
-    misses by the noise of the means alone, and this is near zero; where the curve turns, it is the part of a forecast's
-    error that no draw of repeats contains. The excess of all forecasts is averaged before it is bounded by zero:
-    bounded one by one, the luck of a few would make drifts of laws that have none. Where the last forecast missed by
-    more than all did on average, it counts alone: a curve that begins to turn shows it there first.
+def fit_alone(form: Form) -> Fit:
+    """Return how a form is fitted alone, for `forecast_drift`.
 
     Args:
         form: The form.
+    """
+
+    def fit(sizes: Floats, means: Means, rows: Floats) -> tuple[Fits, Fits]:
+        law = fit_rows(form, sizes, means.values[None], means.weights)
+        return law, fit_rows(form, sizes, rows, means.weights)
+
+    return fit
+
+
+def forecast_drift(fit: Fit, num_needed: int, least_targets: int, sizes: Floats, means: Means, rows: Floats) -> Floats:
+    """Return by how much forecasts of the next size missed, beyond chance, per step to it.
+
+    Sizes are forecast from all that are smaller by a quarter or more, as far as these suffice. A law that has held so
+    far misses by the noise of the means alone, and this is near zero; where the curve turns, it is the part of a
+    forecast's error that no draw of repeats contains. Let a miss be `drift * step` beyond chance: the drift is then
+    the least-squares estimate from all misses, so that a short step, which shows little, counts little. The excess of
+    all forecasts is summed before it is bounded by zero: bounded one by one, the luck of a few would make drifts of
+    laws that have none. Where the forecasts of the last doubling missed by more than all did, they count alone: a curve
+    that begins to turn shows it there first.
+
+    Args:
+        fit: How a law is fitted.
+        num_needed: Points that it takes.
+        least_targets: Target sizes that it takes, where they are a variable.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
         rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these show what chance explains.
@@ -41,29 +67,44 @@ def forecast_drift(form: Form, sizes: Floats, means: Means, rows: Floats) -> Flo
         Square root of that excess of log(forecast / mean error) squared, per unit of log size, for each variable:
         source size, and target size if it is one; shape ``(num_variables,)``. NaN if there are too few sizes to know.
     """
-    rows = np.concatenate([means.values[None], rows[:_MOST_ROWS]])
-    return np.array([_drift_along(variable, form, sizes, rows, means.weights) for variable in range(len(sizes))])
+    return np.array(
+        [
+            _drift_along(variable, fit, num_needed, least_targets if variable else _LEAST_FITTED, sizes, means, rows)
+            for variable in range(len(sizes))
+        ]
+    )
 
 
-def _drift_along(variable: int, form: Form, sizes: Floats, rows: Floats, weights: Floats) -> float:
-    levels, squares = np.unique(sizes[variable]), []
-    for number in range(_least_levels(variable, form), len(levels)):
-        known, next_one = sizes[variable] < levels[number], sizes[variable] == levels[number]
-        if known.sum() <= form.num_parameters:
+def _drift_along(
+    variable: int, fit: Fit, num_needed: int, least: int, sizes: Floats, means: Means, rows: Floats
+) -> float:
+    levels = np.unique(sizes[variable])
+    found = []
+    for level in _spread_out(levels, least):
+        before = levels[levels <= level * np.exp(-_LEAST_STEP)]
+        known, asked = sizes[variable] <= (before[-1] if before.size else 0.0), sizes[variable] == level
+        if len(before) < least or known.sum() < num_needed:
             continue
-        laws = fit_rows(form, sizes[:, known], rows[:, known], weights[known])
-        missed = laws.predict_log(sizes[:, next_one]) - rows[:, next_one]
-        low, high = np.quantile(missed[1:], _ONE_SIGMA, axis=0)
-        excess = float(np.mean(missed[0] ** 2 - ((high - low) / 2.0) ** 2))
-        squares.append(excess / np.log(levels[number] / levels[number - 1]) ** 2)
-    return float(np.sqrt(max(np.mean(squares), squares[-1], 0.0))) if squares else float("nan")
+        law, drawn = fit(sizes[:, known], means.at(known), rows[:_MOST_ROWS, known])
+        missed = law.predict_log(sizes[:, asked])[0] - means.values[asked]
+        by_chance = drawn.predict_log(sizes[:, asked]) - rows[:_MOST_ROWS, asked]
+        low, high = np.quantile(by_chance, _ONE_SIGMA, axis=0)
+        excess = float(np.mean(missed**2 - ((high - low) / 2.0) ** 2))
+        found.append((level, excess, float(np.log(level / before[-1]))))
+    if not found:
+        return float("nan")
+    at, excess, step = np.array(found).T
+    last = at > levels[-1] / _LAST
+    squares = [(excess[part] @ step[part] ** 2) / (step[part] ** 4).sum() for part in (at > 0, last) if part.any()]
+    return float(min(np.sqrt(max(0.0, *squares)), _MOST_DRIFT))
 
 
-def _least_levels(variable: int, form: Form) -> int:
-    """Number of sizes of a variable that a forecast along it needs."""
-    if variable == 1:
-        return 3 if form.has_limit else 2  # a rate and a level, and L if there is one
-    return _LEAST_FITTED if form.num_variables == 2 else max(form.num_parameters + 1, _LEAST_FITTED)
+def _spread_out(levels: Floats, least: int) -> Floats:
+    """The sizes that are forecast: all after the first, or of many some, evenly, with the largest."""
+    asked = levels[least:]
+    if len(asked) <= _MOST_FORECASTS:
+        return asked
+    return np.asarray(asked[np.unique(np.linspace(0, len(asked) - 1, _MOST_FORECASTS).round().astype(int))])
 
 
 def let_drift(draws: tuple[Fits, ...], drift: Floats, random: np.random.Generator) -> tuple[Fits, ...]:

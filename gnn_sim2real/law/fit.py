@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.law.forms.form import RATE_BOUNDS
 from gnn_sim2real.law.forms.power import POWER
@@ -52,8 +53,9 @@ def fit_scaling_law(
         material_errors: Absolute error of each model on each material of the one test set that all share, shape
             ``(num_models, num_materials)``; the intervals then contain the choice of test materials.
         materials: Label of each test material, shape ``(num_materials,)``; None for no labels.
-        form: A name of `gnn_sim2real.law.forms.CURVE_FORMS`, or "auto": the form that forecasts the largest sizes
-            best from the smaller ones, the power law with limit below six sizes.
+        form: "average": all forms, each by how likely it is; a name of `gnn_sim2real.law.forms.CURVE_FORMS`; or
+            "auto": the form that forecasts the largest sizes best from the smaller ones, the power law with limit below
+            six sizes.
         confidence: Nominal coverage of the intervals.
         num_resamples: Number of draws, at least 100.
         seed: Seed of the draws. Those of a curve or a test material follow from its label as well, so that laws with
@@ -90,7 +92,8 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
     if table.sizes.shape[1] < num_needed:
         raise ValueError(
             f"a scaling law needs at least {num_needed} different source sizes"
-            f"{'' if chosen is POWER_LIMIT else f' in the form {chosen.name!r}'}, got {table.sizes.shape[1]}"
+            f"{'' if chosen.name in (POWER_LIMIT.name, AVERAGE) else f' in the form {chosen.name!r}'}, "
+            f"got {table.sizes.shape[1]}"
         )
     fitted = fit_form(table, chosen, trials, draws)
     means, confidence = fitted.means, draws.confidence
@@ -105,6 +108,7 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
     method = "wild bootstrap over curves, Student-t" if means.repeated else "residual bootstrap, Student-t"
     if means.repeated and not means.moves.any():
         method = "parametric bootstrap, given standard deviations"
+    method += ", average over forms" if chosen.name == AVERAGE else ""
     return ScalingLaw(
         **values,
         **fitted.fields(rate_doubts, gap_doubts),
@@ -118,8 +122,8 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
 
 
 def _profiles(fitted: Fitted) -> dict[str, Interval]:
-    given = (fitted.fit, fitted.means, fitted.sizes, fitted.confidence)
+    given = (fitted.leading, fitted.means, fitted.sizes, fitted.confidence)
     return {
         "decay_rate_profile": Interval(*profile_rate(*given)),
-        "transfer_gap_profile": Interval(*(profile_gap(*given) if fitted.fit.form.has_limit else (0.0, 0.0))),
+        "transfer_gap_profile": Interval(*(profile_gap(*given) if fitted.leading.form.has_limit else (0.0, 0.0))),
     }

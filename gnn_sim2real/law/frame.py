@@ -7,19 +7,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gnn_sim2real.law.average import (
+    AVERAGE,
+    AVERAGE_OF_CURVES,
+    AVERAGE_OF_SURFACES,
+    average_forms,
+    form_weights,
+    weigh_roughly,
+)
 from gnn_sim2real.law.bootstrap import Means, draw_moves, robust_means
-from gnn_sim2real.law.drift import forecast_drift, let_drift
+from gnn_sim2real.law.drift import Fit, fit_alone, forecast_drift, let_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
-from gnn_sim2real.law.identify import chance_of_misfit, doubts_of_forecast, doubts_of_form
+from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
+from gnn_sim2real.law.forms.product import PRODUCT
+from gnn_sim2real.law.identify import doubts_of_forecast
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 from gnn_sim2real.law.log_errors import ErrorTable
+from gnn_sim2real.law.misfit import chance_of_misfit, chance_of_order, doubts_of_form, share_held
 from gnn_sim2real.law.scaling_law import Interval, tails
-from gnn_sim2real.law.selection import AUTO, Trial, choose_form
+from gnn_sim2real.law.selection import AUTO, Trial, choose_form, weigh_forms
 from gnn_sim2real.law.streams import stream
 
 CONFIDENCE = 0.90
 """Nominal coverage of all intervals, unless another is asked for."""
 
+_LEAST_FITTED = 4  # sizes from which the average forecasts another, in tests of it
+_CONSTANT = 1e-9  # log errors that differ by less are equal
 MIN_DRAWS = 100  # for percentiles to mean anything
 
 
@@ -68,6 +81,8 @@ class Fitted(NamedTuple):
         drift: From `gnn_sim2real.law.drift.forecast_drift`.
         confidence: Nominal coverage of the intervals.
         trials: How each form did in the choice.
+        leading: The law of the form alone; of an average, that of the form that weighs most, which profiles are of.
+        run_spread: Standard deviation of the log error of one run about the mean of runs.
     """
 
     sizes: Floats
@@ -80,6 +95,8 @@ class Fitted(NamedTuple):
     drift: Floats
     confidence: float
     trials: tuple[Trial, ...]
+    leading: Fits
+    run_spread: float
 
     def fields(self, rate_doubts: list[str], gap_doubts: list[str]) -> dict[str, Any]:
         """Return the fields of a law that do not depend on its variables.
@@ -88,8 +105,18 @@ class Fitted(NamedTuple):
             rate_doubts: Why the decay rate is not identified; empty if it is.
             gap_doubts: Why the transfer gap is not.
         """
-        chance = chance_of_misfit(self.means, self.rows, self.fit, self.drawn, self.sizes)
+        given = self.fit, self.drawn, self.sizes
+        chance = chance_of_misfit(self.means, self.rows, *given)
         missed = self.means.values - self.fit.predict_log(self.sizes)[0]
+        order, held = chance_of_order(missed, self.sizes), share_held(self.means, *given)
+        notes = (
+            *rate_doubts,
+            *gap_doubts,
+            *doubts_of_form(self.means, self.fit, self.sizes, chance, order, held),
+            *doubts_of_forecast(self.drift),
+        )
+        if np.ptp(self.means.values) < _CONSTANT:
+            notes = ("All errors are equal: the error does not fall with the size, and there is no law to be found.",)
         return {
             "form": self.fit.form.name,
             "formula": self.fit.form.formula,
@@ -98,13 +125,11 @@ class Fitted(NamedTuple):
             "num_curves": self.num_curves,
             "residual_log_rmse": float(np.sqrt(np.mean(missed**2))),
             "chance_of_misfit": chance,
+            "chance_of_order": order,
+            "share_held": held,
+            "run_spread": self.run_spread,
             "trials": self.trials,
-            "notes": (
-                *rate_doubts,
-                *gap_doubts,
-                *doubts_of_form(self.means, self.fit, self.sizes, chance),
-                *doubts_of_forecast(self.drift),
-            ),
+            "notes": notes,
             "fit": self.fit,
             "draws": self.draws,
         }
@@ -115,12 +140,15 @@ def pick_form(table: ErrorTable, name: str, forms: Mapping[str, AnyForm]) -> tup
 
     Args:
         table: The errors.
-        name: Name of the form, or `AUTO`.
+        name: Name of the form, `AVERAGE`, or `AUTO`.
         forms: The forms to choose from.
 
     Raises:
         ValueError: If there is no such form.
     """
+    if name == AVERAGE:
+        average: Any = AVERAGE_OF_CURVES if len(table.sizes) == 1 else AVERAGE_OF_SURFACES
+        return average, ()
     if name != AUTO:
         return find_form(name, forms), ()
     chosen, trials = choose_form(table)
@@ -141,7 +169,9 @@ def fit_form(
         trials: How each form did in the choice; empty if the form was given.
         options: How the draws are made.
     """
-    forms: Mapping[str, Form] = CURVE_FORMS if form.num_variables == 1 else SURFACE_FORMS
+    if form.name == AVERAGE:
+        return _fit_average(table, options)
+    forms = _all_forms(table)
     means, fit = robust_means(form, table.sizes, table.log_errors, table.weights, table.spreads)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
@@ -150,9 +180,68 @@ def fit_form(
     own = (drawn, *_on_the_bounds(form, *given, drawn, options.confidence))
     rivals = [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
     others = [fit_rows(forms[name], *given) for name in rivals]
-    drift = forecast_drift(form, table.sizes, means, rows)
+    least_targets = 3 if form.has_limit else 2  # a rate and a level, and L if there is one
+    drift = forecast_drift(fit_alone(form), form.num_parameters + 1, least_targets, table.sizes, means, rows)
     draws = let_drift((*own, *others), drift, stream(options.seed, "drift", table.fingerprint))
-    return Fitted(table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
+    spread = _run_spread(table, means)
+    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
+    return Fitted(*given, fit, spread)
+
+
+def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
+    return CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
+
+
+def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
+    """Average all forms; how the draws of the means are made is that of the form that weighs most."""
+    forms = _all_forms(table)
+    means, leading = leading_means(table)
+    means = means._replace(material_moves=table.material_pulls)
+    rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
+    fit, drawn = average_forms(forms, table.sizes, means, rows, stream(options.seed, "forms", table.fingerprint))
+    num_needed, least_targets = (_LEAST_FITTED, 0) if len(table.sizes) == 1 else (2 * _LEAST_FITTED, 2)
+    drift = forecast_drift(_averaging(forms), num_needed, least_targets, table.sizes, means, rows)
+    draws = let_drift((drawn,), drift, stream(options.seed, "drift", table.fingerprint))
+    trials = weigh_forms(table, means, form_weights(fit))
+    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
+    return Fitted(*given, leading, _run_spread(table, means))
+
+
+def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
+    """Return what is known of the errors at each point, and the law alone of the form that weighs most in an average.
+
+    Args:
+        table: The errors.
+    """
+    forms = _all_forms(table)
+    usual: Form = POWER_LIMIT if len(table.sizes) == 1 else PRODUCT
+    means, leading = robust_means(usual, table.sizes, table.log_errors, table.weights)
+    weights = weigh_roughly(forms, table.sizes, means)
+    best = max((name for name in forms if _can_lead(forms[name], table)), key=lambda name: weights.get(name, 0.0))
+    if best != usual.name:
+        means, leading = robust_means(forms[best], table.sizes, table.log_errors, table.weights)
+    return means, leading
+
+
+def _can_lead(form: Form, table: ErrorTable) -> bool:
+    """Whether the points outnumber the parameters of a form, so that it can tell their scatter."""
+    return table.sizes.shape[1] > form.num_parameters
+
+
+def _averaging(forms: Mapping[str, Form]) -> Fit:
+    def fit(sizes: Floats, means: Means, rows: Floats) -> tuple[Fits, Fits]:
+        return average_forms(forms, sizes, means, rows, np.random.default_rng(0))
+
+    return fit
+
+
+def _run_spread(table: ErrorTable, means: Means) -> float:
+    """Standard deviation of the log error of one run about the mean of runs, pooled over the points."""
+    counts = np.isfinite(table.log_errors).sum(axis=0)
+    if not means.repeated:
+        return float(np.sqrt(np.mean(means.lone_spread**2)))
+    missed = np.nan_to_num(table.log_errors - np.nanmean(table.log_errors, axis=0))
+    return float(np.sqrt((missed**2).sum() / np.maximum((counts - 1).sum(), 1)))
 
 
 def _on_the_bounds(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, Floats
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.scaling_law import Interval
@@ -92,42 +91,6 @@ def doubts_of_surface_gap(values: Mapping[str, Any], ends: tuple[float, float]) 
     if interval.high - interval.low > first - last:
         return ["G is not identified: its interval is wider than the whole fall of the error with n over these sizes."]
     return []
-
-
-def chance_of_misfit(means: Means, rows: Floats, fit: Fits, drawn: Fits, sizes: Floats) -> float:
-    """Share of draws that depart from their own law by at least as much as the means do; small for a wrong form.
-
-    Args:
-        means: The means.
-        rows: The drawn means, shape ``(num_draws, num_points)``.
-        fit: The law of the means.
-        drawn: The laws of the draws.
-        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
-    """
-    missed = means.values - fit.predict_log(sizes)[0]
-    by_chance = rows - drawn.predict_log(sizes) - missed  # the residual that a draw adds
-    return float((by_chance**2 @ means.weights >= missed**2 @ means.weights).mean())
-
-
-def doubts_of_form(means: Means, fit: Fits, sizes: Floats, chance: float) -> list[str]:
-    """Describe how the law misses the means by more than the scatter of the repeats explains; empty if it does not.
-
-    Args:
-        means: The means.
-        fit: The law.
-        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
-        chance: From `chance_of_misfit`.
-    """
-    if not means.repeated or chance >= 0.01:
-        return []
-    missed = means.values - fit.predict_log(sizes)[0]
-    worst = np.abs(missed).argmax()
-    names = ("n", "m")
-    where = ", ".join(f"{name} = {size:,.0f}" for name, size in zip(names, sizes[:, worst], strict=False))
-    return [
-        "The mean errors depart from this form by more than the scatter of the repeats explains, most at "
-        f"{where} ({100 * np.expm1(missed[worst]):+.1f} %), and the intervals do not contain that."
-    ]
 
 
 def doubts_of_forecast(drift: Floats) -> list[str]:

@@ -7,6 +7,7 @@ follows from the sizes, and polished from the best points of the grid by bounded
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from gnn_sim2real.law.forms.form import Floats, Form, log_position, log_position
 _NUM_STEPS = 100
 _INFINITE = 600.0  # a log error beyond this is that of a law without limit at an infinite size
 _HEAVY = 1e6  # weight of an anchor, in units of all points together
+_BEYOND = np.concatenate(
+    [np.linspace(0.0, 4.0, 33), np.linspace(4.25, 36.0, 64)]
+)  # where the turn of a row is looked for
+_NUM_CUTS = 40  # of the range in which it lies, to two thirds each
 _ROWS_AT_ONCE = 256  # bounds the memory of the grid search
 
 
@@ -48,9 +53,7 @@ class Fits:
             sizes: Source sizes, and target sizes below them where the form has two variables, shape
                 ``(num_variables, num_points)``.
         """
-        position = log_position(sizes, self.smallest)
-        beyond = log_position_beyond(sizes, self.largest)
-        return self.log_first[:, None] + self.form.log_shape(position, self.parameters) + self.drift @ beyond
+        return self._drifted(sizes[:, None, :])
 
     def predict(self, sizes: Floats) -> Floats:
         """Return E of every row, shape ``(num_rows, num_points)``; see `predict_log`."""
@@ -62,9 +65,60 @@ class Fits:
         Args:
             sizes: Shape ``(num_variables, num_rows)``.
         """
-        position = log_position(sizes, self.smallest)[..., None]
-        drifted = np.einsum("rv,vr->r", self.drift, log_position_beyond(sizes, self.largest))
-        return _errors(self.log_first + self.form.log_shape(position, self.parameters)[:, 0] + drifted)
+        return _errors(self._drifted(sizes[:, :, None])[:, 0])
+
+    def log_at(self, sizes: Floats) -> Floats:
+        """Return log E of every row without drift, shape ``(num_rows, num_points)``.
+
+        Args:
+            sizes: The same for all rows or others for each, shape ``(num_variables, 1 or num_rows, num_points)``.
+        """
+        position = log_position(sizes, self.smallest)
+        if position.shape[1] == 1:
+            position = position[:, 0]
+        return np.asarray(self.log_first[:, None] + self.form.log_shape(position, self.parameters))
+
+    @cached_property
+    def turns(self) -> Floats:
+        """How far beyond the largest sizes drift would make rows rise, in log size, shape (num_rows, num_variables).
+
+        From there on a row stays level: a larger source contains the smaller one, and can be left unused. Infinite for
+        rows that never turn, and for those that rise without drift.
+        """
+        turns = np.full(self.drift.shape, np.inf)
+        for variable in range(len(self.largest)):
+            rising = self.drift[:, variable] > 0
+            if not rising.any():
+                continue
+            unit = np.where(np.arange(len(self.largest)) == variable, 1.0, 0.0)[:, None, None]
+            drift = self.drift[:, variable : variable + 1]
+
+            def error(beyond: Floats, unit: Floats = unit, drift: Floats = drift) -> Floats:
+                """Log error at a distance, of shape (1 or num_rows, num_points)."""
+                return self.log_at(self.largest[:, None, None] * np.exp(unit * beyond)) + drift * beyond
+
+            errors = error(_BEYOND[None])
+            lowest = errors.argmin(axis=1)
+            low = _BEYOND[np.maximum(lowest - 1, 0)][:, None]
+            high = _BEYOND[np.minimum(lowest + 1, len(_BEYOND) - 1)][:, None]
+            for _ in range(_NUM_CUTS):
+                left, right = low + (high - low) / 3.0, high - (high - low) / 3.0
+                falls = error(left) > error(right)
+                low, high = np.where(falls, left, low), np.where(falls, high, right)
+            by_itself = errors[:, 1] - drift[:, 0] * _BEYOND[1] > errors[:, 0]
+            found = rising & (lowest < len(_BEYOND) - 1) & ~by_itself
+            turns[found, variable] = low[found, 0]
+        return turns
+
+    def _drifted(self, sizes: Floats) -> Floats:
+        """Log E at sizes of shape ``(num_variables, 1 or num_rows, num_points)``."""
+        if not self.drift.any():
+            return self.log_at(sizes)
+        beyond = log_position_beyond(sizes, self.largest)
+        turns = self.turns.T[:, :, None]
+        ends = np.minimum(beyond, turns)
+        reached = np.where(beyond > turns, self.largest[:, None, None] * np.exp(ends), sizes)
+        return np.asarray(self.log_at(reached) + np.einsum("rv,vrp->rp", self.drift, ends))
 
     def without_drift(self) -> Fits:
         """Return the same laws without drift."""
@@ -128,7 +182,7 @@ def fit_rows(
     bounds = np.repeat(bounds[:, None], len(rows), axis=1)
     if hold is not None:
         starts[:, hold[0]] = bounds[..., hold[0]] = hold[1][rows]
-    parameters, loss = _polish(form, position, centered[rows], weights, starts, bounds)
+    parameters, loss = polish(form, position, centered[rows], weights, starts, bounds)
     best = loss.reshape(len(centered), -1).argmin(axis=1) + np.arange(len(centered)) * (len(rows) // len(centered))
     parameters, loss = parameters[best], loss[best]
     log_first = center - form.log_shape(position, parameters) @ weights  # the shape is 1 at the smallest sizes
@@ -156,10 +210,22 @@ def _search(
     return np.asarray(grid[best])
 
 
-def _polish(
+def polish(
     form: Form, position: Floats, centered: Floats, weights: Floats, start: Floats, bounds: Floats
 ) -> tuple[Floats, Floats]:
-    """Run bounded Levenberg-Marquardt steps on all rows at once; return parameters and losses."""
+    """Run bounded Levenberg-Marquardt steps on all rows at once.
+
+    Args:
+        form: The form.
+        position: Log ratios of the sizes to the smallest ones, shape ``(num_variables, num_points)``.
+        centered: Log errors less their weighted mean, shape ``(num_rows, num_points)``.
+        weights: Weight of each point, with a sum of 1, shape ``(num_points,)``.
+        start: Parameters to start from, shape ``(num_rows, num_searched)``.
+        bounds: Their bounds, shape ``(2, num_rows, num_searched)``.
+
+    Returns:
+        Parameters and losses, of one row each.
+    """
     parameters = start.copy()
     losses = _squares(centered - form.log_shape(position, parameters), weights)
     damping = np.full(len(parameters), 1e-3)

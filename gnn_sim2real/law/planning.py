@@ -162,6 +162,8 @@ def plan(
     laws, notes = (fit, *draws), []
     if source > FAR * _largest(law):
         notes.append(f"n = {source:,.0f} {_FAR_FORECAST}")
+    if surface is not None and target is not None and target > FAR * surface.target_sizes[-1]:
+        notes.append(f"m = {target:,.0f} {_FAR_FORECAST.replace('source', 'target')}")
     wanted = None
     if target_error is not None:
         wanted = _source_size_for(laws, target_error, law.confidence, FARTHEST * _largest(law))
@@ -178,6 +180,7 @@ def plan(
             )
         else:
             split = _split_budget(surface, (source, target), (source_cost, target_cost), budget)
+            notes += _far_after(surface, source + split.num_source, target + split.num_target)
     worth: Quantity | None = None
     lines: tuple[IsoError, ...] = ()
     if surface is not None and target is not None:
@@ -197,6 +200,17 @@ def plan(
         iso_errors=lines,
         notes=tuple(notes),
     )
+
+
+def _far_after(surface: ScalingSurface, source: float, target: float) -> list[str]:
+    """Whether a budget leads far beyond what was measured."""
+    sizes = (("n", "source", source, surface.source_sizes[-1]), ("m", "target", target, surface.target_sizes[-1]))
+    return [
+        f"The budget leads to {symbol} = {size:,.0f}, {size / largest:,.1f} times the largest measured {which} size, "
+        f"which is {largest:,.0f}: a far forecast. Spend a part of it, and fit again."
+        for symbol, which, size, largest in sizes
+        if size > FAR * largest
+    ]
 
 
 def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tuple[float, float | None]:

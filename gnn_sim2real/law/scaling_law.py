@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,11 @@ from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.numbers import format_size, format_with_ends
 from gnn_sim2real.law.selection import Trial
+
+Of = Literal["mean", "run"]
+"""What an interval is of: the mean over runs, or one new run."""
+
+_RUNS_A_DRAW = 4
 
 
 class Interval(NamedTuple):
@@ -58,7 +63,12 @@ class ScalingLaw:
         smallest_size: Smallest source size.
         largest_size: Largest source size; the law is extrapolated beyond it.
         residual_log_rmse: Root mean square of the log of (mean error / law) over the sizes.
-        chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
+        chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form. None
+            without repeats, when it cannot be judged.
+        chance_of_order: Share of random orders of the residuals in which neighbors are as much alike; small where the
+            law lacks a bend. None for fewer than six sizes.
+        share_held: Share of the mean errors that lie where 90 % are expected.
+        run_spread: Standard deviation of the log error of one run about the mean of runs.
         forecast_drift: By how much forecasts of one size from the smaller ones missed beyond chance, as a share of the
             error, per unit of log source size; 0 if there are too few sizes to know, which is in `notes`.
         interval_method: How the intervals were made.
@@ -89,7 +99,10 @@ class ScalingLaw:
     smallest_size: float
     largest_size: float
     residual_log_rmse: float
-    chance_of_misfit: float
+    chance_of_misfit: float | None
+    chance_of_order: float | None
+    share_held: float
+    run_spread: float
     forecast_drift: float
     interval_method: str
     trials: tuple[Trial, ...]
@@ -112,22 +125,24 @@ class ScalingLaw:
         sizes = check_sizes(source_sizes)
         return np.asarray(self.fit.predict(sizes.reshape(1, -1))[0].reshape(sizes.shape))
 
-    def predict_interval(self, source_sizes: ArrayLike) -> tuple[Floats, Floats]:
-        """Return the interval of the fitted E(n) at each size, not of a single model's error there.
+    def predict_interval(self, source_sizes: ArrayLike, of: Of = "mean") -> tuple[Floats, Floats]:
+        """Return the interval of E(n) at each size: of the mean over runs, or of one new run there.
 
-        Beyond the largest size it contains by how much the form's own forecasts of measured sizes missed.
+        Beyond the largest size it contains by how much forecasts of measured sizes missed.
 
         Args:
             source_sizes: Source sizes n, of any shape.
+            of: "mean": the fitted E(n); "run": the error of a single new model, with the scatter between runs.
 
         Returns:
             Lower and upper ends, of the same shape, in the unit of the errors.
 
         Raises:
-            ValueError: If a size is not positive or not finite.
+            ValueError: If a size is not positive or not finite, or there is no such interval.
         """
         sizes = check_sizes(source_sizes)
-        low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence)
+        spread = spread_of(of, self.run_spread)
+        low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence, spread)
         return low.reshape(sizes.shape), high.reshape(sizes.shape)
 
     def describe(self, unit: str = "") -> str:
@@ -159,7 +174,24 @@ def tails(confidence: float) -> tuple[float, float]:
     return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
 
 
-def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) -> tuple[Floats, Floats]:
+def spread_of(of: str, run_spread: float) -> float:
+    """Return the scatter that an interval contains beside that of the law.
+
+    Args:
+        of: "mean" or "run".
+        run_spread: Standard deviation of the log error of one run.
+
+    Raises:
+        ValueError: If there is no such interval.
+    """
+    if of not in ("mean", "run"):
+        raise ValueError(f"an interval is of the 'mean' over runs or of one new 'run', got {of!r}")
+    return run_spread if of == "run" else 0.0
+
+
+def span(
+    fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float, run_spread: float = 0.0
+) -> tuple[Floats, Floats]:
     """Interval of a law at each point, over the draws of all forms; it contains the law itself.
 
     Args:
@@ -167,14 +199,17 @@ def span(fit: Fits, draws: tuple[Fits, ...], points: Floats, confidence: float) 
         draws: Laws of the draws, a set for each form.
         points: Sizes, shape ``(num_variables, num_points)``.
         confidence: Nominal coverage.
+        run_spread: Standard deviation of the log error of one run; 0 for the interval of the mean over runs.
 
     Returns:
         Lower and upper ends, shape ``(num_points,)``.
     """
+    found = [drawn.predict(points) for drawn in draws]
+    if run_spread:
+        factors = np.random.default_rng(0).standard_normal((_RUNS_A_DRAW, len(found[0]), 1))
+        found = [(each * np.exp(run_spread * factors)).reshape(-1, points.shape[1]) for each in found]
     # the nearest draw, as in a plan, so that both tell the same digits
-    ends = np.stack(
-        [np.quantile(drawn.predict(points), tails(confidence), axis=0, method="nearest") for drawn in draws]
-    )
+    ends = np.stack([np.quantile(each, tails(confidence), axis=0, method="nearest") for each in found])
     center = fit.predict(points)[0]
     return np.minimum(ends[:, 0].min(axis=0), center), np.maximum(ends[:, 1].max(axis=0), center)
 

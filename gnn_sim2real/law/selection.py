@@ -6,21 +6,23 @@ Never the one that fits best: a form with more parameters always fits better.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.law.bootstrap import robust_means
+from gnn_sim2real.law.average import AVERAGE
+from gnn_sim2real.law.bootstrap import Means, robust_means
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Floats, Form
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
+from gnn_sim2real.law.least_squares import fit_rows
 from gnn_sim2real.law.log_errors import ErrorTable
 
 AUTO = "auto"
 """Instead of the name of a form: the one that forecasts best, chosen by `choose_form`."""
 
-DEFAULT_FORM = AUTO
+DEFAULT_FORM = AVERAGE
 """What every law is fitted with unless another form is asked for: in Python, by the callback, in studies and their
 reports, by the command line."""
 
@@ -29,6 +31,8 @@ SPARE_SIZES = 2
 
 _HELD_OUT = 8  # one in so many sizes, and at least one
 _TIE = 0.9  # a form with more parameters has to be better by this factor
+_LAST_SIZES = 3  # those whose forecasts are shown
+_COUNTS = 0.05  # a form with this weight counts as a rival
 _RIVAL = 2.0  # a form whose forecast was worse by more than this factor is not a rival
 
 
@@ -43,6 +47,7 @@ class Trial:
             was not a candidate.
         is_rival: Whether its forecast was about as good as that of the chosen form, which counts as a rival too.
         reason: Why it was chosen, was not chosen, or was not a candidate.
+        weight: What it counts in the average, or among rivals, which count alike.
     """
 
     form: str
@@ -50,6 +55,7 @@ class Trial:
     extrapolation_error: float | None
     is_rival: bool
     reason: str
+    weight: float = 0.0
 
 
 def choose_form(table: ErrorTable) -> tuple[str, tuple[Trial, ...]]:
@@ -144,4 +150,37 @@ def _trials(
         else:
             reason = "its forecast is not better"
         trials.append(Trial(name, form.num_parameters, error, is_rival or name == chosen, reason))
+    share = 1.0 / sum(trial.is_rival for trial in trials)
+    return tuple(replace(trial, weight=share * trial.is_rival) for trial in trials)
+
+
+def weigh_forms(table: ErrorTable, means: Means, weights: Mapping[str, float]) -> tuple[Trial, ...]:
+    """Return what each form counts in the average, and by how much its own forecasts of the last sizes missed.
+
+    The weights are those of `gnn_sim2real.law.posterior`; the misses are shown beside them, and change nothing.
+
+    Args:
+        table: The errors.
+        means: What is known of the errors at each point.
+        weights: Weight of each form by name.
+    """
+    forms: Mapping[str, Form] = CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
+    trials = []
+    for name, form in forms.items():
+        weight = weights.get(name, 0.0)
+        missed = _rolling_misses(form, table.sizes, means)
+        error = float(np.sqrt(np.mean(np.square(missed)))) if missed else None
+        reason = f"weight {100 * weight:.0f} %" if weight >= 0.005 else "no weight: it describes the errors less well"
+        trials.append(Trial(name, form.num_parameters, error, weight >= _COUNTS, reason, weight))
     return tuple(trials)
+
+
+def _rolling_misses(form: Form, sizes: Floats, means: Means) -> list[float]:
+    """Log of (forecast / mean error) at each of the last sizes, from those below it."""
+    missed: list[float] = []
+    for source in np.unique(sizes[0])[-_LAST_SIZES:]:
+        known, asked = sizes[0] < source, sizes[0] == source
+        if known.sum() >= form.num_parameters + 1 and len(np.unique(sizes[0, known])) > 2:
+            law = fit_rows(form, sizes[:, known], means.values[None, known], means.weights[known], num_starts=4)
+            missed += (law.predict_log(sizes[:, asked])[0] - means.values[asked]).tolist()
+    return missed

@@ -7,23 +7,25 @@ References:
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gnn_sim2real.law.average import AVERAGE, AVERAGE_OF_CURVES, Averaged, Mixed
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import SURFACE_FORMS, Floats, SurfaceForm
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, log_position_beyond
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
+from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.frame import CONFIDENCE, DRAWS, Draws, fit_form, parameter_fields, pick_form
 from gnn_sim2real.law.identify import doubts_of_rate, doubts_of_surface_gap
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.profile import profile_rate
-from gnn_sim2real.law.scaling_law import Interval, describe_parameters, plain_fields, span, tails
+from gnn_sim2real.law.scaling_law import Interval, Of, describe_parameters, plain_fields, span, spread_of, tails
 from gnn_sim2real.law.selection import DEFAULT_FORM, SPARE_SIZES, Trial
 
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
@@ -57,7 +59,12 @@ class ScalingSurface:
         target_sizes: Different target sizes, ascending.
         num_curves: Number of repeats.
         residual_log_rmse: Root mean square of the log of (mean error / law) over the points.
-        chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form.
+        chance_of_misfit: Share of draws with residuals as large as those of the means; small for a wrong form. None
+            without repeats, when it cannot be judged.
+        chance_of_order: Share of random orders of the residuals in which neighbors are as much alike; small where the
+            law lacks a bend. None for fewer than six sizes.
+        share_held: Share of the mean errors that lie where 90 % are expected.
+        run_spread: Standard deviation of the log error of one run about the mean of runs.
         forecast_drift: By how much forecasts of one source size, and of one target size, from the smaller ones missed
             beyond chance, as a share of the error, per unit of log size.
         trials: How each form did in the choice; empty if the form was given.
@@ -88,7 +95,10 @@ class ScalingSurface:
     target_sizes: tuple[float, ...]
     num_curves: int
     residual_log_rmse: float
-    chance_of_misfit: float
+    chance_of_misfit: float | None
+    chance_of_order: float | None
+    share_held: float
+    run_spread: float
     forecast_drift: tuple[float, float]
     trials: tuple[Trial, ...]
     notes: tuple[str, ...]
@@ -108,20 +118,23 @@ class ScalingSurface:
         points, shape = _points(source_sizes, target_sizes)
         return np.asarray(self.fit.predict(points)[0].reshape(shape))
 
-    def predict_interval(self, source_sizes: ArrayLike, target_sizes: ArrayLike) -> tuple[Floats, Floats]:
-        """Return the interval of the fitted E(n, m) at each point, not of a single model's error there.
+    def predict_interval(
+        self, source_sizes: ArrayLike, target_sizes: ArrayLike, of: Of = "mean"
+    ) -> tuple[Floats, Floats]:
+        """Return the interval of E(n, m) at each point: of the mean over runs, or of one new run there.
 
-        Beyond the largest sizes it contains by how much the form's own forecasts of measured sizes missed.
+        Beyond the largest sizes it contains by how much forecasts of measured sizes missed.
 
         Args:
             source_sizes: Source sizes n.
             target_sizes: Target sizes m, of a shape that goes with it.
+            of: "mean" or "run", as for `ScalingLaw.predict_interval`.
 
         Raises:
-            ValueError: If a size is not positive or not finite.
+            ValueError: If a size is not positive or not finite, or there is no such interval.
         """
         points, shape = _points(source_sizes, target_sizes)
-        low, high = span(self.fit, self.draws, points, self.confidence)
+        low, high = span(self.fit, self.draws, points, self.confidence, spread_of(of, self.run_spread))
         return low.reshape(shape), high.reshape(shape)
 
     def at_target_size(self, target_size: float) -> tuple[Fits, tuple[Fits, ...]]:
@@ -177,8 +190,8 @@ def fit_scaling_surface(
         weights: Weight of each model, as in `fit_scaling_law`.
         material_errors: As in `fit_scaling_law`.
         materials: As in `fit_scaling_law`.
-        form: A name of `gnn_sim2real.law.forms.SURFACE_FORMS`, or "auto": the form that forecasts the largest source
-            sizes best from the smaller ones.
+        form: "average": all forms, each by how likely it is; a name of `gnn_sim2real.law.forms.SURFACE_FORMS`; or
+            "auto": the form that forecasts the largest source sizes best from the smaller ones.
         confidence: Nominal coverage of the intervals.
         num_resamples: Number of draws, at least 100.
         seed: Seed of the draws.
@@ -214,16 +227,18 @@ def fit_surface(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) 
             f"{len(sources)} and {len(targets)}"
         )
     chosen, trials = pick_form(table, form, SURFACE_FORMS)
-    if table.sizes.shape[1] < chosen.num_parameters + SPARE_SIZES:
+    # an average needs what the simplest of its forms does
+    simplest = PRODUCT if chosen.name == AVERAGE else chosen
+    if table.sizes.shape[1] < simplest.num_parameters + SPARE_SIZES:
         raise ValueError(
-            f"a law in n and m of the form {chosen.name!r} needs at least {chosen.num_parameters + SPARE_SIZES} pairs "
-            f"of sizes, got {table.sizes.shape[1]}"
+            f"a law in n and m of the form {chosen.name!r} needs at least {simplest.num_parameters + SPARE_SIZES} "
+            f"pairs of sizes, got {table.sizes.shape[1]}"
         )
     fitted = fit_form(table, chosen, trials, draws)
     # those of rivals too, as in forecasts: one form is a case of the other, with L = 0
     values = parameter_fields(fitted.fit, fitted.draws, draws.confidence)
     flat = bool(np.quantile(fitted.drawn.natural()["decay_rate"], tails(draws.confidence)[0]) <= 1.01 * RATE_BOUNDS[0])
-    profile = Interval(*profile_rate(fitted.fit, fitted.means, table.sizes, draws.confidence))
+    profile = Interval(*profile_rate(fitted.leading, fitted.means, table.sizes, draws.confidence))
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], profile), flat, fitted.means.repeated)
     gap_doubts = doubts_of_surface_gap(values, (float(sources[0]), float(sources[-1])))
     return ScalingSurface(
@@ -242,9 +257,30 @@ def _points(source_sizes: ArrayLike, target_sizes: ArrayLike) -> tuple[Floats, t
 
 
 def _slice(fits: Fits, target_size: float) -> Fits:
-    form = cast(SurfaceForm, fits.form)  # as of all laws of a surface
-    falling, gap = form.at_target_size(fits.parameters, np.exp(fits.log_first), fits.smallest, target_size)
-    parameters = np.stack([fits.parameters[:, form.rate_column], gap / (falling + gap)], axis=1)
+    """Laws of the source size at one target size."""
     beyond = log_position_beyond(np.array([[target_size]]), fits.largest[1:])[0, 0]
-    log_first = np.log(falling + gap) + fits.drift[:, 1] * beyond
+    ends = np.minimum(beyond, fits.turns[:, 1])
+    reached = np.where(beyond > ends, fits.largest[1] * np.exp(ends), target_size)
+    drifted = fits.drift[:, 1] * ends  # up to where the drift would make a row rise
+    if not isinstance(fits, Averaged | Mixed):
+        return _slice_rows(fits, reached, drifted)
+    if isinstance(fits, Mixed):
+        reached, drifted = fits.by_part(reached), fits.by_part(drifted)
+    else:  # its parts have the drift of the average, which has none
+        reached, drifted = (np.repeat(each, len(fits.shares)) for each in (reached, drifted))
+    ends = np.cumsum([0, *(len(part.loss) for part in fits.parts)])
+    parts = tuple(
+        _slice_rows(part, reached[first:last], drifted[first:last])
+        for part, first, last in zip(fits.parts, ends[:-1], ends[1:], strict=True)
+    )
+    ends_of_source = {"smallest": fits.smallest[:1], "largest": fits.largest[:1], "drift": fits.drift[:, :1]}
+    return replace(fits, form=AVERAGE_OF_CURVES, parts=parts, **ends_of_source)
+
+
+def _slice_rows(fits: Fits, reached: Floats, drifted: Floats) -> Fits:
+    """Laws of one form at target sizes of their own, with what drift adds to their log errors."""
+    form = cast(SurfaceForm, fits.form)
+    falling, gap = form.at_target_size(fits.parameters, np.exp(fits.log_first), fits.smallest, reached)
+    parameters = np.stack([fits.parameters[:, form.rate_column], gap / (falling + gap)], axis=1)
+    log_first = np.log(falling + gap) + drifted
     return Fits(POWER_LIMIT, fits.smallest[:1], parameters, log_first, fits.loss, fits.largest[:1], fits.drift[:, :1])

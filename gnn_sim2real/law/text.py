@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.law.compare import Comparison, Pair
+from gnn_sim2real.law.forms.form import RATE_BOUNDS
 from gnn_sim2real.law.inversion import Quantity
 from gnn_sim2real.law.next_size import NextSize, parse_wanted
 from gnn_sim2real.law.numbers import format_ends, format_number, format_size, format_with_ends
@@ -19,6 +20,9 @@ from gnn_sim2real.units import format_unit
 
 FORECASTS = (2.0, 4.0, 10.0)
 """Forecasts are shown at these multiples of the largest size."""
+
+
+_LARGEST_RATE = 0.99 * RATE_BOUNDS[1]  # a rate at the bound of its search is none
 
 
 def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: Console) -> None:
@@ -46,15 +50,29 @@ def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: C
     _print_table(table, console)
     console.print(
         f"fit: the law misses the mean errors by {100 * law.residual_log_rmse:.2g} % (root mean square); "
-        f"{100 * law.chance_of_misfit:.0f} % of the draws miss by as much or more by chance"
+        f"{format_chance(law)}"
     )
     for note in law.notes:
         console.print(note, markup=False)
     for trial in law.trials:
         error = (
-            "" if trial.extrapolation_error is None else f"forecast off by {100 * trial.extrapolation_error:.2g} %, "
+            ""
+            if trial.extrapolation_error is None
+            else f"forecasts of the largest sizes off by {100 * trial.extrapolation_error:.2g} %, "
         )
         console.print(f"  {trial.form} ({trial.num_parameters} parameters): {error}{trial.reason}", markup=False)
+
+
+def format_chance(law: ScalingLaw | ScalingSurface) -> str:
+    """Return whether chance explains what a law misses, in a few words.
+
+    Args:
+        law: The law.
+    """
+    if law.chance_of_misfit is None:
+        return "whether that is chance cannot be judged without repeats"
+    held = f"{100 * law.share_held:.0f} % of the mean errors lie where 90 % are expected"
+    return f"{100 * law.chance_of_misfit:.0f} % of the draws miss by as much or more by chance; {held}"
 
 
 def _sizes(law: ScalingLaw | ScalingSurface) -> str:
@@ -68,7 +86,10 @@ def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[s
     rows: list[tuple[str, ...]] = []
     for parameter, value, interval in parameters_of(law):
         label = f"{parameter.symbol}, {parameter.meaning}" if parameter.name in law.further else parameter.symbol
-        row: tuple[str, ...] = (label + unit * parameter.has_unit, *_value_and_ends(value, interval))
+        number, ends = _value_and_ends(value, interval)
+        if parameter.kind == "rate" and value > _LARGEST_RATE:
+            number = "none found"
+        row: tuple[str, ...] = (label + unit * parameter.has_unit, number, ends)
         if isinstance(law, ScalingLaw):
             profile = getattr(law, f"{parameter.name}_profile", None)
             verdict = "" if getattr(law, f"{parameter.name}_identified", True) else "  not identified"
@@ -82,9 +103,11 @@ def _forecast_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
     for factor in FORECASTS:
         size = factor * law.largest_size
         low, high = map(float, law.predict_interval(size))
-        far = "far forecast" if factor > FAR else ""
+        run = Interval(*map(float, law.predict_interval(size, of="run")))
+        far = ", far forecast" if factor > FAR else ""
         error = _value_and_ends(float(law.predict(size)), Interval(low, high))
-        rows.append((f"E at n = {format_size(size)}", *error, far))
+        where = f"one new run {format_interval(run)}{far}"
+        rows.append((f"E at n = {format_size(size)}", *error, where))
     return rows
 
 

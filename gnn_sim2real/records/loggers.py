@@ -11,9 +11,7 @@ from gnn_sim2real.law.scaling_law import ScalingLaw
 
 
 def form_weights(law: ScalingLaw) -> pd.DataFrame:
-    """Each form of the law with its weight: forms that forecast about as well have equal ones, all others 0.
-
-    The intervals of the law contain those of every form that has a weight.
+    """Each form of the law with its weight in the average; a chosen form and its rivals have equal weights.
 
     Args:
         law: The law.
@@ -22,9 +20,8 @@ def form_weights(law: ScalingLaw) -> pd.DataFrame:
         Columns `form`, `num_parameters`, `weight`, `forecast_error` (root mean square of the log of forecast by mean
         error at the sizes held out; NaN where there was no choice), `is_chosen` and `reason`.
     """
-    rivals = sum(trial.is_rival for trial in law.trials)
     rows = [
-        (each.form, each.num_parameters, each.is_rival / rivals, each.extrapolation_error, each.form == law.form)
+        (each.form, each.num_parameters, each.weight, each.extrapolation_error, each.form == law.form)
         for each in law.trials
     ] or [(law.form, law.fit.form.num_parameters, 1.0, None, True)]
     reasons = [each.reason for each in law.trials] or ["the form that was asked for"]

@@ -7,7 +7,7 @@ from scipy.linalg import hadamard
 
 from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
-from gnn_sim2real.law.drift import forecast_drift
+from gnn_sim2real.law.drift import fit_alone, forecast_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 from gnn_sim2real.law.log_errors import tabulate
 
@@ -25,7 +25,10 @@ def drift_of(form, sizes, errors):
     labels = np.repeat(np.arange(len(errors)), errors.shape[1]).tolist()
     table = tabulate(np.tile(np.atleast_2d(sizes), len(errors)), errors.ravel(), labels)
     means, _ = robust_means(form, table.sizes, table.log_errors)
-    return forecast_drift(form, table.sizes, means, means.values + draw_moves(means, table, 400, seed=0))
+    rows = means.values + draw_moves(means, table, 400, seed=0)
+    return forecast_drift(
+        fit_alone(form), form.num_parameters + 1, 3 if form.has_limit else 2, table.sizes, means, rows
+    )
 
 
 def scattered(errors, noise, seed, num_curves=4):

@@ -128,7 +128,7 @@ def test_a_model_recorded_twice_counts_once():
 
 def test_without_labels_the_kth_model_of_a_size_is_on_curve_k():
     errors = simulate(4, seed=7)
-    labeled = fit(errors, form="auto").to_dict()
+    labeled = fit(errors, form="average").to_dict()
     unlabeled = fit_scaling_law(np.tile(SIZES, 4), errors.ravel())
     assert unlabeled.to_dict() == labeled
     transposed = fit_scaling_law(np.repeat(SIZES, 4), errors.T.ravel())

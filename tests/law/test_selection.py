@@ -74,7 +74,7 @@ def test_forecasts_span_the_rival_forms():
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(ValueError, match=r"cubic.*auto, power, power_limit"):
+    with pytest.raises(ValueError, match=r"cubic.*average, auto, power, power_limit"):
         fit_scaling_law([1, 2, 3, 4], [4.0, 3, 2, 1], form="cubic")
     with pytest.raises(ValueError, match=r"\b7 different source sizes.*'broken'.* 6$"):
         fit_scaling_law(np.geomspace(10, 1000, 6), np.geomspace(1, 0.3, 6), form="broken")
@@ -85,7 +85,7 @@ def test_parameters_span_the_rival_forms_as_well():
     sizes, random = np.geomspace(100, 10_000, 8), np.random.default_rng(13)
     noise = 0.04 * (random.standard_normal((3, 8)) + random.standard_normal((3, 1)))
     errors = ((0.8 * sizes**-0.35 + 0.05) * np.exp(noise)).ravel()
-    law = fit_scaling_law(np.tile(sizes, 3), errors)
+    law = fit_scaling_law(np.tile(sizes, 3), errors, form="auto")
     line, limit = (fit_scaling_law(np.tile(sizes, 3), errors, form=form) for form in ("power", "power_limit"))
     assert [trial.form for trial in law.trials if trial.is_rival] == ["power", "power_limit"]
     assert (law.form, law.decay_rate, law.transfer_gap) == ("power", line.decay_rate, 0.0)

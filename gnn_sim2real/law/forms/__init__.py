@@ -25,8 +25,8 @@ def _is_form(value: object) -> TypeGuard[Form]:
 def _check(form: object) -> None:
     if not isinstance(form, Form) or not getattr(form, "name", "") or not hasattr(form, "searched"):
         raise ValueError(f"a form is an instance of `Form` with a `name` and what is `searched`, got {form!r}")
-    if form.name == "auto":
-        raise ValueError("the name 'auto' of a form is that of the choice among them; choose another")
+    if form.name in ("auto", "average"):
+        raise ValueError(f"the name {form.name!r} of a form is that of all of them together; choose another")
     if len({"rate", "log_rate"} & {*form.searched}) != 1:
         raise ValueError(f"a form must search either 'rate' or 'log_rate', but {form.name!r} searches {form.searched}")
 
@@ -64,7 +64,7 @@ def find_form(name: str, forms: Mapping[str, AnyForm]) -> AnyForm:
         ValueError: If there is no such form.
     """
     if name not in forms:
-        raise ValueError(f"there is no form {name!r}; there are auto, {', '.join(forms)}")
+        raise ValueError(f"there is no form {name!r}; there are average, auto, {', '.join(forms)}")
     return forms[name]
 
 

@@ -6,6 +6,8 @@ References:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, Parameter, log_rates, sigmoid, softplus
@@ -23,6 +25,11 @@ class Broken(Form):
         Parameter("break_size", "n0", "size", "size at the break"),
         Parameter("break_width", "w", "number", "width of the break, in log n"),
     )
+    prior: ClassVar = {
+        **Form.prior,
+        "log_early_rate": (float(np.log(0.25)), 0.7),
+        "log_width": (float(np.log(0.5)), 0.7),
+    }
 
     def axes(self, span: Floats) -> list[Floats]:
         return [

@@ -12,6 +12,7 @@ that follow from the range of the sizes. `Form.natural` turns them into the para
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -71,6 +72,9 @@ class Form(ABC):
         further: Its parameters beyond those that all forms have.
         standard: Parameters that all forms have.
         num_variables: 1 for E(n), 2 for E(n, m).
+        prior: Center and spread of what is searched, as it is thought of before there are errors (normal, cut off at
+            the bounds); anything else is as likely anywhere between its bounds. A rate is 0.4 within a factor of two.
+            The average over forms counts with it; a form that is fitted alone does not.
     """
 
     name: str
@@ -84,6 +88,11 @@ class Form(ABC):
         PREFACTOR,
     )
     num_variables: ClassVar[int] = 1
+    prior: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "rate": (0.4, 0.35),
+        "log_rate": (float(np.log(0.4)), 0.7),
+        "log_target_rate": (float(np.log(0.25)), 0.7),
+    }
 
     @abstractmethod
     def axes(self, span: Floats) -> list[Floats]:
@@ -184,7 +193,7 @@ class SurfaceForm(Form):
 
     @abstractmethod
     def at_target_size(
-        self, parameters: Floats, first: Floats, smallest: Floats, target_size: float
+        self, parameters: Floats, first: Floats, smallest: Floats, target_size: float | Floats
     ) -> tuple[Floats, Floats]:
         """Return what falls of the error at the smallest n and at a target size m, and what no n removes there.
 
@@ -192,7 +201,7 @@ class SurfaceForm(Form):
             parameters: What is searched, shape ``(num_rows, num_searched)``.
             first: S, shape ``(num_rows,)``.
             smallest: Smallest sizes, shape ``(2,)``.
-            target_size: Target size m.
+            target_size: Target size m, the same for all rows or one for each.
 
         Returns:
             Two arrays of shape ``(num_rows,)``.
@@ -211,7 +220,7 @@ class SurfaceForm(Form):
 
 def log_position(sizes: Floats, smallest: Floats) -> Floats:
     """Return log ratios of sizes to the smallest ones, shape ``(num_variables, num_points)``; sizes may be infinite."""
-    return np.asarray(np.minimum(np.log(sizes / smallest[:, None]), _INFINITE))
+    return np.asarray(np.minimum(np.log(sizes / _along(smallest, sizes)), _INFINITE))
 
 
 def log_position_beyond(sizes: Floats, largest: Floats) -> Floats:
@@ -219,7 +228,12 @@ def log_position_beyond(sizes: Floats, largest: Floats) -> Floats:
 
     It is zero at an infinite size too: the limit is that of the form.
     """
-    return np.asarray(np.where(np.isfinite(sizes), np.log(np.maximum(sizes / largest[:, None], 1.0)), 0.0))
+    return np.asarray(np.where(np.isfinite(sizes), np.log(np.maximum(sizes / _along(largest, sizes), 1.0)), 0.0))
+
+
+def _along(of_variables: Floats, sizes: Floats) -> Floats:
+    """One number for each variable, in the shape of sizes, whose first axis is that of the variables."""
+    return of_variables.reshape(-1, *(1,) * (sizes.ndim - 1))
 
 
 def log_rates(count: int) -> Floats:

@@ -47,7 +47,7 @@ class Product(SurfaceForm):
         }
 
     def at_target_size(
-        self, parameters: Floats, first: Floats, smallest: Floats, target_size: float
+        self, parameters: Floats, first: Floats, smallest: Floats, target_size: float | Floats
     ) -> tuple[Floats, Floats]:
         found = self.natural(parameters, first, smallest)
         fall = target_size ** -found["target_rate"]

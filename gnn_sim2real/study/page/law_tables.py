@@ -34,13 +34,18 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
             _parameter(law.prefactor, law.prefactor_interval),
             _identified({"alpha": law.decay_rate_identified, "C": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
-            f"{100 * law.chance_of_misfit:.0f} %",
+            _chance(law),
         )
         for label, law in laws.items()
     ]
     tail = with_unit(unit)
     headings = ("alpha", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
     return TextTable(("model", "m", *headings), rows)
+
+
+def _chance(law: ScalingLaw | ScalingSurface) -> str:
+    """Share of draws that miss by as much; without repeats it cannot be judged."""
+    return "no repeats" if law.chance_of_misfit is None else f"{100 * law.chance_of_misfit:.0f} %"
 
 
 def forecasts_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
@@ -153,7 +158,7 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
             *(cells[kind].get(symbol, "-") for symbol in parameters),
             _identified({"alpha": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
-            f"{100 * law.chance_of_misfit:.0f} %",
+            _chance(law),
         )
         for kind, law in surfaces.items()
     ]

@@ -1,0 +1,307 @@
+"""What is known of the shape of a law: a cloud of laws of all forms, each with its weight.
+
+No form is chosen. Every form, and every parameter of it, counts by how well it describes the errors times how likely it
+was before there were any (`Form.prior`), so that a form pays for the parameters it does not need: the weight of a form
+is its evidence. The cloud is drawn from the prior and from Student's t around the best fits; the weights
+of importance sampling undo that choice. The scale of the errors is solved in closed form, and the size of the noise is
+integrated out, since a few sizes hardly tell it.
+
+References:
+    J. A. Hoeting et al., Stat. Sci. 14, 382 (1999), https://doi.org/10.1214/ss/1009212519;
+    A. B. Owen, Y. Zhou, J. Am. Stat. Assoc. 95, 135 (2000), https://doi.org/10.1080/01621459.2000.10473909.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from gnn_sim2real.law.bootstrap import Means
+from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm, log_position
+from gnn_sim2real.law.least_squares import Fits, polish
+
+NO_SHARE = 0.3
+"""How likely it is, before there are errors, that a share is exactly zero: that there is no limit, or no gap."""
+
+_FROM_PRIOR, _FROM_MODE, _NUM_MODES = 384, 192, 2  # laws of each form
+_TAILS = 4.0  # degrees of freedom of Student's t around a best fit
+_WIDER = 1.2  # than the curvature there says
+_NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
+_EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
+_REACH = 0.35  # in log size: how far errors of neighbors are alike
+_ALIKE = 0.5  # share of the variance that neighbors have in common
+_FLAT = 1e-13  # curvature that is rounding
+_LEAST_SPARE = 2  # sizes beyond the parameters of a form that show how exact the errors are
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Laws with their weights.
+
+    Attributes:
+        parts: Laws of each form, with and without what may be zero.
+        log_shape: log(E / S) at the points fitted, shape ``(num_laws, num_points)``.
+        log_share: Logarithm of what each law counts before the errors are known, shape ``(num_laws,)``.
+        precision: Of the errors of the points, up to the size of the noise, shape ``(num_points, num_points)``.
+        noise: What is thought of the size of the noise.
+        freedom: How firmly.
+    """
+
+    parts: tuple[Fits, ...]
+    log_shape: Floats
+    log_share: Floats
+    precision: Floats
+    noise: float
+    freedom: float
+
+    def levels(self, rows: Floats) -> Floats:
+        """Return log S of each law for each row of log errors, shape ``(num_rows, num_laws)``."""
+        mean = self.precision.sum(axis=0) / self.precision.sum()
+        return np.asarray((rows @ mean)[:, None] - self.log_shape @ mean)
+
+    def log_weights(self, rows: Floats, sharpness: float = 1.0) -> Floats:
+        """Return the logarithm of the weight of each law for each row, shape ``(num_rows, num_laws)``.
+
+        Args:
+            rows: Log errors, shape ``(num_rows, num_points)``.
+            sharpness: Power of the likelihood; 2 as if each size had been measured twice with this outcome.
+        """
+        mean = self.precision.sum(axis=0) / self.precision.sum()
+        root = np.linalg.cholesky(self.precision)
+        shape = (self.log_shape - (self.log_shape @ mean)[:, None]) @ root
+        observed = (rows - (rows @ mean)[:, None]) @ root
+        squares = (observed**2).sum(axis=1)[:, None] + (shape**2).sum(axis=1) - 2.0 * observed @ shape.T
+        if squares.size and len(rows) == 1:  # without the rounding of a difference
+            squares = ((observed - shape) ** 2).sum(axis=1)[None]
+        num_free = rows.shape[1] - 1 + self.freedom
+        scale = self.freedom * self.noise**2 + np.maximum(squares, 0.0)
+        return np.asarray(self.log_share - sharpness * num_free / 2.0 * np.log(scale))
+
+
+class _Kind(NamedTuple):
+    """A form, and the columns of those shares of it that are zero."""
+
+    form: Form
+    zero: tuple[int, ...]
+
+
+def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means) -> Cloud:
+    """Return the laws that the errors allow, of all forms.
+
+    Args:
+        forms: The forms.
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+        means: What is known of the errors there.
+    """
+    smallest = sizes.min(axis=1)
+    position = log_position(sizes, smallest)
+    precision = _precision(sizes, means.weights)
+    kinds = list(_kinds(forms))
+    centered = means.values - means.values @ means.weights / means.weights.sum()
+    first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
+    best = [_modes(kind, drawn, position, centered, means.weights) for kind, drawn in zip(kinds, first, strict=True)]
+    noise, freedom = _noise(kinds, best, means)
+    parts, shapes, shares = [], [], []
+    for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
+        proposal = _proposal(kind, modes, position, precision, noise)
+        rows = np.concatenate([drawn, proposal.draw(number, drawn.shape[1])])
+        low, high = _bounds(kind.form, position).T
+        rows = rows[((rows >= low) & (rows <= high)).all(axis=1)]
+        log_prior = _log_prior(kind, rows, position)
+        drawn_from = np.logaddexp(np.log(_FROM_PRIOR) + log_prior, proposal.log_density(rows))
+        chance = np.prod([NO_SHARE if each in kind.zero else 1 - NO_SHARE for each in _free_shares(kind.form)])
+        parts.append(
+            Fits(
+                kind.form,
+                smallest,
+                rows,
+                np.zeros(len(rows)),
+                np.zeros(len(rows)),
+                sizes.max(axis=1),
+                np.zeros((len(rows), len(sizes))),
+            )
+        )
+        shapes.append(kind.form.log_shape(position, rows))
+        shares.append(np.log(chance) + log_prior - drawn_from)
+    return Cloud(tuple(parts), np.concatenate(shapes), np.concatenate(shares), precision, noise, freedom)
+
+
+def _precision(sizes: Floats, weights: Floats) -> Floats:
+    """Inverse of the covariance of the errors of points, of which neighbors are partly alike, for a variance of 1.
+
+    What a form misses, it misses at neighboring sizes alike, and so do runs that share most of their materials.
+    """
+    scale = np.sqrt(weights / weights.mean())
+    place = np.log(sizes)
+    distance = np.sqrt(((place[:, :, None] - place[:, None, :]) ** 2).sum(axis=0))
+    alike = (1.0 - _ALIKE) * np.eye(len(weights)) + _ALIKE * np.exp(-distance / _REACH)
+    return np.asarray(np.linalg.inv(alike) * scale * scale[:, None])
+
+
+def _free_shares(form: Form) -> list[int]:
+    """Columns of the shares of a form that may be zero; not that of a limit without which it is another form."""
+    named = [column for column, name in enumerate(form.searched) if name.endswith("_share")]
+    nested = isinstance(form, SurfaceForm) and form.without_limit is not None
+    return named[:-1] if nested else named
+
+
+def _kinds(forms: Mapping[str, Form]) -> Iterator[_Kind]:
+    for form in forms.values():
+        shares = _free_shares(form)
+        for zero in chain.from_iterable(combinations(shares, count) for count in range(len(shares) + 1)):
+            # the power law with limit is the power law without it
+            if not (zero and form.name == "power_limit"):
+                yield _Kind(form, zero)
+
+
+def _bounds(form: Form, position: Floats) -> Floats:
+    return np.array([[axis[0], axis[-1]] for axis in form.axes(position.max(axis=1))])
+
+
+def _draw_prior(kind: _Kind, position: Floats, number: int) -> Floats:
+    """Draw parameters as they are thought of before there are errors, shape ``(num_laws, num_searched)``."""
+    from scipy.special import ndtr, ndtri  # here, so that the law can be imported in a moment
+
+    form, bounds = kind.form, _bounds(kind.form, position)
+    uniform = _even_points(_FROM_PRIOR, len(bounds), number)
+    rows = np.empty_like(uniform)
+    for column, name in enumerate(form.searched):
+        low, high = bounds[column]
+        if name in form.prior:
+            center, spread = form.prior[name]
+            ends = ndtr((bounds[column] - center) / spread)
+            rows[:, column] = center + spread * ndtri(ends[0] + uniform[:, column] * (ends[1] - ends[0]))
+        else:
+            rows[:, column] = low + uniform[:, column] * (high - low)
+    rows = np.clip(rows, *bounds.T)
+    rows[:, [*kind.zero]] = 0.0
+    if form.has_limit and len(form.searched) - 1 not in kind.zero:
+        # the share is thought of as that of the smallest error, which says more than that of the largest
+        remains, share = _remains(form, rows, position), uniform[:, -1]
+        rows[:, -1] = np.minimum(share * remains / (1.0 - share + share * remains), LARGEST_SHARE)
+    return rows
+
+
+def _even_points(count: int, num_columns: int, number: int) -> Floats:
+    """Points that fill a unit cube evenly, others for each number: a Kronecker sequence, shape (count, num_columns)."""
+    root = 2.0
+    for _ in range(50):
+        root = (1.0 + root) ** (1.0 / (num_columns + 1.0))
+    steps = root ** -np.arange(1.0, num_columns + 1.0)
+    points = (0.5 + 0.618034 * number + np.arange(1.0, count + 1.0)[:, None] * steps) % 1.0
+    return np.asarray(np.clip(points, 1e-9, 1.0 - 1e-9))
+
+
+def _remains(form: Form, rows: Floats, position: Floats) -> Floats:
+    """What is left at the largest sizes of the part that falls, shape ``(num_laws,)``."""
+    return np.exp(-np.clip(form.fall(position.max(axis=1)[:, None], rows)[0][:, 0], -30.0, 30.0))
+
+
+def _log_prior(kind: _Kind, rows: Floats, position: Floats) -> Floats:
+    """Logarithm of the density of the prior at laws between the bounds."""
+    form, bounds = kind.form, _bounds(kind.form, position)
+    log_density = np.zeros(len(rows))
+    for column, name in enumerate(form.searched):
+        if column in kind.zero:
+            continue
+        value, (low, high) = rows[:, column], bounds[column]
+        if name == "limit_share":
+            remains = _remains(form, rows, position)
+            each = np.log(remains) - 2.0 * np.log(np.maximum(value + (1.0 - value) * remains, 1e-300))
+        elif name in form.prior:
+            center, spread = form.prior[name]
+            each = -(((value - center) / spread) ** 2) / 2.0 - np.log(spread * np.sqrt(2.0 * np.pi))
+        else:
+            each = np.full(len(rows), -np.log(high - low))
+        log_density += each
+    return log_density
+
+
+def _modes(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, float]:
+    """The best fits, from the best of the laws drawn, and the root mean square of the residuals of the best of them."""
+    weights = weights / weights.sum()
+    bounds = np.repeat(_bounds(kind.form, position).T[:, None], _NUM_MODES, axis=1)
+    bounds[..., [*kind.zero]] = 0.0
+    shape = kind.form.log_shape(position, drawn)
+    loss = ((centered - shape - ((centered - shape) @ weights)[:, None]) ** 2) @ weights
+    starts = np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds)
+    modes, losses = polish(kind.form, position, np.repeat(centered[None], _NUM_MODES, axis=0), weights, starts, bounds)
+    return modes, float(np.sqrt(losses.min()))
+
+
+def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -> tuple[float, float]:
+    """What is thought of the noise of the means, and how firmly (degrees of freedom)."""
+    count = len(means.values)
+    if means.repeated:
+        across = np.eye(count) - 1.0 / count  # what all sizes share moves the level alone
+        noise = float(np.sqrt(np.trace(across @ means.covariance() @ across) / (count - 1)))
+        if noise > 1e-9:
+            return noise, float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
+    spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
+    left = [
+        residual * np.sqrt(count / free)
+        for free, (_, residual) in zip(spare, best, strict=True)
+        if free >= _LEAST_SPARE
+    ]
+    return max(min([_NOISE, *(_EXACT * each for each in left)]), 1e-10), 2.0
+
+
+class _Proposal(NamedTuple):
+    """Student's t around the best fits.
+
+    Attributes:
+        columns: What is searched, without shares that are zero.
+        centers: The best fits, shape ``(num_modes, num_columns)``.
+        roots: Square root of the covariance around each, shape ``(num_modes, num_columns, num_columns)``.
+    """
+
+    columns: list[int]
+    centers: Floats
+    roots: Floats
+
+    def draw(self, number: int, width: int) -> Floats:
+        """Return parameters, shape ``(num_laws, width)``."""
+        from scipy.special import chdtri, ndtri
+
+        uniform = _even_points(_FROM_MODE * len(self.centers), len(self.columns) + 1, number + 1000)
+        steps = ndtri(uniform[:, 1:]) * np.sqrt(_TAILS / chdtri(_TAILS, uniform[:, :1]))
+        rows = np.zeros((len(uniform), width))
+        for mode, (center, root) in enumerate(zip(self.centers, self.roots, strict=True)):
+            mine = slice(mode, None, len(self.centers))
+            rows[mine, self.columns] = center + steps[mine] @ root.T
+        return rows
+
+    def log_density(self, rows: Floats) -> Floats:
+        """Return the logarithm of the density of `draw` at each row, up to a constant, times the number of draws."""
+        from scipy.special import gammaln
+
+        count = len(self.columns)
+        constant = gammaln((_TAILS + count) / 2) - gammaln(_TAILS / 2) - count / 2 * np.log(_TAILS * np.pi)
+        found = []
+        for center, root in zip(self.centers, self.roots, strict=True):
+            steps = np.linalg.solve(root, (rows[:, self.columns] - center).T)
+            size = np.log(np.abs(np.linalg.det(root)) + 1e-300)
+            found.append(constant - size - (_TAILS + count) / 2 * np.log1p((steps**2).sum(axis=0) / _TAILS))
+        return np.asarray(np.log(_FROM_MODE) + np.logaddexp.reduce(found, axis=0))
+
+
+def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, noise: float) -> _Proposal:
+    form, bounds = kind.form, _bounds(kind.form, position)
+    columns = [column for column in range(len(form.searched)) if column not in kind.zero]
+    spreads = np.array(
+        # a value as likely anywhere between two ends has their distance over the root of 12 as standard deviation
+        [form.prior.get(form.searched[c], (0.0, np.ptp(bounds[c]) / np.sqrt(12.0)))[1] for c in columns]
+    )
+    _, slopes = form.slopes(position, modes)
+    mean = precision.sum(axis=0) / precision.sum()
+    slopes = (slopes - (slopes @ mean)[..., None])[:, columns]
+    curvature = slopes @ precision @ slopes.transpose(0, 2, 1) / noise**2 + np.diag(spreads**-2.0)
+    # scaled, since an exact curve knows some parameters much better than others
+    scale = 1.0 / np.sqrt(np.einsum("mii->mi", curvature))
+    values, vectors = np.linalg.eigh(curvature * scale[:, None] * scale[:, :, None])
+    roots = _WIDER * scale[:, :, None] * vectors / np.sqrt(np.maximum(values, _FLAT))[:, None]
+    return _Proposal(columns, modes[:, columns], roots)

@@ -1,0 +1,160 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan
+
+SIZES = np.geomspace(50, 5000, 8)
+LAWS = {
+    "power": (lambda n: 2 * n**-0.4, 0.4, 0.0),
+    "power_limit": (lambda n: 2 * n**-0.5 + 0.1, 0.5, 0.1),
+    "saturating": (lambda n: 0.1 + 0.9 / (1 + (n / 1000) ** 0.9), 0.9, 0.1),
+}
+
+
+def fit(errors, sizes=SIZES, **options):
+    """A law of errors of shape (num_sizes,) or (num_curves, num_sizes)."""
+    count = len(np.atleast_2d(errors))
+    return fit_scaling_law(np.tile(sizes, count), np.ravel(errors), **{"num_resamples": 100} | options)
+
+
+def scattered(errors, noise, count=1, seed=0):
+    return errors * np.exp(noise * np.random.default_rng(seed).standard_normal((count, len(errors))))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_exact_errors_give_their_law_back(name):
+    errors, rate, gap = LAWS[name]
+    law = fit(errors(SIZES))
+    assert law.form == "average"
+    assert {trial.form: trial.weight for trial in law.trials}[name] == pytest.approx(1, abs=1e-6)
+    assert (law.decay_rate, law.transfer_gap) == pytest.approx((rate, gap), rel=1e-8, abs=1e-9)
+    assert float(law.predict(1e5)) == pytest.approx(errors(1e5), rel=1e-8)
+
+
+def test_the_weights_of_all_forms_add_up_and_the_limit_is_the_mean_of_theirs():
+    law = fit(scattered(LAWS["power_limit"][0](SIZES), 0.03, 3))
+    assert sum(trial.weight for trial in law.trials) == pytest.approx(1)
+    assert sum(trial.weight > 0.05 for trial in law.trials) > 1
+    assert law.fit.predict(np.array([[np.inf]]))[0, 0] == pytest.approx(law.transfer_gap, rel=1e-9)
+
+
+def test_a_row_of_the_draws_has_one_law():
+    law = fit(scattered(LAWS["saturating"][0](SIZES), 0.05, 3))
+    (draws,) = law.draws
+    sizes = np.geomspace(60, 50_000, len(draws.loss))
+    each = draws.predict_each(sizes[None])
+    np.testing.assert_allclose(each, np.diag(draws.predict(sizes[None])), rtol=1e-9)
+    assert len(draws.natural()["decay_rate"]) == len(each)
+
+
+def test_with_nothing_known_of_the_noise_an_average_is_no_line_through_the_last_points():
+    """Five sizes of a curve that bends to its limit: a straight line forecasts too little, the average is close."""
+    sizes = np.geomspace(100, 1600, 5)
+    errors = sizes**-0.6 + 0.05
+    law = fit(scattered(errors, 0.01), sizes)
+    assert abs(np.log(float(law.predict(6400)) / (6400**-0.6 + 0.05))) < 0.08
+    assert abs(np.log(float(fit(scattered(errors, 0.01), sizes, form="power").predict(6400)) / 0.0552)) > 0.1
+
+
+def test_two_close_sizes_do_not_open_the_interval():
+    sizes = 100.0 * 2.0 ** np.arange(6)
+    errors = scattered(2 * np.append(sizes, 3201.0) ** -0.3, 0.01)
+    for form in ("average", "power_limit"):
+        low, high = fit(errors, np.append(sizes, 3201.0), form=form).predict_interval(6400)
+        assert high / low < 1.5
+
+
+@pytest.mark.parametrize("form", ["average", "power"])
+def test_drift_alone_never_makes_more_data_hurt(form):
+    errors = 0.05 + SIZES**-0.1 * (1 + (SIZES / 1500) ** 5) ** -0.14
+    law = fit(scattered(errors, 0.01, 3), form=form)
+    assert law.forecast_drift > 0
+    upper = law.predict_interval(np.geomspace(5000, 5e8, 40))[1]
+    assert (np.diff(upper) <= 1e-9 * upper[0]).all()
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.sampled_from([4, 5, 9, 40]), st.booleans())
+def test_no_sizes_make_an_infinite_interval(seed, count, close):
+    random = np.random.default_rng(seed)
+    sizes = np.exp(random.uniform(0, 12, count))
+    if close:
+        sizes = np.append(sizes, sizes[0] * (1 + 1e-6))
+    errors = scattered(3 * sizes**-0.3 + 0.1, 0.1, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        law = fit(errors, sizes)
+        low, high = law.predict_interval(sizes.max() * np.array([1.0, 2.0, 10.0]))
+    assert np.isfinite([low, high]).all()
+    assert (low > 0).all()
+
+
+def test_a_new_run_scatters_more_than_the_mean():
+    law = fit(scattered(LAWS["power_limit"][0](SIZES), 0.05, 5))
+    assert law.run_spread == pytest.approx(0.05, rel=0.3)
+    (low, high), (run_low, run_high) = law.predict_interval(1e4), law.predict_interval(1e4, of="run")
+    assert run_low < low
+    assert run_high > high
+    with pytest.raises(ValueError, match="'spread'"):
+        law.predict_interval(1e4, of="spread")
+
+
+def test_without_repeats_chance_is_not_judged_but_a_bend_that_is_missed_is_seen():
+    sizes = np.geomspace(50, 5000, 12)
+    bent = 0.05 + sizes**-0.1 * (1 + (sizes / 700) ** 5) ** -0.14
+    law = fit(bent, sizes, form="power")
+    assert law.chance_of_misfit is None
+    assert law.chance_of_order < 0.05
+    assert any("bends" in note for note in law.notes)
+    random = fit(scattered(2 * sizes**-0.3, 0.02, seed=4), sizes, form="power")
+    assert random.chance_of_order > 0.05
+    assert law.to_dict()["chance_of_misfit"] is None
+
+
+def test_equal_errors_get_one_sentence():
+    law = fit(np.full((3, 8), 0.3))
+    assert len(law.notes) == 1
+    assert not law.decay_rate_identified
+
+
+def grid(errors_of, noise=0.02, swap=False, **options):
+    n, m = (axis.ravel() for axis in np.meshgrid(np.geomspace(100, 20_000, 6), np.geomspace(20, 900, 6)))
+    errors = errors_of(n, m) * np.exp(noise * np.random.default_rng(2).standard_normal(len(n)))
+    pair = (m, n) if swap else (n, m)
+    return fit_scaling_surface(*pair, errors, num_resamples=100, **options)
+
+
+def additive(n, m):
+    return 3 * n**-0.4 + 2 * m**-0.6 + 0.05
+
+
+def test_the_additive_form_does_not_ask_which_size_is_called_source():
+    one, other = grid(additive, form="additive"), grid(additive, form="additive", swap=True)
+    assert float(one.predict(8e4, 1800)) == pytest.approx(float(other.predict(1800, 8e4)), rel=1e-6)
+    assert one.decay_rate == pytest.approx(other.target_rate, rel=1e-5)
+
+
+def test_an_average_of_surfaces_finds_the_additive_one():
+    law = grid(additive)
+    assert max(law.trials, key=lambda trial: trial.weight).form == "additive"
+    assert float(law.predict(8e4, 1800)) == pytest.approx(additive(8e4, 1800), rel=0.05)
+
+
+def test_a_budget_that_leads_far_says_so():
+    law = grid(additive)
+    notes = plan(law, source_cost=1, target_cost=1, budget=1e6).notes
+    assert any("The budget leads to m" in note for note in notes)
+    assert any(note.startswith("m = 9,000") for note in plan(law, at=(1e4, 9e3)).notes)
+    assert not plan(law, source_cost=1, target_cost=1, budget=500).notes
+
+
+def test_a_form_in_two_sizes_is_refused_for_curves_in_one(tmp_path, capsys):
+    rows = "\n".join(f"{n:.0f},{2 * n**-0.3}" for n in SIZES)
+    (tmp_path / "curve.csv").write_text(f"source_size,error\n{rows}\n")
+    assert main(["law", "fit", str(tmp_path / "curve.csv"), "--form", "product"]) != 0
+    assert "product" in capsys.readouterr().err
