@@ -21,8 +21,8 @@ ARROWS = {
         "renamed"
     ),
     "shotgun": (
-        "config records tasks data library splits store tables featurize nn "
-        "errors units files console metrics linear baselines graph figures ensemble gaussian_process"
+        "config records tasks data library splits store tables featurize nn foundation "
+        "errors units files console metrics linear baselines graph figures ensemble"
     ),
     "config": "records tasks data library nn units files console renamed",
     "records": (

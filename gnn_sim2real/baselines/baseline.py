@@ -26,6 +26,7 @@ class Baseline(ABC):
         needs: Inputs that it uses; it is neither fitted to nor asked for materials that lack one of them.
         needs_measurements: Whether it is fitted to measurements; else it depends on the test part alone.
         rival: Text as a method without a source that a transferred model has to beat; empty if it is not one.
+        fallback: Baseline that answers for materials that lack an input; None for no answer.
         version: Raised if a change of the code changes the predictions, so that no record mixes with those of before.
     """
 
@@ -35,6 +36,7 @@ class Baseline(ABC):
     _: KW_ONLY
     needs_measurements: bool = True
     rival: str = ""
+    fallback: "Baseline | None" = None
     version: int = 1
 
     @property
@@ -120,7 +122,7 @@ def predict_test(
         seed: Seed of everything random.
 
     Returns:
-        (num_test,); NaN for materials that lack an input, such as a simulated value.
+        (num_test,); those of its `fallback` for materials that lack an input, such as a simulated value, or NaN.
 
     Raises:
         ValueError: If there is no measured material with all inputs, or a measured value is missing or infinite.
@@ -138,4 +140,6 @@ def predict_test(
     if asked.any():
         rows = inputs.take(train[known]), measured[known], inputs.take(test[asked])
         predictions[asked] = baseline.predict(*rows, seed=seed)
+    if baseline.fallback is not None and not asked.all():
+        predictions[~asked] = predict_test(baseline.fallback, inputs, values, train, test[~asked], seed=seed)
     return predictions

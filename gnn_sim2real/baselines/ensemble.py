@@ -91,6 +91,8 @@ ENSEMBLE_WITH_VALUE = Ensemble(
     "ensemble with simulated value",
     ("descriptors", "physical_descriptors", "simulated"),
     rival="an ensemble with the simulated value",
+    fallback=ENSEMBLE,
+    version=2,
     members=(
         ABSOLUTE_ERROR_LINE,
         TREES_WITH_VALUE,

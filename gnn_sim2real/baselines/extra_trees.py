@@ -37,11 +37,22 @@ class ExtraTrees(Baseline):
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
         known = train.table("simulated")[:, 0] if self.of_difference else 0.0
         asked = test.table("simulated")[:, 0] if self.of_difference else 0.0
-        trees = fit_trees(train.table(*self.needs), values - known, seed)
+        mean, median = self.predict_points(train, values - known, test, seed)
+        return asked + (mean if self.point == "mean" else median)
+
+    def predict_points(self, train: Inputs, values: Floats, test: Inputs, seed: int) -> Floats:
+        """Mean and median over the trees, (2, num_test).
+
+        Args:
+            train: As for `predict`.
+            values: What the trees learn, (num_train,).
+            test: As for `predict`.
+            seed: As for `predict`.
+        """
+        trees = fit_trees(train.table(*self.needs), values, seed)
         columns = test.table(*self.needs)
-        if self.point == "mean":
-            return asked + np.asarray(trees.predict(columns), dtype=np.float64)
-        return asked + np.median(predict_each(trees, columns), axis=0)
+        mean = np.asarray(trees.predict(columns), dtype=np.float64)
+        return np.stack([mean, np.median(predict_each(trees, columns), axis=0)])
 
 
 def fit_trees(columns: Floats, values: Floats, seed: int) -> "ExtraTreesRegressor":

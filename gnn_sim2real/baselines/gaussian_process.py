@@ -19,6 +19,16 @@ class GaussianProcessBaseline(Baseline):
     of_difference: bool = False
 
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
+        return self.predict_with_deviation(train, values, test)[0]
+
+    def predict_with_deviation(self, train: Inputs, values: Floats, test: Inputs) -> tuple[Floats, Floats]:
+        """Predict, and tell the standard deviation of a new measurement; each (num_test,).
+
+        Args:
+            train: As for `predict`.
+            values: As for `predict`.
+            test: As for `predict`.
+        """
         from gnn_sim2real.gaussian_process import GaussianProcess
 
         (known, near), (asked, near_asked) = (
@@ -26,12 +36,12 @@ class GaussianProcessBaseline(Baseline):
         )
         start = train.table("simulated")[:, 0] if self.of_difference else 0.0
         process = GaussianProcess().fit(known, values - start, near)
-        mean, _ = process.predict(asked, near_asked)
-        return mean + (test.table("simulated")[:, 0] if self.of_difference else 0.0)
+        mean, deviation = process.predict(asked, near_asked)
+        return mean + (test.table("simulated")[:, 0] if self.of_difference else 0.0), deviation
 
 
 def _near_the_answer(inputs: Inputs, needs: tuple[Input, ...]) -> Floats | None:
-    near = [name for name in needs if name in ("simulated", "source")]
+    near = [name for name in needs if name in ("simulated", "source", "library")]
     return inputs.table(*near) if near else None
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-Input = Literal["descriptors", "physical_descriptors", "simulated", "source", "encoded", "foundation"]
+Input = Literal["descriptors", "physical_descriptors", "simulated", "source", "library", "encoded", "foundation"]
 """Names of the inputs, see `Inputs`."""
 
 
@@ -25,6 +25,7 @@ class Inputs:
             a simulated value.
         source: (num_materials,); prediction of a source model. If it was trained on the measured materials, but not
             on the test materials, it looks better on the former than it is, and misleads.
+        library: (num_materials, num_columns); predictions of many source models, of every property; studies have none.
         encoded: (num_materials, width); features from the encoder of a source model.
         foundation: (num_materials, width); features from a foundation encoder, see `gnn_sim2real.foundation`; NaN in
             the row of a material that it cannot read.
@@ -37,6 +38,7 @@ class Inputs:
     physical_descriptors: Floats | None = None
     simulated: Floats | None = None
     source: Floats | None = None
+    library: Floats | None = None
     encoded: Floats | None = None
     foundation: Floats | None = None
 

@@ -28,6 +28,7 @@ is honest even if thousands of models were tried. The ensemble is written for `p
   --ranking.method forest   random forests on the frozen features instead of ridge regression
   --tuning.best K           members from the ranking, each frozen and fine-tuned
   --minutes M               time for the trainings; what does not fit in is left out, networks first
+  --foundation NAME         a foundation encoder or `none` (default: all that are installed and read the materials)
   --predict FILE            materials to predict: predictions.csv, with intervals
   --output DIR              result.json, measured.csv, ranking.png, ensemble/, predict.yaml
 

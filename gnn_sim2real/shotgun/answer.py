@@ -35,7 +35,6 @@ from gnn_sim2real.shotgun.members import (
     PHYSICAL,
     Block,
     Deviation,
-    Process,
     Tables,
     fill_gaps,
     make_tables,
@@ -92,6 +91,7 @@ class Answer:
         target: The target.
         ranked: Scores of the library on all training rows, best first.
         columns: Columns of the library's predictions.
+        blocks: Further descriptors that are among the tables.
         tables: Tables of all rows.
         seed: Seed of the members.
         members: The members, by name.
@@ -106,6 +106,7 @@ class Answer:
     target: Target
     ranked: Sequence[Score]
     columns: Sequence[Column]
+    blocks: Sequence[Block]
     tables: Tables
     seed: int
     members: dict[str, Member]
@@ -171,11 +172,11 @@ def find_answer(
     columns, library = predict_columns(models, choose_columns(cards), target, settings.cache)
     tables = fill_gaps(make_tables(target, library, blocks), target.train)
     rankings = {part.tobytes(): scores for part, scores in zip(parts, ranked, strict=True)}
-    members: dict[str, Member] = dict(table_members(target.values, tables, settings.tuning.seed))
+    members: dict[str, Member] = dict(table_members(target.values, tables, target.train, settings.tuning.seed))
     networks = Networks(models, rankings, target, settings.tuning)
     members |= {each.name: each for each in networks.members()}
     stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
-    left_out, asked = cross_predict(Deviation(scale_process(target.values, tables)), problem, stack_settings)
+    left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
     left_out_scale = make_scale(len(target.train), stack.honest_spread, left_out)
     errors = target.values[target.train] - stack.honest_predictions
     intervals = fit_intervals(errors, left_out_scale, COVERAGE)
@@ -187,6 +188,7 @@ def find_answer(
         target=target,
         ranked=ranked[0],
         columns=columns,
+        blocks=blocks,
         tables=tables,
         seed=settings.tuning.seed,
         members=members,
@@ -243,16 +245,6 @@ def fold_groups(target: Target, ranking: RankingSettings) -> list[str]:
         return target.families
     ends = np.quantile(target.values[target.train], np.linspace(0, 1, VALUE_RANGES + 1)[1:-1])
     return [str(place) for place in np.searchsorted(ends, target.values).tolist()]
-
-
-def scale_process(values: Floats, tables: Tables) -> Process:
-    """The Gaussian process whose standard deviation is in the scale of the intervals.
-
-    Args:
-        values: Measured values, (num_materials,).
-        tables: Tables of all rows.
-    """
-    return Process("scale", values, [tables[PHYSICAL]], None, np.zeros(len(values)), (PHYSICAL,))
 
 
 def measured_elements(target: Target) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from gnn_sim2real.files import expand
 from gnn_sim2real.library import Card, ModelLibrary, default_library
 from gnn_sim2real.library.content import LIBRARY_VARIABLE
 from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.foundation import AUTO
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
 from gnn_sim2real.units import check_unit
@@ -36,6 +37,8 @@ class ShotgunConfig:
         tuning: How the best models are fine-tuned.
         folds: Folds for the weights and for the error, at least 3; 8 up to 30 measurements and 5 beyond unless given.
         minutes: Time for the trainings; what does not fit in is left out, networks first. No limit unless given.
+        foundation: Foundation encoder whose features are descriptors for members: its name, or its `name` with settings
+            and a `layer`; `auto` for all that are installed and read the materials, `none` for none.
         predict: Table of materials to predict with the ensemble; none unless given.
         cache: Folder of scores and predictions of the library that later runs reuse; in the output folder unless given.
         output: Folder for ranking, figures and ensemble.
@@ -51,6 +54,7 @@ class ShotgunConfig:
     tuning: TuningSettings = field(default_factory=TuningSettings)
     folds: int | None = None
     minutes: float | None = None
+    foundation: str | dict[str, Any] = AUTO
     predict: str = ""
     cache: str = ""
     output: str = "runs/shotgun"

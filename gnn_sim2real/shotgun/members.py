@@ -4,13 +4,14 @@ Each learns from some rows of the target and predicts others, see `ensemble.stac
 measured value, so that one table serves all folds.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from gnn_sim2real.baselines import Inputs, predict_test
+from gnn_sim2real.baselines import Baseline, Input, Inputs, predict_test
 from gnn_sim2real.baselines.absolute_error_line import ABSOLUTE_ERROR_LINE
 from gnn_sim2real.baselines.extra_trees import (
     EXTRA_TREES,
@@ -19,16 +20,15 @@ from gnn_sim2real.baselines.extra_trees import (
     MEDIAN_TREES_WITH_VALUE,
     TREES_DELTA,
     TREES_WITH_VALUE,
-    fit_trees,
-    predict_each,
+    ExtraTrees,
 )
 from gnn_sim2real.baselines.gaussian_process import (
     GAUSSIAN_PROCESS,
     GAUSSIAN_PROCESS_DELTA,
     GAUSSIAN_PROCESS_WITH_VALUE,
 )
+from gnn_sim2real.baselines.two_step_trees import LOWEST_SHARE, TWO_STEP_TREES, TWO_STEP_TREES_WITH_VALUE
 from gnn_sim2real.ensemble.stack import Member
-from gnn_sim2real.gaussian_process import GaussianProcess
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Rows
@@ -43,6 +43,13 @@ PROCESS_WITH_LIBRARY = "Gaussian process with library predictions"
 
 DESCRIPTORS, PHYSICAL, LIBRARY, SIMULATED = "descriptors", "physical descriptors", "library", "simulated"
 """Names of the tables that every target may have. Further ones are features, e.g. of a foundation model."""
+
+_INPUTS: dict[str, Input] = {
+    DESCRIPTORS: "descriptors",
+    PHYSICAL: "physical_descriptors",
+    LIBRARY: "library",
+    SIMULATED: "simulated",
+}
 
 Tables = Mapping[str, Floats]
 """Tables of all rows of a target by name, each (num_materials, num_columns); NaN where a simulated value is missing."""
@@ -81,133 +88,71 @@ class Mean:
 
 
 @dataclass(eq=False)
-class Line:
-    """The line of least absolute error in the simulated value."""
-
-    values: Floats
-    simulated: Floats
-    name: str = ABSOLUTE_ERROR_LINE.title
-    cost: float = 0.01
-    tables: tuple[str, ...] = (SIMULATED,)
-
-    def fit_predict(self, train: Rows, test: Rows) -> Floats:
-        """See `ensemble.stack.Member`."""
-        if np.isnan(self.simulated[train]).all():
-            return np.full(len(test), np.nan)
-        return predict_test(ABSOLUTE_ERROR_LINE, Inputs(simulated=self.simulated[:, 0]), self.values, train, test)
-
-
-@dataclass(frozen=True, eq=False)
-class Forest:
-    """Extra trees with the settings of the baselines, fitted once for each training part: mean and median share them.
-
-    Attributes:
-        values: (num_materials,).
-        columns: All tables side by side, (num_materials, num_columns).
-        start: The trees learn the difference to these values, (num_materials,).
-        seed: Seed of the trees.
-    """
-
-    values: Floats
-    columns: Floats
-    start: Floats
-    seed: int
-    _made: dict[tuple[bytes, bytes], Floats] = field(default_factory=dict)
-
-    def points(self, train: Rows, test: Rows) -> Floats:
-        """Mean and median over the trees, (2, num_test).
-
-        Args:
-            train: Rows to learn from.
-            test: Rows to predict.
-        """
-        key = train.tobytes(), test.tobytes()
-        if key not in self._made:
-            trees = fit_trees(self.columns[train], self.values[train] - self.start[train], self.seed)
-            each = predict_each(trees, self.columns[test]) + self.start[test]
-            self._made[key] = np.stack([each.mean(axis=0), np.median(each, axis=0)])
-        return self._made[key]
-
-
-@dataclass(eq=False)
-class Trees:
-    """Mean or median over the trees of a forest; NaN for rows that lack a column."""
-
-    name: str
-    forest: Forest
-    is_median: bool
-    tables: tuple[str, ...]
-    cost: float = 0.5
-
-    def fit_predict(self, train: Rows, test: Rows) -> Floats:
-        """See `ensemble.stack.Member`."""
-        whole = np.asarray(~np.isnan(self.forest.columns).any(axis=1))
-        known, asked = train[whole[train]], test[whole[test]]
-        found = np.full(len(test), np.nan)
-        if len(known) and len(asked):
-            found[whole[test]] = self.forest.points(known, asked)[int(self.is_median)]
-        return found
-
-
-@dataclass(eq=False)
-class Process:
-    """A Gaussian process in which each table is a block.
+class Tabled:
+    """A baseline as a member; NaN for rows that lack an input, and for all if no training row has it.
 
     Attributes:
         name: Name in tables.
+        baseline: The baseline.
+        inputs: Inputs of all rows.
         values: (num_materials,).
-        blocks: Tables, each (num_materials, num_columns).
-        linear: Columns that are nearly the answer, (num_materials, num_linear), or None.
-        start: It learns the difference to these values, (num_materials,); rows where it is NaN are left out.
+        seed: Seed of the baseline.
         tables: Names of the tables.
         cost: Seconds of one training, roughly.
     """
 
     name: str
+    baseline: Baseline
+    inputs: Inputs
     values: Floats
-    blocks: Sequence[Floats]
-    linear: Floats | None
-    start: Floats
+    seed: int
     tables: tuple[str, ...]
-    cost: float = 0.2
+    cost: float
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
         """See `ensemble.stack.Member`."""
-        return self._predict(train, test)[0]
+        if not self.inputs.complete(self.baseline.needs)[train].any():
+            return np.full(len(test), np.nan)
+        return predict_test(self.baseline, self.inputs, self.values, train, test, seed=self.seed)
 
-    def deviation(self, train: Rows, test: Rows) -> Floats:
-        """Standard deviation of the predictions.
 
-        Args:
-            train: Rows to learn from.
-            test: Rows to predict.
-        """
-        return self._predict(train, test)[1]
+@dataclass(frozen=True)
+class SharedTrees(ExtraTrees):
+    """Extra trees that are fitted once for each training part, for all that are made from one of them by `replace`.
 
-    def _predict(self, train: Rows, test: Rows) -> tuple[Floats, Floats]:
-        whole = ~np.isnan(self.start)
-        known, asked = train[whole[train]], test[whole[test]]
-        mean, deviation = np.full(len(test), np.nan), np.full(len(test), np.nan)
-        if len(known) and len(asked):
-            linear = [None if self.linear is None else self.linear[rows] for rows in (known, asked)]
-            values = self.values[known] - self.start[known]
-            process = GaussianProcess().fit([each[known] for each in self.blocks], values, linear[0])
-            found, spread = process.predict([each[asked] for each in self.blocks], linear[1])
-            mean[whole[test]], deviation[whole[test]] = self.start[asked] + found, spread
-        return mean, deviation
+    Attributes:
+        made: Answers so far, by a hash of what they depend on.
+    """
+
+    made: dict[bytes, Floats] = field(default_factory=dict, compare=False)
+
+    def predict_points(self, train: Inputs, values: Floats, test: Inputs, seed: int) -> Floats:
+        """See `ExtraTrees`."""
+        content = (train.table(*self.needs), values, test.table(*self.needs), np.array(seed))
+        key = hashlib.sha256(b"".join(each.tobytes() for each in content)).digest()
+        if key not in self.made:
+            self.made[key] = super().predict_points(train, values, test, seed)
+        return self.made[key]
 
 
 @dataclass(eq=False)
 class Deviation:
-    """The standard deviation by a Gaussian process, as what `ensemble.stack.cross_predict` repeats on each fold."""
+    """The standard deviation by a Gaussian process, as what `ensemble.stack.cross_predict` repeats on each fold.
 
-    process: Process
+    Attributes:
+        values: Measured values, (num_materials,).
+        table: Physical descriptors, (num_materials, num_columns).
+    """
+
+    values: Floats
+    table: Floats
     name: str = "deviation"
     cost: float = 0.2
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
-        """See `ensemble.stack.Member`."""
-        return self.process.deviation(train, test)
+        """See `ensemble.stack.Member`; (num_test,)."""
+        known, asked = (Inputs(physical_descriptors=self.table[rows]) for rows in (train, test))
+        return GAUSSIAN_PROCESS.predict_with_deviation(known, self.values[train], asked)[1]
 
 
 class TableMember(Member, Protocol):
@@ -220,47 +165,64 @@ class TableMember(Member, Protocol):
     tables: tuple[str, ...]
 
 
-def table_members(values: Floats, tables: Tables, seed: int) -> dict[str, TableMember]:
+def table_members(values: Floats, tables: Tables, train: Rows, seed: int) -> dict[str, TableMember]:
     """The members that learn from tables of descriptors alone, by name; those that lack a table are left out.
 
     Args:
         values: Measured values, (num_materials,); not read where there is none.
         tables: Tables of all rows.
+        train: The training rows, which tell whether many of the values are the lowest.
         seed: Seed of the trees.
     """
     members: list[TableMember] = [Mean(values)]
-    nothing = np.zeros(len(values))
-
-    def add_trees(mean: str, median: str, *names: str, start: Floats = nothing) -> None:
-        if tables.keys() >= {*names}:
-            forest = Forest(values, np.column_stack([tables[name] for name in names]), start, seed)
-            members.extend(Trees(name, forest, is_median, names) for name, is_median in ((mean, False), (median, True)))
-
-    def add_process(title: str, *names: str, start: Floats = nothing) -> None:
-        if tables.keys() >= {*names}:
-            blocks = [tables[name] for name in names]
-            near = [tables[name] for name in names if name in (LIBRARY, SIMULATED)]  # nearly the answer
-            members.append(Process(title, values, blocks, np.column_stack(near) if near else None, start, names))
-
     library = [LIBRARY] if LIBRARY in tables else []
-    add_process(GAUSSIAN_PROCESS.title, PHYSICAL)
-    add_process(PROCESS_WITH_LIBRARY, PHYSICAL, LIBRARY)
+    is_inflated = float((values[train] == values[train].min()).mean()) >= LOWEST_SHARE
+
+    def add(name: str, baseline: Baseline, *names: str, cost: float) -> None:
+        if tables.keys() >= {*names}:
+            given = {_input_of(each): tables[each] for each in names}
+            if SIMULATED in names:
+                given["simulated"] = tables[SIMULATED][:, 0]
+            needs = tuple(_input_of(each) for each in names)
+            needing = replace(baseline, needs=needs)
+            members.append(Tabled(name, needing, Inputs(**given), values, seed, names, cost))
+
+    def add_process(name: str, baseline: Baseline, *names: str) -> None:
+        add(name, baseline, *names, cost=0.2)
+
+    def add_trees(mean: str, median: str, *names: str, of_difference: bool = False) -> None:
+        trees = SharedTrees("trees", "trees", (), of_difference=of_difference)
+        add(mean, trees, *names, cost=0.5)
+        add(median, replace(trees, point="median"), *names, cost=0.5)
+
+    def add_two_steps(name: str, *names: str) -> None:
+        if is_inflated:
+            add(name, TWO_STEP_TREES, *names, cost=1.0)
+
+    add_process(GAUSSIAN_PROCESS.title, GAUSSIAN_PROCESS, PHYSICAL)
+    add_process(PROCESS_WITH_LIBRARY, GAUSSIAN_PROCESS, PHYSICAL, LIBRARY)
     add_trees(EXTRA_TREES.title, MEDIAN_TREES.title, DESCRIPTORS)
     add_trees(TREES_WITH_LIBRARY, MEDIAN_TREES_WITH_LIBRARY, DESCRIPTORS, LIBRARY)
+    add_two_steps(TWO_STEP_TREES.title, DESCRIPTORS, *library)
     if SIMULATED in tables:
-        start = tables[SIMULATED][:, 0]
-        known = np.where(np.isnan(start), np.nan, 0.0)  # no difference, but no row without a value either
-        members.append(Line(values, tables[SIMULATED]))
-        add_process(GAUSSIAN_PROCESS_WITH_VALUE.title, PHYSICAL, *library, SIMULATED, start=known)
-        add_process(GAUSSIAN_PROCESS_DELTA.title, PHYSICAL, *library, SIMULATED, start=start)
+        add(ABSOLUTE_ERROR_LINE.title, ABSOLUTE_ERROR_LINE, SIMULATED, cost=0.01)
+        given = (PHYSICAL, *library, SIMULATED)
+        add_process(GAUSSIAN_PROCESS_WITH_VALUE.title, GAUSSIAN_PROCESS, *given)
+        add_process(GAUSSIAN_PROCESS_DELTA.title, GAUSSIAN_PROCESS_DELTA, *given)
         given = (DESCRIPTORS, *library, SIMULATED)
         add_trees(TREES_WITH_VALUE.title, MEDIAN_TREES_WITH_VALUE.title, *given)
-        add_trees(TREES_DELTA.title, MEDIAN_TREES_DELTA.title, *given, start=start)
+        add_trees(TREES_DELTA.title, MEDIAN_TREES_DELTA.title, *given, of_difference=True)
+        add_two_steps(TWO_STEP_TREES_WITH_VALUE.title, *given)
     for name in sorted(tables.keys() - {DESCRIPTORS, PHYSICAL, LIBRARY, SIMULATED}):
-        add_process(f"Gaussian process on {name}", name)
-        add_process(f"Gaussian process on {name} and all else", name, PHYSICAL, *library)
+        add_process(f"Gaussian process on {name}", GAUSSIAN_PROCESS, name)
+        add_process(f"Gaussian process on {name} and all else", GAUSSIAN_PROCESS, name, PHYSICAL, *library)
         add_trees(f"extra trees with {name}", f"median trees with {name}", DESCRIPTORS, *library, name)
     return {member.name: member for member in members}
+
+
+def _input_of(table: str) -> Input:
+    """Name of the input of baselines that a table is."""
+    return _INPUTS.get(table, "foundation")
 
 
 def make_tables(target: Target, library: Floats, blocks: Sequence[Block] = ()) -> dict[str, Floats]:
@@ -276,7 +238,8 @@ def make_tables(target: Target, library: Floats, blocks: Sequence[Block] = ()) -
         tables[LIBRARY] = library
     if target.simulated is not None and not np.isnan(target.simulated[target.train]).all():
         tables[SIMULATED] = target.simulated[:, None]
-    return tables | {each.name: each.describe(target.table.materials) for each in blocks}
+    further = {each.name: each.describe(target.table.materials) for each in blocks}
+    return tables | {name: table for name, table in further.items() if table.shape[1]}  # none if none could be read
 
 
 def fill_gaps(tables: Tables, train: Rows) -> dict[str, Floats]:

@@ -8,6 +8,7 @@ from rich.table import Table
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer
+from gnn_sim2real.shotgun.foundation import FoundationBlock
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit
@@ -29,6 +30,9 @@ def print_result(result: ShotgunResult, console: Console) -> None:
         _print(
             console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning"
         )
+    for block in result.answer.blocks:
+        if isinstance(block, FoundationBlock):
+            _print(console, f"features of {block.name} {block.about['version']}, {block.about['has_seen']}")
     console.print()
     _print_members(result.answer, console)
     _print_curse(result.answer, console)

@@ -17,6 +17,7 @@ from gnn_sim2real.library import Card
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, find_answer
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.saved import save_ensemble
@@ -54,10 +55,11 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
 
     Args:
         config: See `ShotgunConfig`.
-        blocks: Further descriptors of materials, such as features of a foundation model.
+        blocks: Further descriptors of materials, besides features of foundation encoders.
 
     Raises:
-        ValueError: If no model can be used for the target, or files in the folder would be lost.
+        ValueError: If no model can be used for the target, a foundation encoder that is named cannot, or files in the
+            folder would be lost.
     """
     folder = Path(config.output)
     if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
@@ -75,6 +77,7 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
     )
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
+    blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
     config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
@@ -108,6 +111,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
             "folds": config.folds,
             "minutes": config.minutes,
             "seen": config.seen,
+            "foundation": config.foundation,
         },
         "skipped": dict(result.skipped),
         "seen": dict(sorted(result.seen.items())),
@@ -120,6 +124,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
         "promised": answer.promised.tolist(),
         "curse": (answer.found - answer.promised).tolist(),
         "library_predictions": [asdict(each) for each in answer.columns],
+        "foundation": [each.about for each in answer.blocks if isinstance(each, FoundationBlock)],
         "intervals": {
             "coverage": answer.intervals.coverage,
             "factor": answer.intervals.factor if np.isfinite(answer.intervals.factor) else None,

@@ -25,8 +25,9 @@ from gnn_sim2real.files import file_sha256, read_sealed, write_atomically, write
 from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
-from gnn_sim2real.shotgun.answer import Answer, find_distances, measured_elements, scale_process, widening
+from gnn_sim2real.shotgun.answer import Answer, find_distances, measured_elements, widening
 from gnn_sim2real.shotgun.finetune import predict
+from gnn_sim2real.shotgun.foundation import FoundationBlock, as_wide_as, load_blocks
 from gnn_sim2real.shotgun.library_predictions import Column, predict_columns
 from gnn_sim2real.shotgun.members import (
     DESCRIPTORS,
@@ -35,6 +36,7 @@ from gnn_sim2real.shotgun.members import (
     PHYSICAL,
     SIMULATED,
     Block,
+    Deviation,
     Tables,
     fill_gaps,
     table_members,
@@ -133,7 +135,7 @@ class SavedEnsemble:
         predictions = self._predict_each(target, values, tables)
         weights = np.array([self.weights.get(name, 0.0) for name in predictions])
         table = np.column_stack(list(predictions.values()))
-        deviation = scale_process(values, tables).deviation(train, asked)
+        deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
         unseen = find_unseen(target.own_store, self.elements).rows
         distances = find_distances(tables[PHYSICAL], train, asked)
         scale = make_scale(len(train), spread(table, weights), deviation)
@@ -146,7 +148,7 @@ class SavedEnsemble:
     def _predict_each(self, target: Target, values: Floats, tables: Tables) -> dict[str, Floats]:
         """Predictions of each member with a weight, and of all others where none of these has one."""
         train, asked = np.arange(len(self.values)), len(self.values) + target.test
-        known = table_members(values, tables, self.seed)
+        known = table_members(values, tables, train, self.seed)
         found = {name: predict(model, target, target.test) for name, model in self.networks.items()}
         weighted = [name for name in self.weights if name not in found]
         found |= {name: known[name].fit_predict(train, asked) for name in weighted}
@@ -163,7 +165,8 @@ class SavedEnsemble:
             LIBRARY: lambda: self._library(target),
             SIMULATED: lambda: _column(simulated, number, self.log),
         } | {block.name: lambda block=block: block.describe(target.table.materials) for block in self.blocks}
-        joined = {name: np.concatenate([table, describe[name]()]) for name, table in self.tables.items()}
+        asked = {name: as_wide_as(table, describe[name]()) for name, table in self.tables.items()}
+        joined = {name: np.concatenate([table, asked[name]]) for name, table in self.tables.items()}
         return fill_gaps(joined, np.arange(len(self.values)))
 
     def _library(self, target: Target) -> Floats:
@@ -243,6 +246,9 @@ def _write_files(answer: Answer, folder: Path, library: Path, described: Mapping
         "conditions": [asdict(each) for each in target.conditions],
         "members": members,
         "columns": [asdict(each) for each in columns],
+        "foundation": [
+            each.setting for each in answer.blocks if isinstance(each, FoundationBlock) and each.name in tables
+        ],
         "elements": measured_elements(target)["elements"],
         "intervals": intervals | {"factor": intervals["factor"] if np.isfinite(intervals["factor"]) else None},
         "hashes": {TRAINING_FILE: hashlib.sha256(content.getvalue()).hexdigest()},
@@ -256,7 +262,8 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
 
     Args:
         folder: The folder.
-        blocks: Further descriptors of materials, at least those that it was made with.
+        blocks: Further descriptors of materials, at least those that it was made with; features of a foundation
+            encoder are found without, if it is installed and needs no file.
 
     Raises:
         CheckpointError: If it is damaged, was changed, is of another version, or needs descriptors that are not given.
@@ -271,6 +278,15 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             arrays = {name: file[name] for name in file}
         tables = {name.removeprefix("table "): each for name, each in arrays.items() if name.startswith("table ")}
         networks = {each["name"]: _load_network(folder, each) for each in content["members"] if "network" in each}
+        given = {block.name for block in blocks}
+        wanted = [each for each in content.get("foundation", []) if each["name"] not in given]
+        try:
+            blocks = [*blocks, *load_blocks(wanted)]
+        except ValueError as error:
+            raise CheckpointError(
+                f"the ensemble in {folder} needs features of a foundation encoder ({error}); install what is "
+                "missing, or call `gnn_sim2real.shotgun.saved.load_ensemble` with such a block"
+            ) from error
         factor = content["intervals"]["factor"]
         intervals = content["intervals"] | {"factor": np.inf if factor is None else factor}
         found = SavedEnsemble(

@@ -73,7 +73,8 @@ def run_baseline(
         foundation: The foundation encoder, for baselines that use one.
 
     Returns:
-        The record, and the error on each test material.
+        The record, whose details count the materials that another baseline answered for, and the error on each test
+        material.
 
     Raises:
         ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
@@ -85,6 +86,9 @@ def run_baseline(
     inputs = gather_inputs(baseline, source, target, model, foundation)
     used = np.concatenate([target.parts.train, target.parts.validation])
     prediction = predict_test(baseline, inputs, target.table.values[:, 0], used, target.parts.test, seed=point.seed)
+    details = _foundation_details(foundation, target) if foundation and baseline.uses_foundation else {}
+    if baseline.fallback is not None and (lacking := ~inputs.complete(baseline.needs)[target.parts.test]).any():
+        details["answered_by"] = {baseline.fallback.name: int(lacking.sum())}
     kept = ~np.isnan(prediction)
     prediction, rows = prediction[kept], target.parts.test[kept]
     spec = target.properties[0]
@@ -107,7 +111,7 @@ def run_baseline(
         unit=spec.unit,
         metrics=whole_set_metrics(prediction, target.table.values[rows, 0]),
         data=cards,
-        details=_foundation_details(foundation, target) if foundation and baseline.uses_foundation else {},
+        details=details,
         provenance=provenance(time.monotonic() - started),
     )
     return record, target.data_set.absolute_errors(rows, prediction)

@@ -16,6 +16,7 @@ import pytest
 from shotgun_library import make_library
 from tiny import CHAINS, TinyPolymers, gine, same
 
+from gnn_sim2real.baselines import Inputs, extra_trees, predict_test
 from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, SETTINGS
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.shotgun import finetune, members, start
@@ -102,6 +103,7 @@ class Run:
 def run(tmp_path_factory):
     library = make_library(tmp_path_factory.mktemp("library"), planted=0, noise=3)[0]
     config = ShotgunConfig(
+        foundation="none",  # whatever other tests have registered
         data=noise(),
         library=str(library.folder),
         output=str(tmp_path_factory.mktemp("run")),
@@ -187,12 +189,35 @@ def test_members_on_tables_see_the_rows_that_they_are_given_alone():
     simulated = values[:, None] + 0.1 * random.normal(size=(30, 1))
     simulated[3] = np.nan
     tables = {"descriptors": described, "physical descriptors": described, "simulated": simulated, "other": described}
-    known = members.table_members(values, tables | {"library": described[:, :1]}, 0)
-    spoiled = members.table_members(
-        np.where(np.isin(np.arange(30), rows), values, 1e3), tables | {"library": described[:, :1]}, 0
-    )
-    assert len(known) == 18
+    values[rows[:5]] = values.min()  # so many that the two-step trees take part
+    tables["library"] = described[:, :1]
+    known = members.table_members(values, tables, rows, 0)
+    spoiled = members.table_members(np.where(np.isin(np.arange(30), rows), values, 1e3), tables, rows, 0)
+    assert len(known) == 20
+    assert {"two-step trees", "two-step trees with simulated value"} <= known.keys()
     for name, member in known.items():
         found = member.fit_predict(rows, asked)
         np.testing.assert_array_equal(found, spoiled[name].fit_predict(rows, asked))
         assert np.isfinite(found).all()
+
+
+def test_two_step_trees_take_part_only_where_many_of_the_measured_values_are_the_lowest():
+    values, table = np.arange(30.0), np.zeros((30, 1))
+    values[20:] = 0
+    for rows, is_there in ((np.arange(20), False), (np.arange(10, 30), True)):
+        assert ("two-step trees" in members.table_members(values, {"descriptors": table}, rows, 0)) == is_there
+
+
+def test_mean_and_median_trees_are_fitted_once(monkeypatch):
+    calls = []
+    fit = extra_trees.fit_trees
+    monkeypatch.setattr(extra_trees, "fit_trees", lambda *given: calls.append(1) or fit(*given))
+    values, table, rows = np.arange(30.0) ** 2, np.arange(60.0).reshape(30, 2), np.arange(20)
+    known = members.table_members(values, {"descriptors": table}, rows, 0)
+    mean, median = (known[name].fit_predict(rows, np.arange(20, 30)) for name in ("extra trees", "median trees"))
+    assert len(calls) == 1
+    known["extra trees"].fit_predict(rows[:10], np.arange(20, 30))
+    assert len(calls) == 2
+    inputs = Inputs(descriptors=table)
+    for found, baseline in ((mean, EXTRA_TREES), (median, extra_trees.MEDIAN_TREES)):
+        np.testing.assert_array_equal(found, predict_test(baseline, inputs, values, rows, np.arange(20, 30)))

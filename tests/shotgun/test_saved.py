@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from shotgun_library import make_library
 from tiny import CHAINS, TinyPolymers, density
+from tiny_foundation import Tiny
 
 from gnn_sim2real.baselines.extra_trees import SETTINGS
+from gnn_sim2real.ensemble.weights import DEFAULT, RULES
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.foundation import find_blocks
 from gnn_sim2real.shotgun.ranking import RankingSettings
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
 from gnn_sim2real.shotgun.saved import ENSEMBLE_FILE, TRAINING_FILE, load_ensemble
@@ -36,10 +39,11 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A run with everything: simulated values, a block, the library, networks; its ensemble in a folder."""
+    """A run with everything: simulated values, blocks, the library, networks; its ensemble in a folder."""
     library, _, _ = make_library(tmp_path_factory.mktemp("library"), planted=1, noise=1)
     folder = tmp_path_factory.mktemp("run")
     config = ShotgunConfig(
+        foundation={"name": Tiny.name, "layer": "first"},
         data=TinyPolymers(test_fraction=0.2),
         library=str(library.folder),
         output=str(folder),
@@ -50,8 +54,9 @@ def saved(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SETTINGS, "n_estimators", 20)
-        result = run_shotgun(config, (Answers(),))
         # Every member gets a weight, so that each has to be found again.
+        patch.setitem(RULES, DEFAULT, RULES["equal"])
+        result = run_shotgun(config, (Answers(),))
         answer = result.answer
         write_result(result, config, DESCRIBED)
         yield answer, folder
@@ -110,3 +115,36 @@ def test_what_was_changed_is_refused(saved, tmp_path, name):
     path.write_bytes(bytes(content))
     with pytest.raises(CheckpointError):
         load_ensemble(tmp_path / "ensemble", (Answers(),))
+
+
+def test_features_of_a_foundation_encoder_are_found_again_by_its_settings(saved, monkeypatch):
+    answer, folder = saved
+    assert "Gaussian process on tiny" in answer.members
+    written = json.loads((folder / "result.json").read_text())["foundation"]
+    assert [(each["layer"], each["has_seen"]) for each in written] == [("first", Tiny.has_seen)]
+    blocks = load_ensemble(folder / "ensemble", (Answers(),)).blocks
+    assert [block.name for block in blocks] == ["answers", "tiny"]
+    assert blocks[1].named.layer == "first"
+    monkeypatch.setattr(Tiny, "version", "2")
+    with pytest.raises(CheckpointError, match="tiny"):
+        load_ensemble(folder / "ensemble", (Answers(),))
+
+
+def test_what_none_of_the_asked_materials_has_is_filled(saved):
+    """An encoder that refuses all of them tells no number of columns."""
+    found = load_ensemble(saved[1] / "ensemble", (Answers(),)).predict(["*[Te]C*"])
+    assert np.isfinite(found.values).all()
+
+
+def test_encoders_are_found_for_a_kind_and_what_is_not_installed_is_named(caplog):
+    with caplog.at_level("INFO"):
+        names = [block.name for block in find_blocks("auto", "repeat_unit")]
+    assert "tiny" in names
+    assert "not_installed" not in names
+    assert "gnn-sim2real[foundation-crystal]" in caplog.text
+    assert find_blocks("none", "repeat_unit") == []
+    assert [block.name for block in find_blocks("tiny", "repeat_unit")] == ["tiny"]
+    with pytest.raises(ValueError, match="composition"):
+        find_blocks("tiny", "composition")
+    with pytest.raises(ValueError, match="gnn-sim2real"):
+        find_blocks("not_installed", "repeat_unit")

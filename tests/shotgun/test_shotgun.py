@@ -48,6 +48,7 @@ def result(made, tmp_path_factory):
     """One run over the planted library, with its configuration."""
     folder = tmp_path_factory.mktemp("run")
     config = ShotgunConfig(
+        foundation="none",  # whatever other tests have registered
         data=TinyPolymers(materials=FEW),
         library=str(made[0].folder),
         output=str(folder),
