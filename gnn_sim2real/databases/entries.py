@@ -196,7 +196,7 @@ def _numbers(values: Any, name: str) -> NDArray[np.float64]:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"`{name}` contains a value that is not a number: {_show(value)}")
             if not -_FARTHEST <= value <= _FARTHEST:  # NaN as well
-                raise ValueError(f"`{name}` contains {_show(value)}, which is no length in angstrom")
+                raise ValueError(f"`{name}` contains {_show(value)}, which is not a length in angstrom")
     return np.array(values, np.float64)
 
 
@@ -296,9 +296,9 @@ def to_number(value: Any, field: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"`{field}` is no number: {_show(value)}")
+        raise ValueError(f"`{field}` is not a number: {_show(value)}")
     if not -_LARGEST_VALUE <= value <= _LARGEST_VALUE:
-        raise ValueError(f"`{field}` is no finite number: {_show(value)}")
+        raise ValueError(f"`{field}` is not a finite number: {_show(value)}")
     return float(value)
 
 

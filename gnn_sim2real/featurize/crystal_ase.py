@@ -52,7 +52,7 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     try:
         atoms = read(io.StringIO("\n".join(lines) + "\n"), format="extxyz")
     except KeyError as error:
-        raise ValueError(f"{error} is no element: write its symbol") from error
+        raise ValueError(f"{error} is not an element: write its symbol") from error
     except Exception as error:
         raise ValueError(f"its lines of atoms are not what its `Properties` say: {cause_of(error)}") from error
     _refuse_two_elements(lines[2:], str(told.get("Properties", "")))

@@ -76,5 +76,5 @@ def read_text(path: Path) -> str:
     if len(content) > _MAX_TEXT:
         raise ValueError(f"it has more than {_MAX_TEXT / 2**30:g} GiB of text: split it")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:1000]:
-        raise ValueError("it is no UTF-8 text: save it as UTF-8")
+        raise ValueError("it is not UTF-8 text: save it as UTF-8")
     return str(content.decode("utf-8-sig", errors="replace"))

@@ -89,7 +89,7 @@ def split_symbol(text: str) -> tuple[str, str, bool]:
     isotope = re.fullmatch(r"(\d+)", rest) if not mass else None
     weight = mass or (isotope[1] if isotope else "")
     usual = float(Element(symbol).atomic_mass)
-    far = max(2.1 if mass else 1.1, 0.03 * usual)  # a number behind may be that of the atoms of a molecule, such as B12
+    far = max(2.1 if mass else 1.1, 0.03 * usual)  # a number after it may be that of atoms, such as B12
     if weight and symbol not in "HD" and abs(float(weight) - usual) < far:
         mass, rest = "", "" if isotope else rest
     rest = "" if _CHARGE.fullmatch(rest) else rest

@@ -104,7 +104,7 @@ def _find_elements(parts: _Parts) -> list[str]:
     """The element of each atom: by the line of symbols, beside all coordinates, or by the title."""
     symbols, counts = [_symbol_above(each) for each in parts.symbols], parts.counts
     if unknown := [each for each in symbols if not is_element(each)]:
-        raise ValueError(f"{unknown[0]!r} is no element: write its symbol")
+        raise ValueError(f"{unknown[0]!r} is not an element: write its symbol")
     if symbols and len(symbols) != len(counts):
         raise ValueError(f"it names {len(symbols)} elements ({' '.join(symbols)}) for {len(counts)} numbers of atoms")
     if not symbols and all(parts.beside):

@@ -44,7 +44,7 @@ class FoundationEncoder(ABC):
 
     Attributes:
         name: Name in YAMLs and keys of records: it never changes.
-        version: Version of the weights, and behind a dash a number that is raised by hand whenever the features change.
+        version: Version of the weights, and after a dash a number that is raised by hand whenever the features change.
         licence: Licence of code and weights.
         kinds: Kinds of materials that it reads, such as `crystal`; see `featurize.featurizer.get_featurizer`.
         has_seen: What its training has seen, in one sentence without its name: whoever reads a score has to know.

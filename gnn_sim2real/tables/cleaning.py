@@ -214,7 +214,7 @@ def _to_number(cell: object, percent: float | None = None) -> float:
 
 
 def _of_percent(unit: str) -> float | None:
-    """What one percent, written behind a value, is in the unit of its column; None if it is of another quantity."""
+    """What one percent, written after a value, is in the unit of its column; None if it is of another quantity."""
     for percent in ("percent", *(f"{of}_percent" for of in ("weight", "mole", "volume", "atomic"))):
         if same_quantity(percent, unit):
             return float(convert(np.ones(1), percent, unit)[0])

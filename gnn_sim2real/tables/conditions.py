@@ -52,7 +52,7 @@ _BEFORE = (
     r"sim|simulation|ambient|anneal|annealing|curing|log|log10|ln|1|10+|10_3)_"
 )
 _OF = r"_?(?:meas|measured|measurement|of_measurement|exp|expt|experiment|test|testing|sim|simulation)"
-"""What may stand behind a temperature, a pressure or a frequency: `T_meas`, `Texp`, `temperature_of_measurement`."""
+"""What may stand after a temperature, a pressure or a frequency: `T_meas`, `Texp`, `temperature_of_measurement`."""
 _AFTER = (
     r"_(?:k|c|f|degc|deg_c|degf|celsius|kelvin|pa|kpa|mpa|gpa|bar|mbar|atm|torr|mmhg|psi|hz|khz|mhz|ghz|thz|nm|um|"
     r"percent|pct|rh|v|kv|mv|v_m|kv_mm|oe|tesla|s_1|1_s|mol_l|m|g_l)"

@@ -188,7 +188,7 @@ def _blank_comments(lines: list[str], path: Path) -> list[str]:
 
 
 def _commented_header(comment: str, row: str) -> str | None:
-    """A header behind a mark of comments, as numpy writes it; None if the comment is none."""
+    """A header after a mark of comments, as numpy writes it; None if the comment is none."""
     text = comment.lstrip("#% ").rstrip("\r")
     sign = max(",;\t", key=row.count)
     cells, names = row.split(sign), text.split(sign)

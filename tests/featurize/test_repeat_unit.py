@@ -3,28 +3,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polymers import POLYMERS
 
 from gnn_sim2real.featurize.chain import build_chain, build_short_chain
 from gnn_sim2real.featurize.repeat_unit import chain_graph, featurize_molecule, featurize_repeat_unit
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, Graph
 
-POLYMERS = {
-    "nylon 6": "*CCCCCC(=O)N*",
-    "PET": "*OCCOC(=O)c1ccc(C(=O)*)cc1",
-    "polystyrene": "*CC(*)c1ccccc1",
-    "PDMS": "*O[Si](C)(C)*",
-    "polybutadiene": "*CC=CC*",
-    "polyacetylene": "*C=C*",
-    "polyimide": "*c1ccc(Oc2ccc(N3C(=O)c4ccc5C(=O)N(*)C(=O)c5c4C3=O)cc2)cc1",
-    "PEEK": "*Oc1ccc(Oc2ccc(C(=O)c3ccc(*)cc3)cc2)cc1",
-    "polythiophene": "*c1ccc(s1)*",
-    "polymethylene": "*C*",
-    "polyether sulfone": "*c1ccc(cc1)S(=O)(=O)c1ccc(cc1)O*",
-    "quinoid": "*=C1C=CC(=*)C=C1",
-    "polycarbodiimide": "*N=C=NCCCC*",
-    "ionene": "*[N+](C)(C)CCC*",
-    "deuterated": "*C([2H])([2H])C(*)c1ccccc1",
-}
 DEGREE, HYDROGENS, CHARGE, HYBRIDIZATION, AROMATIC, RING_SIZE = range(len(ATOM_CODES))
 ORDER, CONJUGATED, IN_RING = range(len(BOND_CODES))
 SP2, SP3 = 3, 4

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import torch
-from lightning.pytorch import Callback
+from killed import KillAt, Killed
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.record import read_records
@@ -18,22 +18,9 @@ from gnn_sim2real.study.grid import Axes
 from gnn_sim2real.study.plan import make_plan
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: not an Exception, so nothing handles it."""
-
-
-class KillAfter(Callback):
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise Killed
-
-
 def killing(make, epoch):
     """The stage's `make`, with a callback that kills the training at this epoch."""
-    return lambda config, callbacks, loggers=(): make(config, [*callbacks, KillAfter(epoch)], loggers)
+    return lambda config, callbacks, loggers=(): make(config, [*callbacks, KillAt(epoch)], loggers)
 
 
 def run(study_files, name, monkeypatch, kill_epochs=()):
