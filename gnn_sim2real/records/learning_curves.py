@@ -224,6 +224,10 @@ def _read_rows(path: Path) -> pd.DataFrame:
         records, weights, repeats = [], dict[str, float](), dict[tuple[str, ...], int]()
         for row in reader:
             where = f"{path}, line {reader.line_num}"
+            if None in row:  # what stands beyond the last heading
+                raise ValueError(
+                    f"{where} has more cells than the heading: a comma within a number needs quotes; write 1600, not 1,600"
+                )
             size = _size(row, "source_size", where, least=0)
             target = _size(row, "target_size", where, least=1) if row.get("target_size") else 0
             point = (row.get("architecture") or "", str(size), str(target))
@@ -257,6 +261,8 @@ def _check_columns(path: Path, names: list[str]) -> None:
             f"{path} has no column {missing[0]!r}; it needs {' and '.join(_NEEDED)}, and may have "
             f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}{advice}"
         )
+    if twice := [name for name in _COLUMNS if names.count(name) > 1]:
+        raise ValueError(f"{path} has {names.count(twice[0])} columns {twice[0]!r}: leave one, or give each its own name")
     for name in {*names} - {*_COLUMNS}:
         meant = [each for each in get_close_matches(name.lower(), _COLUMNS, cutoff=0.8) if each not in names]
         if meant:
@@ -281,7 +287,7 @@ def _size(row: dict[str, str], name: str, where: str, least: int) -> int:
 def _number(row: dict[str, str], name: str, where: str, least: float = math.nextafter(0.0, 1.0)) -> float:
     text = (row.get(name) or "").strip()
     try:
-        value = float(text)
+        value = float("" if "_" in text else text)  # Python would read 1_000
     except ValueError:
         found = f"is {text!r}, which is not a number" if text else "is missing"
         raise ValueError(f"{where}: {name} {found}") from None

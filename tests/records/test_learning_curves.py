@@ -88,6 +88,9 @@ def test_a_path_without_such_models_is_refused(tmp_path):
         ("source_size,error\n0.25,1\n", "line 2: source_size .*whole number .*0.25"),
         ("source_size,error,target_size\n5,1,0.5\n", "target_size"),
         ("source_size,error\n1e300,1\n", "whole number .*1e300"),
+        ("source_size,error,error\n100,1,2\n", "2 columns 'error'"),
+        ("source_size,error\n1,600,0.3\n", "line 2 "),
+        ("source_size,error\n8_00,0.3\n", "line 2: source_size .*8_00"),
         ("source_size,error\n100,1\xe9\n", r"curve\.csv .*UTF-8"),
     ],
 )
