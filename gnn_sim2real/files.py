@@ -47,7 +47,7 @@ def require_replaceable(
     Raises:
         ValueError: If a file would be lost.
     """
-    read = [each for each in inputs if each.exists()]
+    read = [each for each in inputs if os.path.exists(each)]  # noqa: PTH110 (of a name that is too long as well)
     seen: dict[Path, Path] = {}
     for output in outputs:
         require_writable(output)
@@ -235,7 +235,9 @@ def read_sealed(text: bytes) -> dict[str, Any]:
     Raises:
         ValueError: If it is not JSON, or not what was written.
     """
-    content: dict[str, Any] = orjson.loads(text)
+    content = orjson.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("it is not an object")
     start = text.find(_SEAL)
     rest = text[:start] + text[start + len(_SEAL) + 34 :]  # the line ends with 32 digits, a quotation mark, a comma
     if start >= 0 and content.get(_CHECKSUM) == text_checksum(rest):

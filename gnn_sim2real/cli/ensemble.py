@@ -3,8 +3,9 @@
 import copy
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ def predict_command(argv: list[str]) -> int:
     data, config = read_data([*argv, *ask], lambda: _data_settings(find_model(Path(paths[0])), models[0]))
     if all(model.network.line is None for model in models):  # then nothing of them is read
         data = data.variant(simulated_column=None, simulated_unit=None, simulated_from=None)
-    check_output(Path(config.prediction.output), config.prediction.overwrite, data.predictor)
+    read: list[str | Path] = [*(find_model(Path(path)) for path in paths), *_configurations(argv)]
+    read += [] if calibration is None else [calibration]
+    check_output(Path(config.prediction.output), config.prediction.overwrite, data, read)
     require_same_graphs(models[0].featurizer.describe(), data)
     if len(models) == 1:
         _predict_with_one(models[0], data, Path(config.prediction.output))
@@ -118,6 +121,11 @@ def predict_command(argv: list[str]) -> int:
     ]
     write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist(), notes)
     return 0
+
+
+def _configurations(argv: Sequence[str]) -> list[str]:
+    """The YAMLs among the words of a command."""
+    return [word for before, word in pairwise(argv) if before in ("-c", "--config")]
 
 
 def _predict_with_one(model: TrainedModel, data: PropertyDataModule, output: Path) -> None:

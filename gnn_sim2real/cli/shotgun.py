@@ -67,6 +67,12 @@ def _run(argv: list[str], console: Console) -> int:
     from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, run_shotgun, write_result
 
     config, described = read_shotgun(argv)
+    predictions = Path(config.output) / "predictions.csv"
+    if config.predict:  # before anything is computed
+        if not Path(config.predict).exists():
+            raise ValueError(f"there is no file {config.predict} to predict: check the path")
+        advice = "move it, or give another folder by `--output`"
+        require_replaceable(predictions, inputs=[Path(config.predict)], advice=advice)
     result = run_shotgun(config)
     folder = write_result(result, config, described)
     print_result(result, console)
@@ -74,8 +80,8 @@ def _run(argv: list[str], console: Console) -> int:
     ensemble = folder / ENSEMBLE_FOLDER
     _say(console, f"\nfigure: {figure}")
     if config.predict:
-        predict_with_ensemble(ensemble, config.predict, ["--prediction.output", str(folder / "predictions.csv")])
-        _say(console, f"predictions: {folder / 'predictions.csv'}")
+        predict_with_ensemble(ensemble, config.predict, ["--prediction.output", str(predictions)])
+        _say(console, f"predictions: {predictions}")
     _say(console, "predict with the ensemble:")
     _say(console, f"  {shlex.join(['gnn-sim2real', 'predict', str(ensemble), 'FILE'])}")
     return 0

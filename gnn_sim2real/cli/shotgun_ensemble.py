@@ -46,7 +46,7 @@ def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> N
     ask = [] if asked is None else ["--data.predict_path", asked]
     data, config = read_data([*argv, *ask], lambda: ensemble.data)
     output, predictor = Path(config.prediction.output), data.predictor
-    check_output(output, config.prediction.overwrite, predictor)
+    check_output(output, config.prediction.overwrite, data, [folder])
     found = ensemble.predict(predictor.readable, predictor.simulated if SIMULATED in ensemble.tables else None)
     name, unit = ensemble.property.name, ensemble.property.unit
     columns = [heading(each, unit) for each in (name, f"{name} lower", f"{name} upper")]

@@ -248,6 +248,9 @@ class Sim2RealCLI(LightningCLI):
         # Before Lightning starts further processes, each of which would repeat the message.
         self.model.check_trainer(self.trainer, self.subcommand)
         self._require_last_checkpoint()
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, PredictionWriter):
+                callback.read = self._files_read()
         self._load_library_model()
         config = plain(self.config.get(self.subcommand) or self.config)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
@@ -260,6 +263,12 @@ class Sim2RealCLI(LightningCLI):
             self.model.content = training_content(config, torch.get_num_threads(), seed)
             if self.model.pretrained is not None:
                 self.model.source_seen = SeenMaterials.of_model(self.model.pretrained)
+
+    def _files_read(self) -> list[str]:
+        """The model and the YAMLs of this command."""
+        config = self.config[self.subcommand]
+        given = [config.get("ckpt_path"), getattr(self.model, "pretrained", None), *(config.get("config") or [])]
+        return [str(each) for each in given if each]
 
     def _require_last_checkpoint(self) -> None:
         """Refuse `--ckpt_path last` where there is none: Lightning would only warn, and begin anew."""

@@ -99,8 +99,8 @@ def _refuse_open_bonds(mol: Chem.Mol, smiles: str) -> None:
         if bond.GetBondType() == Chem.BondType.UNSPECIFIED or (aromatic and not ends):
             mark = ":" if aromatic else "~"
             raise ValueError(
-                f"cannot read {smiles!r}: the bond `{mark}` has no order: write `-`, `=` or `#`, aromatic atoms in small "
-                "letters, and a bond to a metal as `->`"
+                f"cannot read {smiles!r}: the bond `{mark}` has no order: write `-`, `=` or `#`, aromatic atoms in "
+                "small letters, and a bond to a metal as `->`"
             )
 
 

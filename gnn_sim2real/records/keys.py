@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +22,28 @@ def canonical(content: Any) -> Canonical:
 
     Args:
         content: Plain types, without NaN.
+
+    Raises:
+        ValueError: If a number is not finite; the message names its setting.
     """
-    return Canonical(json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False))
+    try:
+        text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    except ValueError as error:
+        if (found := _not_finite(content)) is None:
+            raise
+        raise ValueError(f"`{'.'.join(found[0])}` must be a finite number, got {found[1]}") from error
+    return Canonical(text)
+
+
+def _not_finite(content: Any) -> tuple[list[str], float] | None:
+    """Where plain types have a number that is not finite, and that number."""
+    if isinstance(content, float):
+        return None if math.isfinite(content) else ([], content)
+    named = content if isinstance(content, Mapping) else dict(enumerate(content)) if isinstance(content, list) else {}
+    for name, value in named.items():
+        if (found := _not_finite(value)) is not None:
+            return [str(name), *found[0]], found[1]
+    return None
 
 
 def record_key(content: Mapping[str, Any]) -> str:

@@ -69,6 +69,9 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
             raise ValueError(
                 f"{folder / ENSEMBLE_FOLDER} is not an earlier ensemble; give another folder by `--output`"
             )
+    read = [Path(each) for each in config.data.given.values() if isinstance(each, str) and Path(each).is_file()]
+    if any(each.resolve() == (folder / name).resolve() for each in read for name in (MEASURED_FILE, PREDICT_FILE)):
+        raise ValueError(f"the output in {folder} would replace the table that is read; give another by `--output`")
     settings = AnswerSettings(
         config.ranking,
         config.tuning,

@@ -7,11 +7,12 @@ from typing import Any
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.variants import Shared
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.foundation import NamedEncoder
 from gnn_sim2real.library import DESCRIPTION_FILE, ModelLibrary, TrainedModel
 from gnn_sim2real.library.card import CARD_FILE
-from gnn_sim2real.library.content import is_key
+from gnn_sim2real.library.content import is_key, require_own_key
 from gnn_sim2real.records.published import Published
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.grid import GridPoint
@@ -131,12 +132,28 @@ class JobResolver(ABC):
             provenance: From `gnn_sim2real.records.record.provenance`.
         """
         library = ModelLibrary(self.study.models_folder)
-        key = save_pretrained(library, model, self.data(job), self.saved_config(job), provenance)
+        key = _without_link(library, job.key)
+        if key is None:
+            key = save_pretrained(library, model, self.data(job), self.saved_config(job), provenance)
         write_atomically(library.folder / PRETRAININGS / job.key, key.encode())
 
     def is_done(self, job: Job) -> bool:
         """Whether the model of a job exists."""
         return has_model(self.model_folder(job.key))
+
+
+def _without_link(library: ModelLibrary, pretraining: str) -> str | None:
+    """Key of the model of a pretraining that was stopped after it added the model and before it wrote the link."""
+    linked = {path.read_text(errors="replace") for path in (library.folder / PRETRAININGS).glob("*") if path.is_file()}
+    for key in sorted(library.keys()):
+        if key not in linked:
+            try:
+                if library.card(key).pretraining == pretraining:
+                    require_own_key(library.folder / key)
+                    return key
+            except CheckpointError:  # a damaged one is no model
+                continue
+    return None
 
 
 def model_folder(library: Path, pretraining: str) -> Path:

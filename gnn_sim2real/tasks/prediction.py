@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.prediction import Predictor
 from gnn_sim2real.files import require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -33,11 +34,13 @@ class PredictionWriter(BasePredictionWriter):
     def __init__(self, output: str = "predictions.csv", overwrite: bool = False) -> None:
         super().__init__("epoch")
         self.output, self.overwrite = Path(output), overwrite
+        self.read: Sequence[str | Path] = ()
+        """What the command reads beside the data, such as its model and YAMLs, which is never replaced."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse to replace a file before anything is computed."""
         if stage == "predict":
-            check_output(self.output, self.overwrite, trainer.datamodule.predictor)  # type: ignore[attr-defined]
+            check_output(self.output, self.overwrite, trainer.datamodule, self.read)  # type: ignore[attr-defined]
 
     def write_on_epoch_end(
         self,
@@ -60,19 +63,20 @@ class PredictionWriter(BasePredictionWriter):
         write_predictions(self.output, predictor, columns, torch.cat(list(predictions)).tolist())
 
 
-def check_output(output: Path, overwrite: bool, predictor: Predictor) -> None:
+def check_output(output: Path, overwrite: bool, data: PropertyDataModule, read: Iterable[str | Path] = ()) -> None:
     """Refuse to replace a file.
 
     Args:
         output: The CSV that is to be written.
         overwrite: Whether a file may be replaced; an input never is.
-        predictor: The input materials.
+        data: The data module, with the input materials.
+        read: What else is read: the models, YAMLs, a calibration.
 
     Raises:
         ValueError: If the file is there.
     """
-    settings = predictor.settings
-    inputs = [Path(path) for path in (settings.predict_path, settings.predict_simulated) if path is not None]
+    given = [each for each in data.given.values() if isinstance(each, str) and each]
+    inputs = [Path(path) for path in (*given, *read)]
     advice = "give another `--prediction.output`, or `--prediction.overwrite true` to replace it"
     # Not even earlier predictions are replaced by themselves: those of another model look the same.
     require_replaceable(output, inputs=inputs, overwrite=overwrite, advice=advice)

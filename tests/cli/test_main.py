@@ -263,6 +263,24 @@ def test_predictions_replace_no_file_unless_told_and_never_the_input(folder, tmp
 WANDB = {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "mine", "offline": True}}
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_predictions_never_replace_what_is_read(folder, tmp_path, capfd, several):
+    """The model itself, the YAML, the table that trained it, a calibration: not even with `overwrite`."""
+    (tmp_path / "asked.csv").write_text("smiles\n*CCO*\n")
+    (tmp_path / "config.yaml").write_text((folder / "finetune.yaml").read_text())
+    models = [tmp_path / "a.ckpt", tmp_path / "b.ckpt"][: 1 + several]
+    for each in models:
+        each.write_bytes((folder / "tuned.ckpt").read_bytes())
+    words = [*models, tmp_path / "asked.csv"]
+    if not several:
+        words = ["-c", tmp_path / "config.yaml", "--ckpt_path", *models, "--data.predict_path", tmp_path / "asked.csv"]
+    for read in (*models, folder / "target.csv", *([] if several else [tmp_path / "config.yaml"])):
+        before = read.read_bytes()
+        assert run("predict", *words, "--prediction.output", read, "--prediction.overwrite", "true") == 2
+        assert read.name in capfd.readouterr().err.splitlines()[-1]
+        assert read.read_bytes() == before
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
 @pytest.mark.parametrize("logger", [False, WANDB])

@@ -167,6 +167,24 @@ def test_mistakes_are_answered_in_one_line(folder, monkeypatch, capsys, argv, va
     assert [value for value in values if value not in line] == []
 
 
+def test_what_would_be_lost_at_the_end_is_told_at_the_beginning(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("gnn_sim2real.shotgun.run.find_answer", lambda *_: pytest.fail("hours of work"))
+    words = ["--smiles", "smiles", "--target", "rho", "--property", "density", "--unit", "g/cm3"]
+    words += ["--library", str(folder / "library"), "--output", str(tmp_path)]
+    (tmp_path / "asked.csv").write_text("smiles\n*CCO*\n")
+    ask = ["--predict", str(tmp_path / "asked.csv")]
+    assert main(["shotgun", str(folder / "mine.csv"), *words, "--predict", str(tmp_path / "nothing.csv")]) == 2
+    (tmp_path / "predictions.csv").write_text("of an earlier run")
+    assert main(["shotgun", str(folder / "mine.csv"), *words, *ask]) == 2
+    assert (tmp_path / "predictions.csv").read_text() == "of an earlier run"
+    (tmp_path / "result.json").write_text('{"target": 1, "ranking": 1, "members": 1}')
+    (tmp_path / "measured.csv").write_text((folder / "mine.csv").read_text())
+    assert main(["shotgun", str(tmp_path / "measured.csv"), *words]) == 2
+    assert (tmp_path / "measured.csv").read_text() == (folder / "mine.csv").read_text()
+    said = capsys.readouterr().err.splitlines()
+    assert ["--output" in line for line in said if line.startswith("error")] == [False, True, True]
+
+
 def test_help(capsys):
     assert main(["shotgun"]) == 0
     assert "gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT" in capsys.readouterr().out

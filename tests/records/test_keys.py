@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gnn_sim2real.config.lightning_cli import plain, read_stage
+from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
 
 CONFIGS = Path(__file__).parents[2] / "configs/demo"
@@ -32,3 +33,9 @@ def test_only_a_training_with_two_seeds_has_another_key_since_they_make_the_orde
     assert training_content(config, 1, data_seed=0) == earlier
     assert training_content(config | {"seed_everything": None}, 1, data_seed=3)["numerics"] == earlier["numerics"]
     assert training_content(config, 1, data_seed=3)["numerics"] != earlier["numerics"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_setting_that_is_not_finite_is_named(number):
+    with pytest.raises(ValueError, match=r"`data\.lr\.1`"):
+        canonical({"data": {"size": 3, "lr": [0.1, number]}, "seed": 0})

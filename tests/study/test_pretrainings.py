@@ -95,13 +95,23 @@ def test_what_is_built_and_what_is_held_out(built):
     assert len(subsets[0] & subsets[1]) < len(subsets[0]) == len(subsets[1]) == 20
 
 
+def test_a_model_that_was_added_before_the_stop_is_not_added_again(own):
+    """The last moment of a pretraining: its model is there, the link to it is not."""
+    folder = own.parent / "models"
+    before = {*ModelLibrary(folder).keys()}
+    sorted((folder / "pretrainings").iterdir())[0].unlink()
+    assert main(["models", "build", "-c", str(own)]) == 0
+    assert {*ModelLibrary(folder).keys()} == before
+    assert len([*(folder / "pretrainings").iterdir()]) == 10
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_build_that_is_stopped_loses_nothing_and_goes_on(built, study_files, end):
     config, models = write_library(study_files), study_files / "models"
 
     def finished():
-        return {path.parent.name for path in models.glob("*/card.json")}
+        return {*ModelLibrary(models).keys()} if models.exists() else set()
 
     with running_command(study_files / "said", "models", "build", "-c", config) as command:
         wait_until(lambda: finished() or not command.is_running, "it builds nothing")
