@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from datamodules.catalog import ENTRIES, DataFile, Recipe
 from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.databases.recipe import TableRecipe, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder, expand
 
@@ -42,7 +44,7 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
             raise ValueError(f'there is no data set "{name}"; there are {", ".join(sorted({*ENTRIES, *OPEN_TABLES}))}')
         return open_table.file if path is None else find_table(path)
     entry = ENTRIES[name]
-    places = _below_data_folder(entry.relative_path) if path is None else _places(path)
+    places = _places_of(entry) if path is None else _places(path)
     for place in places:
         if place.is_file():
             if isinstance(entry, DataFile):
@@ -73,6 +75,8 @@ def sheet(
         return DataSheet(name, kind, num_rows, units, table.license, table.citation, "in the package", settings)
     entry = ENTRIES[name]
     origin = "downloaded if it is missing" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
+    if recipe := _recipes().get(name):
+        origin = f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
     license_ = entry.license or "none stated"
     return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
 
@@ -98,7 +102,17 @@ def find_table(path: str | Path) -> Path:
 
 def _places(path: str | Path) -> list[Path]:
     given = expand(path)
-    return [given] if given.is_absolute() else [given, *_below_data_folder(given)]
+    return [given] if given.is_absolute() else [given, *_below_data_folder(given), _made(given)]
+
+
+def _places_of(entry: DataFile | Recipe) -> list[Path]:
+    own = _below_data_folder(entry.relative_path)
+    return own if isinstance(entry, DataFile) else [*own, _made(entry.relative_path)]
+
+
+def _made(path: str | Path) -> Path:
+    """Where `data make` puts a table without `$GNN_SIM2REAL_DATA`."""
+    return default_cache_folder() / "data" / path
 
 
 def _below_data_folder(path: str | Path) -> list[Path]:
@@ -118,8 +132,15 @@ def _advise(entry: DataFile | Recipe) -> str:
     own_place = f"set GNN_SIM2REAL_DATA to {folder}, or data.init_args.path to the file"
     if isinstance(entry, DataFile):
         return f"{own_place}, or leave the path out while online to download it"
+    if entry.name in _recipes():
+        return f"make it: gnn-sim2real data make {entry.name}; or {own_place}"
     columns = [column if unit is None else f"{column} [{unit}]" for column, unit in entry.columns.items()]
     return f"{entry.instruction}, with the columns {', '.join(columns)}; then {own_place}"
+
+
+@cache
+def _recipes() -> dict[str, TableRecipe]:
+    return find_recipes()
 
 
 def _warn_of_other_content(entry: DataFile, file: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gnn_sim2real.cli.data_make import make_command
+from gnn_sim2real.cli.data_make import make_command, print_recipe, print_recipes
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
@@ -21,6 +21,7 @@ from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
 from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.variants import settings_of
+from gnn_sim2real.databases.recipe import find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
@@ -87,7 +88,9 @@ def _list(argv: list[str], console: Console) -> int:
     name = parse_options(parser, argv).name
     sheets = find_sheets()
     if name is not None:
-        _print_sheet(*_sheet(name), console)
+        print_recipe(name, console)
+        if name in sheets or name not in find_recipes():
+            _print_sheet(*_sheet(name), console)
         return 0
     name_column, properties = (
         Column("name", no_wrap=True),
@@ -100,6 +103,7 @@ def _list(argv: list[str], console: Console) -> int:
         rows = f"{sheet.num_rows:,}" if sheet.num_rows else "?"
         table.add_row(*map(escape, (sheet.name, sheet.kind, rows, units, sheet.license, sheet.origin)))
     console.print(table)
+    print_recipes(console)
     console.print("\ngnn-sim2real data list NAME: citation and YAML; your own file: datamodules.Table", highlight=False)
     return 0
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
 
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.databases.make import Plan, make_table, plan_table
@@ -72,6 +74,41 @@ def describe_recipe(recipe: TableRecipe) -> list[str]:
         lines.append("files without a license come to this machine only: do not pass them or the table on")
     lines.append(f"cite: {recipe.citation}")
     return [*lines, f"note: {recipe.note}"] if recipe.note else lines
+
+
+def print_recipe(name: str, console: Console) -> None:
+    """Print what `data make` makes under a name, if there is a recipe.
+
+    Args:
+        name: Name of a table.
+        console: Where to print.
+    """
+    if (recipe := find_recipes().get(name)) is None:
+        return
+    for line in [
+        *describe_recipe(recipe),
+        f"make it: gnn-sim2real data make {name}",
+        f"file: {recipe.relative_path}",
+        "",
+    ]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_recipes(console: Console) -> None:
+    """Print which tables can be made, with the size of the download, the time for building, and the license.
+
+    Args:
+        console: Where to print.
+    """
+    table = Table(
+        Column("to be made", no_wrap=True), "rows", "download", "building", "license", box=None, pad_edge=False
+    )
+    table.header_style = "bold"
+    for each in find_recipes().values():
+        size = f"{each.size / 1e6:.1f} MB" if each.raw else f"package {each.package.name}" if each.package else "-"
+        table.add_row(*map(escape, (each.name, f"{each.num_rows:,}", size, f"{each.seconds:.0f} s", each.license)))
+    console.print("\ngnn-sim2real data make NAME", highlight=False)
+    console.print(table)
 
 
 def _describe_cost(plan: Plan) -> str:
