@@ -22,7 +22,9 @@ def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
-    commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the environment is not activated
+    commands = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # the environment is not activated
     monkeypatch.setenv("PATH", commands)
     before = set(sys.modules)
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
