@@ -357,7 +357,7 @@ def _print_report(report: DataReport, console: Console) -> None:
             show("  WARNING: all values are the same, so there is nothing to learn; is this the right column?")
         if each.num_duplicates:
             show(
-                f"  {each.num_duplicates:,} materials with several rows, merged by median: half range "
+                f"  materials with several rows: {each.num_duplicates:,}, merged by median: half range "
                 f"{each.median_spread:.3g} in the median, {each.largest_spread:.3g}{unit} at most"
             )
     beyond = sum(each.is_beyond for each in report.duplicates)

@@ -27,6 +27,7 @@ from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 from gnn_sim2real.tasks.policies import REFERENCE
 from gnn_sim2real.tasks.settings import training_settings
+from gnn_sim2real.units import check_unit, format_unit
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +60,12 @@ class ScalingLawCallback(Callback):
         monitor: Name of the logged test error; its last part is the metric: mae, rmse or mae_nonzero, else "error".
         architecture: Name of the network in tables; the class of the encoder or LightningModule unless given.
         property: Name of the measured property.
-        unit: Unit of the error; empty if it has none.
+        unit: Unit of the error, such as `g/cm3`; empty if it has none.
         seed: Number of the repeat: which subset, which start. That of `seed_everything` unless given, else 0.
         split: Number of the test part.
 
     Raises:
-        ValueError: If a size is too small.
+        ValueError: If a size is too small, or the unit is unknown.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ScalingLawCallback(Callback):
             if size is not None and not (math.isfinite(size) and size >= 0 and (size > 0 or name == "source_size")):
                 least = "at least 0" if name == "source_size" else "positive"
                 raise ValueError(f"`{name}` of ScalingLawCallback must be {least}, got {size}")
+        check_unit(unit)
         self.records = Path(records)
         self.source_size = None if source_size is None else whole(source_size)
         self.target_size = None if target_size is None else whole(target_size)
@@ -245,7 +247,7 @@ def log_law(folder: Path, record: Record, loggers: Sequence[Logger], metric: str
     law = results.laws.get(label)
     figure = None
     if law is not None:
-        logger.info("%s: %s", label, law.describe(record.unit))
+        logger.info("%s: %s", label, law.describe(format_unit(record.unit)))
         figure = draw_figure(results, folder / "scaling_law.png")
     means = np.exp(np.log(found[metric]).groupby(source_sizes(found)).mean())
     for target in loggers:

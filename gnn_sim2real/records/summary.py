@@ -23,6 +23,7 @@ from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.same_materials import errors_on_same, gain_on_same, of_point
 from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.unseen import find_unseen_groups
+from gnn_sim2real.units import format_unit
 
 MIN_TEST_FOR_R2 = 20
 """R2 is given from this mean number of test materials on."""
@@ -55,7 +56,10 @@ def summarize(results: Results) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "num_records": len(results.table),
         "rows": _rows(results),
-        "laws": [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()],
+        "laws": [
+            asdict(label) | law.to_dict() | {"text": law.describe(format_unit(unit))}
+            for label, law in results.laws.items()
+        ],
         "gains": _gains(results),
         **({"unseen": asdict(groups)} if groups else {}),
     }

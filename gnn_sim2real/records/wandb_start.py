@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -69,7 +71,7 @@ def failure_reason(error: Exception) -> str:
     text = str(error).partition("\n")[0]
     if isinstance(error, TimeoutError) or re.search("deadline exceeded|[Tt]imed out", text):
         return "no answer in time"
-    return text
+    return text.rstrip(".")
 
 
 def tear_down(exit_code: int = 0) -> None:
@@ -84,6 +86,33 @@ def tear_down(exit_code: int = 0) -> None:
         wandb.teardown(exit_code)
 
 
+def start(run: WandbLogger) -> None:
+    """Start the run of a logger. A start that fails ends the service of this process, and leaves no folder behind.
+
+    Args:
+        run: The logger, which knows its folder.
+
+    Raises:
+        Exception: What W&B raises where no server answers, or there is no key.
+    """
+    wanted = run._wandb_init
+    if wanted.get("anonymous") is None:  # Lightning passes it on, and W&B warns of it whatever it is
+        wanted.pop("anonymous", None)
+    # A name for the folder that a start leaves; a sweep gives its own.
+    run_id = wanted.get("id") or os.environ.get("WANDB_RUN_ID")
+    if not run_id:
+        run_id = wanted["id"] = secrets.token_hex(4)
+    place = Path(wanted.get("dir") or "") / "wandb"
+    before = set(place.glob(f"run-*-{run_id}"))
+    try:
+        _ = run.experiment
+    except Exception:
+        tear_down(1)  # the service keeps the id of the run, and its files open
+        for each in set(place.glob(f"run-*-{run_id}")) - before:
+            shutil.rmtree(each, ignore_errors=True)
+        raise
+
+
 def start_or_go_offline(run: WandbLogger) -> None:
     """Start the run of a logger; where no server answers, say so and start it offline, as all later ones.
 
@@ -91,7 +120,7 @@ def start_or_go_offline(run: WandbLogger) -> None:
         run: The logger, whose mode is that of the environment.
     """
     try:
-        _ = run.experiment
+        start(run)
     except Exception as error:  # whatever it is, a training does not stop for it
         if os.environ.get("WANDB_MODE") == "offline":
             raise
@@ -99,6 +128,5 @@ def start_or_go_offline(run: WandbLogger) -> None:
             "W&B cannot be reached (%s): the run stays on this machine, and the end says how to send it",
             failure_reason(error),
         )
-        tear_down(1)  # the service keeps the id of the run
         os.environ["WANDB_MODE"] = "offline"
         _ = run.experiment

@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain
 from gnn_sim2real.nn.encoder import Encoder, encoder_class, encoder_name, fill_defaults
+from gnn_sim2real.nn.registry import encoder_called
 
 _ENTRIES = {"name", "class_path", "init_args"}
 
@@ -106,7 +107,7 @@ class _Entry:
             raise ValueError(f"the `name` of an entry of the axis `architecture` must be text, got {given!r}")
         if "class_path" not in entry:
             raise ValueError("an entry of the axis `architecture` needs a `class_path`, such as gnn_sim2real.nn.GINE")
-        encoder = {name: value for name, value in entry.items() if name != "name"}
+        encoder = _with_paths({name: value for name, value in entry.items() if name != "name"})
         return cls(given.strip(), encoder, encoder_name(encoder), encoder_settings(encoder))
 
     @classmethod
@@ -134,6 +135,20 @@ def encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def _with_paths(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """An encoder whose class, and those of inner encoders, may be called by their names alone, as in other YAMLs."""
+    settings = dict(encoder)
+    if isinstance(inner := encoder.get("init_args"), Mapping):
+        settings["init_args"] = {
+            name: _with_paths(value) if isinstance(value, Mapping) and "class_path" in value else value
+            for name, value in inner.items()
+        }
+    if "." not in str(encoder["class_path"]):
+        kind = encoder_called(str(encoder["class_path"]))
+        settings["class_path"] = f"{_exporting_package(kind)}.{kind.__qualname__}"
+    return settings
 
 
 def _refuse_repeated(grid: Sequence[_Entry]) -> None:

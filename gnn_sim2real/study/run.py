@@ -184,7 +184,7 @@ def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures, stoppe
             if not console.is_terminal and time.monotonic() - said >= LOG_INTERVAL:
                 said = time.monotonic()
                 logger.info(
-                    "%d of %d cells are done, %d models are to be pretrained",
+                    "%d of %d cells done, %d models left to pretrain",
                     schedule.outcomes.total(),
                     total,
                     schedule.num_models_missing,

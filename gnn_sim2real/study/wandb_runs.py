@@ -16,6 +16,7 @@ from gnn_sim2real.records.wandb_start import (
     failure_reason,
     run_folder,
     settings_of_run,
+    start,
     tear_down,
 )
 
@@ -112,11 +113,9 @@ def _started(run: WandbLogger, folder: Path) -> WandbLogger | None:
     """The run, if it can be started."""
     _set_up()
     try:
-        _ = run.experiment
+        start(run)
     except Exception as error:  # whatever it is, a study does not stop for it
         _go_offline(folder, failure_reason(error))
-        # The service keeps the id of the run: another one starts it anew.
-        tear_down(1)
         if os.environ.pop("WANDB_SERVICE", None):  # that of the study, which the other processes go on using
             _State.keeps_service = False
         return None
@@ -191,7 +190,8 @@ def how_to_sync(settings: Mapping[str, Any], folder: Path) -> str:
     count = sum(1 for _ in place.glob("offline-run-*"))
     if not count:
         return ""
-    return f"{count:,} runs of W&B are on this machine only: wandb sync {shlex.quote(str(place))}/offline-run-*"
+    runs = "1 run of W&B is" if count == 1 else f"{count:,} runs of W&B are"
+    return f"{runs} on this machine only: wandb sync {shlex.quote(str(place))}/offline-run-*"
 
 
 def _mode(settings: Mapping[str, Any]) -> str:

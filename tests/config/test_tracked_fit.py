@@ -169,7 +169,8 @@ def test_without_a_key_or_a_server_the_run_stays_here_and_the_training_goes_on(t
     said = capfd.readouterr().err
     assert said.count("W&B cannot be reached") == 1
     assert "wandb sync" in said
-    (run,) = (run for run in stored_runs(tmp_path).values() if run.files[0].parent.name.startswith("offline-run-"))
+    assert [each.name[:8] for each in tmp_path.glob("wandb/*run-*") if not each.is_symlink()] == ["offline-"]
+    (run,) = stored_runs(tmp_path).values()
     assert (run.exit_codes, run.name) == ([0], "GINE n=20 seed 0 pretrain")
 
 

@@ -234,6 +234,11 @@ def test_sizes_that_cannot_be(sizes):
         ScalingLawCallback(**sizes)
 
 
+def test_a_unit_that_is_unknown_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(ValueError, match=r"arb\. units"):
+        ScalingLawCallback(tmp_path, 10, 20, unit="arb. units")
+
+
 def test_own_fine_tuning_needs_no_configuration(source, tmp_path):
     data = TinyPolymers(size=20, test_fraction=0.2)
     makes = [

@@ -97,3 +97,24 @@ def test_a_class_that_does_not_exist_is_refused():
 def test_the_name_of_an_encoder_is_that_of_its_description(made):
     ((each,),) = name_architectures([[made.describe()]])
     assert each.name == made.name
+
+
+def test_a_class_name_alone_is_the_class_path_of_the_encoder():
+    def entry(path, inner):
+        return {"class_path": path, "init_args": {"first": {"class_path": inner, "init_args": {"hidden_dim": 8}}}}
+
+    whole = name_architectures([[entry(f"{NN}.Pair", f"{NN}.GINE")]])
+    assert name_architectures([[entry("Pair", "GINE")]]) == whole
+    with pytest.raises(ValueError, match="same"):
+        name_architectures([[{"class_path": "GINE"}, {"class_path": f"{NN}.GINE"}]])
+
+
+def test_a_name_that_no_encoder_has_is_refused_with_those_that_there_are():
+    with pytest.raises(CheckpointError, match="GINE"):
+        name_architectures([[{"class_path": "Gine"}]])
+
+
+def test_a_name_that_two_encoders_have_is_refused():
+    others = [type("Twin", (GINE,), {"__module__": module}) for module in ("one", "other")]
+    with pytest.raises(CheckpointError, match=r"one\.Twin and other\.Twin"):
+        name_architectures([[{"class_path": others[0].__name__}]])

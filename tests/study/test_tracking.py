@@ -242,6 +242,7 @@ def require_offline(folder, caplog, reason):
     (warning,), left = try_once(folder, caplog)
     assert reason in warning
     assert len(left) == 1
+    assert not list(folder.glob("wandb/run-*"))  # of the start that failed
     run = stored_runs(folder)["run-1"]
     assert (run.summary["test/mae"], run.exit_codes) == (0.5, [0])
 
