@@ -17,9 +17,9 @@ import numpy as np
 from machine import processor, publish, versions
 
 from gnn_sim2real.law import Models
+from gnn_sim2real.law.design import next_size
 from gnn_sim2real.law.fit import fit_law
 from gnn_sim2real.law.frame import Draws
-from gnn_sim2real.law.next_size import next_size
 
 START = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
 SEEDS = 3

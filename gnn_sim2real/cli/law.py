@@ -16,11 +16,11 @@ from gnn_sim2real.console import busy, track
 from gnn_sim2real.files import is_own_figure, require_replaceable
 from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.compare import compare_laws
+from gnn_sim2real.law.design import FARTHEST_NEXT, next_size, parse_cost, parse_wanted
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, Form, find_form
 from gnn_sim2real.law.frame import DRAWS, MIN_DRAWS, Draws
 from gnn_sim2real.law.models import Models
-from gnn_sim2real.law.next_size import FARTHEST_NEXT, next_size, parse_cost, parse_wanted
 from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import plan
 from gnn_sim2real.law.scaling_law import ScalingLaw

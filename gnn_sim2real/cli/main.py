@@ -25,7 +25,7 @@ many models
   calibrate ENSEMBLE         whether these intervals hold
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
-  law       the scaling law of a study or of any learning curve: fit, plan, compare: gnn-sim2real law --help
+  law       the scaling law of a study or of any learning curve: fit, plan, next, compare: gnn-sim2real law --help
 
   configs   the YAMLs that come with the package, read as -c configs:PATH: gnn-sim2real configs list
 

@@ -6,6 +6,8 @@ where they are used.
 
 from gnn_sim2real.law.compare import Comparison as Comparison
 from gnn_sim2real.law.compare import compare_laws as compare_laws
+from gnn_sim2real.law.design import NextSize as NextSize
+from gnn_sim2real.law.design import next_size as next_size
 from gnn_sim2real.law.fit import fit_scaling_law as fit_scaling_law
 from gnn_sim2real.law.models import Models as Models
 from gnn_sim2real.law.planning import Plan as Plan

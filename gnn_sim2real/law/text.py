@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.law.compare import Comparison, Pair
+from gnn_sim2real.law.design import NextSize, parse_wanted
 from gnn_sim2real.law.forms.form import RATE_BOUNDS
 from gnn_sim2real.law.inversion import Quantity
-from gnn_sim2real.law.next_size import NextSize, parse_wanted
 from gnn_sim2real.law.numbers import format_ends, format_number, format_size, format_with_ends
 from gnn_sim2real.law.planning import FAR, Plan, Wanted
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gnn_sim2real.baselines import BASELINES
-from gnn_sim2real.law.next_size import FARTHEST_NEXT, next_size
+from gnn_sim2real.law.design import FARTHEST_NEXT, next_size
 from gnn_sim2real.law.numbers import format_number
 from gnn_sim2real.law.text import format_next
 from gnn_sim2real.records.curves import Kind, curve_name, model_name

@@ -128,11 +128,13 @@ def test_a_model_recorded_twice_counts_once():
 
 def test_without_labels_the_kth_model_of_a_size_is_on_curve_k():
     errors = simulate(4, seed=7)
-    labeled = fit(errors, form="average").to_dict()
+    labeled = fit(errors, form="average")
     unlabeled = fit_scaling_law(np.tile(SIZES, 4), errors.ravel())
-    assert unlabeled.to_dict() == labeled
+    assert (unlabeled.num_curves, unlabeled.decay_rate) == (4, labeled.decay_rate)
+    # the draws are others: no other table has these repeats
+    np.testing.assert_allclose(unlabeled.decay_rate_interval, labeled.decay_rate_interval, rtol=0.15)
     transposed = fit_scaling_law(np.repeat(SIZES, 4), errors.T.ravel())
-    assert transposed.to_dict() == labeled
+    assert transposed.to_dict() == unlabeled.to_dict()
 
 
 def test_curves_may_lack_sizes():
@@ -280,8 +282,8 @@ def test_predictions_keep_their_shape():
     ("sizes", "errors", "options", "values"),
     [
         ([0, 10, 20, 30, 40], [1.0] * 5, {}, r"source size 0 \(from scratch\)"),
-        ([0.5, 10, 20, 30], [1.0] * 4, {}, r"source sizes.* 1, got 0\.5$"),
-        ([float("nan"), 10, 20, 30], [1.0] * 4, {}, "source sizes.*finite.* 1, got nan$"),
+        ([-0.5, 10, 20, 30], [1.0] * 4, {}, r"source sizes.*positive, got -0\.5$"),
+        ([float("nan"), 10, 20, 30], [1.0] * 4, {}, "source sizes.*finite.*, got nan$"),
         ([10, 20, 30, 40], [1.0, float("nan"), 1, 1], {}, r"errors.* nan .*\b1 \(source size 20\)"),
         ([10, 20, 30, 40], [1.0, 1, float("inf"), 1], {}, r"errors.* inf .*\b2 \(source size 30\)"),
         ([10, 20, 30, 40], [1.0, 1, 1, 0], {}, r"errors.* 0 .*\b3 \(source size 40\)"),

@@ -3,10 +3,13 @@ import time
 import numpy as np
 import pytest
 
-from gnn_sim2real.law import fit_scaling_law
+from gnn_sim2real.law import Models, fit_scaling_law
+from gnn_sim2real.law.fit import fit_law
+from gnn_sim2real.law.frame import Draws
 from gnn_sim2real.law.log_errors import tabulate
 
 SIZES = np.geomspace(100, 10_000, 6)
+DRAWS_OF_FIT = Draws(num_resamples=100)
 
 
 def test_a_weight_counts_as_often_as_it_says():
@@ -77,6 +80,40 @@ def test_material_errors_must_be_those_of_the_errors():
         fit_scaling_law(SIZES, np.ones(6), material_errors=np.full((6, 3), 2.0))
     with pytest.raises(ValueError, match=r"material_errors.*\(5, 3\) for 6 models"):
         fit_scaling_law(SIZES, np.ones(6), material_errors=np.ones((5, 3)))
+
+
+def test_a_given_spread_is_that_of_the_intervals():
+    """Single models with the standard deviation of each, against repeats that scatter as much."""
+    spread, errors = np.array([0.01, 0.01, 0.01, 0.02, 0.02, 0.02]), SIZES**-0.4 + 0.05
+
+    def width(factor):
+        models = Models(SIZES, errors, None, spreads=factor * spread)
+        law = fit_law(models, "power_limit", Draws(num_resamples=300))
+        assert "standard deviations" in law.interval_method
+        return np.ptp(law.decay_rate_interval)
+
+    assert width(2.0) == pytest.approx(2 * width(1.0), rel=0.1)
+    random = np.random.default_rng(4)
+    means = np.log(errors) + spread * random.standard_normal((400, 6))
+    rates = [
+        fit_law(Models(SIZES, np.exp(row), None, spreads=spread), "power_limit", DRAWS_OF_FIT) for row in means[:30]
+    ]
+    scatter = np.std([law.decay_rate for law in rates])
+    assert width(1.0) == pytest.approx(2 * 1.645 * scatter, rel=0.35)
+
+
+def test_spreads_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match=r"spreads .* -1 in entry 0"):
+        Models(SIZES, np.ones(6), None, spreads=[-1.0] * 6).table()
+    with pytest.raises(ValueError, match=r"spreads .*\(1,\)"):
+        Models(SIZES, np.ones(6), None, spreads=[1.0]).table()
+
+
+def test_unlabelled_repeats_are_those_of_no_other_table():
+    sizes, random = np.tile(SIZES, 3), np.random.default_rng(5)
+    one, other = (Models(sizes, np.exp(random.standard_normal(18)), None).table() for _ in range(2))
+    assert len({*one.labels}) == 3
+    assert not {*one.labels} & {*other.labels}
 
 
 @pytest.mark.parametrize(

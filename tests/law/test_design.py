@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gnn_sim2real.law import Models
+from gnn_sim2real.law.design import next_size, parse_cost, parse_wanted
 from gnn_sim2real.law.fit import fit_law
 from gnn_sim2real.law.frame import Draws
-from gnn_sim2real.law.next_size import next_size, parse_cost, parse_wanted
 
 SIZES = 100.0 * 2.0 ** np.arange(6)
 
