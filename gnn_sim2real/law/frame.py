@@ -183,9 +183,20 @@ def fit_form(
     least_targets = 3 if form.has_limit else 2  # a rate and a level, and L if there is one
     drift = forecast_drift(fit_alone(form), form.num_parameters + 1, least_targets, table.sizes, means, rows)
     draws = let_drift((*own, *others), drift, stream(options.seed, "drift", table.fingerprint))
-    spread = _run_spread(table, means)
-    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
-    return Fitted(*given, fit, spread)
+    return Fitted(
+        table.sizes,
+        len(table.log_errors),
+        means,
+        rows,
+        fit,
+        drawn,
+        draws,
+        drift,
+        options.confidence,
+        trials,
+        leading=fit,
+        run_spread=_run_spread(table, means),
+    )
 
 
 def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
@@ -203,8 +214,20 @@ def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
     drift = forecast_drift(_averaging(forms), num_needed, least_targets, table.sizes, means, rows)
     draws = let_drift((drawn,), drift, stream(options.seed, "drift", table.fingerprint))
     trials = weigh_forms(table, means, form_weights(fit))
-    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
-    return Fitted(*given, leading, _run_spread(table, means))
+    return Fitted(
+        table.sizes,
+        len(table.log_errors),
+        means,
+        rows,
+        fit,
+        drawn,
+        draws,
+        drift,
+        options.confidence,
+        trials,
+        leading,
+        _run_spread(table, means),
+    )
 
 
 def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
@@ -225,7 +248,7 @@ def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
 
 def _can_lead(form: Form, table: ErrorTable) -> bool:
     """Whether the points outnumber the parameters of a form, so that it can tell their scatter."""
-    return table.sizes.shape[1] > form.num_parameters
+    return len(table.sizes[0]) > form.num_parameters
 
 
 def _averaging(forms: Mapping[str, Form]) -> Fit:

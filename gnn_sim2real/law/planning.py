@@ -183,6 +183,12 @@ def plan(
     if surface is not None and target is not None:
         worth = _worth_of_measurement(surface, source, target)
         lines = tuple(_iso_errors(surface, fit, source))
+        farthest = max((size for line in lines for size in line.source_sizes if size is not None), default=0.0)
+        if farthest > FAR * _largest(law):
+            notes.append(
+                f"On lines of equal error, source sizes above {FAR * _largest(law):,.0f} are far forecasts, more than "
+                f"{FAR:g} times the largest measured one."
+            )
     return Plan(
         source_size=source,
         target_size=target,

@@ -273,9 +273,15 @@ def _slice(fits: Fits, target_size: float) -> Fits:
         _slice_rows(part, reached[first:last], drifted[first:last])
         for part, first, last in zip(fits.parts, ends[:-1], ends[1:], strict=True)
     )
-    ends_of_source = {"smallest": fits.smallest[:1], "largest": fits.largest[:1], "drift": fits.drift[:, :1]}
-    turns = fits.turns[:, :1]
-    return replace(fits, form=AVERAGE_OF_CURVES, parts=parts, given_turns=turns, **ends_of_source)
+    return replace(
+        fits,
+        form=AVERAGE_OF_CURVES,
+        parts=parts,
+        smallest=fits.smallest[:1],
+        largest=fits.largest[:1],
+        drift=fits.drift[:, :1],
+        given_turns=fits.turns[:, :1],
+    )
 
 
 def _slice_rows(fits: Fits, reached: Floats, drifted: Floats) -> Fits:
