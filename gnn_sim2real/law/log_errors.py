@@ -27,6 +27,7 @@ class ErrorTable(NamedTuple):
         material_pulls: From `pull_of_materials`, shape ``(num_materials, num_points)``; no row if the error of each
             test material is not known.
         materials: Label of each test material.
+        least_limit: What the limit cannot be below; 0 if that is not known.
     """
 
     sizes: Floats
@@ -35,6 +36,7 @@ class ErrorTable(NamedTuple):
     labels: tuple[Hashable, ...]
     material_pulls: Floats
     materials: tuple[Hashable, ...]
+    least_limit: float = 0.0
 
     @property
     def fingerprint(self) -> str:

@@ -26,6 +26,8 @@ class Models(NamedTuple):
         target_sizes: Its target size m, shape ``(num_models,)``; None if all have one, or it is not known.
         material_pulls: Instead of `material_errors`, by how much each of `materials` pulls the log error of the model,
             shape ``(num_models, num_materials)``; mixtures of the test materials of which no single one is known.
+        least_limit: What the limit cannot be below, such as the noise of the measurements, in the unit of the errors; 0
+            if that is not known. The average over forms takes it into account, a single form does not.
     """
 
     source_sizes: ArrayLike
@@ -36,6 +38,7 @@ class Models(NamedTuple):
     materials: Sequence[Hashable] | None = None
     target_sizes: ArrayLike | None = None
     material_pulls: ArrayLike | None = None
+    least_limit: float = 0.0
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -55,7 +58,9 @@ class Models(NamedTuple):
                 "source_sizes and target_sizes must have one shape, got "
                 + " and ".join(str(each.shape) for each in sizes)
             )
-        return tabulate(
+        if not (np.isfinite(self.least_limit) and self.least_limit >= 0):
+            raise ValueError(f"least_limit must be finite and at least 0, got {self.least_limit}")
+        table = tabulate(
             np.stack(sizes),
             self.errors,
             self.curves,
@@ -64,3 +69,4 @@ class Models(NamedTuple):
             self.materials,
             self.material_pulls,
         )
+        return table._replace(least_limit=float(self.least_limit))
