@@ -123,7 +123,12 @@ class Averaged(Fits):
 
 
 def average_forms(
-    forms: Mapping[str, Form], sizes: Floats, means: Means, rows: Floats, random: np.random.Generator
+    forms: Mapping[str, Form],
+    sizes: Floats,
+    means: Means,
+    rows: Floats,
+    random: np.random.Generator,
+    least: float = 0.0,
 ) -> tuple[Averaged, Mixed]:
     """Average all forms.
 
@@ -138,11 +143,12 @@ def average_forms(
         means: What is known of the errors there.
         rows: Drawn means, shape ``(num_draws, num_points)``.
         random: Where the choice of a law for each draw comes from.
+        least: What the limit cannot be below, in the unit of the errors; 0 if that is not known.
 
     Returns:
         The average, and a law for each draw.
     """
-    cloud = spread_laws(forms, sizes, means)
+    cloud = spread_laws(forms, sizes, means, least)
     log_weights = cloud.log_weights(means.values[None])[0]
     shares = np.exp(log_weights - log_weights.max())
     shares /= shares.sum()

@@ -31,6 +31,7 @@ def fit_scaling_law(
     weights: ArrayLike | None = None,
     material_errors: ArrayLike | None = None,
     materials: Sequence[Hashable] | None = None,
+    least_limit: float = 0.0,
     form: str = DEFAULT_FORM,
     confidence: float = CONFIDENCE,
     num_resamples: int = DRAWS.num_resamples,
@@ -53,6 +54,8 @@ def fit_scaling_law(
         material_errors: Absolute error of each model on each material of the one test set that all share, shape
             ``(num_models, num_materials)``; the intervals then contain the choice of test materials.
         materials: Label of each test material, shape ``(num_materials,)``; None for no labels.
+        least_limit: What C cannot be below, such as the noise of the measurements, in the unit of the errors; 0 if that
+            is not known. It is for the average over forms.
         form: "average": all forms, each by how likely it is; a name of `gnn_sim2real.law.forms.CURVE_FORMS`; or
             "auto": the form that forecasts the largest sizes best from the smaller ones, the power law with limit below
             six sizes.
@@ -70,7 +73,7 @@ def fit_scaling_law(
             range.
     """
     labels = None if curves is None else list(curves)
-    models = Models(source_sizes, errors, labels, weights, material_errors, materials)
+    models = Models(source_sizes, errors, labels, weights, material_errors, materials, least_limit=least_limit)
     return fit_law(models, form, Draws(confidence, num_resamples, seed))
 
 

@@ -20,7 +20,7 @@ from gnn_sim2real.law.drift import Fit, fit_alone, forecast_drift, let_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
-from gnn_sim2real.law.identify import doubts_of_forecast
+from gnn_sim2real.law.identify import doubts_of_forecast, doubts_of_reach
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 from gnn_sim2real.law.log_errors import ErrorTable
 from gnn_sim2real.law.misfit import chance_of_misfit, chance_of_order, doubts_of_form, share_held
@@ -114,6 +114,7 @@ class Fitted(NamedTuple):
             *gap_doubts,
             *doubts_of_form(self.means, self.fit, self.sizes, chance, order, held),
             *doubts_of_forecast(self.drift),
+            *doubts_of_reach(self.draws),
         )
         if np.ptp(self.means.values) < _CONSTANT:
             notes = ("All errors are equal: the error does not fall with the size, and there is no law to be found.",)
@@ -183,9 +184,20 @@ def fit_form(
     least_targets = 3 if form.has_limit else 2  # a rate and a level, and L if there is one
     drift = forecast_drift(fit_alone(form), form.num_parameters + 1, least_targets, table.sizes, means, rows)
     draws = let_drift((*own, *others), drift, stream(options.seed, "drift", table.fingerprint))
-    spread = _run_spread(table, means)
-    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
-    return Fitted(*given, fit, spread)
+    return Fitted(
+        table.sizes,
+        len(table.log_errors),
+        means,
+        rows,
+        fit,
+        drawn,
+        draws,
+        drift,
+        options.confidence,
+        trials,
+        leading=fit,
+        run_spread=_run_spread(table, means),
+    )
 
 
 def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
@@ -198,13 +210,27 @@ def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
     means, leading = leading_means(table)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
-    fit, drawn = average_forms(forms, table.sizes, means, rows, stream(options.seed, "forms", table.fingerprint))
+    fit, drawn = average_forms(
+        forms, table.sizes, means, rows, stream(options.seed, "forms", table.fingerprint), table.least_limit
+    )
     num_needed, least_targets = (_LEAST_FITTED, 0) if len(table.sizes) == 1 else (2 * _LEAST_FITTED, 2)
-    drift = forecast_drift(_averaging(forms), num_needed, least_targets, table.sizes, means, rows)
+    drift = forecast_drift(_averaging(forms, table.least_limit), num_needed, least_targets, table.sizes, means, rows)
     draws = let_drift((drawn,), drift, stream(options.seed, "drift", table.fingerprint))
     trials = weigh_forms(table, means, form_weights(fit))
-    given = (table.sizes, len(table.log_errors), means, rows, fit, drawn, draws, drift, options.confidence, trials)
-    return Fitted(*given, leading, _run_spread(table, means))
+    return Fitted(
+        table.sizes,
+        len(table.log_errors),
+        means,
+        rows,
+        fit,
+        drawn,
+        draws,
+        drift,
+        options.confidence,
+        trials,
+        leading,
+        _run_spread(table, means),
+    )
 
 
 def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
@@ -225,12 +251,12 @@ def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
 
 def _can_lead(form: Form, table: ErrorTable) -> bool:
     """Whether the points outnumber the parameters of a form, so that it can tell their scatter."""
-    return table.sizes.shape[1] > form.num_parameters
+    return len(table.sizes[0]) > form.num_parameters
 
 
-def _averaging(forms: Mapping[str, Form]) -> Fit:
+def _averaging(forms: Mapping[str, Form], least: float) -> Fit:
     def fit(sizes: Floats, means: Means, rows: Floats) -> tuple[Fits, Fits]:
-        return average_forms(forms, sizes, means, rows, np.random.default_rng(0))
+        return average_forms(forms, sizes, means, rows, np.random.default_rng(0), least)
 
     return fit
 

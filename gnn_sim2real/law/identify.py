@@ -11,6 +11,8 @@ from gnn_sim2real.law.forms.form import RATE_BOUNDS, Floats
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.scaling_law import Interval
 
+_TURNED = 0.25  # share of the draws that no longer fall
+_FARTHEST = 1000.0  # times the largest size, which nothing is said about
 _SMALLEST_DRIFT = 0.5  # smaller drifts are not mentioned [%]
 _WIDEST_RATE = 5.0  # a rate known to less than this factor is not known
 
@@ -114,3 +116,18 @@ def doubts_of_forecast(drift: Floats) -> list[str]:
                 f"than chance explains; all intervals beyond the largest {which} size contain that."
             )
     return doubts
+
+
+def doubts_of_reach(draws: tuple[Fits, ...]) -> list[str]:
+    """Say where trust in the law ends: from where a part of its draws no longer fall; empty if that is far away.
+
+    Args:
+        draws: Laws of the draws, with drift.
+    """
+    turn = float(np.quantile(draws[0].turns[:, 0], _TURNED, method="nearest"))
+    if turn > np.log(_FARTHEST):
+        return []
+    return [
+        f"Trust ends near n = {draws[0].largest[0] * np.exp(turn):,.0f}: beyond it, one draw in {1 / _TURNED:.0f} no "
+        "longer falls, since its drift is as large as its fall, and intervals stay level."
+    ]

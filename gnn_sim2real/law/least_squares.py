@@ -36,6 +36,7 @@ class Fits:
         largest: Largest sizes, shape ``(num_variables,)``.
         drift: By how much log E departs from the form beyond the largest sizes, per unit of log size, shape
             ``(num_rows, num_variables)``; zero as fitted, see `gnn_sim2real.law.drift`.
+        given_turns: `turns` of the law that this one is a part of; None to find them.
     """
 
     form: Form
@@ -45,6 +46,7 @@ class Fits:
     loss: Floats
     largest: Floats
     drift: Floats
+    given_turns: Floats | None = None
 
     def predict_log(self, sizes: Floats) -> Floats:
         """Return log E of every row, shape ``(num_rows, num_points)``.
@@ -85,6 +87,8 @@ class Fits:
         From there on a row stays level: a larger source contains the smaller one, and can be left unused. Infinite for
         rows that never turn, and for those that rise without drift.
         """
+        if self.given_turns is not None:
+            return self.given_turns
         turns = np.full(self.drift.shape, np.inf)
         for variable in range(len(self.largest)):
             rising = self.drift[:, variable] > 0

@@ -29,6 +29,7 @@ class ErrorTable(NamedTuple):
         materials: Label of each test material.
         spreads: Standard deviation of each log error as it was given, shape ``(num_curves, num_points)``, NaN where
             there is no model; None if it was not.
+        least_limit: What the limit cannot be below; 0 if that is not known.
     """
 
     sizes: Floats
@@ -38,6 +39,7 @@ class ErrorTable(NamedTuple):
     material_pulls: Floats
     materials: tuple[Hashable, ...]
     spreads: Floats | None = None
+    least_limit: float = 0.0
 
     @property
     def fingerprint(self) -> str:

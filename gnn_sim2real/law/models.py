@@ -27,6 +27,8 @@ class Models(NamedTuple):
         material_pulls: Instead of `material_errors`, by how much each of `materials` pulls the log error of the model,
             shape ``(num_models, num_materials)``; mixtures of the test materials of which no single one is known.
         spreads: Standard deviation of the log error of each model where it is known; it then stands in for repeats.
+        least_limit: What the limit cannot be below, such as the noise of the measurements, in the unit of the errors; 0
+            if that is not known. The average over forms takes it into account, a single form does not.
     """
 
     source_sizes: ArrayLike
@@ -38,6 +40,7 @@ class Models(NamedTuple):
     target_sizes: ArrayLike | None = None
     material_pulls: ArrayLike | None = None
     spreads: ArrayLike | None = None
+    least_limit: float = 0.0
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -57,7 +60,9 @@ class Models(NamedTuple):
                 "source_sizes and target_sizes must have one shape, got "
                 + " and ".join(str(each.shape) for each in sizes)
             )
-        return tabulate(
+        if not (np.isfinite(self.least_limit) and self.least_limit >= 0):
+            raise ValueError(f"least_limit must be finite and at least 0, got {self.least_limit}")
+        table = tabulate(
             np.stack(sizes),
             self.errors,
             self.curves,
@@ -67,3 +72,4 @@ class Models(NamedTuple):
             self.material_pulls,
             self.spreads,
         )
+        return table._replace(least_limit=float(self.least_limit))

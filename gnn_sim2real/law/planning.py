@@ -186,6 +186,7 @@ def plan(
     if surface is not None and target is not None:
         worth = _worth_of_measurement(surface, source, target)
         lines = tuple(_iso_errors(surface, fit, source))
+        notes += _far_on_lines(surface, lines)
     return Plan(
         source_size=source,
         target_size=target,
@@ -200,6 +201,18 @@ def plan(
         iso_errors=lines,
         notes=tuple(notes),
     )
+
+
+def _far_on_lines(surface: ScalingSurface, lines: tuple[IsoError, ...]) -> list[str]:
+    """Whether lines of equal error lead far beyond what was measured."""
+    farthest = max((size for line in lines for size in line.source_sizes if size is not None), default=0.0)
+    end = FAR * surface.source_sizes[-1]
+    if farthest <= end:
+        return []
+    return [
+        f"On lines of equal error, source sizes above {end:,.0f} are far forecasts, more than {FAR:g} times the "
+        "largest measured one."
+    ]
 
 
 def _far_after(surface: ScalingSurface, source: float, target: float) -> list[str]:

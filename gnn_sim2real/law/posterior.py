@@ -34,6 +34,7 @@ _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeat
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
 _REACH = 0.35  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
+_RULED_OUT = 1e4  # log weight of a law below what is possible; all laws that are have weights by their fit again
 _FLAT = 1e-13  # curvature that is rounding
 _LEAST_SPARE = 2  # sizes beyond the parameters of a form that show how exact the errors are
 
@@ -49,6 +50,8 @@ class Cloud:
         precision: Of the errors of the points, up to the size of the noise, shape ``(num_points, num_points)``.
         noise: What is thought of the size of the noise.
         freedom: How firmly.
+        log_limit: log(C / S) of each law, shape ``(num_laws,)``.
+        least: What the limit cannot be below.
     """
 
     parts: tuple[Fits, ...]
@@ -57,6 +60,8 @@ class Cloud:
     precision: Floats
     noise: float
     freedom: float
+    log_limit: Floats
+    least: float
 
     def levels(self, rows: Floats) -> Floats:
         """Return log S of each law for each row of log errors, shape ``(num_rows, num_laws)``."""
@@ -79,7 +84,12 @@ class Cloud:
             squares = ((observed - shape) ** 2).sum(axis=1)[None]
         num_free = rows.shape[1] - 1 + self.freedom
         scale = self.freedom * self.noise**2 + np.maximum(squares, 0.0)
-        return np.asarray(self.log_share - sharpness * num_free / 2.0 * np.log(scale))
+        log_weights = self.log_share - sharpness * num_free / 2.0 * np.log(scale)
+        if self.least > 0:
+            log_weights = log_weights + np.where(
+                self.levels(rows) + self.log_limit >= np.log(self.least), 0.0, -_RULED_OUT
+            )
+        return np.asarray(log_weights)
 
 
 class _Kind(NamedTuple):
@@ -89,13 +99,14 @@ class _Kind(NamedTuple):
     zero: tuple[int, ...]
 
 
-def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means) -> Cloud:
+def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: float = 0.0) -> Cloud:
     """Return the laws that the errors allow, of all forms.
 
     Args:
         forms: The forms.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
+        least: What the limit cannot be below, such as the noise of the measurements.
     """
     smallest = sizes.min(axis=1)
     position = log_position(sizes, smallest)
@@ -105,7 +116,8 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means) -> Cloud
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
     best = [_modes(kind, drawn, position, centered, means.weights) for kind, drawn in zip(kinds, first, strict=True)]
     noise, freedom = _noise(kinds, best, means)
-    parts, shapes, shares = [], [], []
+    parts, shapes, shares, limits = [], [], [], []
+    infinite = log_position(np.full((len(sizes), 1), np.inf), smallest)
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
         proposal = _proposal(kind, modes, position, precision, noise)
         rows = np.concatenate([drawn, proposal.draw(number, drawn.shape[1])])
@@ -126,8 +138,10 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means) -> Cloud
             )
         )
         shapes.append(kind.form.log_shape(position, rows))
+        limits.append(kind.form.log_shape(infinite, rows)[:, 0])
         shares.append(np.log(chance) + log_prior - drawn_from)
-    return Cloud(tuple(parts), np.concatenate(shapes), np.concatenate(shares), precision, noise, freedom)
+    shape, share, limit = (np.concatenate(each) for each in (shapes, shares, limits))
+    return Cloud(tuple(parts), shape, share, precision, noise, freedom, limit, least)
 
 
 def _precision(sizes: Floats, weights: Floats) -> Floats:

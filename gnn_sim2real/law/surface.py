@@ -263,7 +263,7 @@ def _slice(fits: Fits, target_size: float) -> Fits:
     reached = np.where(beyond > ends, fits.largest[1] * np.exp(ends), target_size)
     drifted = fits.drift[:, 1] * ends  # up to where the drift would make a row rise
     if not isinstance(fits, Averaged | Mixed):
-        return _slice_rows(fits, reached, drifted)
+        return replace(_slice_rows(fits, reached, drifted), given_turns=fits.turns[:, :1])
     if isinstance(fits, Mixed):
         reached, drifted = fits.by_part(reached), fits.by_part(drifted)
     else:  # its parts have the drift of the average, which has none
@@ -273,8 +273,15 @@ def _slice(fits: Fits, target_size: float) -> Fits:
         _slice_rows(part, reached[first:last], drifted[first:last])
         for part, first, last in zip(fits.parts, ends[:-1], ends[1:], strict=True)
     )
-    ends_of_source = {"smallest": fits.smallest[:1], "largest": fits.largest[:1], "drift": fits.drift[:, :1]}
-    return replace(fits, form=AVERAGE_OF_CURVES, parts=parts, **ends_of_source)
+    return replace(
+        fits,
+        form=AVERAGE_OF_CURVES,
+        parts=parts,
+        smallest=fits.smallest[:1],
+        largest=fits.largest[:1],
+        drift=fits.drift[:, :1],
+        given_turns=fits.turns[:, :1],
+    )
 
 
 def _slice_rows(fits: Fits, reached: Floats, drifted: Floats) -> Fits:

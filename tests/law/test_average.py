@@ -76,6 +76,7 @@ def test_drift_alone_never_makes_more_data_hurt(form):
     assert law.forecast_drift > 0
     upper = law.predict_interval(np.geomspace(5000, 5e8, 40))[1]
     assert (np.diff(upper) <= 1e-9 * upper[0]).all()
+    assert any(note.startswith("Trust ends near n = ") for note in law.notes)
 
 
 @settings(max_examples=6, deadline=None, derandomize=True)
@@ -150,7 +151,7 @@ def test_a_budget_that_leads_far_says_so():
     notes = plan(law, source_cost=1, target_cost=1, budget=1e6).notes
     assert any("The budget leads to m" in note for note in notes)
     assert any(note.startswith("m = 9,000") for note in plan(law, at=(1e4, 9e3)).notes)
-    assert not plan(law, source_cost=1, target_cost=1, budget=500).notes
+    assert not any("budget" in note for note in plan(law, source_cost=1, target_cost=1, budget=500).notes)
 
 
 def test_a_form_in_two_sizes_is_refused_for_curves_in_one(tmp_path, capsys):
@@ -158,3 +159,12 @@ def test_a_form_in_two_sizes_is_refused_for_curves_in_one(tmp_path, capsys):
     (tmp_path / "curve.csv").write_text(f"source_size,error\n{rows}\n")
     assert main(["law", "fit", str(tmp_path / "curve.csv"), "--form", "product"]) != 0
     assert "product" in capsys.readouterr().err
+
+
+def test_no_limit_below_the_noise_of_the_measurements():
+    errors = scattered(2 * SIZES**-0.4, 0.02, 3)
+    free, bound = fit(errors), fit(errors, least_limit=0.03)
+    assert free.transfer_gap_interval.low < 0.03 <= bound.transfer_gap_interval.low * (1 + 1e-9)
+    assert float(bound.predict(1e7)) > 0.03 > float(free.predict(1e7))
+    with pytest.raises(ValueError, match="-1"):
+        fit(errors, least_limit=-1.0)

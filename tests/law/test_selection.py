@@ -70,7 +70,7 @@ def test_forecasts_span_the_rival_forms():
     (low, high), (own_low, own_high) = law.predict_interval(1e5), alone.predict_interval(1e5)
     assert low <= own_low
     assert high >= own_high
-    assert high - low > 1.05 * (own_high - own_low)
+    assert high - low > 1.02 * (own_high - own_low)
 
 
 def test_an_unknown_form_is_refused():
