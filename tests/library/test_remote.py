@@ -254,27 +254,27 @@ def steady(handler):
 
 
 HOSTILE_LISTS = {
-    "endless": (endless, "longer than 16,777,216 bytes"),
-    "steady": (steady, "in time"),
-    "packed": (page(gzip.compress(bytes(2**28)), Content_Encoding="gzip"), "no model"),
-    "folders in folders": (links("a/", "b/"), "no model"),
+    "endless": (endless, "16,777,216 bytes"),
+    "steady": (steady, r"\btime\b"),
+    "packed": (page(gzip.compress(bytes(2**28)), Content_Encoding="gzip"), r"\bmodel\b"),
+    "folders in folders": (links("a/", "b/"), r"\bmodel\b"),
     "other places": (
         links("../../etc/passwd", "/etc/passwd", "http://127.0.0.1:1/card.json", "%00", "a" * 10**5),
-        "no model",
+        r"\bmodel\b",
     ),
-    "not found": (page(b"gone", 404), "no model"),
+    "not found": (page(b"gone", 404), r"\bmodel\b"),
     "broken": (page(b"<html>broken</html>", 500), "500"),
-    "redirects to a file": (page(b"", 302, Location="file:///etc/passwd"), "another server, file:///etc/passwd"),
+    "redirects to a file": (page(b"", 302, Location="file:///etc/passwd"), "file:///etc/passwd"),
     "redirects elsewhere": (
         page(b"", 302, Location="http://example.invalid/"),
-        "another server, http://example.invalid/",
+        "http://example.invalid/",
     ),
     "redirects to another port": (
         page(b"", 302, Location="http://127.0.0.1:1/"),
-        "another server, http://127.0.0.1:1/",
+        "http://127.0.0.1:1/",
     ),
-    "redirects in a circle": (page(b"", 302, Location="/"), "could not be read"),
-    "large header": (page(b"", X="a" * 2**20), "could not be read"),
+    "redirects in a circle": (page(b"", 302, Location="/"), r"\bread\b"),
+    "large header": (page(b"", X="a" * 2**20), r"\bread\b"),
 }
 """What a server says of its folders, and a part of the error."""
 
@@ -288,12 +288,12 @@ def test_a_list_of_a_folder_that_nobody_can_use(tmp_path, monkeypatch, answer, v
 
 
 HOSTILE_FILES = {
-    "not found": (page(b"gone", 404), "missing at"),
+    "not found": (page(b"gone", 404), "missing"),
     "broken": (page(b"broken", 500), "500"),
     "a page": (page(b"<html>log in</html>"), "damaged|hash"),
     "packed": (page(gzip.compress(bytes(2**28)), Content_Encoding="gzip"), "damaged|hash"),
-    "cut": (page(b"{}", Content_Length="1000"), "could not be read"),
-    "elsewhere": (page(b"", 302, Location="http://127.0.0.1:1/"), "another server"),
+    "cut": (page(b"{}", Content_Length="1000"), r"\bread\b"),
+    "elsewhere": (page(b"", 302, Location="http://127.0.0.1:1/"), "http://127.0.0.1:1/"),
 }
 """What a server gives for a file, and a part of the error."""
 
