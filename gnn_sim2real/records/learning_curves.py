@@ -226,7 +226,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
             where = f"{path}, line {reader.line_num}"
             if None in row:  # what stands beyond the last heading
                 raise ValueError(
-                    f"{where} has more cells than the heading: a comma within a number needs quotes; write 1600, not 1,600"
+                    f"{where} has more cells than the heading: a comma within a number divides it; write 1600, not 1,600"
                 )
             size = _size(row, "source_size", where, least=0)
             target = _size(row, "target_size", where, least=1) if row.get("target_size") else 0
@@ -262,7 +262,9 @@ def _check_columns(path: Path, names: list[str]) -> None:
             f"{', '.join(_COLUMNS[2:])}; its columns are {', '.join(names) or 'none'}{advice}"
         )
     if twice := [name for name in _COLUMNS if names.count(name) > 1]:
-        raise ValueError(f"{path} has {names.count(twice[0])} columns {twice[0]!r}: leave one, or give each its own name")
+        raise ValueError(
+            f"{path} has {names.count(twice[0])} columns {twice[0]!r}: leave one, or give each its own name"
+        )
     for name in {*names} - {*_COLUMNS}:
         meant = [each for each in get_close_matches(name.lower(), _COLUMNS, cutoff=0.8) if each not in names]
         if meant:
