@@ -226,7 +226,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
             where = f"{path}, line {reader.line_num}"
             if None in row:  # what stands beyond the last heading
                 raise ValueError(
-                    f"{where} has more cells than the heading: a comma within a number divides it; write 1600, not 1,600"
+                    f"{where} has more cells than the heading: a comma divides a number; write 1600, not 1,600"
                 )
             size = _size(row, "source_size", where, least=0)
             target = _size(row, "target_size", where, least=1) if row.get("target_size") else 0
