@@ -310,11 +310,11 @@ def read_folder(folder: Path, name: str) -> "pandas.DataFrame":
 
 
 def read_without_header(path: Path, names: Sequence[str]) -> "pandas.DataFrame":
-    """Read a CSV that has no header, as text, with the row numbers of the file as index.
+    """Read a CSV that has no header, with the row numbers of the file as index.
 
     Args:
         path: The file.
-        names: Names of its first columns; further columns are left out.
+        names: Names of its first columns; further columns are left out. The first is read as text: 001 is not 1.
 
     Raises:
         ValueError: If it cannot be read, or has fewer columns.
@@ -322,7 +322,7 @@ def read_without_header(path: Path, names: Sequence[str]) -> "pandas.DataFrame":
     import pandas
 
     try:
-        frame, first = read_text_table(path, ".csv", list(names))
+        frame, first = read_text_table(path, ".csv", list(names), texts=names[:1])
     except Exception as error:
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as .csv: {cause}; repair it or save it again") from error

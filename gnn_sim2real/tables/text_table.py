@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas
@@ -137,7 +137,9 @@ def read_text_table(
     separator = told or ("\t" if kind == ".tsv" and "\t" in lines[first] else _separator(lines[first:]))
     body = "\n".join(lines[first:])
     header = next(csv.reader(io.StringIO(body, newline=""), delimiter=separator))
-    as_text = named(header if names is None else names, texts)
+    as_text: set[Any] = named(header if names is None else names, texts)
+    if names is not None:  # then columns have numbers
+        as_text = {place for place, name in enumerate(names) if name in as_text}
     try:
         frame = _parse(body, separator, names, dict.fromkeys(as_text, str))
     except (ValueError, Warning) as error:
@@ -250,7 +252,7 @@ def _parse(
 
 
 def _read_decimal_commas(
-    frame: "pandas.DataFrame", read_texts: "Callable[[], pandas.DataFrame]", names: Collection[str], path: Path
+    frame: "pandas.DataFrame", read_texts: "Callable[[], pandas.DataFrame]", names: Collection[Any], path: Path
 ) -> "pandas.DataFrame":
     """Read "0,93" as a number, where the file has such numbers; "1.030" is then refused: a thousand, or decimals?
 
@@ -272,7 +274,7 @@ def _read_decimal_commas(
     return _read_cells(read_texts(), names, _with_point)
 
 
-def _may_be_thousands(frame: "pandas.DataFrame", names: Collection[str]) -> bool:
+def _may_be_thousands(frame: "pandas.DataFrame", names: Collection[Any]) -> bool:
     """Whether all columns with points have numbers with three decimals at most, from 1 to 999."""
     numbers = [frame[column].dropna().abs() for column in frame if frame[column].dtype == float and column not in names]
     return bool(numbers) and all(
@@ -280,7 +282,7 @@ def _may_be_thousands(frame: "pandas.DataFrame", names: Collection[str]) -> bool
     )
 
 
-def _read_points(frame: "pandas.DataFrame", texts: "pandas.DataFrame", names: Collection[str]) -> "pandas.DataFrame":
+def _read_points(frame: "pandas.DataFrame", texts: "pandas.DataFrame", names: Collection[Any]) -> "pandas.DataFrame":
     floats = [column for column in frame if frame[column].dtype == float and column not in names]
     cells = {str(cell).strip() for column in floats for cell in texts[column].dropna()}
     pointed = {cell for cell in cells if "." in cell}
@@ -289,7 +291,7 @@ def _read_points(frame: "pandas.DataFrame", texts: "pandas.DataFrame", names: Co
     return _read_cells(texts, names, lambda cell: _doubt(cell, "."))
 
 
-def _read_cells(texts: "pandas.DataFrame", names: Collection[str], convert: Callable[[str], str]) -> "pandas.DataFrame":
+def _read_cells(texts: "pandas.DataFrame", names: Collection[Any], convert: Callable[[str], str]) -> "pandas.DataFrame":
     import pandas
 
     for column in [each for each in texts if each not in names]:

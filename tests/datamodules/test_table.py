@@ -236,6 +236,16 @@ def test_a_folder_of_cifs_with_a_table(tmp_path, table):
     assert reasons["absent"] == "no structure"
 
 
+@pytest.mark.parametrize("rows", ["001,5.0\n002,1.1\n", "001;5,0\n002;1,1\n"])
+def test_names_with_leading_zeros_in_a_folder_without_headings(tmp_path, rows):
+    """As CGCNN has them; 001 is not 1."""
+    for name, made in (("001", ROCK_SALT), ("002", SILICON)):
+        structure_of(made).to(str(tmp_path / f"{name}.cif"))
+    (tmp_path / "id_prop.csv").write_text(rows)
+    assert Table(str(tmp_path), "band_gap", "eV").table.values[:, 0].tolist() == [5.0, 1.1]
+    assert not [line for line in describe_columns(str(tmp_path)) if "without" in line]
+
+
 def test_crystals_without_values(tmp_path):
     structure_of(SILICON).to(str(tmp_path / "Si.cif"))
     with pytest.raises(ValueError, match=r"`data\.init_args\.table`"):
