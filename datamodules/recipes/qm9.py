@@ -142,7 +142,10 @@ def neutral(smiles: str) -> tuple[str, str] | None:
         molecule = rdMolStandardize.Uncharger().uncharge(molecule)
     if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
         return None
-    return str(Chem.MolToSmiles(molecule, isomericSmiles=False)), "neutralised" if is_charged else "as_listed"
+    found = str(Chem.MolToSmiles(molecule, isomericSmiles=False))
+    if is_charged and Chem.MolFromSmiles(found) is None:  # an aromatic ring that does not stay one
+        return None
+    return found, "neutralised" if is_charged else "as_listed"
 
 
 def count_atoms(smiles: str) -> list[int]:
