@@ -16,7 +16,6 @@ from loopback import serving
 
 from datamodules.recipes.copolymers import alternating_unit
 from datamodules.recipes.measured_crystals import is_whole, line_compound
-from datamodules.recipes.qm9 import lay_along, longest_run, neutral
 from datamodules.recipes.refractive_indices import index_at
 from datamodules.recipes.vitrimers import repeat_unit
 from datamodules.registry import ENTRIES, find_file
@@ -37,7 +36,7 @@ ELSEWHERE = {
 }
 PLACES = {"refractive_index_open": "polymer/refractive_index_measured/refractive_index_measured.csv"}
 PARTIAL = {"copolymer_ea_ip"}
-DIFFERENT = {"qm9", "measured_formation_enthalpy"}
+DIFFERENT = {"measured_formation_enthalpy"}
 QUICK = {"htpmd_conductivity", "homopolymer_md_tg", "matbench_expt_gap", "refractive_index_open", "simpoly"}
 
 
@@ -375,13 +374,11 @@ def run(capsys, *argv):
 
 
 def test_the_license_is_told_before_anything_is_downloaded(monkeypatch, tmp_path, capsys):
-    monkeypatch.setenv("GNN_SIM2REAL_MIRROR", "http://127.0.0.1:9")
-    monkeypatch.setattr(Client, "__post_init__", lambda self: (_ for _ in ()).throw(DownloadError("no network")))
-    code, out, err = run(capsys, "data", "make", "qm9")
+    monkeypatch.setattr("gnn_sim2real.cli.data_make.find_recipes", lambda: {"small": small()})
+    with raw_server(lambda _: None, monkeypatch):
+        code, out, err = run(capsys, "data", "make", "small")
     assert code == 2
-    assert "no license stated" in out
-    assert "do not pass" in out
-    assert "21.3 MB" in out
+    assert out.index("no license stated") < out.index("do not pass") < out.index("download 1 of 1")
     assert err.count("\n") == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -432,19 +429,3 @@ def test_line_compounds_and_whole_amounts():
     assert is_whole("NaN")
     assert not is_whole("Hg0.7Cd0.3Te")
     assert not is_whole(" + 0.01wt% ")
-
-
-def test_a_list_that_lacks_rows_is_laid_along_the_numbers():
-    assert longest_run(np.array([0, 0, 7, 1, 1])).tolist() == [True, True, False, True, True]
-    numbers, places = [1, 4, 6, 9], [0, 3, 4, 7]  # one row is missing between 4 and 6
-    assert lay_along(numbers, places, np.array([0, 1, 2, 4, 5, 6, 8, 9, 10])).tolist() == [
-        *(-1, 0, 1, 3, -1, 4, 6, 7, -1),
-    ]
-
-
-def test_charged_molecules_are_neutralized_or_left_out():
-    assert neutral("CC[NH3+]") == ("CCN", "neutralised")
-    assert neutral("CCO") == ("CCO", "as_listed")
-    assert neutral("[NH3+]CC([O-])=O") is None
-    assert neutral("[CH2]C") is None
-    assert neutral("C(") is None
