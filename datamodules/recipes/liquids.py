@@ -42,7 +42,9 @@ PACKAGE = Package(
 def _build_simulated(files: Files) -> pd.DataFrame:
     states = pd.read_csv(files["states"], sep=r"\s+", dtype=str)
     numbers = {name: states[name].to_numpy(dtype=object).astype(float) for name in ("T", "P", "density", "einter")}
-    table = pd.DataFrame(numbers).assign(smiles=[flat_smiles(text) for text in states["SMILES"]])
+    table = pd.DataFrame(numbers).assign(
+        smiles=pd.Series([flat_smiles(text) for text in states["SMILES"]], dtype=object)
+    )
     table = table[table["P"] <= MAX_PRESSURE]
     rows = []
     for smiles, group in table.groupby("smiles", sort=True):
@@ -86,7 +88,7 @@ def _constants(files: Files) -> pd.DataFrame:
     table = read_raw_csv(files["constants"], ("Tm", "Tb", "rho"), sep="\t")
     known = smiles_by_cas(files["identifiers"], files["more_identifiers"])
     table = table.assign(smiles=table["CAS"].map(known)).dropna(subset=["smiles"])
-    return table.assign(flat=[flat_smiles(text) for text in table["smiles"]])
+    return table.assign(flat=table["smiles"].map(flat_smiles))
 
 
 def _is_organic(flat: str) -> bool:

@@ -38,7 +38,7 @@ def is_whole(formula: str) -> bool:
     Args:
         formula: What the source has.
     """
-    from pymatgen.core import Composition
+    from pymatgen.core.composition import Composition
 
     try:
         amounts = Composition(formula).get_el_amt_dict().values()
@@ -149,7 +149,7 @@ def line_compound(formula: str) -> str:
     Args:
         formula: Any formula.
     """
-    from pymatgen.core import Composition
+    from pymatgen.core.composition import Composition
 
     amounts = Composition(formula).get_el_amt_dict()
     total = sum(amounts.values())
@@ -180,7 +180,7 @@ def _build_enthalpy(files: Files) -> pd.DataFrame:
 
 
 def _is_element(formula: str) -> bool:
-    from pymatgen.core import Composition
+    from pymatgen.core.composition import Composition
 
     return len(Composition(formula)) == 1
 

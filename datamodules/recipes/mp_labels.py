@@ -23,7 +23,7 @@ def reduced(formula: str) -> str:
     Args:
         formula: Any formula.
     """
-    from pymatgen.core import Composition
+    from pymatgen.core.composition import Composition
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # noble gases have no electronegativity, by which it sorts
@@ -48,7 +48,8 @@ def _stability(files: Files) -> pd.DataFrame:
         part = pd.read_csv(files[name], compression="gzip", dtype=str, keep_default_na=False, na_values=[""])
         parts.append(part.rename(columns={"energy_above_hull": "e_above_hull"})[columns])
     found = pd.concat(parts).drop_duplicates("material_id").set_index("material_id")
-    return found.apply(lambda column: column.to_numpy(dtype=object, na_value="nan").astype(np.float64))
+    numbers = {name: found[name].to_numpy(dtype=object, na_value="nan").astype(np.float64) for name in columns[1:]}
+    return pd.DataFrame(numbers, index=found.index)
 
 
 def _build(files: Files) -> pd.DataFrame:
