@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from statistics import fmean
@@ -56,6 +57,16 @@ class CurveLabel:
     def kind(self) -> Kind:
         """The kind of its models."""
         return Kind(self.architecture, self.policy, self.growth, self.pretraining)
+
+
+def by_number(name: str) -> list[tuple[bool, float, str]]:
+    """Sort key of names such as `GINE(hidden_dim=16)`, in which 8 comes before 16.
+
+    Args:
+        name: The name.
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", name)
+    return [(bool(at % 2), float(each) if at % 2 else 0.0, each) for at, each in enumerate(parts)]
 
 
 def model_name(kind: Kind) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,6 +14,7 @@ from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import (
     Estimate,
+    by_number,
     by_repeat,
     estimate,
     level_sizes,
@@ -84,7 +84,17 @@ def _rows(results: Results) -> list[dict[str, Any]]:
                     row[metric]["low"] = max(0.0, row[metric]["low"])  # no mean error is below zero
         row |= of_point(found, errors)
         rows.append(row)
-    return sorted(rows, key=itemgetter("target_size", "architecture", "policy", "growth", "pretraining", "source_size"))
+    return sorted(
+        rows,
+        key=lambda row: (
+            row["target_size"],
+            by_number(row["architecture"]),
+            row["policy"],
+            row["growth"],
+            by_number(row["pretraining"]),
+            row["source_size"],
+        ),
+    )
 
 
 def _plain(value: Estimate) -> dict[str, Any]:

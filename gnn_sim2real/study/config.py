@@ -263,7 +263,7 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
         type=str | None,
         default=None,
         metavar="FILE",
-        help="reuse the cells of a published result of this study (the JSON of `study report --publish`)",
+        help="reuse the cells of a published result, of this or another study (the JSON of `study report --publish`)",
     )
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune

@@ -13,6 +13,7 @@ from scipy.stats import t
 from gnn_sim2real.records.curves import (
     CurveLabel,
     Kind,
+    by_number,
     by_repeat,
     curve_name,
     curve_of,
@@ -165,3 +166,9 @@ def test_a_gain_is_tighter_than_the_difference_of_means():
     assert (gain.low, gain.high) == (pytest.approx(0.02), pytest.approx(0.02))
     spread = estimate(by_repeat(better, "mae"))
     assert spread.high - spread.low > 0.1
+
+
+def test_names_are_sorted_by_the_numbers_in_them():
+    names = [f"GINE(hidden_dim={width}, dropout={rate})" for width in (8, 16, 128) for rate in ("0.05", "0.1")]
+    names = ["GATv2", "GINE", *names, "max_steps=50", "max_steps=2e2"]
+    assert sorted(sorted(names), key=by_number) == names
