@@ -345,7 +345,8 @@ def test_a_table_that_is_needed_is_made_first_or_asked_of_the_user(monkeypatch):
         plan = plan_table(second, {"small": first, "second": second})
         assert [each.name for each in plan.recipes] == ["small", "second"]
         assert make_table(plan).name == "second.csv"
-    needs = replace(second, name="third", tables={"mp_structures": "crystal/mp_structures/mp_structures.parquet"})
+    structures = {"mp_structures": "crystal/mp_structures/mp_structures.parquet"}
+    needs = replace(second, name="third", relative_path="third.csv", tables=structures)
     with pytest.raises(DatasetNotFoundError, match="mp_structures"):
         plan_table(needs, {"third": needs})
 
