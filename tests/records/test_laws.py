@@ -1,6 +1,7 @@
 """The same records give the same law, whoever asks; and the laws of a study in both sizes."""
 
 import json
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -17,6 +18,7 @@ from gnn_sim2real.records.material_pulls import publish_pulls
 from gnn_sim2real.records.record import Record, RecordKey, read_records, write_record
 from gnn_sim2real.records.results import read_results, tabulate_records
 from gnn_sim2real.records.summary import write_report
+from gnn_sim2real.study.text import format_next_sizes
 
 SIZES, TARGETS = (100, 200, 400, 800, 1600, 3200), (20, 50, 150, 400)
 LABELS = [CurveLabel(30, architecture, "full") for architecture in ("CGCNN", "GINE")]
@@ -230,6 +232,16 @@ def test_a_study_and_the_command_tell_one_surface(tmp_path, capsys):
     surfaces = Results(read_results(folder / "records"), "mae", folder / "records").surfaces
     of_fit = told(capsys, "fit", folder)["surfaces"]
     assert [numbers(law) for law in of_fit] == [json.loads(json.dumps(law.to_dict())) for law in surfaces.values()]
+
+
+def test_a_report_says_what_to_train_next_for_each_law(tmp_path):
+    folder = write_study(tmp_path / "study")
+    results = Results(read_results(folder / "records"), "mae", folder / "records")
+    sentences = format_next_sizes(results)
+    assert len(sentences) == len(LABELS)
+    for name, sentence in zip(NAMES, sentences, strict=True):
+        assert name in sentence
+        assert re.search(r"E at n = 12,800 is [\d.]+ \[[\d., ]+\] g/cm³ .*per cost", sentence)
 
 
 def test_too_few_sizes_make_no_surface():
