@@ -117,7 +117,6 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
     best = [_modes(kind, drawn, position, centered, means.weights) for kind, drawn in zip(kinds, first, strict=True)]
     noise, freedom = _noise(kinds, best, means)
     parts, shapes, shares, limits = [], [], [], []
-    infinite = log_position(np.full((len(sizes), 1), np.inf), smallest)
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
         proposal = _proposal(kind, modes, position, precision, noise)
         rows = np.concatenate([drawn, proposal.draw(number, drawn.shape[1])])
@@ -138,10 +137,12 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
             )
         )
         shapes.append(kind.form.log_shape(position, rows))
-        limits.append(kind.form.log_shape(infinite, rows)[:, 0])
+        share = rows[:, -1] if kind.form.has_limit else np.zeros(len(rows))
+        limits.append(np.log(np.maximum(share, 1e-300)))
         shares.append(np.log(chance) + log_prior - drawn_from)
-    shape, share, limit = (np.concatenate(each) for each in (shapes, shares, limits))
-    return Cloud(tuple(parts), shape, share, precision, noise, freedom, limit, least)
+    joined = (np.concatenate(each) for each in (shapes, shares, limits))
+    log_shape, log_share, log_limit = joined
+    return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, least)
 
 
 def _precision(sizes: Floats, weights: Floats) -> Floats:

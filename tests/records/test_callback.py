@@ -258,7 +258,10 @@ def test_own_fine_tuning_needs_no_configuration(source, tmp_path):
 def test_forms_that_forecast_alike_have_equal_weights():
     sizes = np.geomspace(50, 5000, 8)
     errors = (2 * sizes**-0.3 + 0.05) * np.exp(0.08 * np.random.default_rng(0).standard_normal((4, 8)))
-    law = fit_scaling_law(np.tile(sizes, 4), errors.ravel(), num_resamples=100)
+    average = form_weights(fit_scaling_law(np.tile(sizes, 4), errors.ravel(), num_resamples=100))
+    assert average["weight"].sum() == pytest.approx(1)
+    assert not average["is_chosen"].any()
+    law = fit_scaling_law(np.tile(sizes, 4), errors.ravel(), form="auto", num_resamples=100)
     table = form_weights(law).set_index("form")
     rivals = [trial.form for trial in law.trials if trial.is_rival]
     assert 1 < len(rivals) < len(table) == len(CURVE_FORMS)
