@@ -56,7 +56,14 @@ CHOSEN = (
         "gnn_sim2real.ensemble.weights",
         "return _equally(means <= means[winner] + errors[:, winner].std() / max(len(errors) - 1, 1) ** 0.5)",
         "return _equally(means > means[winner] + errors[:, winner].std() / max(len(errors) - 1, 1) ** 0.5)",
-        ("test_what_does_worse_has_no_weight",),
+        ("test_the_best_are_chosen_by_absolute_errors",),
+    ),
+    Chosen(
+        "the mean gets the weight where it is beaten",
+        "gnn_sim2real.ensemble.weights",
+        "gain = np.abs(residuals[told, 0]) - np.abs(others)",
+        "gain = np.abs(others) - np.abs(residuals[told, 0])",
+        ("test_the_mean_has_its_due_on_pure_noise", "test_a_perfect_member_gets_the_weight"),
     ),
     Chosen(
         "members on tables know the tested rows",

@@ -58,7 +58,7 @@ class Ensemble(Baseline):
         for fold in random_folds([str(row) for row in range(len(values))], 8 if len(values) <= 100 else 5, [seed]):
             known, tested = train.take(fold.train), train.take(fold.test)
             left_out[fold.test] = self._predict_each(known, values[fold.train], tested, seed)
-        return combine(asked, learn_weights(left_out, values))
+        return combine(asked, learn_weights(left_out, values, "least absolute"))
 
     def _predict_each(self, train: Inputs, values: Floats, test: Inputs, seed: int) -> Floats:
         """Predictions of each member, (num_test, num_members)."""

@@ -38,7 +38,7 @@ class ExtraTrees(Baseline):
         known = train.table("simulated")[:, 0] if self.of_difference else 0.0
         asked = test.table("simulated")[:, 0] if self.of_difference else 0.0
         mean, median = self.predict_points(train, values - known, test, seed)
-        return asked + (mean if self.point == "mean" else median)
+        return np.asarray(asked + (mean if self.point == "mean" else median))
 
     def predict_points(self, train: Inputs, values: Floats, test: Inputs, seed: int) -> Floats:
         """Mean and median over the trees, (2, num_test).

@@ -157,7 +157,7 @@ def fit_stack(
     """Learn the weights of the members, predict what is asked, and find the error of the whole procedure.
 
     Args:
-        members: At least one; the cheapest is never left out.
+        members: At least one; the cheapest is never left out, and is the plainest one for the rule of the weights.
         problem: What is measured and what is asked.
         settings: See `StackSettings`.
         clock: Tells the seconds, for `minutes`.

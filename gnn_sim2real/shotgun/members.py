@@ -56,13 +56,12 @@ Tables = Mapping[str, Floats]
 
 
 class Block(Protocol):
-    """Further descriptors of materials, such as features of a foundation model.
+    """Further descriptors of materials, such as features of a foundation model."""
 
-    Attributes:
-        name: Name in tables of members, e.g. `MiniMol`; unlike any other.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """Name in tables of members, e.g. `MiniMol`; unlike any other."""
+        ...
 
     def describe(self, materials: Sequence[Any]) -> Floats:
         """Describe materials, (num_materials, num_columns), NaN where a number is missing.

@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from gnn_sim2real.ensemble.weights import CAUTION, RIDGE, RULES, combine, learn_weights, share_weights, spread
 
 NAMES = sorted(RULES)
+BAGGED = "bagged least absolute"
 
 
 def make_predictions(num_rows=40, num_members=5, seed=0):
@@ -25,7 +26,9 @@ def test_weights_are_shares_that_belong_to_the_members(rule, num_more, num_membe
     weights = learn_weights(predictions, values, rule)
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1)
-    order = np.random.default_rng(seed).permutation(num_members)
+    if rule == BAGGED and num_more < 5 * num_members:  # a resample has even fewer rows
+        return
+    order = np.r_[0, 1 + np.random.default_rng(seed).permutation(num_members - 1)]  # the first is the plainest
     np.testing.assert_allclose(learn_weights(predictions[:, order], values, rule), weights[order], atol=1e-6)
 
 
@@ -68,6 +71,41 @@ def test_least_absolute_errors_are_least():
     assert fitted.min() > -1e-9
     drawn = np.vstack([np.random.default_rng(0).dirichlet(np.full(5, 0.5), 20_000), np.eye(5)])
     assert np.abs(residuals @ fitted).sum() <= np.abs(residuals @ drawn.T).sum(axis=0).min() + 1e-6
+
+
+def error_on_new_rows(make_errors, rule, num_rows):
+    """Mean over draws of the error of an ensemble, relative to that of its best member."""
+    found = []
+    for seed in range(12):
+        errors = make_errors(np.random.default_rng(seed), num_rows + 1000)
+        weights = learn_weights(errors[:num_rows], np.zeros(num_rows), rule)
+        new = errors[num_rows:]
+        found.append(np.log(np.abs(new @ weights).mean() / np.abs(new).mean(axis=0).min()))
+    return float(np.exp(np.mean(found)))
+
+
+def pure_noise(random, number):
+    """The first member is the mean, all others have learned something that is not there."""
+    return random.standard_normal((number, 1)) + np.r_[0, np.full(11, 0.45)] * random.standard_normal((number, 12))
+
+
+def one_good_among_many_alike(random, number):
+    alike, own = 0.65 * random.standard_t(4, (number, 1)), random.standard_t(4, (number, 12))
+    return np.column_stack([1.5 * own[:, :1], alike + 0.25 * own[:, 1:-1], 0.35 * own[:, -1:]])
+
+
+@pytest.mark.parametrize(("num_rows", "most"), [(20, 1.025), (50, 1.01)])
+def test_the_mean_has_its_due_on_pure_noise(num_rows, most):
+    assert error_on_new_rows(pure_noise, BAGGED, num_rows) < most < error_on_new_rows(pure_noise, "best", num_rows)
+
+
+def test_members_that_are_alike_have_no_vote_each():
+    bagged, one = (error_on_new_rows(one_good_among_many_alike, rule, 20) for rule in (BAGGED, "one standard error"))
+    assert bagged < 1 < one
+
+
+def test_one_row_more_than_resamples_need_has_weights():
+    assert learn_weights(np.array([[1.0, 2.0], [2.0, 2.5]]), np.array([1.0, 2.0]), BAGGED).sum() == pytest.approx(1)
 
 
 def test_the_best_are_chosen_by_absolute_errors():
