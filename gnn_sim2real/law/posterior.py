@@ -253,7 +253,9 @@ def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -
     count = len(means.values)
     if means.repeated:
         across = np.eye(count) - 1.0 / count  # what all sizes share moves the level alone
-        noise = float(np.sqrt(np.trace(across @ means.covariance() @ across) / (count - 1)))
+        # without the choice of test materials: the law is the same whether their errors are known or not
+        scatter = means.moves.T @ means.moves + np.diag(means.lone_spread**2)
+        noise = float(np.sqrt(np.trace(across @ scatter @ across) / (count - 1)))
         if noise > 1e-9:
             return noise, float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
     spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
