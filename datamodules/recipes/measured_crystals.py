@@ -95,7 +95,7 @@ class Matcher:
             self.find(formula, name if isinstance(name, str) else None)
             for formula, name in zip(rows["formula"], given, strict=True)
         ]
-        rows = rows.assign(found=found).dropna(subset=["found"])
+        rows = rows.assign(found=pd.Series(found, index=rows.index, dtype=object)).dropna(subset=["found"])
         kinds = [kind for _, kind in rows["found"]]
         rows = rows.assign(rank=[_KINDS.index(kind) for kind in kinds]).sort_values("rank", kind="stable")
         groups = rows.groupby("formula", sort=True)
