@@ -134,7 +134,7 @@ def next_size(
         part = min(_width(alone) / width, 1.0) if width > 0 else 1.0
     if kind != "forecast":  # of the form, which a parameter belongs to, every size tells
         law = replace(law, draws=tuple(fits.without_drift() for fits in law.draws))
-    about = _About(law, scores, _noise(law, table), cost_exponent, width, part, measured)
+    about = _About(law, scores, law.run_spread, cost_exponent, width, part, measured)
     steps = [step for n in sizes for step in _steps(about, float(n))] + whole
     narrowing = [step for step in steps if step.share_of_width < 0.999]
     worthwhile = [step for step in narrowing if step.share_of_width <= _WORTHWHILE]
@@ -232,18 +232,6 @@ def _normal_scores(values: Floats) -> Floats:
     levels, place, count = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(count) - (count - 1) / 2.0
     return np.asarray(ndtri((middle - 0.5) / len(values))[place] if len(levels) > 1 else np.zeros(len(values)))
-
-
-def _noise(law: ScalingLaw, table: ErrorTable) -> float:
-    """Standard deviation of the log error of one model: over repeats, as given, or about the law."""
-    counts = np.isfinite(table.log_errors).sum(axis=0)
-    if (counts > 1).any():
-        means = np.nanmean(table.log_errors, axis=0)
-        return float(np.sqrt(np.nansum((table.log_errors - means) ** 2) / (counts - 1).sum()))
-    if table.spreads is not None:
-        return float(np.sqrt(np.nanmean(table.spreads**2)))
-    freedom = max(law.num_sizes - law.fit.form.num_parameters, 1)
-    return law.residual_log_rmse * math.sqrt(law.num_sizes / freedom)
 
 
 class _About(NamedTuple):

@@ -241,11 +241,11 @@ def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
     """
     forms = _all_forms(table)
     usual: Form = POWER_LIMIT if len(table.sizes) == 1 else PRODUCT
-    means, leading = robust_means(usual, table.sizes, table.log_errors, table.weights)
+    means, leading = robust_means(usual, table.sizes, table.log_errors, table.weights, table.spreads)
     weights = weigh_roughly(forms, table.sizes, means)
     best = max((name for name in forms if _can_lead(forms[name], table)), key=lambda name: weights.get(name, 0.0))
     if best != usual.name:
-        means, leading = robust_means(forms[best], table.sizes, table.log_errors, table.weights)
+        means, leading = robust_means(forms[best], table.sizes, table.log_errors, table.weights, table.spreads)
     return means, leading
 
 
@@ -264,7 +264,7 @@ def _averaging(forms: Mapping[str, Form], least: float) -> Fit:
 def _run_spread(table: ErrorTable, means: Means) -> float:
     """Standard deviation of the log error of one run about the mean of runs, pooled over the points."""
     counts = np.isfinite(table.log_errors).sum(axis=0)
-    if not means.repeated:
+    if not (counts > 1).any():  # given, or about the law
         return float(np.sqrt(np.mean(means.lone_spread**2)))
     missed = np.nan_to_num(table.log_errors - np.nanmean(table.log_errors, axis=0))
     return float(np.sqrt((missed**2).sum() / np.maximum((counts - 1).sum(), 1)))
