@@ -80,10 +80,10 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
     )
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
-    blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
     config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
+    blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
     answer = find_answer(QuickLoader(library), cards, target, settings, skipped, blocks)
     return ShotgunResult(answer, {card.key: card for card in cards}, dict(skipped.reasons), seen)
 

@@ -91,6 +91,12 @@ def matbench(folder, monkeypatch, **settings):
     return datamodules.Matbench(**settings)
 
 
+def formulas(folder, monkeypatch, **settings):
+    path = save(folder, "formulas.csv", {"formula": FORMULAS, "band_gap_eV": np.arange(12.0)})
+    monkeypatch.setattr("datamodules.materials_project_formulas.find_file", lambda _: Path(path))
+    return datamodules.MaterialsProjectFormulas(["band_gap"], **settings)
+
+
 def snapshot(reader, folder, monkeypatch, *given, **settings):
     path = save(folder, "snapshot.parquet", CELLS.assign(**SIZES, problem=None, gap=np.arange(12.0)), EXTRA)
     found = Snapshot(
@@ -120,6 +126,7 @@ READERS = {
     "Matbench": matbench,
     "MaterialTable": lambda f, m, **s: datamodules.MaterialTable(chains(f), "density", "g/cm3", **s),
     "MaterialsProject": lambda f, m, **s: snapshot(datamodules.MaterialsProject, f, m, **s),
+    "MaterialsProjectFormulas": formulas,
     "MaterialsProjectTables": lambda f, m, **s: structures(f) or datamodules.MaterialsProjectTables(["band_gap"], **s),
     "MeasuredChi": lambda f, m, **s: datamodules.MeasuredChi(pairs(f), pairs(f), **s),
     "MeasuredCrystals": lambda f, m, **s: datamodules.MeasuredCrystals(
