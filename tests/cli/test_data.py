@@ -73,7 +73,7 @@ def test_check_a_file(capfd, tmp_path):
     assert "rows read      6" in out
     assert "rows refused   3" in out
     assert re.search(r"\bdensity\b.*\b2 values\b.*kg/m3", out)
-    assert re.search(r"1 materials? .*half range 0\.01 ", out)
+    assert re.search(r"\b1\b.*half range 0\.01 ", out)
     assert re.search(r"there\.csv: 2 groups, 100\.0 % .* 50\.0 % ", out)
     quarantine = pd.read_csv("quarantine_here.csv")
     assert quarantine["row"].tolist() == [5, 6, 7]
