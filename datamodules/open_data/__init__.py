@@ -99,8 +99,7 @@ _TABLES = (
         license="BSD-3-Clause (Spacier, 26 rows); CC0-1.0 (refractiveindex.info, 12 rows)",
         holder="2023 Spacier developers",
         citation=(
-            "Nanjo et al., npj Comput. Mater. 11, 16 (2025), doi 10.1038/s41524-024-01492-3; Polyanskiy, Sci. Data 11, "
-            "94 (2024), doi 10.1038/s41597-023-02898-2"
+            "Nanjo et al., arXiv 2408.05135; Polyanskiy, Sci. Data 11, 94 (2024), doi 10.1038/s41597-023-02898-2"
         ),
         origin=(
             "github.com/s-nanjo/Spacier at 8e412879, Optical_Polymer_Dataset/Calibration.csv; "

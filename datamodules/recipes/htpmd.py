@@ -34,7 +34,7 @@ HTPMD_CONDUCTIVITY = TableRecipe(
     description="Li conductivity of polymer electrolytes with LiTFSI at 353 K by molecular dynamics",
     license="CC0 1.0",
     citation=(
-        "Xie et al., Nat. Commun. 13, 3415 (2022), doi 10.1038/s41467-022-30994-1; Lei et al., arXiv 2312.06470 (2023)"
+        "Xie et al., Nat. Commun. 13, 3415 (2022), doi 10.1038/s41467-022-30994-1; Khajeh et al., arXiv 2312.04013"
     ),
     note="The values span two decades: use their logarithm.",
 )

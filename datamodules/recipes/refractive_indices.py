@@ -235,8 +235,5 @@ REFRACTIVE_INDEX_OPEN = TableRecipe(
         "refractiveindex.info the median over the pages of a polymer"
     ),
     license="BSD-3-Clause (26 rows), CC0 1.0 (12 rows)",
-    citation=(
-        "Nanjo et al., Spacier, npj Comput. Mater. (2025); Polyanskiy, Sci. Data 11, 94 (2024), "
-        "doi 10.1038/s41597-023-02898-2"
-    ),
+    citation=("Nanjo et al., arXiv 2408.05135; Polyanskiy, Sci. Data 11, 94 (2024), doi 10.1038/s41597-023-02898-2"),
 )
