@@ -252,10 +252,10 @@ def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -
     """What is thought of the noise of the means, and how firmly (degrees of freedom)."""
     count = len(means.values)
     if means.repeated:
-        across = np.eye(count) - 1.0 / count  # what all sizes share moves the level alone
         # without the choice of test materials: the law is the same whether their errors are known or not
-        scatter = means.moves.T @ means.moves + np.diag(means.lone_spread**2)
-        noise = float(np.sqrt(np.trace(across @ scatter @ across) / (count - 1)))
+        pulls = np.concatenate([means.moves, np.diag(means.lone_spread)])
+        across = pulls - pulls.mean(axis=1, keepdims=True)  # what all sizes share moves the level alone
+        noise = float(np.sqrt((across**2).sum() / (count - 1)))
         if noise > 1e-9:
             return noise, float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
     spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
