@@ -320,5 +320,7 @@ def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, n
     # scaled, since an exact curve knows some parameters much better than others
     scale = 1.0 / np.sqrt(np.einsum("mii->mi", curvature))
     values, vectors = np.linalg.eigh(curvature * scale[:, None] * scale[:, :, None])
-    roots = _WIDER * scale[:, :, None] * vectors / np.sqrt(np.maximum(values, _FLAT))[:, None]
+    # the symmetric root, which has no sign that the last bit decides
+    symmetric = vectors / np.sqrt(np.maximum(values, _FLAT))[:, None] @ vectors.transpose(0, 2, 1)
+    roots = _WIDER * scale[:, :, None] * symmetric
     return _Proposal(columns, modes[:, columns], roots)
