@@ -31,6 +31,7 @@ _FROM_PRIOR, _FROM_MODE, _NUM_MODES = 384, 192, 2  # laws of each form
 _TAILS = 4.0  # degrees of freedom of Student's t around a best fit
 _WIDER = 1.2  # than the curvature there says
 _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
+_EQUAL = 1e-9  # log errors that differ by less are equal
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
 _REACH = 0.35  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
@@ -256,8 +257,8 @@ def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -
         pulls = np.concatenate([means.moves, np.diag(means.lone_spread)])
         across = pulls - pulls.mean(axis=1, keepdims=True)  # what all sizes share moves the level alone
         noise = float(np.sqrt((across**2).sum() / (count - 1)))
-        if noise > 1e-9:
-            return noise, float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
+        if np.abs(pulls).max() > _EQUAL:  # else the repeats are copies, and tell nothing
+            return max(noise, _EQUAL), float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
     spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
     left = [
         residual * np.sqrt(count / free)
