@@ -180,6 +180,11 @@ def fit_form(table: ErrorTable, form: Form, trials: tuple[Trial, ...], options: 
     return fit(_Known(table.content, table), form, trials, options, tuple(_all_forms(table).values()))
 
 
+def forget_fits() -> None:
+    """Forget the fits that are kept, which `fit_form` then makes anew."""
+    _fit_known.cache_clear()
+
+
 @lru_cache(maxsize=_NUM_KEPT)
 def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Draws, _: tuple[AnyForm, ...]) -> Fitted:
     """Fit a form; the last argument is what else the result depends on, the forms that there are."""
