@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain, combinations, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -115,7 +115,7 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
     kinds = list(_kinds(forms))
     centered = means.values - means.values @ means.weights / means.weights.sum()
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
-    best = [_modes(kind, drawn, position, centered, means.weights) for kind, drawn in zip(kinds, first, strict=True)]
+    best = _modes(kinds, first, position, centered, means.weights)
     noise, freedom = _noise(kinds, best, means)
     parts, shapes, shares, limits = [], [], [], []
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
@@ -237,16 +237,30 @@ def _log_prior(kind: _Kind, rows: Floats, position: Floats) -> Floats:
     return log_density
 
 
-def _modes(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, float]:
-    """The best fits, from the best of the laws drawn, and the root mean square of the residuals of the best of them."""
+def _modes(
+    kinds: list[_Kind], drawn: list[Floats], position: Floats, centered: Floats, weights: Floats
+) -> list[tuple[Floats, float]]:
+    """The best fits of each kind, from the best of its laws drawn, and the residual (root mean square) of the best."""
     weights = weights / weights.sum()
+    found: list[tuple[Floats, float]] = []
+    for form, group in groupby(zip(kinds, drawn, strict=True), key=lambda pair: pair[0].form):
+        of_kinds = [_starts(kind, laws, position, centered, weights) for kind, laws in group]
+        starts = np.concatenate([each for each, _ in of_kinds])
+        bounds = np.concatenate([each for _, each in of_kinds], axis=1)
+        modes, losses = polish(form, position, np.repeat(centered[None], len(starts), axis=0), weights, starts, bounds)
+        for number in range(len(of_kinds)):
+            mine = slice(number * _NUM_MODES, (number + 1) * _NUM_MODES)
+            found.append((modes[mine], float(np.sqrt(losses[mine].min()))))
+    return found
+
+
+def _starts(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The best of the laws drawn, and the bounds of their polish."""
     bounds = np.repeat(_bounds(kind.form, position).T[:, None], _NUM_MODES, axis=1)
     bounds[..., [*kind.zero]] = 0.0
     shape = kind.form.log_shape(position, drawn)
     loss = ((centered - shape - ((centered - shape) @ weights)[:, None]) ** 2) @ weights
-    starts = np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds)
-    modes, losses = polish(kind.form, position, np.repeat(centered[None], _NUM_MODES, axis=0), weights, starts, bounds)
-    return modes, float(np.sqrt(losses.min()))
+    return np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds), bounds
 
 
 def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -> tuple[float, float]:
