@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.fit import fit_law
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.frame import Draws
@@ -34,7 +35,7 @@ from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import ErrorTable, check_sizes
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw
-from gnn_sim2real.law.selection import DEFAULT_FORM
+from gnn_sim2real.law.selection import AUTO
 
 FARTHEST_NEXT = 4.0
 """Sizes are proposed up to this multiple of the largest measured one, unless another largest size is given."""
@@ -272,7 +273,8 @@ def _with_models_apart(law: ScalingLaw, table: ErrorTable) -> ScalingLaw:
         None if table.weights is None else table.weights[curve, point],
         spreads=None if table.spreads is None else table.spreads[curve, point],
     )
-    return fit_law(bare, DEFAULT_FORM if law.trials else law.form, Draws(law.confidence, len(law.draws[0].loss)))
+    form = AUTO if law.trials and law.form != AVERAGE else law.form
+    return fit_law(bare, form, Draws(law.confidence, len(law.draws[0].loss)))
 
 
 def _whole_repeats(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +35,7 @@ CONFIDENCE = 0.90
 
 _LEAST_FITTED = 4  # sizes from which the average forecasts another, in tests of it
 _CONSTANT = 1e-9  # log errors that differ by less are equal
+_NUM_KEPT, _MOST_KEPT = 32, 2000  # fits that are kept, and draws of those; bounds the memory
 MIN_DRAWS = 100  # for percentiles to mean anything
 
 
@@ -156,13 +159,16 @@ def pick_form(table: ErrorTable, name: str, forms: Mapping[str, AnyForm]) -> tup
     return forms[chosen], trials
 
 
-def fit_form(
-    table: ErrorTable,
-    form: Form,
-    trials: tuple[Trial, ...],
-    options: Draws,
-) -> Fitted:
-    """Fit a form, and it and its rivals to draws of the means.
+@dataclass(frozen=True)
+class _Known:
+    """A table that is equal to another if their contents are."""
+
+    content: str
+    table: ErrorTable = field(compare=False)
+
+
+def fit_form(table: ErrorTable, form: Form, trials: tuple[Trial, ...], options: Draws) -> Fitted:
+    """Fit a form, and it and its rivals to draws of the means; equal tables are fitted once in a process.
 
     Args:
         table: The errors.
@@ -170,6 +176,19 @@ def fit_form(
         trials: How each form did in the choice; empty if the form was given.
         options: How the draws are made.
     """
+    fit = _fit_known if options.num_resamples <= _MOST_KEPT else _fit_known.__wrapped__
+    return fit(_Known(table.content, table), form, trials, options, tuple(_all_forms(table).values()))
+
+
+def forget_fits() -> None:
+    """Forget the fits that are kept, which `fit_form` then makes anew."""
+    _fit_known.cache_clear()
+
+
+@lru_cache(maxsize=_NUM_KEPT)
+def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Draws, _: tuple[AnyForm, ...]) -> Fitted:
+    """Fit a form; the last argument is what else the result depends on, the forms that there are."""
+    table = known.table
     if form.name == AVERAGE:
         return _fit_average(table, options)
     forms = _all_forms(table)

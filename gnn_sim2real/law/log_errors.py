@@ -46,6 +46,14 @@ class ErrorTable(NamedTuple):
         """A name that follows from the errors, and neither from their unit nor from any label."""
         return _fingerprint(self.log_errors)
 
+    @property
+    def content(self) -> str:
+        """A name that follows from everything in the table, to the last bit."""
+        digest = blake2b(repr((self.labels, self.materials, self.least_limit)).encode(), digest_size=16)
+        for array in (self.sizes, self.log_errors, self.weights, self.material_pulls, self.spreads):
+            digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
+        return digest.hexdigest()
+
 
 def _fingerprint(log_errors: Floats) -> str:
     shape = np.round(log_errors - np.nanmean(log_errors), _DIGITS) + 0.0  # no -0

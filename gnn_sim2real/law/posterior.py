@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain, combinations, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ _FROM_PRIOR, _FROM_MODE, _NUM_MODES = 384, 192, 2  # laws of each form
 _TAILS = 4.0  # degrees of freedom of Student's t around a best fit
 _WIDER = 1.2  # than the curvature there says
 _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
+_EQUAL = 1e-9  # log errors that differ by less are equal
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
 _REACH = 0.35  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
@@ -114,7 +115,7 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
     kinds = list(_kinds(forms))
     centered = means.values - means.values @ means.weights / means.weights.sum()
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
-    best = [_modes(kind, drawn, position, centered, means.weights) for kind, drawn in zip(kinds, first, strict=True)]
+    best = _modes(kinds, first, position, centered, means.weights)
     noise, freedom = _noise(kinds, best, means)
     parts, shapes, shares, limits = [], [], [], []
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
@@ -236,28 +237,42 @@ def _log_prior(kind: _Kind, rows: Floats, position: Floats) -> Floats:
     return log_density
 
 
-def _modes(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, float]:
-    """The best fits, from the best of the laws drawn, and the root mean square of the residuals of the best of them."""
+def _modes(
+    kinds: list[_Kind], drawn: list[Floats], position: Floats, centered: Floats, weights: Floats
+) -> list[tuple[Floats, float]]:
+    """The best fits of each kind, from the best of its laws drawn, and the residual (root mean square) of the best."""
     weights = weights / weights.sum()
+    found: list[tuple[Floats, float]] = []
+    for form, group in groupby(zip(kinds, drawn, strict=True), key=lambda pair: pair[0].form):
+        of_kinds = [_starts(kind, laws, position, centered, weights) for kind, laws in group]
+        starts = np.concatenate([each for each, _ in of_kinds])
+        bounds = np.concatenate([each for _, each in of_kinds], axis=1)
+        modes, losses = polish(form, position, np.repeat(centered[None], len(starts), axis=0), weights, starts, bounds)
+        for number in range(len(of_kinds)):
+            mine = slice(number * _NUM_MODES, (number + 1) * _NUM_MODES)
+            found.append((modes[mine], float(np.sqrt(losses[mine].min()))))
+    return found
+
+
+def _starts(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The best of the laws drawn, and the bounds of their polish."""
     bounds = np.repeat(_bounds(kind.form, position).T[:, None], _NUM_MODES, axis=1)
     bounds[..., [*kind.zero]] = 0.0
     shape = kind.form.log_shape(position, drawn)
     loss = ((centered - shape - ((centered - shape) @ weights)[:, None]) ** 2) @ weights
-    starts = np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds)
-    modes, losses = polish(kind.form, position, np.repeat(centered[None], _NUM_MODES, axis=0), weights, starts, bounds)
-    return modes, float(np.sqrt(losses.min()))
+    return np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds), bounds
 
 
 def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -> tuple[float, float]:
     """What is thought of the noise of the means, and how firmly (degrees of freedom)."""
     count = len(means.values)
     if means.repeated:
-        across = np.eye(count) - 1.0 / count  # what all sizes share moves the level alone
         # without the choice of test materials: the law is the same whether their errors are known or not
-        scatter = means.moves.T @ means.moves + np.diag(means.lone_spread**2)
-        noise = float(np.sqrt(np.trace(across @ scatter @ across) / (count - 1)))
-        if noise > 1e-9:
-            return noise, float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
+        pulls = np.concatenate([means.moves, np.diag(means.lone_spread)])
+        across = pulls - pulls.mean(axis=1, keepdims=True)  # what all sizes share moves the level alone
+        noise = float(np.sqrt((across**2).sum() / (count - 1)))
+        if np.abs(pulls).max() > _EQUAL:  # else the repeats are copies, and tell nothing
+            return max(noise, _EQUAL), float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
     spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
     left = [
         residual * np.sqrt(count / free)
@@ -320,5 +335,7 @@ def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, n
     # scaled, since an exact curve knows some parameters much better than others
     scale = 1.0 / np.sqrt(np.einsum("mii->mi", curvature))
     values, vectors = np.linalg.eigh(curvature * scale[:, None] * scale[:, :, None])
-    roots = _WIDER * scale[:, :, None] * vectors / np.sqrt(np.maximum(values, _FLAT))[:, None]
+    # the symmetric root, which has no sign that the last bit decides
+    symmetric = vectors / np.sqrt(np.maximum(values, _FLAT))[:, None] @ vectors.transpose(0, 2, 1)
+    roots = _WIDER * scale[:, :, None] * symmetric
     return _Proposal(columns, modes[:, columns], roots)

@@ -52,6 +52,23 @@ def test_a_row_of_the_draws_has_one_law():
     assert len(draws.natural()["decay_rate"]) == len(each)
 
 
+@pytest.mark.parametrize("seed", [1, 8, 11])
+def test_the_unit_of_the_errors_does_not_matter(seed):
+    """Not even which laws are drawn, which follow from every last bit of what they are drawn from."""
+    errors = scattered(LAWS["power_limit"][0](SIZES), 0.03, 4, seed)
+    one, other = fit(errors), fit(1000 * errors)
+    np.testing.assert_allclose(other.predict_interval(20_000), np.multiply(1000, one.predict_interval(20_000)), 1e-9)
+
+
+def test_what_all_sizes_share_is_no_noise_of_the_shape():
+    """Repeats that differ by a factor alone; the rounding of that can have either sign."""
+    errors = LAWS["power"][0](SIZES) * np.array([[1.0], [1.02], [1.04]])
+    law = fit(errors)
+    assert law.decay_rate == pytest.approx(0.4, rel=1e-6)
+    low, high = law.predict_interval(SIZES[-1])
+    assert 1.02 < high / low < 1.4
+
+
 def test_with_nothing_known_of_the_noise_an_average_is_no_line_through_the_last_points():
     """Five sizes of a curve that bends to its limit: a straight line forecasts too little, the average is close."""
     sizes = np.geomspace(100, 1600, 5)

@@ -82,14 +82,14 @@ def test_what_all_sizes_share_is_not_narrowed_by_one_size():
     assert shared[whole].share_of_width < 0.9
 
 
-@pytest.mark.parametrize("form", ["auto", "power", "power_limit", "saturating"])
+@pytest.mark.parametrize("form", ["average", "auto", "power", "power_limit", "saturating"])
 def test_any_law_of_any_unit_has_a_next_size(form):
     given = models()
     one = next_size(fit(given, form), given, wanted="forecast@20000")
     scaled = given._replace(errors=1000 * np.asarray(given.errors))
     other = next_size(fit(scaled, form), scaled, wanted="forecast@20000")
     assert (one.best.source_size, one.best.num_models) == (other.best.source_size, other.best.num_models)
-    assert other.best.expected_width == pytest.approx(1000 * one.best.expected_width, rel=1e-3)
+    assert other.best.expected_width == pytest.approx(1000 * one.best.expected_width, rel=1e-6)
     assert json.loads(json.dumps(one.to_dict(), allow_nan=False)) == one.to_dict()
 
 

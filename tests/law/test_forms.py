@@ -329,7 +329,8 @@ def test_numbers_do_not_change(name):
     sizes = np.geomspace(50, 20_000, 9)
     noise = np.cos(np.arange(27.0)).reshape(3, 9)
     errors = (0.1 + 0.9 / (1 + (sizes / 1000) ** 0.9)) * np.exp(0.03 * noise)
-    law = fit_scaling_law(np.tile(sizes, 3), errors.ravel(), form=name, num_resamples=100)
+    labels = np.repeat(range(3), 9).tolist()  # whose draws follow from them; without labels, from the errors
+    law = fit_scaling_law(np.tile(sizes, 3), errors.ravel(), curves=labels, form=name, num_resamples=100)
     found = (law.decay_rate, law.transfer_gap, law.prefactor, *law.decay_rate_interval)
     assert found == pytest.approx(PINNED[name], rel=1e-6)
 
@@ -339,6 +340,7 @@ def test_numbers_of_surfaces_do_not_change(name):
     errors = ((5 * PAIRS[0] ** -0.4 + 0.3) * PAIRS[1] ** -0.25 + 0.05) * np.exp(
         0.03 * np.cos(np.arange(80.0)).reshape(2, 40)
     )
-    law = fit_scaling_surface(*np.tile(PAIRS, 2), errors.ravel(), form=name, num_resamples=100)
+    labels = np.repeat(range(2), 40).tolist()
+    law = fit_scaling_surface(*np.tile(PAIRS, 2), errors.ravel(), curves=labels, form=name, num_resamples=100)
     found = (law.decay_rate, law.transfer_gap, law.prefactor, *law.decay_rate_interval)
     assert found == pytest.approx(PINNED_SURFACES[name], rel=1e-6)

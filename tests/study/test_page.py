@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.law.numbers import format_with_ends
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
@@ -146,8 +147,8 @@ def test_every_mean_of_the_summary_stands_in_the_table(whole):
 def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
     _, page, summary = whole
     (law,) = [law for law in summary["laws"] if (law["policy"], law["target_size"]) == ("full", 300)]
-    low, high = law["decay_rate_interval"]
-    assert ["GINE, fine-tuned", "300", f"{law['decay_rate']:.3g} [{low:.3g}, {high:.3g}]"] in [r[:3] for r in page.rows]
+    rate = format_with_ends(law["decay_rate"], *law["decay_rate_interval"])
+    assert ["GINE, fine-tuned", "300", rate] in [r[:3] for r in page.rows]
     forecasts = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "4"]]
     assert [row[3] for row in forecasts] == ["3,800"]
     wanted = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "10 % lower"]]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -236,9 +237,12 @@ def _along(of_variables: Floats, sizes: Floats) -> Floats:
     return of_variables.reshape(-1, *(1,) * (sizes.ndim - 1))
 
 
+@cache
 def log_rates(count: int) -> Floats:
-    """Return start values of the logarithm of a rate, shape ``(count,)``."""
-    return np.log(np.geomspace(*RATE_BOUNDS, count))
+    """Return start values of the logarithm of a rate, shape ``(count,)``; the array cannot be changed."""
+    found = np.log(np.geomspace(*RATE_BOUNDS, count))
+    found.flags.writeable = False
+    return found
 
 
 def softplus(value: Floats) -> Floats:
