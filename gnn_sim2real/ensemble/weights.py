@@ -185,8 +185,8 @@ RULES = {
 """All rules by name."""
 
 DEFAULT = "bagged least absolute"
-"""On simulated members it loses less than `least absolute` on noise and where members are alike, and up to 7 % more where
-most of a hundred members are bad (`benchmarks/ensemble_rules.py`)."""
+"""On simulated members it loses less than `least absolute` on noise and where members are alike, and up to 7 % more
+where most of a hundred members are bad (`benchmarks/ensemble_rules.py`)."""
 
 
 def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT) -> Floats:
