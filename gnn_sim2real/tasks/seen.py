@@ -69,8 +69,11 @@ class SeenMaterials:
                 return cls.of_library(ModelLibrary(path.parent).identities(path.name))
             except (ValueError, OSError):  # it was copied without the library, or saved outside of one
                 return None
-        found = torch.load(path, map_location="cpu", weights_only=True)[CHECKPOINT_ENTRY].get("seen")
-        return None if found is None else cls.from_tensors(found)
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)[CHECKPOINT_ENTRY].get("seen")
+            return None if found is None else cls.from_tensors(found)
+        except Exception:  # each kind of damage has its own; `load_model` refuses the file in words
+            return None
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "SeenMaterials":
