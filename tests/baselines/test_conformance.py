@@ -48,7 +48,13 @@ def changed(inputs, **changes):
     return replace(inputs, **changes)
 
 
-@pytest.mark.parametrize("baseline", ALL, ids=lambda baseline: baseline.name)
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if each.name.startswith("ensemble_") else [])
+        for each in ALL  # an ensemble fits each of its members five times; `ensemble` stands for the three
+    ],
+)
 class TestBaseline:
     @pytest.fixture
     def baseline(self, request) -> Baseline:

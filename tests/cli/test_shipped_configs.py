@@ -55,6 +55,7 @@ def test_an_installed_package_has_them_inside(tmp_path, monkeypatch):
         find_config("configs:wandb.yaml")
 
 
+@pytest.mark.slow
 def test_a_study_is_read_by_its_address(capfd):
     argv = ["study", "run", "-c", "configs:polymer/density_open/quick.yaml", "--dry-run", "--output", "here"]
     assert main(argv) == 0

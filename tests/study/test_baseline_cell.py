@@ -13,7 +13,11 @@ from gnn_sim2real.study import baseline_cell
 from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
 from gnn_sim2real.study.grid import GridPoint
 
-WITHOUT_SOURCE = [name for name, baseline in BASELINES.items() if not baseline.needs_source]
+WITHOUT_SOURCE = [
+    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("ensemble") else [])
+    for name, baseline in BASELINES.items()
+    if not baseline.needs_source
+]
 
 
 @pytest.fixture(scope="module")
