@@ -13,11 +13,8 @@ from gnn_sim2real.study import baseline_cell
 from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
 from gnn_sim2real.study.grid import GridPoint
 
-WITHOUT_SOURCE = [
-    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("ensemble") else [])
-    for name, baseline in BASELINES.items()
-    if not baseline.needs_source
-]
+WITHOUT_SOURCE = [name for name, baseline in BASELINES.items() if not baseline.needs_source]
+SLOW = {name: [pytest.mark.slow] for name in WITHOUT_SOURCE if name.startswith("ensemble")}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +30,7 @@ def source():
     return TinyPolymers({("density", "kg/m3"): values}, materials=some)
 
 
-@pytest.mark.parametrize("name", WITHOUT_SOURCE)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, [])) for name in WITHOUT_SOURCE])
 def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source, target):
     foundation = make_encoder({"name": "tiny", "heaviest": 8})
     record, errors = run_baseline("key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation)
