@@ -57,6 +57,23 @@ def test_the_study_shown_is_the_study_shipped():
     assert shown == {key: shipped[key] for key in shown}
 
 
+def test_the_numbers_of_the_first_command_are_those_of_its_result():
+    result = json.loads((ROOT / "benchmarks/results/density_open_quick.json").read_text())
+    mae = {(row["policy"], row["source_level"]): row["mae"]["mean"] for row in result["rows"]}
+    wanted = [
+        ("full", "30"),
+        ("full", "all"),
+        ("full", "0"),
+        ("extra_trees", "0"),
+        ("calibrated_source", "all"),
+    ]
+    (shown,) = re.findall(r"\*\*What it shows\.\*\*(.*?)\n\n", TEXT, re.DOTALL)
+    assert re.findall(r"0\.\d{4}", shown) == [f"{mae[each]:.4f}" for each in wanted]
+    (law,) = result["laws"]
+    assert not law["decay_rate_identified"]
+    assert not law["transfer_gap_identified"]
+
+
 RESULTS = ROOT / "benchmarks/results/polymer_density.json"
 
 
