@@ -104,11 +104,20 @@ class MaterialsProjectTables(CrystalDataModule):
         if known is None:
             return None
         labels = materials_project_labels(self.labels_path)
-        sound = labels[labels[known.column].notna() & ~(labels["e_form"] > MAX_FORMATION_ENERGY)]
-        ordered = sound.sort_values(["is_lowest_polymorph", "e_form"], ascending=[False, True], kind="stable")
-        first = ordered.drop_duplicates("reduced_formula")
+        first = lowest_polymorphs(labels[labels[known.column].notna()])
         values = convert(first[known.column].to_numpy(np.float64), known.unit, prop.unit)
         return dict(zip(first["reduced_formula"], values.tolist(), strict=True))
+
+
+def lowest_polymorphs(labels: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The row of the lowest polymorph of each formula; faulty entries are left out.
+
+    Args:
+        labels: Rows of `mp_labels.parquet`.
+    """
+    sound = labels[~(labels["e_form"] > MAX_FORMATION_ENERGY)]
+    ordered = sound.sort_values(["is_lowest_polymorph", "e_form"], ascending=[False, True], kind="stable")
+    return ordered.drop_duplicates("reduced_formula")
 
 
 def materials_project_structures(path: str | None = None) -> Structures:

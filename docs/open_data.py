@@ -13,14 +13,13 @@ from pathlib import Path
 import pandas as pd
 from pymatgen.core import Composition
 
+from datamodules.materials_project import lowest_polymorphs
 from datamodules.open_data import OPEN_TABLES, OpenTable
 from gnn_sim2real.tables.table import read_table
 
 ROOT = Path(__file__).parents[1]
 NOTICE = ROOT / "datamodules/open_data/NOTICE.md"
 PAGE = ROOT / "docs/open_data.md"
-MAX_FORMATION_ENERGY = 1.0
-"""Above it [eV/atom] entries of the Materials Project are faulty, as in `datamodules.MaterialsProjectTables`."""
 
 _MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
 documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
@@ -58,10 +57,7 @@ def _read(path: str) -> pd.DataFrame:
 
 def _mp_formulas() -> pd.DataFrame:
     """The lowest polymorph of each formula."""
-    labels = _read("crystal/mp_labels/mp_labels.parquet")
-    sound = labels[~(labels["e_form"] > MAX_FORMATION_ENERGY)]
-    ordered = sound.sort_values(["is_lowest_polymorph", "e_form"], ascending=[False, True], kind="stable")
-    first = ordered.drop_duplicates("reduced_formula").sort_values("reduced_formula")
+    first = lowest_polymorphs(_read("crystal/mp_labels/mp_labels.parquet")).sort_values("reduced_formula")
     names = {"reduced_formula": "formula", "band_gap_pbe": "band_gap_eV", "e_form": "formation_energy_eV_atom"}
     return first.rename(columns=names)
 
