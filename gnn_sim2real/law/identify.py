@@ -128,6 +128,6 @@ def doubts_of_reach(draws: tuple[Fits, ...]) -> list[str]:
     if turn > np.log(_FARTHEST):
         return []
     return [
-        f"Trust ends near n = {draws[0].largest[0] * np.exp(turn):,.0f}: beyond it, one draw in {1 / _TURNED:.0f} no "
-        "longer falls, since its drift is as large as its fall, and intervals stay level."
+        f"Trust ends near n = {float(f'{draws[0].largest[0] * np.exp(turn):.2g}'):,.0f}: beyond it, one draw in "
+        f"{1 / _TURNED:.0f} no longer falls, since its drift is as large as its fall, and intervals stay level."
     ]
