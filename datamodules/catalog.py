@@ -1,6 +1,6 @@
-"""The files of public data sets, and recipes for the tables that a user brings.
+"""The files of public data sets, and the tables that a user brings.
 
-Upstream files that may be fetched are pinned to a commit and a SHA-256. Everything else has a recipe: tables
+Upstream files that may be fetched are pinned to a commit and a SHA-256. Everything else is brought: tables
 made from several upstream files, and values of PoLyInfo, whose terms restrict redistribution and which are
 therefore never downloaded.
 """
@@ -35,8 +35,8 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A table that the user brings.
+class OwnTable:
+    """A table that the user brings, or makes with the recipe of its name.
 
     Args:
         name: Name in data modules.
@@ -114,20 +114,20 @@ _DATA_FILES = (
     ),
 )
 
-_RECIPES = (
-    Recipe(
+_OWN_TABLES = (
+    OwnTable(
         name="measured_density",
         relative_path="polymer/measured/density.csv",
         columns={"smiles": None, "density_g_cm3": "g/cm^3"},
         instruction=_OWN_POLYINFO,
     ),
-    Recipe(
+    OwnTable(
         name="measured_tg",
         relative_path="polymer/measured/tg.csv",
         columns={"smiles": None, "tg_K": "K"},
         instruction=_OWN_POLYINFO,
     ),
-    Recipe(
+    OwnTable(
         name="md_tg",
         relative_path="polymer/md_tg/md_tg.csv",
         columns={"smiles": None, "tg_K": "K"},
@@ -136,7 +136,7 @@ _RECIPES = (
             "has no license, by adding 273.15 to its degC"
         ),
     ),
-    Recipe(
+    OwnTable(
         name="mp_structures",
         relative_path="crystal/mp_structures/mp_structures.parquet",
         columns={
@@ -159,7 +159,7 @@ _RECIPES = (
         size=34_058_311,
         sha256="146010cb4b6b854c4f523d2e57df92f17ade17c6289663baca6d69f360864f6d",
     ),
-    Recipe(
+    OwnTable(
         name="mp_labels",
         relative_path="crystal/mp_labels/mp_labels.parquet",
         columns={"material_id": None, "reduced_formula": None, "band_gap_pbe": "eV", "e_form": "eV/atom"},
@@ -169,7 +169,7 @@ _RECIPES = (
         size=2_765_589,
         sha256="6731dd901b492b75045a319b01b5bb00b863f0d9e176d9d6a9adede414c76961",
     ),
-    Recipe(
+    OwnTable(
         name="aflow_agl_ael",
         relative_path="crystal/aflow_agl_ael/aflow_agl_ael.parquet",
         columns={
@@ -187,7 +187,7 @@ _RECIPES = (
         size=748_242,
         sha256="147d74aa27a97ef113a60b17b5870880604d1632beac2c4d21a4ae7b2126c61c",
     ),
-    Recipe(
+    OwnTable(
         name="measured_band_gap",
         relative_path="crystal/measured/expt_gap__mp.csv",
         columns={"reduced_formula": None, "expt_gap_eV_median": "eV", "material_id": None},
@@ -200,7 +200,7 @@ _RECIPES = (
         size=254_816,
         sha256="0264690288f7c54151f34a4cecb009d4676c2bba76083c76244e4d79422126ee",
     ),
-    Recipe(
+    OwnTable(
         name="measured_formation_enthalpy",
         relative_path="crystal/measured/expt_formation_enthalpy__mp.csv",
         columns={"reduced_formula": None, "expt_dHf_eV_atom_median": "eV/atom", "material_id": None},
@@ -213,7 +213,7 @@ _RECIPES = (
         size=297_224,
         sha256="6d9dd1aefd20243c08a181204f0b5bc3090244a163c6a1add8022fa28e380329",
     ),
-    Recipe(
+    OwnTable(
         name="measured_tc",
         relative_path="crystal/measured/expt_Tc_3dsc_exact__mp.csv",
         columns={"formula": None, "expt_Tc_K_median": "K", "material_id": None, "is_lowest_polymorph": None},
@@ -223,7 +223,7 @@ _RECIPES = (
         size=246_504,
         sha256="c583fab226d4d7b0097e0f7b808a8a32fdf399222868fa06b9030250e87d394e",
     ),
-    Recipe(
+    OwnTable(
         name="measured_thermal_conductivity",
         relative_path="crystal/measured/expt_kappa300K__mp.csv",
         columns={"reduced_formula": None, "expt_kappa_W_mK_median": "W/(m K)", "material_id": None},
@@ -238,19 +238,19 @@ _RECIPES = (
         size=16_153,
         sha256="fd9531e8bde878c27536354296a733c5b6f631bcb85a9a1b1c48b4ae6dea5936",
     ),
-    Recipe(
+    OwnTable(
         name="cosmo_solvation",
         relative_path="molecule/solvation/cosmo_rs.csv",
         columns={"solvent": None, "solute": None, "dg_solv_kcal_mol": "kcal/mol"},
         instruction="make it from CombiSolv-QM of Vermeire and Green, Chem. Eng. J. 418, 129307 (2021)",
     ),
-    Recipe(
+    OwnTable(
         name="measured_solvation",
         relative_path="molecule/solvation/measured.csv",
         columns={"solvent": None, "solute": None, "dg_solv_kcal_mol": "kcal/mol"},
         instruction="make it from CombiSolv-Exp of Vermeire and Green, Chem. Eng. J. 418, 129307 (2021)",
     ),
-    Recipe(
+    OwnTable(
         name="md_liquids",
         relative_path="molecule/liquids/md_298K.csv",
         columns={"smiles": None, "density_g_cm3": "g/cm^3", "cohesive_energy_kJ_mol": "kJ/mol"},
@@ -259,7 +259,7 @@ _RECIPES = (
             "line in temperature, read off at 298.15 K"
         ),
     ),
-    Recipe(
+    OwnTable(
         name="measured_liquid_density",
         relative_path="molecule/liquids/measured_density.csv",
         columns={"smiles": None, "density_g_cm3": "g/cm^3", "tm_K": "K"},
@@ -268,7 +268,7 @@ _RECIPES = (
             "SMILES by CAS number"
         ),
     ),
-    Recipe(
+    OwnTable(
         name="measured_boiling_point",
         relative_path="molecule/liquids/measured_boiling_point.csv",
         columns={"smiles": None, "tb_K": "K"},
@@ -279,4 +279,4 @@ _RECIPES = (
     ),
 )
 
-ENTRIES: dict[str, DataFile | Recipe] = {entry.name: entry for entry in (*_DATA_FILES, *_RECIPES)}
+ENTRIES: dict[str, DataFile | OwnTable] = {entry.name: entry for entry in (*_DATA_FILES, *_OWN_TABLES)}

@@ -3,21 +3,20 @@
 import hashlib
 import importlib.util
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from datamodules.catalog import ENTRIES, DataFile, Recipe
+from datamodules.catalog import ENTRIES, DataFile, OwnTable
 from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.sheet import DataSheet
-from gnn_sim2real.databases.recipe import TableRecipe, find_recipes
+from gnn_sim2real.databases.recipe import TableRecipe, data_folders, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder, expand
 
-__all__ = ["ENTRIES", "DataFile", "Recipe", "find_file", "find_table", "sheet"]
+__all__ = ["ENTRIES", "DataFile", "OwnTable", "find_file", "find_table", "sheet"]
 
 logger = logging.getLogger(__name__)
 
@@ -102,22 +101,14 @@ def find_table(path: str | Path) -> Path:
 
 def _places(path: str | Path) -> list[Path]:
     given = expand(path)
-    return [given] if given.is_absolute() else [given, *_below_data_folder(given), _made(given)]
+    return [given] if given.is_absolute() else [given, *(folder / given for folder in data_folders())]
 
 
-def _places_of(entry: DataFile | Recipe) -> list[Path]:
-    own = _below_data_folder(entry.relative_path)
-    return own if isinstance(entry, DataFile) else [*own, _made(entry.relative_path)]
-
-
-def _made(path: str | Path) -> Path:
-    """Where `data make` puts a table without `$GNN_SIM2REAL_DATA`."""
-    return default_cache_folder() / "data" / path
-
-
-def _below_data_folder(path: str | Path) -> list[Path]:
-    folder = os.environ.get("GNN_SIM2REAL_DATA")
-    return [expand(folder) / path] if folder else []
+def _places_of(entry: DataFile | OwnTable) -> list[Path]:
+    places = [folder / entry.relative_path for folder in data_folders()]
+    return (
+        places[:-1] if isinstance(entry, DataFile) else places
+    )  # the last one is that of downloads, which are checked
 
 
 def _format_places(places: list[Path]) -> str:
@@ -126,7 +117,7 @@ def _format_places(places: list[Path]) -> str:
     return "searched " + " and ".join(str(place.absolute()) for place in places)
 
 
-def _advise(entry: DataFile | Recipe) -> str:
+def _advise(entry: DataFile | OwnTable) -> str:
     """Advice for the user, as the end of a sentence."""
     folder = f"the folder that contains {entry.relative_path}"
     own_place = f"set GNN_SIM2REAL_DATA to {folder}, or data.init_args.path to the file"

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from datamodules.registry import ENTRIES, DataFile, Recipe, find_file, find_table
+from datamodules.registry import ENTRIES, DataFile, OwnTable, find_file, find_table
 from gnn_sim2real.databases.recipe import find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.units import check_unit
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 
 CONTENT = b"smiles,density\n*CC*,0.9\n" * 2000
 FILES = [entry for entry in ENTRIES.values() if isinstance(entry, DataFile)]
-RECIPES = [entry for entry in ENTRIES.values() if isinstance(entry, Recipe)]
+OWN_TABLES = [entry for entry in ENTRIES.values() if isinstance(entry, OwnTable)]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -197,7 +197,7 @@ def test_an_explicit_path_without_a_file_is_never_replaced_by_another(serve, ser
     assert not server.paths
 
 
-@pytest.mark.parametrize("entry", RECIPES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", OWN_TABLES, ids=lambda entry: entry.name)
 def test_a_recipe_says_how_to_obtain_the_table_and_is_never_downloaded(entry, monkeypatch, tmp_path):
     with pytest.raises(DatasetNotFoundError, match="GNN_SIM2REAL_DATA") as error:
         find_file(entry.name)
@@ -236,7 +236,7 @@ def test_files_are_pinned_to_a_commit_and_a_content(entry):
     assert all([entry.license, entry.citation, entry.description])
 
 
-@pytest.mark.parametrize("entry", [entry for entry in RECIPES if entry.sha256], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [entry for entry in OWN_TABLES if entry.sha256], ids=lambda entry: entry.name)
 def test_a_recipe_with_a_content_has_all_facts(entry):
     assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
     assert entry.size > 0
@@ -245,7 +245,7 @@ def test_a_recipe_with_a_content_has_all_facts(entry):
 
 def test_names_and_places_are_unique():
     assert all(name == entry.name for name, entry in ENTRIES.items())
-    assert len({entry.relative_path for entry in ENTRIES.values()}) == len(ENTRIES) == len(FILES) + len(RECIPES)
+    assert len({entry.relative_path for entry in ENTRIES.values()}) == len(ENTRIES) == len(FILES) + len(OWN_TABLES)
 
 
 @pytest.mark.realdata
