@@ -111,8 +111,11 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
         fractional: (num_sites, 3); coordinates in units of the lattice vectors.
 
     Raises:
-        ValueError: If two sites are closer than `MIN_DISTANCE`.
+        ValueError: If two sites are closer than `MIN_DISTANCE`, or a cell of many sites is too thin to have room for
+            them.
     """
+    if _reach_of(lattice) >= 0.5:  # in a flat cell the nearest image is not that of the nearest coordinates
+        lattice, fractional = _reduced_cell(lattice, fractional)
     if len(fractional) <= _FEW_SITES:
         first, second = _all_pairs(len(fractional))
         apart = fractional[first] - fractional[second]
@@ -121,6 +124,11 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
     if len(apart):
         between = (apart - np.rint(apart)) @ lattice
         _refuse_near(math.sqrt(np.einsum("ij,ij->i", between, between).min()))
+
+
+def _reach_of(lattice: NDArray[np.float64]) -> float:
+    """Two places closer than `MIN_DISTANCE` differ by less than this in their fractional coordinates."""
+    return MIN_DISTANCE / max(float(np.linalg.svd(lattice, compute_uv=False)[-1]), 1e-9)
 
 
 _FEW_SITES = 40
@@ -137,10 +145,12 @@ def _near_pairs(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -
     """Differences of the fractional coordinates of all pairs that may be near, (num_pairs, 3)."""
     from scipy.spatial import cKDTree
 
-    # Two places apart by less than this in space differ by less than `reach` in their fractional coordinates.
-    reach = MIN_DISTANCE / max(float(np.linalg.svd(lattice, compute_uv=False)[-1]), 1e-9)
+    reach = _reach_of(lattice)
     if reach >= 0.5:
-        return np.empty((0, 3))
+        raise ValueError(
+            f"the cell is only {MIN_DISTANCE / reach:.3f} angstrom thin, without room for {len(fractional)} sites: is "
+            "it in angstrom?"
+        )
     wrapped = fractional - np.floor(fractional)
     wrapped[wrapped >= 1] = 0.0  # of what is below zero by less than a rounding
     pairs = cKDTree(wrapped, boxsize=np.ones(3)).query_pairs(reach, output_type="ndarray")
@@ -202,10 +212,18 @@ def _reduced(crystal: Crystal) -> Crystal:
     """The crystal, in a more compact cell if its own is very flat. The graph does not depend on the cell."""
     if math.prod(crystal.edges) < _MAX_SKEW * crystal.volume:
         return crystal
+    lattice, fractional = _reduced_cell(crystal.lattice, crystal.fractional)
+    return Crystal(lattice, crystal.atomic_number, fractional)
+
+
+def _reduced_cell(
+    lattice: NDArray[np.float64], fractional: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The most compact cell of a lattice, and the coordinates in it."""
     from pymatgen.core.lattice import Lattice
 
-    lattice = np.array(Lattice(crystal.lattice).get_lll_reduced_lattice().matrix)
-    return Crystal(lattice, crystal.atomic_number, crystal.fractional @ crystal.lattice @ np.linalg.inv(lattice))
+    compact = np.array(Lattice(lattice).get_lll_reduced_lattice().matrix)
+    return compact, fractional @ lattice @ np.linalg.inv(compact)
 
 
 class _Pairs(NamedTuple):

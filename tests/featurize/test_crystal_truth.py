@@ -363,6 +363,27 @@ def test_two_places_are_told_apart_in_every_cell(first, second, third, skew):
             require_apart(lattice, each)
 
 
+@given(st.floats(-30, 30), st.floats(-2, 2), st.integers(0, 2), st.booleans())
+def test_two_places_are_told_apart_in_flat_cells_and_among_many_sites(skew, shift, direction, near):
+    """Sites 0.3 angstrom apart across any face of any cell of a lattice, with coordinates outside of it."""
+    lattice = np.diag([9.0, 10.0, 11.0])
+    flat = lattice + np.array([[0, 0, 0], [9.0 * round(skew), 0, 0], [0, 10.0 * round(-skew), 0]])
+    grid = np.array(np.meshgrid(*[[0.0, 0.25, 0.5, 0.75]] * 3)).reshape(3, -1).T
+    close = np.eye(3)[direction] * (0.3 if near else 0.9) / np.diag(lattice)
+    for places in (np.array([[0.99, 0.99, 0.99], [0.99, 0.99, 0.99] + close]), np.vstack([grid, grid[5] - close])):
+        shifted = (places + shift) @ lattice @ np.linalg.inv(flat)
+        if near:
+            with pytest.raises(ValueError, match=r"\b0\.300 angstrom apart"):
+                require_apart(flat, shifted)
+        else:
+            require_apart(flat, shifted)
+
+
+def test_many_sites_in_a_cell_without_room():
+    with pytest.raises(ValueError, match=r"\b0\.600\b.*\b64 sites"):
+        require_apart(np.diag([0.6, 30.0, 30.0]), np.random.default_rng(0).uniform(size=(64, 3)))
+
+
 def test_a_site_alone_needs_no_loop():
     rows = [("Cu", "Cu", "0 0 0")]
     text = cif(rows, extra=("_atom_site_occupancy", ["OCC"])).replace("loop_\n", "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Time after which something is taken to hang [s]: far more than a busy machine needs."""
 
 # Each process is forked from one that has imported everything and runs nothing: a tenth of a second instead of six.

@@ -1,5 +1,6 @@
 """A study on a real Ray cluster on this machine: one node is lost in the middle, another one joins."""
 
+import gc
 import re
 from importlib.util import find_spec
 
@@ -11,7 +12,11 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study.claims import Claims
 
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'")
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # Ray leaves some to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
@@ -24,6 +29,7 @@ def cluster():
         yield made
     finally:
         made.shutdown()
+        gc.collect()  # what Ray left, before another test is blamed for it
 
 
 @pytest.mark.slow

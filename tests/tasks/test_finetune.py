@@ -8,6 +8,7 @@ import pytest
 import torch
 from killed import KillAt, Killed
 from lightning.pytorch import Callback
+from simulated import Simulated
 from tiny import CHAINS, DictLogger, TinyPolymers, copied, fit, gine, quiet_trainer, same, table_values
 
 from gnn_sim2real.errors import CheckpointError
@@ -40,6 +41,17 @@ def test_before_the_first_step_it_answers_the_simulated_value_in_the_unit_of_the
     np.testing.assert_allclose(found, simulated.values[:, 1] / 1000, rtol=1e-5)
     assert same(copied(network.encoder), copied(source.network.encoder))
     assert network.properties == data.properties
+
+
+@pytest.mark.parametrize("form", ["linear", "softplus", "exponential", "hurdle"])
+def test_a_correction_of_a_positive_property_may_be_negative(form):
+    """The form of a property that has only positive values is that of the model, unless the model corrects them."""
+    plain, delta = (
+        started(TargetFineTuning(encoder=gine(), policy=policy, forms={"density": form}), Simulated())
+        for policy in ("full", "delta")
+    )
+    assert [each.form for each in plain.network.properties] == [form]
+    assert [each.form for each in delta.network.properties] == ["linear"]
 
 
 def test_another_property_gets_a_new_head_on_the_old_encoder(source_folder):
