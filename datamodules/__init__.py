@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datamodules.demo.data_sets import DemoSimulatedCrystals as DemoSimulatedCrystals
     from datamodules.files.blend_table import BlendTable as BlendTable
     from datamodules.files.crystal_folder import CrystalFolder as CrystalFolder
+    from datamodules.files.pair_table import PairTable as PairTable
     from datamodules.files.polymer_table import PolymerTable as PolymerTable
     from datamodules.files.table import MaterialTable as MaterialTable
     from datamodules.liquids import MeasuredLiquids as MeasuredLiquids

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from datamodules.registry import find_table
+from datamodules.files.mixture_file import at_temperature, read_mixture_file
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
-from gnn_sim2real.tables.table import CleanTable, Property, read_table
+from gnn_sim2real.tables.table import CleanTable, Property
 
 
 class BlendTable(MixtureDataModule):
@@ -71,9 +70,8 @@ class BlendTable(MixtureDataModule):
             )
         self.path, self.at = path, at
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
-        at = None if temperature is None else {"temperature": (temperature, temperature_unit)}
-        self.input_columns = MixtureColumns(components, weights, at)
-        self.condition_units = {} if temperature is None else {"temperature": "K"}
+        conditions, self.condition_units = at_temperature(temperature, temperature_unit)
+        self.input_columns = MixtureColumns(components, weights, conditions)
 
     @property
     def title(self) -> str:
@@ -86,11 +84,4 @@ class BlendTable(MixtureDataModule):
         Raises:
             ConditionsVaryError: If a condition varies that neither `at` nor `temperature` names.
         """
-        file = find_table(self.path)
-        try:
-            return self.clean_mixtures(read_table(file), self.input_columns, [self.property], file.name, at=self.at)
-        except ConditionsVaryError as error:
-            if self.condition_units:
-                raise
-            more = f"or set `temperature: {error.columns[0]}`, if it is one, to make it an input of the model"
-            raise ConditionsVaryError(error.found, f"{error.advice}; {more}", error.columns) from error
+        return read_mixture_file(self, self.path, self.property, self.at)

@@ -6,6 +6,10 @@ import sys
 
 _HELP = """usage: gnn-sim2real COMMAND [options]
 
+begin
+  init      a project that runs at once on made-up rows: gnn-sim2real init my-project --kind polymer
+  configs   the YAMLs that come with the package, read as -c configs:PATH: gnn-sim2real configs list
+
 one model
   fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
   validate  error on the validation part
@@ -26,8 +30,6 @@ many models
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, next, compare: gnn-sim2real law --help
-
-  configs   the YAMLs that come with the package, read as -c configs:PATH: gnn-sim2real configs list
 
 Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
 
@@ -140,6 +142,7 @@ _COMMANDS = {
     "models": ("gnn_sim2real.cli.models", "models_command"),
     "law": ("gnn_sim2real.cli.law", "law_command"),
     "shotgun": ("gnn_sim2real.cli.shotgun", "shotgun_command"),
+    "init": ("gnn_sim2real.cli.init", "init_command"),
     "configs": ("gnn_sim2real.cli.configs", "configs_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),

@@ -73,7 +73,7 @@ class MixtureSettings(DataSettings):
 class MixtureReader(Protocol):
     """The layout of mixtures in a table."""
 
-    roles: ClassVar[tuple[str, ...]]
+    roles: tuple[str, ...]
     input_columns: MixtureColumns
     condition_units: Mapping[str, str]
 
@@ -213,7 +213,7 @@ class MixtureDataModule(PropertyDataModule):
     kind = "mixture"
     settings: MixtureSettings
     data_set: MixtureDataSet
-    roles: ClassVar[tuple[str, ...]] = ()
+    roles: tuple[str, ...] = ()
     """Role of each component; empty for blends."""
     input_columns: MixtureColumns
     """Columns of the mixtures in a table to predict."""

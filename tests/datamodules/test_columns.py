@@ -60,6 +60,11 @@ def pairs(folder, **settings):
     return save(folder, "chi.csv", columns)
 
 
+def own_pairs(folder):
+    columns = {"unit": CHAINS, "smiles": MOLECULES, "density": np.arange(1.0, 13.0)}
+    return save(folder, "pairs.csv", columns)
+
+
 def solvation(folder):
     columns = {"solute": MOLECULES, "solvent": "O", "dg_solv_kcal_mol": np.arange(12) / 10}
     return save(folder, "solvation.csv", columns)
@@ -135,6 +140,9 @@ READERS = {
     "MeasuredLiquids": lambda f, m, **s: datamodules.MeasuredLiquids("density", save(f, "liquids.csv", LIQUIDS), **s),
     "MeasuredSolvation": lambda f, m, **s: datamodules.MeasuredSolvation(solvation(f), **s),
     "Optimade": lambda f, m, **s: snapshot(datamodules.Optimade, f, m, "https://example.org", **s),
+    "PairTable": lambda f, m, **s: datamodules.PairTable(
+        own_pairs(f), {"polymer": "unit", "solvent": "smiles"}, "density", "density", "g/cm3", **s
+    ),
     "PoLyInfo": lambda f, m, **s: datamodules.PoLyInfo(chains(f), "density", "g/cm3", file_unit="g/cm3", **s),
     "PolymerTable": lambda f, m, **s: datamodules.PolymerTable("density", "density", "g/cm3", path=chains(f), **s),
     "RadonPy": lambda f, m, **s: datamodules.RadonPy(["density"], chains(f), **s),
@@ -186,7 +194,7 @@ def test_every_reader_splits_by_a_column(make, name):
 def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
     settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}
-    if "Chi" in name or "Solvation" in name or name == "BlendTable":
+    if "Chi" in name or "Solvation" in name or name in ("BlendTable", "PairTable"):
         with pytest.raises(ValueError, match="`grow_by: cheapest`"):
             make(name, **settings)
         return

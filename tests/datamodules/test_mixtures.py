@@ -13,9 +13,10 @@ from datamodules import (
     MeasuredChi,
     MeasuredLiquids,
     MeasuredSolvation,
+    PairTable,
     SimulatedLiquids,
 )
-from gnn_sim2real.nn import GINE, Blend
+from gnn_sim2real.nn import GINE, Blend, Pair
 
 
 @pytest.fixture
@@ -92,6 +93,63 @@ def test_temperatures_of_blends_without_a_unit_that_cannot_be_kelvin(tmp_path):
         table_of_blends(tmp_path, "T (degC)", [20, 40], temperature_unit="K")
     with pytest.raises(ValueError, match=r"'oX'.*`temperature_unit`"):
         table_of_blends(tmp_path, "T (oX)", [20, 40])
+
+
+ROLES = {"polymer": "unit", "solvent": "smiles"}
+
+
+def table_of_pairs(tmp_path, rows, roles=ROLES, **settings):
+    (tmp_path / "pairs.csv").write_text("unit,smiles,T (degC),chi\n" + "".join(f"{row}\n" for row in rows))
+    settings = {"temperature": "T (degC)"} | settings
+    return PairTable(str(tmp_path / "pairs.csv"), roles, "chi", "chi", "", **settings)
+
+
+def test_a_table_of_pairs(tmp_path):
+    rows = ["*CC*,CCO,20,0.5", "*OCC*,OCC,20,0.6", "*CCO*,OCC,20,0.8", "*CC*,O,40,1.0", "*CC*,,20,1.0", "C(,O,20,1.0"]
+    data = table_of_pairs(tmp_path, rows)
+    table, mixtures = data.table, data.data_set.mixtures
+    assert data.title == "pairs.csv"
+    assert data.roles == mixtures.roles == ("polymer", "solvent")
+    found = {mixtures[row].spell(True): value for row, value in enumerate(table.values[:, 0].tolist())}
+    assert sorted(found.values()) == pytest.approx([0.5, 0.7, 1.0])  # both spellings of poly(ethylene oxide) are one
+    assert max(found, key=found.get) == "*CC* | O @ temperature 313.15"
+    assert table.quarantine["row"].tolist() == [6, 7]
+    assert len(set(table.groups)) == 3
+    assert sorted(set(data.variant(group_by="solvent").table.groups)) == ["CCO", "O"]
+    encoded = Pair(GINE(hidden_dim=8, num_layers=1), hidden_dim=6).eval()(data.store.select(torch.arange(3)))
+    assert encoded.shape == (3, 6)
+
+
+def test_source_and_target_of_pairs_need_the_same_roles(tmp_path):
+    rows = [f"*{'C' * length}O*,CCO,20,{length}" for length in range(2, 12)]
+    target = table_of_pairs(tmp_path, rows, test_fraction=0.3, validation_fraction=0)
+    assert len(table_of_pairs(tmp_path, rows, exclude=target, validation_fraction=0).parts.train) == 7
+    with pytest.raises(ValueError, match=r"polymer, liquid.*polymer, solvent|polymer, solvent.*polymer, liquid"):
+        _ = table_of_pairs(tmp_path, rows, {"polymer": "unit", "liquid": "smiles"}, exclude=target).parts
+    for roles in ({"polymer": "unit"}, {"a": "unit", "b": "smiles", "c": "unit"}):
+        with pytest.raises(ValueError, match="components"):
+            table_of_pairs(tmp_path, rows, roles)
+    with pytest.raises(ValueError, match=r"'fluid'.*unit, smiles"):
+        _ = table_of_pairs(tmp_path, rows, {"polymer": "unit", "solvent": "fluid"}).table
+    with pytest.raises(ValueError, match="polymer, solvent"):
+        table_of_pairs(tmp_path, rows, group_by="liquid")
+
+
+@pytest.mark.realdata
+def test_chi_as_a_table_of_ones_own(tmp_path, real_data):
+    """The table of the published study, read like a user's own: the same pairs, values and groups."""
+    published = MeasuredChi()
+    mixtures = published.data_set.mixtures
+    rows = [
+        f"{published.table.materials[row].spell(True).replace(' | ', ',')},{mixtures.conditions[row, 0] - 273.15!r},"
+        f"{published.table.values[row, 0]!r}"
+        for row in range(len(published.table.identities))
+    ]
+    own = table_of_pairs(tmp_path, rows)
+    order, other = np.argsort(own.table.identities), np.argsort(published.table.identities)
+    assert len(order) == len(other) == 1190
+    np.testing.assert_array_equal(own.table.values[order], published.table.values[other])
+    assert np.array(own.table.groups)[order].tolist() == np.array(published.table.groups)[other].tolist()
 
 
 def test_columns_that_do_not_fit():

@@ -370,7 +370,7 @@ def test_two_places_are_told_apart_in_flat_cells_and_among_many_sites(skew, shif
     flat = lattice + np.array([[0, 0, 0], [9.0 * round(skew), 0, 0], [0, 10.0 * round(-skew), 0]])
     grid = np.array(np.meshgrid(*[[0.0, 0.25, 0.5, 0.75]] * 3)).reshape(3, -1).T
     close = np.eye(3)[direction] * (0.3 if near else 0.9) / np.diag(lattice)
-    for places in (np.array([[0.99, 0.99, 0.99], [0.99, 0.99, 0.99] + close]), np.vstack([grid, grid[5] - close])):
+    for places in (np.array([[0.99] * 3, 0.99 + close]), np.vstack([grid, grid[5] - close])):
         shifted = (places + shift) @ lattice @ np.linalg.inv(flat)
         if near:
             with pytest.raises(ValueError, match=r"\b0\.300 angstrom apart"):

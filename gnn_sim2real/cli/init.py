@@ -1,0 +1,120 @@
+"""`gnn-sim2real init`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.config.shipped import configs_folder, list_configs
+from gnn_sim2real.console import open_console
+from gnn_sim2real.files import expand
+
+_ADDRESS = "project"
+"""Folder of the projects among the YAMLs of the package, one for each kind."""
+
+_DESCRIPTION = """Begin a project: a study from simulation to measurement that runs at once, on rows that are made up.
+Real materials, invented values: the files simulated.* and measured.* show which columns are read. With --measured and
+--simulated the YAMLs name your own files instead."""
+
+
+def init_command(argv: list[str]) -> int:
+    """Write a new project.
+
+    Args:
+        argv: Arguments after `gnn-sim2real init`.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        ValueError: If there is no such kind, the folder has something in it, or own files are not described.
+    """
+    parser = ArgumentParser(prog="gnn-sim2real init", description=_DESCRIPTION)
+    parser.add_argument("folder", type=Path, help="new folder of the project")
+    parser.add_argument("--kind", required=True, help=f"what the materials are: {', '.join(kinds())}")
+    parser.add_argument("--measured", help="your own measured values, in any file that `datamodules.Table` reads")
+    parser.add_argument("--simulated", help="your own simulated values of the same property")
+    parser.add_argument(
+        "--property", help="name of the property in both files, e.g. density; needed for your own files"
+    )
+    parser.add_argument("--unit", help="its unit, e.g. g/cm3, or '' if it has none; needed for your own files")
+    given = parse_options(parser, argv)
+    own = {name: getattr(given, name) for name in ("measured", "simulated", "property", "unit")}
+    copied = write_project(given.folder, given.kind, {name: each for name, each in own.items() if each is not None})
+    console = open_console()
+    for path in copied:
+        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    run = f"\ncd {given.folder}\ngnn-sim2real study run -c study.yaml"
+    console.print(run, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def kinds() -> list[str]:
+    """What a project can be about."""
+    return sorted({name.split("/")[1] for name in list_configs() if name.startswith(f"{_ADDRESS}/")})
+
+
+def write_project(folder: Path, kind: str, own: Mapping[str, str]) -> list[Path]:
+    """Copy the files of a project, with the names of the user's own files in them.
+
+    Args:
+        folder: Where to; it is made if it does not exist.
+        kind: One of `kinds`.
+        own: The user's `measured` and `simulated` files, `property` and `unit`; empty for the made-up rows.
+
+    Returns:
+        The new files.
+
+    Raises:
+        ValueError: If there is no such kind, the folder is not empty, or `own` is not complete.
+    """
+    if kind not in kinds():
+        raise ValueError(f"there is no kind of project {kind!r}; choose {', '.join(kinds())}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not empty, and nothing is overwritten; give a new folder")
+    lines = _own_lines(kind, own)
+    written = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in sorted((configs_folder() / _ADDRESS / kind).iterdir()):
+        if own and each.stem in ("measured", "simulated"):
+            continue
+        text = each.read_text(encoding="utf-8")
+        if each.suffix == ".yaml":
+            text = "".join(_replace(line, lines) for line in text.splitlines(keepends=True))
+        (folder / each.name).write_text(text, encoding="utf-8")
+        written.append(folder / each.name)
+    return written
+
+
+def _own_lines(kind: str, own: Mapping[str, str]) -> dict[str, str]:
+    """What takes the place of a setting in the YAMLs, by the setting; of `path`, by its made-up file."""
+    if not own:
+        return {}
+    wanted = ("measured", "simulated", "property", "unit")
+    if missing := [name for name in wanted if name not in own]:
+        raise ValueError(f"your own files need --{', --'.join(wanted)} together; --{', --'.join(missing)} is missing")
+    if kind == "pair":
+        raise ValueError(
+            "name the files and columns of your own pairs in the YAMLs: begin without --measured and --simulated"
+        )
+    for name in ("measured", "simulated"):
+        if not expand(own[name]).exists():
+            raise ValueError(f"there is no file {own[name]}: check --{name}")
+    paths = {f"path: {name}": f"path: {json.dumps(str(expand(own[name]).absolute()))}" for name in wanted[:2]}
+    title = f"title: {json.dumps(own['property'] + ', from simulation to measurement')}"
+    return {
+        **paths,
+        "property:": f"property: {json.dumps(own['property'])}",
+        "unit:": f"unit: {json.dumps(own['unit'])}",
+        "title:": title,
+    }
+
+
+def _replace(line: str, lines: Mapping[str, str]) -> str:
+    setting = line.strip()
+    for start, new in lines.items():
+        if setting.startswith(start):
+            return line.replace(setting, new)
+    return line
