@@ -499,6 +499,9 @@ EQUIVALENT = {
     "if math.prod(crystal.edges) < _MAX_SKEW * crystal.volume:": (
         "whether the cell is reduced is a matter of speed, and no cell is as flat as the limit to the last bit"
     ),
+    "Fits.turns: 1 -> 2 in high = _BEYOND[np.minimum(lowest + 1, len(_BEYOND) - 1)][:, None]": (
+        "there is one minimum, and the search finds it in a wider bracket as well"
+    ),
     "_open_ends: 0 -> 1 in if ends[0] in stars:": (
         "each of the two stars has one bond: if one of them is bonded to a star, it is to the other, and so is that"
     ),

@@ -56,6 +56,23 @@ def test_shift_removes_the_mean_difference_alone():
     assert column("shifted_simulated_value", "simulated", simulated, measured, [10.0, 20.0]).tolist() == [12.0, 22.0]
 
 
+class FirstColumn(Baseline):
+    """Answers its only input as it is."""
+
+    def predict(self, train, values, test, *, seed):
+        column = getattr(test, self.needs[0])
+        return column if column.ndim == 1 else column[:, 0]
+
+
+@pytest.mark.parametrize("has_fallback", [True, False])
+def test_the_fallback_answers_for_materials_without_an_input_and_for_no_others(has_fallback):
+    fallback = FirstColumn("descriptor", "descriptor", ("descriptors",)) if has_fallback else None
+    baseline = FirstColumn("simulated", "simulated", ("simulated",), fallback=fallback)
+    inputs = Inputs(descriptors=np.arange(6.0)[:, None], simulated=np.array([7.0, 7, 7, NAN, 50, NAN]))
+    found = predict_test(baseline, inputs, np.zeros(6), np.arange(3), np.arange(3, 6))
+    np.testing.assert_array_equal(found, [3, 50, 5] if has_fallback else [NAN, 50, NAN])
+
+
 def test_trees_beat_the_mean_on_polymers(polymers):
     features, values = polymers
     found = predict_test(EXTRA_TREES, Inputs(descriptors=features), values, np.arange(60), np.arange(60, 120))

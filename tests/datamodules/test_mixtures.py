@@ -139,12 +139,11 @@ def test_source_and_target_of_pairs_need_the_same_roles(tmp_path):
 def test_chi_as_a_table_of_ones_own(tmp_path, real_data):
     """The table of the published study, read like a user's own: the same pairs, values and groups."""
     published = MeasuredChi()
-    mixtures = published.data_set.mixtures
-    rows = [
-        f"{published.table.materials[row].spell(True).replace(' | ', ',')},{mixtures.conditions[row, 0] - 273.15!r},"
-        f"{published.table.values[row, 0]!r}"
-        for row in range(len(published.table.identities))
-    ]
+    rows = []
+    for row, value in enumerate(published.table.values[:, 0].tolist()):
+        pair = published.table.materials[row].spell(True).partition(" @")[0].replace(" | ", ",")
+        celsius = published.data_set.mixtures.conditions[row, 0] - 273.15
+        rows.append(f"{pair},{celsius:.10g},{value!r}")
     own = table_of_pairs(tmp_path, rows)
     order, other = np.argsort(own.table.identities), np.argsort(published.table.identities)
     assert len(order) == len(other) == 1190

@@ -79,20 +79,6 @@ def test_forests_see_what_is_no_line():
     )
 
 
-@given(st.lists(st.integers(0, 9), min_size=4, max_size=40), st.integers(2, 6), st.integers(0, 50))
-def test_random_folds_test_every_material_once_and_cut_no_group(groups, num_folds, seed):
-    groups = [str(each) for each in groups]
-    if len(set(groups)) < 2:
-        with pytest.raises(ValueError, match=rf"groups .*\b{len(set(groups))}$"):
-            random_folds(groups, num_folds, [seed])
-        return
-    folds = random_folds(groups, num_folds, [seed])
-    assert sorted(np.concatenate([fold.test for fold in folds]).tolist()) == list(range(len(groups)))
-    for fold in folds:
-        assert not {groups[row] for row in fold.train} & {groups[row] for row in fold.test}
-        assert len(fold.train) + len(fold.test) == len(groups)
-
-
 def test_tails_lie_beyond_what_trains():
     values = np.random.default_rng(0).permutation(50).astype(float)
     above, below = tail_folds(names(50), values, "both", 0)
