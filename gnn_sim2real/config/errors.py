@@ -16,8 +16,8 @@ from lightning.pytorch import LightningModule
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gnn_sim2real.config.misread import MisreadError, refuse_misread
 from gnn_sim2real.config.options import respell
-from gnn_sim2real.config.repeated_names import RepeatedNameError, refuse_repeated_names
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.data.snapshots import hide_logins
 from gnn_sim2real.renamed import current_paths, renamed_settings
@@ -33,12 +33,20 @@ _GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 _load_yaml = get_loader("yaml")
 
 
-def _load(text: str) -> Any:
-    refuse_repeated_names(text)
+def read_yaml(text: str) -> Any:
+    """Read YAML as LightningCLI does: `1e-3` is a number, and a date a text. Classes are called as they are today.
+
+    Args:
+        text: The YAML.
+
+    Raises:
+        yaml.YAMLError: If it is not YAML, or says another thing than it seems to, see `misread`.
+    """
+    refuse_misread(text)
     return current_paths(_load_yaml(text))
 
 
-set_loader("yaml", _load, exceptions=(yaml.YAMLError,))
+set_loader("yaml", read_yaml, exceptions=(yaml.YAMLError,))
 
 _NO_PATH = "Expected a dot import path string"
 _NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
@@ -155,7 +163,10 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     if not values or not wanted:
         return None
     nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
-    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {nested[1] if nested else values[0]}"
+    given = nested[1] if nested else values[0]
+    if given in ("True", "False") and _WORDS["str"] in wanted:
+        given = f"{given} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
+    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {given}"
 
 
 def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
@@ -266,13 +277,12 @@ def _format_unreadable(files: Sequence[Path]) -> str | None:
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
-            refuse_repeated_names(text)
-            content = yaml.safe_load(text)
+            content = read_yaml(text)
         except UnicodeDecodeError:
             return f"{path} is not UTF-8 text; settings are written in YAML"
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            if isinstance(error, RepeatedNameError):
+            if isinstance(error, MisreadError):
                 return f"{path}{line}: {error.problem}"
             return f"{path}{line} is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
         except yaml.YAMLError as error:
