@@ -163,10 +163,10 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     if not values or not wanted:
         return None
     nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
-    given = nested[1] if nested else values[0]
-    if given in ("True", "False") and _WORDS["str"] in wanted:
-        given = f"{given} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
-    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {given}"
+    got = nested[1] if nested else values[0]
+    if got in ("True", "False") and _WORDS["str"] in wanted:
+        got = f"{got} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
+    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {got}"
 
 
 def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
