@@ -7,6 +7,7 @@ import re
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gnn_sim2real.config.misread import MisreadError, refuse_misread
-from gnn_sim2real.config.options import respell
+from gnn_sim2real.config.options import respell, spell_type
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.data.snapshots import hide_logins
 from gnn_sim2real.renamed import current_paths, renamed_settings
@@ -56,19 +57,6 @@ _BASES = {
     "encoder": "gnn_sim2real.nn.encoder.Encoder",
 }
 """Class that each setting with a class takes."""
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text",
-    "list": "a list",
-    "Iterable": "a list",
-    "Sequence": "a list",
-    "dict": "a mapping of names to values",
-    "Mapping": "a mapping of names to values",
-    "NoneType": "",
-}
-
 _SHORT = 12
 """Lists longer than this are not shown beside a guess."""
 
@@ -92,7 +80,7 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
     try:
         parsed: Namespace = parser.parse_args(_current_names(spelled))
     except (ArgumentError, UnicodeDecodeError) as error:
-        files = [path for path in _files(argv) if path.exists()]
+        files = [path for path in _files(argv) if path.is_file()]
         sentence = (
             _format_unreadable(files)
             or format_misspelled(str(error), of_command or parser, files)
@@ -152,7 +140,7 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
     if not values:
         values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
-    wanted = [_spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
+    wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
     wanted = list(dict.fromkeys(each for each in wanted if each))
     name = keys[-1][1].rpartition(".")[2]
     if _NO_PATH in text:
@@ -164,7 +152,7 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
         return None
     nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
     got = nested[1] if nested else values[0]
-    if got in ("True", "False") and _WORDS["str"] in wanted:
+    if got in ("True", "False") and spell_type("str") in wanted:
         got = f"{got} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
     return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {got}"
 
@@ -183,17 +171,6 @@ def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) ->
         )
     place = _place(name, [path for path in files if given in path.read_text()])
     return f"`{where}`{place} must be the name of a subclass of {base}{listed}, got {given}{advice}"
-
-
-def _spell_type(text: str) -> str:
-    """A type as people call it; empty for nothing at all."""
-    if text.startswith("Literal["):
-        try:
-            return " or ".join(map(str, ast.literal_eval(text.removeprefix("Literal"))))
-        except (ValueError, SyntaxError):
-            return text
-    name = text.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
-    return _WORDS.get(name, name)
 
 
 def _subclasses(class_path: str) -> list[str]:
@@ -312,8 +289,10 @@ def _current_names(argv: Sequence[str]) -> list[str]:
 
 
 def _files(argv: Sequence[str]) -> list[Path]:
-    """YAMLs among the arguments of a command line."""
-    return [Path(part) for word in argv for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+    """YAMLs among the arguments of a command line, and whatever else is given as one."""
+    words = [part for word in argv for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+    given = [after for word, after in pairwise(argv) if word in ("-c", "--config")]
+    return [Path(word) for word in dict.fromkeys([*words, *given])]
 
 
 def _place(name: str, files: Sequence[Path]) -> str:

@@ -55,9 +55,11 @@ class RemoteLibrary:
     def __init__(self, url: str) -> None:
         from fsspec.core import url_to_fs
 
+        if not url.strip():
+            raise ValueError("the address of a library is empty; give a folder, or a URL that fsspec opens")
         try:
             self._system, root = url_to_fs(url, **_settings(url))
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:
             hint = "; pip install 'gnn-sim2real[hub]'" if url.startswith("hf://") else ""
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
         self.url, self._root = url, str(root).rstrip("/")
