@@ -49,12 +49,19 @@ def read_yaml(text: str) -> Any:
 
 set_loader("yaml", read_yaml, exceptions=(yaml.YAMLError,))
 
-_NO_PATH = "Expected a dot import path string"
+_NO_CLASS_GIVEN = re.compile(
+    "Expected a dot import path string|Not a valid subclass of|expects a function or a callable class|"
+    "Unexpected import path format"
+)
+_CLASS_WANTED = re.compile(r"<class '([\w.]+)'>|\b(torch\.optim\.\w+\.(?:Optimizer|LRScheduler))\b")
+_REQUIRED = re.compile(r"class_path '([\w.]+)':\s+the following arguments are required: (.+)$", re.MULTILINE)
 _NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
 _BASES = {
     "data": "gnn_sim2real.data.module.PropertyDataModule",
     "model": "gnn_sim2real.tasks.base.PropertyRegression",
     "encoder": "gnn_sim2real.nn.encoder.Encoder",
+    "optimizer": "torch.optim.optimizer.Optimizer",
+    "schedule": "torch.optim.lr_scheduler.LRScheduler",
 }
 """Class that each setting with a class takes."""
 _SHORT = 12
@@ -137,14 +144,18 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
         given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
         return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)
     text = message[keys[-1].end() :]
+    if required := _REQUIRED.search(text):
+        settings = required[2].replace(", ", "`, `")
+        return f"`{where}`{_place(keys[-1][1], files)} needs what {required[1]} has no default for: `{settings}`"
     values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
     if not values:
         values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
     wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
     wanted = list(dict.fromkeys(each for each in wanted if each))
     name = keys[-1][1].rpartition(".")[2]
-    if _NO_PATH in text:
-        classes = sorted({name for path in re.findall(r"<class '([\w.]+)'>", text) for name in _subclasses(path)})
+    if _NO_CLASS_GIVEN.search(text):
+        paths = {path for found in _CLASS_WANTED.findall(text) for path in found if path}
+        classes = sorted({name for path in paths for name in _subclasses(path)})
         classes = classes or _classes_of(name)
         listed = f" ({', '.join(classes)})" if classes else ""
         wanted.insert(0, f"the name of a class{listed}")

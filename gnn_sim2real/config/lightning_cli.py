@@ -192,7 +192,7 @@ class Sim2RealCLI(LightningCLI):
         Its own progress bar counts no epochs that nobody limited, and a training can be stopped and gone on with.
 
         Raises:
-            ValueError: If what was asked of SLURM does not fit.
+            ValueError: If what was asked of SLURM does not fit, or Lightning cannot make a trainer of the settings.
         """
         given = self._get(self.config_init, "trainer").plugins or []
         plugins = given if isinstance(given, list) else [given]
@@ -204,6 +204,8 @@ class Sim2RealCLI(LightningCLI):
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        except (TypeError, OverflowError, AttributeError, LookupError) as error:  # Lightning's words for wrong settings
+            raise ValueError(f"the trainer cannot be made with these settings: {error}") from error
         for each in trainer.loggers:
             if isinstance(each, WandbLogger):
                 start_or_go_offline(each)

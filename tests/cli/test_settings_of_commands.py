@@ -29,6 +29,10 @@ def answer(capfd, argv, code=2):
         (["--model.policy", "foo"], ["`policy`", "full", "l2_sp", "'foo'"]),
         (["--trainer.logger", "foo"], ["`trainer.logger`", "a list", "true or false", "foo"]),
         (["--data.help", "Foo"], ["'Foo'", "datamodules.Table"]),
+        (["--trainer.devices", "x"], ["trainer", "`devices`"]),
+        (["--model.encoder", "2.5"], ["`model.encoder`", "GINE", "2.5"]),
+        (["--model.optimizer", "2.5"], ["`model.optimizer`", "Adam", "2.5"]),
+        (["--data", "datamodules.Table"], ["`data`", "`path`", "`property`", "`unit`"]),
     ],
 )
 def test_settings_that_do_not_fit(capfd, words, values):
