@@ -60,7 +60,7 @@ _BASES = {
     "data": "gnn_sim2real.data.module.PropertyDataModule",
     "model": "gnn_sim2real.tasks.base.PropertyRegression",
     "encoder": "gnn_sim2real.nn.encoder.Encoder",
-    "optimizer": "torch.optim.optimizer.Optimizer",
+    "optimizer": "torch.optim.Optimizer",
     "schedule": "torch.optim.lr_scheduler.LRScheduler",
 }
 """Class that each setting with a class takes."""
