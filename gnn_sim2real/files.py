@@ -5,6 +5,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 import zipfile
@@ -26,6 +27,10 @@ _SEAL = b'\n "checksum": "'
 
 MADE_BY = "gnn-sim2real"
 """What every figure says of itself, which tells an earlier one from a file of the user."""
+
+
+_MODEL = re.compile("[0-9a-f]{32}")
+"""Name of the folder of a library's model, see `library.content`."""
 
 
 def require_replaceable(
@@ -72,11 +77,31 @@ def require_writable(path: Path) -> None:
         path: The file or folder; need not exist.
 
     Raises:
-        ValueError: If its folder, or that in which it would be made, is read-only.
+        ValueError: If its folder, or that in which it would be made, is read-only, or is that of a library's model,
+            which would be damaged by another file.
     """
+    require_outside_models(path)
     there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
     if not os.access(there, os.W_OK):
         raise ValueError(f"{path} cannot be written, since {there} is read-only; give another place")
+
+
+def require_outside_models(path: Path) -> None:
+    """Refuse to write into the folder of a library's model, which would not be found sound with another file in it.
+
+    Args:
+        path: The file or folder that is to be written.
+
+    Raises:
+        ValueError: If it is, or would be, in such a folder.
+    """
+    place = path.resolve()
+    for each in (place, *place.parents):
+        if _MODEL.fullmatch(each.name) and (each / "card.json").is_file():
+            raise ValueError(
+                f"{path} cannot be written: {each} is a model of a library, whose folder holds nothing else; give "
+                "another place"
+            )
 
 
 def free_names(folder: Path, *names: str, is_ours: Callable[[Path], bool] = lambda _: False) -> list[Path]:

@@ -17,7 +17,9 @@ from gnn_sim2real.files import (
     default_cache_folder,
     file_sha256,
     is_disk_full,
+    require_replaceable,
     require_sound_zip,
+    require_writable,
     spreadsheet_text,
     unseal,
     write_atomically,
@@ -200,3 +202,19 @@ def test_text_from_elsewhere_is_shown_and_runs_nothing(text):
     assert "\u202e" not in shown
     if text.isprintable():
         assert shown == text
+
+
+@pytest.mark.parametrize("place", ["p.csv", "deep/er/p.csv", ""])
+def test_nothing_is_written_into_the_folder_of_a_model(tmp_path, place):
+    folder = tmp_path / ("0123456789abcdef" * 2)
+    folder.mkdir()
+    require_writable(folder / place)  # not yet a model
+    (folder / "card.json").write_text("{}")
+    with pytest.raises(ValueError, match=folder.name):
+        require_writable(folder / place)
+    with pytest.raises(ValueError, match=folder.name):
+        require_replaceable(folder / "p.csv", overwrite=True)
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(ValueError, match=folder.name):
+        require_replaceable(tmp_path / "link" / "p.csv")
+    require_writable(tmp_path / "p.csv")

@@ -33,7 +33,7 @@ ARROWS = {
     "ensemble": "splits metrics gaussian_process",
     "uncertainty": "library store featurize nn errors units files graph figures",
     "foundation": "store featurize files console plugins",
-    "library": "store featurize nn errors files console graph",
+    "library": "store tables featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",
     "tables": "featurize units files console",

@@ -45,6 +45,15 @@ def yaml_trials(folder: Path, rng: random.Random, rounds: int) -> Iterator[Trial
         yield trial("misspelled name", _changed(content, path, wrong))
         line = rng.choice([each for each in text.splitlines() if re.fullmatch(r"\s+\w+: [\d.e-]+", each)])
         yield trial("a name twice", text.replace(line, f"{line}7\n{line}"))
+        name, size = "batch_size", rng.randrange(8, 512)
+        sized = _changed(content, ("data", "init_args", name), name, size)
+        written = yaml.safe_dump(sized)
+        meant = read_settings((folder / "sized.yaml", written.encode()))
+        yield trial("underscore in a number", _sized(written, name, f"{str(size)[0]}_{str(size)[1:]}"), meant)
+        octal = not set(str(size)) & set("89")  # others are texts for YAML, and read as the number they show
+        yield trial("number that begins with 0", _sized(written, name, f"0{size}"), NOTHING if octal else meant)
+        yield trial("number of sixties", _sized(written, name, f"{size}:{rng.randrange(10, 60)}"))
+        yield trial("true or false for a number", _sized(written, name, rng.choice(("yes", "no", "on", "off"))))
         other = rng.choice(("[1, {", "key: [", "\t- a", "a: b: c", "\x00", "- 1", "5", "&a *b"))
         yield trial("no YAML of settings", other + "\n" + (text if other != "5" else ""))
         value = rng.choice(([1], {"a": 1}, "many", -1.5))
@@ -58,6 +67,10 @@ def yaml_trials(folder: Path, rng: random.Random, rounds: int) -> Iterator[Trial
 
 def _dump(content: Any) -> bytes:
     return yaml.safe_dump(content).encode()
+
+
+def _sized(text: str, name: str, value: str) -> str:
+    return re.sub(rf"\b{name}: .*", f"{name}: {value}", text)
 
 
 def _paths(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from gnn_sim2real.cli.data_make import make_command, print_recipe, print_recipes
+from gnn_sim2real.config.errors import read_yaml
+from gnn_sim2real.config.misread import MisreadError
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
@@ -268,10 +270,11 @@ def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
         setting = name.removeprefix("--").replace("-", "_")
         plain = setting in _PLAIN
         try:
-            settings[setting] = text if plain else yaml.safe_load(text)
+            settings[setting] = text if plain else read_yaml(text)
         except yaml.YAMLError as error:
+            said = error.problem if isinstance(error, MisreadError) else None
             raise ValueError(
-                f"cannot read `{name}`: {text!r} is not YAML; put texts with special letters in quotes"
+                f"cannot read `{name}`: {said or f'{text!r} is not YAML; put texts with special letters in quotes'}"
             ) from error
     return own, settings
 

@@ -7,6 +7,7 @@ import re
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from lightning.pytorch import LightningModule
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gnn_sim2real.config.options import respell
-from gnn_sim2real.config.repeated_names import RepeatedNameError, refuse_repeated_names
+from gnn_sim2real.config.misread import MisreadError, refuse_misread
+from gnn_sim2real.config.options import respell, spell_type
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.data.snapshots import hide_logins
 from gnn_sim2real.renamed import current_paths, renamed_settings
@@ -33,34 +34,36 @@ _GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 _load_yaml = get_loader("yaml")
 
 
-def _load(text: str) -> Any:
-    refuse_repeated_names(text)
+def read_yaml(text: str) -> Any:
+    """Read YAML as LightningCLI does: `1e-3` is a number, and a date a text. Classes are called as they are today.
+
+    Args:
+        text: The YAML.
+
+    Raises:
+        yaml.YAMLError: If it is not YAML, or says another thing than it seems to, see `misread`.
+    """
+    refuse_misread(text)
     return current_paths(_load_yaml(text))
 
 
-set_loader("yaml", _load, exceptions=(yaml.YAMLError,))
+set_loader("yaml", read_yaml, exceptions=(yaml.YAMLError,))
 
-_NO_PATH = "Expected a dot import path string"
+_NO_CLASS_GIVEN = re.compile(
+    "Expected a dot import path string|Not a valid subclass of|expects a function or a callable class|"
+    "Unexpected import path format"
+)
+_CLASS_WANTED = re.compile(r"<class '([\w.]+)'>|\b(torch\.optim\.\w+\.(?:Optimizer|LRScheduler))\b")
+_REQUIRED = re.compile(r"class_path '([\w.]+)':\s+the following arguments are required: (.+)$", re.MULTILINE)
 _NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
 _BASES = {
     "data": "gnn_sim2real.data.module.PropertyDataModule",
     "model": "gnn_sim2real.tasks.base.PropertyRegression",
     "encoder": "gnn_sim2real.nn.encoder.Encoder",
+    "optimizer": "torch.optim.Optimizer",
+    "schedule": "torch.optim.lr_scheduler.LRScheduler",
 }
 """Class that each setting with a class takes."""
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text",
-    "list": "a list",
-    "Iterable": "a list",
-    "Sequence": "a list",
-    "dict": "a mapping of names to values",
-    "Mapping": "a mapping of names to values",
-    "NoneType": "",
-}
-
 _SHORT = 12
 """Lists longer than this are not shown beside a guess."""
 
@@ -84,7 +87,7 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
     try:
         parsed: Namespace = parser.parse_args(_current_names(spelled))
     except (ArgumentError, UnicodeDecodeError) as error:
-        files = [path for path in _files(argv) if path.exists()]
+        files = [path for path in _files(argv) if path.is_file()]
         sentence = (
             _format_unreadable(files)
             or format_misspelled(str(error), of_command or parser, files)
@@ -141,21 +144,28 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
         given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
         return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)
     text = message[keys[-1].end() :]
+    if required := _REQUIRED.search(text):
+        settings = required[2].replace(", ", "`, `")
+        return f"`{where}`{_place(keys[-1][1], files)} needs what {required[1]} has no default for: `{settings}`"
     values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
     if not values:
         values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
-    wanted = [_spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
+    wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
     wanted = list(dict.fromkeys(each for each in wanted if each))
     name = keys[-1][1].rpartition(".")[2]
-    if _NO_PATH in text:
-        classes = sorted({name for path in re.findall(r"<class '([\w.]+)'>", text) for name in _subclasses(path)})
+    if _NO_CLASS_GIVEN.search(text):
+        paths = {path for found in _CLASS_WANTED.findall(text) for path in found if path}
+        classes = sorted({name for path in paths for name in _subclasses(path)})
         classes = classes or _classes_of(name)
         listed = f" ({', '.join(classes)})" if classes else ""
         wanted.insert(0, f"the name of a class{listed}")
     if not values or not wanted:
         return None
     nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
-    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {nested[1] if nested else values[0]}"
+    got = nested[1] if nested else values[0]
+    if got in ("True", "False") and spell_type("str") in wanted:
+        got = f"{got} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
+    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {got}"
 
 
 def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
@@ -172,17 +182,6 @@ def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) ->
         )
     place = _place(name, [path for path in files if given in path.read_text()])
     return f"`{where}`{place} must be the name of a subclass of {base}{listed}, got {given}{advice}"
-
-
-def _spell_type(text: str) -> str:
-    """A type as people call it; empty for nothing at all."""
-    if text.startswith("Literal["):
-        try:
-            return " or ".join(map(str, ast.literal_eval(text.removeprefix("Literal"))))
-        except (ValueError, SyntaxError):
-            return text
-    name = text.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
-    return _WORDS.get(name, name)
 
 
 def _subclasses(class_path: str) -> list[str]:
@@ -266,13 +265,12 @@ def _format_unreadable(files: Sequence[Path]) -> str | None:
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
-            refuse_repeated_names(text)
-            content = yaml.safe_load(text)
+            content = read_yaml(text)
         except UnicodeDecodeError:
             return f"{path} is not UTF-8 text; settings are written in YAML"
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            if isinstance(error, RepeatedNameError):
+            if isinstance(error, MisreadError):
                 return f"{path}{line}: {error.problem}"
             return f"{path}{line} is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
         except yaml.YAMLError as error:
@@ -302,8 +300,10 @@ def _current_names(argv: Sequence[str]) -> list[str]:
 
 
 def _files(argv: Sequence[str]) -> list[Path]:
-    """YAMLs among the arguments of a command line."""
-    return [Path(part) for word in argv for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+    """YAMLs among the arguments of a command line, and whatever else is given as one."""
+    words = [part for word in argv for part in word.split("=")[-1:] if part.endswith((".yaml", ".yml"))]
+    given = [after for word, after in pairwise(argv) if word in ("-c", "--config")]
+    return [Path(word) for word in dict.fromkeys([*words, *given])]
 
 
 def _place(name: str, files: Sequence[Path]) -> str:

@@ -28,7 +28,7 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
-from gnn_sim2real.files import free_names, is_disk_full, require_writable
+from gnn_sim2real.files import free_names, is_disk_full, require_outside_models, require_writable
 from gnn_sim2real.library import ModelLibrary, TrainedModel, default_library, load_model
 from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
@@ -192,7 +192,7 @@ class Sim2RealCLI(LightningCLI):
         Its own progress bar counts no epochs that nobody limited, and a training can be stopped and gone on with.
 
         Raises:
-            ValueError: If what was asked of SLURM does not fit.
+            ValueError: If what was asked of SLURM does not fit, or Lightning cannot make a trainer of the settings.
         """
         given = self._get(self.config_init, "trainer").plugins or []
         plugins = given if isinstance(given, list) else [given]
@@ -204,6 +204,8 @@ class Sim2RealCLI(LightningCLI):
             trainer = super().instantiate_trainer(plugins=plugins, **settings)
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        except (TypeError, OverflowError, AttributeError, LookupError) as error:  # Lightning's words for wrong settings
+            raise ValueError(f"the trainer cannot be made with these settings: {error}") from error
         for each in trainer.loggers:
             if isinstance(each, WandbLogger):
                 start_or_go_offline(each)
@@ -247,6 +249,7 @@ class Sim2RealCLI(LightningCLI):
         super().instantiate_classes()
         # Before Lightning starts further processes, each of which would repeat the message.
         self.model.check_trainer(self.trainer, self.subcommand)
+        require_outside_models(Path(self.trainer.default_root_dir))
         self._require_last_checkpoint()
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, PredictionWriter):

@@ -1,8 +1,39 @@
 """Options on the command line: their spelling, and those that are not settings of a configuration."""
 
+import ast
+import re
+from argparse import ArgumentError
 from collections.abc import Sequence
 
 from jsonargparse import ArgumentParser, Namespace
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "Iterable": "a list",
+    "Sequence": "a list",
+    "dict": "a mapping of names to values",
+    "Mapping": "a mapping of names to values",
+    "NoneType": "",
+}
+
+
+def spell_type(text: str) -> str:
+    """A type as people call it; empty for nothing at all.
+
+    Args:
+        text: As Python shows it: `<class 'int'>`, `Literal['a', 'b']`.
+    """
+    if text.startswith("Literal["):
+        try:
+            return " or ".join(map(str, ast.literal_eval(text.removeprefix("Literal"))))
+        except (ValueError, SyntaxError):
+            return text
+    name = text.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
+    return _WORDS.get(name, name)
 
 
 def respell(argv: Sequence[str], *parsers: ArgumentParser) -> list[str]:
@@ -36,9 +67,27 @@ def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
     Args:
         parser: Parser of the command.
         argv: Arguments of the command line.
+
+    Raises:
+        ValueError: If an option does not exist, is missing, or has a value that it cannot have.
     """
-    parsed: Namespace = parser.parse_args(respell(argv, parser))
+    parser.exit_on_error = False
+    try:
+        parsed: Namespace = parser.parse_args(respell(argv, parser))
+    except ArgumentError as error:
+        raise ValueError(_format_wrong_option(str(error), parser)) from error
     return parsed
+
+
+def _format_wrong_option(message: str, parser: ArgumentParser) -> str:
+    """One sentence about an option, of the tree of attempts that jsonargparse lists."""
+    key = re.search(r'Parser key "([\w.]+)"', message)
+    wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", message)]
+    given = re.search(r"(?:Given|Got) value: (.*)$", message, re.MULTILINE)
+    if key is None or given is None or not any(wanted):
+        return f"{message}; `{parser.prog} --help` lists the options"
+    option = key[1] if f"--{key[1]}" in parser._option_string_actions else key[1].replace("_", "-")
+    return f"`--{option}` must be {' or '.join(filter(None, dict.fromkeys(wanted)))}, got {given[1]}"
 
 
 def take_option(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:

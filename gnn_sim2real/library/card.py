@@ -14,6 +14,7 @@ import orjson
 from gnn_sim2real.console import visible
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import parse_json
+from gnn_sim2real.tables.properties import check_property_unit
 
 CARD_FILE = "card.json"
 MAX_CARD_SIZE = 2**20
@@ -175,7 +176,7 @@ def check_card(content: Any, name: str) -> dict[str, Any]:
         )
     _check(content, f"the card of {name}", "")
     checked: dict[str, Any] = content
-    if said := _contradiction(checked):
+    if said := _contradiction(checked) or wrong_unit(checked["network"]):
         raise CheckpointError(f"the card of {name} contradicts itself: {visible(said)}; download the model again")
     return checked
 
@@ -199,6 +200,20 @@ def _contradiction(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def wrong_unit(network: Mapping[str, Any]) -> str | None:
+    """Which property of a model has a unit that nobody knows, or that it cannot have; None if each has its own.
+
+    Args:
+        network: Description of the network, checked against the schema.
+    """
+    for each in network["properties"]:
+        try:
+            check_property_unit(each["name"], each["unit"])
+        except ValueError as error:
+            return str(error)
+    return None
+
+
 def check_network(network: Any, featurizer: Any, name: str) -> None:
     """Check how a model describes its network and featurizer, wherever it is stored, before anything is made of it.
 
@@ -212,6 +227,8 @@ def check_network(network: Any, featurizer: Any, name: str) -> None:
     """
     for content, part in ((network, "network"), (featurizer, "featurizer")):
         _check(content, f"the description of {name}", part)
+    if wrong := wrong_unit(network):
+        raise CheckpointError(f"the description of {name} contradicts itself: {visible(wrong)}")
 
 
 def _check(content: Any, what: str, part: str) -> None:

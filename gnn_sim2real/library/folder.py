@@ -149,7 +149,7 @@ class ModelLibrary:
         cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
         now = {card.key: stamps[card.key] for card in cards}
         if now != listed:
-            with suppress(PermissionError):  # a library that belongs to someone else
+            with suppress(OSError):  # a library that belongs to someone else, or may only be read
                 write_index(path, cards, list(now.values()))
         return cards
 
@@ -179,7 +179,7 @@ class ModelLibrary:
             if not wrong:
                 return ""
             problem = f"{path} does not say what the cards of {len(wrong)} models say, such as {wrong[0]}"
-        with suppress(PermissionError):
+        with suppress(OSError):
             path.unlink()
         return f"{problem}; it is made again from the cards"
 

@@ -1,5 +1,6 @@
 """Remote libraries: any folder that fsspec can open, such as another disk, S3, or a repository on Hugging Face."""
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from shutil import rmtree
 from typing import Any
 
 from gnn_sim2real.console import track
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import is_disk_full
 from gnn_sim2real.library.archive import MAX_FILE_SIZE, add_models
 from gnn_sim2real.library.card import CARD_FILE, Card, read_card
@@ -16,6 +18,8 @@ from gnn_sim2real.library.content import MAX_SIZES, MODEL_FILES, is_key
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.hub import commit_files
 from gnn_sim2real.library.identities import FOLDER, identities_path
+
+logger = logging.getLogger(__name__)
 
 _FILES_A_COMMIT = 200
 _SILENCE = 60.0
@@ -31,7 +35,11 @@ _SLOWEST = 1000
 
 
 class _RefusedError(ValueError):
-    """What comes is not what was announced."""
+    """A file is not what was announced; others may be."""
+
+
+class _UnusableError(ValueError):
+    """A server does what would happen with every file, such as leading to another server."""
 
 
 class RemoteLibrary:
@@ -47,9 +55,11 @@ class RemoteLibrary:
     def __init__(self, url: str) -> None:
         from fsspec.core import url_to_fs
 
+        if not url.strip():
+            raise ValueError("the address of a library is empty; give a folder, or a URL that fsspec opens")
         try:
             self._system, root = url_to_fs(url, **_settings(url))
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:
             hint = "; pip install 'gnn-sim2real[hub]'" if url.startswith("hf://") else ""
             raise ValueError(f"{url} cannot be opened ({error}){hint}") from error
         self.url, self._root = url, str(root).rstrip("/")
@@ -92,6 +102,9 @@ class RemoteLibrary:
     def pull(self, library: ModelLibrary, wanted: Callable[[Card], bool] = lambda card: True) -> list[str]:
         """Download models that the local library does not have. Every hash is checked.
 
+        A model that is refused is named, and does not keep the others from coming; a server that cannot be reached, or
+        is too slow, ends it.
+
         Args:
             library: Local library.
             wanted: Which of them to download, by their cards.
@@ -100,9 +113,12 @@ class RemoteLibrary:
             Keys of the downloaded models.
 
         Raises:
-            ValueError: If there is no library, or a model is damaged or far too large; models before it stay.
+            CheckpointError: If models are damaged, incomplete or far too large; the others were added.
+            ValueError: If there is no library, or it cannot be reached any more; models before that stay.
         """
-        sizes, came = self._sizes(), []
+        came: list[str] = []
+        refused: dict[str, str] = {}
+        sizes = self._sizes()
         there = {name.partition("/")[0] for name in sizes if name.endswith(f"/{CARD_FILE}")}
         keys = sorted(key for key in there if is_key(key))
         if not keys:
@@ -121,9 +137,19 @@ class RemoteLibrary:
                 if content["identities"]:
                     name = f"{FOLDER}/{identities_path(library.folder, content['identities']).name}"
                     self._fetch(name, staging, sizes)
+                ModelLibrary(staging).verify_model(key, strict=True)
                 came += add_models(library, staging)[0]
+            except (_RefusedError, CheckpointError) as error:
+                refused[key] = str(error)
+                logger.warning("the model %s is refused: %s", key, error)
             finally:
                 rmtree(staging, ignore_errors=True)
+        if refused:
+            key, reason = next(iter(refused.items()))
+            raise CheckpointError(
+                f"{len(refused)} models of {self.url} are refused, the first {key}: {reason}. {len(came)} others were "
+                "added"
+            )
         return came
 
     def _send(self, files: Mapping[str, Path]) -> None:
@@ -147,17 +173,17 @@ class RemoteLibrary:
         size = sizes.get(name, -1)
         most = min(MAX_FILE_SIZE, MAX_SIZES.get(name.partition("/")[2], MAX_FILE_SIZE))
         if size is not None and not 0 <= size <= most:
-            raise ValueError(f"{name} is missing at {self.url}, or far too large: {size} bytes")
+            raise _RefusedError(f"{name} is missing at {self.url}, or far too large: {size} bytes")
         target.parent.mkdir(exist_ok=True)
         watched = _watched(f"{name} at {self.url}", most if size is None else size)
         try:
             with self._reached():
                 self._system.get_file(f"{self._root}/{name}", str(target), callback=watched)
         except FileNotFoundError as error:
-            raise ValueError(f"{name} is missing at {self.url}: the library there is not complete") from error
+            raise _RefusedError(f"{name} is missing at {self.url}: the library there is not complete") from error
         came = target.stat().st_size
         if came > most or size not in (None, came):
-            raise ValueError(f"{name} at {self.url} has {size} bytes, but {came} came; run the same command again")
+            raise _RefusedError(f"{name} at {self.url} has {size} bytes, but {came} came; run the same command again")
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -169,7 +195,7 @@ class RemoteLibrary:
         """
         try:
             yield
-        except (FileNotFoundError, _RefusedError):
+        except (FileNotFoundError, _RefusedError, _UnusableError):
             raise
         except TimeoutError as error:
             raise ValueError(
@@ -223,7 +249,7 @@ def _settings(url: str) -> dict[str, Any]:
                     found += piece
                     if len(found) > _LARGEST_LIST:
                         self.close()
-                        raise _RefusedError(f"the list of {self.url} is longer than {_LARGEST_LIST:,} bytes")
+                        raise _UnusableError(f"the list of {self.url} is longer than {_LARGEST_LIST:,} bytes")
                 self._body = bytes(found)
             return self._body
 
@@ -231,7 +257,7 @@ def _settings(url: str) -> dict[str, Any]:
         old, new = step.url, step.url.join(URL(step.response.headers.get("Location", "")))
         to_safety = (old.scheme, new.scheme) == ("http", "https") and old.host == new.host
         if not to_safety and (old.scheme, old.host, old.port) != (new.scheme, new.host, new.port):
-            raise _RefusedError(
+            raise _UnusableError(
                 f"{old} leads to another server, {str(new)[:_LONGEST_REASON]}; if that is the library that you mean, "
                 "give its address"
             )
@@ -267,6 +293,6 @@ def _watched(name: str, most: int) -> Any:
         if value > most:
             raise _RefusedError(f"{name} is longer than the {most:,} bytes that were announced; nothing more is read")
         if time.monotonic() - started > _SILENCE + value / _SLOWEST:
-            raise _RefusedError(f"{name} comes too slowly, {value:,} bytes so far; try again later")
+            raise _UnusableError(f"{name} comes too slowly, {value:,} bytes so far; try again later")
 
     return Callback(hooks={"look": look})

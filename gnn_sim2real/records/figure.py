@@ -62,6 +62,7 @@ class Curve:
         repeats: Label of the independent repeat (a split, or a seed) of each model, shape ``(num_models,)``.
         law: Fitted law; None without one.
         is_baseline: Whether it is drawn in the background: pale, thin, without a law.
+        note: What the legend says beside its name.
     """
 
     source_sizes: Floats
@@ -69,6 +70,7 @@ class Curve:
     repeats: NDArray[Any]
     law: ScalingLaw | None = None
     is_baseline: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class Reference:
     Attributes:
         error: The error.
         like: Name of the curve whose color it takes; gray if there is no such curve.
+        note: What the legend says beside its name.
     """
 
     error: float
     like: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,9 +181,18 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]],
             raise ValueError(f"reference line {name!r} must be a positive, finite error, got {reference.error}")
         color = styles[reference.like][0] if reference.like in styles else GRAY
         axes.axhline(
-            reference.error, color=color, linestyle=dashes.get(name, DOTTED), linewidth=LINE_WIDTH, zorder=1, label=name
+            reference.error,
+            color=color,
+            linestyle=dashes.get(name, DOTTED),
+            linewidth=LINE_WIDTH,
+            zorder=1,
+            label=_with_note(name, reference.note),
         )
     clear_frame(axes)
+
+
+def _with_note(name: str, note: str) -> str:
+    return f"{name} ({note})" if note else name
 
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
@@ -200,7 +213,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
         linewidth=THIN,
         elinewidth=HAIR if curve.is_baseline else BAR_WIDTH,
         capsize=NO_CAP if curve.is_baseline else CAP,
-        label=name,
+        label=_with_note(name, curve.note),
         zorder=2 if curve.is_baseline else 4,
     )
     if law is not None:

@@ -11,6 +11,7 @@ from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.records.curves import CurveLabel, by_number, independent_curves, model_name, source_sizes
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.same_materials import notes_of_fewer
 from gnn_sim2real.tasks.policies import REFERENCE
 
 _NOISE_WORTH_A_LINE = 0.2
@@ -36,7 +37,7 @@ def draw_figure(
     Returns:
         `path`.
     """
-    grouped, metric = results.curves, results.metric
+    grouped, metric, notes = results.curves, results.metric, notes_of_fewer(results)
     curves: dict[float, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
     for label in sorted(grouped, key=_rank):
         found = grouped[label]
@@ -46,8 +47,9 @@ def draw_figure(
             repeats=np.array(independent_curves(found)),
             law=None if label.policy in BASELINES else results.laws.get(label),
             is_baseline=label.policy in BASELINES,
+            note=notes.get(label, ""),
         )
-    references = _references(results, data)
+    references = _references(results, data, notes)
     first = results.table.iloc[0]
     return plot_scaling_curves(
         [Panel(f"m = {format_size(size)} measured materials", curves[size], references[size]) for size in curves],
@@ -59,7 +61,9 @@ def draw_figure(
     )
 
 
-def _references(results: Results, data: Mapping[str, Any] | None) -> dict[float, dict[str, Reference]]:
+def _references(
+    results: Results, data: Mapping[str, Any] | None, notes: Mapping[CurveLabel, str]
+) -> dict[float, dict[str, Reference]]:
     """Errors without a source by target size and name, and the noise of the measurements."""
     grouped, metric = results.curves, results.metric
     references: dict[float, dict[str, Reference]] = {label.target_size: {} for label in grouped}
@@ -71,7 +75,8 @@ def _references(results: Results, data: Mapping[str, Any] | None) -> dict[float,
         if label.policy not in BASELINES:
             name = f"{name} from scratch".strip()
         # geometric mean, as for the points of the curves
-        reference = Reference(float(np.exp(np.log(found[metric]).mean())), like=_like(label, grouped))
+        error = float(np.exp(np.log(found[metric]).mean()))
+        reference = Reference(error, _like(label, grouped), notes.get(label, ""))
         if needs_measurements(label.policy):
             if label.target_size in references:
                 references[label.target_size][name] = reference

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +139,41 @@ class Answer:
         return {ENSEMBLE: np.abs(self.stack.predictions - values)} | {
             each.name: np.abs(each.predictions - values) for each in tried
         }
+
+
+def mean_error(errors: Floats) -> float | None:
+    """Mean error on the materials that a method answers; None if it answers none.
+
+    Args:
+        errors: (num_materials,); NaN where it has no answer.
+    """
+    present = errors[~np.isnan(errors)]
+    return float(present.mean()) if len(present) else None
+
+
+def describe_fewer(errors: Mapping[str, Floats]) -> dict[str, dict[str, Any]]:
+    """The methods that answer fewer materials than the ensemble, with its error on the same, in plain types.
+
+    Args:
+        errors: From `left_out_errors`, `tested_errors` or `study.method_errors`.
+    """
+    found = {}
+    for name, each in errors.items():
+        present = ~np.isnan(each)
+        if not present.all():
+            number, of = int(present.sum()), len(present)
+            found[name] = {"number": number, "of": of, "ensemble": mean_error(errors[ENSEMBLE][present])}
+    return found
+
+
+def note_of_fewer(fewer: Mapping[str, Any]) -> str:
+    """What a report says of a method that answers fewer materials.
+
+    Args:
+        fewer: An entry of `describe_fewer`.
+    """
+    note = f"on {fewer['number']:.4g} of {fewer['of']:.4g}"
+    return note if fewer["ensemble"] is None else f"{note}, where the ensemble has {fewer['ensemble']:.4g}"
 
 
 def find_answer(

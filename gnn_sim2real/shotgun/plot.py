@@ -20,6 +20,7 @@ from gnn_sim2real.figures import (
     save_figure,
 )
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.shotgun.answer import describe_fewer, mean_error, note_of_fewer
 from gnn_sim2real.shotgun.report import unit_of
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 
@@ -59,7 +60,8 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     answer = result.answer
     compared = answer.left_out_errors()
     weights = {each.name: each.weight for each in answer.stack.members}
-    names = sorted(compared, key=lambda name: float(np.nanmean(compared[name])), reverse=True)
+    means_of = {name: mean for name, each in compared.items() if (mean := mean_error(each)) is not None}
+    names = sorted(means_of, key=lambda name: means_of[name], reverse=True)
     shown = [compared[name] for name in names]
     means = np.array([interval_of_mean(each[~np.isnan(each)]) for each in shown])
     means[:, 1] = np.maximum(means[:, 1], 0)  # no mean error is below zero
@@ -75,7 +77,12 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
             linestyle="none",
             color=color,
         )
+    fewer = describe_fewer(compared)
     labels = [f"{name} ({weights[name]:.2f})" if weights.get(name, 0) > 0 else name for name in names]
+    labels = [
+        f"{label}\n{note_of_fewer(fewer[name])}" if name in fewer else label
+        for name, label in zip(names, labels, strict=True)
+    ]
     right.set_yticks(np.arange(len(names)), labels, fontsize=SMALL - 1)
     right.set_xlabel(f"mean absolute error{unit_of(result.target)}")
     dotted = ""

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer
+from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer, describe_fewer, note_of_fewer
 from gnn_sim2real.shotgun.foundation import FoundationBlock
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
@@ -72,18 +72,23 @@ def _print_members(answer: Answer, console: Console) -> None:
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
     for name in ("member", "weight", "without a fold", "error", "interval", "minus ensemble", "why"):
         table.add_column(name, justify="right" if name in ("weight", "error") else "left", no_wrap=name == "member")
+    fewer = describe_fewer(errors)
     table.add_row(ENSEMBLE, "", "", *_of_errors(errors[ENSEMBLE]), "", "")
     for each in sorted(answer.stack.members, key=lambda each: (-each.weight, each.error or np.inf)):
         weights = f"{min(each.outer_weights):.2f} to {max(each.outer_weights):.2f}" if each.error is not None else ""
         cells = [each.name, f"{each.weight:.2f}", weights]
         if each.error is not None:
-            _, low, high = interval_of_mean(_present(errors[each.name] - errors[ENSEMBLE]))
-            cells += [*_of_errors(errors[each.name]), f"[{low:+.2g}, {high:+.2g}]"]
-        table.add_row(*map(escape, [*cells, *[""] * (6 - len(cells)), each.why]))
+            cells += _of_errors(errors[each.name])
+            if len(difference := _present(errors[each.name] - errors[ENSEMBLE])):
+                cells.append("[{:+.2g}, {:+.2g}]".format(*interval_of_mean(difference)[1:]))
+        notes = [note_of_fewer(fewer[each.name])] if each.name in fewer else []
+        table.add_row(*map(escape, [*cells, *[""] * (6 - len(cells)), "; ".join([*notes, each.why])]))
     console.print(table)
 
 
 def _of_errors(errors: Floats) -> tuple[str, str]:
+    if not len(_present(errors)):
+        return "", ""
     mean, low, high = interval_of_mean(_present(errors))
     return f"{mean:.4g}", f"[{max(low, 0):.4g}, {high:.4g}]"  # no mean error is below zero
 
@@ -141,8 +146,11 @@ def _print_intervals(answer: Answer, console: Console) -> None:
 def _print_tested(result: ShotgunResult, console: Console) -> None:
     answer, number = result.answer, len(result.target.test)
     _print(console, f"mean absolute error{unit_of(result.target)} on the {number} test materials:")
-    for name, errors in answer.tested_errors().items():
-        _print(console, f"  {name}: {' '.join(_of_errors(errors))}")
+    tested = answer.tested_errors()
+    fewer = describe_fewer(tested)
+    for name, errors in tested.items():
+        note = f" ({note_of_fewer(fewer[name])})" if name in fewer else ""
+        _print(console, f"  {name}: {' '.join(_of_errors(errors))}{note}")
     if np.isfinite(answer.intervals.factor):
         held = np.abs(answer.stack.predictions - result.target.values[result.target.test]) <= answer.half_widths
         nominal = f"{100 * answer.intervals.coverage:.0f} %"

@@ -14,7 +14,7 @@ from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.ensemble.stack import Contribution, StackSettings
 from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
 from gnn_sim2real.library import Card
-from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, find_answer
+from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
@@ -100,6 +100,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
         The output folder.
     """
     folder, answer, target = Path(config.output), result.answer, result.target
+    left_out, tested = answer.left_out_errors(), answer.tested_errors()
     content = {
         "target": {
             "name": target.name,
@@ -122,8 +123,9 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
         "rule": answer.stack.rule,
         "members": [describe_member(each) for each in answer.stack.members],
         "error": list(answer.stack.error),
-        "left_out": {name: float(np.nanmean(each)) for name, each in answer.left_out_errors().items()},
-        "tested": {name: float(np.nanmean(each)) for name, each in answer.tested_errors().items()},
+        "left_out": {name: mean_error(each) for name, each in left_out.items()},
+        "tested": {name: mean_error(each) for name, each in tested.items()},
+        "fewer": {"left_out": describe_fewer(left_out), "tested": describe_fewer(tested)},
         "promised": answer.promised.tolist(),
         "curse": (answer.found - answer.promised).tolist(),
         "library_predictions": [asdict(each) for each in answer.columns],

@@ -29,6 +29,7 @@ from gnn_sim2real.shotgun.answer import (
     ENSEMBLE,
     Answer,
     AnswerSettings,
+    describe_fewer,
     find_answer,
     make_problem,
     quick_parts,
@@ -138,7 +139,8 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     for draw, drawn, errors in track(list(zip(draws, targets, frozen, strict=True)), f"Draws of {own.name}"):
         settings = AnswerSettings(config.ranking, replace(tuning, seed=draw.number), stack, cache)
         answer = find_answer(models, usable, drawn, settings, Skipped())
-        found = {name: float(np.nanmean(each)) for name, each in method_errors(answer).items()}
+        by_method = {name: each for name, each in method_errors(answer).items() if not np.isnan(each).all()}
+        found = {name: float(np.nanmean(each)) for name, each in by_method.items()}
         found |= {ORACLE: float(errors.min()), WORST: float(errors.max()), MEDIAN: float(np.median(errors))}
         record = {
             "target": own.name,
@@ -149,6 +151,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "num_models": len(answer.ranked),
             "skipped": dict(skipped.reasons),
             "errors": found,
+            "fewer": describe_fewer(by_method),
             "left_out": float(answer.stack.error[0]),
             "promised": answer.ranked[0].error,
             "members": [describe_member(each) for each in answer.stack.members],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +16,7 @@ from gnn_sim2real.baselines.gaussian_process import GAUSSIAN_PROCESS
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.files import read_sealed
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.shotgun.answer import ENSEMBLE
+from gnn_sim2real.shotgun.answer import ENSEMBLE, note_of_fewer
 from gnn_sim2real.shotgun.members import PROCESS_WITH_LIBRARY
 from gnn_sim2real.shotgun.networks import SCRATCH, frozen_name
 
@@ -95,7 +96,7 @@ def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         size: {ENSEMBLE: {rival: _count(cells, size, rival) for rival in _rivals(cells)}}
         for size in sorted({cell["size"] for cell in cells})
     }
-    names = ("target", "size", "draw", "errors", "left_out", "promised", "members", "intervals")
+    names = ("target", "size", "draw", "errors", "fewer", "left_out", "promised", "members", "intervals")
     return {
         "cells": cells,
         "log_error_ratio": {rival: _plain(_log_ratio(cells, rival)) for rival in _rivals(cells)},
@@ -123,6 +124,9 @@ def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         )
         console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(_table(cells))
+        for cell in cells:
+            for name, fewer in cell["fewer"].items():
+                _print(console, f"m = {cell['size']}, {name}: {note_of_fewer(fewer)}")
         console.print()
     for size, methods in summary["wins_losses_ties"].items():
         for rival, each in methods[ENSEMBLE].items():
@@ -178,7 +182,7 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
     errors = {name: np.array([each["errors"][name] for each in records]) for name in methods}
     compared = {
         ENSEMBLE: {
-            rival: _plain(interval_of_mean(errors[ENSEMBLE] - errors[rival]))
+            rival: _plain(interval_of_mean(_of_ensemble(records, rival) - errors[rival]))
             for rival in methods
             if rival not in (ENSEMBLE, *_LAST)
         }
@@ -192,10 +196,27 @@ def _summarize_cell(target: str, size: int, records: Sequence[Mapping[str, Any]]
         "num_test": records[0]["num_test"],
         "num_models": records[0]["num_models"],
         "errors": {name: _plain(_not_negative(interval_of_mean(each))) for name, each in errors.items()},
+        "fewer": {name: found for name in methods if (found := _fewer(records, name))},
         "less_than": compared,
         "winners_curse": _plain(interval_of_mean(errors[frozen_name(0)] - promised)),
         "intervals": _mean_intervals(records),
     }
+
+
+def _of_ensemble(records: Sequence[Mapping[str, Any]], rival: str) -> NDArray[np.float64]:
+    """Error of the ensemble in each draw, on the materials that a rival answers."""
+    fewer = [each.get("fewer", {}).get(rival) for each in records]
+    pairs = zip(records, fewer, strict=True)
+    return np.array([each["errors"][ENSEMBLE] if few is None else few["ensemble"] for each, few in pairs])
+
+
+def _fewer(records: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """On how many test materials a method that does not answer all was scored, a mean over draws."""
+    found = [few for each in records if (few := each.get("fewer", {}).get(name))]
+    if not found:
+        return {}
+    numbers = {key: round(float(np.mean([each[key] for each in found])), 6) for key in ("number", "of")}
+    return numbers | {"ensemble": round(float(_of_ensemble(records, name).mean()), 6)}
 
 
 def _mean_intervals(records: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
@@ -214,7 +235,11 @@ def _rivals(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _log_ratio(cells: Sequence[Mapping[str, Any]], rival: str) -> tuple[float, float, float]:
     """Mean over the cells of the logarithm of the error of the ensemble over that of a rival, with its interval."""
-    pairs = [(cell["errors"][ENSEMBLE][0], cell["errors"][rival][0]) for cell in cells if rival in cell["errors"]]
+    pairs = [
+        (cell["fewer"].get(rival, {}).get("ensemble", cell["errors"][ENSEMBLE][0]), cell["errors"][rival][0])
+        for cell in cells
+        if rival in cell["errors"]
+    ]
     return interval_of_mean(np.array([np.log(own / other) for own, other in pairs]))
 
 

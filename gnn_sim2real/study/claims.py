@@ -149,10 +149,13 @@ class Claims:
         return abs(silent) > PATIENCE
 
     def _now(self) -> float:
-        """Time of the file system, since the clocks of machines differ."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".clock-") as probe:
-            return os.fstat(probe.fileno()).st_mtime
+        """Time of the file system, since the clocks of machines differ; of this machine where it is read only."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".clock-") as probe:
+                return os.fstat(probe.fileno()).st_mtime
+        except OSError:
+            return time.time()
 
     def _start_heartbeat(self) -> None:
         if self._beating is None:

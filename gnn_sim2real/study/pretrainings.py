@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.lightning_cli import plain, stage_config
-from gnn_sim2real.config.repeated_names import refuse_repeated_names
 from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
@@ -39,9 +39,7 @@ def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Prope
     if not path.exists():
         raise ValueError(f"there is no file {path}; `held_out` must be a YAML with named data modules")
     try:
-        text = path.read_text(encoding="utf-8")
-        refuse_repeated_names(text)
-        content = yaml.safe_load(text)
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} cannot be read as YAML ({error})") from error
     if not isinstance(content, dict):

@@ -16,6 +16,7 @@ from gnn_sim2real.records.summary import summarize, write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.text import (
     format_data,
+    format_fewer,
     format_next_sizes,
     format_transfer,
     format_unseen,
@@ -76,6 +77,8 @@ def _print_summary(config: StudyConfig, summary: dict[str, Any], console: Consol
     console.width = max(width, console.measure(table, options=console.options.update(width=200)).maximum)
     console.print(table)
     console.width = width
+    for sentence in format_fewer(summary):
+        console.print(sentence, highlight=False, soft_wrap=True, markup=False)
     if "unseen" in summary:
         for line in format_unseen(summary["unseen"], summary["unit"]):
             console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -68,6 +68,35 @@ def scored_on(summary: Mapping[str, Any]) -> ScoredOn:
     return ScoredOn(("tested on", f"{summary['metric'].upper()} on the same {min(numbers):.4g}"))
 
 
+def format_fewer(summary: Mapping[str, Any]) -> list[str]:
+    """One sentence for each model that was scored on fewer test materials than others, with its largest source.
+
+    Args:
+        summary: Summary of the study.
+    """
+    sentences, metric, unit = [], summary["metric"], format_unit(summary["unit"])
+    rows = [row for row in summary["rows"] if SAME in row]
+    for size in dict.fromkeys(row["target_size"] for row in rows):
+        some = [row for row in rows if row["target_size"] == size]
+        most = max(row["num_test"] for row in rows)
+        largest = {name_of_group(row): row for row in sorted(some, key=lambda row: row["source_size"])}
+        whole = {
+            name: row[SAME]["mean"] for name, row in largest.items() if row["num_test"] == most and row[SAME]["mean"]
+        }
+        for name, row in largest.items():
+            if row["num_test"] == most:
+                continue
+            said = f"{name}, m = {size:,}: scored on {row['num_test']:.4g} of {most:.4g} test materials"
+            if whole and row[SAME]["mean"] is not None:
+                best = min(whole, key=lambda each: whole[each])
+                said += (
+                    f"; on those that all were scored on, {metric.upper()} {row[SAME]['mean']:.4g}, and {best} "
+                    f"{whole[best]:.4g} {unit}".rstrip()
+                )
+            sentences.append(said)
+    return sentences
+
+
 def format_data(data: Mapping[str, Any], unit: str) -> list[str]:
     """One sentence each on excluded materials, the origin of structures, a foundation encoder, and label noise.
 

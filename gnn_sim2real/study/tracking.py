@@ -328,7 +328,7 @@ def _flat_row(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
     found = {name: value for name, value in row.items() if not isinstance(value, Mapping)}
     for name, value in row.items():
         if isinstance(value, Mapping):
-            found |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
+            found |= {name: value["mean"], **{f"{name}_{end}": value[end] for end in ("low", "high") if end in value}}
     return found | {"num_repeats": row[metric]["num_repeats"]}
 
 

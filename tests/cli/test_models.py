@@ -92,6 +92,12 @@ def test_export_import_push_pull_verify(run, tmp_path):
         (["push", "somewhere", "ffff", "--property", "tg"], ["keys", "filters"]),
         (["import", "nowhere.tar"], ["nowhere.tar"]),
         (["list", "--max-mae", "1"], ["`max_mae`", "`property`"]),
+        (["list", "--min-r2", "good"], ["`--min-r2`", "a number", "good"]),
+        (["list", "--max-size", "1.5"], ["`--max-size`", "a whole number", "1.5"]),
+        (["list", "--colour", "red"], ["--colour", "models list --help"]),
+        (["push", ""], ["address"]),
+        (["pull", " "], ["address"]),
+        (["pull", "ftp://nowhere.invalid/x"], ["ftp://nowhere.invalid/x"]),
     ],
 )
 def test_mistakes_are_answered_in_one_line(run, library, argv, values, tmp_path, monkeypatch):
@@ -101,6 +107,7 @@ def test_mistakes_are_answered_in_one_line(run, library, argv, values, tmp_path,
     (line,) = said.err.splitlines()
     assert line.startswith("error: ")
     assert [value for value in values if value.replace("LIBRARY", str(library.folder)) not in line] == []
+    assert not any(each in line for each in ("<class", "Parser key"))
 
 
 def test_the_default_library(monkeypatch, library, capsys):

@@ -29,6 +29,10 @@ def answer(capfd, argv, code=2):
         (["--model.policy", "foo"], ["`policy`", "full", "l2_sp", "'foo'"]),
         (["--trainer.logger", "foo"], ["`trainer.logger`", "a list", "true or false", "foo"]),
         (["--data.help", "Foo"], ["'Foo'", "datamodules.Table"]),
+        (["--trainer.devices", "x"], ["trainer", "`devices`"]),
+        (["--model.encoder", "2.5"], ["`model.encoder`", "GINE", "2.5"]),
+        (["--model.optimizer", "2.5"], ["`model.optimizer`", "Adam", "2.5"]),
+        (["--data", "datamodules.Table"], ["`data`", "`path`", "`property`", "`unit`"]),
     ],
 )
 def test_settings_that_do_not_fit(capfd, words, values):
@@ -42,6 +46,26 @@ def test_the_settings_of_a_table_have_a_help(capfd):
         main(["fit", "--data.help", "datamodules.Table"])
     assert stop.value.code == 0
     assert "--file_unit" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["law", "plan", "x.csv", "--budget", "much"], ["`--budget`", "a number", "much"]),
+        (["law", "fit", "x.csv", "--draws", "1.5"], ["`--draws`", "a whole number", "1.5"]),
+        (["law", "fit"], ["curves", "law fit --help"]),
+        (["fit", "-c", "table.csv"], ["table.csv", "settings"]),
+        (["study", "run", "-c", "table.csv"], ["table.csv", "settings"]),
+        (["shotgun", "--config", "table.csv"], ["table.csv", "settings"]),
+    ],
+)
+def test_options_of_commands_that_do_not_fit(capfd, tmp_path, monkeypatch, words, values):
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text("smiles,density\n" + "*CC*,0.9\n" * 1000)
+    line = answer(capfd, words)
+    assert all(value in line for value in values), line
+    assert len(line) < 500
+    assert not any(each in line for each in ("<class", "Parser key"))
 
 
 @pytest.mark.parametrize("word", ["--trainer.max_epochs=1", "--model.encoder.hidden_dim=16"])

@@ -23,6 +23,9 @@ def expect(line, values):
     [
         ("model:", "modle:", ["`modle` ({path}, line 8)", "`model`?", "ckpt_path, "]),
         ("max_steps:", "max_steps: 4\n  max_steps:", ["{path}, line 7", "`max_steps`", "line 6"]),
+        ("max_steps:", "log_every_n_steps: 010\n  max_steps:", ["{path}, line 6", "010", "8", "10"]),
+        ("max_steps:", "max_time: 1:30:00:00\n  max_steps:", ["{path}, line 6", "1:30:00:00", "quotes"]),
+        ("size: all", "name: no, size: all", ["`name`"]),
         ("max_steps", "max_step", ["`max_step`", "`trainer` ({path}, line 6)", "`max_steps`?"]),
         ("encoder:", "encodr:", ["`encodr`", "SourcePretraining", "`model` ({path}, line 11)", "`encoder`?"]),
         ("hidden_dim", "width", ["`width`", "gnn_sim2real.nn.GINE", "`model.encoder` ({path}, line 13)", " dropout, "]),

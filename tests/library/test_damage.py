@@ -210,7 +210,7 @@ def test_escape_codes_of_a_card_are_shown_not_run(library, capsys):
 
     def change(card):
         card |= {"source": hostile, "license": hostile, "citation": f"{hostile}\nsecond line", "architecture": hostile}
-        card["network"]["properties"][0] |= {"name": hostile, "unit": hostile}
+        card["network"]["properties"][0] |= {"name": hostile, "unit": "K"}
         card["metrics"] = {hostile: {"mae": 1.0}}
         card["data"]["name"] = hostile
 
@@ -234,8 +234,22 @@ def test_escape_codes_of_a_card_are_shown_not_run(library, capsys):
         lambda card: next(iter(card["metrics"].values())).update(r2=1.5),
         lambda card: next(iter(card["metrics"].values())).update(mae=-0.1),
         lambda card: next(iter(card["metrics"].values())).update(mae=2.0, rmse=1.0),
+        lambda card: card["network"]["properties"].__setitem__(0, {"name": "density", "unit": "K"}),
+        lambda card: card["network"]["properties"].__setitem__(0, {"name": "density", "unit": "furlong cheese"}),
+        lambda card: card["network"]["properties"].__setitem__(0, {"name": "density", "unit": ""}),
+        lambda card: card["network"]["properties"][0].update(unit="2 g/cm3"),
     ],
-    ids=["domain", "errors of another property", "R2 above 1", "negative error", "mean above root mean square"],
+    ids=[
+        "domain",
+        "errors of another property",
+        "R2 above 1",
+        "negative error",
+        "mean above root mean square",
+        "the unit of another property",
+        "an unknown unit",
+        "no unit",
+        "a unit with a factor",
+    ],
 )
 def test_a_card_that_contradicts_itself_is_refused(library, change):
     """Its hash is right: whoever published it wrote it so."""

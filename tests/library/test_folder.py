@@ -1,5 +1,6 @@
 """A folder of models: keys are hashes of the content, cards are read from the files, nothing can run code."""
 
+import errno
 import json
 import re
 import shutil
@@ -150,9 +151,10 @@ def test_the_index_follows_the_files(library):
         assert library.cards() == first[1:]
 
 
-def test_a_library_that_cannot_be_written_is_read_all_the_same(library, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_library_that_cannot_be_written_is_read_all_the_same(library, monkeypatch, number):
     def refuse(path, content):
-        raise PermissionError(13, "read-only")
+        raise OSError(number, "not to be written")
 
     monkeypatch.setattr("gnn_sim2real.library.index.write_atomically", refuse)
     (library.folder / "index.parquet").unlink(missing_ok=True)

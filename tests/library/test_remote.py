@@ -100,11 +100,33 @@ def test_some_models_by_their_cards(library, url, tmp_path, monkeypatch):
 def test_a_model_that_was_altered_there_does_not_come(library, tmp_path, name):
     remote = RemoteLibrary(str(tmp_path / "remote"))
     remote.push(library, library.keys())
-    flip_byte(tmp_path / "remote" / sorted(library.keys())[0] / name)
+    bad, *others = sorted(library.keys())
+    flip_byte(tmp_path / "remote" / bad / name)
     other = ModelLibrary(tmp_path / "other")
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=f"^1 models .* {bad}"):
         remote.pull(other)
-    assert other.keys() == []
+    assert sorted(other.keys()) == others
+    assert other.verify(strict=True) == {}
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", None], ids=["empty", "other", "missing"])
+def test_one_bad_model_does_not_keep_the_others_from_coming(library, tmp_path, caplog, name, content):
+    remote = RemoteLibrary(str(tmp_path / "remote"))
+    remote.push(library, library.keys())
+    first, second, *others = sorted(library.keys())
+    for bad in (first, second):
+        path = tmp_path / "remote" / bad / name
+        path.unlink() if content is None else path.write_bytes(content)
+    other = ModelLibrary(tmp_path / "other")
+    if content is None and name == "card.json":  # not a model yet: the card is sent last
+        assert sorted(remote.pull(other)) == others
+        return
+    with pytest.raises(CheckpointError, match=f"^2 models .* {first}.* 2 others"):
+        remote.pull(other)
+    assert sorted(other.keys()) == others
+    assert all(bad in caplog.text for bad in (first, second))
+    assert not [path for path in other.folder.iterdir() if path.name.startswith(".")]
 
 
 def test_altered_identities_do_not_come(library, tmp_path):

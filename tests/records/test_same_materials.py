@@ -1,21 +1,26 @@
 """Models that were scored on fewer test materials than others are marked, beside the others on the same materials."""
 
+import re
+
 import pytest
 
+from gnn_sim2real.records import figure
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey, write_record
 from gnn_sim2real.records.results import read_results
-from gnn_sim2real.records.same_materials import SAME
+from gnn_sim2real.records.same_materials import SAME, notes_of_fewer
+from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.summary import summarize
 from gnn_sim2real.study.page.tables import gains_table, results_table
-from gnn_sim2real.study.text import scored_on
+from gnn_sim2real.study.text import format_fewer, scored_on
+from gnn_sim2real.study.tracking import _flat_row
 
 ERRORS = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
 
 
 def record(policy, source_size, **metrics):
     cell = RecordKey("GINE" if source_size else "", policy, source_size, str(source_size), 50, seed=0, split=0)
-    return Record(policy, cell, "density", "g/cm3", {"rmse": 6.0, "r2": 0.5} | metrics, data={})
+    return Record(f"{policy}{source_size}", cell, "density", "g/cm3", {"rmse": 6.0, "r2": 0.5} | metrics, data={})
 
 
 def summary_of(folder, fewer):
@@ -38,10 +43,44 @@ def test_the_error_on_the_same_materials_stands_beside(tmp_path):
     assert {("4", "1.5000"), ("2", "5.0000")} == {row[-3:-1] for row in table.rows}
 
 
+def test_sentences_and_figures_give_the_number_and_the_others_on_the_same(tmp_path):
+    summary, _ = summary_of(tmp_path, "ab")
+    (sentence,) = format_fewer(summary)
+    assert re.search(r"simulated value, m = 50\b.* 2 of 4 .*\b5\b.*GINE.* 1\.5\b", sentence)
+    (label, note) = next(iter(notes_of_fewer(Results(read_results(tmp_path), "mae", tmp_path)).items()))
+    assert label.policy == "simulated_value"
+    assert re.search(r"2 of 4.*GINE.* 1\.5$", note)
+    assert list(notes_of_fewer(Results(read_results(tmp_path), "mae")).values()) == ["on 2 of 4"]
+
+
+def test_a_curve_on_fewer_materials_is_marked_in_the_figure(tmp_path, monkeypatch):
+    for size in (50, 100):
+        write_record(tmp_path, record("affine", size, mae=1.0, num_test=2.0), {"a": 0.5, "d": 1.5})
+        write_record(tmp_path, record("full", size, mae=2.5, num_test=4.0), ERRORS)
+    write_record(tmp_path, record("simulated_value", 0, mae=5.0, num_test=2.0), dict.fromkeys("ad", 5.0))
+    shown = []
+    monkeypatch.setattr(figure, "save_figure", lambda drawn, *_: shown.append(drawn))
+    draw_figure(Results(read_results(tmp_path), "mae", tmp_path), tmp_path / "a.png")
+    texts = [each.get_text() for each in shown[0].legends[0].get_texts()]
+    assert sorted("2 of 4" in text for text in texts) == [False, True, True]
+    assert all("2.5" in text for text in texts if "2 of 4" in text)
+
+
+def test_the_row_of_a_logger_has_the_error_on_the_same_materials(tmp_path):
+    summary, _ = summary_of(tmp_path, "ab")
+    rows = {row["policy"]: _flat_row(row, "mae") for row in summary["rows"]}
+    assert {name: (row["num_test"], row[SAME]) for name, row in rows.items()} == {
+        "full": (4.0, 1.5),
+        "simulated_value": (2.0, 5.0),
+    }
+
+
 def test_nothing_is_marked_where_all_have_the_same(tmp_path):
     summary, rows = summary_of(tmp_path, "abcd")
     assert not scored_on(summary).headings
     assert SAME not in rows["full"]
+    assert format_fewer(summary) == []
+    assert notes_of_fewer(Results(read_results(tmp_path), "mae", tmp_path)) == {}
 
 
 def test_unknown_errors_of_a_published_result(tmp_path):

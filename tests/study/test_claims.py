@@ -1,5 +1,6 @@
 """Who computes what: one at a time, and nobody who is dead."""
 
+import errno
 import json
 import os
 import socket
@@ -34,6 +35,19 @@ def dead_process():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_who_runs_is_read_in_a_folder_that_cannot_be_written(claims, monkeypatch, number):
+    def refuse(*_, **__):
+        raise OSError(number, "not to be written")
+
+    leave_behind(claims, "a", "elsewhere", 1)
+    leave_behind(claims, "b", "elsewhere", 1, silent=2 * PATIENCE)
+    monkeypatch.setattr(claims_module.tempfile, "NamedTemporaryFile", refuse)
+    assert [claim.key for claim in claims.running()] == ["a"]
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert Claims(claims.folder.with_name("none")).running() == []
 
 
 def test_one_holds_a_job_and_lets_it_go(claims):

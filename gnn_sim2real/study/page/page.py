@@ -24,7 +24,7 @@ from gnn_sim2real.records.laws import Results
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
-from gnn_sim2real.study.text import format_data, format_transfer, who_is_unseen
+from gnn_sim2real.study.text import format_data, format_fewer, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
@@ -97,6 +97,7 @@ def _content(
         "surface_texts": [(model_name(kind), law.describe(format_unit(unit))) for kind, law in surfaces.items()],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
+        "fewer": format_fewer(summary),
         "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
