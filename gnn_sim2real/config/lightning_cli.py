@@ -62,6 +62,14 @@ logger = logging.getLogger(__name__)
 _ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config")
 """Options that are none of the settings."""
 
+_DESCRIPTIONS = {
+    "fit": {"description": "Pretrain on simulated materials, or fine-tune on measured ones."},
+    "validate": {"description": "The errors of a trained model on the validation part."},
+    "test": {"description": "The errors of a trained model on the test part; ScalingLawCallback writes a record."},
+    "predict": {"description": "Predict materials of a table or of files; a model knows its YAML: predict MODEL FILE."},
+}
+"""Help of the commands; Lightning would take the first line of its docstrings, which ends within a sentence."""
+
 
 class LogConfig(SaveConfigCallback):
     """Saves the resolved configuration and the split beside the run, and passes the configuration to the logger.
@@ -138,7 +146,7 @@ class Sim2RealCLI(LightningCLI):
                     args=arguments,
                     run=run,
                     auto_configure_optimizers=False,
-                    parser_kwargs={"exit_on_error": False},
+                    parser_kwargs={"exit_on_error": False} | _DESCRIPTIONS,
                 )
         except MisconfigurationException as error:
             raise ValueError(_what_is_missing(str(error))) from error
