@@ -190,9 +190,9 @@ class Plain(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def run_plain(callback, error=0.1, name="test/mae", logger=False):
+def run_plain(callback, error=0.1, name="test/mae", logger=False, **settings):
     loader = DataLoader(TensorDataset(torch.ones(6, 1)), batch_size=2)
-    trainer = quiet_trainer(1, callbacks=[callback], logger=logger)
+    trainer = quiet_trainer(1, callbacks=[callback], logger=logger, **settings)
     module = Plain(error, name)
     trainer.fit(module, loader)
     trainer.test(module, loader, verbose=False)
@@ -214,6 +214,14 @@ def test_any_lightning_module_has_a_place_on_the_curve(tmp_path):
     assert logger.find("scaling_law/transfer_gap")[-1] == pytest.approx(0.05, rel=0.1)
     (curve,) = read_learning_curves(tmp_path).curves.values()
     assert curve.num_sizes() == 4
+
+
+@pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
+@pytest.mark.parametrize("limit", [{"fast_dev_run": True}, {"limit_test_batches": 1}, {"limit_test_batches": 0.5}])
+def test_a_part_of_the_test_materials_makes_no_record(tmp_path, caplog, limit):
+    run_plain(ScalingLawCallback(tmp_path, 10, 20), **limit)
+    assert not list(tmp_path.iterdir())
+    assert re.search(r"no record.*`limit_test_batches`", caplog.text)
 
 
 @pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
