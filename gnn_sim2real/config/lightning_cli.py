@@ -239,7 +239,7 @@ class Sim2RealCLI(LightningCLI):
             if not (isinstance(kind, type) and issubclass(kind, Logger)):
                 continue
             if not issubclass(kind, WandbLogger):
-                require_usable(kind, each.get("init_args", Namespace()).as_dict())
+                require_usable(kind, each.as_dict().get("init_args", {}))
                 continue
             for name, (variable, value) in _wandb_defaults(config, str(self.subcommand)).items():
                 if not each.init_args.get(name) and variable not in os.environ:
