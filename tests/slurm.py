@@ -23,14 +23,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
-from commands import ROOT, surroundings
+from commands import ROOT, surroundings, write_command
 from stopped import final_weights, write_pretraining
 from studies import compute, num_records, results, write_study
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 SCRIPTS = ROOT / "configs/slurm"
 ONE_CPU = "--cpus-per-task=1"
-PATIENCE = 600  # s for one job
+PATIENCE = 1800  # s for one job, beside other work as well
 GRACE = 30.0  # s to end
 CONFIGURATION = """
 ClusterName=test
@@ -87,7 +87,10 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
             daemons.callback(end, daemon)
             if name == "munged":
                 wait_until((folder / "munge.socket").exists, "munged does not start")
-        known = surroundings(folder / "commands") | {"SLURM_CONF": str(folder / "slurm.conf")}
+        program = f"#!{sys.executable}\nfrom ray.scripts.scripts import main\nraise SystemExit(main())\n"
+        write_command(folder / "commands", "ray", program)
+        known = surroundings(folder / "commands") | {"SLURM_CONF": str(folder / "slurm.conf"), "HOME": str(folder)}
+        known["RAY_worker_niceness"] = "0"  # Ray's 15 would leave its workers nothing on a busy machine
         daemons.callback(end_jobs, known)
         wait_until(lambda: "idle" in say(known, "sinfo", "-h", "-o", "%t"), "slurmd does not start")
         yield known
@@ -161,15 +164,15 @@ def main() -> int:
 
 
 def run_studies(known: dict[str, str], folder: Path) -> Iterator[bool]:
-    """A study as a job array, one that is requeued, one that is cancelled and submitted again, one with two tasks."""
+    """A study as a job array, one that is requeued, one that is cancelled and submitted again, two tasks, and Ray."""
     folder.mkdir()
     write_study(folder)
     compute(folder)
     whole = results(folder / "out")
 
-    def run(what: str, *words: str, disturb: str = "") -> bool:
+    def run(what: str, *words: str, script: str = "array", disturb: str = "") -> bool:
         output = folder / what.replace(" ", "_")
-        words = (*words, str(SCRIPTS / "array.sbatch"), str(folder / "study.yaml"), "--output", str(output))
+        words = (*words, str(SCRIPTS / f"{script}.sbatch"), str(folder / "study.yaml"), "--output", str(output))
         job = submit(known, folder, *words)
         if disturb:
             wait_until(lambda: num_records(output) >= 2, "nothing is computed")
@@ -183,10 +186,11 @@ def run_studies(known: dict[str, str], folder: Path) -> Iterator[bool]:
     yield run("requeued array", "--array=1-2", ONE_CPU, disturb="scontrol requeue")
     yield run("cancelled array", "--array=1-2", ONE_CPU, disturb="scancel")
     yield run("job with two tasks", "--array=1-1", ONE_CPU, "--ntasks=2")
+    yield run("Ray", "--nodes=1", ONE_CPU, script="ray")
 
 
 def run_trainings(known: dict[str, str], folder: Path) -> Iterator[bool]:
-    """A training that is told of its time limit, one that is cancelled, and one in two tasks."""
+    """A training that is told of its time limit, one that is requeued, one that is cancelled, and one in two tasks."""
 
     def prepare(what: str, *callbacks: dict[str, object]) -> tuple[Path, list[str]]:
         own = folder / what
@@ -197,10 +201,10 @@ def run_trainings(known: dict[str, str], folder: Path) -> Iterator[bool]:
         found = final_weights(own)
         return all(bool((found[name] == weights[name]).all()) for name in weights)
 
-    def stop(own: Path, words: list[str], *options: str) -> str:
+    def stop(own: Path, words: list[str], command: str) -> str:
         job = submit(known, own, ONE_CPU, SCRIPTS / "fit.sbatch", *words)
         wait_until((own / "waiting").exists, f"job {job} trains nothing")
-        say(known, "scancel", *options, job)
+        say(known, *command.split(), job)
         (own / "go").touch()
         wait_for(known, job)
         return (own / f"fit-{job}.log").read_text()
@@ -209,12 +213,13 @@ def run_trainings(known: dict[str, str], folder: Path) -> Iterator[bool]:
     say(known, "gnn-sim2real", "fit", *words, where=own)
     weights, rows = final_weights(own), json.loads((own / "seen/0.json").read_text())["train"]
 
-    for what, options in (("time_limit", ["--signal=USR1"]), ("cancelled", [])):
+    ways = {"time_limit": "scancel --signal=USR1", "requeued": "scontrol requeue", "cancelled": "scancel"}
+    for what, command in ways.items():
         own = folder / what
         own, words = prepare(what, {"class_path": "stopped.Waits", "init_args": {"batch": 5, "folder": str(own)}})
-        said = stop(own, words, *options)
+        said = stop(own, words, command)
         (path,) = re.findall(r"^stopped; .*`--ckpt_path (\S+)`", said, re.MULTILINE)
-        if not options:
+        if what == "cancelled":
             wait_for(known, submit(known, own, ONE_CPU, SCRIPTS / "fit.sbatch", *words, "--ckpt_path", path))
         yield report(f"training, {what}", is_same(own), own)
 

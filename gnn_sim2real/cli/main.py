@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> int:
 
     Returns:
         Exit code: 0; 2 for an error that the user can fix, printed in one line on stderr; 70 for a fault of this
-        package, whose traceback is in a file; 130 after Ctrl-C, and 128 plus the number of another signal that `fit`
-        was stopped by.
+        package, whose traceback is in a file; 130 after Ctrl-C, and 128 plus the number of another signal that `fit`,
+        `validate`, `test` or `predict` was stopped by.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
@@ -67,22 +67,22 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, TrainingStoppedError):
             sys.stderr.write(f"{error}\n")
             return error.exit_code
-        if _is_stop(error):
-            goes_on = "" if argv and argv[0] in _OF_LIGHTNING else "; the same command goes on from here"
-            sys.stderr.write(f"stopped{goes_on}\n")
-            return 130
+        if (stop := _find_stop(error)) is not None:
+            of_lightning = argv and argv[0] in _OF_LIGHTNING
+            sys.stderr.write(f"stopped; the same command {'starts again' if of_lightning else 'goes on from here'}\n")
+            return 128 + stop.args[0] if of_lightning and stop.args else 130
         if not isinstance(error, Exception) or os.environ.get("GNN_SIM2REAL_DEBUG"):
             raise
         return _explain(error, argv)
 
 
-def _is_stop(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is the cause: Python makes other errors of one that comes while a class is made."""
+def _find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C that is the cause, if one is: Python makes other errors of one that comes while a class is made."""
     if isinstance(error, SystemExit):  # Lightning's
-        return False
+        return None
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def _explain(error: Exception, argv: list[str]) -> int:
@@ -176,34 +176,46 @@ def _run(argv: list[str]) -> int:
         argv = replace_addresses(argv)
         require_configs(argv[1:])
     name, argv = _find_command(argv)
-    if name in _COMMANDS:
-        return _call(name, argv[1:])
-    if argv[0] not in _OF_LIGHTNING:
+    if name not in _COMMANDS and name not in _OF_LIGHTNING:
         raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
-    from gnn_sim2real.config.lightning_cli import Sim2RealCLI
-
-    Sim2RealCLI(argv)
-    return 0
+    return _call(name, argv)
 
 
 def _call(name: str, argv: list[str]) -> int:
-    """Run a command of ours; SIGTERM stops it like Ctrl-C, so that it writes what it has and leaves nothing behind."""
-    import importlib
+    """Run a command, which signals stop like Ctrl-C, so that it writes what it has and leaves nothing behind.
+
+    While it trains, `fit` listens itself.
+    """
     import signal
     import threading
     from types import FrameType
 
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
 
-    module, function = _COMMANDS[name]
     if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
-        return int(getattr(importlib.import_module(module), function)(argv))
-    before = signal.signal(signal.SIGTERM, stop)
+        return _call_function(name, argv)
+    names = ("SIGTERM", "SIGUSR1") if name in _OF_LIGHTNING else ("SIGTERM",)
+    numbers = [getattr(signal, each) for each in names if hasattr(signal, each)]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        return int(getattr(importlib.import_module(module), function)(argv))
+        return _call_function(name, argv)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _call_function(name: str, argv: list[str]) -> int:
+    """Import the module of a command, and call its function."""
+    import importlib
+
+    if name in _COMMANDS:
+        module, function = _COMMANDS[name]
+        return int(getattr(importlib.import_module(module), function)(argv[1:]))
+    from gnn_sim2real.config.lightning_cli import Sim2RealCLI
+
+    Sim2RealCLI(argv)
+    return 0
 
 
 def _find_command(argv: list[str]) -> tuple[str, list[str]]:

@@ -29,6 +29,8 @@ _CLASS = re.compile(r"class_path '([\w.]+)'")
 _KEY = re.compile(r"""(?:Parser key "|Group ')([\w.]+)""")
 _NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _FOREIGN = re.compile(r"Import path (?:([\w.]+) )?does not correspond to a subclass of (\w+)")
+_LACKING = re.compile(r"(?:class_path '([\w.]+)':\s+|callable class: )the following arguments are required: ([\w., ]+)")
+_CHOSEN = re.compile(r"class_path='([\w.]+)'")
 _GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 
 _load_yaml = get_loader("yaml")
@@ -140,6 +142,11 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     if not keys:
         return None
     where = ".".join(dict.fromkeys(each[1] for each in keys))
+    if lacking := _LACKING.search(message, keys[-1].end()):
+        chosen = _CHOSEN.search(message, lacking.end())
+        path = lacking[1] or (chosen[1] if chosen else "the class")
+        names = " and ".join(f"`{each}`" for each in lacking[2].split(", "))
+        return f"`{where}`{_place(path, files)} needs {names} of {path}, below `init_args`: there is no default"
     if foreign := _FOREIGN.search(message, keys[-1].end()):
         given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
         return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from pydoc import locate
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.console import quiet_lightning
@@ -34,7 +35,7 @@ from gnn_sim2real.library.content import find_model
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.keys import record_key
-from gnn_sim2real.records.loggers import log_files
+from gnn_sim2real.records.loggers import log_files, require_usable
 from gnn_sim2real.records.record import versions
 from gnn_sim2real.records.training_keys import training_content
 from gnn_sim2real.records.wandb_start import (
@@ -61,6 +62,14 @@ logger = logging.getLogger(__name__)
 
 _ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config")
 """Options that are none of the settings."""
+
+_DESCRIPTIONS = {
+    "fit": {"description": "Pretrain on simulated materials, or fine-tune on measured ones."},
+    "validate": {"description": "The errors of a trained model on the validation part."},
+    "test": {"description": "The errors of a trained model on the test part; ScalingLawCallback writes a record."},
+    "predict": {"description": "Predict materials of a table or of files; a model knows its YAML: predict MODEL FILE."},
+}
+"""Help of the commands; Lightning would take the first line of its docstrings, which ends within a sentence."""
 
 
 class LogConfig(SaveConfigCallback):
@@ -138,7 +147,7 @@ class Sim2RealCLI(LightningCLI):
                     args=arguments,
                     run=run,
                     auto_configure_optimizers=False,
-                    parser_kwargs={"exit_on_error": False},
+                    parser_kwargs={"exit_on_error": False} | _DESCRIPTIONS,
                 )
         except MisconfigurationException as error:
             raise ValueError(_what_is_missing(str(error))) from error
@@ -218,13 +227,21 @@ class Sim2RealCLI(LightningCLI):
         return trainer
 
     def before_instantiate_classes(self) -> None:
-        """Tell W&B, if it is used, what kind of run this is, and where its files belong."""
+        """Tell W&B, if it is used, what kind of run this is, and where its files belong.
+
+        Raises:
+            ValueError: If another logger cannot be used.
+        """
         if self.only_read:  # a study has more kinds of runs
             return
         config = self.config.get(self.subcommand) or self.config
         loggers = config.trainer.logger
         for each in loggers if isinstance(loggers, list) else [loggers]:
-            if not str(getattr(each, "class_path", "")).endswith("WandbLogger"):
+            kind = locate(str(getattr(each, "class_path", "")))
+            if not (isinstance(kind, type) and issubclass(kind, Logger)):
+                continue
+            if not issubclass(kind, WandbLogger):
+                require_usable(kind, each.as_dict().get("init_args", {}))
                 continue
             for name, (variable, value) in _wandb_defaults(config, str(self.subcommand)).items():
                 if not each.init_args.get(name) and variable not in os.environ:

@@ -150,6 +150,9 @@ class ScalingLawCallback(Callback):
                 return
             record = self._record_of_fine_tuning(trainer, pl_module, seconds)
             errors = pl_module.data.data_set.absolute_errors(*pl_module.test_result()[:2])
+        elif isinstance(trainer.limit_test_batches, int) or trainer.limit_test_batches < 1:  # a number, or a share
+            logger.warning("no record is written: only a part was tested (`fast_dev_run`, `limit_test_batches`)")
+            return
         else:
             record = self._record_of_other(trainer, pl_module, seconds)
         write_record(self.records, record, errors)

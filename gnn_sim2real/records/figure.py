@@ -223,13 +223,15 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
 
 
 def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
-    """Lines of text about the laws of a panel, each with the name of its curve."""
+    """Lines of text about the laws of a panel, each with the name of its curve; of several curves without one."""
     lines = []
-    for name, law in ((name, curve.law) for name, curve in panel.curves.items() if not curve.is_baseline):
-        if law is None:
-            if len(np.unique(panel.curves[name].source_sizes)) > 1:  # nobody expects a law from a single point
-                lines.append((name, f"no law: needs {MIN_SIZES} source sizes"))
-        else:
+    trained = {name: curve for name, curve in panel.curves.items() if not curve.is_baseline}
+    # nobody expects a law from a single point
+    short = [name for name, curve in trained.items() if not curve.law and len(np.unique(curve.source_sizes)) > 1]
+    if short:
+        lines.append((short[0] if len(short) == 1 else "", f"no law: needs {MIN_SIZES} source sizes"))
+    for name, curve in trained.items():
+        if (law := curve.law) is not None:
             rate = f"α = {format_with_ends(law.decay_rate, *law.decay_rate_interval)}"
             gap = f"C = {format_with_ends(law.transfer_gap, *law.transfer_gap_interval)} {unit}".rstrip()
             lines.append((name, rate if law.decay_rate_identified else "α not identified"))
@@ -242,7 +244,7 @@ def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tup
     axes.set_title(panel.title, fontsize=TITLE, loc="left", pad=6 + num_lines * _LINE)
     for index, (name, text) in enumerate(_law_lines(panel, unit)):
         offset = (0.0, 4 + (num_lines - 1 - index) * _LINE)
-        color = styles[name][0]
+        color = styles[name][0] if name else GRAY
         axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=TEXT)
 
 

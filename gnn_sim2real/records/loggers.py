@@ -10,6 +10,27 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from gnn_sim2real.law.scaling_law import ScalingLaw
 
 
+def require_usable(kind: type[Logger], settings: Mapping[str, Any]) -> None:
+    """Refuse a logger that cannot be made, before anything is computed. Making one of these does nothing yet.
+
+    Args:
+        kind: Class of the logger.
+        settings: Its settings.
+
+    Raises:
+        ValueError: If its package is not installed, or refuses the settings.
+    """
+    if not issubclass(kind, CSVLogger | TensorBoardLogger | MLFlowLogger):
+        return
+    try:
+        kind(**settings)
+    except Exception as error:  # MLflow has exceptions of its own
+        reason = " ".join(str(error).split())
+        missing = isinstance(error, ModuleNotFoundError)
+        says = f"needs a package that is not installed ({reason})" if missing else f"cannot be used: {reason}"
+        raise ValueError(f"the logger {kind.__name__} {says}") from error
+
+
 def form_weights(law: ScalingLaw) -> pd.DataFrame:
     """Each form of the law with its weight in the average; a chosen form and its rivals have equal weights.
 

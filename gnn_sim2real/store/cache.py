@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -136,18 +137,20 @@ def _build(materials: Sequence[Any], featurize: Featurize, path: Path, parts: Pa
     if len(starts) == 1:
         refused = _build_part(materials, featurize, parts / "0", watched=True)
     else:
-        from joblib import Parallel, cpu_count, delayed
-        from joblib.externals.loky import get_reusable_executor
+        from joblib.externals.loky import cpu_count, get_reusable_executor
 
-        work = (
-            delayed(_build_part)(materials[start : start + PART_SIZE], featurize, parts / str(start))
-            for start in starts
-        )
-        done = Parallel(n_jobs=min(cpu_count(), len(starts)), return_as="generator")(work)
-        for start, some in zip(starts, track(done, "Making graphs", len(starts)), strict=True):
-            refused |= {start + row: reason for row, reason in some.items()}
+        # Not joblib's `Parallel`: it would warn of a leaked folder where this process, itself a worker, ends.
+        workers = get_reusable_executor(min(cpu_count(), len(starts)), env={"OMP_NUM_THREADS": "1"})
+        slices = (materials[start : start + PART_SIZE] for start in starts)
+        try:
+            done = workers.map(_build_part, slices, repeat(featurize), (parts / str(start) for start in starts))
+            for start, some in zip(starts, track(done, "Making graphs", len(starts)), strict=True):
+                refused |= {start + row: reason for row, reason in some.items()}
+        except BaseException:
+            workers.shutdown(kill_workers=True)
+            raise
         if multiprocessing.parent_process() is not None:
-            get_reusable_executor().shutdown()  # else this process, itself a worker, would end only minutes later
+            workers.shutdown()  # else this process would end only when they have been idle for a while
     made = [GraphStore.open(part).tensors for start in starts if (part := parts / str(start)).exists()]
     if not made:
         raise ValueError(f"none of the {len(materials)} materials can become a graph; the first: {refused[0]}")

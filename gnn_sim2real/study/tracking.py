@@ -19,7 +19,15 @@ from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.nn.encoder import fill_defaults
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.laws import Results
-from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_folder, log_page, log_table
+from gnn_sim2real.records.loggers import (
+    form_weights,
+    law_metrics,
+    log_figure,
+    log_folder,
+    log_page,
+    log_table,
+    require_usable,
+)
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.stage import Stage, logger_settings
@@ -132,17 +140,6 @@ def _kind(logger: Mapping[str, Any]) -> type[Logger]:
     return kind
 
 
-def _require_package(kind: type[Logger], settings: Mapping[str, Any]) -> None:
-    """Refuse a logger whose package is missing before every cell fails. Making one of these does nothing yet."""
-    if not issubclass(kind, CSVLogger | TensorBoardLogger | MLFlowLogger):
-        return
-    try:
-        kind(**settings)
-    except ModuleNotFoundError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"the logger {kind.__name__} needs a package that is not installed ({reason})") from error
-
-
 def _init_args(logger: Mapping[str, Any]) -> dict[str, Any]:
     return {**(logger.get("init_args") or {}), **(logger.get("dict_kwargs") or {})}
 
@@ -234,10 +231,10 @@ def tracked(study: JobsConfig, stages: Sequence[Stage]) -> Iterator[None]:
         stages: Its stages.
 
     Raises:
-        ValueError: If a logger is none of Lightning's, or lacks its package.
+        ValueError: If a logger is none of Lightning's, lacks its package, or refuses its settings.
     """
     for each in (each for stage in stages for each in stage.loggers):
-        _require_package(_kind(each), _init_args(each))
+        require_usable(_kind(each), _init_args(each))
     settings = next((found for stage in stages if (found := _of_wandb(stage.loggers)) is not None), None)
     own = None if settings is None else _wandb_settings(settings, _report_run(study), study.folder)
     with wandb_service(own, study.folder):

@@ -17,5 +17,5 @@ def interruptible() -> Iterator[None]:
         yield
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from stop
+            raise KeyboardInterrupt(*stop.__context__.args) from stop  # the number of the signal, if there is one
         raise

@@ -405,6 +405,14 @@ def test_help_explains(words, content, capfd):
         assert each in printed
 
 
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_the_help_of_a_command_says_whole_sentences(command, capfd):
+    assert run(command, "--help") == 0
+    _, description, *_ = capfd.readouterr().out.split("\n\n")
+    assert re.search(r"\.$", description)
+    assert len(description) > 20
+
+
 def test_print_config_can_be_run(folder, tmp_path, capfd):
     capfd.readouterr()
     assert run("fit", "-c", folder / "pretrain.yaml", "--trainer.max_epochs", 1, "--print_config") == 0

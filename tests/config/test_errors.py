@@ -66,6 +66,24 @@ def test_settings_of_a_stage(tmp_path, capfd, old, new, values):
     expect(capfd.readouterr().err.splitlines()[-1], [value.format(path=path) for value in values])
 
 
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["--trainer.logger", "CSVLogger"], ["`trainer.logger`", "`save_dir`", ".CSVLogger"]),
+        (["--trainer.logger+=CSVLogger"], ["`trainer.logger`", "`save_dir`", ".CSVLogger"]),
+        (["--trainer.callbacks+=EarlyStopping"], ["`trainer.callbacks`", "`monitor`", ".EarlyStopping"]),
+        (["--model.encoder", "gnn_sim2real.nn.Pair"], ["`model.encoder`", "`first`", "gnn_sim2real.nn.Pair"]),
+        (["--data", "datamodules.PolymerTable"], ["`data`", "`property` and `column` and `unit`", ".PolymerTable"]),
+        (["--model.schedule", "torch.optim.lr_scheduler.StepLR"], ["`model.schedule`", "`step_size`", ".StepLR"]),
+    ],
+)
+def test_what_a_class_lacks_is_named(capfd, words, values):
+    assert main(["fit", "-c", str(DEMO / "polymer_pretrain.yaml"), *words]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    expect(line, values)
+    assert "Namespace(" not in line
+
+
 def test_a_long_list_is_not_shown_beside_a_guess(tmp_path, capfd):
     argv = ["fit", "-c", str(DEMO / "polymer_pretrain.yaml")]
     assert main([*argv, "--trainer.max_stepps", "3"]) == 2

@@ -68,7 +68,7 @@ def use_stub(patch: pytest.MonkeyPatch) -> type[Client]:
         "mlflow": {"set_tracking_uri": lambda uri: None},
         "mlflow.tracking": {"MlflowClient": client},
         "mlflow.tracking.context": {},
-        "mlflow.tracking.context.registry": {"resolve_tags": lambda tags: tags},
+        "mlflow.tracking.context.registry": {"resolve_tags": lambda tags: dict(tags or {})},
         "mlflow.entities": {"Param": entity, "Metric": entity},
         "mlflow.utils": {},
         "mlflow.utils.mlflow_tags": {"MLFLOW_RUN_NAME": RUN_NAME},

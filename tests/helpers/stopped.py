@@ -1,7 +1,6 @@
 """For trainings that are asked to stop: a small one, and callbacks that stop it at a known moment."""
 
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -71,10 +70,13 @@ class Asks(Callback):
 
 
 class Interrupts(Callback):
-    """Ctrl-C while the data are read."""
+    """Sends a signal to its own process while the data are read."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
     def setup(self, trainer, pl_module, stage):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), self.number)
 
 
 class Waits(Callback):

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import wandb
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from mlflow_stub import use_stub
 from tiny import CHAINS, DictLogger, TinyPolymers, fit, gine, quiet_trainer, save_source
 from torch.utils.data import DataLoader, TensorDataset
+from wandb_files import stored_runs
 
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.law import fit_scaling_law
@@ -187,9 +190,9 @@ class Plain(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def run_plain(callback, error=0.1, name="test/mae", logger=False):
+def run_plain(callback, error=0.1, name="test/mae", logger=False, **settings):
     loader = DataLoader(TensorDataset(torch.ones(6, 1)), batch_size=2)
-    trainer = quiet_trainer(1, callbacks=[callback], logger=logger)
+    trainer = quiet_trainer(1, callbacks=[callback], logger=logger, **settings)
     module = Plain(error, name)
     trainer.fit(module, loader)
     trainer.test(module, loader, verbose=False)
@@ -211,6 +214,14 @@ def test_any_lightning_module_has_a_place_on_the_curve(tmp_path):
     assert logger.find("scaling_law/transfer_gap")[-1] == pytest.approx(0.05, rel=0.1)
     (curve,) = read_learning_curves(tmp_path).curves.values()
     assert curve.num_sizes() == 4
+
+
+@pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
+@pytest.mark.parametrize("limit", [{"fast_dev_run": True}, {"limit_test_batches": 1}, {"limit_test_batches": 0.5}])
+def test_a_part_of_the_test_materials_makes_no_record(tmp_path, caplog, limit):
+    run_plain(ScalingLawCallback(tmp_path, 10, 20), **limit)
+    assert not list(tmp_path.iterdir())
+    assert re.search(r"no record.*`limit_test_batches`", caplog.text)
 
 
 @pytest.mark.filterwarnings("ignore:The '(train|test)_dataloader' does not have many workers")
@@ -271,15 +282,59 @@ def test_forms_that_forecast_alike_have_equal_weights():
     assert alone[["form", "weight", "is_chosen"]].to_numpy().tolist() == [["power", 1.0, True]]
 
 
-def test_each_logger_of_lightning_gets_the_law(tmp_path):
+def logged(folder, logger):
+    """Let a logger have the law of twelve records."""
     records = [synthetic(size, seed) for size in (100, 400, 1600, 6400) for seed in range(3)]
     for record in records:
-        write_record(tmp_path / "records", record, {})
+        write_record(folder / "records", record, {})
+    log_law(folder / "records", records[0], [logger])
+
+
+def test_a_csv_logger_gets_the_law(tmp_path):
     logger = CSVLogger(tmp_path, name="csv", version=0)
-    log_law(tmp_path / "records", records[0], [logger])
+    logged(tmp_path, logger)
     logger.save()
     metrics = pd.read_csv(tmp_path / "csv/version_0/metrics.csv")
     assert metrics["scaling_law/decay_rate"].dropna().item() == pytest.approx(0.5, abs=0.03)
     table = pd.read_csv(tmp_path / "csv/version_0/scaling_law/records.csv")
     assert sorted(table["source_size"].unique()) == [100, 400, 1600, 6400]
     assert len(table) == 12
+
+
+@pytest.mark.slow
+def test_wandb_gets_the_law(tmp_path):
+    logger = WandbLogger(project="tests", save_dir=str(tmp_path), offline=True)
+    logged(tmp_path, logger)
+    logger.experiment.finish()
+    wandb.teardown()
+    (run,) = stored_runs(tmp_path).values()
+    assert run.summary["scaling_law/decay_rate"] == pytest.approx(0.5, abs=0.03)
+    drawn = {row["scaling_law/source_size"]: row["scaling_law/mae"] for row in run.history if "scaling_law/mae" in row}
+    assert list(drawn) == [100, 400, 1600, 6400]
+    assert drawn[1600] == pytest.approx(0.1, rel=1e-3)
+    assert {"scaling_law/records/path", "scaling_law/forms/path"} <= run.summary.keys()
+    assert any(name.startswith("scaling_law/figure") for name in run.summary)
+
+
+def test_tensorboard_gets_the_law(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logger = TensorBoardLogger(str(tmp_path), name="board", version=0)
+    logged(tmp_path, logger)
+    logger.finalize("success")
+    found = EventAccumulator(str(tmp_path / "board/version_0"), {"images": 0}).Reload()
+    assert found.Scalars("scaling_law/decay_rate")[-1].value == pytest.approx(0.5, abs=0.03)
+    assert [each.step for each in found.Scalars("scaling_law/mae")] == [100, 400, 1600, 6400]
+    assert "scaling_law/figure" in found.Tags()["images"]
+    assert "scaling_law/records/text_summary" in found.Tags()["tensors"]
+
+
+def test_mlflow_gets_the_law(tmp_path, monkeypatch):
+    mlflow = use_stub(monkeypatch)
+    logged(tmp_path, MLFlowLogger())
+    (run,) = mlflow.runs.values()
+    assert {name: value for name, value, _ in run.metrics}["scaling_law/decay_rate"] == pytest.approx(0.5, abs=0.03)
+    assert [step for name, _, step in run.metrics if name == "scaling_law/mae"] == [100, 400, 1600, 6400]
+    assert run.texts["scaling_law/records.csv"].count("\n") == 13
+    assert run.files == ["scaling_law/scaling_law.png"]

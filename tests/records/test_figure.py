@@ -222,6 +222,16 @@ def test_a_curve_with_few_sizes_is_drawn_without_law(tmp_path, drawn):
     check_texts(drawn[0])
 
 
+def test_several_curves_with_few_sizes_are_told_in_one_line(tmp_path, drawn):
+    few = curve(num_repeats=1, sizes=np.array([100.0, 1000.0]))
+    draw(tmp_path / "a.png", Panel("", {"one": few, "GINE": curve(), "other": few}, {}))
+    note, *law = drawn[0].axes[0].texts
+    assert re.search(r"no law.* 4\b", note.get_text())
+    assert len(law) == 2
+    assert not any("no law" in text.get_text() for text in law)
+    assert to_hex(note.get_color()) not in {to_hex(bars.lines[0].get_color()) for bars in drawn[0].axes[0].containers}
+
+
 def test_a_curve_of_one_size_is_drawn(tmp_path, drawn):
     draw(tmp_path / "a.png", Panel("", {"one": curve(num_repeats=1, sizes=np.array([100.0]))}, {}))
     check_texts(drawn[0])

@@ -20,10 +20,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     """A head that computes nothing, to which a test adds nodes; their GPUs exist in Ray's book-keeping only."""
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 would leave them nothing beside other tests
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         yield made

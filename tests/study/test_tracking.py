@@ -5,6 +5,7 @@ import re
 import shlex
 import socket
 import time
+from functools import wraps
 from pathlib import Path
 
 import pandas as pd
@@ -344,14 +345,22 @@ def test_a_folder_that_cannot_be_written(tmp_path, caplog):
     assert stored_runs(folder).keys() == {"run-1"}
 
 
-def test_a_logger_without_its_package_is_refused_before_any_training(few, capfd, monkeypatch):
-    def missing(self, **settings):
-        raise ModuleNotFoundError("No module named 'tensorboard'")
+@pytest.mark.parametrize("command", ["study", "fit"])
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'tensorboard'"), Exception("a database")])
+def test_a_logger_that_cannot_be_made_is_refused_before_any_training(few, capfd, monkeypatch, command, error):
+    """MLflow, for example, refuses its own default folder."""
 
-    monkeypatch.setattr(TensorBoardLogger, "__init__", missing)
-    assert run_study(few, write_overlay(few, (BOARD, {"save_dir": "logs"}))) == 2
-    assert "TensorBoardLogger" in capfd.readouterr().err
+    @wraps(TensorBoardLogger.__init__)
+    def refuse(self, *_, **settings):
+        raise error
+
+    monkeypatch.setattr(TensorBoardLogger, "__init__", refuse)
+    overlay = write_overlay(few, (BOARD, {"save_dir": "logs"}))
+    words = ["fit", "-c", str(few / "pretrain.yaml"), "-c", overlay, "--trainer.default_root_dir", str(few / "out")]
+    assert (run_study(few, overlay) if command == "study" else main(words)) == 2
+    assert re.search(rf"\bTensorBoardLogger\b.*{error}", capfd.readouterr().err)
     assert not (few / "out" / "records").exists()
+    assert not list(few.rglob("*.ckpt"))
 
 
 @pytest.mark.slow
@@ -381,6 +390,26 @@ def test_mlflow_gets_each_cell_the_law_and_the_report(study_files, monkeypatch):
             assert run.texts["scaling_law/forms.csv"].count("\n") == len(CURVE_FORMS) + 1
             assert set(run.files) == {"scaling_law/scaling_law.png", "report.html"}
     assert not records
+
+
+@pytest.mark.slow
+def test_the_client_of_mlflow_takes_a_study(few, monkeypatch):
+    pytest.importorskip("mlflow")
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    assert run_study(few, write_overlay(few, (MLFLOW, {"save_dir": "mlruns", "log_model": True}))) == 0
+    client = MlflowClient(f"file:{few}/out/mlruns")
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert len(runs) == NUM_FEW + 2
+    by_key = {run.data.tags["key"]: run for run in runs}
+    for record in read_records(few / "out/records"):
+        found = by_key.pop(record.key).data
+        assert found.metrics["test/mae"] == pytest.approx(record.metrics["mae"])
+        assert (found.metrics["source_size"], found.params["policy"]) == (record.cell.source_size, record.cell.policy)
+    (report,) = (run for run in by_key.values() if run.data.tags["job_type"] == "report")
+    files = {each.path for each in client.list_artifacts(report.info.run_id)}
+    assert {"results.csv", "records.csv", "scaling_law", "report.html"} <= files
 
 
 @pytest.mark.slow
@@ -422,6 +451,17 @@ def test_the_settings_shown_on_the_page_make_runs(few):
     assert with_table == {"finetune", "scratch"}
     drawn = [run for run in runs if run.job == "finetune"]
     assert all(any(name.endswith(".png") for name in run.artifacts["run_table"]) for run in drawn)
+
+
+@pytest.mark.release
+def test_the_first_command_shown_on_the_page_runs(tmp_path, monkeypatch):
+    (shown,) = page_blocks("bash")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert main([*shlex.split(shown.splitlines()[0])[1:], "--output", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out/summary.json").read_text())["laws"]
+    jobs = [run.job for run in stored_runs(tmp_path / "out").values()]
+    records = list(read_records(tmp_path / "out/records"))
+    assert len(jobs) == len(records) + jobs.count("pretrain") + 1
 
 
 def test_the_commands_shown_on_the_page_are_read(tmp_path, monkeypatch):

@@ -126,7 +126,7 @@ def run_tasks(folder, environments, config, *words):
     program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
     (folder / "command.py").write_text(program)
     command = [sys.executable, "command.py", "fit", "-c", str(config), *words]
-    surroundings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HELPERS}"}
+    surroundings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HELPERS}", "MLFLOW_ALLOW_FILE_STORE": "true"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     started = [subprocess.Popen(command, cwd=folder, env=surroundings | each, **pipes) for each in environments]
     try:
@@ -157,22 +157,28 @@ LOGGERS = {
     "csv": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "logs"}},
     "wandb": {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "two", "offline": True}},
     "tensorboard": {"class_path": "lightning.pytorch.loggers.TensorBoardLogger", "init_args": {"save_dir": "logs"}},
+    "mlflow": {"class_path": "lightning.pytorch.loggers.MLFlowLogger", "init_args": {"save_dir": "logs"}},
+}
+WRITTEN = {
+    "csv": "logs/**/metrics.csv",
+    "wandb": "wandb/offline-run-*",
+    "tensorboard": "logs/**/events.*",
+    "mlflow": "logs/**/metrics/val/mae",
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LOGGERS)
 def test_two_processes_with_each_logger(tmp_path, name):
-    if name == "tensorboard":
-        pytest.importorskip("tensorboard")
+    if name in ("tensorboard", "mlflow"):
+        pytest.importorskip(name)
     config, library = write_pretraining(tmp_path, logger=LOGGERS[name]), tmp_path / "library"
     seen, printed = run_shared(config, tmp_path / "run", 2, "cpu", "--library", str(library))
     assert {path.name for path in seen.glob("*.json")} == {"0.json", "1.json"}
     assert len(ModelLibrary(library).keys()) == 1
     assert printed.count("trained model: ") == 1
-    written = {"csv": "logs/**/metrics.csv", "wandb": "wandb/offline-run-*", "tensorboard": "logs/**/events.*"}
     if name != "none":
-        assert len(list((tmp_path / "run").glob(written[name]))) == 1
+        assert len(list((tmp_path / "run").glob(WRITTEN[name]))) == 1
     assert len(list((tmp_path / "run").rglob("split.json"))) <= 1
 
 

@@ -90,11 +90,13 @@ def test_a_job_that_slurm_starts_again_goes_on_by_itself(tmp_path, whole, monkey
 
 
 @pytest.mark.slow
-def test_ctrl_c_before_the_first_batch_saves_nothing(tmp_path):
-    config = write_pretraining(tmp_path, {"class_path": "stopped.Interrupts"})
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_before_the_first_batch_saves_nothing_and_says_so(tmp_path, name):
+    number = getattr(signal, name)
+    config = write_pretraining(tmp_path, {"class_path": "stopped.Interrupts", "init_args": {"number": int(number)}})
     with running_command(tmp_path / "printed", "fit", "-c", config, "--library", "null") as command:
-        assert command.wait() == 130, command.said
-    assert command.said.splitlines()[-1].startswith("stopped")
+        assert command.wait() == 128 + number, command.said
+    assert re.search(r"^stopped; .*\bcommand\b", command.said.splitlines()[-1])
     assert "--ckpt_path" not in command.said
     assert "Traceback" not in command.said
     assert not (tmp_path / "unfinished").exists()
