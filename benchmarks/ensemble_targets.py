@@ -33,6 +33,7 @@ from rdkit import Chem
 
 from gnn_sim2real.baselines import extra_trees
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
+from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.ensemble.intervals import fit_intervals, interval_scores
 from gnn_sim2real.ensemble.stack import Problem, StackSettings, make_folds
 from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
@@ -97,7 +98,8 @@ class Source:
         table = pd.read_parquet(path) if parquet else pd.read_csv(path, keep_default_na=False, na_values=[""])
         table = pd.DataFrame({"material": table[self.material], "value": table[self.value].astype(float)}).dropna()
         if self.log:
-            table = table[table["value"] > 0].assign(value=np.log10(table["value"]))
+            table = table[table["value"] > 0]
+            table = table.assign(value=np.log10(table["value"]))
         table = table.drop_duplicates("material").sort_values("material")
         return table.iloc[np.random.default_rng(1).permutation(len(table))[:MAX_SOURCE]]
 
@@ -291,7 +293,9 @@ def predict_sources(target: Target, rows: list[int], known: frozenset[str]) -> F
     """Predictions of each simulated property of a kind of material, by trees without the measured materials."""
     kind = target.own.name
     if kind == "crystal":  # the sources are tables of formulas
-        asked = get_featurizer("composition").descriptors([target.table.identities[row] for row in rows])
+        asked = get_featurizer("composition").descriptors(
+            [target.own.identity(target.table.materials[row]) for row in rows]
+        )
     else:
         asked = target.own.descriptors([target.table.materials[row] for row in rows])
     return np.column_stack([fit_source(name, known).predict(asked) for name in sources_of(kind)])
@@ -355,7 +359,7 @@ def widen(target: Target, table: Floats, train: np.ndarray, asked: np.ndarray) -
 def elements_of(target: Target, row: int) -> set[str]:
     """Elements of a material, as its formula or SMILES spells them."""
     if target.own.name == "crystal":
-        return set(re.findall("[A-Z][a-z]?", target.table.identities[row]))
+        return set(re.findall("[A-Z][a-z]?", target.own.identity(target.table.materials[row])))
     return {each.GetSymbol() for each in Chem.MolFromSmiles(target.table.materials[row]).GetAtoms()}
 
 
@@ -563,7 +567,7 @@ def main() -> None:
             if (len(target.train), number) in done and not given.again:
                 continue
             if described is None:
-                described = Described(data_of(name), frozenset(_find(config, data_of(name)).data.table.identities))
+                described = Described(data_of(name), known_of(_find(config, data_of(name)).data))
             found = judge(compute(name, number, size, target, described))
             rows = [row for row in rows if [row[key] for key in CELL] != [found[key] for key in CELL]] + [found]
             write(rows, given.output)
@@ -573,6 +577,12 @@ def main() -> None:
 
 
 CELL = ("target", "size", "draw")
+
+
+def known_of(data: PropertyDataModule) -> frozenset[str]:
+    """Identities of all measured materials, of crystals their formulas: no source may have them."""
+    identity = data.featurizer.identity
+    return frozenset(identity(each) for each in data.table.materials)
 
 
 def data_of(name: str) -> str:
