@@ -52,7 +52,7 @@ from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 COVERAGE = 0.9
 """Nominal coverage of the intervals."""
 
-ANSWER_VERSION = 2
+ANSWER_VERSION = 3
 """Raised by hand whenever the same library and target would give another answer."""
 
 ENSEMBLE = "shotgun ensemble"
@@ -99,7 +99,8 @@ class Answer:
         stack: Weights, predictions of the tested rows, and the honest error.
         intervals: How wide intervals are.
         half_widths: Half the width of the interval of each tested row, (num_tested,), wider outside of the range.
-        left_out_scale: Scale of the interval of each training row without its fold, (num_train,).
+        left_out_scale: Scale of the interval of each training row without its fold, (num_train,), larger outside of
+            the range of the others.
         promised: For each outer fold, the error of the winner in the ranking without it.
         found: For each outer fold, the error of that winner on it.
     """
@@ -213,12 +214,15 @@ def find_answer(
     members |= {each.name: each for each in networks.members()}
     stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
     left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
-    left_out_scale = make_scale(len(target.train), stack.honest_spread, left_out)
+    scale = make_scale(len(target.train), stack.honest_spread, left_out)
+    wider = left_out_widening(target, tables[PHYSICAL], make_folds(problem, stack_settings))
     errors = target.values[target.train] - stack.honest_predictions
-    intervals = fit_intervals(errors, left_out_scale, COVERAGE)
-    unseen = find_unseen(target.own_store, measured_elements(target), target.test).rows
-    wider = widening(find_distances(tables[PHYSICAL], target.train, target.test), unseen)
-    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * wider
+    # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
+    # errors make all intervals wider, and then theirs are widened once more.
+    intervals = fit_intervals(errors / wider, scale, COVERAGE)
+    left_out_scale = np.maximum(scale, intervals.least) * wider
+    asked_wider = widen_asked(target, tables[PHYSICAL], target.train, target.test)
+    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * asked_wider
     promised, found = _winners(stack, problem, stack_settings, rankings)
     return Answer(
         target=target,
@@ -283,13 +287,41 @@ def fold_groups(target: Target, ranking: RankingSettings) -> list[str]:
     return [str(place) for place in np.searchsorted(ends, target.values).tolist()]
 
 
-def measured_elements(target: Target) -> dict[str, list[str]]:
-    """The elements of the training rows.
+def measured_elements(target: Target, train: Rows) -> dict[str, list[str]]:
+    """The elements of measured rows.
 
     Args:
         target: The target.
+        train: The measured rows.
     """
-    return {"elements": find_vocabulary(target.own_store, target.train)["elements"]}
+    return {"elements": find_vocabulary(target.own_store, train)["elements"]}
+
+
+def left_out_widening(target: Target, table: Floats, folds: Sequence[Rows]) -> Floats:
+    """How many times as wide the interval of each training row is without its fold, (num_train,).
+
+    Args:
+        target: The target.
+        table: Descriptors, (num_materials, num_columns).
+        folds: Positions in the training rows of each fold.
+    """
+    wider = np.empty(len(target.train))
+    for fold in folds:
+        wider[fold] = widen_asked(target, table, np.delete(target.train, fold), target.train[fold])
+    return wider
+
+
+def widen_asked(target: Target, table: Floats, train: Rows, asked: Rows) -> Floats:
+    """How many times as wide the interval of each row asked is as within the range of measured rows, (num_asked,).
+
+    Args:
+        target: The target.
+        table: Descriptors, (num_materials, num_columns).
+        train: The measured rows.
+        asked: Rows asked.
+    """
+    unseen = find_unseen(target.own_store, measured_elements(target, train), asked).rows
+    return widening(find_distances(table, train, asked), unseen)
 
 
 def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:

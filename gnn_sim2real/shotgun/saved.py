@@ -95,7 +95,7 @@ class SavedEnsemble:
         values: Measured values on the scale of the members, (num_train,).
         tables: Tables of the measured materials.
         left_out: Prediction of each by an ensemble that has not seen its fold, (num_train,).
-        left_out_scale: Scale of its interval, (num_train,).
+        left_out_scale: Scale of its interval, (num_train,), larger outside of the range of the others.
         blocks: Further descriptors of materials.
     """
 
@@ -249,7 +249,7 @@ def _write_files(answer: Answer, folder: Path, library: Path, described: Mapping
         "foundation": [
             each.setting for each in answer.blocks if isinstance(each, FoundationBlock) and each.name in tables
         ],
-        "elements": measured_elements(target)["elements"],
+        "elements": measured_elements(target, target.train)["elements"],
         "intervals": intervals | {"factor": intervals["factor"] if np.isfinite(intervals["factor"]) else None},
         "hashes": {TRAINING_FILE: hashlib.sha256(content.getvalue()).hexdigest()},
         "fitted_by": {name: importlib.metadata.version(name) for name in _FITTED_BY},

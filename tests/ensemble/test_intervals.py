@@ -96,6 +96,23 @@ def test_widened_by_the_distance_intervals_hold_beyond_the_range():
     assert (missed <= wide * np.maximum(known.distances(beyond), 1)).mean() > 0.9
 
 
+@pytest.mark.parametrize(("alike", "low", "high"), [(True, 0.88, 0.94), (False, 0.95, 1.0)])
+def test_rows_outside_of_the_range_count_once(alike, low, high):
+    """Widened like new rows, those that were left out make intervals that hold as they should; else far too wide."""
+    random, held = np.random.default_rng(0), []
+    for _ in range(40):
+        rows = random.standard_t(2, (250, 3))
+        errors, train, folds = random.standard_normal(250), np.arange(50), np.arange(50) % 10
+        wider = np.ones(50)
+        for fold in range(10) if alike else ():
+            own = folds == fold
+            wider[own] = 1.5 * np.maximum(TrainingRange(rows[train[~own]]).distances(rows[train[own]]), 1)
+        new = np.maximum(TrainingRange(rows[train]).distances(rows[50:]), 1) * 1.5
+        half = fit_intervals(errors[:50] / wider, np.ones(50)).half_widths(np.ones(200)) * new
+        held.append((np.abs(errors[50:]) <= half).mean())
+    assert low < np.mean(held) <= high
+
+
 @pytest.mark.parametrize("rows", [[[1.0, 2.0]], [[1.0, 2.0], [1.0, 2.0]]])
 def test_a_range_needs_rows_that_differ(rows):
     with pytest.raises(ValueError, match="differ"):

@@ -13,6 +13,7 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn import CGCNN, DMPNN, GINE, Blend, FingerprintMLP, Pair, PropertyModel, Roost
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING, left_out_widening
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
@@ -142,6 +143,23 @@ def test_some_rows_of_a_table(polymers):
     some = select_rows(polymers.table, np.array([5, 2]))
     assert some.identities == [polymers.table.identities[row] for row in (5, 2)]
     assert some.values[0, 0] == pytest.approx(density(some.materials[0]))
+
+
+def test_without_its_fold_a_row_is_as_far_from_the_others_as_a_new_one():
+    materials = [*CHAINS[:5], *CHAINS[6:10], "*C[Si](C)(C)*", "*C[Si](CC)(C)*", "*CC(Cl)*"]
+    target = Target.of_data(TinyPolymers({("density", "g/cm3"): [1.0] * 12}, materials=materials))
+    table = np.linspace(0, 1, 12)[:, None]
+    table[0] = 9.0
+    silicon, chlorine = (
+        [row for row in range(12) if symbol in target.table.identities[target.train[row]]] for symbol in ("Si", "Cl")
+    )
+    assert (len(silicon), len(chlorine)) == (2, 1)
+    alone = left_out_widening(target, table, [np.array([row]) for row in range(12)])
+    assert alone[0] > 3
+    assert alone[chlorine] >= UNSEEN_WIDENING
+    assert (np.delete(alone, [0, *chlorine]) == 1).all()
+    both = left_out_widening(target, table, [np.array(silicon), np.delete(np.arange(12), silicon)])
+    assert (both[silicon] >= UNSEEN_WIDENING).all()
 
 
 def test_missing_values_are_left_out():

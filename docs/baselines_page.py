@@ -1,0 +1,121 @@
+"""Writes the page of networks beside simple baselines, from the results: `python docs/baselines_page.py`."""
+
+import json
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import pandas as pd
+
+from gnn_sim2real.baselines import BASELINES
+
+PAGE = Path(__file__).with_name("baselines.md")
+RESULTS = Path(__file__).parents[1] / "benchmarks/results"
+
+STUDIES = {
+    "band_gap": "band gap of crystals [eV]",
+    "formation_enthalpy": "formation enthalpy of crystals [eV/atom]",
+    "chi": "chi, new polymers",
+    "chi_pairs": "chi, new pairs",
+    "liquid_density_from_density": "density of liquids [g/cm³]",
+}
+"""Studies of which the baselines with a simulated value have been computed, with the heading of each."""
+
+_CELL = ["target_size", "seed", "split"]
+GIVEN = ("affine", "difference")
+"""Policies of networks that are given the simulated value, as the results spell them."""
+
+_NETWORK = ["architecture", "policy", "source_level", "growth"]
+
+_TEXT = """# Networks and simple baselines
+
+Written by `python docs/baselines_page.py` from the published results of the studies and
+`benchmarks/results/baselines.json`, which `benchmarks/baselines.py` computes on their rows, seeds and test parts.
+
+Test mean absolute errors. Each line compares a baseline and a network on the same draws, as many as the last column
+says, and on the same test materials; a baseline that answers for a part of them is left out. The network is the best
+over all encoders, policies and source sizes that were published, chosen by its test error: in hindsight, which flatters
+it. So are the baselines, with and without the simulated value of each material, of those that were computed on two
+draws or more; beside a baseline without one stands the best network without one. `ensemble with simulated value`, which
+nobody has to choose, is shown where it was computed. The lower error is bold.
+
+"""
+
+_END = """**Where networks lose.** With the simulated value, {lost} of {all} best baselines are below the best
+network{listed}.
+What the README says of simulated values on crystals holds for networks alone: given the same value, simple methods
+reach a lower error with no pretraining. Without the simulated value of each material it is the other way round:
+{without} of {all_without} best baselines are above the best network. A pretrained network stands in for the simulation
+of a material that nobody has simulated.
+"""
+
+_DRAWS = "\nDraws are few: three for most, one for most ensembles. A difference of a few percent is none.\n"
+
+
+def compare() -> list[dict[str, Any]]:
+    """For each study and size: the best network, and baselines, on the draws that each has in common with it."""
+    baselines = pd.DataFrame(json.loads((RESULTS / "baselines.json").read_text())["rows"])
+    lines = []
+    for study, title in STUDIES.items():
+        cells = pd.json_normalize(json.loads((RESULTS / f"{study}.json").read_text())["cells"])
+        networks = cells[~cells["policy"].isin(list(BASELINES))]
+        own = baselines[(baselines["study"] == study) & (baselines["num_test"] == baselines["of"])]
+        for size, rows in own.groupby("target_size"):
+            for kind, fewest in (("without", 2), ("with", 2), ("ensemble", 1)):
+                rivals = networks[~networks["policy"].isin(GIVEN)] if kind == "without" else networks
+                some = rows[[_kind(name) == kind for name in rows["baseline"]]]
+                pairs = [_pair(each, rivals) for _, each in some.groupby("baseline") if len(each) >= fewest]
+                if pairs:
+                    best = min(pairs, key=lambda pair: pair["error"] / pair["network"])
+                    lines.append({"title": title, "size": int(size), "kind": kind} | best)
+    return lines
+
+
+def _pair(rows: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
+    """A baseline and the best network on its draws."""
+    same = networks.merge(rows[_CELL].drop_duplicates(), on=_CELL)
+    return {
+        "network": float(same.groupby(_NETWORK)["metrics.mae"].mean().min()),
+        "baseline": str(rows["baseline"].iloc[0]),
+        "error": float(rows["mae"].mean()),
+        "draws": len(rows),
+    }
+
+
+def _kind(baseline: str) -> str:
+    if baseline.startswith("ensemble"):
+        return "ensemble" if BASELINES[baseline].uses_simulated else ""
+    return "with" if BASELINES[baseline].uses_simulated else "without"
+
+
+def page() -> str:
+    """The text of the page."""
+    lines = compare()
+    heading = ["target", "m", "best network", "best baseline", "its error", "simulated value", "draws"]
+    rows = []
+    for each in lines:
+        network, error = (f"{each[name]:.3g}" for name in ("network", "error"))
+        pair = (f"**{network}**", error) if each["network"] < each["error"] else (network, f"**{error}**")
+        simulated = "no" if each["kind"] == "without" else "yes"
+        name = BASELINES[each["baseline"]].title
+        rows.append([each["title"], f"{each['size']:,}", pair[0], name, pair[1], simulated, str(each["draws"])])
+    given = [each for each in lines if each["kind"] == "with"]
+    lost = [each for each in given if each["error"] < each["network"]]
+    held = [f"{each['title'].partition(' [')[0]} at {each['size']:,}" for each in given if each not in lost]
+    without = [each for each in lines if each["kind"] == "without"]
+    end = _END.format(
+        lost=len(lost),
+        all=len(given),
+        listed=f" (not so for {' and '.join(held)})" if held else "",
+        without=sum(each["error"] > each["network"] for each in without),
+        all_without=len(without),
+    )
+    return _TEXT + _table(heading, rows) + f"\n{fill(end, 120)}\n" + _DRAWS
+
+
+def _table(heading: list[str], rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in [heading, ["---"] * len(heading), *rows])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
