@@ -97,6 +97,7 @@ def _content(
         "surface_texts": [(model_name(kind), law.describe(format_unit(unit))) for kind, law in surfaces.items()],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
+        "next": [each["text"] for each in summary.get("next", [])],
         "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
