@@ -17,6 +17,7 @@ from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import Floats, Form, SurfaceForm
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.posterior import Cloud, spread_laws
+from gnn_sim2real.law.streams import even_chances
 
 AVERAGE = "average"
 """Instead of the name of a form: all of them, each by its weight."""
@@ -166,10 +167,11 @@ def average_forms(
     moves = rows - means.values
     shared = (moves @ mean)[:, None]
     rows = means.values + shared + np.sqrt(_HALF) * (moves - shared)
+    chances = even_chances(random, len(rows))
     picked = np.concatenate(
         [
-            _pick(cloud.log_weights(rows[first : first + _AT_ONCE], 1.0 / _HALF), random)
-            for first in range(0, len(rows), _AT_ONCE)
+            _pick(cloud.log_weights(rows[part], 1.0 / _HALF), chances[part])
+            for part in (slice(first, first + _AT_ONCE) for first in range(0, len(rows), _AT_ONCE))
         ]
     )
     order = np.argsort(picked, kind="stable")
@@ -189,10 +191,10 @@ def _empty(count: int, num_variables: int) -> dict[str, Any]:
     }
 
 
-def _pick(log_weights: Floats, random: np.random.Generator) -> NDArray[np.intp]:
-    """Choose a law for each row by its weights."""
-    chances = np.cumsum(np.exp(log_weights - log_weights.max(axis=1, keepdims=True)), axis=1)
-    return np.asarray((chances < (random.random(len(chances)) * chances[:, -1])[:, None]).sum(axis=1))
+def _pick(log_weights: Floats, chances: Floats) -> NDArray[np.intp]:
+    """Choose a law for each row by its weights: the one at which they have added up to its chance."""
+    added = np.cumsum(np.exp(log_weights - log_weights.max(axis=1, keepdims=True)), axis=1)
+    return np.asarray((added < (chances * added[:, -1])[:, None]).sum(axis=1))
 
 
 def _take(cloud: Cloud, members: NDArray[np.intp], levels: Floats) -> tuple[Fits, ...]:

@@ -33,7 +33,7 @@ _WIDER = 1.2  # than the curvature there says
 _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
 _EQUAL = 1e-9  # log errors that differ by less are equal
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
-_REACH = 0.35  # in log size: how far errors of neighbors are alike
+_REACH = 2.0  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
 _RULED_OUT = 1e4  # log weight of a law below what is possible; all laws that are have weights by their fit again
 _FLAT = 1e-13  # curvature that is rounding
@@ -125,7 +125,9 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
         rows = rows[((rows >= low) & (rows <= high)).all(axis=1)]
         log_prior = _log_prior(kind, rows, position)
         drawn_from = np.logaddexp(np.log(_FROM_PRIOR) + log_prior, proposal.log_density(rows))
-        chance = np.prod([NO_SHARE if each in kind.zero else 1 - NO_SHARE for each in _free_shares(kind.form)])
+        chance = kind.form.likely * np.prod(
+            [NO_SHARE if each in kind.zero else 1 - NO_SHARE for each in _free_shares(kind.form)]
+        )
         parts.append(
             Fits(
                 kind.form,

@@ -77,7 +77,7 @@ def read_models(
 def least_limit(results: pd.DataFrame, metric: str) -> float:
     """What no error can fall below: the noise of the measurements, where the records carry it; else 0.
 
-    A root mean square error is no smaller than the mean absolute one, so that the bound holds for both. Of the cells of a
+    A root mean square error is no smaller than the mean absolute one, so that the bound holds for both. Of the cells of
     published result only some have a data card, and it tells of all.
 
     Args:
@@ -136,7 +136,9 @@ def read_grids(
         rest = all_scratch[all_scratch["architecture"] == name[0]]
         scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
         several = rest["target_size"].nunique() > 1
-        grids[Kind(*name)] = Grid(read_models(found, metric, records, has_labels, least_limit), scratch if several else None)
+        grids[Kind(*name)] = Grid(
+            read_models(found, metric, records, has_labels, least_limit), scratch if several else None
+        )
     return grids
 
 
