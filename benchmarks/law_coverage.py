@@ -85,7 +85,6 @@ def measure(
             np.tile(sizes, num_seeds),
             errors.ravel(),
             curves=labels,
-            form="power_limit",
             confidence=CONFIDENCE,
             num_resamples=draws,
             seed=study,

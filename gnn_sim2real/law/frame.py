@@ -33,7 +33,7 @@ from gnn_sim2real.law.streams import stream
 CONFIDENCE = 0.90
 """Nominal coverage of all intervals, unless another is asked for."""
 
-_NEEDED = {1: (4, 0), 2: (8, 2)}  # points and target sizes from which the average forecasts others, by its variables
+_NEEDED = {1: (4, 0), 2: (8, 2)}  # points, and target sizes, that a forecast of the average takes, by its variables
 _CONSTANT = 1e-9  # log errors that differ by less are equal
 _NUM_KEPT, _MOST_KEPT = 32, 2000  # fits that are kept, and draws of those; bounds the memory
 MIN_DRAWS = 100  # for percentiles to mean anything
@@ -194,18 +194,23 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
     means, leading = leading_means(table) if is_average else robust_means(form, *given)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
+    how: Fit
+    needed: tuple[int, int]  # points, and target sizes, that a forecast takes
+    fit: Fits
+    drawn: Fits
+    sets: list[Fits]
     if is_average:
         random = stream(options.seed, "forms", table.fingerprint)
-        fit, drawn = average_forms(forms, table.sizes, means, rows, random, table.least_limit)
-        sets, trials = [drawn], weigh_forms(table, means, form_weights(fit))
-        how, *needed = _averaging(forms, table.least_limit), *_NEEDED[len(table.sizes)]
+        average, drawn = average_forms(forms, table.sizes, means, rows, random, table.least_limit)
+        fit, sets, trials = average, [drawn], weigh_forms(table, means, form_weights(average))
+        how, needed = _averaging(forms, table.least_limit), _NEEDED[len(table.sizes)]
     else:
         fit, rivals = leading, [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
         points = table.sizes, rows, means.weights
         drawn, *others = (fit_rows(each, *points) for each in (form, *(forms[name] for name in rivals)))
         sets = [drawn, *_on_the_bounds(form, *points, drawn, options.confidence), *others]
         # a rate and a level of the target sizes, and L if there is one
-        how, *needed = fit_alone(form), form.num_parameters + 1, 3 if form.has_limit else 2
+        how, needed = fit_alone(form), (form.num_parameters + 1, 3 if form.has_limit else 2)
     drift = forecast_drift(how, *needed, table.sizes, means, rows)
     return Fitted(
         table.sizes,

@@ -158,10 +158,17 @@ class Results:
         table: Results of one property, from `gnn_sim2real.records.results`.
         metric: Error of the curves.
         records: Folder of the records, with the error on each test material; None if it is not at hand.
+        pulls: Instead of the folder, what a published result knows of the test materials.
     """
 
-    def __init__(self, table: pd.DataFrame, metric: str = "mae", records: Path | None = None) -> None:
-        self.table, self.metric, self.records = table, metric, records
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        metric: str = "mae",
+        records: Path | None = None,
+        pulls: PublishedPulls | None = None,
+    ) -> None:
+        self.table, self.metric, self.records, self.pulls = table, metric, records, pulls
 
     @cached_property
     def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
@@ -181,7 +188,7 @@ class Results:
     @cached_property
     def models(self) -> dict[CurveLabel, Models]:
         """The models of each curve."""
-        given = self.metric, self.records, True, self.least_limit
+        given = self.metric, self.pulls or self.records, True, self.least_limit
         return {label: read_models(found, *given) for label, found in self.curves.items()}
 
     @cached_property
@@ -192,7 +199,7 @@ class Results:
     @cached_property
     def grids(self) -> dict[Kind, Grid]:
         """The models of each kind of fine-tuned model at all sizes."""
-        found = read_grids(self.table, self.metric, self.records, True, self.least_limit)
+        found = read_grids(self.table, self.metric, self.pulls or self.records, True, self.least_limit)
         return {kind: grid for kind, grid in found.items() if is_fine_tuning(kind.policy)}
 
     @cached_property

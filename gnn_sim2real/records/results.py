@@ -65,8 +65,8 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
-        metrics with `num_test`, and `noise_floor`, NaN for missing ones. Where all measurements were requested, `target_size` is the
-        mean over the splits, which differ slightly; otherwise each split would be a separate curve.
+        metrics with `num_test` and `noise_floor`, NaN for missing ones. Where all measurements were requested,
+        `target_size` is the mean over splits, which differ slightly; otherwise each split would be a separate curve.
     """
     columns = _Columns()
     for record in records:

@@ -60,13 +60,20 @@ def summarize(results: Results) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "num_records": len(results.table),
         "rows": _rows(results),
-        "laws": [
-            asdict(label) | law.to_dict() | {"text": law.describe(format_unit(unit))}
-            for label, law in results.laws.items()
-        ],
+        "laws": describe_laws(results),
         "gains": _gains(results),
         **({"unseen": asdict(groups)} if groups else {}),
     }
+
+
+def describe_laws(results: Results) -> list[dict[str, Any]]:
+    """Each law of a study in plain types, with its label, and as `text`.
+
+    Args:
+        results: The results of one property.
+    """
+    unit = format_unit(str(results.table["unit"].iloc[0]))
+    return [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()]
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:
