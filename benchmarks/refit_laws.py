@@ -15,6 +15,7 @@ from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.summary import describe_laws
+from gnn_sim2real.renamed import current_policy
 
 _RESULTS = Path(__file__).parent / "results"
 
@@ -30,7 +31,9 @@ def main() -> None:
         started = time.process_time()
         published = read_published(path)
         results = Results(tabulate_records(published.records), content["metric"], pulls=published.pulls)
-        content["laws"] = describe_laws(results)
+        # by the name that the policy has in the cells and rows of the file
+        names = {current_policy(cell["policy"]): cell["policy"] for cell in content["cells"]}
+        content["laws"] = [law | {"policy": names[law["policy"]]} for law in describe_laws(results)]
         write_json(path, content)
         figure = path.with_suffix(".png")
         if figure.exists():
