@@ -14,7 +14,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, groupby
 from typing import NamedTuple
 
@@ -63,6 +63,23 @@ class Cloud:
     freedom: float
     log_limit: Floats
     least: float
+
+    def kinds(self) -> Iterator[tuple[slice, Cloud]]:
+        """Yield the laws of each form, with and without what may be zero: where they are, and a cloud of them alone."""
+        first = 0
+        for part in self.parts:
+            mine = slice(first, first + len(part.loss))
+            first = mine.stop
+            yield (
+                mine,
+                replace(
+                    self,
+                    parts=(part,),
+                    log_shape=self.log_shape[mine],
+                    log_share=self.log_share[mine],
+                    log_limit=self.log_limit[mine],
+                ),
+            )
 
     def levels(self, rows: Floats) -> Floats:
         """Return log S of each law for each row of log errors, shape ``(num_rows, num_laws)``."""

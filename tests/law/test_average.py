@@ -186,3 +186,19 @@ def test_no_limit_below_the_noise_of_the_measurements():
     assert float(bound.predict(1e7)) > 0.03 > float(free.predict(1e7))
     with pytest.raises(ValueError, match="-1"):
         fit(errors, least_limit=-1.0)
+
+
+def test_the_draws_have_each_form_as_often_as_it_weighs_in_the_average():
+    sizes = np.array([250.0, 1000, 4000, 16_000, 71_889])
+    errors = [0.788, 0.745, 0.591, 0.459, 0.412] * np.exp(0.04 * np.cos(7.0 * np.arange(15)).reshape(3, 5))
+    law = fit_scaling_law(np.tile(sizes, 3), errors.ravel(), curves=np.repeat(range(3), 5).tolist())
+    (drawn,) = law.draws
+    counted = {}
+    for part in drawn.parts:
+        counted[part.form.name] = counted.get(part.form.name, 0) + len(part.loss) / len(drawn.loss)
+    weights = {trial.form: trial.weight for trial in law.trials}
+    assert max(weights.values()) < 0.9
+    assert {name: counted.get(name, 0) for name in weights} == pytest.approx(weights, abs=0.005)
+    for name in ("decay_rate", "transfer_gap"):
+        low, high = getattr(law, f"{name}_interval")
+        assert low < getattr(law, name) < high
