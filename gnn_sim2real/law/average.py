@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.law.bootstrap import Means
-from gnn_sim2real.law.forms.form import Floats, Form, SurfaceForm
+from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.posterior import Cloud, spread_laws
 from gnn_sim2real.law.streams import even_chances
@@ -221,10 +221,14 @@ def _take(cloud: Cloud, members: NDArray[np.intp], levels: Floats) -> tuple[Fits
         which = members[mine] - first
         first += len(part.loss)
         if mine.any():
+            parameters = part.parameters[which]
+            at_least = (cloud.log_limit[members[mine]] == 0.0) & (cloud.least > 0)
+            if at_least.any():
+                parameters[at_least, -1] = np.minimum(cloud.least * np.exp(-levels[mine][at_least]), LARGEST_SHARE)
             found.append(
                 replace(
                     part,
-                    parameters=part.parameters[which],
+                    parameters=parameters,
                     log_first=levels[mine],
                     loss=part.loss[which],
                     drift=part.drift[which],

@@ -51,7 +51,7 @@ class Cloud:
         precision: Of the errors of the points, up to the size of the noise, shape ``(num_points, num_points)``.
         noise: What is thought of the size of the noise.
         freedom: How firmly.
-        log_limit: log(C / S) of each law, shape ``(num_laws,)``.
+        log_limit: log(C / S) of each law, 0 for those whose limit is the least one, shape ``(num_laws,)``.
         least: What the limit cannot be below.
     """
 
@@ -111,10 +111,24 @@ class Cloud:
 
 
 class _Kind(NamedTuple):
-    """A form, and the columns of those shares of it that are zero."""
+    """A form of which some shares are known.
+
+    Attributes:
+        form: The form.
+        known: Columns of those shares.
+        values: The shares: zero, or of a limit what it cannot be below.
+        chance: How likely the kind is before there are errors, compared with others.
+    """
 
     form: Form
-    zero: tuple[int, ...]
+    known: tuple[int, ...]
+    values: tuple[float, ...]
+    chance: float
+
+    @property
+    def has_free_limit(self) -> bool:
+        """Whether the limit is searched."""
+        return self.form.has_limit and len(self.form.searched) - 1 not in self.known
 
 
 def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: float = 0.0) -> Cloud:
@@ -124,12 +138,13 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
         forms: The forms.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
-        least: What the limit cannot be below, such as the noise of the measurements.
+        least: What the limit cannot be below, such as the noise of the measurements; laws without a limit then have
+            this one, as far as there is a form for them.
     """
     smallest = sizes.min(axis=1)
     position = log_position(sizes, smallest)
     precision = _precision(sizes, means.weights)
-    kinds = list(_kinds(forms))
+    kinds = list(_kinds(forms, min(least / float(np.exp(means.values.max())), LARGEST_SHARE)))
     centered = means.values - means.values @ means.weights / means.weights.sum()
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
     best = _modes(kinds, first, position, centered, means.weights)
@@ -142,9 +157,6 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
         rows = rows[((rows >= low) & (rows <= high)).all(axis=1)]
         log_prior = _log_prior(kind, rows, position)
         drawn_from = np.logaddexp(np.log(_FROM_PRIOR) + log_prior, proposal.log_density(rows))
-        chance = kind.form.likely * np.prod(
-            [NO_SHARE if each in kind.zero else 1 - NO_SHARE for each in _free_shares(kind.form)]
-        )
         parts.append(
             Fits(
                 kind.form,
@@ -157,9 +169,9 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
             )
         )
         shapes.append(kind.form.log_shape(position, rows))
-        share = rows[:, -1] if kind.form.has_limit else np.zeros(len(rows))
+        share = rows[:, -1] if kind.has_free_limit else np.full(len(rows), float(least > 0 and kind.form.has_limit))
         limits.append(np.log(np.maximum(share, 1e-300)))
-        shares.append(np.log(chance) + log_prior - drawn_from)
+        shares.append(np.log(kind.chance) + log_prior - drawn_from)
     joined = (np.concatenate(each) for each in (shapes, shares, limits))
     log_shape, log_share, log_limit = joined
     return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, least)
@@ -184,13 +196,28 @@ def _free_shares(form: Form) -> list[int]:
     return named[:-1] if nested else named
 
 
-def _kinds(forms: Mapping[str, Form]) -> Iterator[_Kind]:
+def _kinds(forms: Mapping[str, Form], floor: float) -> Iterator[_Kind]:
+    """The forms with each choice of shares that are known; `floor` is the least share of a limit."""
     for form in forms.values():
         shares = _free_shares(form)
-        for zero in chain.from_iterable(combinations(shares, count) for count in range(len(shares) + 1)):
+        for known in chain.from_iterable(combinations(shares, count) for count in range(len(shares) + 1)):
             # the power law with limit is the power law without it
-            if not (zero and form.name == "power_limit"):
-                yield _Kind(form, zero)
+            if known and form.name == "power_limit":
+                continue
+            chance = form.likely * float(np.prod([NO_SHARE if each in known else 1 - NO_SHARE for each in shares]))
+            limited = form if form.has_limit or not floor else _with_limit(form, forms)
+            last = len(limited.searched) - 1
+            columns = known if limited is form else (*known, last)
+            values = tuple(floor if limited.has_limit and each == last else 0.0 for each in columns)
+            yield _Kind(limited, columns, values, chance)
+
+
+def _with_limit(form: Form, forms: Mapping[str, Form]) -> Form:
+    """The form that has a limit and else is this one; itself if there is none."""
+    if form.name == "power" and "power_limit" in forms:
+        return forms["power_limit"]
+    nested = (each for each in forms.values() if isinstance(each, SurfaceForm) and each.without_limit is form)
+    return next(nested, form)
 
 
 def _bounds(form: Form, position: Floats) -> Floats:
@@ -213,8 +240,8 @@ def _draw_prior(kind: _Kind, position: Floats, number: int) -> Floats:
         else:
             rows[:, column] = low + uniform[:, column] * (high - low)
     rows = np.clip(rows, *bounds.T)
-    rows[:, [*kind.zero]] = 0.0
-    if form.has_limit and len(form.searched) - 1 not in kind.zero:
+    rows[:, [*kind.known]] = kind.values
+    if kind.has_free_limit:
         # the share is thought of as that of the smallest error, which says more than that of the largest
         remains, share = _remains(form, rows, position), uniform[:, -1]
         rows[:, -1] = np.minimum(share * remains / (1.0 - share + share * remains), LARGEST_SHARE)
@@ -241,7 +268,7 @@ def _log_prior(kind: _Kind, rows: Floats, position: Floats) -> Floats:
     form, bounds = kind.form, _bounds(kind.form, position)
     log_density = np.zeros(len(rows))
     for column, name in enumerate(form.searched):
-        if column in kind.zero:
+        if column in kind.known:
             continue
         value, (low, high) = rows[:, column], bounds[column]
         if name == "limit_share":
@@ -276,7 +303,7 @@ def _modes(
 def _starts(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """The best of the laws drawn, and the bounds of their polish."""
     bounds = np.repeat(_bounds(kind.form, position).T[:, None], _NUM_MODES, axis=1)
-    bounds[..., [*kind.zero]] = 0.0
+    bounds[..., [*kind.known]] = kind.values
     shape = kind.form.log_shape(position, drawn)
     loss = ((centered - shape - ((centered - shape) @ weights)[:, None]) ** 2) @ weights
     return np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds), bounds
@@ -292,7 +319,7 @@ def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -
         noise = float(np.sqrt((across**2).sum() / (count - 1)))
         if np.abs(pulls).max() > _EQUAL:  # else the repeats are copies, and tell nothing
             return max(noise, _EQUAL), float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
-    spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
+    spare = [count - kind.form.num_parameters + len(kind.known) for kind in kinds]
     left = [
         residual * np.sqrt(count / free)
         for free, (_, residual) in zip(spare, best, strict=True)
@@ -305,12 +332,16 @@ class _Proposal(NamedTuple):
     """Student's t around the best fits.
 
     Attributes:
-        columns: What is searched, without shares that are zero.
+        columns: What is searched, without shares that are known.
+        known: Columns of these.
+        values: These.
         centers: The best fits, shape ``(num_modes, num_columns)``.
         roots: Square root of the covariance around each, shape ``(num_modes, num_columns, num_columns)``.
     """
 
     columns: list[int]
+    known: tuple[int, ...]
+    values: tuple[float, ...]
     centers: Floats
     roots: Floats
 
@@ -321,6 +352,7 @@ class _Proposal(NamedTuple):
         uniform = _even_points(_FROM_MODE * len(self.centers), len(self.columns) + 1, number + 1000)
         steps = ndtri(uniform[:, 1:]) * np.sqrt(_TAILS / chdtri(_TAILS, uniform[:, :1]))
         rows = np.zeros((len(uniform), width))
+        rows[:, [*self.known]] = self.values
         for mode, (center, root) in enumerate(zip(self.centers, self.roots, strict=True)):
             mine = slice(mode, None, len(self.centers))
             rows[mine, self.columns] = center + steps[mine] @ root.T
@@ -342,7 +374,7 @@ class _Proposal(NamedTuple):
 
 def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, noise: float) -> _Proposal:
     form, bounds = kind.form, _bounds(kind.form, position)
-    columns = [column for column in range(len(form.searched)) if column not in kind.zero]
+    columns = [column for column in range(len(form.searched)) if column not in kind.known]
     spreads = np.array(
         # a value as likely anywhere between two ends has their distance over the root of 12 as standard deviation
         [form.prior.get(form.searched[c], (0.0, np.ptp(bounds[c]) / np.sqrt(12.0)))[1] for c in columns]
@@ -357,4 +389,4 @@ def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, n
     # the symmetric root, which has no sign that the last bit decides
     symmetric = vectors / np.sqrt(np.maximum(values, _FLAT))[:, None] @ vectors.transpose(0, 2, 1)
     roots = _WIDER * scale[:, :, None] * symmetric
-    return _Proposal(columns, modes[:, columns], roots)
+    return _Proposal(columns, kind.known, kind.values, modes[:, columns], roots)
