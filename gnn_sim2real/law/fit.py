@@ -107,7 +107,8 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
     values = parameter_fields(fitted.fit, fitted.draws, confidence) | _profiles(fitted)
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], values["decay_rate_profile"]), flat, means.repeated)
     gaps = values["transfer_gap_interval"], values["transfer_gap_profile"]
-    gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, float(np.median(pure)), gaps)
+    about = float(np.median(pure)), gaps, table.least_limit if chosen.name == AVERAGE else 0.0
+    gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, *about)
     method = "wild bootstrap over curves, Student-t" if means.repeated else "residual bootstrap, Student-t"
     if means.repeated and not means.moves.any():
         method = "parametric bootstrap, given standard deviations"

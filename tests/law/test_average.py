@@ -184,6 +184,8 @@ def test_no_limit_below_the_noise_of_the_measurements():
     free, bound = fit(errors), fit(errors, least_limit=0.03)
     assert free.transfer_gap_interval.low < 0.03 <= bound.transfer_gap_interval.low * (1 + 1e-9)
     assert float(bound.predict(1e7)) > 0.03 > float(free.predict(1e7))
+    assert not bound.transfer_gap_identified
+    assert any("0.03" in note for note in bound.notes)
     with pytest.raises(ValueError, match="-1"):
         fit(errors, least_limit=-1.0)
 
