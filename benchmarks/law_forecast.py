@@ -31,7 +31,7 @@ from gnn_sim2real.law.selection import choose_form
 
 FACTOR = 4.0
 CONFIDENCE = 0.90
-MEAN_WANTED, LEAST_WANTED = (0.85, 0.95), 0.80
+MEAN_WANTED, LEAST_WANTED = (0.88, 0.95), 0.80
 MOST_ABOVE = 1.05
 METHODS = ("ours", "auto", *RIVALS)
 _RESULT = Path(__file__).parent / "results" / "law_forecast.json"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm
 from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
 from gnn_sim2real.law.posterior import Cloud, spread_laws
 from gnn_sim2real.law.streams import even_chances
 
@@ -129,7 +130,7 @@ def average_forms(
     means: Means,
     rows: Floats,
     random: np.random.Generator,
-    least: float = 0.0,
+    bounds: Bounds = NO_BOUNDS,
 ) -> tuple[Averaged, Mixed]:
     """Average all forms.
 
@@ -144,12 +145,12 @@ def average_forms(
         means: What is known of the errors there.
         rows: Drawn means, shape ``(num_draws, num_points)``.
         random: Where the choice of a law for each draw comes from.
-        least: What the limit cannot be below, in the unit of the errors; 0 if that is not known.
+        bounds: What is known of the error beside the means.
 
     Returns:
         The average, and a law for each draw.
     """
-    cloud = spread_laws(forms, sizes, means, least)
+    cloud = spread_laws(forms, sizes, means, bounds)
     log_weights = cloud.log_weights(means.values[None])[0]
     shares = np.exp(log_weights - log_weights.max())
     shares /= shares.sum()
@@ -222,9 +223,11 @@ def _take(cloud: Cloud, members: NDArray[np.intp], levels: Floats) -> tuple[Fits
         first += len(part.loss)
         if mine.any():
             parameters = part.parameters[which]
-            at_least = (cloud.log_limit[members[mine]] == 0.0) & (cloud.least > 0)
+            at_least = (cloud.log_limit[members[mine]] == 0.0) & (cloud.bounds.least > 0)
             if at_least.any():
-                parameters[at_least, -1] = np.minimum(cloud.least * np.exp(-levels[mine][at_least]), LARGEST_SHARE)
+                parameters[at_least, -1] = np.minimum(
+                    cloud.bounds.least * np.exp(-levels[mine][at_least]), LARGEST_SHARE
+                )
             found.append(
                 replace(
                     part,

@@ -24,7 +24,7 @@ from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.identify import doubts_of_forecast, doubts_of_reach
 from gnn_sim2real.law.least_squares import Fits, fit_rows
-from gnn_sim2real.law.log_errors import ErrorTable
+from gnn_sim2real.law.log_errors import Bounds, ErrorTable
 from gnn_sim2real.law.misfit import chance_of_misfit, chance_of_order, doubts_of_form, share_held
 from gnn_sim2real.law.scaling_law import Interval, tails
 from gnn_sim2real.law.selection import AUTO, Trial, choose_form, weigh_forms
@@ -201,9 +201,9 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
     sets: list[Fits]
     if is_average:
         random = stream(options.seed, "forms", table.fingerprint)
-        average, drawn = average_forms(forms, table.sizes, means, rows, random, table.least_limit)
+        average, drawn = average_forms(forms, table.sizes, means, rows, random, table.bounds)
         fit, sets, trials = average, [drawn], weigh_forms(table, means, form_weights(average))
-        how, needed = _averaging(forms, table.least_limit), _NEEDED[len(table.sizes)]
+        how, needed = _averaging(forms, table.bounds), _NEEDED[len(table.sizes)]
     else:
         fit, rivals = leading, [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
         points = table.sizes, rows, means.weights
@@ -253,9 +253,9 @@ def _can_lead(form: Form, table: ErrorTable) -> bool:
     return len(table.sizes[0]) > form.num_parameters
 
 
-def _averaging(forms: Mapping[str, Form], least: float) -> Fit:
+def _averaging(forms: Mapping[str, Form], bounds: Bounds) -> Fit:
     def fit(sizes: Floats, means: Means, rows: Floats) -> tuple[Fits, Fits]:
-        return average_forms(forms, sizes, means, rows, np.random.default_rng(0), least)
+        return average_forms(forms, sizes, means, rows, np.random.default_rng(0), bounds)
 
     return fit
 

@@ -23,6 +23,7 @@ import numpy as np
 from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm, log_position
 from gnn_sim2real.law.least_squares import Fits, polish
+from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
 
 NO_SHARE = 0.3
 """How likely it is, before there are errors, that a share is exactly zero: that there is no limit, or no gap."""
@@ -52,7 +53,8 @@ class Cloud:
         noise: What is thought of the size of the noise.
         freedom: How firmly.
         log_limit: log(C / S) of each law, 0 for those whose limit is the least one, shape ``(num_laws,)``.
-        least: What the limit cannot be below.
+        log_start: Logarithm of the error without a source by S, infinite where the law has none, shape ``(num_laws,)``.
+        bounds: What the error cannot be below, and cannot exceed.
     """
 
     parts: tuple[Fits, ...]
@@ -62,7 +64,8 @@ class Cloud:
     noise: float
     freedom: float
     log_limit: Floats
-    least: float
+    log_start: Floats
+    bounds: Bounds
 
     def kinds(self) -> Iterator[tuple[slice, Cloud]]:
         """Yield the laws of each form, with and without what may be zero: where they are, and a cloud of them alone."""
@@ -78,6 +81,7 @@ class Cloud:
                     log_shape=self.log_shape[mine],
                     log_share=self.log_share[mine],
                     log_limit=self.log_limit[mine],
+                    log_start=self.log_start[mine],
                 ),
             )
 
@@ -103,10 +107,12 @@ class Cloud:
         num_free = rows.shape[1] - 1 + self.freedom
         scale = self.freedom * self.noise**2 + np.maximum(squares, 0.0)
         log_weights = self.log_share - sharpness * num_free / 2.0 * np.log(scale)
-        if self.least > 0:
-            log_weights = log_weights + np.where(
-                self.levels(rows) + self.log_limit >= np.log(self.least), 0.0, -_RULED_OUT
-            )
+        if self.bounds != NO_BOUNDS:
+            level = self.levels(rows)
+            with np.errstate(divide="ignore"):
+                too_low = level + self.log_limit < np.log(self.bounds.least)
+            too_high = np.isfinite(self.log_start) & (level + self.log_start > np.log(self.bounds.most))
+            log_weights = log_weights - _RULED_OUT * (too_low | too_high)
         return np.asarray(log_weights)
 
 
@@ -131,25 +137,25 @@ class _Kind(NamedTuple):
         return self.form.has_limit and len(self.form.searched) - 1 not in self.known
 
 
-def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: float = 0.0) -> Cloud:
+def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, bounds: Bounds = NO_BOUNDS) -> Cloud:
     """Return the laws that the errors allow, of all forms.
 
     Args:
         forms: The forms.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
-        least: What the limit cannot be below, such as the noise of the measurements; laws without a limit then have
-            this one, as far as there is a form for them.
+        bounds: What is known of the error beside the means. Laws without a limit then have the least one, as far as
+            there is a form for them; of those that are level while the source is small, none is above the most.
     """
     smallest = sizes.min(axis=1)
     position = log_position(sizes, smallest)
     precision = _precision(sizes, means.weights)
-    kinds = list(_kinds(forms, min(least / float(np.exp(means.values.max())), LARGEST_SHARE)))
+    kinds = list(_kinds(forms, min(bounds.least / float(np.exp(means.values.max())), LARGEST_SHARE)))
     centered = means.values - means.values @ means.weights / means.weights.sum()
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
     best = _modes(kinds, first, position, centered, means.weights)
     noise, freedom = _noise(kinds, best, means)
-    parts, shapes, shares, limits = [], [], [], []
+    parts, shapes, shares, limits, starts = [], [], [], [], []
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
         proposal = _proposal(kind, modes, position, precision, noise)
         rows = np.concatenate([drawn, proposal.draw(number, drawn.shape[1])])
@@ -169,12 +175,21 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
             )
         )
         shapes.append(kind.form.log_shape(position, rows))
-        share = rows[:, -1] if kind.has_free_limit else np.full(len(rows), float(least > 0 and kind.form.has_limit))
+        share = (
+            rows[:, -1] if kind.has_free_limit else np.full(len(rows), float(bounds.least > 0 and kind.form.has_limit))
+        )
         limits.append(np.log(np.maximum(share, 1e-300)))
         shares.append(np.log(kind.chance) + log_prior - drawn_from)
-    joined = (np.concatenate(each) for each in (shapes, shares, limits))
-    log_shape, log_share, log_limit = joined
-    return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, least)
+        starts.append(_log_start(kind.form, rows, smallest) if np.isfinite(bounds.most) else np.full(len(rows), np.inf))
+    joined = (np.concatenate(each) for each in (shapes, shares, limits, starts))
+    log_shape, log_share, log_limit, log_start = joined
+    return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, log_start, bounds)
+
+
+def _log_start(form: Form, rows: Floats, smallest: Floats) -> Floats:
+    """Logarithm of the error without a source by S, infinite where the form has none, shape ``(num_laws,)``."""
+    found = form.natural(rows, np.ones(len(rows)), smallest).get("error_without_source")
+    return np.full(len(rows), np.inf) if found is None else np.log(found)
 
 
 def _precision(sizes: Floats, weights: Floats) -> Floats:

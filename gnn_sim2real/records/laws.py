@@ -16,6 +16,7 @@ import pandas as pd
 
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
+from gnn_sim2real.law.log_errors import Bounds
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
@@ -70,7 +71,7 @@ def read_models(
         results["target_size"].to_numpy(dtype=float) if results["target_size"].nunique() > 1 else None,
         values if is_published else None,
         results["spread"].to_numpy() if "spread" in results else None,
-        least_limit,
+        Bounds(least_limit),
     )
 
 

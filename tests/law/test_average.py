@@ -204,3 +204,27 @@ def test_the_draws_have_each_form_as_often_as_it_weighs_in_the_average():
     for name in ("decay_rate", "transfer_gap"):
         low, high = getattr(law, f"{name}_interval")
         assert low < getattr(law, name) < high
+
+
+def level_at_first(n):
+    return 0.05 + 0.45 / (1 + (n / 1000) ** 0.8)
+
+
+def test_no_law_starts_above_the_error_of_a_constant():
+    errors = scattered(level_at_first(SIZES), 0.01, 3)
+    free, bound = fit(errors), fit(errors, most_error=0.52)
+
+    def starts(law):
+        return np.concatenate(
+            [part.natural()["error_without_source"] for part in law.fit.parts if part.form.name == "saturating"]
+        )
+
+    assert starts(bound).max() <= 0.52 * (1 + 1e-9) < starts(free).max()
+    with pytest.raises(ValueError, match="most_error"):
+        fit(errors, least_limit=0.2, most_error=0.1)
+
+
+def test_where_the_additive_form_is_true_the_average_does_not_ask_either():
+    one, other = grid(additive), grid(additive, swap=True)
+    for n, m in ((8e4, 900), (2e4, 3600), (8e4, 3600)):
+        assert float(one.predict(n, m)) == pytest.approx(float(other.predict(m, n)), rel=0.02)
