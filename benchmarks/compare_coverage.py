@@ -120,7 +120,7 @@ def simulate(random: np.random.Generator, pair: str, num_seeds: int, noise: floa
 
 def judge(models: dict[str, Models], pair: str, num_draws: int, seed: int) -> dict[str, bool]:
     """Whether the interval of each difference holds the truth."""
-    (found,) = compare_laws(models, form="auto", confidence=CONFIDENCE, num_resamples=num_draws, seed=seed).pairs
+    (found,) = compare_laws(models, confidence=CONFIDENCE, num_resamples=num_draws, seed=seed).pairs
     one, other = PAIRS[pair]
     truth = {f"error_{factor:g}x": one(factor * LARGEST) - other(factor * LARGEST) for factor in FACTORS}
     said = {f"error_{factor:g}x": found.differences[found.sizes.index(factor * LARGEST)].interval for factor in FACTORS}

@@ -47,6 +47,7 @@ def main() -> None:
             "forecasts": len(found),
             "hits": sum(row["hit"] for row in found),
             "too_low": sum(row["forecast"] < row["measured"] for row in found),
+            "too_high": sum(row["forecast"] > row["measured"] for row in found),
             "median_log_error": round(float(np.median([row["log_error"] for row in found])), 4) if found else None,
             "refused": sum("refused" in row for row in rows if row["up_to"] == fraction),
         }
@@ -77,9 +78,7 @@ def hindcast(models: Models) -> list[dict[str, Any]]:
         known = sizes <= fraction * largest
         row: dict[str, Any] = {"up_to": fraction, "sizes": sorted({*sizes[known]}), "largest": largest}
         try:
-            law = fit_scaling_law(
-                sizes[known], errors[known], curves=labels[known].tolist(), form="auto", confidence=CONFIDENCE
-            )
+            law = fit_scaling_law(sizes[known], errors[known], curves=labels[known].tolist(), confidence=CONFIDENCE)
         except ValueError as refusal:
             rows.append(row | {"refused": str(refusal)})
             continue

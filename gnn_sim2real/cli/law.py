@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ options of all
 {curve_forms}
                for laws in n and m
 {surface_forms}
+  --least-limit E       what the error cannot fall below, such as the noise of the measurements; a study whose records
+                        carry that noise has it without being told
+  --most-error E        what the error cannot exceed however small the source, such as that of a constant
   --interval 0.9        nominal coverage of the intervals
   --metric mae          error of a study: mae, rmse, mae_nonzero; error for records with another `monitor`
   --policy NAMES        policies of a study, separated by commas (default: all fine-tuning policies)
@@ -135,6 +139,10 @@ def _options(command: str, argv: list[str]) -> Namespace:
     parser.add_argument("--ceiling", type=float | None, default=None, help=ceiling)
     forms = ", ".join((*CURVE_FORMS, *SURFACE_FORMS))
     parser.add_argument("--form", type=str, default=DEFAULT_FORM, help=f"form of the law: {AVERAGE}, {AUTO}, {forms}")
+    least = "what the error cannot fall below, such as the noise of the measurements (default: that of the records)"
+    parser.add_argument("--least-limit", type=float | None, default=None, help=least)
+    most = "what the error cannot exceed however small the source, such as the error of a constant"
+    parser.add_argument("--most-error", type=float | None, default=None, help=most)
     parser.add_argument("--interval", type=float, default=DRAWS.confidence, help="nominal coverage of the intervals")
     parser.add_argument("--metric", type=str | None, default=None, help=f"error of a study: {', '.join(ERRORS)}")
     policies = "policies of a study, separated by commas (default: all fine-tuning policies)"
@@ -164,6 +172,16 @@ def _options(command: str, argv: list[str]) -> Namespace:
         parser.add_argument("--largest", type=float | None, default=None, help=largest)
     parser.add_argument("--overwrite", action="store_true", help="replace figures that are not of this package")
     options = parse_options(parser, argv)
+    _check(command, options)
+    return options
+
+
+def _check(command: str, options: Namespace) -> None:
+    """Refuse options that cannot be, before anything is read.
+
+    Raises:
+        ValueError: If there is one.
+    """
     if options.figure is not None:
         from gnn_sim2real.records.law_figure import figure_files
 
@@ -182,11 +200,10 @@ def _options(command: str, argv: list[str]) -> Namespace:
         raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
     if options.draws < MIN_DRAWS:
         raise ValueError(f"--draws must be at least {MIN_DRAWS}, or percentiles mean nothing, got {options.draws}")
-    return options
 
 
 def _read(path: Path, options: Namespace) -> LearningCurves:
-    return read_learning_curves(
+    read = read_learning_curves(
         path,
         metric=options.metric,
         policies=options.policy.split(",") if options.policy else None,
@@ -194,6 +211,20 @@ def _read(path: Path, options: Namespace) -> LearningCurves:
         target_size=options.target_size,
         table=TableOptions(parse_columns(options.columns) if options.columns else {}, options.rising, options.ceiling),
     )
+    if options.least_limit is None and options.most_error is None:
+        return read
+    if options.form != AVERAGE:
+        raise ValueError("--least-limit and --most-error are for the average over forms; leave out --form")
+
+    def bounded(models: Models) -> Models:
+        given = {"least": options.least_limit, "most": options.most_error}
+        bounds = models.bounds._replace(**{name: value for name, value in given.items() if value is not None})
+        bounds.check()
+        return models._replace(bounds=bounds)
+
+    curves = {label: bounded(models) for label, models in read.curves.items()}
+    grids = {kind: replace(grid, models=bounded(grid.models)) for kind, grid in read.grids.items()}
+    return replace(read, curves=curves, grids=grids)
 
 
 def _draws(options: Namespace) -> Draws:

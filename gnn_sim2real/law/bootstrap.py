@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 from gnn_sim2real.law.log_errors import ErrorTable
-from gnn_sim2real.law.streams import moves_by_name, stream
+from gnn_sim2real.law.streams import even_chances, even_normal, moves_by_name, stream
 
 _PRIOR_FREEDOM = 10.0  # the pooled spread counts as much as eleven repeats of a size
 _HUBER = 2.5  # in standard deviations; closer to the law, a model keeps its full weight
@@ -170,9 +170,10 @@ def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Fl
     from scipy.special import chdtri  # here, so that the law can be imported in a moment
 
     moves = moves_by_name(means.moves, table.labels, "curve", num_draws, seed)
-    scatter = stream(seed, "scatter", table.fingerprint).standard_normal((num_draws, len(means.values)))
-    moves += scatter * means.lone_spread
-    squares = chdtri(means.freedom, stream(seed, "spread").random((num_draws, 1)))
+    if means.lone_spread.any():
+        random = stream(seed, "scatter", table.fingerprint)
+        moves += np.stack([even_normal(random, num_draws) for _ in means.values], axis=1) * means.lone_spread
+    squares = chdtri(means.freedom, even_chances(stream(seed, "spread"), num_draws)[:, None])
     moves *= np.sqrt(means.freedom / squares)
     moves += moves_by_name(means.material_moves, table.materials, "material", num_draws, seed)
     return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)

@@ -17,12 +17,13 @@ import numpy as np
 from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import Floats, Form
 from gnn_sim2real.law.least_squares import Fits, fit_rows
+from gnn_sim2real.law.streams import even_normal
 
 Fit = Callable[[Floats, Means, Floats], tuple[Fits, Fits]]
 """From sizes, means and drawn means to the law of the means, of one row, and the laws of the draws."""
 
 _LEAST_FITTED = 4  # source sizes of a forecast
-_MOST_ROWS = 200  # enough for a standard deviation
+_MOST_ROWS = 400  # enough for a standard deviation
 _MOST_FORECASTS = 12
 _ONE_SIGMA = (0.1587, 0.8413)  # quantiles; the draws have the far tails of Student's t
 _LEAST_STEP = 0.25  # in log size: a forecast is of a size a quarter larger, or nothing could be missed
@@ -115,5 +116,5 @@ def let_drift(draws: tuple[Fits, ...], drift: Floats, random: np.random.Generato
         drift: From `forecast_drift`, the standard deviation of the departure; none where it is not known.
         random: Where the factors come from.
     """
-    factors = random.standard_normal((len(draws[0].loss), len(drift)))
+    factors = np.stack([even_normal(random, len(draws[0].loss)) for _ in drift], axis=1)
     return tuple(replace(drawn, drift=np.nan_to_num(drift) * factors) for drawn in draws)

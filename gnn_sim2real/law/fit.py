@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.frame import CONFIDENCE, DRAWS, Draws, Fitted, fit_form, parameter_fields, pick_form
 from gnn_sim2real.law.identify import doubts_of_gap, doubts_of_rate
 from gnn_sim2real.law.least_squares import fit_rows
+from gnn_sim2real.law.log_errors import Bounds
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.profile import profile_gap, profile_rate
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, tails
@@ -32,6 +34,7 @@ def fit_scaling_law(
     material_errors: ArrayLike | None = None,
     materials: Sequence[Hashable] | None = None,
     least_limit: float = 0.0,
+    most_error: float = math.inf,
     form: str = DEFAULT_FORM,
     confidence: float = CONFIDENCE,
     num_resamples: int = DRAWS.num_resamples,
@@ -56,6 +59,8 @@ def fit_scaling_law(
         materials: Label of each test material, shape ``(num_materials,)``; None for no labels.
         least_limit: What C cannot be below, such as the noise of the measurements, in the unit of the errors; 0 if that
             is not known. It is for the average over forms.
+        most_error: What E cannot exceed however small the source, such as the error of a constant; infinite if that is
+            not known. It is for the average over forms.
         form: "average": all forms, each by how likely it is; a name of `gnn_sim2real.law.forms.CURVE_FORMS`; or
             "auto": the form that forecasts the largest sizes best from the smaller ones, the power law with limit below
             six sizes.
@@ -73,7 +78,8 @@ def fit_scaling_law(
             range.
     """
     labels = None if curves is None else list(curves)
-    models = Models(source_sizes, errors, labels, weights, material_errors, materials, least_limit=least_limit)
+    bounds = Bounds(float(least_limit), float(most_error))
+    models = Models(source_sizes, errors, labels, weights, material_errors, materials, bounds=bounds)
     return fit_law(models, form, Draws(confidence, num_resamples, seed))
 
 
@@ -107,7 +113,8 @@ def fit_law(models: Models, form: str = DEFAULT_FORM, draws: Draws = DRAWS) -> S
     values = parameter_fields(fitted.fit, fitted.draws, confidence) | _profiles(fitted)
     rate_doubts = doubts_of_rate((values["decay_rate_interval"], values["decay_rate_profile"]), flat, means.repeated)
     gaps = values["transfer_gap_interval"], values["transfer_gap_profile"]
-    gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, float(np.median(pure)), gaps)
+    about = float(np.median(pure)), gaps, table.bounds.least if chosen.name == AVERAGE else 0.0
+    gap_doubts = [] if flat else doubts_of_gap(table.sizes, fitted.fit, *about)
     method = "wild bootstrap over curves, Student-t" if means.repeated else "residual bootstrap, Student-t"
     if means.repeated and not means.moves.any():
         method = "parametric bootstrap, given standard deviations"

@@ -24,7 +24,7 @@ from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.identify import doubts_of_forecast, doubts_of_reach
 from gnn_sim2real.law.least_squares import Fits, fit_rows
-from gnn_sim2real.law.log_errors import ErrorTable
+from gnn_sim2real.law.log_errors import Bounds, ErrorTable
 from gnn_sim2real.law.misfit import chance_of_misfit, chance_of_order, doubts_of_form, share_held
 from gnn_sim2real.law.scaling_law import Interval, tails
 from gnn_sim2real.law.selection import AUTO, Trial, choose_form, weigh_forms
@@ -33,7 +33,7 @@ from gnn_sim2real.law.streams import stream
 CONFIDENCE = 0.90
 """Nominal coverage of all intervals, unless another is asked for."""
 
-_LEAST_FITTED = 4  # sizes from which the average forecasts another, in tests of it
+_NEEDED = {1: (4, 0), 2: (8, 2)}  # points, and target sizes, that a forecast of the average takes, by its variables
 _CONSTANT = 1e-9  # log errors that differ by less are equal
 _NUM_KEPT, _MOST_KEPT = 32, 2000  # fits that are kept, and draws of those; bounds the memory
 MIN_DRAWS = 100  # for percentiles to mean anything
@@ -188,21 +188,30 @@ def forget_fits() -> None:
 @lru_cache(maxsize=_NUM_KEPT)
 def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Draws, _: tuple[AnyForm, ...]) -> Fitted:
     """Fit a form; the last argument is what else the result depends on, the forms that there are."""
-    table = known.table
-    if form.name == AVERAGE:
-        return _fit_average(table, options)
-    forms = _all_forms(table)
-    means, fit = robust_means(form, table.sizes, table.log_errors, table.weights, table.spreads)
+    table, forms, is_average = known.table, _all_forms(known.table), form.name == AVERAGE
+    given = table.sizes, table.log_errors, table.weights, table.spreads
+    # of an average, how the draws of the means are made is that of the form that weighs most
+    means, leading = leading_means(table) if is_average else robust_means(form, *given)
     means = means._replace(material_moves=table.material_pulls)
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
-    given = (table.sizes, rows, means.weights)
-    drawn = fit_rows(form, *given)
-    own = (drawn, *_on_the_bounds(form, *given, drawn, options.confidence))
-    rivals = [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
-    others = [fit_rows(forms[name], *given) for name in rivals]
-    least_targets = 3 if form.has_limit else 2  # a rate and a level, and L if there is one
-    drift = forecast_drift(fit_alone(form), form.num_parameters + 1, least_targets, table.sizes, means, rows)
-    draws = let_drift((*own, *others), drift, stream(options.seed, "drift", table.fingerprint))
+    how: Fit
+    needed: tuple[int, int]  # points, and target sizes, that a forecast takes
+    fit: Fits
+    drawn: Fits
+    sets: list[Fits]
+    if is_average:
+        random = stream(options.seed, "forms", table.fingerprint)
+        average, drawn = average_forms(forms, table.sizes, means, rows, random, table.bounds)
+        fit, sets, trials = average, [drawn], weigh_forms(table, means, form_weights(average))
+        how, needed = _averaging(forms, table.bounds), _NEEDED[len(table.sizes)]
+    else:
+        fit, rivals = leading, [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
+        points = table.sizes, rows, means.weights
+        drawn, *others = (fit_rows(each, *points) for each in (form, *(forms[name] for name in rivals)))
+        sets = [drawn, *_on_the_bounds(form, *points, drawn, options.confidence), *others]
+        # a rate and a level of the target sizes, and L if there is one
+        how, needed = fit_alone(form), (form.num_parameters + 1, 3 if form.has_limit else 2)
+    drift = forecast_drift(how, *needed, table.sizes, means, rows)
     return Fitted(
         table.sizes,
         len(table.log_errors),
@@ -210,46 +219,17 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
         rows,
         fit,
         drawn,
-        draws,
-        drift,
-        options.confidence,
-        trials,
-        leading=fit,
-        run_spread=_run_spread(table, means),
-    )
-
-
-def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
-    return CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
-
-
-def _fit_average(table: ErrorTable, options: Draws) -> Fitted:
-    """Average all forms; how the draws of the means are made is that of the form that weighs most."""
-    forms = _all_forms(table)
-    means, leading = leading_means(table)
-    means = means._replace(material_moves=table.material_pulls)
-    rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
-    fit, drawn = average_forms(
-        forms, table.sizes, means, rows, stream(options.seed, "forms", table.fingerprint), table.least_limit
-    )
-    num_needed, least_targets = (_LEAST_FITTED, 0) if len(table.sizes) == 1 else (2 * _LEAST_FITTED, 2)
-    drift = forecast_drift(_averaging(forms, table.least_limit), num_needed, least_targets, table.sizes, means, rows)
-    draws = let_drift((drawn,), drift, stream(options.seed, "drift", table.fingerprint))
-    trials = weigh_forms(table, means, form_weights(fit))
-    return Fitted(
-        table.sizes,
-        len(table.log_errors),
-        means,
-        rows,
-        fit,
-        drawn,
-        draws,
+        let_drift(tuple(sets), drift, stream(options.seed, "drift", table.fingerprint)),
         drift,
         options.confidence,
         trials,
         leading,
         _run_spread(table, means),
     )
+
+
+def _all_forms(table: ErrorTable) -> Mapping[str, Form]:
+    return CURVE_FORMS if len(table.sizes) == 1 else SURFACE_FORMS
 
 
 def leading_means(table: ErrorTable) -> tuple[Means, Fits]:
@@ -273,9 +253,9 @@ def _can_lead(form: Form, table: ErrorTable) -> bool:
     return len(table.sizes[0]) > form.num_parameters
 
 
-def _averaging(forms: Mapping[str, Form], least: float) -> Fit:
+def _averaging(forms: Mapping[str, Form], bounds: Bounds) -> Fit:
     def fit(sizes: Floats, means: Means, rows: Floats) -> tuple[Fits, Fits]:
-        return average_forms(forms, sizes, means, rows, np.random.default_rng(0), least)
+        return average_forms(forms, sizes, means, rows, np.random.default_rng(0), bounds)
 
     return fit
 

@@ -49,7 +49,9 @@ def doubts_of_rate(intervals: tuple[Interval, ...], flat: bool, repeated: bool) 
     return doubts
 
 
-def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[Interval, ...]) -> list[str]:
+def doubts_of_gap(
+    sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[Interval, ...], least: float = 0.0
+) -> list[str]:
     """Why C is not identified; empty if it is.
 
     Args:
@@ -57,11 +59,17 @@ def doubts_of_gap(sizes: Floats, fit: Fits, pure_rate: float, intervals: tuple[I
         fit: The law.
         pure_rate: alpha of the pure power law that fits best.
         intervals: Of C, from draws and from the profile.
+        least: What C cannot be below; 0 if that is not known.
     """
     if not fit.form.has_limit:
         return ["C is not identified: this form has no C, so it gives no limit."]
     first, last = fit.predict(sizes[:, [0, -1]])[0]
     low, high = min(each.low for each in intervals), max(each.high for each in intervals)
+    if least > 0 and intervals[0].low <= least * (1.0 + 1e-6):
+        return [
+            f"C is not identified: its interval reaches the noise of the measurements ({least:.3g}), below which it "
+            "cannot be."
+        ]
     if low <= 1e-6 * last:
         which = _which_interval(intervals[0].low <= 1e-6 * last)
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -14,6 +15,32 @@ from gnn_sim2real.law.forms import Floats
 _MOST_POINTS = 1000
 _ROUNDING = 1e-6  # relative; a mean over materials that agrees so well with an error is that error
 _DIGITS = 6  # of a log error; what differs by less is rounding
+
+
+class Bounds(NamedTuple):
+    """What is known of the error beside the errors of models, in their unit.
+
+    Attributes:
+        least: What it cannot be below, however large the source, such as the noise of the measurements; 0 if not known.
+        most: What it cannot exceed, however small the source, such as the error of a constant; infinite if not known.
+    """
+
+    least: float = 0.0
+    most: float = math.inf
+
+    def check(self) -> None:
+        """Reject bounds that no error lies between.
+
+        Raises:
+            ValueError: If they are no such bounds.
+        """
+        if not (math.isfinite(self.least) and self.least >= 0):
+            raise ValueError(f"least_limit must be finite and at least 0, got {self.least}")
+        if not self.most > self.least:
+            raise ValueError(f"most_error must be above least_limit, got {self.most} and {self.least}")
+
+
+NO_BOUNDS = Bounds()
 
 
 class ErrorTable(NamedTuple):
@@ -29,7 +56,7 @@ class ErrorTable(NamedTuple):
         materials: Label of each test material.
         spreads: Standard deviation of each log error as it was given, shape ``(num_curves, num_points)``, NaN where
             there is no model; None if it was not.
-        least_limit: What the limit cannot be below; 0 if that is not known.
+        bounds: What is known of the error beside them.
     """
 
     sizes: Floats
@@ -39,7 +66,7 @@ class ErrorTable(NamedTuple):
     material_pulls: Floats
     materials: tuple[Hashable, ...]
     spreads: Floats | None = None
-    least_limit: float = 0.0
+    bounds: Bounds = NO_BOUNDS
 
     @property
     def fingerprint(self) -> str:
@@ -49,7 +76,7 @@ class ErrorTable(NamedTuple):
     @property
     def content(self) -> str:
         """A name that follows from everything in the table, to the last bit."""
-        digest = blake2b(repr((self.labels, self.materials, self.least_limit)).encode(), digest_size=16)
+        digest = blake2b(repr((self.labels, self.materials, self.bounds)).encode(), digest_size=16)
         for array in (self.sizes, self.log_errors, self.weights, self.material_pulls, self.spreads):
             digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
         return digest.hexdigest()

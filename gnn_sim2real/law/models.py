@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.law.log_errors import ErrorTable, tabulate
+from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds, ErrorTable, tabulate
 
 
 class Models(NamedTuple):
@@ -27,8 +27,8 @@ class Models(NamedTuple):
         material_pulls: Instead of `material_errors`, by how much each of `materials` pulls the log error of the model,
             shape ``(num_models, num_materials)``; mixtures of the test materials of which no single one is known.
         spreads: Standard deviation of the log error of each model where it is known; it then stands in for repeats.
-        least_limit: What the limit cannot be below, such as the noise of the measurements, in the unit of the errors; 0
-            if that is not known. The average over forms takes it into account, a single form does not.
+        bounds: What is known of the error beside them. The average over forms takes it into account, a single form does
+            not.
     """
 
     source_sizes: ArrayLike
@@ -40,7 +40,7 @@ class Models(NamedTuple):
     target_sizes: ArrayLike | None = None
     material_pulls: ArrayLike | None = None
     spreads: ArrayLike | None = None
-    least_limit: float = 0.0
+    bounds: Bounds = NO_BOUNDS
 
     def num_sizes(self) -> int:
         """Number of different source sizes."""
@@ -60,8 +60,7 @@ class Models(NamedTuple):
                 "source_sizes and target_sizes must have one shape, got "
                 + " and ".join(str(each.shape) for each in sizes)
             )
-        if not (np.isfinite(self.least_limit) and self.least_limit >= 0):
-            raise ValueError(f"least_limit must be finite and at least 0, got {self.least_limit}")
+        self.bounds.check()
         table = tabulate(
             np.stack(sizes),
             self.errors,
@@ -72,4 +71,4 @@ class Models(NamedTuple):
             self.material_pulls,
             self.spreads,
         )
-        return table._replace(least_limit=float(self.least_limit))
+        return table._replace(bounds=self.bounds)

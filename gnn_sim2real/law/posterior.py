@@ -14,7 +14,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, groupby
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ import numpy as np
 from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm, log_position
 from gnn_sim2real.law.least_squares import Fits, polish
+from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
 
 NO_SHARE = 0.3
 """How likely it is, before there are errors, that a share is exactly zero: that there is no limit, or no gap."""
@@ -33,7 +34,7 @@ _WIDER = 1.2  # than the curvature there says
 _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
 _EQUAL = 1e-9  # log errors that differ by less are equal
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
-_REACH = 0.35  # in log size: how far errors of neighbors are alike
+_REACH = 2.0  # in log size: how far errors of neighbors are alike
 _ALIKE = 0.5  # share of the variance that neighbors have in common
 _RULED_OUT = 1e4  # log weight of a law below what is possible; all laws that are have weights by their fit again
 _FLAT = 1e-13  # curvature that is rounding
@@ -51,8 +52,9 @@ class Cloud:
         precision: Of the errors of the points, up to the size of the noise, shape ``(num_points, num_points)``.
         noise: What is thought of the size of the noise.
         freedom: How firmly.
-        log_limit: log(C / S) of each law, shape ``(num_laws,)``.
-        least: What the limit cannot be below.
+        log_limit: log(C / S) of each law, 0 for those whose limit is the least one, shape ``(num_laws,)``.
+        log_start: Logarithm of the error without a source by S, infinite where the law has none, shape ``(num_laws,)``.
+        bounds: What the error cannot be below, and cannot exceed.
     """
 
     parts: tuple[Fits, ...]
@@ -62,7 +64,26 @@ class Cloud:
     noise: float
     freedom: float
     log_limit: Floats
-    least: float
+    log_start: Floats
+    bounds: Bounds
+
+    def kinds(self) -> Iterator[tuple[slice, Cloud]]:
+        """Yield the laws of each form, with and without what may be zero: where they are, and a cloud of them alone."""
+        first = 0
+        for part in self.parts:
+            mine = slice(first, first + len(part.loss))
+            first = mine.stop
+            yield (
+                mine,
+                replace(
+                    self,
+                    parts=(part,),
+                    log_shape=self.log_shape[mine],
+                    log_share=self.log_share[mine],
+                    log_limit=self.log_limit[mine],
+                    log_start=self.log_start[mine],
+                ),
+            )
 
     def levels(self, rows: Floats) -> Floats:
         """Return log S of each law for each row of log errors, shape ``(num_rows, num_laws)``."""
@@ -86,38 +107,55 @@ class Cloud:
         num_free = rows.shape[1] - 1 + self.freedom
         scale = self.freedom * self.noise**2 + np.maximum(squares, 0.0)
         log_weights = self.log_share - sharpness * num_free / 2.0 * np.log(scale)
-        if self.least > 0:
-            log_weights = log_weights + np.where(
-                self.levels(rows) + self.log_limit >= np.log(self.least), 0.0, -_RULED_OUT
-            )
+        if self.bounds != NO_BOUNDS:
+            level = self.levels(rows)
+            with np.errstate(divide="ignore"):
+                too_low = level + self.log_limit < np.log(self.bounds.least)
+            too_high = np.isfinite(self.log_start) & (level + self.log_start > np.log(self.bounds.most))
+            log_weights = log_weights - _RULED_OUT * (too_low | too_high)
         return np.asarray(log_weights)
 
 
 class _Kind(NamedTuple):
-    """A form, and the columns of those shares of it that are zero."""
+    """A form of which some shares are known.
+
+    Attributes:
+        form: The form.
+        known: Columns of those shares.
+        values: The shares: zero, or of a limit what it cannot be below.
+        chance: How likely the kind is before there are errors, compared with others.
+    """
 
     form: Form
-    zero: tuple[int, ...]
+    known: tuple[int, ...]
+    values: tuple[float, ...]
+    chance: float
+
+    @property
+    def has_free_limit(self) -> bool:
+        """Whether the limit is searched."""
+        return self.form.has_limit and len(self.form.searched) - 1 not in self.known
 
 
-def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: float = 0.0) -> Cloud:
+def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, bounds: Bounds = NO_BOUNDS) -> Cloud:
     """Return the laws that the errors allow, of all forms.
 
     Args:
         forms: The forms.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
-        least: What the limit cannot be below, such as the noise of the measurements.
+        bounds: What is known of the error beside the means. Laws without a limit then have the least one, as far as
+            there is a form for them; of those that are level while the source is small, none is above the most.
     """
     smallest = sizes.min(axis=1)
     position = log_position(sizes, smallest)
     precision = _precision(sizes, means.weights)
-    kinds = list(_kinds(forms))
+    kinds = list(_kinds(forms, min(bounds.least / float(np.exp(means.values.max())), LARGEST_SHARE)))
     centered = means.values - means.values @ means.weights / means.weights.sum()
     first = [_draw_prior(kind, position, number) for number, kind in enumerate(kinds)]
     best = _modes(kinds, first, position, centered, means.weights)
     noise, freedom = _noise(kinds, best, means)
-    parts, shapes, shares, limits = [], [], [], []
+    parts, shapes, shares, limits, starts = [], [], [], [], []
     for number, (kind, drawn, (modes, _)) in enumerate(zip(kinds, first, best, strict=True)):
         proposal = _proposal(kind, modes, position, precision, noise)
         rows = np.concatenate([drawn, proposal.draw(number, drawn.shape[1])])
@@ -125,7 +163,6 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
         rows = rows[((rows >= low) & (rows <= high)).all(axis=1)]
         log_prior = _log_prior(kind, rows, position)
         drawn_from = np.logaddexp(np.log(_FROM_PRIOR) + log_prior, proposal.log_density(rows))
-        chance = np.prod([NO_SHARE if each in kind.zero else 1 - NO_SHARE for each in _free_shares(kind.form)])
         parts.append(
             Fits(
                 kind.form,
@@ -138,12 +175,21 @@ def spread_laws(forms: Mapping[str, Form], sizes: Floats, means: Means, least: f
             )
         )
         shapes.append(kind.form.log_shape(position, rows))
-        share = rows[:, -1] if kind.form.has_limit else np.zeros(len(rows))
+        share = (
+            rows[:, -1] if kind.has_free_limit else np.full(len(rows), float(bounds.least > 0 and kind.form.has_limit))
+        )
         limits.append(np.log(np.maximum(share, 1e-300)))
-        shares.append(np.log(chance) + log_prior - drawn_from)
-    joined = (np.concatenate(each) for each in (shapes, shares, limits))
-    log_shape, log_share, log_limit = joined
-    return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, least)
+        shares.append(np.log(kind.chance) + log_prior - drawn_from)
+        starts.append(_log_start(kind.form, rows, smallest) if np.isfinite(bounds.most) else np.full(len(rows), np.inf))
+    joined = (np.concatenate(each) for each in (shapes, shares, limits, starts))
+    log_shape, log_share, log_limit, log_start = joined
+    return Cloud(tuple(parts), log_shape, log_share, precision, noise, freedom, log_limit, log_start, bounds)
+
+
+def _log_start(form: Form, rows: Floats, smallest: Floats) -> Floats:
+    """Logarithm of the error without a source by S, infinite where the form has none, shape ``(num_laws,)``."""
+    found = form.natural(rows, np.ones(len(rows)), smallest).get("error_without_source")
+    return np.full(len(rows), np.inf) if found is None else np.log(found)
 
 
 def _precision(sizes: Floats, weights: Floats) -> Floats:
@@ -165,13 +211,28 @@ def _free_shares(form: Form) -> list[int]:
     return named[:-1] if nested else named
 
 
-def _kinds(forms: Mapping[str, Form]) -> Iterator[_Kind]:
+def _kinds(forms: Mapping[str, Form], floor: float) -> Iterator[_Kind]:
+    """The forms with each choice of shares that are known; `floor` is the least share of a limit."""
     for form in forms.values():
         shares = _free_shares(form)
-        for zero in chain.from_iterable(combinations(shares, count) for count in range(len(shares) + 1)):
+        for known in chain.from_iterable(combinations(shares, count) for count in range(len(shares) + 1)):
             # the power law with limit is the power law without it
-            if not (zero and form.name == "power_limit"):
-                yield _Kind(form, zero)
+            if known and form.name == "power_limit":
+                continue
+            chance = form.likely * float(np.prod([NO_SHARE if each in known else 1 - NO_SHARE for each in shares]))
+            limited = form if form.has_limit or not floor else _with_limit(form, forms)
+            last = len(limited.searched) - 1
+            columns = known if limited is form else (*known, last)
+            values = tuple(floor if limited.has_limit and each == last else 0.0 for each in columns)
+            yield _Kind(limited, columns, values, chance)
+
+
+def _with_limit(form: Form, forms: Mapping[str, Form]) -> Form:
+    """The form that has a limit and else is this one; itself if there is none."""
+    if form.name == "power" and "power_limit" in forms:
+        return forms["power_limit"]
+    nested = (each for each in forms.values() if isinstance(each, SurfaceForm) and each.without_limit is form)
+    return next(nested, form)
 
 
 def _bounds(form: Form, position: Floats) -> Floats:
@@ -194,8 +255,8 @@ def _draw_prior(kind: _Kind, position: Floats, number: int) -> Floats:
         else:
             rows[:, column] = low + uniform[:, column] * (high - low)
     rows = np.clip(rows, *bounds.T)
-    rows[:, [*kind.zero]] = 0.0
-    if form.has_limit and len(form.searched) - 1 not in kind.zero:
+    rows[:, [*kind.known]] = kind.values
+    if kind.has_free_limit:
         # the share is thought of as that of the smallest error, which says more than that of the largest
         remains, share = _remains(form, rows, position), uniform[:, -1]
         rows[:, -1] = np.minimum(share * remains / (1.0 - share + share * remains), LARGEST_SHARE)
@@ -222,7 +283,7 @@ def _log_prior(kind: _Kind, rows: Floats, position: Floats) -> Floats:
     form, bounds = kind.form, _bounds(kind.form, position)
     log_density = np.zeros(len(rows))
     for column, name in enumerate(form.searched):
-        if column in kind.zero:
+        if column in kind.known:
             continue
         value, (low, high) = rows[:, column], bounds[column]
         if name == "limit_share":
@@ -257,7 +318,7 @@ def _modes(
 def _starts(kind: _Kind, drawn: Floats, position: Floats, centered: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """The best of the laws drawn, and the bounds of their polish."""
     bounds = np.repeat(_bounds(kind.form, position).T[:, None], _NUM_MODES, axis=1)
-    bounds[..., [*kind.zero]] = 0.0
+    bounds[..., [*kind.known]] = kind.values
     shape = kind.form.log_shape(position, drawn)
     loss = ((centered - shape - ((centered - shape) @ weights)[:, None]) ** 2) @ weights
     return np.clip(drawn[np.argsort(loss)[: 8 * _NUM_MODES : 8]], *bounds), bounds
@@ -273,7 +334,7 @@ def _noise(kinds: list[_Kind], best: list[tuple[Floats, float]], means: Means) -
         noise = float(np.sqrt((across**2).sum() / (count - 1)))
         if np.abs(pulls).max() > _EQUAL:  # else the repeats are copies, and tell nothing
             return max(noise, _EQUAL), float(np.clip(means.freedom, 1.0, _MOST_FREEDOM))
-    spare = [count - kind.form.num_parameters + len(kind.zero) for kind in kinds]
+    spare = [count - kind.form.num_parameters + len(kind.known) for kind in kinds]
     left = [
         residual * np.sqrt(count / free)
         for free, (_, residual) in zip(spare, best, strict=True)
@@ -286,12 +347,16 @@ class _Proposal(NamedTuple):
     """Student's t around the best fits.
 
     Attributes:
-        columns: What is searched, without shares that are zero.
+        columns: What is searched, without shares that are known.
+        known: Columns of these.
+        values: These.
         centers: The best fits, shape ``(num_modes, num_columns)``.
         roots: Square root of the covariance around each, shape ``(num_modes, num_columns, num_columns)``.
     """
 
     columns: list[int]
+    known: tuple[int, ...]
+    values: tuple[float, ...]
     centers: Floats
     roots: Floats
 
@@ -302,6 +367,7 @@ class _Proposal(NamedTuple):
         uniform = _even_points(_FROM_MODE * len(self.centers), len(self.columns) + 1, number + 1000)
         steps = ndtri(uniform[:, 1:]) * np.sqrt(_TAILS / chdtri(_TAILS, uniform[:, :1]))
         rows = np.zeros((len(uniform), width))
+        rows[:, [*self.known]] = self.values
         for mode, (center, root) in enumerate(zip(self.centers, self.roots, strict=True)):
             mine = slice(mode, None, len(self.centers))
             rows[mine, self.columns] = center + steps[mine] @ root.T
@@ -323,7 +389,7 @@ class _Proposal(NamedTuple):
 
 def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, noise: float) -> _Proposal:
     form, bounds = kind.form, _bounds(kind.form, position)
-    columns = [column for column in range(len(form.searched)) if column not in kind.zero]
+    columns = [column for column in range(len(form.searched)) if column not in kind.known]
     spreads = np.array(
         # a value as likely anywhere between two ends has their distance over the root of 12 as standard deviation
         [form.prior.get(form.searched[c], (0.0, np.ptp(bounds[c]) / np.sqrt(12.0)))[1] for c in columns]
@@ -338,4 +404,4 @@ def _proposal(kind: _Kind, modes: Floats, position: Floats, precision: Floats, n
     # the symmetric root, which has no sign that the last bit decides
     symmetric = vectors / np.sqrt(np.maximum(values, _FLAT))[:, None] @ vectors.transpose(0, 2, 1)
     roots = _WIDER * scale[:, :, None] * symmetric
-    return _Proposal(columns, modes[:, columns], roots)
+    return _Proposal(columns, kind.known, kind.values, modes[:, columns], roots)

@@ -171,6 +171,8 @@ def weigh_forms(table: ErrorTable, means: Means, weights: Mapping[str, float]) -
         missed = _rolling_misses(form, table.sizes, means)
         error = float(np.sqrt(np.mean(np.square(missed)))) if missed else None
         reason = f"weight {100 * weight:.0f} %" if weight >= 0.005 else "no weight: it describes the errors less well"
+        if table.bounds.least > 0 and not form.has_limit:
+            reason = "counted with its limit at the noise of the measurements"
         trials.append(Trial(name, form.num_parameters, error, weight >= _COUNTS, reason, weight))
     return tuple(trials)
 

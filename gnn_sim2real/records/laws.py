@@ -16,6 +16,7 @@ import pandas as pd
 
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.fit import MIN_SIZES, fit_law
+from gnn_sim2real.law.log_errors import Bounds
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import MIN_TARGET_SIZES, ScalingSurface, fit_surface
@@ -28,11 +29,16 @@ from gnn_sim2real.records.curves import (
     source_sizes,
 )
 from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls, read_material_errors
+from gnn_sim2real.records.results import NOISE
 from gnn_sim2real.tasks.policies import REFERENCE, is_fine_tuning
 
 
 def read_models(
-    results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None, has_labels: bool = True
+    results: pd.DataFrame,
+    metric: str,
+    records: Path | PublishedPulls | None,
+    has_labels: bool = True,
+    least_limit: float = 0.0,
 ) -> Models:
     """The models of one curve, or of one kind at several target sizes.
 
@@ -45,6 +51,7 @@ def read_models(
         records: Folder of the records, with the error on each test material, or what a published result knows of them;
             None if nothing is at hand.
         has_labels: Whether seeds and splits are named; if not, no other curve has these repeats.
+        least_limit: From `least_limit`, of all results of the study.
     """
     found = None
     if metric in METRICS_OF_MATERIALS:
@@ -64,7 +71,23 @@ def read_models(
         results["target_size"].to_numpy(dtype=float) if results["target_size"].nunique() > 1 else None,
         values if is_published else None,
         results["spread"].to_numpy() if "spread" in results else None,
+        Bounds(least_limit),
     )
+
+
+def least_limit(results: pd.DataFrame, metric: str) -> float:
+    """What no error can fall below: the noise of the measurements, where the records carry it; else 0.
+
+    A root mean square error is no smaller than the mean absolute one, so that the bound holds for both. Of the cells of
+    published result only some have a data card, and it tells of all.
+
+    Args:
+        results: All results of a study, from `gnn_sim2real.records.results`.
+        metric: Error to fit.
+    """
+    if metric not in METRICS_OF_MATERIALS or NOISE not in results:
+        return 0.0
+    return float(results[NOISE].min())
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,11 @@ class Grid:
 
 
 def read_grids(
-    results: pd.DataFrame, metric: str, records: Path | PublishedPulls | None, has_labels: bool = True
+    results: pd.DataFrame,
+    metric: str,
+    records: Path | PublishedPulls | None,
+    has_labels: bool = True,
+    least_limit: float = 0.0,
 ) -> dict[Kind, Grid]:
     """The models of each kind at all sizes.
 
@@ -100,6 +127,7 @@ def read_grids(
         metric: Error to fit.
         records: As for `read_models`.
         has_labels: As for `read_models`.
+        least_limit: As for `read_models`.
     """
     grids: dict[Kind, Grid] = {}
     all_scratch = results[is_scratch(results)]
@@ -109,7 +137,9 @@ def read_grids(
         rest = all_scratch[all_scratch["architecture"] == name[0]]
         scratch = FromScratch(rest["target_size"], rest[metric], independent_curves(rest))
         several = rest["target_size"].nunique() > 1
-        grids[Kind(*name)] = Grid(read_models(found, metric, records, has_labels), scratch if several else None)
+        grids[Kind(*name)] = Grid(
+            read_models(found, metric, records, has_labels, least_limit), scratch if several else None
+        )
     return grids
 
 
@@ -129,10 +159,17 @@ class Results:
         table: Results of one property, from `gnn_sim2real.records.results`.
         metric: Error of the curves.
         records: Folder of the records, with the error on each test material; None if it is not at hand.
+        pulls: Instead of the folder, what a published result knows of the test materials.
     """
 
-    def __init__(self, table: pd.DataFrame, metric: str = "mae", records: Path | None = None) -> None:
-        self.table, self.metric, self.records = table, metric, records
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        metric: str = "mae",
+        records: Path | None = None,
+        pulls: PublishedPulls | None = None,
+    ) -> None:
+        self.table, self.metric, self.records, self.pulls = table, metric, records, pulls
 
     @cached_property
     def points(self) -> dict[tuple[CurveLabel, str], pd.DataFrame]:
@@ -145,9 +182,15 @@ class Results:
         return group_curves(self.table)
 
     @cached_property
+    def least_limit(self) -> float:
+        """See `least_limit`."""
+        return least_limit(self.table, self.metric)
+
+    @cached_property
     def models(self) -> dict[CurveLabel, Models]:
         """The models of each curve."""
-        return {label: read_models(found, self.metric, self.records) for label, found in self.curves.items()}
+        given = self.metric, self.pulls or self.records, True, self.least_limit
+        return {label: read_models(found, *given) for label, found in self.curves.items()}
 
     @cached_property
     def laws(self) -> dict[CurveLabel, ScalingLaw]:
@@ -157,7 +200,7 @@ class Results:
     @cached_property
     def grids(self) -> dict[Kind, Grid]:
         """The models of each kind of fine-tuned model at all sizes."""
-        found = read_grids(self.table, self.metric, self.records)
+        found = read_grids(self.table, self.metric, self.pulls or self.records, True, self.least_limit)
         return {kind: grid for kind, grid in found.items() if is_fine_tuning(kind.policy)}
 
     @cached_property

@@ -17,7 +17,7 @@ from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curve_table import TableOptions, read_curve_table
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, group_curves, model_name
-from gnn_sim2real.records.laws import Grid, is_scratch, read_grids, read_models
+from gnn_sim2real.records.laws import Grid, is_scratch, least_limit, read_grids, read_models
 from gnn_sim2real.records.material_pulls import METRICS_OF_MATERIALS, PublishedPulls
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.results import read_results, tabulate_records
@@ -184,7 +184,8 @@ def read_learning_curves(
     if not len(chosen):
         raise ValueError(f"{path} has no {metric} of this architecture and target size")
     grouped = group_curves(chosen)
-    curves = {label: read_models(found, metric, materials, own_labels) for label, found in grouped.items()}
+    given = metric, materials, own_labels, least_limit(results, metric)
+    curves = {label: read_models(found, *given) for label, found in grouped.items()}
     if isinstance(materials, PublishedPulls) and metric in METRICS_OF_MATERIALS:
         lacking = [
             label
@@ -199,7 +200,7 @@ def read_learning_curves(
                 "--publish %s`)",
                 *(path, metric, "; ".join(map(curve_name, lacking)), path.with_suffix("")),
             )
-    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, metric, materials, own_labels))
+    return LearningCurves(path, quantity, unit, curves, read_grids(chosen, *given))
 
 
 def _is_table(path: Path) -> bool:

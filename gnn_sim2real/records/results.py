@@ -19,10 +19,13 @@ from gnn_sim2real.records.record import ERRORS, USUAL, Record, RecordKey, read_c
 
 logger = logging.getLogger(__name__)
 
+NOISE = "noise_floor"
+"""Column of the mean absolute error that the noise of the measurements alone makes, where data cards have it."""
+
 _TEXTS = ("architecture", "policy", "source_level", "growth", "target_level", "pretraining", "property", "unit")
 _WHOLE_NUMBERS = ("seed", "split")
 _SIZES = ("source_size", "target_size")
-_NUMBERS = (*METRICS, "num_test", "error")
+_NUMBERS = (*METRICS, "num_test", "error", NOISE)
 _GRID = tuple(each.name for each in fields(RecordKey))
 
 
@@ -62,13 +65,13 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns:
         Sorted by grid point: the `key` of each record, the columns of its `RecordKey`, `property` and `unit`, and its
-        metrics with `num_test`, NaN for missing ones. Where all measurements were requested, `target_size` is the
-        mean over the splits, which differ slightly; otherwise each split would be a separate curve.
+        metrics with `num_test` and `noise_floor`, NaN for missing ones. Where all measurements were requested,
+        `target_size` is the mean over splits, which differ slightly; otherwise each split would be a separate curve.
     """
     columns = _Columns()
     for record in records:
         texts = {"key": record.key, "property": record.property, "unit": record.unit}
-        columns.add(texts | {"cell": asdict(record.cell), "metrics": record.metrics})
+        columns.add(texts | {"cell": asdict(record.cell), "metrics": record.metrics, "data": record.data})
     return columns.table()
 
 
@@ -79,6 +82,12 @@ def whole_or_not(sizes: NDArray[np.float64]) -> NDArray[Any]:
         sizes: The sizes.
     """
     return sizes.astype(np.int64) if (sizes == np.rint(sizes)).all() else sizes
+
+
+def _noise(content: Mapping[str, Any]) -> dict[str, float]:
+    """The noise floor that the data card of a record carries; empty if it has none."""
+    target = (content.get("data") or {}).get("target") or {}
+    return {NOISE: (target.get(NOISE) or {}).get("mae", math.nan)}
 
 
 class _Columns:
@@ -94,7 +103,7 @@ class _Columns:
         self.numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
 
     def add(self, content: Mapping[str, Any]) -> None:
-        row = {**USUAL, **content, **content["cell"], **content["metrics"]}
+        row = {**USUAL, **content, **content["cell"], **content["metrics"], **_noise(content)}
         self.keys.append(row["key"])
         self.with_errors += [row["key"]] if ERRORS in row else []
         for name, whole in self.whole_numbers.items():

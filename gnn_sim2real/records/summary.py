@@ -10,12 +10,15 @@ import numpy as np
 
 from gnn_sim2real.baselines import BASELINES, needs_measurements
 from gnn_sim2real.files import write_json
+from gnn_sim2real.law.design import FARTHEST_NEXT, next_size
 from gnn_sim2real.law.frame import CONFIDENCE
+from gnn_sim2real.law.text import format_next
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import (
     Estimate,
     by_number,
     by_repeat,
+    curve_name,
     estimate,
     level_sizes,
 )
@@ -23,6 +26,7 @@ from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.same_materials import errors_on_same, gain_on_same, of_point
 from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.unseen import find_unseen_groups
+from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
 
 MIN_TEST_FOR_R2 = 20
@@ -56,13 +60,20 @@ def summarize(results: Results) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "num_records": len(results.table),
         "rows": _rows(results),
-        "laws": [
-            asdict(label) | law.to_dict() | {"text": law.describe(format_unit(unit))}
-            for label, law in results.laws.items()
-        ],
+        "laws": describe_laws(results),
         "gains": _gains(results),
         **({"unseen": asdict(groups)} if groups else {}),
     }
+
+
+def describe_laws(results: Results) -> list[dict[str, Any]]:
+    """Each law of a study in plain types, with its label, and as `text`.
+
+    Args:
+        results: The results of one property.
+    """
+    unit = format_unit(str(results.table["unit"].iloc[0]))
+    return [asdict(label) | law.to_dict() | {"text": law.describe(unit)} for label, law in results.laws.items()]
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:
@@ -132,6 +143,26 @@ def _gains(results: Results) -> list[dict[str, Any]]:
     return gains
 
 
+def next_sizes(results: Results) -> list[dict[str, Any]]:
+    """What to train next to know better where a curve goes, for each law of a fine-tuned model.
+
+    Args:
+        results: The results of one property.
+
+    Returns:
+        For each its label, what `gnn_sim2real.law.design.next_size` finds for four times the largest source size, and
+        that as `text`.
+    """
+    unit, found = str(results.table["unit"].iloc[0]), []
+    for label, law in results.laws.items():
+        if is_fine_tuning(label.policy):
+            wanted = f"forecast@{FARTHEST_NEXT * law.largest_size:.15g}"
+            next_one = next_size(law, results.models[label], wanted=wanted)
+            text = f"{curve_name(label)}: {format_next(next_one, unit, law.confidence)}"
+            found.append(asdict(label) | next_one.to_dict() | {"text": text})
+    return found
+
+
 def write_report(
     results: Results, folder: Path, title: str = "", data: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -144,9 +175,9 @@ def write_report(
         data: Data cards of source and target, for the summary.
 
     Returns:
-        The summary.
+        The summary, with `next`, see `next_sizes`.
     """
-    summary = summarize(results) | ({"data": data} if data else {})
+    summary = summarize(results) | {"next": next_sizes(results)} | ({"data": data} if data else {})
     write_json(folder / "summary.json", summary)
     if results.curves:
         draw_figure(results, folder / "scaling_law.png", title, [folder / "scaling_law.svg"], data)

@@ -12,12 +12,11 @@ from gnn_sim2real.baselines import uses_foundation
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
-from gnn_sim2real.records.summary import summarize, write_report
+from gnn_sim2real.records.summary import next_sizes, summarize, write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.text import (
     format_data,
     format_fewer,
-    format_next_sizes,
     format_transfer,
     format_unseen,
     row_name,
@@ -54,10 +53,10 @@ def print_report(config: StudyConfig, console: Console) -> None:
         page = write_page(config, results, summary, largest.provenance)
         advice = log_report(config, results, summary, page)
     except OSError as error:  # a copy that may only be read is still shown
-        summary, refusal = summarize(results) | {"data": data}, error
+        summary, refusal = summarize(results) | {"next": next_sizes(results), "data": data}, error
     _print_summary(config, summary, console)
-    for sentence in format_next_sizes(results):
-        console.print(f"\n{sentence}", highlight=False, soft_wrap=True, markup=False)
+    for step in summary["next"]:
+        console.print(f"\nnext, {step['text']}", highlight=False, soft_wrap=True, markup=False)
     if refusal is not None:
         raise ValueError(f"the report could not be written to {config.folder} ({refusal}); copy the study to do so")
     console.print(f"\nrecords, {PAGE}, summary.json and scaling_law.png are in {config.folder}")

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gnn_sim2real.baselines import BASELINES
-from gnn_sim2real.law.design import FARTHEST_NEXT, next_size
 from gnn_sim2real.law.numbers import format_number
-from gnn_sim2real.law.text import format_next
-from gnn_sim2real.records.curves import Kind, curve_name, model_name
-from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.curves import Kind, model_name
 from gnn_sim2real.records.same_materials import SAME
 from gnn_sim2real.tasks.policies import REFERENCE, find_policies, is_fine_tuning
 from gnn_sim2real.units import format_unit
@@ -200,23 +197,6 @@ def format_transfer(summary: Mapping[str, Any]) -> list[str]:
         gains = [(rival, rivals[rival]) for rival in _RIVALS if rival in rivals]
         changes = ", and ".join(_format_gain(gain, summary["metric"], unit, rival) for rival, gain in gains)
         sentences.append(f"{name}, m = {size:,}: {_verdict([each for _, each in gains])}. The largest source {changes}")
-    return sentences
-
-
-def format_next_sizes(results: Results) -> list[str]:
-    """One sentence for each law of a fine-tuned model: what to train next to know better where the curve goes.
-
-    Args:
-        results: The results of the study.
-    """
-    sentences = []
-    for label, law in results.laws.items():
-        if not is_fine_tuning(label.policy):
-            continue
-        wanted = f"forecast@{FARTHEST_NEXT * law.largest_size:.15g}"
-        found = next_size(law, results.models[label], wanted=wanted)
-        unit = str(results.table["unit"].iloc[0])
-        sentences.append(f"next, {curve_name(label)}: {format_next(found, unit, law.confidence)}")
     return sentences
 
 

@@ -238,3 +238,12 @@ def test_the_instrument_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_bounds_that_are_known_are_for_the_average(capsys, curve):
+    assert main(["law", "fit", str(curve), "--least-limit", "0.1", "--json"]) == 0
+    (law,) = json.loads(capsys.readouterr().out)["curves"]
+    assert law["transfer_gap_interval"][0] == pytest.approx(0.1) or law["transfer_gap_interval"][0] > 0.1
+    assert main(["law", "fit", str(curve), "--least-limit", "0.1", "--form", "power"]) == 2
+    assert "--form" in capsys.readouterr().err
+    assert main(["law", "fit", str(curve), "--least-limit", "2", "--most-error", "1"]) == 2

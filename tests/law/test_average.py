@@ -184,5 +184,47 @@ def test_no_limit_below_the_noise_of_the_measurements():
     free, bound = fit(errors), fit(errors, least_limit=0.03)
     assert free.transfer_gap_interval.low < 0.03 <= bound.transfer_gap_interval.low * (1 + 1e-9)
     assert float(bound.predict(1e7)) > 0.03 > float(free.predict(1e7))
+    assert not bound.transfer_gap_identified
+    assert any("0.03" in note for note in bound.notes)
     with pytest.raises(ValueError, match="-1"):
         fit(errors, least_limit=-1.0)
+
+
+def test_the_draws_have_each_form_as_often_as_it_weighs_in_the_average():
+    sizes = np.array([250.0, 1000, 4000, 16_000, 71_889])
+    errors = [0.788, 0.745, 0.591, 0.459, 0.412] * np.exp(0.04 * np.cos(7.0 * np.arange(15)).reshape(3, 5))
+    law = fit_scaling_law(np.tile(sizes, 3), errors.ravel(), curves=np.repeat(range(3), 5).tolist())
+    (drawn,) = law.draws
+    counted = {}
+    for part in drawn.parts:
+        counted[part.form.name] = counted.get(part.form.name, 0) + len(part.loss) / len(drawn.loss)
+    weights = {trial.form: trial.weight for trial in law.trials}
+    assert max(weights.values()) < 0.9
+    assert {name: counted.get(name, 0) for name in weights} == pytest.approx(weights, abs=0.005)
+    for name in ("decay_rate", "transfer_gap"):
+        low, high = getattr(law, f"{name}_interval")
+        assert low < getattr(law, name) < high
+
+
+def level_at_first(n):
+    return 0.05 + 0.45 / (1 + (n / 1000) ** 0.8)
+
+
+def test_no_law_starts_above_the_error_of_a_constant():
+    errors = scattered(level_at_first(SIZES), 0.01, 3)
+    free, bound = fit(errors), fit(errors, most_error=0.52)
+
+    def starts(law):
+        return np.concatenate(
+            [part.natural()["error_without_source"] for part in law.fit.parts if part.form.name == "saturating"]
+        )
+
+    assert starts(bound).max() <= 0.52 * (1 + 1e-9) < starts(free).max()
+    with pytest.raises(ValueError, match="most_error"):
+        fit(errors, least_limit=0.2, most_error=0.1)
+
+
+def test_where_the_additive_form_is_true_the_average_does_not_ask_either():
+    one, other = grid(additive), grid(additive, swap=True)
+    for n, m in ((8e4, 900), (2e4, 3600), (8e4, 3600)):
+        assert float(one.predict(n, m)) == pytest.approx(float(other.predict(m, n)), rel=0.02)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gnn_sim2real.law.streams import moves_by_name, stream
+from gnn_sim2real.law.streams import even_chances, even_normal, moves_by_name, stream
 
 
 def test_names_decide_and_nothing_else():
@@ -33,3 +33,11 @@ def test_what_two_share_moves_both():
     one, other, third = (moves_by_name(pulls, [name], "curve", 500, 0)[:, 0] for name in ("a", "a", "b"))
     np.testing.assert_array_equal(one, other)
     assert abs(np.corrcoef(one, third)[0, 1]) < 0.15
+
+
+def test_even_numbers_fill_each_part_once_in_random_order():
+    found = even_chances(np.random.default_rng(0), 500)
+    np.testing.assert_array_equal(np.sort((500 * found).astype(int)), np.arange(500))
+    assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.15
+    normal = even_normal(np.random.default_rng(0), 500)
+    assert np.quantile(normal, [0.05, 0.5, 0.95]) == pytest.approx([-1.645, 0, 1.645], abs=0.03)

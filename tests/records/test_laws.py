@@ -1,8 +1,9 @@
 """The same records give the same law, whoever asks; and the laws of a study in both sizes."""
 
 import json
+import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,12 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.law import compare_laws, fit_scaling_law
 from gnn_sim2real.records.callback import log_law
 from gnn_sim2real.records.curves import CurveLabel, Kind
-from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.laws import Results, least_limit
 from gnn_sim2real.records.learning_curves import name_curves, read_learning_curves
 from gnn_sim2real.records.material_pulls import publish_pulls
 from gnn_sim2real.records.record import Record, RecordKey, read_records, write_record
 from gnn_sim2real.records.results import read_results, tabulate_records
-from gnn_sim2real.records.summary import write_report
-from gnn_sim2real.study.text import format_next_sizes
+from gnn_sim2real.records.summary import next_sizes, write_report
 
 SIZES, TARGETS = (100, 200, 400, 800, 1600, 3200), (20, 50, 150, 400)
 LABELS = [CurveLabel(30, architecture, "full") for architecture in ("CGCNN", "GINE")]
@@ -237,11 +237,39 @@ def test_a_study_and_the_command_tell_one_surface(tmp_path, capsys):
 def test_a_report_says_what_to_train_next_for_each_law(tmp_path):
     folder = write_study(tmp_path / "study")
     results = Results(read_results(folder / "records"), "mae", folder / "records")
-    sentences = format_next_sizes(results)
-    assert len(sentences) == len(LABELS)
-    for name, sentence in zip(NAMES, sentences, strict=True):
-        assert name in sentence
-        assert re.search(r"E at n = 12,800 is [\d.]+ \[[\d., ]+\] g/cm³ .*per cost", sentence)
+    found = next_sizes(results)
+    assert len(found) == len(LABELS)
+    for name, label, each in zip(NAMES, LABELS, found, strict=True):
+        assert name in each["text"]
+        assert re.search(r"E at n = 12,800 is [\d.]+ \[[\d., ]+\] g/cm³ .*per cost", each["text"])
+        assert each["architecture"] == label.architecture
+        assert each["best"] in each["steps"]
+        assert each["best"]["share_of_width"] < 1
+
+
+def with_noise(floor):
+    """Records of a curve, of which those of the largest source have a card of the measurements with a noise floor."""
+    found = []
+    for seed in range(3):
+        for n in SIZES:
+            known = {"noise_floor": {"mae": floor}} if floor else {"noise_floor": None}
+            card = {"target": known} if n == max(SIZES) else {}
+            error = (0.05 + n**-0.5) * (1 + 0.02 * math.cos(n + seed))
+            found.append(replace(record(n, 100, 0, seed, error), data=card))
+    return found
+
+
+def test_no_limit_is_below_the_noise_of_the_measurements():
+    table = tabulate_records(with_noise(0.045))
+    results = Results(table, "mae")
+    assert least_limit(table, "mae") == least_limit(table, "rmse") == 0.045
+    assert least_limit(table, "mae_nonzero") == 0.0
+    (law,), (free,) = results.laws.values(), Results(tabulate_records(with_noise(None)), "mae").laws.values()
+    assert free.transfer_gap_interval.low < 0.045 == pytest.approx(law.transfer_gap_interval.low)
+
+
+def test_a_study_without_replicates_has_no_least_limit():
+    assert least_limit(tabulate_records(grid()), "mae") == 0.0
 
 
 def test_too_few_sizes_make_no_surface():

@@ -222,3 +222,11 @@ def test_the_command_writes_it(undisturbed, tmp_path):
     assert "gnn-sim2real" in [row[0] for row in shown.rows]
     assert [row[1:] for row in shown.rows if row and row[0] == "data module"] == [["PolymerTable", "PolymerTable"]]
     assert "source_size:" in shown.text
+
+
+def test_it_tells_what_to_train_next(whole):
+    _, page, summary = whole
+    assert [each["target_size"] for each in summary["next"]] == [*TARGETS]
+    for each in summary["next"]:
+        assert "per cost" in each["text"]
+        assert each["text"] in page.text

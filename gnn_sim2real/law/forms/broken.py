@@ -25,6 +25,7 @@ class Broken(Form):
         Parameter("break_size", "n0", "size", "size at the break"),
         Parameter("break_width", "w", "number", "width of the break, in log n"),
     )
+    likely = 0.5
     prior: ClassVar = {
         **Form.prior,
         "log_early_rate": (float(np.log(0.25)), 0.7),

@@ -76,6 +76,9 @@ class Form(ABC):
         prior: Center and spread of what is searched, as it is thought of before there are errors (normal, cut off at
             the bounds); anything else is as likely anywhere between its bounds. A rate is 0.4 within a factor of two.
             The average over forms counts with it; a form that is fitted alone does not.
+        likely: How likely the form is before there are errors, compared with other forms. Learning curves of a single
+            noisy run look bent by chance, and a bend that is chance makes a worse forecast than none: the pure power
+            law is more likely than others, and a form with a break less.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Form(ABC):
         PREFACTOR,
     )
     num_variables: ClassVar[int] = 1
+    likely: ClassVar[float] = 1.0
     prior: ClassVar[Mapping[str, tuple[float, float]]] = {
         "rate": (0.4, 0.35),
         "log_rate": (float(np.log(0.4)), 0.7),

@@ -98,6 +98,7 @@ def _content(
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
         "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
         "fewer": format_fewer(summary),
+        "next": [each["text"] for each in summary.get("next", [])],
         "transfer": format_transfer(summary),
         "gains": tables.gains_table(summary),
         "results": tables.results_table(summary),
