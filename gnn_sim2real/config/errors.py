@@ -56,7 +56,6 @@ _NO_CLASS_GIVEN = re.compile(
     "Unexpected import path format"
 )
 _CLASS_WANTED = re.compile(r"<class '([\w.]+)'>|\b(torch\.optim\.\w+\.(?:Optimizer|LRScheduler))\b")
-_REQUIRED = re.compile(r"class_path '([\w.]+)':\s+the following arguments are required: (.+)$", re.MULTILINE)
 _NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
 _BASES = {
     "data": "gnn_sim2real.data.module.PropertyDataModule",
@@ -151,9 +150,6 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
         given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
         return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)
     text = message[keys[-1].end() :]
-    if required := _REQUIRED.search(text):
-        settings = required[2].replace(", ", "`, `")
-        return f"`{where}`{_place(keys[-1][1], files)} needs what {required[1]} has no default for: `{settings}`"
     values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
     if not values:
         values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
