@@ -10,7 +10,7 @@ from gnn_sim2real.console import open_console, quiet_lightning
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
 
 _HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
-       gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT [--library DIR] [options]
+       gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
        gnn-sim2real shotgun matrix -c MATRIX.yaml
        gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
 
@@ -21,7 +21,11 @@ Weights are learned on folds, and the whole procedure is repeated without each f
 is honest even if thousands of models were tried. The ensemble is written for `predict`, with intervals.
 
   --library DIR             the model library (default: $GNN_SIM2REAL_LIBRARY, else runs/library)
-  --property NAME           name of the property in the sources (default for a table: the heading of --target)
+  --property NAME           what was measured, by the name it has in the sources (default: by the headings of TABLE)
+  --unit UNIT               its unit (default: that in the heading)
+  --target COLUMN           its column (default: the one with the name of the property)
+  --smiles COLUMN           column of the materials (default: by its heading)
+  --simulated-column COLUMN simulated values of the same property, for members that correct them
   --for extrapolation       rank by folds beyond the values (or families) of the training part
   --seen warn               do not skip models that were trained on simulations of test materials
   --log true                errors of the decimal logarithm, for values over orders of magnitude

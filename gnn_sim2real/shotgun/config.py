@@ -1,6 +1,7 @@
 """Settings of shotgun transfer."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,11 @@ from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.foundation import AUTO
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
+from gnn_sim2real.tables.crystal_columns import holds_crystals
+from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.units import check_unit
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -116,8 +121,8 @@ def read_shotgun(argv: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
     """Read the settings from the command line.
 
     Args:
-        argv: A YAML with `-c`, or a table followed by `--smiles COLUMN --target COLUMN --unit UNIT`; then `--for
-            PURPOSE` and any setting.
+        argv: A YAML with `-c`, or a table with as much of `--smiles COLUMN --target COLUMN --property NAME --unit UNIT
+            --simulated-column COLUMN` as its headings do not say; then `--for PURPOSE` and any setting.
 
     Returns:
         The configuration, and the settings of its data in plain types.
@@ -138,26 +143,43 @@ def _of_purpose(argv: Sequence[str]) -> list[str]:
     return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in argv]
 
 
-_SHORT = {"--smiles": "material_column", "--target": "column", "--property": "property", "--unit": "unit"}
+_SHORT = {
+    "--smiles": "material_column",
+    "--target": "column",
+    "--property": "property",
+    "--unit": "unit",
+    "--simulated-column": "simulated_column",
+}
 
 
 def _of_table(argv: Sequence[str]) -> list[str]:
-    """Turn a table and its columns into the data module that reads it."""
+    """Turn a table, and what is said of its columns, into the data module that reads it."""
     path, *others = argv
     given = {"path": path}
     for name, setting in _SHORT.items():
         value, others = take_option(others, name)
         if value is not None:
             given[setting] = value
-    lacking = [name for name in ("--target", "--unit") if _SHORT[name] not in given]
-    if lacking:
-        raise ValueError(
-            f"add {' and '.join(lacking)} to describe {path}, e.g. --smiles smiles --target k --unit W/m/K"
-        )
-    given.setdefault("property", given["column"])
+    if not {"column", "property", "unit"} <= given.keys():
+        given |= _find_target(path, given)
     check_unit(given["unit"])
     reader = find_table_reader()
     settings = [f"--data.init_args.{name}={value}" for name, value in given.items()]
     defaults = [] if any(word.startswith("--data.init_args.validation_fraction") for word in others) else ["0"]
     settings += [f"--data.init_args.validation_fraction={value}" for value in defaults]
     return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *others]
+
+
+def _find_target(path: str, given: Mapping[str, str]) -> dict[str, str]:
+    """What the user did not say of the measured property, by the headings of the file."""
+    file = expand(path)
+    if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
+        lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
+        if lacking:
+            raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")
+        return {}
+    found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
+    if not {"column", "unit"} <= given.keys():
+        unit = found.unit or "no unit"
+        logger.info("%s: what was measured is %s in %s, in column %r", file.name, found.property, unit, found.column)
+    return found._asdict()

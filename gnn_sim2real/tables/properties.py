@@ -128,6 +128,15 @@ def spellings_of(name: str) -> list[str]:
     return [name, *(other for names in _SPELLED if plain in names for other in names if other != plain)]
 
 
+def plain_units(name: str) -> tuple[str, ...]:
+    """Units that a property is given in, one of each quantity; none if its name is not known.
+
+    Args:
+        name: As in `check_property_unit`.
+    """
+    return tuple(each.unit for each in _find(name))
+
+
 def check_property_unit(name: str, unit: str) -> None:
     """Refuse a unit that a property with a known name cannot have, such as eV for a density or for an energy per atom.
 

@@ -47,8 +47,9 @@ def test_tables_are_read_whole_and_share_what_they_should(kind, tmp_path, monkey
     assert not tested & {source.table.groups[row] for row in source.parts.train}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(each, marks=pytest.mark.slow if each == "pair" else pytest.mark.release) for each in KINDS]
+)
 def test_it_runs(kind, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert main(["init", "mine", "--kind", kind]) == 0

@@ -153,7 +153,7 @@ def test_the_heat_map(folder, capsys):
 @pytest.mark.parametrize(
     ("argv", "values"),
     [
-        (["mine.csv", "--smiles", "smiles"], ["mine.csv", "--target", "--unit"]),
+        (["mine.csv", "--smiles", "smiles"], ["mine.csv", "'rho'", "--unit"]),
         (["study", "-c", "nowhere.yaml"], ["nowhere.yaml"]),
         (["mine.csv", "--target", "rho", "--unit", "g/cm3", "--library", "empty"], ["empty", "models"]),
         (["mine.csv", "--target", "rho", "--unit"], ["`--unit`"]),
@@ -187,4 +187,4 @@ def test_what_would_be_lost_at_the_end_is_told_at_the_beginning(folder, tmp_path
 
 def test_help(capsys):
     assert main(["shotgun"]) == 0
-    assert "gnn-sim2real shotgun TABLE --smiles COLUMN --target COLUMN --unit UNIT" in capsys.readouterr().out
+    assert "gnn-sim2real shotgun TABLE [--property NAME --unit UNIT]" in capsys.readouterr().out

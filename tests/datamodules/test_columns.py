@@ -11,6 +11,9 @@ from ase.io import write as write_ase
 from crystals import cell_row, random_crystal
 
 import datamodules
+from datamodules.demo.crystals import ANIONS, Ion, simulate
+from datamodules.demo.measured import demo_target
+from datamodules.demo.prototypes import PROTOTYPES
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.databases.snapshot import Snapshot
 from gnn_sim2real.featurize.crystal_files import crystal_formula
@@ -116,6 +119,16 @@ def many(folder, **settings):
     return datamodules.ManySources(sources, ["a", "b"], **settings)
 
 
+def few_demo_polymers(monkeypatch):
+    frame = demo_target()  # with the columns of the generated ones, which take seconds
+    monkeypatch.setattr("datamodules.demo.data_sets.demo_source", lambda: frame)
+
+
+def few_demo_crystals(monkeypatch):
+    few = [simulate(PROTOTYPES[0], (Ion(metal, 1), anion)) for metal in ("Li", "Na", "K") for anion in ANIONS[:4]]
+    monkeypatch.setattr("datamodules.demo.data_sets.demo_crystals", lambda: few)
+
+
 LIQUIDS = {"smiles": MOLECULES, "density_g_cm3": np.arange(1.0, 13.0)}
 READERS = {
     "AflowAGL": lambda f, m, **s: datamodules.AflowAGL(["thermal_conductivity"], aflow(f), **s),
@@ -125,8 +138,8 @@ READERS = {
     "CrystalFolder": lambda f, m, **s: datamodules.CrystalFolder(own_crystals(f), "gap", None, "eV", **s),
     "DemoMeasured": lambda f, m, **s: datamodules.DemoMeasured(**s),
     "DemoMeasuredCrystals": lambda f, m, **s: datamodules.DemoMeasuredCrystals(**s),
-    "DemoSimulated": lambda f, m, **s: datamodules.DemoSimulated(**s),
-    "DemoSimulatedCrystals": lambda f, m, **s: datamodules.DemoSimulatedCrystals(**s),
+    "DemoSimulated": lambda f, m, **s: few_demo_polymers(m) or datamodules.DemoSimulated(**s),
+    "DemoSimulatedCrystals": lambda f, m, **s: few_demo_crystals(m) or datamodules.DemoSimulatedCrystals(**s),
     "ManySources": lambda f, m, **s: many(f, **s),
     "Matbench": matbench,
     "MaterialTable": lambda f, m, **s: datamodules.MaterialTable(chains(f), "density", "g/cm3", **s),
@@ -159,13 +172,6 @@ OWN_COLUMNS = {
 """The demos take no file: columns that their tables have."""
 
 
-CASES = [
-    pytest.param(name, marks=[pytest.mark.slow] if name in ("DemoSimulated", "DemoSimulatedCrystals") else [])
-    for name in READERS
-]
-"""All readers; those that generate thousands of materials take long."""
-
-
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     """Makes the reader of a name, with files of its own."""
@@ -178,7 +184,7 @@ def test_every_reader_is_tested():
     assert READERS.keys() == find_datasets().keys(), "say in READERS how to make the new data module from a few rows"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", READERS)
 def test_every_reader_splits_by_a_column(make, name):
     column = OWN_COLUMNS[name].families if name in OWN_COLUMNS else "batch"
     data = make(name, split_by="column", split_column=column, test_fraction=0.3, validation_fraction=0)
@@ -190,7 +196,7 @@ def test_every_reader_splits_by_a_column(make, name):
     assert tested | used == (set(labels) if name in OWN_COLUMNS else set(BATCHES))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", READERS)
 def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
     settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}

@@ -37,11 +37,12 @@ ELSEWHERE = {
 PLACES = {"refractive_index_open": "polymer/refractive_index_measured/refractive_index_measured.csv"}
 PARTIAL = {"copolymer_ea_ip"}
 DIFFERENT = {"measured_formation_enthalpy"}
+LONG = {"qm9"}
 QUICK = {"htpmd_conductivity", "homopolymer_md_tg", "matbench_expt_gap", "refractive_index_open", "simpoly"}
 
 
 def lane(name):
-    return () if name in QUICK else (pytest.mark.slow,)
+    return () if name in QUICK else (pytest.mark.release if name in LONG else pytest.mark.slow,)
 
 
 @pytest.fixture(autouse=True)
@@ -147,10 +148,16 @@ class TestConformance:
             published = published.head(len(made))
         if recipe.name in DIFFERENT:
             return
+        if recipe.name == "qm9":  # 133 molecules with one charge more, and one less
+            shared = set(made["gdb_index"]) & set(published["gdb_index"])
+            assert (len(shared), len(made), len(published)) == (110_278, 110_411, 110_279)
+            made, published = (
+                each[each["gdb_index"].isin(shared)].reset_index(drop=True) for each in (made, published)
+            )
         assert len(made) == len(published)
         for column in made:
             if (recipe.name, column) != ("aflow_agl_ael", "mp_id_guess"):
-                assert_equal(made[column], published[column])
+                assert_equal(made[column], published[column], rtol=1e-6 if recipe.name == "qm9" else 1e-9)
 
     def make(self, recipe, real_data, monkeypatch, tmp_path):
         for name, path in recipe.tables.items():
@@ -173,9 +180,9 @@ class TestConformance:
         return read_made(path)
 
 
-def assert_equal(made, published):
+def assert_equal(made, published, rtol):
     if pd.api.types.is_numeric_dtype(made) and pd.api.types.is_numeric_dtype(published):
-        np.testing.assert_allclose(made.astype(float), published.astype(float), rtol=1e-9)
+        np.testing.assert_allclose(made.astype(float), published.astype(float), rtol=rtol)
         return
     for ours, theirs in zip(made, published, strict=True):
         if isinstance(ours, np.ndarray):

@@ -1,0 +1,88 @@
+"""Which column of a user's table holds the measured property, and in what unit, where the user does not say it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, read_heading
+from gnn_sim2real.tables.conditions import is_condition
+from gnn_sim2real.tables.properties import plain_units, spellings_of
+from gnn_sim2real.tables.table import read_table
+
+_NOT_MEASURED = ("id", "index", "no", "number", "unnamed_0", "cas", "year", "ref", "reference", "mw")
+
+
+class MeasuredColumn(NamedTuple):
+    """A column with measured values.
+
+    Attributes:
+        column: Its heading.
+        property: Name of the property.
+        unit: Its unit; empty if it has none.
+    """
+
+    column: str
+    property: str
+    unit: str
+
+
+def find_measured_column(
+    path: Path, name: str | None = None, column: str | None = None, unit: str | None = None
+) -> MeasuredColumn:
+    """Find the measured property of a table, as far as the user has not named it.
+
+    Args:
+        path: The table.
+        name: Name of the property.
+        column: Its column.
+        unit: Its unit.
+
+    Raises:
+        ValueError: If there is no such column, or more than one, or its unit is not known.
+    """
+    import pandas
+
+    frame = read_table(path)
+    columns = [str(each) for each in frame]
+    if column is not None:
+        if column not in columns:
+            raise ValueError(f"{path.name} has no column {column!r}: its columns are {', '.join(columns)}")
+        found = read_heading(column, unit)
+    elif name is not None:
+        found = find_column(columns, spellings_of(name), f"the property {name!r}", path.name, "--target", unit)
+    else:
+        share = {
+            each: pandas.to_numeric(frame[each], errors="coerce").notna().sum() / max(1, frame[each].notna().sum())
+            for each in columns
+        }
+        found = _only_one([each for each in columns if share[each] >= 0.5], path.name)
+    named = name or found.name
+    return MeasuredColumn(found.column, named, _unit_of(named, found, unit, path.name))
+
+
+def _only_one(columns: Sequence[str], source: str) -> Heading:
+    """The only column of numbers that can be what was measured; one with the name of a property before others."""
+    materials = {name for names in MATERIAL_HEADINGS.values() for name in names}
+    headings = [read_heading(each) for each in columns if not is_condition(each)]
+    headings = [each for each in headings if each.name not in materials and each.name not in _NOT_MEASURED]
+    known = [each for each in headings if plain_units(each.name)]
+    found = known or headings
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(repr(each.column) for each in found[:10])
+    which = f"could be any of {listed}" if found else "is in no column of numbers"
+    raise ValueError(f"what was measured in {source} {which}; name its column with --target and its unit with --unit")
+
+
+def _unit_of(name: str, heading: Heading, unit: str | None, source: str) -> str:
+    if unit is not None:
+        return unit
+    if heading.unit is not None:
+        return heading.unit
+    units = plain_units(name)
+    if units == ("dimensionless",):
+        return ""
+    accepted = f", e.g. {' or '.join(units)}" if units else ", or '' if it has none"
+    raise ValueError(
+        f"the heading {heading.column!r} of {source} does not say a unit; add --unit to say that of {name!r}{accepted}"
+    )
