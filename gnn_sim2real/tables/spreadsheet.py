@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_CELLS = 50_000_000
+"""Larger sheets are refused: pandas makes all cells, also the empty ones up to a stray one in the last corner."""
+_THOUSANDTHS = re.compile(r"[0#?](,+)(?=[^0#?,]*(?:;|$))")
+"""Commas after the digits of a format, each of which shows a thousandth of the number."""
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
 """What a format shows as it is: a percent sign in it does not multiply."""
 
@@ -21,18 +25,21 @@ _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
 def read_sheet(path: Path, texts: Collection[str] | None) -> "pandas.DataFrame":
     """Read the first sheet of an .xlsx; a cell that shows 50 % becomes that text, where the file has 0.5.
 
+    One that shows a thousandth of its number becomes a text with both, which is no number.
+
     Args:
         path: The file.
         texts: Columns that are read as text. None for all.
 
     Raises:
-        ValueError: If two columns of different content have the same name.
+        ValueError: If two columns of different content have the same name, or the sheet is far larger than its content.
     """
     import pandas
 
     # Read only, openpyxl knows no hidden rows.
     with pandas.ExcelFile(path, engine="openpyxl", engine_kwargs={"read_only": False}) as file:
         first, *others = file.sheet_names
+        _require_small(file.book[str(first)])
         if others:
             logger.warning("%s: only its first sheet is read, %r, not %s", path, first, ", ".join(map(repr, others)))
         header = pandas.read_excel(file, header=None, nrows=1)
@@ -46,12 +53,27 @@ def read_sheet(path: Path, texts: Collection[str] | None) -> "pandas.DataFrame":
     return frame
 
 
+def _require_small(sheet: Any) -> None:
+    """Refuse a sheet that a stray cell makes far larger than its content."""
+    if not hasattr(sheet, "max_row"):
+        raise ValueError("its first sheet is a chart: move the sheet with the table to the front")
+    if (cells := sheet.max_row * sheet.max_column) > _MOST_CELLS:
+        filled = sum(cell.value is not None for cell in sheet._cells.values())
+        last = sheet.dimensions.rpartition(":")[2]
+        raise ValueError(
+            f"its first sheet reaches to {last}, {cells:,} cells of which {filled:,} are filled: delete the rows and "
+            "columns after the table"
+        )
+
+
 def _show_percent(frame: "pandas.DataFrame", sheet: Any, path: Path) -> "pandas.DataFrame":
     """Give cells that show a percent sign the text that they show."""
     told = []
     for column, cells in zip(frame, sheet.iter_cols(min_row=2, max_row=len(frame) + 1), strict=False):
         _warn_of_words(column, cells, path)
-        shown = _truth_values(cells) | {row: text for row, cell in enumerate(cells) if (text := _percent_of(cell))}
+        shown = _truth_values(cells) | {
+            row: text for row, cell in enumerate(cells) if (text := _percent_of(cell) or _thousandth_of(cell))
+        }
         if shown:
             frame[column] = [shown.get(row, value) for row, value in enumerate(frame[column].tolist())]
         if shown := {row: text for row, text in shown.items() if text.endswith("%")}:
@@ -83,6 +105,14 @@ def _warn_of_words(column: Any, cells: Sequence[Any], path: Path) -> None:
             "read: if they are units, write them into the heading, or into a column `unit`",
             *(path, str(column), listed),
         )
+
+
+def _thousandth_of(cell: Any) -> str:
+    """What a cell has and what it shows, if that is a thousandth of it: which is meant? Empty for other cells."""
+    if isinstance(cell.value, bool) or not isinstance(cell.value, int | float):
+        return ""
+    commas = _THOUSANDTHS.search(_LITERAL.sub("", cell.number_format))
+    return f"{cell.value:.15g}, shown as {cell.value / 1000 ** len(commas[1]):.15g}" if commas else ""
 
 
 def _percent_of(cell: Any) -> str:

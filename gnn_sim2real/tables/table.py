@@ -275,6 +275,8 @@ def read_table(
         )
     try:
         frame, first = _read_kind(path, kind, columns, without, texts)
+    except MemoryError:  # which is not of the file
+        raise
     except Exception as error:  # each kind and compression has its own exceptions
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as {kind}: {cause}; repair it or save it again") from error
@@ -323,6 +325,8 @@ def read_without_header(path: Path, names: Sequence[str]) -> "pandas.DataFrame":
 
     try:
         frame, first = read_text_table(path, ".csv", list(names), texts=names[:1])
+    except MemoryError:
+        raise
     except Exception as error:
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as .csv: {cause}; repair it or save it again") from error

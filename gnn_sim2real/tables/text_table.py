@@ -11,10 +11,11 @@ import unicodedata
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def _unzip(content: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+@contextmanager
+def _open_zip(path: Path, _: str) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive:
         names = [each for each in archive.namelist() if not each.endswith("/")]
         if len(names) != 1:
             raise ValueError(f"the archive has {len(names)} files, one is needed")
-        return archive.read(names[0])
+        with archive.open(names[0]) as file:
+            yield file
 
 
-COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
-    ".zip": _unzip,
-}
-"""How each kind of compression is undone, by suffix."""
+COMPRESSIONS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zip": _open_zip}
+"""How files are opened by the ending of their name."""
+
+_MOST_UNPACKED, _MOST_TIMES = 2**30, 100
+"""Files that unpack to more than so many bytes, and so many times their size, are refused: it may not end."""
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"} | dict.fromkeys(
     (b"\xff\xfe", b"\xfe\xff"), "utf-16"
@@ -51,6 +52,21 @@ _THOUSANDS = {sign: re.compile(rf"[+-−]?[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") f
 _SAMPLE = 50
 
 
+def _unpack(path: Path) -> bytes:
+    """The content of a file, which may be compressed."""
+    opened = COMPRESSIONS.get(path.suffix.lower())
+    if opened is None:
+        return path.read_bytes()
+    most = max(_MOST_UNPACKED, _MOST_TIMES * path.stat().st_size)
+    with opened(path, "rb") as file:
+        content: bytes = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(
+            f"it unpacks to more than {most:,} bytes, over {_MOST_TIMES} times its size: unpack it yourself"
+        )
+    return content
+
+
 def read_text(path: Path) -> str:
     """Read a text in whatever encoding it has: Unicode, or the code page of Western Windows, which is said.
 
@@ -58,11 +74,9 @@ def read_text(path: Path) -> str:
         path: The file, which may be compressed (.gz, .bz2, .xz, .zip).
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is neither, or unpacks to absurdly much.
     """
-    content = path.read_bytes()
-    if (decompress := COMPRESSIONS.get(path.suffix.lower())) is not None:
-        content = decompress(content)
+    content = _unpack(path)
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

@@ -1,8 +1,13 @@
 """CSV and JSON as spreadsheets and people write them."""
 
+import bz2
+import gzip
+import io
 import json
 import logging
+import lzma
 import re
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -10,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnn_sim2real.tables import text_table
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.table import Property, read_table, read_without_header
@@ -223,3 +229,70 @@ def test_hidden_rows_of_a_sheet_are_said(tmp_path, caplog):
     (line,) = caplog.messages
     assert "2 hidden rows" in line
     assert "3, 4" in line
+
+
+def save_book(path, change):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (("smiles", "density"), ("*CC*", 900), ("*CCO*", 1100)):
+        book.active.append(row)
+    change(book.active)
+    book.save(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [("0.00,", "0.9"), ("#,##0.0,", "0.9"), ('0.00,,"x"', "0.0009"), ("0.0,;-0.0,", "0.9"), ("#,##0.00", None)],
+)
+def test_a_cell_that_shows_a_thousandth_of_its_number_is_none(tmp_path, code, shown):
+    save_book(tmp_path / "t.xlsx", lambda sheet: setattr(sheet["B2"], "number_format", code))
+    values = read_table(tmp_path / "t.xlsx")["density"].tolist()
+    assert values == ([900, 1100] if shown is None else [f"900, shown as {shown}", 1100])
+
+
+def test_a_stray_cell_in_the_last_corner_is_told(tmp_path):
+    """pandas would make 17 billion cells."""
+    save_book(tmp_path / "t.xlsx", lambda sheet: sheet.cell(1_048_576, 16_384, "x"))
+    with pytest.raises(ValueError, match=r"XFD1048576.*\b7\b"):
+        read_table(tmp_path / "t.xlsx")
+
+
+def test_a_chart_in_front_of_the_table_is_told(tmp_path):
+    save_book(tmp_path / "t.xlsx", lambda sheet: sheet.parent.create_chartsheet(index=0))
+    with pytest.raises(ValueError, match="chart"):
+        read_table(tmp_path / "t.xlsx")
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zip"])
+def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(text_table, "_MOST_UNPACKED", 10_000)
+    path = tmp_path / f"t.csv.{suffix}"
+    for number, fits in ((5_000, True), (5_000_000, False)):
+        text = "smiles,density\n*CC*,1." + "0" * number + "\n"
+        path.write_bytes(packed(text.encode(), suffix))
+        if fits:
+            assert len(read_table(path)) == 1
+        else:
+            with pytest.raises(ValueError, match="unpack"):
+                read_table(path)
+
+
+def packed(content, suffix):
+    if suffix != "zip":
+        return {"gz": gzip, "bz2": bz2, "xz": lzma}[suffix].compress(content)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", content)
+    return made.getvalue()
+
+
+def test_too_little_memory_is_not_a_fault_of_the_file(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text("smiles,density\n*CC*,1\n")
+
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("gnn_sim2real.tables.table.read_text_table", fail)
+    with pytest.raises(MemoryError):
+        read_table(tmp_path / "t.csv")
