@@ -67,7 +67,8 @@ def measure(num_rounds: int) -> dict[str, Any]:
         "seconds": {way: [round(each, 2) for each in seconds] for way, seconds in found.items()}
         | {"start": round(start, 2)},
         "rounds": num_rounds,
-        "study": f"9 pretrainings, 12 fine-tunings and 3 baselines of the demo polymers, and the report: {NUM_RUNS} runs",
+        "study": "9 pretrainings, 12 fine-tunings and 3 baselines of the demo polymers, and the report: "
+        f"{NUM_RUNS} runs",
         "machine": {"processor": processor(), "cores": os.cpu_count()},
         "versions": versions("lightning", "torch", "wandb"),
     }
