@@ -69,6 +69,16 @@ def by_number(name: str) -> list[tuple[bool, float, str]]:
     return [(bool(at % 2), float(each) if at % 2 else 0.0, each) for at, each in enumerate(parts)]
 
 
+def in_order(label: CurveLabel) -> tuple[Any, ...]:
+    """Sort key of curves in tables.
+
+    Args:
+        label: Label of a curve.
+    """
+    first = label.target_size, by_number(label.architecture), label.policy
+    return *first, label.growth, by_number(label.pretraining)
+
+
 def model_name(kind: Kind) -> str:
     """Name of a kind of model for people, without what is unknown: "GINE, fine-tuned, grown by diversity".
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnn_sim2real.baselines import BASELINES, needs_measurements
 from gnn_sim2real.law.numbers import format_size
-from gnn_sim2real.records.curves import CurveLabel, by_number, independent_curves, model_name, source_sizes
+from gnn_sim2real.records.curves import CurveLabel, in_order, independent_curves, model_name, source_sizes
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.same_materials import notes_of_fewer
@@ -103,5 +103,4 @@ def _like(label: CurveLabel, curves: Iterable[CurveLabel]) -> str:
 
 def _rank(label: CurveLabel) -> tuple[Any, ...]:
     """Sort key: the reference policy first, then the other policies, baselines last."""
-    first = label.target_size, by_number(label.architecture), label.policy, label.growth, by_number(label.pretraining)
-    return label.policy in BASELINES, label.policy != REFERENCE, *first
+    return label.policy in BASELINES, label.policy != REFERENCE, in_order(label)

@@ -16,10 +16,10 @@ from gnn_sim2real.law.text import format_next
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import (
     Estimate,
-    by_number,
     by_repeat,
     curve_name,
     estimate,
+    in_order,
     level_sizes,
 )
 from gnn_sim2real.records.laws import Results
@@ -94,18 +94,8 @@ def _rows(results: Results) -> list[dict[str, Any]]:
                 if metric != "r2" and row[metric]["low"] is not None:
                     row[metric]["low"] = max(0.0, row[metric]["low"])  # no mean error is below zero
         row |= of_point(found, errors)
-        rows.append(row)
-    return sorted(
-        rows,
-        key=lambda row: (
-            row["target_size"],
-            by_number(row["architecture"]),
-            row["policy"],
-            row["growth"],
-            by_number(row["pretraining"]),
-            row["source_size"],
-        ),
-    )
+        rows.append((in_order(label), row["source_size"], row))
+    return [row for *_, row in sorted(rows, key=lambda each: each[:2])]
 
 
 def _plain(value: Estimate) -> dict[str, Any]:
@@ -117,8 +107,8 @@ def _plain(value: Estimate) -> dict[str, Any]:
 
 def _gains(results: Results) -> list[dict[str, Any]]:
     """Gain of the largest source over each alternative at the same target size, paired by split and seed."""
-    points, gains = results.points, []
-    for label, found in results.curves.items():
+    points, gains = dict(sorted(results.points.items(), key=lambda item: in_order(item[0][0]))), []
+    for label, found in sorted(results.curves.items(), key=lambda item: in_order(item[0])):
         if label.policy in BASELINES:
             continue
         largest = max(level_sizes(found).items(), key=lambda item: item[1])[0]

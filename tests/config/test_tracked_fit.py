@@ -1,12 +1,15 @@
 """`fit` and `test` with Weights & Biases, read back from the files that it leaves offline, and with other loggers."""
 
 import json
+import re
 import socket
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import wandb
 import yaml
 from lightning.pytorch.loggers import MLFlowLogger
@@ -17,6 +20,7 @@ from wandb_files import stored_runs
 
 from gnn_sim2real.cli.main import main
 
+PAGE = Path(__file__).parents[2] / "docs/lightning.md"
 WANDB = "lightning.pytorch.loggers.WandbLogger"
 GIVEN = {"project": "p", "entity": "team", "tags": ["paper"], "notes": "first try", "log_model": True}
 COLUMNS = ["structure", "material", *(f"{each} density [kg/m3]" for each in ("measured", "predicted", "error of"))]
@@ -128,6 +132,20 @@ def test_names_of_a_user_and_of_the_environment_come_first(tmp_path, monkeypatch
     fit()
     (run,) = stored_runs(tmp_path / "elsewhere").values()
     assert (run.name, run.group, run.job) == ("theirs", "a group", "a job")
+
+
+@pytest.mark.slow
+def test_the_details_shown_on_the_page(tmp_path, monkeypatch, capfd):
+    shown, *_ = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "details.yaml").write_text(shown)
+    write_pretraining(tmp_path, logger=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "-c", "pretrain.yaml", "-c", "details.yaml", "--library", "null"]) == 0
+    (checkpoint,) = re.findall(r"^trained model: (.*)$", capfd.readouterr().out, re.MULTILINE)
+    saved = torch.load(checkpoint, weights_only=True)
+    assert {name.partition("{")[0] for name in saved["callbacks"]} >= {"EarlyStopping", "EMAWeights"}
+    (schedule,) = saved["lr_schedulers"]
+    assert schedule["patience"] == 5
 
 
 @pytest.mark.slow

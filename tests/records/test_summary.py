@@ -8,6 +8,7 @@ from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.study_figure import draw_figure
+from gnn_sim2real.records.summary import summarize
 
 CURVES = ("full", "frozen_encoder", "calibrated_source", "extra_trees_with_source")
 
@@ -141,3 +142,14 @@ def test_points_are_those_of_the_records(tmp_path, panels):
     np.testing.assert_array_equal(curve.source_sizes, [50, 50, 100, 100, 200, 200])
     np.testing.assert_array_equal(curve.errors, [each.metrics["mae"] for each in records])
     assert set(curve.repeats) == {"split 0", "split 1"}
+
+
+def test_numbers_in_names_are_in_order_in_rows_and_gains():
+    names = ["GINE(hidden_dim=8)", "GINE(hidden_dim=16)", "GINE(hidden_dim=128)"]
+    records = [
+        record("full", size, 20, split, architecture=name) for name in names for size in (0, 50) for split in (0, 1)
+    ]
+    summary = summarize(Results(tabulate_records(records)))
+    assert [row["architecture"] for row in summary["rows"]] == [name for name in names for _ in range(2)]
+    assert list(dict.fromkeys(gain["architecture"] for gain in summary["gains"])) == names
+    assert list(dict.fromkeys(gain["over"]["architecture"] for gain in summary["gains"])) == names

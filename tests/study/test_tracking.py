@@ -439,7 +439,7 @@ def page_blocks(language):
 
 @pytest.mark.slow
 def test_the_settings_shown_on_the_page_make_runs(few):
-    of_callbacks, of_loggers = page_blocks("yaml")
+    _, of_callbacks, of_loggers = page_blocks("yaml")
     overlay, table = few / "loggers.yaml", few / "table.yaml"
     overlay.write_text(of_loggers.replace("/scratch/wandb", str(few / "scratch")))
     table.write_text(of_callbacks)

@@ -152,5 +152,5 @@ def _card_entry(value: Any) -> str:
 def _estimate(estimate: Mapping[str, Any] | None) -> str:
     if estimate is None:
         return ""
-    interval = "" if estimate["low"] is None else f" [{estimate['low']:.4f}, {estimate['high']:.4f}]"
-    return f"{estimate['mean']:.4f}{interval}"
+    interval = "" if estimate["low"] is None else f" [{estimate['low']:z.4f}, {estimate['high']:z.4f}]"
+    return f"{estimate['mean']:z.4f}{interval}"
