@@ -34,7 +34,7 @@ from rdkit import Chem
 from gnn_sim2real.baselines import extra_trees
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.ensemble.intervals import fit_intervals, interval_scores
+from gnn_sim2real.ensemble.intervals import fit_intervals, interval_scores, make_scale
 from gnn_sim2real.ensemble.stack import Problem, StackSettings, make_folds
 from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
 from gnn_sim2real.featurize.featurizer import get_featurizer
@@ -42,7 +42,7 @@ from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.foundation.encoder import installed_version
 from gnn_sim2real.linear import Floats, fit_calibration
 from gnn_sim2real.shotgun.answer import find_distances, widening
-from gnn_sim2real.shotgun.foundation import find_blocks
+from gnn_sim2real.shotgun.foundation import AUTO, NONE, find_blocks
 from gnn_sim2real.shotgun.members import (
     DESCRIPTORS,
     LIBRARY,
@@ -207,7 +207,7 @@ class Cell:
         tested: Of the test materials, (num_test, num_members).
         truth: Their measured values, (num_test,).
         deviations: By a Gaussian process, of the rows without their folds and of the test materials.
-        wider: How many times as wide intervals are, of the same rows: for a distance or an element never measured.
+        ranges: Distance from the training rows, and whether there is an element never measured, of the same rows.
     """
 
     target: str
@@ -221,17 +221,20 @@ class Cell:
     tested: Floats
     truth: Floats
     deviations: tuple[Floats, Floats]
-    wider: tuple[Floats, Floats]
+    ranges: tuple[tuple[Floats, np.ndarray], ...]
 
 
-def open_draws(config: ShotgunStudyConfig, name: str, draws: Sequence[int]) -> Iterator[tuple[int, str, Target]]:
-    """The target for each draw and size, the small draws first: number of the draw, size, and the target."""
+def open_draws(
+    config: ShotgunStudyConfig, name: str, draws: Sequence[int], largest: int
+) -> Iterator[tuple[int, str, Target]]:
+    """The target for each draw and size up to the largest: number of the draw, size, and the target."""
     if name in LARGER:
         sizes, settings = LARGER[name][1], _find(config, data_of(name))
         for number in draws:
-            for size in sizes:
+            for size in [each for each in sizes if each == "all" or int(each) <= largest]:
                 data = settings.data.variant(size=size if size == "all" else int(size), seed=number, split=0)
-                yield number, size, Target.of_data(data, settings.log, name)
+                if data.parts.size <= largest:
+                    yield number, size, Target.of_data(data, settings.log, name)
         return
     own = _find(config, data_of(name))
     target = open_target(own, own.max_pool, config.max_test)
@@ -239,7 +242,7 @@ def open_draws(config: ShotgunStudyConfig, name: str, draws: Sequence[int]) -> I
         mixed = np.random.default_rng(0).permutation(target.table.values)
         target = replace(target, table=replace(target.table, values=mixed))
     for draw in make_draws(target, config):
-        if draw.number in draws:
+        if draw.number in draws and draw.size <= largest:
             yield draw.number, str(draw.size), target.with_train(draw.rows)
 
 
@@ -250,8 +253,8 @@ def _find(config: ShotgunStudyConfig, name: str) -> TargetConfig:
 class Described:
     """Tables of the materials of a target, each described once, and found in a file afterwards."""
 
-    def __init__(self, name: str, known: frozenset[str]) -> None:
-        self._file, self._known = KEPT / f"{name}.npz", known
+    def __init__(self, name: str, known: frozenset[str], foundation: str) -> None:
+        self._file, self._known, self._foundation = KEPT / f"{name}.npz", known, foundation
         self._rows: dict[str, int] = {}
         self._tables: dict[str, Floats] = {}
         if self._file.exists():
@@ -281,7 +284,7 @@ class Described:
             LIBRARY: predict_sources(target, new, self._known),
         }
         kind = target.own.name
-        made |= {each.name: each.describe(materials) for each in find_blocks("auto", kind)}
+        made |= {each.name: each.describe(materials) for each in find_blocks(self._foundation, kind)}
         first = len(self._rows)
         self._rows |= {target.table.identities[row]: first + place for place, row in enumerate(new)}
         self._tables = {key: np.concatenate([*filter(len, [self._tables.get(key, ())]), made[key]]) for key in made}
@@ -349,11 +352,29 @@ def members_of(name: str, target: Target, tables: dict[str, Floats]) -> dict[str
     return members
 
 
-def widen(target: Target, table: Floats, train: np.ndarray, asked: np.ndarray) -> Floats:
-    """How many times as wide the interval of a row is as within the range of the training rows, (num_asked,)."""
-    there = [elements_of(target, row) for row in train.tolist()]
-    unseen = [bool(elements_of(target, row) - set().union(*there)) for row in asked.tolist()]
-    return widening(find_distances(table, train, asked), np.array(unseen))
+def find_ranges(
+    name: str, number: int, size: str, target: Target, described: Described, folds: np.ndarray
+) -> tuple[tuple[Floats, np.ndarray], ...]:
+    """How far rows are from those that they are predicted by, see `Cell`; found once."""
+    file = KEPT / f"{name}_{size}_{number}_ranges.npz"
+    if not file.exists():
+        train, test = target.train, target.test
+        table = described.tables(target, np.concatenate([train, test]))[PHYSICAL]
+        distances, unseen = np.empty(len(train)), np.empty(len(train), np.bool_)
+        for fold in range(int(folds.max()) + 1):
+            own = folds == fold
+            distances[own] = find_distances(table, train[~own], train[own])
+            unseen[own] = find_new(target, train[~own], train[own])
+        asked = find_distances(table, train, test), find_new(target, train, test)
+        np.savez_compressed(file, distances=distances, unseen=unseen, asked=asked[0], asked_unseen=asked[1])
+    with np.load(file) as found:
+        return (found["distances"], found["unseen"]), (found["asked"], found["asked_unseen"])
+
+
+def find_new(target: Target, train: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Whether a row has an element that no training row has, (num_asked,)."""
+    seen = set[str]().union(*(elements_of(target, row) for row in train.tolist()))
+    return np.array([bool(elements_of(target, row) - seen) for row in asked.tolist()])
 
 
 def elements_of(target: Target, row: int) -> set[str]:
@@ -374,13 +395,12 @@ def compute(name: str, number: int, size: str, target: Target, described: Descri
         num_folds = 8 if len(train) <= FEW else 5 if len(train) <= MANY else 3
         deviation = Deviation(target.values, np.asarray(tables[PHYSICAL]))
         left_out = np.empty((len(train), len(members)))
-        known, known_wider = np.empty(len(train)), np.empty(len(train))
+        known = np.empty(len(train))
         folds = np.empty(len(train), np.int64)
         for place, fold in enumerate(make_folds(problem, StackSettings(num_folds=num_folds))):
             rest, folds[fold] = np.delete(train, fold), place
             left_out[fold] = np.column_stack([each.fit_predict(rest, train[fold]) for each in members.values()])
             known[fold] = deviation.fit_predict(rest, train[fold])
-            known_wider[fold] = widen(target, tables[PHYSICAL], rest, train[fold])
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(
             file,
@@ -393,8 +413,6 @@ def compute(name: str, number: int, size: str, target: Target, described: Descri
             truth=target.values[test],
             known=known,
             asked=deviation.fit_predict(train, test),
-            known_wider=known_wider,
-            asked_wider=widen(target, tables[PHYSICAL], train, test),
         )
     with np.load(file) as found:
         arrays = {key: found[key] for key in ("folds", "left_out", "values", "tested", "truth")}
@@ -405,7 +423,7 @@ def compute(name: str, number: int, size: str, target: Target, described: Descri
             unit=str(found["unit"]),
             names=found["names"].tolist(),
             deviations=(found["known"], found["asked"]),
-            wider=(found["known_wider"], found["asked_wider"]),
+            ranges=find_ranges(name, number, size, target, described, arrays["folds"]),
             **arrays,
         )
 
@@ -435,15 +453,20 @@ def judge(cell: Cell) -> dict[str, Any]:
         "deviation": (known, asked),
         "product": (np.sqrt(spreads * known), np.sqrt(asked_spread * asked)),
     }
-    errors = truth - tested[DEFAULT]
-    intervals = {}
-    for name, (own, other) in scales.items():
-        left_out = cell.values - predictions
-        plain = fit_intervals(left_out, own).half_widths(other)
-        intervals[name] = describe_intervals(errors, plain)
-        intervals[f"{name}, widened afterwards"] = describe_intervals(errors, plain * cell.wider[1])
-        widened = fit_intervals(left_out / cell.wider[0], own).half_widths(other) * cell.wider[1]
-        intervals[f"{name}, widened"] = describe_intervals(errors, widened)
+    errors, left_out = truth - tested[DEFAULT], cell.values - predictions
+    half_widths = {name: fit_intervals(left_out, own).half_widths(other) for name, (own, other) in scales.items()}
+    own, other = (make_scale(cell.size, *each) for each in ((spreads, known), (asked_spread, asked)))
+    plain = fit_intervals(left_out, own).half_widths(other)
+    wider, asked_wider = (widening(*each) for each in cell.ranges)
+    twice, asked_twice = (np.maximum(distance, np.where(unseen, 2, 1)) for distance, unseen in cell.ranges)
+    half_widths |= {
+        "shotgun": fit_intervals(left_out / wider, own).half_widths(other) * asked_wider,
+        "shotgun, not widened": plain,
+        "shotgun, widened by the distance": fit_intervals(left_out / twice, own).half_widths(other) * asked_twice,
+        "shotgun, widened by the distance, new rows alone": plain * asked_twice,
+    }
+    outside = asked_wider > 1
+    intervals = {name: describe_intervals(errors, each, outside) for name, each in half_widths.items()}
     return {
         "target": cell.target,
         "size": cell.size,
@@ -465,10 +488,13 @@ def judge(cell: Cell) -> dict[str, Any]:
     }
 
 
-def describe_intervals(errors: Floats, half_widths: Floats) -> dict[str, float | None]:
-    """Shares of the rows inside, of all and of the widest third, median width and mean score; None if infinite."""
+def describe_intervals(errors: Floats, half_widths: Floats, outside: np.ndarray) -> dict[str, float | None]:
+    """Shares of rows that are held, of all, the widest third and those outside of the range, median width, mean score.
+
+    None if the intervals are infinite, and of those outside if there are none.
+    """
     if not np.isfinite(half_widths).all():
-        return {"held": None, "widest": None, "width": None, "score": None}
+        return dict.fromkeys(("held", "widest", "outside", "width", "score"))
     inside = np.abs(errors) <= half_widths
     widest = np.argsort(half_widths, kind="stable")[-max(1, len(errors) // 3) :]
     found = {
@@ -477,7 +503,8 @@ def describe_intervals(errors: Floats, half_widths: Floats) -> dict[str, float |
         "width": 2 * np.median(half_widths),
         "score": interval_scores(errors, half_widths).mean(),
     }
-    return {name: round(float(each), 5) for name, each in found.items()}
+    beyond = round(float(inside[outside].mean()), 5) if outside.any() else None
+    return {name: round(float(each), 5) for name, each in found.items()} | {"outside": beyond}
 
 
 def flat(rows: Sequence[dict[str, Any]], key: str) -> pd.DataFrame:
@@ -525,10 +552,11 @@ def report(rows: Sequence[dict[str, Any]]) -> None:
         ]
     )
     constant = table[table["scale"] == "constant"].groupby(["target", "m"])[["width", "score"]].mean()
-    means = table.groupby(["scale", "target", "m"], sort=False)[["held", "widest", "width", "score"]].mean()
+    columns = ["held", "widest", "outside", "width", "score"]
+    means = table.groupby(["scale", "target", "m"], sort=False)[columns].mean()
     for column in ("width", "score"):
         means[column] = means[column] / constant[column].reindex(means.index.droplevel(0)).to_numpy()
-    print("\n90 % intervals: shares held, of all and of the widest third; width and score relative to a constant scale")
+    print("\n90 % intervals: held of all, of the widest third, outside; width and score relative to a constant scale")
     by_size = means.groupby(level=["scale", "m"], sort=False).mean()
     by_size["least held"] = means.groupby(level=["scale", "m"], sort=False)["held"].min()
     print(by_size.round(3).to_string())
@@ -549,6 +577,7 @@ def main() -> None:
     """Compute what is missing, write and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, nargs=2, default=(0, 3), metavar=("FIRST", "END"))
+    parser.add_argument("--largest", type=int, default=10_000, help="only up to so many measurements")
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--again", action="store_true", help="judge kept predictions once more, by rules of today")
     parser.add_argument("--only-report", action="store_true", help="print what is there")
@@ -563,11 +592,13 @@ def main() -> None:
     for name in given.targets:
         done = {(row["size"], row["draw"]) for row in rows if row["target"] == name}
         described = None
-        for number, size, target in open_draws(config, name, range(*given.draws)):
+        for number, size, target in open_draws(config, name, range(*given.draws), given.largest):
             if (len(target.train), number) in done and not given.again:
                 continue
             if described is None:
-                described = Described(data_of(name), known_of(_find(config, data_of(name)).data))
+                # The features of thousands of crystals would take longer than all else.
+                kept, foundation = (name, NONE) if name in LARGER else (data_of(name), AUTO)
+                described = Described(kept, known_of(_find(config, data_of(name)).data), foundation)
             found = judge(compute(name, number, size, target, described))
             rows = [row for row in rows if [row[key] for key in CELL] != [found[key] for key in CELL]] + [found]
             write(rows, given.output)
