@@ -21,6 +21,8 @@ _HUBER = 2.5  # in standard deviations; closer to the law, a model keeps its ful
 _NUM_REWEIGHTINGS = 10
 _KNOWN = 1000.0  # degrees of freedom of a spread that was given
 _LEAST_SHARE = 0.1  # of the median spread; a smaller one is that of a rounded number
+_REACH = 2.0  # in log size: how far errors of neighbors are alike
+_ALIKE = 0.5  # share of the variance that neighbors have in common
 _LARGEST_MOVE = 20.0  # of a log error in a draw; keeps the far tail of Student's t with 1 degree of freedom finite
 
 
@@ -140,6 +142,33 @@ def _given_spread(spreads: Floats) -> Floats:
     return np.asarray(np.maximum(spread, _LEAST_SHARE * np.median(spread[spread > 0])))
 
 
+def alike(sizes: Floats) -> Floats:
+    """Return how much errors of points are alike: the correlation of each two, shape ``(num_points, num_points)``.
+
+    What a form misses, it misses at neighboring sizes alike, and so do runs that share most of their materials.
+
+    Args:
+        sizes: Sizes of the points, shape ``(num_variables, num_points)``.
+    """
+    place = np.log(sizes)
+    distance = np.sqrt(((place[:, :, None] - place[:, None, :]) ** 2).sum(axis=0))
+    return np.asarray((1.0 - _ALIKE) * np.eye(sizes.shape[1]) + _ALIKE * np.exp(-distance / _REACH))
+
+
+def _root_of_scatter(sizes: Floats, means: Means) -> Floats:
+    """What makes independent numbers the scatter of single models about the law, shape ``(num_points, num_points)``.
+
+    Of repeats and of given spreads it is independent. Otherwise it was seen in what the law leaves, from which a shift
+    that points have in common is gone: neighbors are alike, and the scatter is as much larger.
+    """
+    count = sizes.shape[1]
+    if means.repeated or count < 2:
+        return np.eye(count)
+    found = alike(sizes)
+    in_common = (found.sum() - count) / (count * (count - 1.0))
+    return np.asarray(np.linalg.cholesky(found / (1.0 - in_common)).T)
+
+
 def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Floats:
     """Draw errors of the mean log errors.
 
@@ -172,7 +201,8 @@ def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Fl
     moves = moves_by_name(means.moves, table.labels, "curve", num_draws, seed)
     if means.lone_spread.any():
         random = stream(seed, "scatter", table.fingerprint)
-        moves += np.stack([even_normal(random, num_draws) for _ in means.values], axis=1) * means.lone_spread
+        scatter = np.stack([even_normal(random, num_draws) for _ in means.values], axis=1)
+        moves += scatter @ _root_of_scatter(table.sizes, means) * means.lone_spread
     squares = chdtri(means.freedom, even_chances(stream(seed, "spread"), num_draws)[:, None])
     moves *= np.sqrt(means.freedom / squares)
     moves += moves_by_name(means.material_moves, table.materials, "material", num_draws, seed)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnn_sim2real.law.bootstrap import Means
+from gnn_sim2real.law.bootstrap import Means, alike
 from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm, log_position
 from gnn_sim2real.law.least_squares import Fits, polish
 from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
@@ -34,8 +34,6 @@ _WIDER = 1.2  # than the curvature there says
 _NOISE, _MOST_FREEDOM = 0.01, 3.0  # what is thought of the noise without repeats, and how firmly at most
 _EQUAL = 1e-9  # log errors that differ by less are equal
 _EXACT = 30.0  # residuals that are smaller than the noise by more than this factor make it smaller
-_REACH = 2.0  # in log size: how far errors of neighbors are alike
-_ALIKE = 0.5  # share of the variance that neighbors have in common
 _RULED_OUT = 1e4  # log weight of a law below what is possible; all laws that are have weights by their fit again
 _FLAT = 1e-13  # curvature that is rounding
 _LEAST_SPARE = 2  # sizes beyond the parameters of a form that show how exact the errors are
@@ -193,15 +191,9 @@ def _log_start(form: Form, rows: Floats, smallest: Floats) -> Floats:
 
 
 def _precision(sizes: Floats, weights: Floats) -> Floats:
-    """Inverse of the covariance of the errors of points, of which neighbors are partly alike, for a variance of 1.
-
-    What a form misses, it misses at neighboring sizes alike, and so do runs that share most of their materials.
-    """
+    """Inverse of the covariance of the errors of points, of which neighbors are partly alike, for a variance of 1."""
     scale = np.sqrt(weights / weights.mean())
-    place = np.log(sizes)
-    distance = np.sqrt(((place[:, :, None] - place[:, None, :]) ** 2).sum(axis=0))
-    alike = (1.0 - _ALIKE) * np.eye(len(weights)) + _ALIKE * np.exp(-distance / _REACH)
-    return np.asarray(np.linalg.inv(alike) * scale * scale[:, None])
+    return np.asarray(np.linalg.inv(alike(sizes)) * scale * scale[:, None])
 
 
 def _free_shares(form: Form) -> list[int]:

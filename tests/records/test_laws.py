@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from gnn_sim2real.records.curves import CurveLabel, Kind
 from gnn_sim2real.records.laws import Results, least_limit
 from gnn_sim2real.records.learning_curves import name_curves, read_learning_curves
 from gnn_sim2real.records.material_pulls import publish_pulls
+from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.record import Record, RecordKey, read_records, write_record
 from gnn_sim2real.records.results import read_results, tabulate_records
-from gnn_sim2real.records.summary import next_sizes, write_report
+from gnn_sim2real.records.summary import describe_laws, next_sizes, write_report
 
+PUBLISHED = Path(__file__).parents[2] / "benchmarks/results/liquid_density_from_density.json"
 SIZES, TARGETS = (100, 200, 400, 800, 1600, 3200), (20, 50, 150, 400)
 LABELS = [CurveLabel(30, architecture, "full") for architecture in ("CGCNN", "GINE")]
 NAMES = ["CGCNN, fine-tuned, m = 30", "GINE, fine-tuned, m = 30"]
@@ -286,3 +289,15 @@ def test_models_without_a_source():
     one = [each for each in grid() if each.cell.target_size == TARGETS[0]]
     (of_kind,) = Results(tabulate_records(one)).grids.values()
     assert of_kind.scratch is None
+
+
+def test_a_published_law_is_the_one_of_today():
+    """If it is not, `benchmarks/refit_laws.py` fits all of them again."""
+    published = read_published(PUBLISHED)
+    content = json.loads(PUBLISHED.read_text())
+    (law,) = describe_laws(Results(tabulate_records(published.records), content["metric"], pulls=published.pulls))
+    (told,) = content["laws"]
+    for name in ("decay_rate", "transfer_gap", "prefactor"):
+        assert told[name] == pytest.approx(law[name], rel=1e-6)
+        assert told[f"{name}_interval"] == pytest.approx(list(law[f"{name}_interval"]), rel=1e-6)
+    assert told["form"] == law["form"]
