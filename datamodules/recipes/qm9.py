@@ -59,6 +59,9 @@ CALORIE = 4.184
 GAS_CONSTANT = 8.314462618
 """[J/cal], [J/(mol K)]."""
 
+NEARLY_ZERO = 1e-10
+"""What standardizing and back has left of a dipole of zero."""
+
 MAX_RESIDUAL = 0.0085
 """Difference [Ha] from the zero-point energy that the numbers of atoms give; one hydrogen more is 0.022."""
 
@@ -70,8 +73,8 @@ def _read_labels(files: Files) -> pd.DataFrame:
             parts = json.loads(archive.read(archive.namelist()[0]))
         values = {int(number): float(value) for part in parts.values() for number, value in part.items()}
         scale, mean = _SCALES[label]
-        # So that a dipole of zero is zero again.
-        columns[column] = (pd.Series(values).sort_index() * scale + mean).round(10)
+        label_values = pd.Series(values).sort_index() * scale + mean
+        columns[column] = label_values.where(label_values.abs() > NEARLY_ZERO, 0.0)
     return pd.DataFrame(columns)
 
 
