@@ -53,7 +53,7 @@ set_loader("yaml", read_yaml, exceptions=(yaml.YAMLError,))
 
 _NO_CLASS_GIVEN = re.compile(
     "Expected a dot import path string|Not a valid subclass of|expects a function or a callable class|"
-    "Unexpected import path format"
+    "Unexpected import path format|Expected an instantiatable class"
 )
 _CLASS_WANTED = re.compile(r"<class '([\w.]+)'>|\b(torch\.optim\.\w+\.(?:Optimizer|LRScheduler))\b")
 _NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')

@@ -2,12 +2,13 @@
 
 import logging
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnn_sim2real.tables.text_table import named, without_copies
+from gnn_sim2real.tables.text_table import named, require_unpackable, without_copies
 
 if TYPE_CHECKING:
     import pandas
@@ -36,6 +37,8 @@ def read_sheet(path: Path, texts: Collection[str] | None) -> "pandas.DataFrame":
     """
     import pandas
 
+    with zipfile.ZipFile(path) as archive:
+        require_unpackable(path, sum(each.file_size for each in archive.infolist()))
     # Read only, openpyxl knows no hidden rows.
     with pandas.ExcelFile(path, engine="openpyxl", engine_kwargs={"read_only": False}) as file:
         first, *others = file.sheet_names

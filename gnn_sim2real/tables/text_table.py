@@ -57,14 +57,30 @@ def _unpack(path: Path) -> bytes:
     opened = COMPRESSIONS.get(path.suffix.lower())
     if opened is None:
         return path.read_bytes()
-    most = max(_MOST_UNPACKED, _MOST_TIMES * path.stat().st_size)
     with opened(path, "rb") as file:
-        content: bytes = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(
-            f"it unpacks to more than {most:,} bytes, over {_MOST_TIMES} times its size: unpack it yourself"
-        )
+        content: bytes = file.read(_most_unpacked(path) + 1)
+    require_unpackable(path, len(content))
     return content
+
+
+def require_unpackable(path: Path, size: int) -> None:
+    """Refuse a packed file that becomes absurdly large.
+
+    Args:
+        path: The file.
+        size: What it unpacks to, at least [bytes].
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if size > (most := _most_unpacked(path)):
+        raise ValueError(
+            f"it unpacks to more than {most:,} bytes, {_MOST_TIMES} times its size: if that is right, unpack it first"
+        )
+
+
+def _most_unpacked(path: Path) -> int:
+    return max(_MOST_UNPACKED, _MOST_TIMES * path.stat().st_size)
 
 
 def read_text(path: Path) -> str:

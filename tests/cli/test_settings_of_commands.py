@@ -31,6 +31,7 @@ def answer(capfd, argv, code=2):
         (["--data.help", "Foo"], ["'Foo'", "datamodules.Table"]),
         (["--trainer.devices", "x"], ["trainer", "`devices`"]),
         (["--model.encoder", "2.5"], ["`model.encoder`", "GINE", "2.5"]),
+        (["--model.encoder", "{a: 1}"], ["`a`", "GINE"]),
         (["--model.optimizer", "2.5"], ["`model.optimizer`", "Adam", "2.5"]),
         (["--data", "datamodules.Table"], ["`data`", "`path`", "`property`", "`unit`"]),
     ],

@@ -278,6 +278,16 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch
                 read_table(path)
 
 
+def test_a_small_spreadsheet_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_table, "_MOST_UNPACKED", 10_000)
+    save_book(tmp_path / "t.xlsx", lambda sheet: None)
+    assert len(read_table(tmp_path / "t.xlsx")) == 2
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/more.xml", " " * 5_000_000)
+    with pytest.raises(ValueError, match="unpack"):
+        read_table(tmp_path / "t.xlsx")
+
+
 def packed(content, suffix):
     if suffix != "zip":
         return {"gz": gzip, "bz2": bz2, "xz": lzma}[suffix].compress(content)
