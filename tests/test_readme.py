@@ -134,27 +134,44 @@ def test_the_hindcast_told_is_the_one_measured():
 
 def test_the_forecasts_told_are_those_measured():
     result = json.loads((ROOT / "benchmarks/results/law_forecast.json").read_text())
-    ours, by_hand, line = (result["pooled"]["median_log_error"][name] for name in ("ours", "curve_fit", "line"))
+    off = {name: f"{100 * error:.1f} %" for name, error in result["pooled"]["median_log_error"].items()}
     told = " ".join(TEXT.split())
-    assert f"off by {100 * ours:.1f} % in the median; scipy's bounded `curve_fit` by {100 * by_hand:.1f} %" in told
-    assert f"the straight line on log-log by {100 * line:.1f} %" in told
     assert f"On {3 * result['curves_a_family']} made-up curves" in told
+    assert f"is off by {off['ours']} in the median, that of the form that `auto` chooses by {off['auto']};" in told
+    assert f"M4 by {off['m4']}, a one-break BNSL by {off['bnsl']}, scipy's bounded `curve_fit` by" in told
+    assert f"`curve_fit` by {off['curve_fit']}, the straight line on log-log by {off['line']}" in told
+
+
+def test_the_forecasts_from_few_sizes_told_are_those_measured():
+    result = json.loads((ROOT / "benchmarks/results/law_few_sizes.json").read_text())
+    told = " ".join(TEXT.split())
+    made, real = (result[which]["all"] for which in ("made_up", "real"))
+    off = {name: f"{100 * error:.1f} %" for name, error in made["median_log_error"].items()}
+    assert f"on {made['curves']} made-up curves of five families, the forecast is off by {off['ours']} in" in told
+    assert (
+        f"(M4 {off['m4']}, BNSL {off['bnsl']}, `curve_fit` {off['curve_fit']}, the straight line {off['line']})" in told
+    )
+    errors = real["median_log_error"]
+    off = {name: f"{100 * error:.1f} %" for name, error in errors.items()}
+    assert f"On {real['curves']} thinned real runs" in told
+    assert f"it is off by {off['ours']} (BNSL {off['bnsl']}, the straight line {off['line']}, M4 {off['m4']}," in told
+    assert f"`curve_fit` {off['curve_fit']}); with 12 sizes" in told
+    assert errors["ours"] < min(errors[name] for name in errors if name != "ours")
+    twelve = result["real"]["12"]["median_log_error"]
+    assert f"the lower median, {100 * twelve['bnsl']:.1f} % against {100 * twelve['ours']:.1f} %" in told
 
 
 def test_the_intervals_told_are_those_measured():
-    families = json.loads((ROOT / "benchmarks/results/law_intervals.json").read_text())["families"]
+    families = json.loads((ROOT / "benchmarks/results/law_forecast.json").read_text())["families"]
     names = ("forecast_4x", "gain_of_doubling", "wanted_size_4x")
     told = " ".join(TEXT.split())
     for family, where in (
-        ("power", "on power laws"),
+        ("power", "hold the truth on power laws"),
         ("saturating", "on saturating curves"),
         ("broken", "on broken ones"),
     ):
-        first, second, third = (
-            f"{100 * families[family]['covered_by_90_percent_interval'][name]:.0f} %" for name in names
-        )
-        said = f"{first}, {second} and {third} "
-        assert f"{said}{where}" in told or f"{said}hold the truth {where}" in told
+        covered = families[family]["covered_by_90_percent_interval"]
+        assert "{}, {} and {} ".format(*(f"{100 * covered[name]:.0f} %" for name in names)) + where in told
 
 
 def test_the_coverage_told_is_the_one_measured():
