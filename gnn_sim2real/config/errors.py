@@ -153,7 +153,7 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
     if not values:
         values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
-    wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
+    wanted = [spell_type(each) for each in re.findall(r"Expected (?:a )?(?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
     wanted = list(dict.fromkeys(each for each in wanted if each))
     name = keys[-1][1].rpartition(".")[2]
     if _NO_CLASS_GIVEN.search(text):

@@ -82,7 +82,9 @@ def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
 def _format_wrong_option(message: str, parser: ArgumentParser) -> str:
     """One sentence about an option, of the tree of attempts that jsonargparse lists."""
     key = re.search(r'Parser key "([\w.]+)"', message)
-    wanted = [spell_type(each) for each in re.findall(r"Expected a (?:typing\.)?(<class .+?>|\w+\[.*?\])", message)]
+    wanted = [
+        spell_type(each) for each in re.findall(r"Expected (?:a )?(?:typing\.)?(<class .+?>|\w+\[.*?\])", message)
+    ]
     given = re.search(r"(?:Given|Got) value: (.*)$", message, re.MULTILINE)
     if key is None or given is None or not any(wanted):
         return f"{message}; `{parser.prog} --help` lists the options"

@@ -99,6 +99,13 @@ def test_a_long_list_is_not_shown_beside_a_guess(tmp_path, capfd):
     [
         ("study run", DEMO / "polymer.yaml", "\naxes:", "\naxis:", ["`axis` ({path}, line 8)", "`axes`?"]),
         ("study run", DEMO / "polymer.yaml", "seed:", "seeds:", ["`seeds`", "`axes` ({path}, line 11)", "`seed`?"]),
+        (
+            "study run",
+            DEMO / "polymer.yaml",
+            "target_size: [16] ",
+            "target_size: [1, b] ",
+            ["`axes.target_size` ({path}, line 10)", "a whole number", "all", "b"],
+        ),
         ("shotgun study", SHOTGUN, "\nlibrary:", "\nlibary:", ["`libary` ({path}, line "]),
     ],
 )
