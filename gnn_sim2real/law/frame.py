@@ -20,6 +20,7 @@ from gnn_sim2real.law.average import (
 from gnn_sim2real.law.bootstrap import Means, draw_moves, robust_means
 from gnn_sim2real.law.drift import Fit, fit_alone, forecast_drift, let_drift
 from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, AnyForm, Floats, Form, SurfaceForm, find_form
+from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
 from gnn_sim2real.law.forms.product import PRODUCT
 from gnn_sim2real.law.identify import doubts_of_forecast, doubts_of_reach
@@ -84,7 +85,8 @@ class Fitted(NamedTuple):
         drift: From `gnn_sim2real.law.drift.forecast_drift`.
         confidence: Nominal coverage of the intervals.
         trials: How each form did in the choice.
-        leading: The law of the form alone; of an average, that of the form that weighs most, which profiles are of.
+        leading: The law of the form alone; of an average, that of the form that weighs most, which profiles are of, or
+            the power law with limit if that is the one without.
         run_spread: Standard deviation of the log error of one run about the mean of runs.
     """
 
@@ -204,6 +206,8 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
         average, drawn = average_forms(forms, table.sizes, means, rows, random, table.bounds)
         fit, sets, trials = average, [drawn], weigh_forms(table, means, form_weights(average))
         how, needed = _averaging(forms, table.bounds), _NEEDED[len(table.sizes)]
+        if leading.form.name == POWER.name:  # a profile of it would know that there is no limit
+            leading = fit_rows(POWER_LIMIT, table.sizes, means.values[None], means.weights)
     else:
         fit, rivals = leading, [trial.form for trial in trials if trial.is_rival and trial.form != form.name]
         points = table.sizes, rows, means.weights
