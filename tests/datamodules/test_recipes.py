@@ -182,7 +182,7 @@ class TestConformance:
 
 def assert_equal(made, published, rtol):
     if pd.api.types.is_numeric_dtype(made) and pd.api.types.is_numeric_dtype(published):
-        np.testing.assert_allclose(made.astype(float), published.astype(float), rtol=rtol)
+        np.testing.assert_allclose(made.astype(float), published.astype(float), rtol=rtol, atol=1e-12)
         return
     for ours, theirs in zip(made, published, strict=True):
         if isinstance(ours, np.ndarray):
