@@ -170,7 +170,7 @@ _FACTOR = re.compile(
     r"(?=[\s*x/]|$)[\s*x]*"
 )
 _MOST_LETTERS = 100
-"""A longer text is no unit. pint computes with the numbers of a text from anywhere, and some have no end."""
+"""A longer text is not a unit. pint computes with the numbers of a text from anywhere, and some have no end."""
 _RAISED = re.compile(r"(?:\^|\*\*)\s*\(?\s*[+-]?\d{1,2}(?:\.\d{1,6})?(?:/\d)?\s*\)?(?!\s*(?:\^|\*\*))")
 _NAME = re.compile(r"[^\W\d]\w*")
 _AMBIGUOUS = tuple(
@@ -254,7 +254,7 @@ def same_quantity(first: str, second: str, but_for_atoms: bool = False) -> bool:
 
 
 def quantity_of(unit: str) -> str | None:
-    """What a unit measures, as in `QUANTITIES`; None if that is no quantity of these.
+    """What a unit measures, as in `QUANTITIES`; None if that is not one of these quantities.
 
     Args:
         unit: A unit.

@@ -10,6 +10,7 @@ from registries import isolated, write_distribution
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.data.registry import find_datasets
+from gnn_sim2real.databases.recipe import find_recipes
 from gnn_sim2real.law.forms import FORMS
 from gnn_sim2real.law.forms.power import Power
 from gnn_sim2real.nn.registry import import_plugins
@@ -232,3 +233,10 @@ def test_a_second_data_module_of_a_name_is_left_out(install, caplog):
     install("gnn_sim2real.datasets", first="from datamodules.radonpy import RadonPy", second=text)
     assert find_datasets()["RadonPy"].__module__ == "datamodules.radonpy"
     assert re.search(r"\bsecond\b.*\bRadonPy\b", caplog.text)
+
+
+def test_a_data_set_of_one_file_and_a_broken_one_leave_the_recipes_as_they_are(install):
+    """A module that is not a package has no folder `recipes`, and what fails to import has none either."""
+    before = list(find_recipes())
+    install("gnn_sim2real.datasets", one_file="", **BROKEN)
+    assert list(find_recipes()) == before

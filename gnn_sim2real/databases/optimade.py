@@ -33,7 +33,7 @@ MAX_PAGES = 2_000_000
 _SPARE = 1000
 """A server may give twice as many entries as it counts, since some come twice, and this many more, but no further."""
 
-_ENDLESS = re.compile(r"\d{4}|(\^|\*\*)[^*^]*(\^|\*\*)[^*^]*(\^|\*\*)")
+_UNBOUNDED = re.compile(r"\d{4}|(\^|\*\*)[^*^]*(\^|\*\*)[^*^]*(\^|\*\*)")
 
 _LONGEST_LINK = 20_000
 
@@ -325,7 +325,7 @@ def _declared_unit(described: dict[str, Any]) -> str | None:
     if not isinstance(unit, str) or unit in ("inapplicable", ""):
         return None
     # Whoever reads a unit computes its powers, and a power of a power never ends.
-    return None if len(unit) > 60 or _ENDLESS.search(unit) else to_words(unit, 60)
+    return None if len(unit) > 60 or _UNBOUNDED.search(unit) else to_words(unit, 60)
 
 
 def _read_bookmark(bookmark: dict[str, Any], query: Query) -> Place:

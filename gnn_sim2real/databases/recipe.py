@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gnn_sim2real.files import default_cache_folder, expand
-from gnn_sim2real.plugins import import_files, installed_modules
+from gnn_sim2real.plugins import import_files, import_installed
 
 if TYPE_CHECKING:
     import pandas
@@ -225,8 +225,9 @@ def find_recipes() -> dict[str, TableRecipe]:
         ValueError: If two have the same name.
     """
     found: dict[str, TableRecipe] = {}
-    for module in installed_modules(GROUP):
-        if find_spec(package := f"{module}.recipes") is None:
+    for module in import_installed(GROUP):
+        # A data set of one file is not a package, and has no folder.
+        if not hasattr(module, "__path__") or find_spec(package := f"{module.__name__}.recipes") is None:
             continue
         for file in import_files(package):
             for value in vars(file).values():

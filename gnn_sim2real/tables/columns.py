@@ -176,7 +176,7 @@ def _symbols() -> frozenset[str]:
 
 def _names(unit: str) -> list[str]:
     """Names of units with their powers, as they stand in a heading: `cm3`, `m`, `K`."""
-    if unit.endswith("_fraction"):  # the mass of "molar_mass" is no unit
+    if unit.endswith("_fraction"):  # the mass of "molar_mass" is not a unit
         return [unit]
     found = re.findall(r"[^\W\d_]+(?:\^?\d)?", unit)
     return [each.replace("^", "") for each in found] + [each.rstrip("^0123456789") for each in found]
@@ -366,7 +366,7 @@ def _of_heading(prop: Property, source: str, setting: str = "file_unit") -> Prop
             )
         return prop
     if not same_quantity(heading.unit, prop.unit):
-        if prop.file_unit is not None:  # what stands there is no unit then, but, say, a method
+        if prop.file_unit is not None:  # what stands there is not a unit then, but, say, a method
             return prop
         raise ValueError(
             f'column {column!r} of {source}: "{heading.unit}" does not convert to "{prop.unit}": accepted are '

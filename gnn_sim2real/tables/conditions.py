@@ -1,4 +1,4 @@
-"""Conditions in the columns of a table: rows of one material at several temperatures are no repeats of each other.
+"""Conditions in the columns of a table: rows of one material at several temperatures are not repeats of each other.
 
 Nor are those of several samples: of other molecular weight, filler, crystallinity or age.
 """
