@@ -217,11 +217,14 @@ class Registry(Plugins[type[Kind]]):
             name: Value of the setting.
 
         Raises:
-            ValueError: If there is no such class.
+            ValueError: If there is no such class, or it lacks a method.
         """
         found = self.classes()
         if name not in found:
             raise ValueError(f"`{self.setting}` must be one of {', '.join(self.names())}, got {name!r}")
+        if lacking := getattr(found[name], "__abstractmethods__", None):
+            methods = " and ".join(f"`{each}`" for each in sorted(lacking))
+            raise ValueError(f"`{self.setting}: {name}` cannot be used: {_path(found[name])} lacks {methods}")
         return found[name]
 
     def _sorted(self) -> list[str]:

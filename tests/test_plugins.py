@@ -4,15 +4,21 @@ import importlib
 import re
 import sys
 from contextlib import ExitStack
+from typing import ClassVar
 
+import numpy as np
 import pytest
+import torch
 from registries import isolated, write_distribution
+from tiny import TinyPolymers
 
-from gnn_sim2real.baselines import BASELINES
+from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, predict_test
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.databases.recipe import find_recipes
 from gnn_sim2real.law.forms import FORMS
 from gnn_sim2real.law.forms.power import Power
+from gnn_sim2real.nn import GINE
+from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.nn.registry import import_plugins
 from gnn_sim2real.plugins import Instances, Registry, import_installed
 from gnn_sim2real.splits.acquisition.order import ORDERS
@@ -104,7 +110,7 @@ def test_a_cell_that_runs_again_replaces_its_class():
         return Again
 
     first, second = cell(), cell()
-    assert SPLITS.find("again") is second
+    assert SPLITS.classes()["again"] is second
     assert first is not second
 
 
@@ -240,3 +246,41 @@ def test_a_data_set_of_one_file_and_a_broken_one_leave_the_recipes_as_they_are(i
     before = list(find_recipes())
     install("gnn_sim2real.datasets", one_file="", **BROKEN)
     assert list(find_recipes()) == before
+
+
+def test_a_split_without_a_method_is_named_when_it_is_asked_for():
+    class Lacking(Split):
+        name = "lacking"
+
+    with pytest.raises(ValueError, match=r"`split_by: lacking`.*Lacking lacks `make`"):
+        SPLITS.find("lacking")
+
+
+class Wrong(Baseline):
+    """Answers with another number of predictions, or with what is none."""
+
+    answer: ClassVar[list[float]] = []
+
+    def predict(self, train, values, test, *, seed):
+        return np.array(self.answer)
+
+
+@pytest.mark.parametrize("answer", [[1.0], [1.0, 2.0, 3.0], [1.0, float("nan")]])
+def test_a_baseline_that_answers_wrongly_is_named(answer, monkeypatch):
+    monkeypatch.setattr(Wrong, "answer", answer)
+    wrong = Wrong("wrong one", "wrong one", ("descriptors",))
+    inputs = Inputs(descriptors=np.arange(5.0)[:, None])
+    with pytest.raises(ValueError, match=r"`wrong one`.*\b2\b"):
+        predict_test(wrong, inputs, np.zeros(5), np.arange(3), np.arange(3, 5))
+
+
+@pytest.mark.parametrize(("num_rows", "width"), [(1, 8), (2, 7)])
+def test_an_encoder_that_returns_another_shape_is_named(num_rows, width):
+    class Odd(GINE):
+        def forward(self, batch):
+            return torch.zeros(num_rows, width)
+
+    network = PropertyModel(Odd(hidden_dim=8, num_layers=1), [PropertySpec("density", "g/cm3")])
+    batch = TinyPolymers().store.select(torch.arange(2))
+    with pytest.raises(ValueError, match=rf"Odd\b.*\b2 x 8\b.*\b{num_rows} x {width}\b"):
+        network(batch)

@@ -125,7 +125,8 @@ def predict_test(
         (num_test,); those of its `fallback` for materials that lack an input, such as a simulated value, or NaN.
 
     Raises:
-        ValueError: If there is no measured material with all inputs, or a measured value is missing or infinite.
+        ValueError: If there is no measured material with all inputs, a measured value is missing or infinite, or the
+            baseline does not give a finite number for each test material.
     """
     whole = inputs.complete(baseline.needs)
     known, asked = whole[train], whole[test]
@@ -139,7 +140,13 @@ def predict_test(
     predictions = np.full(len(test), np.nan)
     if asked.any():
         rows = inputs.take(train[known]), measured[known], inputs.take(test[asked])
-        predictions[asked] = baseline.predict(*rows, seed=seed)
+        found = np.asarray(baseline.predict(*rows, seed=seed), np.float64)
+        if found.shape != (count := int(asked.sum()),) or not np.isfinite(found).all():
+            raise ValueError(
+                f"the baseline `{baseline.name}` must give {count} finite predictions, one for each test material, got "
+                f"the shape {found.shape}, {int((~np.isfinite(found)).sum())} of them not finite"
+            )
+        predictions[asked] = found
     if baseline.fallback is not None and not asked.all():
         predictions[~asked] = predict_test(baseline.fallback, inputs, values, train, test[~asked], seed=seed)
     return predictions

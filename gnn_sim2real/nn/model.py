@@ -70,9 +70,19 @@ class PropertyModel(nn.Module):
         self.line = SimulatedLine(len(properties)) if corrects_simulation else None
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_outputs"]:
-        """Compute the outputs of the head, on the standardized scale, where losses are computed."""
+        """Compute the outputs of the head, on the standardized scale, where losses are computed.
+
+        Raises:
+            ValueError: If the encoder cannot read the batch, or returns another shape than it says.
+        """
         self.require_readable(batch)
-        return self.outputs(self.encoder(batch), batch)
+        encoded: Tensor = self.encoder(batch)
+        if encoded.shape != (wanted := (batch.num_graphs, self.encoder.output_dim)):
+            raise ValueError(
+                f"the encoder {type(self.encoder).__name__} must return {wanted[0]} x {wanted[1]} numbers, one row per "
+                f"material and `output_dim` in each, got {' x '.join(map(str, encoded.shape))}"
+            )
+        return self.outputs(encoded, batch)
 
     def require_readable(self, batch: GraphBatch) -> None:
         """Reject mixtures if the encoder reads pure materials.
