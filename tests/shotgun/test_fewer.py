@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from gnn_sim2real.shotgun import plot, report
-from gnn_sim2real.shotgun.answer import ENSEMBLE, describe_fewer, mean_error, note_of_fewer
+from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer, describe_fewer, mean_error, note_of_fewer
 from gnn_sim2real.shotgun.networks import frozen_name
 from gnn_sim2real.shotgun.study_report import print_study, read_records, summarize
 
@@ -31,6 +31,22 @@ def test_the_others_on_the_same_materials():
     assert re.search(r"\b2 of 4\b.* 2$", note_of_fewer(found[LINE]))
     assert "0 of 4" in note_of_fewer(found["nothing"])
     assert (mean_error(ERRORS[LINE]), mean_error(ERRORS["nothing"])) == (2.0, None)
+
+
+def test_methods_that_were_tried_have_an_error_on_the_test_part():
+    """One that the time did not suffice for has none, and is not in the table."""
+    tried = SimpleNamespace(name=LINE, error=1.0, predictions=np.array([1.0, NAN]))
+    left_out = SimpleNamespace(name="network", error=None, predictions=None)
+    target = SimpleNamespace(values=np.array([9.0, 2.0, 4.0]), test=np.array([1, 2]))
+    answer = SimpleNamespace(
+        target=target, stack=SimpleNamespace(members=[left_out, tried], predictions=np.array([3.0, 3.0]))
+    )
+    found = Answer.tested_errors(answer)
+    assert list(found) == [ENSEMBLE, LINE]
+    np.testing.assert_array_equal(found[ENSEMBLE], [1.0, 1.0])
+    np.testing.assert_array_equal(found[LINE], [1.0, NAN])
+    answer.target.test = np.array([], int)
+    assert Answer.tested_errors(answer) == {}
 
 
 def printed(function, *given):

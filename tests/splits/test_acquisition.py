@@ -1,5 +1,6 @@
 import re
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tiny import TinyPolymers
 from datamodules import DemoSimulatedCrystals
 from gnn_sim2real.featurize.families import INTERMETALLICS, anion_class, polymer_class
 from gnn_sim2real.splits.acquisition.cheapest import grow_from_cheapest
-from gnn_sim2real.splits.acquisition.diversity import grow_by_diversity
+from gnn_sim2real.splits.acquisition.diversity import Diversity, grow_by_diversity
 from gnn_sim2real.splits.acquisition.family import grow_by_family
 from gnn_sim2real.splits.acquisition.formula import evaluate, names_in
 
@@ -161,3 +162,10 @@ class TestDataModules:
     def test_a_cost_column_that_is_not_there(self):
         with pytest.raises(ValueError, match=r"TinyPolymers.*'hours'"):
             _ = TinyPolymers(grow_by="cheapest", cost="hours").parts
+
+
+def test_the_model_that_makes_the_features_is_in_the_key():
+    contents = [
+        Diversity().content(SimpleNamespace(model_fingerprint=fingerprint)) for fingerprint in (None, "abc", "abd")
+    ]
+    assert contents == [{}, {"model": "abc"}, {"model": "abd"}]
