@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from scipy.optimize import least_squares
 
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
@@ -46,3 +47,16 @@ def test_a_size_far_from_the_law_of_a_single_curve_counts_less():
     np.testing.assert_allclose(others, others[0])
     assert means.weights[5] < 0.5 * others[0]
     np.testing.assert_allclose(fits.natural()["prefactor"], 2, rtol=0.1)
+
+
+def test_the_scatter_of_single_runs_without_what_they_have_in_common_is_that_seen():
+    """Neighbors are alike, and what a law leaves lacks the shift that all sizes share: the draws make up for it."""
+    sizes = np.geomspace(100, 1600, 5)[None]
+    log_errors = 0.1 * np.random.default_rng(0).standard_normal((1, 5)) - 0.3 * np.log(sizes)
+    means, _ = robust_means(POWER, sizes, log_errors)
+    table = tabulate(sizes, np.exp(log_errors).ravel(), [0] * 5)
+    moves = draw_moves(means._replace(freedom=1e6), table, 40_000, 0) / means.lone_spread
+    covariance = np.cov(moves.T)
+    others = covariance[~np.eye(5, dtype=bool)]
+    assert np.diag(covariance).mean() - others.mean() == pytest.approx(1.0, abs=0.02)
+    assert covariance[0, 1] > covariance[0, 4] > 0.1
