@@ -38,8 +38,9 @@ PLACES = {"refractive_index_open": "polymer/refractive_index_measured/refractive
 PARTIAL = {"copolymer_ea_ip"}
 DIFFERENT = {"measured_formation_enthalpy"}
 LONG = {"qm9"}
-TOLERANCE = {"qm9": {"rtol": 1e-6, "atol": 1e-12}}
-"""The table before was rounded to 32 bits on another way, and has 1e-16 in place of a dipole of zero."""
+TOLERANCE = {"qm9": {"rtol": 1e-6, "atol": 1e-12}, "hf298_kJ_mol": {"atol": 1e-4}}
+"""By name of the recipe or of the column. QM9 was rounded to 32 bits in another order, which shows in small differences of
+large energies, and has 1e-16 in place of a dipole of zero."""
 QUICK = {"htpmd_conductivity", "homopolymer_md_tg", "matbench_expt_gap", "refractive_index_open", "simpoly"}
 
 
@@ -159,7 +160,8 @@ class TestConformance:
         assert len(made) == len(published)
         for column in made:
             if (recipe.name, column) != ("aflow_agl_ael", "mp_id_guess"):
-                assert_equal(made[column], published[column], TOLERANCE.get(recipe.name, {"rtol": 1e-9}))
+                tolerance = TOLERANCE.get(column) or TOLERANCE.get(recipe.name) or {"rtol": 1e-9}
+                assert_equal(made[column], published[column], tolerance)
 
     def make(self, recipe, real_data, monkeypatch, tmp_path):
         for name, path in recipe.tables.items():
