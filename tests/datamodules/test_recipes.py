@@ -39,8 +39,8 @@ PARTIAL = {"copolymer_ea_ip"}
 DIFFERENT = {"measured_formation_enthalpy"}
 LONG = {"qm9"}
 TOLERANCE = {"qm9": {"rtol": 1e-6, "atol": 1e-12}, "hf298_kJ_mol": {"atol": 1e-4}}
-"""By name of the recipe or of the column. QM9 was rounded to 32 bits in another order, which shows in differences of large
-energies, and has 1e-16 in place of a dipole of zero."""
+"""By name of the recipe or of the column. QM9 was rounded to 32 bits in another order, which shows where large energies
+differ little, and has 1e-16 in place of a dipole of zero."""
 QUICK = {"htpmd_conductivity", "homopolymer_md_tg", "matbench_expt_gap", "refractive_index_open", "simpoly"}
 
 
