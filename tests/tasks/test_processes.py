@@ -126,7 +126,9 @@ def run_tasks(folder, environments, config, *words):
     program = "from gnn_sim2real.cli.main import main; raise SystemExit(main())"
     (folder / "command.py").write_text(program)
     command = [sys.executable, "command.py", "fit", "-c", str(config), *words]
-    surroundings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HELPERS}", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    # MLflow leaves in the environment where another test has written.
+    inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    surroundings = inherited | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HELPERS}", "MLFLOW_ALLOW_FILE_STORE": "true"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     started = [subprocess.Popen(command, cwd=folder, env=surroundings | each, **pipes) for each in environments]
     try:
