@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     _refuse_two_values(lines[1])
     told = key_val_str_to_dict(lines[1])
     refuse_open(told)  # ASE takes any text for true
+    _refuse_other_lengths(told)
     try:
         atoms = read(io.StringIO("\n".join(lines) + "\n"), format="extxyz")
     except KeyError as error:
@@ -58,6 +59,22 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     _refuse_two_elements(lines[2:], str(told.get("Properties", "")))
     values |= atoms.info | (atoms.calc.results if atoms.calc else {})
     return from_ase(atoms)
+
+
+_LENGTH_KEY = re.compile(r"(?i)(?:(?:length|lattice|positions?|cell|coordinates?)_?)?units?")
+_OTHER_LENGTH = re.compile(
+    r"(?i)bohrs?|a\.?u\.?|a0|a_0|atomic(?:[ _]units?)?|nm|nanomet(?:er|re)s?|pm|picomet(?:er|re)s?"
+)
+
+
+def _refuse_other_lengths(told: Mapping[str, Any]) -> None:
+    """Refuse a structure that says another unit of length than that of the format."""
+    for name, held in told.items():
+        if isinstance(held, str) and _LENGTH_KEY.fullmatch(name) and _OTHER_LENGTH.fullmatch(held.strip()):
+            raise ValueError(
+                f"its second line says {name}={held}, but lengths in extxyz are in angstrom: convert lattice and "
+                "positions, and leave it out"
+            )
 
 
 def _refuse_two_values(line: str) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.files import free_names, spreadsheet_text, write_atomically
 from gnn_sim2real.tables.json_table import UNITS, read_json_lines, read_json_table
 from gnn_sim2real.tables.spreadsheet import read_sheet
-from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table
+from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table, require_unpackable
 from gnn_sim2real.units import check_unit
 
 if TYPE_CHECKING:
@@ -345,6 +345,9 @@ def _read_kind(
     if kind == ".parquet":
         import pyarrow.parquet
 
+        facts = pyarrow.parquet.read_metadata(path)
+        encoded = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
+        require_unpackable(path, max(encoded, facts.num_rows * facts.num_columns))  # one byte a cell at least
         schema = pyarrow.parquet.read_schema(path)
         if without:
             columns = [name for name in schema.names if name not in without]

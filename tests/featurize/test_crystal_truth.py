@@ -397,6 +397,26 @@ def test_a_site_alone_needs_no_loop():
             read(pairs.replace("OCC", share))
 
 
+@pytest.mark.parametrize(
+    ("told", "is_read"),
+    [
+        ("units=bohr", False),
+        ('length_unit="a.u."', False),
+        ("lattice_units=nm", False),
+        ("Units=Atomic", False),
+        ("units=angstrom", True),
+        ("energy_unit=hartree", True),
+        ("units=eV", True),
+    ],
+)
+def test_another_unit_of_length_in_extxyz_is_refused(tmp_path, told, is_read):
+    lattice = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
+    (tmp_path / "a.extxyz").write_text(f"2\n{lattice} {told} gap=1.0\nCs 0 0 0\nCl 2 2 2\n")
+    (entry,) = read_crystals(tmp_path / "a.extxyz")
+    assert (entry.crystal is not None) == is_read
+    assert is_read or re.search(r"angstrom", entry.reason)
+
+
 def test_occupancies_in_files_of_ase(tmp_path):
     write_ase(tmp_path / "a.extxyz", salt_atoms(occupancy={"0": {"Cs": 0.5}, "1": {"Cl": 1.0}}), format="extxyz")
     (tmp_path / "b.extxyz").write_text(

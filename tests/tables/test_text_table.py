@@ -306,3 +306,14 @@ def test_too_little_memory_is_not_a_fault_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("gnn_sim2real.tables.table.read_text_table", fail)
     with pytest.raises(MemoryError):
         read_table(tmp_path / "t.csv")
+
+
+def test_a_small_parquet_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_table, "_MOST_UNPACKED", 10_000)
+    path = tmp_path / "many.parquet"
+    pd.DataFrame({"density": np.ones(20_000)}).to_parquet(path)
+    assert len(read_table(path)) == 20_000
+    pd.DataFrame({"density": np.ones(2_000_000)}).to_parquet(path)
+    assert path.stat().st_size < 20_000
+    with pytest.raises(ValueError, match="unpack"):
+        read_table(path)
