@@ -1,4 +1,4 @@
-"""What tracking costs a study: the README's first one, with W&B offline, which gets a run of each job and of the report.
+"""What tracking costs a study: the README's first one, with W&B offline and a run of each job and of the report.
 
 Two studies that differ by the logger alone differ by more than it costs, on any machine. So the processor time of
 tracking is counted where it is used, in this process: what its thread spends in the calls that open, fill and end runs
