@@ -1,0 +1,115 @@
+"""The pages of reference, made when the site is built: commands from their help, Python and YAML from docstrings."""
+
+import contextlib
+import inspect
+import io
+import os
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
+
+import gnn_sim2real
+from gnn_sim2real.cli.main import main as command
+
+COMMANDS = (
+    "",
+    "init",
+    "configs",
+    "data",
+    "data list",
+    "data get",
+    "data make",
+    "data check",
+    "study",
+    "study run",
+    "study status",
+    "study report",
+    "law",
+    "law fit",
+    "law plan",
+    "law next",
+    "law compare",
+    "shotgun",
+    "shotgun study",
+    "shotgun matrix",
+    "models",
+    "models list",
+    "models build",
+    "models export",
+    "models push",
+    "models pull",
+    "calibrate",
+    "fit",
+)
+CLASSES = {
+    "Encoders": ("gnn_sim2real.nn", "gnn_sim2real.nn.encoder.Encoder"),
+    "Data sets": ("datamodules", "gnn_sim2real.data.module.PropertyDataModule"),
+    "Training": ("gnn_sim2real.tasks", "lightning.pytorch.LightningModule"),
+    "Callbacks": ("gnn_sim2real.tasks", "lightning.pytorch.Callback"),
+    "Fine-tuning policies": ("gnn_sim2real.tasks.policies", "gnn_sim2real.tasks.policies.base.FineTuningPolicy"),
+    "Splits": ("gnn_sim2real.splits", "gnn_sim2real.splits.split.Split"),
+    "Orders of acquisition": ("gnn_sim2real.splits.acquisition", "gnn_sim2real.splits.acquisition.order.Order"),
+    "Forms of the law": ("gnn_sim2real.law.forms", "gnn_sim2real.law.forms.form.Form"),
+}
+"""Heading, package and base class of what a YAML names."""
+
+
+def commands() -> str:
+    """Each command with its help."""
+    parts = ["# Commands\n", "What `--help` says of each command.\n"]
+    for each in COMMANDS:
+        parts += [f"## gnn-sim2real {each}".rstrip() + "\n", f"```text\n{help_of(each)}\n```\n"]
+    return "\n".join(parts)
+
+
+def help_of(name: str) -> str:
+    """The help of a command, at a width of 100 characters."""
+    os.environ["COLUMNS"] = "100"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        command([*name.split(), "--help"])
+    return printed.getvalue().strip()
+
+
+def python() -> str:
+    """What `from gnn_sim2real import` offers."""
+    names = sorted(gnn_sim2real.__all__)
+    return "# Python\n\nWhat `from gnn_sim2real import NAME` offers.\n\n" + directives(
+        f"{(found := getattr(gnn_sim2real, name)).__module__}.{found.__qualname__}" for name in names
+    )
+
+
+def classes() -> str:
+    """The classes that a YAML names, room by room."""
+    parts = ["# Classes in YAML\n\nWhat `class_path` takes, and the settings of each under `init_args`.\n"]
+    for heading, (package, base) in CLASSES.items():
+        found = sorted(subclasses(package, base), key=lambda kind: kind.__name__)
+        parts.append(f"# {heading}\n\n" + directives(f"{kind.__module__}.{kind.__qualname__}" for kind in found))
+    return "\n".join(parts)
+
+
+def subclasses(package: str, base: str) -> set[type]:
+    """The public classes in the modules of a package that are of a kind."""
+    module, _, name = base.rpartition(".")
+    kind = getattr(import_module(module), name)
+    root = import_module(package)
+    names = [package, *(each.name for each in pkgutil.walk_packages(root.__path__, f"{package}."))]
+    return {
+        member
+        for each in names
+        for member in vars(import_module(each)).values()
+        if inspect.isclass(member)
+        and issubclass(member, kind)
+        and member.__module__.startswith(package)
+        and not member.__name__.startswith("_")
+    }
+
+
+def directives(paths: Iterable[str]) -> str:
+    """Directives of mkdocstrings for objects."""
+    return "".join(f"::: {path}\n\n" for path in paths)
+
+
+def pages() -> dict[str, str]:
+    """Content of each page by its path."""
+    return {"reference/python.md": python(), "reference/commands.md": commands(), "reference/classes.md": classes()}
