@@ -44,10 +44,10 @@ nobody has to choose, is shown where it was computed. The lower error is bold.
 
 _END = """**Where networks lose.** With the simulated value, {lost} of {all} best baselines are below the best
 network{listed}.
-What is said of simulated values on [crystals](results/crystals.md) holds for networks alone: given the same value, simple
-methods reach a lower error with no pretraining. Without the simulated value of each material it is the other way round:
-{without} of {all_without} best baselines are above the best network. A pretrained network stands in for the simulation
-of a material that nobody has simulated.
+What is said of simulated values on [crystals](results/crystals.md) holds for networks alone: given the same value,
+simple methods reach a lower error with no pretraining. Without the simulated value of each material it is the other
+way round: {without} of {all_without} best baselines are above the best network. A pretrained network stands in for
+the simulation of a material that nobody has simulated.
 """
 
 _OPEN = """
