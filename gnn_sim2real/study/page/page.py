@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, model_name
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
+from gnn_sim2real.study.page.answer import answer, curve_of, worth_of
 from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
 from gnn_sim2real.study.text import format_data, format_fewer, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
@@ -76,6 +78,12 @@ def _content(
     laws = {label: law for label, law in results.laws.items() if is_fine_tuning(label.policy)}
     models, surfaces = results.models, results.surfaces
     plans = {kind: _plans(law, results.grids[kind].scratch) for kind, law in surfaces.items()}
+    gains = {curve_of(asdict(label)): plan(law).gain_of_doubling for label, law in laws.items()}
+    worth = {
+        curve_of(asdict(label)): found
+        for label in laws
+        if (found := worth_of(plans.get(label.kind, ()), label.target_size)) is not None
+    }
     quantity = f"test {summary['metric'].upper()} of {summary['property'].replace('_', ' ')}"
     folder = config.folder / "figures"
     figure = config.folder / "scaling_law.svg"
@@ -84,6 +92,7 @@ def _content(
         "quantity": quantity,
         "unit": format_unit(unit),
         "summary": summary,
+        "answer": answer(summary, gains, worth),
         "in_short": _in_short(laws, plans, unit),
         "curves": embed(figure, f"{quantity} against source size") if results.curves and figure.exists() else None,
         "laws": law_tables.laws_table(laws, unit),
