@@ -31,6 +31,9 @@ many models
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   law       the scaling law of a study or of any learning curve: fit, plan, next, compare: gnn-sim2real law --help
 
+this machine
+  doctor    versions, device, folders, extras and licenses, for the report of a bug
+
 Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
 
 
@@ -144,6 +147,7 @@ _COMMANDS = {
     "shotgun": ("gnn_sim2real.cli.shotgun", "shotgun_command"),
     "init": ("gnn_sim2real.cli.init", "init_command"),
     "configs": ("gnn_sim2real.cli.configs", "configs_command"),
+    "doctor": ("gnn_sim2real.cli.doctor", "doctor_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
     "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),
