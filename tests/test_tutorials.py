@@ -1,0 +1,56 @@
+"""Every block of a tutorial runs, in order, in one folder."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from gnn_sim2real.cli.main import main
+
+TUTORIALS = Path(__file__).parents[1] / "docs/tutorials"
+FEW = {"study run": ["--axes.split", "[0]", "--launcher", "serial"]}
+"""What the test adds: one test part of five."""
+IN_SLOW = "compositions"
+"""The others run before a release."""
+
+
+def blocks(text):
+    return re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(path.stem, marks=pytest.mark.slow if path.stem == IN_SLOW else pytest.mark.release)
+        for path in sorted(TUTORIALS.glob("*.md"))
+    ],
+)
+def test_every_block_runs(name, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    text = (TUTORIALS / f"{name}.md").read_text()
+    files = re.findall(r"`(\w+\.yaml)`:\n\n```yaml\n(.*?)```", text, re.DOTALL)
+    ran = []
+    for kind, body in blocks(text):
+        if kind == "python":
+            exec(compile(body, f"{name}.md", "exec"), {})  # noqa: S102 (our own page)
+        for line in body.splitlines() if kind == "console" else ():
+            command = shlex.split(line)
+            if command[0] == "cd":
+                monkeypatch.chdir(command[1])
+                for path, content in files:
+                    Path(path).write_text(content)
+                continue
+            assert command[0] == "gnn-sim2real"
+            assert main([*command[1:], *FEW.get(" ".join(command[1:3]), [])]) == 0, capfd.readouterr().err
+            ran.append(command[1])
+    assert {"init", "data", "study"} <= set(ran)
+    summary = json.loads(Path("runs/study/summary.json").read_text())
+    assert summary["rows"]
+    if "shotgun" in ran:
+        assert Path("runs/shotgun/ensemble/ensemble.json").exists()
+
+
+def test_every_kind_of_material_has_a_tutorial():
+    assert {path.stem for path in TUTORIALS.glob("*.md")} == {"polymers", "crystals", "pairs", "compositions"}
