@@ -236,7 +236,7 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path):
     assert {name for name in names if name.startswith("gnn_sim2real/configs/")} == shipped
     tables = (ROOT / "datamodules/open_data").glob("*.parquet")
     assert {str(path.relative_to(ROOT)) for path in tables} | {"datamodules/open_data/NOTICE.md"} <= set(names)
-    assert {name for name in names if name.endswith(".html")} == {"gnn_sim2real/study/page/page.html"}
+    assert {name for name in names if name.endswith(".html")} == PAGES
     assert {name for name in names if name.endswith(".py")} == {str(p.relative_to(ROOT)) for p in MODULES.values()}
 
 

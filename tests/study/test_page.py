@@ -17,7 +17,7 @@ from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import Axes
-from gnn_sim2real.study.page.page import write_page
+from gnn_sim2real.study.page.page import write_study_page
 
 SIZES, TARGETS = (50, 100, 200, 400, 950), (50, 100, 300)
 VOID = {"meta", "img", "link", "br", "hr"}
@@ -103,7 +103,7 @@ def make(folder, found, title="Density", data=None):
     (folder / "study.yaml").write_text("title: <i>kept</i>\n")
     results = Results(tabulate_records(found))
     summary = write_report(results, folder, title, data)
-    path = write_page(config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}})
+    path = write_study_page(config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}})
     return path, Page(path.read_text()), summary
 
 
