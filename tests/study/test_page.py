@@ -103,7 +103,9 @@ def make(folder, found, title="Density", data=None):
     (folder / "study.yaml").write_text("title: <i>kept</i>\n")
     results = Results(tabulate_records(found))
     summary = write_report(results, folder, title, data)
-    path = write_study_page(config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}})
+    path = write_study_page(
+        config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}}
+    )
     return path, Page(path.read_text()), summary
 
 
