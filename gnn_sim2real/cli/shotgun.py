@@ -1,6 +1,7 @@
 """`gnn-sim2real shotgun`."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.console import Console
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console, quiet_lightning
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
+from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.table import keep_tables
 
 _HELP = """usage: gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
@@ -68,13 +70,6 @@ def shotgun_command(argv: list[str]) -> int:
 
 
 def _run(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.cli.shotgun_ensemble import predict_with_ensemble
-    from gnn_sim2real.shotgun.config import read_shotgun
-    from gnn_sim2real.shotgun.page import answer_sentences, write_answer_page
-    from gnn_sim2real.shotgun.plot import draw_parity, draw_ranking
-    from gnn_sim2real.shotgun.report import print_result
-    from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, PARITY_FILE, run_shotgun, write_result
-
     understood: list[str] = []
 
     def say(line: str) -> None:
@@ -82,15 +77,29 @@ def _run(argv: list[str], console: Console) -> int:
         _say(console, line)
 
     with keep_tables():
-        config, described = read_shotgun(argv)
-        predictions = Path(config.output) / "predictions_new.csv"
-        if config.predict:  # before anything is computed
-            if not Path(config.predict).exists():
-                raise ValueError(f"there is no file {config.predict} to predict: check the path")
-            advice = "move it, or give another folder by `--output`"
-            require_replaceable(predictions, inputs=[Path(config.predict)], advice=advice)
-        result = run_shotgun(config, say=say)
-        folder = write_result(result, config, described)
+        if argv and not argv[0].startswith("-"):
+            say(read_table_argument(argv).text)  # before Lightning is loaded, which takes seconds
+        return _answer(argv, say, understood, console)
+
+
+def _answer(argv: list[str], say: Callable[[str], None], understood: list[str], console: Console) -> int:
+    """Find the answer, write and print it."""
+    from gnn_sim2real.cli.shotgun_ensemble import predict_with_ensemble
+    from gnn_sim2real.shotgun.config import read_shotgun
+    from gnn_sim2real.shotgun.page import answer_sentences, write_answer_page
+    from gnn_sim2real.shotgun.plot import draw_parity, draw_ranking
+    from gnn_sim2real.shotgun.report import print_result
+    from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, PARITY_FILE, run_shotgun, write_result
+
+    config, described = read_shotgun(argv)
+    predictions = Path(config.output) / "predictions_new.csv"
+    if config.predict:  # before anything is computed
+        if not Path(config.predict).exists():
+            raise ValueError(f"there is no file {config.predict} to predict: check the path")
+        advice = "move it, or give another folder by `--output`"
+        require_replaceable(predictions, inputs=[Path(config.predict)], advice=advice)
+    result = run_shotgun(config, say=say)
+    folder = write_result(result, config, described)
     console.print()
     print_result(result, console)
     draw_ranking(result, config.title, folder / FIGURE_FILE)

@@ -1,8 +1,7 @@
 """Settings of shotgun transfer."""
 
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,9 @@ from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.foundation import AUTO
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
+from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.crystal_columns import holds_crystals
-from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.table import read_table
-from gnn_sim2real.units import check_unit
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -216,43 +212,15 @@ def _of_purpose(argv: Sequence[str]) -> list[str]:
     return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in argv]
 
 
-_SHORT = {
-    "--smiles": "material_column",
-    "--target": "column",
-    "--property": "property",
-    "--unit": "unit",
-    "--simulated-column": "simulated_column",
-}
-
-
 def _of_table(argv: Sequence[str]) -> list[str]:
     """Turn a table, and what is said of its columns, into the data module that reads it."""
-    path, *others = argv
-    given = {"path": path}
-    for name, setting in _SHORT.items():
-        value, others = take_option(others, name)
-        if value is not None:
-            given[setting] = value
-    if not {"column", "property", "unit"} <= given.keys():
-        given |= _find_target(path, given)
-    check_unit(given["unit"])
-    reader = find_table_reader()
-    settings = [f"--data.init_args.{name}={value}" for name, value in given.items()]
-    defaults = [] if any(word.startswith("--data.init_args.validation_fraction") for word in others) else ["0"]
-    settings += [f"--data.init_args.validation_fraction={value}" for value in defaults]
-    return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *others]
+    found = read_table_argument(argv)
+    reader = find_table_reader("PairTable" if "components" in found.settings else "Table")
+    settings = [f"--data.init_args.{name}={_spell(value)}" for name, value in found.settings.items()]
+    with_validation = any(word.startswith("--data.init_args.validation_fraction") for word in found.others)
+    settings += [] if with_validation else ["--data.init_args.validation_fraction=0"]
+    return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *found.others]
 
 
-def _find_target(path: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What the user did not say of the measured property, by the headings of the file."""
-    file = expand(path)
-    if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
-        lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
-        if lacking:
-            raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")
-        return {}
-    found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
-    if not {"column", "unit"} <= given.keys():
-        unit = found.unit or "no unit"
-        logger.info("%s: what was measured is %s in %s, in column %r", file.name, found.property, unit, found.column)
-    return found._asdict()
+def _spell(value: str | dict[str, str]) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -20,6 +20,7 @@ SUSPECT = 2.0
 """A measured value so many half widths of its interval away from the prediction is worth a second look."""
 
 NOT_MEASURED = "no measured value that could be used"
+_TESTED = "tested apart, so that it takes no part here"
 _SECOND_LOOK = "the measured value is far outside of its interval: check it"
 
 
@@ -100,6 +101,7 @@ def write_measured(path: Path, beside: Beside, target: Target, data: PropertyDat
     some = [row for row, each in enumerate(beside.parts) if part in (None, each)]
     spec = target.spec
     rows = {target.table.identities[row]: _cells(beside, row) for row in some}
+    elsewhere = dict.fromkeys({*target.table.identities} - rows.keys(), _TESTED)
     names = [heading(f"{spec.name}{what}", spec.unit) for what in (" measured", "", " lower", " upper")]
     columns = ["part", *names, "distance", "outside"]
     suspects = {target.table.identities[row] for row in some if beside.suspects[row]}
@@ -107,7 +109,9 @@ def write_measured(path: Path, beside: Beside, target: Target, data: PropertyDat
     refused = dict(zip(data.table.quarantine["material"], data.table.quarantine["reason"], strict=True))
     names_of = [name for name, reason in asked.materials if reason is None]
     notes = [
-        _SECOND_LOOK if identity in suspects else "" if identity in rows else str(refused.get(name, NOT_MEASURED))
+        (_SECOND_LOOK if identity in suspects else "")
+        if identity in rows
+        else elsewhere.get(identity, str(refused.get(name, NOT_MEASURED)))
         for name, identity in zip(names_of, identities, strict=True)
     ]
     nothing = ["", *[float("nan")] * 5, ""]

@@ -120,7 +120,8 @@ def _how_far(result: ShotgunResult) -> str:
     text = f"Its {coverage} intervals are {_quantity(float(np.median(widths)), unit)} wide in the median"
     far_text = f"{far} of {len(beside.outside)} materials are unlike the others, where they have no guarantee"
     text += f"; {far_text}" if far else "; no measured material is unlike the others"
-    return text + (f", and {suspects} measured values lie far outside: check them." if suspects else ".")
+    values = "one measured value lies" if suspects == 1 else f"{suspects} measured values lie"
+    return text + (f", and {values} far outside of theirs, worth a second look." if suspects else ".")
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -16,6 +16,7 @@ from gnn_sim2real.figures import (
     SMALL,
     SMALL_CAP,
     SMALL_MARKER,
+    STRONG_BAND,
     TEXT,
     TINY_MARKER,
     apart,
@@ -135,6 +136,7 @@ def draw_parity(result: ShotgunResult, title: str, path: Path) -> Path:
                 elinewidth=HAIR,
                 linestyle="none",
                 color=color,
+                ecolor=(color, STRONG_BAND),
                 label=f"{said} ({int(chosen.sum())})",
             )
     ends = [beside.measured.min(), beside.predicted.min(), beside.measured.max(), beside.predicted.max()]

@@ -71,7 +71,8 @@ def describe_effort(
     left_out = sum(skipped.reasons.values())
     seen = f", {left_out:,} left out since they have seen tested materials" if left_out else ""
     features = f"; features of {', '.join(each.name for each in blocks)}" if blocks else ""
-    time = "no limit of time (`--minutes`)" if config.minutes is None else f"{config.minutes:g} minutes for trainings"
+    minutes = "1 minute" if config.minutes == 1 else f"{config.minutes or 0:g} minutes"
+    time = "no limit of time (`--minutes`)" if config.minutes is None else f"{minutes} for trainings"
     return [f"library: {library.folder}, {len(cards):,} models{seen}{features}", f"{time}; output: {config.output}"]
 
 
