@@ -13,9 +13,10 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "study shotgun config records tasks data uncertainty library foundation store tables databases law errors "
-        "files console"
+        "reproduce study shotgun config records tasks data uncertainty library foundation store tables databases law "
+        "errors files console"
     ),
+    "reproduce": "config study data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics baselines "
         "renamed"

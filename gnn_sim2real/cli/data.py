@@ -20,7 +20,7 @@ from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
-from gnn_sim2real.data.published import CHANCE, Likeness, PublishedTable, compare_with_published, find_published
+from gnn_sim2real.data.published import PublishedTable, compare_with_published, describe_likeness, find_published
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
 from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.variants import settings_of
@@ -192,7 +192,7 @@ def _check(argv: list[str], console: Console) -> int:
     likeness = None if published is None else compare_with_published(data.table, published)
     _print_report(report, console)
     if published is not None and likeness is not None:
-        for line in _describe_likeness(likeness, published):
+        for line in describe_likeness(likeness, published):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for line in [*_compare_vocabularies(data, others), *warnings]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -207,24 +207,6 @@ def _find_published(name: str) -> PublishedTable:
     if name not in published:
         raise ValueError(f"there are no hashes of {name!r}; there are those of {', '.join(sorted(published))}")
     return published[name]
-
-
-def _describe_likeness(found: Likeness, published: PublishedTable) -> list[str]:
-    """Whether a table is the published one, and if not, how they differ."""
-    which = f"the table {published.name} of the published {', '.join(published.results)}"
-    if found.is_same:
-        return [f"\nTHE SAME as {which}: all {found.equal:,} materials with their values"]
-    there = found.equal + found.different
-    lines = [
-        f"\nNOT THE SAME as {which}, which has {len(published.rows):,} materials: {there:,} are here as well, "
-        f"{found.missing:,} are missing, {found.more:,} are here alone",
-        f"of those in both, {found.equal:,} have an equal value and {found.different:,} another one",
-    ]
-    if found.different:
-        lines.append(f"(by four bits of a hash: one in {CHANCE} other values counts as equal)")
-    if found.different > found.equal:
-        lines.append(f"most values differ: is {published.property} in another unit, or of another kind?")
-    return lines
 
 
 def _require_replaceable(given: Namespace, data: PropertyDataModule) -> None:

@@ -140,6 +140,29 @@ def compare_with_published(table: CleanTable, published: PublishedTable) -> Like
     )
 
 
+def describe_likeness(found: Likeness, published: PublishedTable) -> list[str]:
+    """Whether a table is the published one, and if not, how they differ, in lines.
+
+    Args:
+        found: From `compare_with_published`.
+        published: The published table.
+    """
+    which = f"the table {published.name} of the published {', '.join(published.results)}"
+    if found.is_same:
+        return [f"\nTHE SAME as {which}: all {found.equal:,} materials with their values"]
+    there = found.equal + found.different
+    lines = [
+        f"\nNOT THE SAME as {which}, which has {len(published.rows):,} materials: {there:,} are here as well, "
+        f"{found.missing:,} are missing, {found.more:,} are here alone",
+        f"of those in both, {found.equal:,} have an equal value and {found.different:,} another one",
+    ]
+    if found.different:
+        lines.append(f"(by four bits of a hash: one in {CHANCE} other values counts as equal)")
+    if found.different > found.equal:
+        lines.append(f"most values differ: is {published.property} in another unit, or of another kind?")
+    return lines
+
+
 def _spell_rows(table: CleanTable, unit: str) -> dict[str, str]:
     """Name and value of each material as one text, by the hash that names it; crystals go by their formula."""
     values = convert(table.values[:, 0], table.properties[0].unit, unit)
