@@ -49,8 +49,8 @@ DOTTED: Final = ":"
 DASHES: tuple[Any, ...] = (DOTTED, "-.", (0, (6, 2)), (0, (3, 1.5, 1, 1.5, 1, 1.5)), "-")
 """Of gray lines, which no color tells apart."""
 
-BAND, PALE_BAND = 0.16, 0.07
-"""Opacity of an interval around a line, and around one of many."""
+STRONG_BAND, BAND, PALE_BAND = 0.45, 0.16, 0.07
+"""Opacity of the interval of a point among many, of one around a line, and around one of many."""
 
 _DPI = 200
 _DIGIT = 0.64

@@ -13,16 +13,17 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "study shotgun config records tasks data uncertainty library foundation store tables databases law errors "
-        "files console"
+        "reproduce study shotgun config records tasks data uncertainty library foundation store tables databases law "
+        "errors files console"
     ),
+    "reproduce": "config study data databases records errors files",
     "study": (
-        "config records tasks data library foundation tables nn law errors units files console metrics baselines "
+        "config records tasks data library foundation tables nn law page errors units files console metrics baselines "
         "renamed"
     ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn foundation "
-        "errors units files console metrics linear baselines graph figures ensemble"
+        "page errors units files console metrics linear baselines graph figures ensemble"
     ),
     "config": "records tasks data library nn units files console renamed",
     "records": (
@@ -43,6 +44,7 @@ ARROWS = {
     "law": "units plugins",
     "baselines": "ensemble splits linear plugins gaussian_process",
     "figures": "files",
+    "page": "files",
 }
 """Rooms (folders, and modules loose in the root), each with those that it imports; the others import none.
 
@@ -236,7 +238,8 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path):
     assert {name for name in names if name.startswith("gnn_sim2real/configs/")} == shipped
     tables = (ROOT / "datamodules/open_data").glob("*.parquet")
     assert {str(path.relative_to(ROOT)) for path in tables} | {"datamodules/open_data/NOTICE.md"} <= set(names)
-    assert {name for name in names if name.endswith(".html")} == {"gnn_sim2real/study/page/page.html"}
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "gnn_sim2real").rglob("*.html")}
+    assert {name for name in names if name.endswith(".html")} == pages >= {"gnn_sim2real/page/base.html"}
     assert {name for name in names if name.endswith(".py")} == {str(p.relative_to(ROOT)) for p in MODULES.values()}
 
 

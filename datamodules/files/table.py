@@ -11,13 +11,14 @@ from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import clean_table
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table
 from gnn_sim2real.tables.crystal_columns import holds_crystals
+from gnn_sim2real.tables.material_column import SpelledKind, find_kind, find_material_column
 from gnn_sim2real.tables.properties import check_property_unit
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 from gnn_sim2real.tables.texts import to_texts
 
-MaterialKind = Literal["repeat_unit", "molecule", "composition"]
+MaterialKind = SpelledKind
 
 
 class MaterialTable(PropertyDataModule):
@@ -94,19 +95,8 @@ class MaterialTable(PropertyDataModule):
         """What the first spellings of the table are."""
         file = self._find_file()
         frame = read_table(file)
-        if self.material_column is None:
-            names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
-            column = find_column(list(map(str, frame)), names, "the materials", file.name, "material_column").column
-        else:
-            column = self.material_column
-        if column not in frame:
-            raise ValueError(f"{file.name} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
-        if self.marks is not None:
-            return "repeat_unit"
-        texts = [str(text) for text in frame[column].dropna().head(50)]
-        if sum("*" in text for text in texts) > len(texts) / 2:
-            return "repeat_unit"
-        return "composition" if read_heading(column).name in MATERIAL_HEADINGS["composition"] else "molecule"
+        column = find_material_column(frame, file.name, self.material_column)
+        return "repeat_unit" if self.marks is not None else find_kind(frame, column)
 
     def _find_file(self) -> Path:
         return find_file(self.name, self.path) if self.name else find_table(str(self.path))

@@ -4,7 +4,7 @@ import copy
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
+from gnn_sim2real.data.published import PublishedTable, compare_with_published, describe_likeness, find_published
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
 from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.variants import settings_of
@@ -49,6 +50,8 @@ check  rows read and refused, with reasons; duplicates and their spread; units a
          --simulated-column C   column with simulated values of the same property, compared with the measured ones
          --simulated-from X     a data set or file that has it, in which each material is looked up
          --against X            another data set or file (with the same --property and --unit); may be repeated
+         --like RESULT          whether it equals the table behind a published result, such as polymer_density, of which
+                                hashes come with the package
          --quarantine FILE.csv  where to write the refused rows (default: quarantine_NAME.csv)
          --json FILE.json       where to write the report as JSON
          --overwrite            replace files that this command did not write; what is read is never replaced"""
@@ -153,6 +156,7 @@ def _check(argv: list[str], console: Console) -> int:
     parser = ArgumentParser(prog="gnn-sim2real data check", description="Check a data set.")
     parser.add_argument("name", help="a file, a folder of crystals, a name from `data list`, or the YAML of a training")
     parser.add_argument("--against", action="append", default=[], help="another data set or file; may be repeated")
+    parser.add_argument("--like", help="a published result, with whose table it is compared by hashes")
     parser.add_argument("--quarantine", type=Path, help="where to write the refused rows")
     parser.add_argument("--json", type=Path, help="where to write the report as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
@@ -177,6 +181,7 @@ def _check(argv: list[str], console: Console) -> int:
             "\nadd `--property NAME --unit UNIT` to see what a training would read", markup=False, highlight=False
         )
         return 0
+    published = None if given.like is None else _find_published(given.like)
     data, *_ = _modules_of(given.name, settings)
     _require_replaceable(given, data)
     warnings: list[str] = []
@@ -184,11 +189,24 @@ def _check(argv: list[str], console: Console) -> int:
     plain = {name: value for name, value in settings.items() if not name.startswith("simulated_")}
     others = {name: _read_all(_modules_of(name, plain)[0], name, warnings) for name in given.against}
     report = make_report(data.table, {name: other.table for name, other in others.items()})
+    likeness = None if published is None else compare_with_published(data.table, published)
     _print_report(report, console)
+    if published is not None and likeness is not None:
+        for line in describe_likeness(likeness, published):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     for line in [*_compare_vocabularies(data, others), *warnings]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    _save(data.table, report, given.quarantine or name_quarantine(Path(), Path(given.name).stem), given.json, console)
+    quarantine = given.quarantine or name_quarantine(Path(), Path(given.name).stem)
+    more = {} if published is None or likeness is None else {"like": {"table": published.name, **asdict(likeness)}}
+    _save(data.table, report.to_json() | more, quarantine, given.json, console)
     return 0
+
+
+def _find_published(name: str) -> PublishedTable:
+    published = find_published()
+    if name not in published:
+        raise ValueError(f"there are no hashes of {name!r}; there are those of {', '.join(sorted(published))}")
+    return published[name]
 
 
 def _require_replaceable(given: Namespace, data: PropertyDataModule) -> None:
@@ -228,12 +246,12 @@ def _compare_vocabularies(data: PropertyDataModule, others: dict[str, PropertyDa
     return lines
 
 
-def _save(table: CleanTable, report: DataReport, quarantine: Path, json: Path | None, console: Console) -> None:
+def _save(table: CleanTable, report: dict[str, Any], quarantine: Path, json: Path | None, console: Console) -> None:
     if not table.quarantine.empty:
         table.write_quarantine(quarantine)
         console.print(f"\nrefused rows and values, with reasons: {quarantine}", markup=False, highlight=False)
     if json is not None:
-        write_json(json, report.to_json())
+        write_json(json, report)
 
 
 _PLAIN = (
@@ -248,7 +266,7 @@ _PLAIN = (
 )
 """Settings that are texts, also where YAML would read something else."""
 
-_OWN = ("--against", "--quarantine", "--json")
+_OWN = ("--against", "--like", "--quarantine", "--json")
 _FLAGS = ("--overwrite", "--help")
 
 

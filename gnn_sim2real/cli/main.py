@@ -29,6 +29,7 @@ many models
   calibrate ENSEMBLE         whether these intervals hold
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
+  reproduce a published study again, compared cell by cell: gnn-sim2real reproduce chi --quick
   law       the scaling law of a study or of any learning curve: fit, plan, next, compare: gnn-sim2real law --help
 
 this machine
@@ -148,6 +149,7 @@ _COMMANDS = {
     "init": ("gnn_sim2real.cli.init", "init_command"),
     "configs": ("gnn_sim2real.cli.configs", "configs_command"),
     "doctor": ("gnn_sim2real.cli.doctor", "doctor_command"),
+    "reproduce": ("gnn_sim2real.cli.reproduce", "reproduce_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
     "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),

@@ -1,6 +1,7 @@
 """`gnn-sim2real shotgun`."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -8,9 +9,11 @@ from rich.console import Console
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console, quiet_lightning
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
+from gnn_sim2real.shotgun.table_argument import read_table_argument
+from gnn_sim2real.tables.table import keep_tables
 
-_HELP = """usage: gnn-sim2real shotgun -c SHOTGUN.yaml [options]
-       gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
+_HELP = """usage: gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
+       gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun matrix -c MATRIX.yaml
        gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
 
@@ -25,6 +28,7 @@ is honest even if thousands of models were tried. The ensemble is written for `p
   --unit UNIT               its unit (default: that in the heading)
   --target COLUMN           its column (default: the one with the name of the property)
   --smiles COLUMN           column of the materials (default: by its heading)
+  --test TABLE              further measurements to be tested at the end, used for no choice
   --simulated-column COLUMN simulated values of the same property, for members that correct them
   --for extrapolation       rank by folds beyond the values (or families) of the training part
   --seen warn               do not skip models that were trained on simulations of test materials
@@ -33,8 +37,10 @@ is honest even if thousands of models were tried. The ensemble is written for `p
   --tuning.best K           members from the ranking, each frozen and fine-tuned
   --minutes M               time for the trainings; what does not fit in is left out, networks first
   --foundation NAME         a foundation encoder or `none` (default: all that are installed and read the materials)
-  --predict FILE            materials to predict: predictions.csv, with intervals
-  --output DIR              result.json, measured.csv, ranking.png, ensemble/, predict.yaml
+  --predict FILE            materials to predict: predictions_new.csv, with intervals
+  --output DIR              report.html, the answer on a page; predictions.csv, your rows beside what was predicted for
+                            each without it; predictions_test.csv; ranking.csv; model/, for `predict` and `calibrate`;
+                            settings.yaml, the same run again; predict.yaml; figures; result.json
 
 matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
 study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
@@ -64,25 +70,46 @@ def shotgun_command(argv: list[str]) -> int:
 
 
 def _run(argv: list[str], console: Console) -> int:
+    understood: list[str] = []
+
+    def say(line: str) -> None:
+        understood.append(line)
+        _say(console, line)
+
+    with keep_tables():
+        if argv and not argv[0].startswith("-"):
+            say(read_table_argument(argv).text)  # before Lightning is loaded, which takes seconds
+        return _answer(argv, say, understood, console)
+
+
+def _answer(argv: list[str], say: Callable[[str], None], understood: list[str], console: Console) -> int:
+    """Find the answer, write and print it."""
     from gnn_sim2real.cli.shotgun_ensemble import predict_with_ensemble
     from gnn_sim2real.shotgun.config import read_shotgun
-    from gnn_sim2real.shotgun.plot import draw_ranking
+    from gnn_sim2real.shotgun.page import answer_sentences, write_answer_page
+    from gnn_sim2real.shotgun.plot import draw_parity, draw_ranking
     from gnn_sim2real.shotgun.report import print_result
-    from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, run_shotgun, write_result
+    from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER, FIGURE_FILE, PARITY_FILE, run_shotgun, write_result
 
     config, described = read_shotgun(argv)
-    predictions = Path(config.output) / "predictions.csv"
+    predictions = Path(config.output) / "predictions_new.csv"
     if config.predict:  # before anything is computed
         if not Path(config.predict).exists():
             raise ValueError(f"there is no file {config.predict} to predict: check the path")
         advice = "move it, or give another folder by `--output`"
         require_replaceable(predictions, inputs=[Path(config.predict)], advice=advice)
-    result = run_shotgun(config)
+    result = run_shotgun(config, say=say)
     folder = write_result(result, config, described)
+    console.print()
     print_result(result, console)
-    figure = draw_ranking(result, config.title, folder / FIGURE_FILE)
+    draw_ranking(result, config.title, folder / FIGURE_FILE)
+    draw_parity(result, config.title, folder / PARITY_FILE)
+    page = write_answer_page(result, folder, config.title, understood, described)
     ensemble = folder / ENSEMBLE_FOLDER
-    _say(console, f"\nfigure: {figure}")
+    console.print()
+    for line in answer_sentences(result):
+        _say(console, line)
+    _say(console, f"report: {page}")
     if config.predict:
         predict_with_ensemble(ensemble, config.predict, ["--prediction.output", str(predictions)])
         _say(console, f"predictions: {predictions}")

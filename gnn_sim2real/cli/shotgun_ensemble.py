@@ -50,8 +50,8 @@ def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> N
     found = ensemble.predict(predictor.readable, predictor.simulated if SIMULATED in ensemble.tables else None)
     name, unit = ensemble.property.name, ensemble.property.unit
     columns = [heading(each, unit) for each in (name, f"{name} lower", f"{name} upper")]
-    rows = zip(found.values.tolist(), found.lower.tolist(), found.upper.tolist(), found.notes, strict=True)
-    write_predictions(output, predictor, [*columns, "outside"], rows)
+    numbers = (each.tolist() for each in (found.values, found.lower, found.upper, found.distances))
+    write_predictions(output, predictor, [*columns, "distance", "outside"], zip(*numbers, found.notes, strict=True))
 
 
 def calibrate_command(argv: list[str]) -> int:

@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from gnn_sim2real.data.sheet import DataSheet as DataSheet  # noqa: PLC0414 (also found here)
 from gnn_sim2real.plugins import import_installed
@@ -45,14 +45,17 @@ def find_sheets() -> "dict[str, tuple[DataSheet, type[PropertyDataModule]]]":
     return {sheet.name: (sheet, each) for sheet, each in sorted(sheets, key=lambda pair: pair[0].name)}
 
 
-def find_table_reader() -> "Callable[..., PropertyDataModule]":
-    """The function that makes a data module of a user's own file: the `Table` of an installed module.
+def find_table_reader(name: Literal["Table", "PairTable"] = "Table") -> "Callable[..., PropertyDataModule]":
+    """What makes a data module of a user's own file: the `Table` of an installed module.
+
+    Args:
+        name: Its name; another one for a table of pairs.
 
     Raises:
         ValueError: If no installed module has one.
     """
     for module in import_installed(GROUP):
-        if reader := getattr(module, "Table", None):
+        if reader := getattr(module, name, None):
             return reader  # type: ignore[no-any-return]
     raise ValueError("no installed module reads tables; install gnn-sim2real again")
 

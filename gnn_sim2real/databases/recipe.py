@@ -168,9 +168,13 @@ class TableRecipe:
 
 
 def data_folders() -> list[Path]:
-    """Folders in which tables are looked for; a table that is made goes into the first."""
-    named = os.environ.get("GNN_SIM2REAL_DATA")
-    return [*([expand(named)] if named else []), default_cache_folder() / "data"]
+    """Folders in which tables are looked for; a table that is made goes into the first.
+
+    `$GNN_SIM2REAL_DATA` may name several, as `$PATH` does.
+    """
+    named = os.environ.get("GNN_SIM2REAL_DATA", "")
+    several = [named] if expand(named).is_dir() else named.split(os.pathsep)
+    return [*(expand(each) for each in several if each), default_cache_folder() / "data"]
 
 
 def find_below(relative_path: str, folder: Path | None = None) -> Path | None:

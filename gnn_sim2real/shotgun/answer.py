@@ -87,6 +87,24 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True, eq=False)
+class Outside:
+    """How far rows are from measured ones.
+
+    Attributes:
+        distances: Distance of each row, see `find_distances`, (num_rows,); above 1 is outside of the range.
+        unseen: Whether a row has an element that was never measured, (num_rows,).
+    """
+
+    distances: Floats
+    unseen: NDArray[np.bool_]
+
+    @property
+    def wider(self) -> Floats:
+        """How many times as wide the interval of each row is as within the range, (num_rows,)."""
+        return widening(self.distances, self.unseen)
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """The ensemble for a target, with all that it was made from.
 
@@ -101,6 +119,8 @@ class Answer:
         stack: Weights, predictions of the tested rows, and the honest error.
         intervals: How wide intervals are.
         half_widths: Half the width of the interval of each tested row, (num_tested,), wider outside of the range.
+        outside: How far each tested row is from the training rows.
+        left_out_outside: How far each training row is from those of the other folds.
         left_out_scale: Scale of the interval of each training row without its fold, (num_train,), larger outside of
             the range of the others.
         promised: For each outer fold, the error of the winner in the ranking without it.
@@ -117,6 +137,8 @@ class Answer:
     stack: Stack
     intervals: Intervals
     half_widths: Floats
+    outside: Outside
+    left_out_outside: Outside
     left_out_scale: Floats
     promised: Floats
     found: Floats
@@ -217,14 +239,15 @@ def find_answer(
     stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
     left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
     scale = make_scale(len(target.train), stack.honest_spread, left_out)
-    wider = left_out_widening(target, tables[PHYSICAL], make_folds(problem, stack_settings))
+    left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
+    wider = left_out_outside.wider
     errors = target.values[target.train] - stack.honest_predictions
     # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
     # errors make all intervals wider, and then theirs are widened once more.
     intervals = fit_intervals(errors / wider, scale, COVERAGE)
     left_out_scale = np.maximum(scale, intervals.least) * wider
-    asked_wider = widen_asked(target, tables[PHYSICAL], target.train, target.test)
-    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * asked_wider
+    outside = find_outside(target, tables[PHYSICAL], target.train, target.test)
+    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * outside.wider
     promised, found = _winners(stack, problem, stack_settings, rankings)
     return Answer(
         target=target,
@@ -237,6 +260,8 @@ def find_answer(
         stack=stack,
         intervals=intervals,
         half_widths=half_widths,
+        outside=outside,
+        left_out_outside=left_out_outside,
         left_out_scale=left_out_scale,
         promised=promised,
         found=found,
@@ -299,22 +324,23 @@ def measured_elements(target: Target, train: Rows) -> dict[str, list[str]]:
     return {"elements": find_vocabulary(target.own_store, train)["elements"]}
 
 
-def left_out_widening(target: Target, table: Floats, folds: Sequence[Rows]) -> Floats:
-    """How many times as wide the interval of each training row is without its fold, (num_train,).
+def find_left_out_outside(target: Target, table: Floats, folds: Sequence[Rows]) -> Outside:
+    """How far each training row is from those of the other folds.
 
     Args:
         target: The target.
         table: Descriptors, (num_materials, num_columns).
         folds: Positions in the training rows of each fold.
     """
-    wider = np.empty(len(target.train))
+    distances, unseen = np.empty(len(target.train)), np.empty(len(target.train), np.bool_)
     for fold in folds:
-        wider[fold] = widen_asked(target, table, np.delete(target.train, fold), target.train[fold])
-    return wider
+        found = find_outside(target, table, np.delete(target.train, fold), target.train[fold])
+        distances[fold], unseen[fold] = found.distances, found.unseen
+    return Outside(distances, unseen)
 
 
-def widen_asked(target: Target, table: Floats, train: Rows, asked: Rows) -> Floats:
-    """How many times as wide the interval of each row asked is as within the range of measured rows, (num_asked,).
+def find_outside(target: Target, table: Floats, train: Rows, asked: Rows) -> Outside:
+    """How far each row asked is from measured rows.
 
     Args:
         target: The target.
@@ -323,7 +349,7 @@ def widen_asked(target: Target, table: Floats, train: Rows, asked: Rows) -> Floa
         asked: Rows asked.
     """
     unseen = find_unseen(target.own_store, measured_elements(target, train), asked).rows
-    return widening(find_distances(table, train, asked), unseen)
+    return Outside(find_distances(table, train, asked), unseen)
 
 
 def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:

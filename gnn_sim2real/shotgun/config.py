@@ -1,8 +1,9 @@
 """Settings of shotgun transfer."""
 
-import logging
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -19,11 +20,9 @@ from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.foundation import AUTO
 from gnn_sim2real.shotgun.models import IfSeen
 from gnn_sim2real.shotgun.ranking import RankingSettings
+from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.crystal_columns import holds_crystals
-from gnn_sim2real.tables.measured_column import find_measured_column
-from gnn_sim2real.units import check_unit
-
-logger = logging.getLogger(__name__)
+from gnn_sim2real.tables.table import read_table
 
 
 @dataclass
@@ -33,6 +32,8 @@ class ShotgunConfig:
     Args:
         data: The measurements, any data module: models are trained on its training part, and tested once, at the end,
             on its test part, if there is one.
+        test: Further measurements of the same property, which are tested once, at the end, and take part in no choice;
+            materials that are in both leave the training. In place of a test part of `data`.
         library: Folder of the model library; $GNN_SIM2REAL_LIBRARY, or runs/library, unless given.
         filters: Which models are used, with the filters of `gnn-sim2real models list`, e.g. {domain: crystal}; all
             unless given.
@@ -51,6 +52,7 @@ class ShotgunConfig:
     """
 
     data: PropertyDataModule
+    test: PropertyDataModule | None = None
     library: str = ""
     filters: dict[str, Any] = field(default_factory=dict)
     seen: IfSeen = "skip"
@@ -122,20 +124,87 @@ def read_shotgun(argv: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
 
     Args:
         argv: A YAML with `-c`, or a table with as much of `--smiles COLUMN --target COLUMN --property NAME --unit UNIT
-            --simulated-column COLUMN` as its headings do not say; then `--for PURPOSE` and any setting.
+            --simulated-column COLUMN` as its headings do not say; then `--test TABLE`, `--for PURPOSE` and any setting.
 
     Returns:
-        The configuration, and the settings of its data in plain types.
+        The configuration, and the same in plain types, with absolute paths: what `-c` reads.
+
+    Raises:
+        ValueError: If a setting does not fit, or it cannot be said how a table is read.
     """
     argv = _of_purpose(argv)
     if argv and not argv[0].startswith("-"):
         argv = _of_table(argv)
     parser = shotgun_parser()
+    test, argv = _take_test(argv)
     found = parse_settings(parser, argv)
-    described = plain(found)["data"]
+    if test is not None:
+        found = parse_settings(parser, [*argv, f"--test={json.dumps(_like(plain(found)['data'], test))}"])
+    described = plain(found)
+    described.pop("config", None)
     made = parser.instantiate(found)
     settings = {name: made[name] for name in ShotgunConfig.__dataclass_fields__}
-    return ShotgunConfig(**settings), described
+    return ShotgunConfig(**settings), _with_absolute_paths(described)
+
+
+def _take_test(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take `--test TABLE` out of the options; what names a data module stays a setting."""
+    value, others = take_option(list(argv), "--test")
+    if value is None or value.startswith("{") or Path(value).suffix in (".yaml", ".yml"):
+        return None, list(argv)
+    return value, others
+
+
+_OF_THE_TABLE = ("column", "material_column", "simulated_column", "name_column", "unit_column")
+_OF_THE_SPLIT = ("size", "test_fraction", "development_fraction", "split_file", "exclude")
+
+
+def _like(data: dict[str, Any], path: str) -> dict[str, Any]:
+    """The data module of another table, which is read like the first one as far as it has the same columns.
+
+    Raises:
+        ValueError: If the first one does not read a file, or there is no such table.
+    """
+    settings = dict(data.get("init_args") or {})
+    where = next((name for name in ("path", "structures") if settings.get(name)), None)
+    if where is None:
+        raise ValueError("`--test TABLE` goes with a table of measurements; give `test`, a data module, in the YAML")
+    file = expand(path)
+    if not file.exists():
+        raise ValueError(f"there is no file {path} to test on: check the path")
+    settings = {name: value for name, value in settings.items() if name not in _OF_THE_SPLIT} | {where: path}
+    if not holds_crystals(file):
+        headings = set(map(str, read_table(file)))
+        settings = {name: value for name, value in settings.items() if name not in _OF_THE_TABLE or value in headings}
+        if "simulated_column" not in settings:
+            settings.pop("simulated_unit", None)
+    return {**data, "init_args": settings}
+
+
+_PATHS = (
+    "path",
+    "structures",
+    "table",
+    "predict_path",
+    "predict_simulated",
+    "split_file",
+    "library",
+    "predict",
+    "cache",
+    "output",
+)
+
+
+def _with_absolute_paths(content: Any, name: str = "") -> Any:
+    """Plain types in which files and folders are found from any working folder; others stay as they are."""
+    if isinstance(content, dict):
+        return {key: _with_absolute_paths(value, key) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_absolute_paths(each, name) for each in content]
+    if name not in _PATHS or not isinstance(content, str) or not content:
+        return content
+    path = expand(content)
+    return str(path.absolute()) if path.exists() or name in ("cache", "output") else content
 
 
 def _of_purpose(argv: Sequence[str]) -> list[str]:
@@ -143,43 +212,15 @@ def _of_purpose(argv: Sequence[str]) -> list[str]:
     return ["--ranking.purpose" + word[len("--for") :] if word.partition("=")[0] == "--for" else word for word in argv]
 
 
-_SHORT = {
-    "--smiles": "material_column",
-    "--target": "column",
-    "--property": "property",
-    "--unit": "unit",
-    "--simulated-column": "simulated_column",
-}
-
-
 def _of_table(argv: Sequence[str]) -> list[str]:
     """Turn a table, and what is said of its columns, into the data module that reads it."""
-    path, *others = argv
-    given = {"path": path}
-    for name, setting in _SHORT.items():
-        value, others = take_option(others, name)
-        if value is not None:
-            given[setting] = value
-    if not {"column", "property", "unit"} <= given.keys():
-        given |= _find_target(path, given)
-    check_unit(given["unit"])
-    reader = find_table_reader()
-    settings = [f"--data.init_args.{name}={value}" for name, value in given.items()]
-    defaults = [] if any(word.startswith("--data.init_args.validation_fraction") for word in others) else ["0"]
-    settings += [f"--data.init_args.validation_fraction={value}" for value in defaults]
-    return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *others]
+    found = read_table_argument(argv)
+    reader = find_table_reader("PairTable" if "components" in found.settings else "Table")
+    settings = [f"--data.init_args.{name}={_spell(value)}" for name, value in found.settings.items()]
+    with_validation = any(word.startswith("--data.init_args.validation_fraction") for word in found.others)
+    settings += [] if with_validation else ["--data.init_args.validation_fraction=0"]
+    return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *found.others]
 
 
-def _find_target(path: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What the user did not say of the measured property, by the headings of the file."""
-    file = expand(path)
-    if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
-        lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
-        if lacking:
-            raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")
-        return {}
-    found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
-    if not {"column", "unit"} <= given.keys():
-        unit = found.unit or "no unit"
-        logger.info("%s: what was measured is %s in %s, in column %r", file.name, found.property, unit, found.column)
-    return found._asdict()
+def _spell(value: str | dict[str, str]) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

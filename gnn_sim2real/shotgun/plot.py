@@ -11,11 +11,16 @@ from gnn_sim2real.figures import (
     COLORS,
     DOTTED,
     GRAY,
+    HAIR,
+    NO_CAP,
     SMALL,
     SMALL_CAP,
     SMALL_MARKER,
+    STRONG_BAND,
+    TEXT,
     TINY_MARKER,
     apart,
+    clear_frame,
     new_figure,
     save_figure,
 )
@@ -23,6 +28,7 @@ from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.answer import describe_fewer, mean_error, note_of_fewer
 from gnn_sim2real.shotgun.report import unit_of
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
+from gnn_sim2real.units import format_unit
 
 _SHOWN = 20
 _ROOM = 200.0
@@ -35,7 +41,7 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
     Args:
         result: From `run_shotgun`.
         title: Title of the figure.
-        path: PNG to write.
+        path: PNG to write; the SVG beside it is written as well.
     """
     rows = ranking_rows(result)[:_SHOWN][::-1]
     num_tried = sum(each.error is not None for each in result.answer.stack.members)
@@ -91,7 +97,70 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
         dotted = "\ndotted: error of the winner in the ranking"
     right.set_title(f"folds left out of every step (weight){dotted}", fontsize=SMALL + 1)
     figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
-    save_figure(figure, path)
+    save_figure(figure, path, path.with_suffix(".svg"))
+    return path
+
+
+def draw_parity(result: ShotgunResult, title: str, path: Path) -> Path:
+    """Draw what was predicted for each measured material, without having been trained on it, against its measurement.
+
+    Args:
+        result: From `run_shotgun`.
+        title: Title of the figure.
+        path: PNG to write; the SVG beside it is written as well.
+    """
+    target, beside = result.target, result.beside
+    figure = new_figure(6.2, 6.0)
+    axes = figure.subplots()
+    tested = np.array([each == "test" for each in beside.parts])
+    marked = np.array([bool(each) for each in beside.outside])
+    finite = np.isfinite(beside.lower).all()
+    train_name, test_name = "left out of a fold", "tested apart"
+    for part, name, color, marker in ((~tested, train_name, COLORS[0], "o"), (tested, test_name, COLORS[1], "s")):
+        for chosen, face, said in (
+            (part & ~marked, color, name),
+            (part & marked, "none", f"{name}, far from the others"),
+        ):
+            if not chosen.any():
+                continue
+            middle = beside.predicted[chosen]
+            bars = np.stack([middle - beside.lower[chosen], beside.upper[chosen] - middle]) if finite else None
+            axes.errorbar(
+                beside.measured[chosen],
+                middle,
+                yerr=bars,
+                fmt=marker,
+                markersize=SMALL_MARKER,
+                markerfacecolor=face,
+                capsize=NO_CAP,
+                elinewidth=HAIR,
+                linestyle="none",
+                color=color,
+                ecolor=(color, STRONG_BAND),
+                label=f"{said} ({int(chosen.sum())})",
+            )
+    ends = [beside.measured.min(), beside.predicted.min(), beside.measured.max(), beside.predicted.max()]
+    if target.log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        room = (max(ends) / min(ends)) ** 0.05
+        low, high = min(ends) / room, max(ends) * room
+    else:
+        room = 0.05 * (max(ends) - min(ends)) or 1.0
+        low, high = min(ends) - room, max(ends) + room
+    axes.plot([low, high], [low, high], DOTTED, color=GRAY)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal")
+    clear_frame(axes)
+    unit = f" [{format_unit(target.spec.unit)}]" if target.spec.unit else ""
+    name = target.spec.name.replace("_", " ")
+    axes.set_xlabel(f"measured {name}{unit}")
+    axes.set_ylabel(f"predicted without it{unit}")
+    axes.legend(fontsize=SMALL, loc="upper left")
+    interval = f", bars: {100 * result.answer.intervals.coverage:.0f} % intervals" if finite else ""
+    figure.suptitle(title or f"{name} of {len(beside.measured)} materials{interval}", fontsize=TEXT)
+    save_figure(figure, path, path.with_suffix(".svg"))
     return path
 
 

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,37 @@ from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.ensemble.stack import Contribution, StackSettings
 from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
 from gnn_sim2real.library import Card
+from gnn_sim2real.page.page import PAGE
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
 from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
+from gnn_sim2real.shotgun.measured import Beside, predict_beside, write_measured
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.saved import save_ensemble
-from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.shotgun.target import Target, apart
+from gnn_sim2real.shotgun.understood import describe_data, describe_effort
 from gnn_sim2real.tasks.prediction import heading
 
-ENSEMBLE_FOLDER, PREDICT_FILE, RESULT_FILE = "ensemble", "predict.yaml", "result.json"
-FIGURE_FILE, MEASURED_FILE = "ranking.png", "measured.csv"
+ENSEMBLE_FOLDER, RESULT_FILE = "model", "result.json"
+SETTINGS_FILE, PREDICT_FILE = "settings.yaml", "predict.yaml"
+FIGURE_FILE, PARITY_FILE, RANKING_FILE = "ranking.png", "parity.png", "ranking.csv"
+MEASURED_FILE, TESTED_FILE = "predictions.csv", "predictions_test.csv"
+
+_FILES = (
+    RESULT_FILE,
+    SETTINGS_FILE,
+    PREDICT_FILE,
+    *(file for name in (FIGURE_FILE, PARITY_FILE) for file in (name, str(Path(name).with_suffix(".svg")))),
+    RANKING_FILE,
+    PAGE,
+    MEASURED_FILE,
+    TESTED_FILE,
+)
+"""All that a run writes, beside the model and the refused rows."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +57,14 @@ class ShotgunResult:
         cards: Cards of the models that could be used, by key.
         skipped: Number of models that were not ranked, by reason.
         seen: Number of the target's test materials (of all, without a test part) that each model was trained on.
+        beside: What was predicted for the measured materials without having been trained on them.
     """
 
     answer: Answer
     cards: Mapping[str, Card]
     skipped: Mapping[str, int]
     seen: Mapping[str, int]
+    beside: Beside
 
     @property
     def target(self) -> Target:
@@ -50,28 +72,22 @@ class ShotgunResult:
         return self.answer.target
 
 
-def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> ShotgunResult:
+def run_shotgun(
+    config: ShotgunConfig, blocks: tuple[Block, ...] = (), say: Callable[[str], None] = logger.info
+) -> ShotgunResult:
     """Find the answer for a target, and its error.
 
     Args:
         config: See `ShotgunConfig`.
         blocks: Further descriptors of materials, besides features of foundation encoders.
+        say: Gets a line on each thing that was understood, before the work begins.
 
     Raises:
         ValueError: If no model can be used for the target, a foundation encoder that is named cannot, or files in the
             folder would be lost.
     """
     folder = Path(config.output)
-    if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
-        files = (folder / name for name in (RESULT_FILE, FIGURE_FILE, PREDICT_FILE, MEASURED_FILE))
-        require_replaceable(*files, advice="give another folder by `--output`")
-        if (folder / ENSEMBLE_FOLDER).exists():
-            raise ValueError(
-                f"{folder / ENSEMBLE_FOLDER} is not an earlier ensemble; give another folder by `--output`"
-            )
-    read = [Path(each) for each in config.data.given.values() if isinstance(each, str) and Path(each).is_file()]
-    if any(each.resolve() == (folder / name).resolve() for each in read for name in (MEASURED_FILE, PREDICT_FILE)):
-        raise ValueError(f"the output in {folder} would replace the table that is read; give another by `--output`")
+    require_own_folder(config)
     settings = AnswerSettings(
         config.ranking,
         config.tuning,
@@ -79,22 +95,52 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
         Path(config.cache or Path(config.output) / "scores"),
     )
     quiet_lightning()
-    target = Target.of_data(config.data, config.log)
-    config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
+    data, test = (config.data, None) if config.test is None else apart(config.data, config.test)
+    target = Target.of_data(data, config.log, test=test)
+    for line in describe_data(target, data, test):
+        say(line)
+    data.table.save_quarantine(folder, Path(target.name).stem)
+    if test is not None:
+        test.table.save_quarantine(folder, f"test_{Path(target.name).stem}")
     library, skipped = open_library(config.library), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
     blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
+    for line in describe_effort(library, cards, skipped, blocks, config):
+        say(line)
     answer = find_answer(QuickLoader(library), cards, target, settings, skipped, blocks)
-    return ShotgunResult(answer, {card.key: card for card in cards}, dict(skipped.reasons), seen)
+    by_key = {card.key: card for card in cards}
+    return ShotgunResult(answer, by_key, dict(skipped.reasons), seen, predict_beside(answer))
+
+
+def require_own_folder(config: ShotgunConfig) -> None:
+    """Refuse an output folder in which files of the user would be lost; before anything is computed.
+
+    Args:
+        config: See `ShotgunConfig`.
+
+    Raises:
+        ValueError: If a file there is not of an earlier run, or is read.
+    """
+    folder = Path(config.output)
+    if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
+        require_replaceable(*(folder / name for name in _FILES), advice="give another folder by `--output`")
+        if (folder / ENSEMBLE_FOLDER).exists():
+            raise ValueError(
+                f"{folder / ENSEMBLE_FOLDER} is not an earlier ensemble; give another folder by `--output`"
+            )
+    given = [*config.data.given.values(), *(config.test.given.values() if config.test else ())]
+    read = [Path(each) for each in given if isinstance(each, str) and Path(each).is_file()]
+    if any(each.resolve() == (folder / name).resolve() for each in read for name in _FILES):
+        raise ValueError(f"the output in {folder} would replace the table that is read; give another by `--output`")
 
 
 def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mapping[str, Any]) -> Path:
-    """Write ranking, numbers, predictions of the measured materials, and the ensemble with a configuration for others.
+    """Write all but figures and page: ranking, numbers, predictions, the ensemble, and configurations.
 
     Args:
         result: From `run_shotgun`.
         config: Configuration of the run.
-        described: Settings of the data in plain types.
+        described: The configuration in plain types.
 
     Returns:
         The output folder.
@@ -138,11 +184,29 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
     if len(target.test) and np.isfinite(answer.half_widths).all():
         held = np.abs(answer.stack.predictions - target.values[target.test]) <= answer.half_widths
         content["intervals"] |= {"tested": float(held.mean()), "width": 2 * float(np.median(answer.half_widths))}
-    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, described)
+    data = data_without_test(described)
+    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, data)
     write_json(folder / RESULT_FILE, content)
-    _write_predict(folder, described)
-    _write_measured(folder, answer)
+    _write_yaml(folder / SETTINGS_FILE, described)
+    _write_yaml(folder / PREDICT_FILE, {"model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}, "data": data})
+    write_measured(folder / MEASURED_FILE, result.beside, target, config.data, None if config.test is None else "train")
+    (folder / TESTED_FILE).unlink(missing_ok=True)  # of an earlier run
+    if config.test is not None:
+        write_measured(folder / TESTED_FILE, result.beside, target, config.test, "test")
+    _write_ranking(folder / RANKING_FILE, result)
     return folder
+
+
+def data_without_test(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the data, which exclude what is tested.
+
+    Args:
+        described: The configuration in plain types.
+    """
+    data = dict(described["data"])
+    if described.get("test"):
+        data["init_args"] = {**data.get("init_args", {}), "exclude": described["test"], "remove": "all"}
+    return data
 
 
 def describe_member(member: Contribution) -> dict[str, Any]:
@@ -179,28 +243,18 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_measured(folder: Path, answer: Answer) -> None:
-    """Write the measured materials beside what an ensemble that has not seen them predicts, with intervals."""
-    target, stack = answer.target, answer.stack
-    rows = np.concatenate([target.train, target.test])
-    middle = np.concatenate([stack.honest_predictions, stack.predictions])
-    half = np.concatenate([answer.intervals.half_widths(answer.left_out_scale), answer.half_widths])
-    columns = [target.unscale(each) for each in (target.values[rows], middle, middle - half, middle + half)]
-    unit = target.spec.unit
+def _write_ranking(path: Path, result: ShotgunResult) -> None:
+    """Write the ranking as a table, best first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = (heading(f"{target.spec.name}{what}", unit) for what in (" measured", "", " lower", " upper"))
-    writer.writerow(["material", "part", *map(spreadsheet_text, names)])
-    parts = ["train"] * len(target.train) + ["test"] * len(target.test)
-    for row, part, *values in zip(rows.tolist(), parts, *columns, strict=True):
-        material = target.table.materials[row]
-        name = material if isinstance(material, str) else target.table.identities[row]  # a crystal has no spelling
-        writer.writerow([spreadsheet_text(name), part, *(f"{value:.8g}" for value in values)])
-    write_atomically(folder / MEASURED_FILE, text.getvalue().encode())
+    names = ("key", "source", "architecture", "size", "seed", "probe", "error", "rung")
+    writer.writerow(["rank", *names[:-2], heading("error", result.target.unit), "lower", "upper", "rung"])
+    for rank, row in enumerate(ranking_rows(result), start=1):
+        low, high = (f"{end:.8g}" for end in row["interval"]) if "interval" in row else ("", "")
+        texts = [spreadsheet_text(str(row[name])) for name in names[:-2]]
+        writer.writerow([rank, *texts, f"{row['error']:.8g}", low, high, row["rung"]])
+    write_atomically(path, text.getvalue().encode())
 
 
-def _write_predict(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write a configuration that reads materials like the target, for predictions from a changed table."""
-    model = {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}
-    content = {"model": model, "data": dict(described)}
-    write_atomically(folder / PREDICT_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomically(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True).encode())

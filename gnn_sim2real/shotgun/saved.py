@@ -16,6 +16,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.ensemble.intervals import Intervals, make_scale
 from gnn_sim2real.ensemble.weights import combine, spread
@@ -25,7 +26,7 @@ from gnn_sim2real.files import file_sha256, read_sealed, write_atomically, write
 from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
-from gnn_sim2real.shotgun.answer import Answer, find_distances, measured_elements, widening
+from gnn_sim2real.shotgun.answer import Answer, Outside, find_distances, measured_elements
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.foundation import FoundationBlock, as_wide_as, load_blocks
 from gnn_sim2real.shotgun.library_predictions import Column, predict_columns
@@ -66,12 +67,15 @@ class EnsemblePrediction:
         values: (num_materials,).
         lower: Lower end of the interval, (num_materials,); minus infinity if there were too few measurements for one.
         upper: Upper end, (num_materials,).
+        distances: Distance of each from the measured materials, (num_materials,); above 1 is farther than these are
+            from each other.
         notes: Why the interval of a material has no guarantee; empty where it has.
     """
 
     values: Floats
     lower: Floats
     upper: Floats
+    distances: Floats
     notes: list[str]
 
 
@@ -137,13 +141,13 @@ class SavedEnsemble:
         table = np.column_stack(list(predictions.values()))
         deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
         unseen = find_unseen(target.own_store, self.elements).rows
-        distances = find_distances(tables[PHYSICAL], train, asked)
+        outside = Outside(find_distances(tables[PHYSICAL], train, asked), unseen)
         scale = make_scale(len(train), spread(table, weights), deviation)
-        half = self.intervals.half_widths(scale) * widening(distances, unseen)
+        half = self.intervals.half_widths(scale) * outside.wider
         middle = combine(table, weights)
         lacking = np.isnan(tables[SIMULATED][asked, 0]) if SIMULATED in tables else np.zeros(len(asked), np.bool_)
         value, lower, upper = (target.unscale(end) for end in (middle, middle - half, middle + half))
-        return EnsemblePrediction(value, lower, upper, _notes(distances, unseen, lacking))
+        return EnsemblePrediction(value, lower, upper, outside.distances, describe_outside(outside, lacking))
 
     def _predict_each(self, target: Target, values: Floats, tables: Tables) -> dict[str, Floats]:
         """Predictions of each member with a weight, and of all others where none of these has one."""
@@ -181,9 +185,16 @@ def _column(simulated: Floats | None, number: int, log: bool) -> Floats:
     return np.full((number, 1), np.nan) if simulated is None else to_scale(simulated, log)[:, None]
 
 
-def _notes(distances: Floats, unseen: Any, lacking: Any) -> list[str]:
+def describe_outside(outside: Outside, lacking: NDArray[np.bool_]) -> list[str]:
+    """Why the interval of a material has no guarantee; empty where it has.
+
+    Args:
+        outside: How far each material is from the measured ones.
+        lacking: Whether a simulated value is missing, (num_materials,).
+    """
     notes = []
-    for distance, new, none in zip(distances.tolist(), unseen.tolist(), lacking.tolist(), strict=True):
+    rows = zip(outside.distances.tolist(), outside.unseen.tolist(), lacking.tolist(), strict=True)
+    for distance, new, none in rows:
         reasons = ["an element that was never measured"] if new else []
         reasons += [f"{distance:.1f} times as far from the measured materials as these are"] if distance > 1 else []
         reasons += ["no simulated value"] if none else []

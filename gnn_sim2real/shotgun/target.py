@@ -117,40 +117,50 @@ class Target:
     _tables: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
-    def of_data(cls, data: PropertyDataModule, log: bool = False, name: str = "") -> "Target":
+    def of_data(
+        cls, data: PropertyDataModule, log: bool = False, name: str = "", test: PropertyDataModule | None = None
+    ) -> "Target":
         """Make a target from the training, validation and test parts of a data set, without missing values.
 
         Args:
             data: Data set, whose first property is the target.
             log: Whether errors are those of the decimal logarithm.
             name: Name of the target; that of the data set unless given.
+            test: Another data set, whose test part is tested instead; see `apart`.
 
         Raises:
-            ValueError: If there are too few values, or a value has no logarithm.
+            ValueError: If there are too few values, a value has no logarithm, or the data sets do not go together.
         """
         present = ~np.isnan(data.table.values[:, 0])
-        train, test = (
+        train, tested = (
             each[present[each]] for each in (np.concatenate([data.parts.train, data.parts.validation]), data.parts.test)
         )
-        rows = np.concatenate([train, test])
+        rows = np.concatenate([train, tested])
         if len(train) < MIN_SIZE:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
-        if log and float(data.table.values[rows, 0].min()) <= 0:
-            raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
+        table, simulated = select_rows(data.table, rows), data.table.simulated
+        found = None if simulated is None else simulated[rows, 0]
         families, kind = data.splitter.families, data.splitter.kind
-        simulated = data.table.simulated
+        if test is not None:
+            _require_alike(data, test)
+            tested = test.parts.test[~np.isnan(test.table.values[test.parts.test, 0])]
+            table = _join(table, select_rows(test.table, tested), data.featurizer)
+            found = _join_simulated(found, test.table.simulated, tested)
+        if log and float(table.values[:, 0].min()) <= 0:
+            raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
+        own_families = None if families is None else [families[row] for row in rows.tolist()]
         return cls(
-            table=select_rows(data.table, rows),
+            table=table,
             own=_with_descriptors(data.featurizer),
             conditions=data.conditions,
             train=np.arange(len(train)),
-            test=len(train) + np.arange(len(test)),
+            test=len(train) + np.arange(len(tested)),
             log=log,
-            families=None if families is None else [families[row] for row in rows.tolist()],
+            families=None if own_families is None else own_families + [""] * (len(table.values) - len(own_families)),
             tail=kind.extrapolates or "both",
             name=name or title_of(data),
-            tested=data.tested_identities(),
-            simulated=None if simulated is None else to_scale(simulated[rows, 0], log),
+            tested=(data if test is None else test).tested_identities(),
+            simulated=None if found is None else to_scale(found, log),
         )
 
     @classmethod
@@ -293,6 +303,64 @@ class Target:
 
 MIN_SIZE = 6
 """Smallest number of measurements that can be split twice."""
+
+
+def apart(data: PropertyDataModule, test: PropertyDataModule) -> tuple[PropertyDataModule, PropertyDataModule]:
+    """Set a data set aside for testing: whatever is in it leaves the training.
+
+    Args:
+        data: The measurements.
+        test: Further ones, all of which are tested.
+
+    Returns:
+        The measurements without those materials, and the others as a test part.
+
+    Raises:
+        ValueError: If the measurements have a test part, or exclude other materials.
+    """
+    if data.settings.excluded or data.settings.test_fraction:
+        raise ValueError("with `test`, the data have no `test_fraction` and no `exclude`; leave these out")
+    every, nothing = np.arange(len(test.table.identities)), np.empty(0, np.int64)
+    test = test.with_parts(Parts(nothing, nothing, every))
+    return data.variant(exclude=test, remove="all"), test
+
+
+def _require_alike(data: PropertyDataModule, test: PropertyDataModule) -> None:
+    """Refuse to test another property, or materials of another kind."""
+    ours, theirs = data.properties[0], test.properties[0]
+    if (ours.name, ours.unit) != (theirs.name, theirs.unit) or data.conditions != test.conditions:
+        raise ValueError(f"`test` must have {ours.name} in {ours.unit!r}, got {theirs.name} in {theirs.unit!r}")
+    if data.featurizer.describe() != test.featurizer.describe():
+        raise ValueError(
+            f"`test` has materials of another kind: {test.featurizer.name}, where the measurements are "
+            f"{data.featurizer.name}"
+        )
+
+
+def _join(first: CleanTable, second: CleanTable, featurizer: Featurizer) -> CleanTable:
+    """The rows of two tables of one property, from `select_rows`; no material is in both."""
+    materials: Any = [*first.materials, *second.materials]
+    if featurizer.name == "mixture":
+        materials = MixtureTable.from_mixtures(
+            materials, featurizer.settings["roles"], featurizer.settings["conditions"]
+        )
+    return replace(
+        first,
+        materials=materials,
+        identities=[*first.identities, *second.identities],
+        values=np.concatenate([first.values, second.values]),
+        spread=np.concatenate([first.spread, second.spread]),
+        num_merged=np.concatenate([first.num_merged, second.num_merged]),
+        num_values=np.concatenate([first.num_values, second.num_values]),
+        own_groups=[*first.groups, *second.groups],
+    )
+
+
+def _join_simulated(first: Floats | None, table: Floats | None, rows: Rows) -> Floats | None:
+    """Simulated values of the measured rows and of tested rows; NaN where a table has none."""
+    if first is None:
+        return None
+    return np.concatenate([first, np.full(len(rows), np.nan) if table is None else table[rows, 0]])
 
 
 def select_rows(table: CleanTable, rows: Rows) -> CleanTable:

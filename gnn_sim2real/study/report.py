@@ -38,7 +38,8 @@ def print_report(config: StudyConfig, console: Console) -> None:
     Raises:
         ValueError: If no cell is done yet, or, once all is printed, if the folder cannot be written.
     """
-    from gnn_sim2real.study.page.page import PAGE, write_page
+    from gnn_sim2real.page.page import PAGE
+    from gnn_sim2real.study.page.page import write_study_page
 
     found = read_results(config.records)
     if found.empty:
@@ -50,7 +51,7 @@ def print_report(config: StudyConfig, console: Console) -> None:
     advice: str | None = None
     try:
         summary, refusal = write_report(results, config.folder, config.title, data), None
-        page = write_page(config, results, summary, largest.provenance)
+        page = write_study_page(config, results, summary, largest.provenance)
         advice = log_report(config, results, summary, page)
     except OSError as error:  # a copy that may only be read is still shown
         summary, refusal = summarize(results) | {"next": next_sizes(results), "data": data}, error

@@ -4,7 +4,9 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.files import free_names, spreadsheet_text, write_atomically
+from gnn_sim2real.files import free_names, spreadsheet_text, stamp, write_atomically
 from gnn_sim2real.tables.json_table import UNITS, read_json_lines, read_json_table
 from gnn_sim2real.tables.spreadsheet import read_sheet
 from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table, require_unpackable
@@ -238,6 +240,9 @@ def name_quarantine(folder: Path, name: str) -> Path:
 
 _UNIT_KEYS = (b"unit", b"units")
 
+_KEPT: "ContextVar[dict[tuple[Any, ...], pandas.DataFrame] | None]" = ContextVar("tables that were read", default=None)
+"""Tables that were read within `keep_tables`."""
+
 
 def read_table(
     path: Path,
@@ -273,6 +278,10 @@ def read_table(
             f"the suffix of {path} is {kind}; accepted are .csv, .tsv, .json and .jsonl (each also with .gz, .bz2, "
             ".xz or .zip), .xlsx and .parquet; save another spreadsheet as CSV UTF-8"
         )
+    kept = _KEPT.get()
+    name = (path.absolute(), stamp(path), columns and tuple(columns), tuple(without), texts and tuple(texts))
+    if kept is not None and name in kept:
+        return kept[name].copy()
     try:
         frame, first = _read_kind(path, kind, columns, without, texts)
     except MemoryError:  # which is not of the file
@@ -284,7 +293,22 @@ def read_table(
     frame = frame.dropna(how="all")
     if frame.empty:
         raise ValueError(f"{path} has no rows; a header and at least one row are needed")
+    if kept is not None:
+        kept[name] = frame.copy()
     return frame
+
+
+@contextmanager
+def keep_tables() -> Iterator[None]:
+    """Read each table once within this context, as long as its file does not change.
+
+    A command that looks at a table to find its columns would otherwise read it again to train on it.
+    """
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def read_folder(folder: Path, name: str) -> "pandas.DataFrame":

@@ -6,14 +6,15 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
+from numpy.typing import NDArray
 
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.prediction import Predictor
 from gnn_sim2real.files import require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.tasks.base import PropertyRegression
 
@@ -87,9 +88,29 @@ def heading(name: str, unit: str) -> str:
     return f"{name} [{unit}]" if unit else name
 
 
+class Asked(Protocol):
+    """Materials of a table of predictions: a `data.prediction.Predictor`, or others."""
+
+    @property
+    def heading(self) -> str:
+        """Heading of the materials."""
+
+    @property
+    def materials(self) -> list[tuple[str, str | None]]:
+        """Name of each material, with the reason why it cannot be read, if so."""
+
+    @property
+    def other_columns(self) -> dict[str, list[str]]:
+        """What else there is of each material, by column."""
+
+    @property
+    def without_simulated(self) -> NDArray[np.bool_]:
+        """Whether a simulated value is missing, of each material that can be read."""
+
+
 def write_predictions(
     output: Path,
-    predictor: Predictor,
+    predictor: Asked,
     columns: Sequence[str],
     values: Iterable[Sequence[float | str]],
     notes: Iterable[str] = (),
@@ -116,7 +137,7 @@ def write_predictions(
             answer, without, why = next(found), next(lacking), next(said, "") or None
             row = [_format(value) for value in answer]
             if not any(cell for cell, value in zip(row, answer, strict=True) if not isinstance(value, str)):
-                why = "no simulated value, which this model needs" if without else "the answer is not a number"
+                why = why or ("no simulated value, which this model needs" if without else "the answer is not a number")
                 unanswered += 1
         refused += reason is not None
         cells = [spreadsheet_text(each) for each in (why or "", *more)]

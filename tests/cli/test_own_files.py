@@ -87,7 +87,10 @@ def test_an_export_replaces_only_an_export(own_folder, capfd):
     assert (own_folder / "mine.csv").read_text() == MINE
 
 
-@pytest.mark.parametrize("name", ["result.json", "ranking.png", "predict.yaml", "ensemble/1"])
+NAMES = "result.json ranking.png predict.yaml settings.yaml report.html parity.svg predictions.csv model/1"
+
+
+@pytest.mark.parametrize("name", NAMES.split())
 def test_shotgun_asks_for_another_folder(name, own_folder):
     (own_folder / name).parent.mkdir(exist_ok=True)
     (own_folder / name).write_text("mine")

@@ -68,7 +68,7 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
     command = next(line for line in said.splitlines() if line.strip().startswith("gnn-sim2real predict"))
     command = shlex.split(command)[1:]
     assert main([*command[:-1], "new.csv", "--data.predict_column", "smiles"]) == 0
-    for written in (folder / "predictions.csv", folder / "my out" / "predictions.csv"):
+    for written in (folder / "predictions.csv", folder / "my out" / "predictions_new.csv"):
         with written.open() as file:
             first, second, third = csv.DictReader(file)
         value, lower, upper = (float(first[f"density{what} [g/cm3]"]) for what in ("", " lower", " upper"))
@@ -77,16 +77,16 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
         assert first["outside"] == ""
         assert not second["density [g/cm3]"]
         assert "element" in third["outside"]
-    assert main(["calibrate", "my out/ensemble"]) == 0
+    assert main(["calibrate", "my out/model"]) == 0
     said = capsys.readouterr().out
     assert "of 21 measured materials" in said
     checked = json.loads((folder / "calibration" / "calibration.json").read_text())
     assert 0.7 < checked["held"] <= 1
-    again = ["calibrate", "my out/ensemble", "-c", "my out/predict.yaml", "--output", "again"]
+    again = ["calibrate", "my out/model", "-c", "my out/predict.yaml", "--output", "again"]
     assert main(again) == 0
     assert json.loads((folder / "again" / "calibration.json").read_text()) == checked
     capsys.readouterr()
-    assert main(["calibrate", "my out/ensemble", "--data.init_args.size=15"]) == 2
+    assert main(["calibrate", "my out/model", "--data.init_args.size=15"]) == 2
     assert "training part" in capsys.readouterr().err
 
 
@@ -110,7 +110,9 @@ def test_it_is_stopped_and_goes_on_with_equal_digits(folder, tmp_path, monkeypat
     assert not [name for name in left if name.endswith(".part") or name == "result.json"]
     assert main(["shotgun", *words, "--output", "stopped"]) == 0
     whole, stopped = (json.loads((tmp_path / each / "result.json").read_text()) for each in ("whole", "stopped"))
-    assert (tmp_path / "stopped" / "measured.csv").read_bytes() == (tmp_path / "whole" / "measured.csv").read_bytes()
+    assert (tmp_path / "stopped" / "predictions.csv").read_bytes() == (
+        tmp_path / "whole" / "predictions.csv"
+    ).read_bytes()
     assert stopped == whole
 
 
@@ -174,13 +176,13 @@ def test_what_would_be_lost_at_the_end_is_told_at_the_beginning(folder, tmp_path
     (tmp_path / "asked.csv").write_text("smiles\n*CCO*\n")
     ask = ["--predict", str(tmp_path / "asked.csv")]
     assert main(["shotgun", str(folder / "mine.csv"), *words, "--predict", str(tmp_path / "nothing.csv")]) == 2
-    (tmp_path / "predictions.csv").write_text("of an earlier run")
+    (tmp_path / "predictions_new.csv").write_text("of an earlier run")
     assert main(["shotgun", str(folder / "mine.csv"), *words, *ask]) == 2
-    assert (tmp_path / "predictions.csv").read_text() == "of an earlier run"
+    assert (tmp_path / "predictions_new.csv").read_text() == "of an earlier run"
     (tmp_path / "result.json").write_text('{"target": 1, "ranking": 1, "members": 1}')
-    (tmp_path / "measured.csv").write_text((folder / "mine.csv").read_text())
-    assert main(["shotgun", str(tmp_path / "measured.csv"), *words]) == 2
-    assert (tmp_path / "measured.csv").read_text() == (folder / "mine.csv").read_text()
+    (tmp_path / "predictions.csv").write_text((folder / "mine.csv").read_text())
+    assert main(["shotgun", str(tmp_path / "predictions.csv"), *words]) == 2
+    assert (tmp_path / "predictions.csv").read_text() == (folder / "mine.csv").read_text()
     said = capsys.readouterr().err.splitlines()
     assert ["--output" in line for line in said if line.startswith("error")] == [False, True, True]
 

@@ -22,7 +22,7 @@ from gnn_sim2real.shotgun.ranking import RankingSettings
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
 from gnn_sim2real.shotgun.saved import ENSEMBLE_FILE, TRAINING_FILE, load_ensemble
 
-DESCRIBED = {"class_path": "tiny.TinyPolymers", "init_args": {"test_fraction": 0.2}}
+DESCRIBED = {"data": {"class_path": "tiny.TinyPolymers", "init_args": {"test_fraction": 0.2}}}
 
 
 @dataclass
@@ -66,7 +66,7 @@ def saved(tmp_path_factory):
 def test_the_saved_ensemble_predicts_what_shotgun_predicted(saved):
     answer, folder = saved
     target = answer.target
-    ensemble = load_ensemble(folder / "ensemble", (Answers(),))
+    ensemble = load_ensemble(folder / "model", (Answers(),))
     found = ensemble.predict([target.table.materials[row] for row in target.test])
     np.testing.assert_allclose(found.values, answer.stack.predictions, rtol=1e-5)
     np.testing.assert_allclose(found.upper - found.lower, 2 * answer.half_widths, rtol=1e-3)
@@ -76,7 +76,7 @@ def test_the_saved_ensemble_predicts_what_shotgun_predicted(saved):
 
 def test_measured_materials_are_written_beside_what_was_predicted_without_them(saved):
     answer, folder = saved
-    with (folder / "measured.csv").open() as file:
+    with (folder / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     target, stack = answer.target, answer.stack
     assert [row["part"] for row in rows] == ["train"] * len(target.train) + ["test"] * len(target.test)
@@ -89,7 +89,7 @@ def test_measured_materials_are_written_beside_what_was_predicted_without_them(s
 
 
 def test_what_is_unlike_the_measured_materials_is_marked_and_has_wider_intervals(saved):
-    ensemble = load_ensemble(saved[1] / "ensemble", (Answers(),))
+    ensemble = load_ensemble(saved[1] / "model", (Answers(),))
     found = ensemble.predict([CHAINS[3], "*[Si](C)(C)C*"])
     widths = found.upper - found.lower
     assert found.notes[0] == ""
@@ -99,22 +99,22 @@ def test_what_is_unlike_the_measured_materials_is_marked_and_has_wider_intervals
 
 def test_a_further_block_that_is_not_there_is_named(saved):
     _, folder = saved
-    content = json.loads((folder / "ensemble" / ENSEMBLE_FILE).read_text())
+    content = json.loads((folder / "model" / ENSEMBLE_FILE).read_text())
     if any("answers" in each["name"] for each in content["members"]):
         with pytest.raises(CheckpointError, match="answers"):
-            load_ensemble(folder / "ensemble")
+            load_ensemble(folder / "model")
 
 
 @pytest.mark.parametrize("name", [ENSEMBLE_FILE, TRAINING_FILE])
 def test_what_was_changed_is_refused(saved, tmp_path, name):
-    shutil.copytree(saved[1] / "ensemble", tmp_path / "ensemble")
-    path = tmp_path / "ensemble" / name
+    shutil.copytree(saved[1] / "model", tmp_path / "model")
+    path = tmp_path / "model" / name
     content = bytearray(path.read_bytes())
     place = content.index(b'"weight": ') + 11 if name == ENSEMBLE_FILE else len(content) // 2
     content[place] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(CheckpointError):
-        load_ensemble(tmp_path / "ensemble", (Answers(),))
+        load_ensemble(tmp_path / "model", (Answers(),))
 
 
 def test_features_of_a_foundation_encoder_are_found_again_by_its_settings(saved, monkeypatch):
@@ -122,17 +122,17 @@ def test_features_of_a_foundation_encoder_are_found_again_by_its_settings(saved,
     assert "Gaussian process on tiny" in answer.members
     written = json.loads((folder / "result.json").read_text())["foundation"]
     assert [(each["layer"], each["has_seen"]) for each in written] == [("first", Tiny.has_seen)]
-    blocks = load_ensemble(folder / "ensemble", (Answers(),)).blocks
+    blocks = load_ensemble(folder / "model", (Answers(),)).blocks
     assert [block.name for block in blocks] == ["answers", "tiny"]
     assert blocks[1].named.layer == "first"
     monkeypatch.setattr(Tiny, "version", "2")
     with pytest.raises(CheckpointError, match="tiny"):
-        load_ensemble(folder / "ensemble", (Answers(),))
+        load_ensemble(folder / "model", (Answers(),))
 
 
 def test_what_none_of_the_asked_materials_has_is_filled(saved):
     """An encoder that refuses all of them tells no number of columns."""
-    found = load_ensemble(saved[1] / "ensemble", (Answers(),)).predict(["*[Te]C*"])
+    found = load_ensemble(saved[1] / "model", (Answers(),)).predict(["*[Te]C*"])
     assert np.isfinite(found.values).all()
 
 

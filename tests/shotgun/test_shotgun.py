@@ -62,9 +62,9 @@ def result(made, tmp_path_factory):
 @pytest.mark.slow
 def test_an_earlier_ensemble_stays_until_the_next_is_whole(result, monkeypatch):
     found, config = result
-    described = {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}}
+    described = {"data": {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}}}
     folder = write_result(found, config, described)
-    before = files_of(folder / "ensemble")
+    before = files_of(folder / "model")
 
     def full(*_):
         raise OSError(28, "no room")
@@ -73,9 +73,9 @@ def test_an_earlier_ensemble_stays_until_the_next_is_whole(result, monkeypatch):
         patch.setattr("gnn_sim2real.shotgun.saved.write_sealed", full)
         with pytest.raises(OSError, match="no room"):
             write_result(found, config, described)
-    assert files_of(folder / "ensemble") == before
+    assert files_of(folder / "model") == before
     write_result(found, config, described)
-    assert files_of(folder / "ensemble").keys() == before.keys()
+    assert files_of(folder / "model").keys() == before.keys()
 
 
 def files_of(folder):
@@ -111,7 +111,7 @@ def test_the_planted_source_wins_and_noise_loses(result, made):
 @pytest.mark.slow
 def test_what_is_written_says_who_has_which_weight(result):
     found, config = result
-    folder = write_result(found, config, {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}})
+    folder = write_result(found, config, {"data": {"class_path": "tiny.TinyPolymers", "init_args": {"size": "all"}}})
     written = json.loads((folder / "result.json").read_text())
     assert sum(each["weight"] for each in written["members"]) == pytest.approx(1)
     assert {each["name"] for each in written["members"]} >= {SCRATCH, frozen_name(0), frozen_name(1)}

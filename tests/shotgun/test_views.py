@@ -13,7 +13,7 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn import CGCNN, DMPNN, GINE, Blend, FingerprintMLP, Pair, PropertyModel, Roost
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING, left_out_widening
+from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING, find_left_out_outside
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
@@ -154,11 +154,11 @@ def test_without_its_fold_a_row_is_as_far_from_the_others_as_a_new_one():
         [row for row in range(12) if symbol in target.table.identities[target.train[row]]] for symbol in ("Si", "Cl")
     )
     assert (len(silicon), len(chlorine)) == (2, 1)
-    alone = left_out_widening(target, table, [np.array([row]) for row in range(12)])
+    alone = find_left_out_outside(target, table, [np.array([row]) for row in range(12)]).wider
     assert alone[0] > 2
     assert alone[chlorine] >= UNSEEN_WIDENING
     assert (np.delete(alone, [0, *chlorine]) == 1).all()
-    both = left_out_widening(target, table, [np.array(silicon), np.delete(np.arange(12), silicon)])
+    both = find_left_out_outside(target, table, [np.array(silicon), np.delete(np.arange(12), silicon)]).wider
     assert (both[silicon] >= UNSEEN_WIDENING).all()
 
 

@@ -5,9 +5,9 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from html_page import Page
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.law.numbers import format_with_ends
@@ -17,45 +17,9 @@ from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.summary import write_report
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import Axes
-from gnn_sim2real.study.page.page import write_page
+from gnn_sim2real.study.page.page import write_study_page
 
 SIZES, TARGETS = (50, 100, 200, 400, 950), (50, 100, 300)
-VOID = {"meta", "img", "link", "br", "hr"}
-
-
-class Page(HTMLParser):
-    """Checks that elements are closed in order; keeps texts, table rows and the addresses named."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.texts, self.addresses, self.elements, self.ids = [], [], [], set(), []
-        self.rows = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.add(tag)
-        attributes = dict(attributes)
-        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
 
 
 def record(policy, size, m, split, seed, architecture="GINE", growth="random"):
@@ -103,7 +67,9 @@ def make(folder, found, title="Density", data=None):
     (folder / "study.yaml").write_text("title: <i>kept</i>\n")
     results = Results(tabulate_records(found))
     summary = write_report(results, folder, title, data)
-    path = write_page(config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}})
+    path = write_study_page(
+        config, results, summary, {"python": "3.12.1", "versions": {"torch": "2.9.0", "rdkit": None}}
+    )
     return path, Page(path.read_text()), summary
 
 

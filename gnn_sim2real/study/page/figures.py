@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
+from gnn_sim2real.page.page import Picture, embed
 from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 from gnn_sim2real.tasks.policies import REFERENCE
-
-
-class Picture(NamedTuple):
-    """A figure embedded in the page.
-
-    Attributes:
-        source: The SVG as a data URI.
-        text: Description of the figure.
-    """
-
-    source: str
-    text: str
-
-
-def embed(path: Path, text: str) -> Picture:
-    """Embed an SVG in a page.
-
-    It becomes a separate image rather than elements of the page, where the names inside several SVGs would collide.
-
-    Args:
-        path: The SVG.
-        text: Description of the figure.
-    """
-    return Picture("data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode(), text)
 
 
 def draw_forecasts(

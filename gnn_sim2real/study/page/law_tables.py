@@ -11,8 +11,9 @@ from gnn_sim2real.law.planning import Plan, Wanted
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import FORECASTS, format_effective, format_interval, format_quantity, format_wanted
+from gnn_sim2real.page.page import TextTable
 from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
-from gnn_sim2real.study.page.tables import TextTable, with_unit
+from gnn_sim2real.study.page.tables import with_unit
 from gnn_sim2real.units import format_unit
 
 

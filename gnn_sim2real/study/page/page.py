@@ -5,14 +5,11 @@ It is made from the summary and the laws, so that a study of a million cells tak
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gnn_sim2real import __version__
-from gnn_sim2real.files import write_atomically
 from gnn_sim2real.law.compare import Comparison, compare_fitted
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.models import Models
@@ -20,18 +17,16 @@ from gnn_sim2real.law.planning import Plan, Wanted, plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import format_quantity
+from gnn_sim2real.page.page import PAGE, Picture, embed, write_page
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, model_name
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
 from gnn_sim2real.study.page import law_tables, tables
 from gnn_sim2real.study.page.answer import answer, curve_of, worth_of
-from gnn_sim2real.study.page.figures import Picture, draw_equal_errors, draw_forecasts, embed
+from gnn_sim2real.study.page.figures import draw_equal_errors, draw_forecasts
 from gnn_sim2real.study.text import format_data, format_fewer, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
-
-PAGE = "report.html"
-"""File name of the page in the study's folder."""
 
 _STAGES = ("pretrain", "finetune", "scratch")
 _LOWER = (5, 10, 20)
@@ -42,7 +37,7 @@ _MOST_IN_SHORT = 6  # laws; if there are more, those with the most measurements
 _MOST_COMPARED = 6
 
 
-def write_page(
+def write_study_page(
     config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> Path:
     """Write the page, and its other figures into the folder `figures`.
@@ -56,18 +51,8 @@ def write_page(
     Returns:
         Path of the page.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("gnn_sim2real.study.page", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    content = _content(config, results, summary, provenance)
     path = config.folder / PAGE
-    write_atomically(path, pages.get_template("page.html").render(content).encode())
+    write_page(path, "gnn_sim2real.study.page", "page.html", _content(config, results, summary, provenance))
     return path
 
 
@@ -117,8 +102,6 @@ def _content(
         "leakage": format_data(data, unit),
         "settings": _settings(config.folder),
         "versions": tables.versions_table(provenance),
-        "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "version": __version__,
     }
 
 

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
+from gnn_sim2real.page.page import TextTable
 from gnn_sim2real.study.text import name_of_group, row_name, scored_on, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
-
-
-class TextTable(NamedTuple):
-    """A table whose cells are text.
-
-    Attributes:
-        headings: Headings of the columns.
-        rows: The rows.
-        text_columns: Indices of columns aligned left; the others hold numbers and are aligned right.
-    """
-
-    headings: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    text_columns: tuple[int, ...] = (0,)
 
 
 def results_table(summary: Mapping[str, Any]) -> TextTable:

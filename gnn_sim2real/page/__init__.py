@@ -1,0 +1,1 @@
+"""What HTML reports share: one self-contained page that needs no network, its tables and pictures."""

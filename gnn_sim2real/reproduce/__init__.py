@@ -1,0 +1,1 @@
+"""A published study again: its data found or made, its cells computed, and compared with the published ones."""

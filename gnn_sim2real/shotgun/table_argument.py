@@ -1,0 +1,83 @@
+"""What `shotgun TABLE` understands of a table before anything heavy is loaded: materials, property, unit."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gnn_sim2real.config.options import take_option
+from gnn_sim2real.files import expand
+from gnn_sim2real.tables.crystal_columns import holds_crystals
+from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.measured_column import find_measured_column
+from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.units import check_unit
+
+_SHORT = {
+    "--smiles": "material_column",
+    "--target": "column",
+    "--property": "property",
+    "--unit": "unit",
+    "--simulated-column": "simulated_column",
+}
+
+_KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}
+
+
+class TableArgument(NamedTuple):
+    """A table in place of a YAML.
+
+    Attributes:
+        settings: Settings of the data module that reads it; with `components` it is one of pairs.
+        others: The other words of the command line.
+        text: What was understood, in one line.
+    """
+
+    settings: dict[str, str | dict[str, str]]
+    others: list[str]
+    text: str
+
+
+def read_table_argument(argv: Sequence[str]) -> TableArgument:
+    """Read a table, and what is said of its columns; the headings say the rest.
+
+    Args:
+        argv: The table, then options.
+
+    Raises:
+        ValueError: If it is not clear what was measured, or of what.
+    """
+    path, *others = argv
+    given = {"path": path}
+    for name, setting in _SHORT.items():
+        value, others = take_option(others, name)
+        if value is not None:
+            given[setting] = value
+    file = expand(path)
+    if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
+        lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
+        if lacking:
+            raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")
+        check_unit(given["unit"])
+        return TableArgument({**given}, others, f"{path}: {given['property']} in {given['unit'] or 'no unit'}")
+    return _of_text(file, given, others)
+
+
+def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableArgument:
+    """A table whose materials are spelled in columns of text."""
+    found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
+    check_unit(found.unit)
+    frame = read_table(file)
+    headings = list(map(str, frame))
+    settings: dict[str, str | dict[str, str]] = {**given, **found._asdict()}
+    if "material_column" not in given and (pair := find_pair(headings)):
+        settings["components"] = pair
+        if (temperature := find_temperature(headings)) is not None:
+            settings["temperature"] = temperature
+        at = f", at the temperature in {temperature!r}" if temperature else ""
+        materials = " and ".join(f"{role} in {column!r}" for role, column in pair.items()) + at
+    else:
+        column = find_material_column(frame, file.name, given.get("material_column"))
+        materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}"
+    name, unit = found.property.replace("_", " "), found.unit or "no unit"
+    text = f"{file.name}: {len(frame):,} rows; {materials}; {name} in {unit} in {found.column!r}"
+    return TableArgument(settings, others, text)
