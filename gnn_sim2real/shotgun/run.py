@@ -15,9 +15,10 @@ from gnn_sim2real.ensemble.stack import Contribution, StackSettings
 from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
 from gnn_sim2real.library import Card
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
-from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
+from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
+from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.saved import save_ensemble
@@ -81,7 +82,7 @@ def run_shotgun(config: ShotgunConfig, blocks: tuple[Block, ...] = ()) -> Shotgu
     quiet_lightning()
     target = Target.of_data(config.data, config.log)
     config.data.table.save_quarantine(Path(config.output), Path(target.name).stem)
-    library, skipped = open_library(config.library), Skipped()
+    library, skipped = open_library(config.library, config.starter), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
     blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
     answer = find_answer(QuickLoader(library), cards, target, settings, skipped, blocks)
@@ -138,7 +139,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
     if len(target.test) and np.isfinite(answer.half_widths).all():
         held = np.abs(answer.stack.predictions - target.values[target.test]) <= answer.half_widths
         content["intervals"] |= {"tested": float(held.mean()), "width": 2 * float(np.median(answer.half_widths))}
-    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, described)
+    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library, config.starter), described)
     write_json(folder / RESULT_FILE, content)
     _write_predict(folder, described)
     _write_measured(folder, answer)
