@@ -258,7 +258,9 @@ def _export(argv: list[str], console: Console) -> int:
     parser.add_argument("keys_", metavar="keys", nargs="*", help="keys of the models, or their first characters")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is not an export of models")
     given = parse_options(parser, argv)
-    require_replaceable(given.archive, is_ours=is_export, inputs=[find_library(given.library)], overwrite=given.overwrite)
+    require_replaceable(
+        given.archive, is_ours=is_export, inputs=[find_library(given.library)], overwrite=given.overwrite
+    )
     library, keys = _chosen(given)
     count = export_models(library, keys, given.archive)
     size = given.archive.stat().st_size / 1e6

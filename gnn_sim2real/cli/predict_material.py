@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from gnn_sim2real.console import open_console, visible
-from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.library.content import find_model
 from gnn_sim2real.library.starter import format_simulated
@@ -81,8 +79,4 @@ def print_answer(paths: Sequence[str], models: Sequence[TrainedModel], material:
 
 def _has_seen(path: str, model: TrainedModel, material: str) -> bool:
     folder = find_model(Path(path))
-    try:
-        known = ModelLibrary(folder.parent).identities(folder.name)
-    except CheckpointError:  # saved outside of a library, or copied without it
-        return False
-    return identity_hash(model.featurizer.identity(material)) in known
+    return ModelLibrary(folder.parent).has_seen(folder.name, model.featurizer.identity(material))

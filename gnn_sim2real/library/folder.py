@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
@@ -264,6 +265,20 @@ class ModelLibrary:
             )
         return _identities(self.folder, name)
 
+    def has_seen(self, key: str, identity: str) -> bool:
+        """Whether a model was trained or validated on a material; False where that is not known.
+
+        Args:
+            key: Key of the model.
+            identity: Canonical identity of the material, from the featurizer of the model.
+        """
+        from gnn_sim2real.featurize.identity import identity_hash  # imports rdkit, which listing cards does not need
+
+        try:
+            return identity_hash(identity) in self.identities(key)
+        except CheckpointError:  # saved outside of a library, or copied without it
+            return False
+
     def verify(self, strict: bool = False) -> dict[str, str]:
         """Check every model: the hash of its content, its card, and the file of its identities.
 
@@ -339,7 +354,7 @@ class JoinedLibraries(ModelLibrary):
 
     def keys(self) -> list[str]:
         """Keys of all models; one that several libraries have is there once."""
-        return list(dict.fromkeys(key for each in self.libraries for key in each.keys()))
+        return list(dict.fromkeys(chain.from_iterable(each.keys() for each in self.libraries)))
 
     def _all_cards(self) -> list[Card]:
         found = {card.key: card for each in reversed(self.libraries) for card in each.cards()}

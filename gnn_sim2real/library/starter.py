@@ -49,30 +49,16 @@ def find_starter(address: str) -> Path:
         CheckpointError: If there is no such model; the message names the nearest ones.
     """
     name = address.removeprefix(PREFIX).replace("\\", "/").strip("/")
-    names = starter_names()
-    key = next((key for each, key in names.items() if each == name or each.startswith(f"{name}/")), None)
-    if key is None and name:
-        keys = {each for each in names.values() if each.startswith(name)}
-        key = keys.pop() if len(keys) == 1 else None
-    if key is None or "/" not in name and name in {each.partition("/")[0] for each in names}:
+    names, keys = starter_names(), [key for key in starter_names().values() if name and key.startswith(name)]
+    if "/" in name:
+        keys = [key for each, key in names.items() if each == name or each.startswith(f"{name}/")][:1]
+    if len(keys) != 1:
         known = sorted({each.rpartition("/")[0] for each in names})
         near = get_close_matches(name, known, n=3, cutoff=0.4) or [each for each in known if name and name in each][:3]
         advice = f"the nearest are {', '.join(PREFIX + each for each in near)}; " if near else ""
-        raise CheckpointError(
-            f"the starter library has no model {name!r}: {advice}`gnn-sim2real models list --library {PREFIX}` shows all"
-        )
-    return starter_folder() / key
-
-
-def starter_name(folder: Path) -> str | None:
-    """The name of a model of the starter library; None for any other model.
-
-    Args:
-        folder: Folder of the model.
-    """
-    if folder.absolute().parent != starter_folder():
-        return None
-    return next((name for name, key in starter_names().items() if key == folder.name), None)
+        shown = f"`gnn-sim2real models list --library {PREFIX}` shows all"
+        raise CheckpointError(f"the starter library has no model {name!r}: {advice}{shown}")
+    return starter_folder() / keys[0]
 
 
 def format_simulated(card: Mapping[str, Any]) -> str:
