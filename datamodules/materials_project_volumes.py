@@ -86,7 +86,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
         )
 
     def _with_values(self, frame: "pandas.DataFrame") -> "pandas.DataFrame":
-        from pymatgen.core import Composition
+        from pymatgen.core.composition import Composition
 
         volumes = frame["volume"].to_numpy(np.float64) / frame["nsites"].to_numpy(np.float64)
         weights = {}

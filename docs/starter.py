@@ -17,17 +17,15 @@ def make_page(result: Mapping[str, Any]) -> str:
         result: Content of the results file.
     """
     rows: Sequence[dict[str, Any]] = result["rows"]
-    shipped = sorted(
-        (row for row in rows if row["level"]), key=lambda row: (row["name"].rpartition("/")[0], row["mae"])
-    )
+    level = [row for row in rows if row["level"]]
+    shipped = sorted(level, key=lambda row: (row["name"].rpartition("/")[0], row["mae"]))
     out = sorted((row for row in rows if not row["level"]), key=lambda row: row["name"])
     count = f"{result['models']} pretrained models of {result['properties']} properties"
     lost = [f"`{name}`" for name in result["left_out_wholly"]]
     return f"""# Starter library
 
-{result["models"]} pretrained models of {result["properties"]} properties come with the package, {
-        result["megabytes"]:.1f} MB,
-for use without a network. They are small, of one seed each, and trained on simulations only.
+{count} come with the package ({result["megabytes"]:.1f} MB), for use without a
+network. They are small, of one seed each, and trained on simulations only.
 
 ```console
 gnn-sim2real predict starter:polymer/density '*CC(*)c1ccccc1'

@@ -1,7 +1,9 @@
 """The starter library: every model loads, answers as it did, and says where it comes from."""
 
 import json
+import logging
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import ModelLibrary, load_model
 from gnn_sim2real.library.starter import find_starter, format_simulated, starter_folder, starter_names
+from gnn_sim2real.shotgun.libraries import find_cards, open_library
 
 NAMES = starter_names()
 BEST = sorted({name.rpartition("/")[0] for name in NAMES})
@@ -128,6 +131,33 @@ def test_predict_reads_a_table_without_the_data_of_the_training(tmp_path, monkey
         Path("asked.csv").write_text(text)
         assert main(["predict", f"starter:{name}", "asked.csv", "--prediction.overwrite", "true"]) == 0
         assert len(Path("predictions.csv").read_text().splitlines()) == 2
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A library of one's own with one model, a copy of one that ships."""
+    key = find_starter("polymer/density").name
+    for name in (key, "identities"):
+        shutil.copytree(starter_folder() / name, tmp_path / "own" / name)
+    return tmp_path / "own"
+
+
+def test_the_starter_library_is_tried_by_default_and_beside_others(own, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GNN_SIM2REAL_LIBRARY", str(tmp_path / "nothing"))
+    caplog.set_level(logging.INFO)
+    assert open_library("", starter=True).folder == open_library("starter:").folder == starter_folder()
+    assert open_library(str(own)).keys() == [find_starter("polymer/density").name]
+    joined = open_library(str(own), starter=True)
+    assert (joined.folder, len(joined.keys())) == (own, len(NAMES))
+    assert len(find_cards(joined, {"domain": "polymer"})) == sum(name.startswith("polymer/") for name in NAMES)
+    assert re.search(rf"{re.escape(str(own))} and the starter library", caplog.text)
+    mine, other = (find_starter(name).name for name in ("polymer/density", "polymer/Cp"))
+    assert joined.folder_of(mine) == own / mine
+    assert joined.folder_of(other) == starter_folder() / other
+    assert joined.identities(other) == LIBRARY.identities(other)
+    assert joined.load(other).card["source"] == "radonpy_pi1070"
+    with pytest.raises(ValueError, match="no models in"):
+        open_library(str(tmp_path / "nothing"), starter=True)
 
 
 def test_models_list_and_show(capsys, monkeypatch, tmp_path):
