@@ -4,7 +4,8 @@
 learn the same training part from the project's descriptors, and answer the same validation part; a model whose mean
 absolute error is larger is left out and named. Matrices of weights are stored with half precision where that moves the
 predictions of the validation part by less than 1 % of their error. What a simulation lies above or below measurement
-is computed from tables that come with the package. Steps that are done are found in `runs/starter_trees.json`.
+is computed from tables that come with the package. What is done is found in `runs/starter_trees.json` and
+`runs/starter_rows.json`.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from gnn_sim2real.study.library_config import read_library
 from gnn_sim2real.study.pretrainings import LibraryResolver
 
 _RESULT = Path(__file__).parent / "results" / "starter_library.json"
-_TREES = Path("runs/starter_trees.json")
+_TREES, _ROWS = Path("runs/starter_trees.json"), Path("runs/starter_rows.json")
 MANY, FEW_TREES, CLOSE = 2000, 30, 0.9
 """Of more training materials than the first, so many trees are grown at first. More trees are better by some percent at
 most, so all are grown only where a model is level with the few, and its error above this share of theirs."""
@@ -69,38 +70,54 @@ CELLS = [("NaCl", 225, 5.64), ("MgO", 225, 4.21), ("CsCl", 221, 4.12)]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default="configs/library/starter.yaml")
-    parser.add_argument("--trees-only", action="store_true", help="fill runs/starter_trees.json, pack nothing")
+    parser.add_argument("--wait", action="store_true", help="compare models while they are trained, and pack nothing")
+    parser.add_argument("--pack", action="store_true", help="pack what was compared already")
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
     config, _ = read_library([arguments.config], [])
     library = ModelLibrary(config.models)
-    known = json.loads(_TREES.read_text()) if _TREES.exists() else {}
-    rows = []
-    for card, data in trained_models(LibraryResolver(config), library):
-        name = " ".join([data.splitter.parts_hash, *card.properties])
-        log, whole = is_log(library, card), SETTINGS["n_estimators"]
-        if name not in known:
-            known[name] = grow_trees(data, log, FEW_TREES if len(data.parts.train) > MANY else whole)
+    if not arguments.pack:
+        compare_all(LibraryResolver(config), library, arguments.wait)
+    if not arguments.wait:
+        publish(pack(library, list(_read(_ROWS).values())), arguments.output)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def compare_all(resolver: LibraryResolver, library: ModelLibrary, wait: bool) -> None:
+    """Compare each model that is trained with extra trees, and keep that in a file."""
+    points = resolver.points()
+    while True:
+        trained, rows = {card.pretraining: card for card in library.cards()}, _read(_ROWS)
+        for point in points:
+            job = resolver.job(point)
+            if (card := trained.get(job.key)) is not None and job.key not in rows:
+                rows[job.key] = compare_one(library, card, resolver.data(job))
+                _ROWS.write_text(json.dumps(rows, indent=1))
+        if not wait or len(rows) >= len(points):
+            return
+        time.sleep(20)
+
+
+def compare_one(library: ModelLibrary, card: Card, data: PropertyDataModule) -> dict[str, Any]:
+    """A model beside as many trees as are needed to say whether it is level."""
+    known, name = _read(_TREES), " ".join([data.splitter.parts_hash, *card.properties])
+    log, whole = is_log(library, card), SETTINGS["n_estimators"]
+    number = FEW_TREES if len(data.parts.train) > MANY else whole
+    model = load_model(library.folder / card.key)
+    while True:
+        if known.get(name, {"trees": 0})["trees"] < number:
+            known[name] = grow_trees(data, log, number)
             _TREES.write_text(json.dumps(known, indent=1))
-        model = load_model(library.folder / card.key)
         row = compare(library, card, model, data, known[name])
-        if row["trees"] < whole and CLOSE * row["trees_mae"] < row["mae"] <= row["trees_mae"]:
-            known[name] = grow_trees(data, log, whole)
-            _TREES.write_text(json.dumps(known, indent=1))
-            row = compare(library, card, model, data, known[name])
-        rows.append(row)
-        print(rows[-1]["name"], f"{rows[-1]['mae']:.4g} trees {rows[-1]['trees_mae']:.4g}", flush=True)
-    if not arguments.trees_only:
-        publish(pack(library, rows), arguments.output)
-
-
-def trained_models(resolver: LibraryResolver, library: ModelLibrary) -> Iterator[tuple[Card, PropertyDataModule]]:
-    """The models of the library that are trained, each with its source."""
-    by_pretraining = {card.pretraining: card for card in library.cards()}
-    for point in resolver.points():
-        job = resolver.job(point)
-        if (card := by_pretraining.get(job.key)) is not None:
-            yield card, resolver.data(job)
+        if row["trees"] >= whole or not CLOSE * row["trees_mae"] < row["mae"] <= row["trees_mae"]:
+            break
+        number = whole
+    print(row["name"], f"{row['mae']:.4g} trees {row['trees_mae']:.4g}", flush=True)
+    return row
 
 
 def is_log(library: ModelLibrary, card: Card) -> bool:
