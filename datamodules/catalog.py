@@ -277,6 +277,49 @@ _OWN_TABLES = (
             "SMILES by CAS number"
         ),
     ),
+    OwnTable(
+        name="qm9",
+        relative_path="molecule/qm9/qm9.parquet",
+        columns={
+            "smiles": None,
+            "dipole_D": "debye",
+            "polarizability_bohr3": "bohr^3",
+            "homo_Ha": "hartree",
+            "lumo_Ha": "hartree",
+            "gap_Ha": "hartree",
+            "zpve_Ha": "hartree",
+            "u0_atomization_kcal_mol": "kcal/mol",
+            "u298_atomization_kcal_mol": "kcal/mol",
+            "h298_atomization_kcal_mol": "kcal/mol",
+            "g298_atomization_kcal_mol": "kcal/mol",
+            "cv_cal_molK": "cal/(mol K)",
+            "hf298_kJ_mol": "kJ/mol",
+        },
+        instruction="make it with `gnn-sim2real data make qm9`",
+        license="labels: free use with notice (NIST software statement); the list of SMILES states none",
+        citation=(
+            "Ramakrishnan et al., Sci. Data 1, 140022 (2014), doi 10.1038/sdata.2014.22; Choudhary et al., npj Comput. "
+            "Mater. 10, 93 (2024), doi 10.1038/s41524-024-01259-w"
+        ),
+    ),
+    OwnTable(
+        name="htpmd_conductivity",
+        relative_path="polymer/htpmd_conductivity/htpmd_conductivity.csv",
+        columns={"smiles": None, "conductivity_S_cm": "S/cm"},
+        instruction="make it with `gnn-sim2real data make htpmd_conductivity`",
+        license="CC0 1.0",
+        citation=(
+            "Xie et al., Nat. Commun. 13, 3415 (2022), doi 10.1038/s41467-022-30994-1; Khajeh et al., arXiv 2312.04013"
+        ),
+    ),
+    OwnTable(
+        name="copolymer_ea_ip",
+        relative_path="polymer/copolymer_ea_ip/copolymer_ea_ip.parquet",
+        columns={"repeat_unit_if_alternating": None, "ea_vs_she_eV": "eV", "ip_vs_she_eV": "eV"},
+        instruction="make it with `gnn-sim2real data make copolymer_ea_ip`",
+        license="MIT",
+        citation="Aldeghi and Coley, Chem. Sci. 13, 10486 (2022), doi 10.1039/D2SC02839E",
+    ),
 )
 
 ENTRIES: dict[str, DataFile | OwnTable] = {entry.name: entry for entry in (*_DATA_FILES, *_OWN_TABLES)}

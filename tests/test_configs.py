@@ -37,7 +37,7 @@ def kind(path):
         return "part"
     if path.parent.name == "shotgun":
         return "shotgun"
-    if path.name == "held_out.yaml":
+    if path.name.startswith("held_out"):
         return "targets"
     kinds = {"parameters": "sweep", "pretrain": "study", "sources": "library"}
     return next((name for entry, name in kinds.items() if entry in content), "stage")
@@ -106,7 +106,10 @@ def num_models_said(path):
 @pytest.mark.parametrize("path", of_kind("library"))
 def test_a_library_and_its_sources_can_be_read(path):
     config, _ = read_library([str(path)], [])
-    assert Path(config.held_out).name == ("held_out.yaml" if path.parent.name == "library" else "")
+    shipped = ["held_out_open.yaml"] if path.stem == "starter" else []
+    assert [Path(name).name for name in config.target_files] == (
+        ["held_out.yaml", *shipped] if path.parent.name == "library" else []
+    )
     resolver = LibraryResolver(config)
     assert len(resolver.points()) == num_models_said(path)
     for stage in resolver.stages:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.cli.predict_material import print_answer, read_material, take_material
 from gnn_sim2real.config.lightning_cli import Sim2RealCLI
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console
@@ -25,6 +26,7 @@ from gnn_sim2real.data.module import PartName, PropertyDataModule
 from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, load_model
 from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.library.content import CONFIG_FILE, find_model
+from gnn_sim2real.library.starter import format_simulated
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import warn_of_unseen
 from gnn_sim2real.tables.table import TABLE_SUFFIXES
@@ -79,7 +81,7 @@ def predict_command(argv: list[str]) -> int:
     """Predict with one model, or with several: mean and standard deviation.
 
     Args:
-        argv: Arguments after `gnn-sim2real predict`: models, the file of materials, then options.
+        argv: Arguments after `gnn-sim2real predict`: models, the file of materials or one material, then options.
 
     Raises:
         ValueError: If the models and options do not go together.
@@ -89,7 +91,20 @@ def predict_command(argv: list[str]) -> int:
     calibration, argv = take_option(argv, "--calibration")
     if calibration is not None and len(paths) == 1:
         raise ValueError("a calibration is of several models; give them all, or leave `--calibration` out")
+    paths, word = take_material(paths, asked)
     models = [load_model(path) for path in paths]
+    if word is not None:
+        why = read_material(models, word)
+        if why is None:
+            if argv:
+                raise ValueError(
+                    f"{argv[0]} has no effect on a single material, which is answered on the screen; for a file of "
+                    "predictions give a table"
+                )
+            print_answer(paths, models, word)
+            return 0
+        if asked is None:
+            raise ValueError(f"{word} is neither a model nor a file, and {why}")
     ask = [] if asked is None else ["--data.predict_path", asked]
     data, config = read_data([*argv, *ask], lambda: _data_settings(find_model(Path(paths[0])), models[0]))
     if all(model.network.line is None for model in models):  # then nothing of them is read
@@ -98,6 +113,8 @@ def predict_command(argv: list[str]) -> int:
     read += [] if calibration is None else [calibration]
     check_output(Path(config.prediction.output), config.prediction.overwrite, data, read)
     require_same_graphs(models[0].featurizer.describe(), data)
+    if said := format_simulated(models[0].card):
+        logger.info("what is predicted is %s", said)
     if len(models) == 1:
         _predict_with_one(models[0], data, Path(config.prediction.output))
         return 0

@@ -14,7 +14,8 @@ one model
   fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
   validate  error on the validation part
   test      error on the fixed test part; ScalingLawCallback writes a record
-  predict   read a table of materials, write a table of predictions with units: gnn-sim2real predict MODEL FILE
+  predict   read a table of materials, write a table of predictions with units: gnn-sim2real predict MODEL FILE;
+            or one material: gnn-sim2real predict starter:polymer/density '*CC(*)c1ccccc1'
 
 several models, trained alike with different seeds
   predict MODEL MODEL ... FILE    mean and standard deviation of their predictions

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +20,16 @@ from gnn_sim2real.files import require_replaceable
 from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.library import default_library
 from gnn_sim2real.library.card import Card, CardFilters
+from gnn_sim2real.library.content import find_library
 from gnn_sim2real.library.folder import ModelLibrary
+from gnn_sim2real.library.starter import (
+    PREFIX,
+    find_starter,
+    format_simulated,
+    is_address,
+    starter_folder,
+    starter_names,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +51,9 @@ push    copy models to a folder, s3://BUCKET/FOLDER, hf://USER/REPOSITORY or wha
 pull    copy models from there; both push and pull skip models that are already present
 build   pretrain the models of a LIBRARY.yaml; after a stop, the same command resumes
 
-All but `build` accept --library DIR (default: $GNN_SIM2REAL_LIBRARY, else runs/library). Filters: --domain, --source,
+All but `build` accept --library DIR (default: $GNN_SIM2REAL_LIBRARY, else runs/library). The starter library comes with
+the package: --library starter: is that, its models are starter:DOMAIN/PROPERTY (`models show starter:polymer/density`),
+and `list` shows them after those of your own. Filters: --domain, --source,
 --property, --architecture, --min-size, --max-size, --min-r2, --max-mae (in the unit of --property)."""
 
 
@@ -93,7 +105,7 @@ def _parser(name: str, description: str, filters: bool = False) -> ArgumentParse
     parser = ArgumentParser(prog=f"gnn-sim2real models {name}", description=description, exit_on_error=False)
     for option, (kind, about) in _FILTERS.items() if filters else ():
         parser.add_argument(option, type=kind | None, default=None, help=about)
-    parser.add_argument("--library", type=Path, default=default_library(), help="folder of the models")
+    parser.add_argument("--library", type=Path, default=default_library(), help="folder of the models, or starter:")
     return parser
 
 
@@ -103,7 +115,7 @@ def _filters(given: Any) -> dict[str, Any]:
 
 def _chosen(given: Any) -> tuple[ModelLibrary, list[str]]:
     """The library, and the keys of the models that are chosen by key or by filters."""
-    library = ModelLibrary(given.library)
+    library = ModelLibrary(find_library(given.library))
     filters = _filters(given)
     if given.keys_ and any(value is not None for value in filters.values()):
         raise ValueError("choose models by keys or by filters, not by both")
@@ -122,17 +134,30 @@ def _list(argv: list[str], console: Console) -> int:
     parser = _parser("list", "List the models of a library.", filters=True)
     parser.add_argument("--json", action="store_true", help="print the cards as JSON, one per line")
     given = parse_options(parser, argv)
-    library = ModelLibrary(given.library)
+    library = ModelLibrary(find_library(given.library))
     cards = library.cards(**_filters(given))
     if given.json:
         sys.stdout.write("".join(f"{_as_json(card)}\n" for card in cards))
         return 0
-    if cards:
-        sys.stdout.write(format_cards(cards))
-    console.print(f"{len(cards):,} models in {library.folder}", markup=False, highlight=False, soft_wrap=True)
+    shipped = ModelLibrary(starter_folder())
+    if library.folder != shipped.folder:
+        _print_cards(cards, library, console)
+    if library.folder == shipped.folder or given.library == default_library():
+        _print_cards(shipped.cards(**_filters(given)), shipped, console)
     if all(value is None for value in _filters(given).values()):  # which are about our own models
         console.print(f"\n{format_encoders()}", markup=False, highlight=False, soft_wrap=True, end="")
     return 0
+
+
+def _print_cards(cards: Sequence[Card], library: ModelLibrary, console: Console) -> None:
+    if cards:
+        sys.stdout.write(format_cards(cards))
+    console.print(f"{len(cards):,} models in {library}", markup=False, highlight=False, soft_wrap=True)
+    if cards and library.folder == starter_folder():
+        known = {key: name for name, key in starter_names().items()}
+        names = textwrap.fill(", ".join(sorted(known[card.key] for card in cards if card.key in known)), 118)
+        console.print(f"{PREFIX}NAME is one of these, or the best if its last part is left out:", markup=False)
+        console.print(textwrap.indent(names, "  "), markup=False, highlight=False, soft_wrap=True)
 
 
 def _as_json(card: Card) -> str:
@@ -184,8 +209,11 @@ def _show(argv: list[str], console: Console) -> int:
     parser = _parser("show", "Show the card of one model.")
     parser.add_argument("key", help="key of the model, or its first characters")
     given = parse_options(parser, argv)
-    library = ModelLibrary(given.library)
-    key = library.find(given.key)
+    library = ModelLibrary(find_library(given.library))
+    if is_address(given.key):
+        library, key = ModelLibrary(starter_folder()), find_starter(given.key).name
+    else:
+        key = library.find(given.key)
     card, content = library.card(key), library.content(key)
     seen = f"{len(library.identities(key)):,} hashed identities" if card.identities else "not known"
     units = [f"{name} [{unit or '-'}]" for name, unit in zip(card.properties, card.units, strict=True)]
@@ -193,10 +221,12 @@ def _show(argv: list[str], console: Console) -> int:
         f"{key}: {card.architecture} with {card.num_parameters:,} parameters, {card.domain}",
         f"predicts: {', '.join(units)}",
         *(f"  {name}: {_errors(errors)} on the validation part" for name, errors in card.metrics.items()),
+        *([f"these are {said}"] if (said := format_simulated(content)) else []),
         f"trained on: {card.size:,} materials of {card.source}, {card.num_validation:,} of them for validation",
         f"materials seen: {seen}",
         f"license of the data: {card.license or 'not known'}",
         f"cite: {card.citation or 'not known'}",
+        *([f"notice: {content['notice']}"] if content.get("notice") else []),
         f"files: {library.folder / key}",
         "",
         yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip(),
@@ -212,7 +242,7 @@ def _errors(errors: Any) -> str:
 
 def _verify(argv: list[str], console: Console) -> int:
     given = _parser("verify", "Check hashes and cards of all models.").parse_args(argv)
-    library = ModelLibrary(given.library)
+    library = ModelLibrary(find_library(given.library))
     problems, of_index = library.verify(), library.verify_index()
     for line in [*(f"{key}: {problem}" for key, problem in problems.items()), *([of_index] if of_index else [])]:
         console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
@@ -228,7 +258,9 @@ def _export(argv: list[str], console: Console) -> int:
     parser.add_argument("keys_", metavar="keys", nargs="*", help="keys of the models, or their first characters")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is not an export of models")
     given = parse_options(parser, argv)
-    require_replaceable(given.archive, is_ours=is_export, inputs=[given.library], overwrite=given.overwrite)
+    require_replaceable(
+        given.archive, is_ours=is_export, inputs=[find_library(given.library)], overwrite=given.overwrite
+    )
     library, keys = _chosen(given)
     count = export_models(library, keys, given.archive)
     size = given.archive.stat().st_size / 1e6
@@ -242,9 +274,16 @@ def _import(argv: list[str], console: Console) -> int:
     parser = _parser("import", "Add the models of a file to a library.")
     parser.add_argument("archive", type=Path, help="the file")
     given = parse_options(parser, argv)
-    new, known = import_models(ModelLibrary(given.library), given.archive)
+    new, known = import_models(_own_library(given.library), given.archive)
     _print_added(new, len(known), given.library, console)
     return 0
+
+
+def _own_library(folder: Path) -> ModelLibrary:
+    """A library that models are added to."""
+    if find_library(folder) == starter_folder():
+        raise ValueError("the starter library comes with the package and is not changed; give a folder of your own")
+    return ModelLibrary(folder)
 
 
 def _print_added(new: Sequence[str], known: int, library: Path, console: Console) -> None:
@@ -272,7 +311,7 @@ def _pull(argv: list[str], console: Console) -> int:
     parser = _parser("pull", "Copy models from another place.", filters=True)
     parser.add_argument("url", help="a folder, or another URL that fsspec opens")
     given = parse_options(parser, argv)
-    library = ModelLibrary(given.library)
+    library = _own_library(given.library)
     before = len(library.keys())
     came = RemoteLibrary(given.url).pull(library, CardFilters(**_filters(given)).match)
     _print_added(came, before, given.library, console)

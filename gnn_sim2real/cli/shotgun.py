@@ -23,7 +23,8 @@ of networks from scratch, and of trees and Gaussian processes on descriptors and
 Weights are learned on folds, and the whole procedure is repeated without each fold, the ranking included: so the error
 is honest even if thousands of models were tried. The ensemble is written for `predict`, with intervals.
 
-  --library DIR             the model library (default: $GNN_SIM2REAL_LIBRARY, else runs/library)
+  --library DIR             a model library of yours (default: $GNN_SIM2REAL_LIBRARY, else runs/library), which is
+                            ranked beside the starter library of the package; without that by --starter false
   --property NAME           what was measured, by the name it has in the sources (default: by the headings of TABLE)
   --unit UNIT               its unit (default: that in the heading)
   --target COLUMN           its column (default: the one with the name of the property)

@@ -8,6 +8,7 @@ from pathlib import Path
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import expand, once_while_unchanged
 from gnn_sim2real.library.card import CARD_FILE, MAX_CARD_SIZE
+from gnn_sim2real.library.starter import PREFIX, find_starter, is_address, starter_folder
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.json"
@@ -27,15 +28,26 @@ def default_library() -> Path:
     return expand(os.environ.get(LIBRARY_VARIABLE) or "runs/library")
 
 
+def find_library(folder: str | Path) -> Path:
+    """The folder of a library: a path as it is, the starter library for `starter:`.
+
+    Args:
+        folder: Path of a library, or `starter:`.
+    """
+    return starter_folder() if str(folder) == PREFIX else expand(folder)
+
+
 def find_model(path: Path) -> Path:
     """A path as it is; where nothing is there, the model of the default library whose key it is, or begins.
 
     Args:
-        path: Path of a model, or a key.
+        path: Path of a model, a key, or the address of a model of the starter library.
 
     Raises:
-        CheckpointError: If several keys begin so.
+        CheckpointError: If several keys begin so, or the starter library has no such model.
     """
+    if is_address(path.as_posix()):
+        return find_starter(path.as_posix())
     if path.exists() or not _START.fullmatch(str(path)):
         return path
     found = sorted(each for each in default_library().glob(f"{path}*") if is_key(each.name))

@@ -4,9 +4,10 @@ import logging
 import os
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import read_identities, save_identities
 from gnn_sim2real.library.index import keys_of, read_index, stamps_of, to_cards, write_index
+from gnn_sim2real.library.starter import PREFIX, starter_folder
 
 if TYPE_CHECKING:
     from gnn_sim2real.library.model import TrainedModel
@@ -44,6 +46,9 @@ class ModelLibrary:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+
+    def __str__(self) -> str:
+        return "the starter library" if self.folder == starter_folder() else str(self.folder)
 
     def add(
         self, model: "TrainedModel", card: Mapping[str, Any], identities: Iterable[str], config: Mapping[str, Any]
@@ -148,7 +153,7 @@ class ModelLibrary:
                 logger.warning("%s; run `%s` for details", error, self.command("verify"))
         cards.sort(key=lambda card: (card.source, card.properties, card.architecture, card.size, card.seed, card.key))
         now = {card.key: stamps[card.key] for card in cards}
-        if now != listed:
+        if now != listed and self.folder != starter_folder():  # an installed package is not written into
             with suppress(OSError):  # a library that belongs to someone else, or may only be read
                 write_index(path, cards, list(now.values()))
         return cards
@@ -197,7 +202,7 @@ class ModelLibrary:
         Raises:
             CheckpointError: If the model does not exist, or its card cannot be read.
         """
-        folder = self._folder_of(key)
+        folder = self.folder_of(key)
         if (folder / CARD_FILE).is_file():
             return Card.of_content(key, read_card(folder))
         return card_of_format_1(key, folder)
@@ -211,7 +216,7 @@ class ModelLibrary:
         Raises:
             CheckpointError: If the model does not exist, or its card cannot be read.
         """
-        folder = self._folder_of(key)
+        folder = self.folder_of(key)
         return read_card(folder) if (folder / CARD_FILE).is_file() else content_of_format_1(folder)
 
     def find(self, start: str) -> str:
@@ -240,7 +245,7 @@ class ModelLibrary:
         """
         from gnn_sim2real.library.model import load_model  # imports torch, which listing cards does not need
 
-        return load_model(self._folder_of(key))
+        return load_model(self.folder_of(key))
 
     def identities(self, key: str) -> frozenset[str]:
         """Hashed canonical identities of all materials that a model was trained and validated on.
@@ -259,6 +264,20 @@ class ModelLibrary:
                 f"the training materials of the model {key} are unknown: it was saved before cards existed"
             )
         return _identities(self.folder, name)
+
+    def has_seen(self, key: str, identity: str) -> bool:
+        """Whether a model was trained or validated on a material; False where that is not known.
+
+        Args:
+            key: Key of the model.
+            identity: Canonical identity of the material, from the featurizer of the model.
+        """
+        from gnn_sim2real.featurize.identity import identity_hash  # imports rdkit, which listing cards does not need
+
+        try:
+            return identity_hash(identity) in self.identities(key)
+        except CheckpointError:  # saved outside of a library, or copied without it
+            return False
 
     def verify(self, strict: bool = False) -> dict[str, str]:
         """Check every model: the hash of its content, its card, and the file of its identities.
@@ -287,7 +306,7 @@ class ModelLibrary:
         Raises:
             CheckpointError: If it is damaged.
         """
-        folder = self._folder_of(key)
+        folder = self.folder_of(key)
         if not strict and not (folder / CARD_FILE).is_file() and (folder / DESCRIPTION_FILE).is_file():
             card_of_format_1(key, folder)
             return
@@ -302,12 +321,66 @@ class ModelLibrary:
         Args:
             name: `list` or `verify`.
         """
-        return shlex.join(["gnn-sim2real", "models", name, "--library", str(self.folder)])
+        folder = PREFIX if self.folder == starter_folder() else str(self.folder)
+        return shlex.join(["gnn-sim2real", "models", name, "--library", folder])
 
-    def _folder_of(self, key: str) -> Path:
+    def folder_of(self, key: str) -> Path:
+        """The folder of one model.
+
+        Args:
+            key: Key of the model.
+
+        Raises:
+            CheckpointError: If the model does not exist.
+        """
         if not is_key(key) or not (self.folder / key).is_dir():
             raise CheckpointError(f"{self.folder} has no model {key!r}; `{self.command('list')}` shows the keys")
         return self.folder / key
+
+
+class JoinedLibraries(ModelLibrary):
+    """Models of several libraries, to be read as one.
+
+    Args:
+        libraries: The libraries; what is written goes into the first.
+    """
+
+    def __init__(self, libraries: Sequence[ModelLibrary]) -> None:
+        super().__init__(libraries[0].folder)
+        self.libraries = tuple(libraries)
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.libraries))
+
+    def keys(self) -> list[str]:
+        """Keys of all models; one that several libraries have is there once."""
+        return list(dict.fromkeys(chain.from_iterable(each.keys() for each in self.libraries)))
+
+    def _all_cards(self) -> list[Card]:
+        found = {card.key: card for each in reversed(self.libraries) for card in each.cards()}
+        return list(found.values())
+
+    def folder_of(self, key: str) -> Path:
+        """The folder of one model, in the first library that has it.
+
+        Args:
+            key: Key of the model.
+
+        Raises:
+            CheckpointError: If the model does not exist.
+        """
+        return self._library_of(key).folder_of(key)
+
+    def identities(self, key: str) -> frozenset[str]:
+        """Hashed canonical identities of all materials that a model has seen, see `ModelLibrary.identities`.
+
+        Args:
+            key: Key of the model.
+        """
+        return self._library_of(key).identities(key)
+
+    def _library_of(self, key: str) -> ModelLibrary:
+        return next((each for each in self.libraries if (each.folder / key).is_dir()), self.libraries[0])
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,6 @@ from gnn_sim2real.config.options import take_option
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.files import expand
-from gnn_sim2real.library import Card, ModelLibrary, default_library
-from gnn_sim2real.library.content import LIBRARY_VARIABLE
 from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.foundation import AUTO
 from gnn_sim2real.shotgun.models import IfSeen
@@ -34,7 +32,9 @@ class ShotgunConfig:
             on its test part, if there is one.
         test: Further measurements of the same property, which are tested once, at the end, and take part in no choice;
             materials that are in both leave the training. In place of a test part of `data`.
-        library: Folder of the model library; $GNN_SIM2REAL_LIBRARY, or runs/library, unless given.
+        library: Folder of the model library, beside the starter library; $GNN_SIM2REAL_LIBRARY, or runs/library,
+            unless given.
+        starter: Whether the models that come with the package, the starter library, are ranked as well.
         filters: Which models are used, with the filters of `gnn-sim2real models list`, e.g. {domain: crystal}; all
             unless given.
         seen: What to do with models that were trained on simulations of test materials: `skip` or `warn`.
@@ -54,6 +54,7 @@ class ShotgunConfig:
     data: PropertyDataModule
     test: PropertyDataModule | None = None
     library: str = ""
+    starter: bool = True
     filters: dict[str, Any] = field(default_factory=dict)
     seen: IfSeen = "skip"
     log: bool = False
@@ -66,44 +67,6 @@ class ShotgunConfig:
     cache: str = ""
     output: str = "runs/shotgun"
     title: str = ""
-
-
-def open_library(folder: str) -> ModelLibrary:
-    """Open a model library.
-
-    Args:
-        folder: Its folder; empty for the default.
-
-    Raises:
-        ValueError: If the folder has no models.
-    """
-    path = expand(folder) if folder else default_library()
-    library = ModelLibrary(path)
-    if not library.keys():
-        raise ValueError(
-            f"there are no models in {path}; give the folder of a model library with `--library` or "
-            f"{LIBRARY_VARIABLE}, or make one with `gnn-sim2real models build -c LIBRARY.yaml`"
-        )
-    return library
-
-
-def find_cards(library: ModelLibrary, filters: dict[str, Any]) -> list[Card]:
-    """The cards of the models that pass the filters.
-
-    Args:
-        library: The library.
-        filters: See `library.card.CardFilters`.
-
-    Raises:
-        ValueError: If a filter does not exist, or no model passes.
-    """
-    try:
-        cards = library.cards(**filters)
-    except TypeError as error:
-        raise ValueError(f"`filters` {filters} must be those of `gnn-sim2real models list`: {error}") from error
-    if not cards:
-        raise ValueError(f"no model in {library.folder} passes the filters {filters}; leave some of them out")
-    return cards
 
 
 def shotgun_parser() -> ArgumentParser:

@@ -12,8 +12,8 @@ from gnn_sim2real.baselines import Inputs, predict_test
 from gnn_sim2real.baselines.extra_trees import EXTRA_TREES
 from gnn_sim2real.files import is_own_figure, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.linear import Floats
-from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped
+from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, groups_of, without_seen
 from gnn_sim2real.shotgun.plot import draw_matrix
 from gnn_sim2real.shotgun.ranking import RankingSettings, folds_of, rank_models

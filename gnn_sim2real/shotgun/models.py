@@ -62,7 +62,7 @@ class QuickLoader:
 
         own = dict(model.network.state_dict(keep_vars=True))
         try:
-            weights = load((self.library.folder / key / WEIGHTS_FILE).read_bytes())
+            weights = load((self.library.folder_of(key) / WEIGHTS_FILE).read_bytes())
             if weights.keys() != own.keys():
                 raise ValueError("its tensors do not fit its network")
             with torch.no_grad():

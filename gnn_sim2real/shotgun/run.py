@@ -17,9 +17,10 @@ from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, 
 from gnn_sim2real.library import Card
 from gnn_sim2real.page.page import PAGE
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
-from gnn_sim2real.shotgun.config import ShotgunConfig, find_cards, open_library
+from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
+from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.measured import Beside, predict_beside, write_measured
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
@@ -102,7 +103,7 @@ def run_shotgun(
     data.table.save_quarantine(folder, Path(target.name).stem)
     if test is not None:
         test.table.save_quarantine(folder, f"test_{Path(target.name).stem}")
-    library, skipped = open_library(config.library), Skipped()
+    library, skipped = open_library(config.library, config.starter), Skipped()
     cards, seen = without_seen(library, find_cards(library, config.filters), target, config.seen, skipped)
     blocks = (*blocks, *find_blocks(config.foundation, target.own.name))
     for line in describe_effort(library, cards, skipped, blocks, config):
@@ -185,7 +186,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
         held = np.abs(answer.stack.predictions - target.values[target.test]) <= answer.half_widths
         content["intervals"] |= {"tested": float(held.mean()), "width": 2 * float(np.median(answer.half_widths))}
     data = data_without_test(described)
-    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library).folder, data)
+    save_ensemble(answer, folder / ENSEMBLE_FOLDER, open_library(config.library, config.starter), data)
     write_json(folder / RESULT_FILE, content)
     _write_yaml(folder / SETTINGS_FILE, described)
     _write_yaml(folder / PREDICT_FILE, {"model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning"}, "data": data})

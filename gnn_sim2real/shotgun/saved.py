@@ -202,13 +202,13 @@ def describe_outside(outside: Outside, lacking: NDArray[np.bool_]) -> list[str]:
     return notes
 
 
-def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mapping[str, Any]) -> None:
+def save_ensemble(answer: Answer, folder: Path, library: ModelLibrary, described: Mapping[str, Any]) -> None:
     """Write the ensemble into a folder; an earlier one stays until this one is whole.
 
     Args:
         answer: The answer.
         folder: The folder.
-        library: Folder of the library.
+        library: The library.
         described: How the data set reads materials, in plain types.
     """
     fresh = folder.with_name(f".{folder.name}.part")
@@ -222,7 +222,7 @@ def save_ensemble(answer: Answer, folder: Path, library: Path, described: Mappin
     fresh.replace(folder)
 
 
-def _write_files(answer: Answer, folder: Path, library: Path, described: Mapping[str, Any]) -> None:
+def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described: Mapping[str, Any]) -> None:
     target, tables, members = answer.target, {PHYSICAL}, list[dict[str, Any]]()
     for each in answer.stack.members:
         if each.weight <= 0:
@@ -238,7 +238,7 @@ def _write_files(answer: Answer, folder: Path, library: Path, described: Mapping
         members.append(entry)
     columns = answer.columns if LIBRARY in tables else []
     for key in sorted({key for column in columns for key in column.models}):
-        shutil.copytree(library / key, folder / LIBRARY_FOLDER / key)
+        shutil.copytree(library.folder_of(key), folder / LIBRARY_FOLDER / key)
     arrays: dict[str, Any] = {f"table {name}": answer.tables[name][target.train] for name in sorted(tables)}
     arrays |= {"values": target.values[target.train], "left_out": answer.stack.honest_predictions}
     arrays["left_out_scale"] = answer.left_out_scale

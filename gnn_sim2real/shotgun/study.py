@@ -35,9 +35,9 @@ from gnn_sim2real.shotgun.answer import (
     quick_parts,
     with_folds,
 )
-from gnn_sim2real.shotgun.config import find_cards, open_library
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import TuningSettings
+from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe

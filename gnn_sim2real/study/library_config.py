@@ -33,14 +33,20 @@ class LibraryConfig(JobsConfig):
 
     Args:
         sources: The sources.
-        held_out: YAML with named data modules, the measured targets, relative to the YAML of the library. Materials in
-            the test part of any of them are removed from every source, by canonical identity, before any training.
+        held_out: YAML with named data modules, the measured targets, relative to the YAML of the library; or several.
+            Materials in the test part of any of them are removed from every source, by canonical identity, before any
+            training.
     """
 
     pretrains_only = True
 
     sources: list[LibrarySource]
-    held_out: str = ""
+    held_out: str | list[str] = ""
+
+    @property
+    def target_files(self) -> list[str]:
+        """The YAMLs of `held_out`."""
+        return [self.held_out] if self.held_out and isinstance(self.held_out, str) else list(self.held_out)
 
     @property
     def grid(self) -> list[dict[str, Any]]:
@@ -68,5 +74,6 @@ def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, R
     folder = Path(files[0]).parent
     for source in config.sources:
         source.pretrain = str((folder / source.pretrain).resolve())
-    config.held_out = str((folder / config.held_out).resolve()) if config.held_out else ""
+    files_of_targets = [str((folder / name).resolve()) for name in config.target_files]
+    config.held_out = files_of_targets if isinstance(config.held_out, list) else "".join(files_of_targets)
     return config, read_options(settings)

@@ -24,18 +24,34 @@ from gnn_sim2real.study.resolve import spelled
 from gnn_sim2real.study.stage import Stage
 
 
-def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
+def read_targets(*paths: Path) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
     """Read measured targets.
 
     Args:
-        path: YAML with named data modules, each with `class_path` and `init_args`.
+        paths: YAMLs with named data modules, each with `class_path` and `init_args`.
 
     Returns:
-        The content of the YAML, and the data modules.
+        The content of the YAMLs, and the data modules.
 
     Raises:
-        ValueError: If the file does not exist or is something else.
+        ValueError: If a file does not exist or is something else, or two have a target of one name.
     """
+    content: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        named = _read_named(path)
+        if twice := content.keys() & named.keys():
+            raise ValueError(f"{path} has the target {min(twice)!r}, which another file of `held_out` has as well")
+        content |= named
+    find_datasets()
+    parser = ArgumentParser(exit_on_error=False)
+    for name in content:
+        parser.add_argument(f"--{name}", type=PropertyDataModule)
+    settings = parser.parse_object(hide_logins(content))
+    made = parser.instantiate(settings)
+    return {name: plain(settings)[name] for name in content}, {name: made[name] for name in content}
+
+
+def _read_named(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         raise ValueError(f"there is no file {path}; `held_out` must be a YAML with named data modules")
     try:
@@ -44,13 +60,7 @@ def read_targets(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Prope
         raise ValueError(f"{path} cannot be read as YAML ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must have the name of each target, with its data module below")
-    find_datasets()
-    parser = ArgumentParser(exit_on_error=False)
-    for name in content:
-        parser.add_argument(f"--{name}", type=PropertyDataModule)
-    settings = parser.parse_object(hide_logins(content))
-    made = parser.instantiate(settings)
-    return {name: plain(settings)[name] for name in content}, {name: made[name] for name in content}
+    return content
 
 
 class LibraryResolver(JobResolver):
@@ -141,7 +151,7 @@ class LibraryResolver(JobResolver):
 
     @cached_property
     def _targets(self) -> tuple[dict[str, dict[str, Any]], dict[str, PropertyDataModule]]:
-        return read_targets(Path(self.study.held_out)) if self.study.held_out else ({}, {})
+        return read_targets(*map(Path, self.study.target_files))
 
     def _applicable(self, source: PropertyDataModule) -> list[str]:
         """Names of the targets whose test materials a source can have: pairs only match pairs of the same roles."""

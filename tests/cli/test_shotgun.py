@@ -16,6 +16,7 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.shotgun.study_report import read_records, summarize
 
 FAST = [
+    "--starter=false",
     "--folds=3",
     "--tuning.best=2",
     "--tuning.epochs=1",

@@ -106,6 +106,7 @@ def run(tmp_path_factory):
         foundation="none",  # whatever other tests have registered
         data=noise(),
         library=str(library.folder),
+        starter=False,
         output=str(tmp_path_factory.mktemp("run")),
         seen="warn",
         folds=4,

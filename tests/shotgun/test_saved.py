@@ -46,6 +46,7 @@ def saved(tmp_path_factory):
         foundation={"name": Tiny.name, "layer": "first"},
         data=TinyPolymers(test_fraction=0.2),
         library=str(library.folder),
+        starter=False,
         output=str(folder),
         seen="warn",
         folds=3,

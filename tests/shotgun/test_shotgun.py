@@ -51,6 +51,7 @@ def result(made, tmp_path_factory):
         foundation="none",  # whatever other tests have registered
         data=TinyPolymers(materials=FEW),
         library=str(made[0].folder),
+        starter=False,
         output=str(folder),
         folds=3,
         ranking=QUICK,
