@@ -74,7 +74,8 @@ _DRAWS = "\nDraws are few: three for most, one for most ensembles. A difference 
 
 def compare() -> list[dict[str, Any]]:
     """For each study and size: the best network, and baselines, on the draws that each has in common with it."""
-    baselines = pd.DataFrame(json.loads((RESULTS / "baselines.json").read_text())["rows"])
+    rows = json.loads((RESULTS / "baselines.json").read_text())["rows"]
+    baselines = pd.DataFrame([row for row in rows if row["version"] == BASELINES[row["baseline"]].version])
     lines = []
     for study, title in STUDIES.items():
         cells = pd.json_normalize(json.loads((RESULTS / f"{study}.json").read_text())["cells"])
