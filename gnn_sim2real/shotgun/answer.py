@@ -103,8 +103,8 @@ class Answer:
         intervals: How wide intervals are.
         fallback_intervals: The same of the ensemble for materials without a simulated value; None if there is none.
         half_widths: Half the width of the interval of each tested row, (num_tested,), wider outside of the range.
-        left_out_scale: Scale of the interval of each training row without its fold, (num_train,), larger outside of
-            the range of the others.
+        left_out_scale: What the factor of the intervals multiplies for each training row without its fold,
+            (num_train,), larger outside of the range of the others.
         promised: For each outer fold, the error of the winner in the ranking without it.
         found: For each outer fold, the error of that winner on it.
     """
@@ -282,7 +282,7 @@ def find_bounds(
     if np.isinf(conformal_quantile(np.zeros(int(whole.sum())), COVERAGE)):  # too few materials that lack nothing
         whole = np.ones_like(whole)
     intervals = fit_intervals(errors[whole], scale[whole], COVERAGE)
-    left_out_scale = np.maximum(scale, intervals.least) * wider
+    left_out_scale = intervals.used(scale) * wider
     half_widths = intervals.half_widths(make_scale(number, stack.spread, asked)) * asked_wider
     if stack.fallback is None:
         return Bounds(intervals, None, half_widths, left_out_scale)

@@ -184,7 +184,7 @@ def _write_measured(folder: Path, answer: Answer) -> None:
     target, stack = answer.target, answer.stack
     rows = np.concatenate([target.train, target.test])
     middle = np.concatenate([stack.honest_predictions, stack.predictions])
-    half = np.concatenate([answer.intervals.half_widths(answer.left_out_scale), answer.half_widths])
+    half = np.concatenate([answer.intervals.factor * answer.left_out_scale, answer.half_widths])
     columns = [target.unscale(each) for each in (target.values[rows], middle, middle - half, middle + half)]
     unit = target.spec.unit
     text = io.StringIO()

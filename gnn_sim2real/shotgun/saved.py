@@ -108,7 +108,8 @@ class SavedEnsemble:
         values: Measured values on the scale of the members, (num_train,).
         tables: Tables of the measured materials.
         left_out: Prediction of each by an ensemble that has not seen its fold, (num_train,).
-        left_out_scale: Scale of its interval, (num_train,), larger outside of the range of the others.
+        left_out_scale: What the factor of the intervals multiplies for it, (num_train,), larger outside of the range of
+            the others.
         blocks: Further descriptors of materials.
         fallback: Answers for materials without a simulated value; None in ensembles without simulated values, and in
             those of earlier versions, of which the other members share the weight.
