@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import yaml
 from jsonargparse import Namespace
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -76,7 +77,7 @@ _UNUSED = ("trainer", "model", "seed_everything", "library", "ckpt_path")
 
 
 def predict_command(argv: list[str]) -> int:
-    """Predict with one model, or with several: mean and standard deviation.
+    """Predict with one model, or with several: mean and standard deviation, and with a calibration an interval.
 
     Args:
         argv: Arguments after `gnn-sim2real predict`: models, the file of materials, then options.
@@ -109,17 +110,19 @@ def predict_command(argv: list[str]) -> int:
     batches = data.predict_dataloader()
     warn_of_unseen(ensemble.vocabulary, data.predictor.store, "prediction")
     found = ensemble.predict_batches(batches)
-    columns = [
-        heading(f"{name}{what}", unit)
-        for name, unit in zip(found.names, found.units, strict=True)
-        for what in ("", " std")
-    ]
-    values = np.stack([found.mean, found.std], axis=2).reshape(len(found.mean), -1)
+    columns, values = list[str](), list[NDArray[np.float64]]()
+    for number, (name, unit) in enumerate(zip(found.names, found.units, strict=True)):
+        mean, half = found.mean[:, number], found.half_widths[:, number]
+        each = {"": mean, " std": found.std[:, number]}
+        each |= {} if np.isnan(half).all() else {" lower": mean - half, " upper": mean + half}
+        columns += [heading(f"{name}{what}", unit) for what in each]
+        values += each.values()
     notes = [
         f"{count} of {len(models)} models answer: no simulated value" if 0 < count < len(models) else ""
         for count in found.num_models.tolist()
     ]
-    write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist(), notes)
+    rows = np.column_stack(values).tolist()
+    write_predictions(Path(config.prediction.output), data.predictor, columns, rows, notes)
     return 0
 
 
