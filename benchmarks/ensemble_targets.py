@@ -489,22 +489,23 @@ def judge(cell: Cell) -> dict[str, Any]:
 
 
 def describe_intervals(errors: Floats, half_widths: Floats, outside: np.ndarray) -> dict[str, float | None]:
-    """Shares of rows that are held, of all, the widest third and those outside of the range, median width, mean score.
+    """Shares of rows that are held, of all, the widest third, and inside and outside of the range; width and score.
 
-    None if the intervals are infinite, and of those outside if there are none.
+    None if the intervals are infinite, and of those inside or outside if there are none.
     """
     if not np.isfinite(half_widths).all():
-        return dict.fromkeys(("held", "widest", "outside", "width", "score"))
-    inside = np.abs(errors) <= half_widths
+        return dict.fromkeys(("held", "widest", "inside", "outside", "width", "score"))
+    held = np.abs(errors) <= half_widths
     widest = np.argsort(half_widths, kind="stable")[-max(1, len(errors) // 3) :]
     found = {
-        "held": inside.mean(),
-        "widest": inside[widest].mean(),
+        "held": held.mean(),
+        "widest": held[widest].mean(),
         "width": 2 * np.median(half_widths),
         "score": interval_scores(errors, half_widths).mean(),
     }
-    beyond = round(float(inside[outside].mean()), 5) if outside.any() else None
-    return {name: round(float(each), 5) for name, each in found.items()} | {"outside": beyond}
+    parts = {"inside": ~outside, "outside": outside}
+    of_parts = {name: round(float(held[rows].mean()), 5) if rows.any() else None for name, rows in parts.items()}
+    return {name: round(float(each), 5) for name, each in found.items()} | of_parts
 
 
 def flat(rows: Sequence[dict[str, Any]], key: str) -> pd.DataFrame:
@@ -552,11 +553,14 @@ def report(rows: Sequence[dict[str, Any]]) -> None:
         ]
     )
     constant = table[table["scale"] == "constant"].groupby(["target", "m"])[["width", "score"]].mean()
-    columns = ["held", "widest", "outside", "width", "score"]
+    columns = ["held", "widest", "inside", "outside", "width", "score"]
     means = table.groupby(["scale", "target", "m"], sort=False)[columns].mean()
     for column in ("width", "score"):
         means[column] = means[column] / constant[column].reindex(means.index.droplevel(0)).to_numpy()
-    print("\n90 % intervals: held of all, of the widest third, outside; width and score relative to a constant scale")
+    print(
+        "\n90 % intervals: held of all, of the widest third, inside and outside of the range; width and score relative "
+        "to a constant scale"
+    )
     by_size = means.groupby(level=["scale", "m"], sort=False).mean()
     by_size["least held"] = means.groupby(level=["scale", "m"], sort=False)["held"].min()
     print(by_size.round(3).to_string())

@@ -69,12 +69,24 @@ The best member is chosen by them, in hindsight. These are the draws on which th
 
 """
 
+_INTERVALS = """
+### Its intervals
+
+90 % intervals of the same ensembles, in the mean over draws and then over targets: how much they hold of all test
+materials, of the third with the widest intervals, and of those inside and outside of the range of the measurements
+(farther from them than they are from each other, or with an element that was never measured; there intervals are wider,
+and rows are marked); the least of the targets; median width and mean interval score, less is better, relative to
+intervals of one width.
+
+"""
+
 _DRAWS = "\nDraws are few: three for most, one for most ensembles. A difference of a few percent is none.\n"
 
 
 def compare() -> list[dict[str, Any]]:
     """For each study and size: the best network, and baselines, on the draws that each has in common with it."""
-    baselines = pd.DataFrame(json.loads((RESULTS / "baselines.json").read_text())["rows"])
+    rows = json.loads((RESULTS / "baselines.json").read_text())["rows"]
+    baselines = pd.DataFrame([row for row in rows if row["version"] == BASELINES[row["baseline"]].version])
     lines = []
     for study, title in STUDIES.items():
         cells = pd.json_normalize(json.loads((RESULTS / f"{study}.json").read_text())["cells"])
@@ -139,6 +151,8 @@ def page() -> str:
         + _open_density()
         + _ENSEMBLE
         + _ensembles()
+        + _INTERVALS
+        + _intervals()
     )
 
 
@@ -182,6 +196,36 @@ def _ensembles() -> str:
             ]
         )
     heading = ["target", "m", "ensemble", "best member", "which", "extra trees", "to the best", "draws"]
+    return _table(heading, lines)
+
+
+def _intervals() -> str:
+    """Table of what the intervals of the ensemble hold, by the number of measurements."""
+    rows = json.loads((RESULTS / "ensemble_targets.json").read_text())["rows"]
+    kinds = ("shotgun", "constant")
+    table = pd.DataFrame(
+        [
+            {"target": row["target"], "size": row["size"], "kind": kind} | row["intervals"][kind]
+            for row in rows
+            for kind in kinds
+        ]
+    )
+    means = table.groupby(["kind", "size", "target"])[["held", "widest", "inside", "outside", "width", "score"]].mean()
+    ours, constant = (means.loc[kind] for kind in kinds)
+    lines = []
+    for size, own in ours.groupby(level="size"):
+        shares = [own["held"].mean(), own["held"].min(), *own[["widest", "inside", "outside"]].mean()]
+        ratios = [(own[name] / constant.loc[own.index, name]).mean() for name in ("width", "score")]
+        targets = own.index.get_level_values("target")
+        lines.append(
+            [
+                f"{size:,}",
+                str(len(targets)),
+                *(f"{100 * each:.0f} %" for each in shares),
+                *(f"{each:.2f}" for each in ratios),
+            ]
+        )
+    heading = ["m", "targets", "held", "least", "widest third", "inside", "outside", "width", "score"]
     return _table(heading, lines)
 
 

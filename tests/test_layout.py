@@ -32,7 +32,7 @@ ARROWS = {
     "tasks": "data library store featurize nn errors units files metrics baselines graph plugins renamed",
     "data": "library splits store tables databases featurize nn units console graph plugins",
     "ensemble": "splits metrics gaussian_process",
-    "uncertainty": "library store featurize nn errors units files graph figures",
+    "uncertainty": "ensemble library store featurize nn errors units files graph figures",
     "foundation": "store featurize files console plugins",
     "library": "store tables featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
@@ -42,7 +42,7 @@ ARROWS = {
     "featurize": "errors console files graph",
     "nn": "errors linear graph plugins renamed",
     "law": "units plugins",
-    "baselines": "ensemble splits linear plugins gaussian_process",
+    "baselines": "ensemble linear plugins gaussian_process",
     "figures": "files",
     "page": "files",
 }

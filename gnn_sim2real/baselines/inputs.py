@@ -60,6 +60,15 @@ class Inputs:
         """
         return Inputs(**{name: values[rows] for name, values in self._given().items()})
 
+    def followed_by(self, others: "Inputs") -> "Inputs":
+        """The inputs of these materials and then of others, those that both have.
+
+        Args:
+            others: Inputs of the others.
+        """
+        mine, theirs = self._given(), others._given()
+        return Inputs(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine if name in theirs})
+
     def table(self, *names: Input) -> Floats:
         """Some inputs side by side, (num_materials, num_columns).
 

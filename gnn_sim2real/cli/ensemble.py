@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import yaml
 from jsonargparse import Namespace
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -78,7 +79,7 @@ _UNUSED = ("trainer", "model", "seed_everything", "library", "ckpt_path")
 
 
 def predict_command(argv: list[str]) -> int:
-    """Predict with one model, or with several: mean and standard deviation.
+    """Predict with one model, or with several: mean and standard deviation, and with a calibration an interval.
 
     Args:
         argv: Arguments after `gnn-sim2real predict`: models, the file of materials or one material, then options.
@@ -123,26 +124,35 @@ def predict_command(argv: list[str]) -> int:
         logger.warning("the spread of the models alone is too small an uncertainty; `gnn-sim2real calibrate` fixes it")
     else:
         ensemble = replace(ensemble, recalibrations=read_recalibrations(Path(calibration), ensemble))
-    batches = data.predict_dataloader()
-    warn_of_unseen(ensemble.vocabulary, data.predictor.store, "prediction")
-    found = ensemble.predict_batches(batches)
-    columns = [
-        heading(f"{name}{what}", unit)
-        for name, unit in zip(found.names, found.units, strict=True)
-        for what in ("", " std")
-    ]
-    values = np.stack([found.mean, found.std], axis=2).reshape(len(found.mean), -1)
-    notes = [
-        f"{count} of {len(models)} models answer: no simulated value" if 0 < count < len(models) else ""
-        for count in found.num_models.tolist()
-    ]
-    write_predictions(Path(config.prediction.output), data.predictor, columns, values.tolist(), notes)
+    _predict_with_ensemble(ensemble, data, Path(config.prediction.output))
     return 0
 
 
 def _configurations(argv: Sequence[str]) -> list[str]:
     """The YAMLs among the words of a command."""
     return [word for before, word in pairwise(argv) if before in ("-c", "--config")]
+
+
+def _predict_with_ensemble(ensemble: Ensemble, data: PropertyDataModule, output: Path) -> None:
+    """Write mean and standard deviation of each material, and with a calibration the ends of its interval."""
+    batches = data.predict_dataloader()
+    warn_of_unseen(ensemble.vocabulary, data.predictor.store, "prediction")
+    found = ensemble.predict_batches(batches)
+    columns, values = list[str](), list[NDArray[np.float64]]()
+    for column, (name, unit) in enumerate(zip(found.names, found.units, strict=True)):
+        mean, half = found.mean[:, column], found.half_widths[:, column]
+        each = {"": mean, " std": found.std[:, column]}
+        each |= {} if np.isnan(half).all() else {" lower": mean - half, " upper": mean + half}
+        columns += [heading(f"{name}{what}", unit) for what in each]
+        values += each.values()
+    notes = [
+        f"{count} of {len(ensemble.models)} models answer: no simulated value"
+        if 0 < count < len(ensemble.models)
+        else ""
+        for count in found.num_models.tolist()
+    ]
+    rows = np.column_stack(values).tolist()
+    write_predictions(output, data.predictor, columns, rows, notes)
 
 
 def _predict_with_one(model: TrainedModel, data: PropertyDataModule, output: Path) -> None:

@@ -257,6 +257,16 @@ class DataSet:
         names = [identity_hash(self.table.identities[row]) for row in rows[found.rows]]
         return {"counts": found.counts, "materials": names}
 
+    def by_identity(self, rows: NDArray[np.int64], numbers: NDArray[np.float64]) -> dict[str, float]:
+        """Numbers of materials by hashed identity, without spellings.
+
+        Args:
+            rows: (num_materials,); rows of the table.
+            numbers: (num_materials,).
+        """
+        names = [identity_hash(self.table.identities[row]) for row in rows]
+        return dict(zip(names, numbers.tolist(), strict=True))
+
     def absolute_errors(self, rows: NDArray[np.int64], prediction: NDArray[np.float64]) -> dict[str, float]:
         """Absolute error of predictions of the first property by hashed identity, without spellings or measured values.
 
@@ -264,8 +274,7 @@ class DataSet:
             rows: (num_materials,); rows of the table.
             prediction: (num_materials,), in physical units.
         """
-        names = [identity_hash(self.table.identities[row]) for row in rows]
-        return dict(zip(names, np.abs(prediction - self.table.values[rows, 0]).tolist(), strict=True))
+        return self.by_identity(rows, np.abs(prediction - self.table.values[rows, 0]))
 
 
 def title_of(data: object) -> str:

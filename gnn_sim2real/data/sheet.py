@@ -1,8 +1,11 @@
 """What is known of a data set without reading it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_OPEN = r"(MIT|ISC|BSD-[23]-Clause|Apache-2\.0|LGPL-[23]\.[01]|CC0 1\.0|CC BY(-SA)? [34]\.0)( \([^)]*\))?"
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,8 @@ class DataSheet:
     citation: str
     origin: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its license, as a whole, lets anyone hand on what is said of single materials."""
+        return re.fullmatch(f"{_OPEN}(, {_OPEN})*", self.license) is not None

@@ -11,8 +11,8 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from gnn_sim2real.splits.folds import random_folds
 from gnn_sim2real.splits.parts import Rows
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Clock = Callable[[], float]
 
 COSTLY = 2.0
@@ -83,6 +84,8 @@ class StackSettings:
         minutes: Time for all trainings; members that do not fit in are left out. None for no limit; the same input then
             gives the same answer.
         seed: Seed of the folds.
+        honest: Whether the error of the whole is found as well. It takes most of the trainings, and nobody needs it
+            where there is a test part; without it, errors and predictions of training rows are NaN.
 
     Raises:
         ValueError: If a setting is none of these.
@@ -92,6 +95,7 @@ class StackSettings:
     num_folds: int | None = None
     minutes: float | None = None
     seed: int = 0
+    honest: bool = True
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -140,6 +144,9 @@ class Stack:
         honest_spread: The spread of those, (num_train,).
         error: Mean absolute error of the honest predictions with its 90 % interval: the error of the whole procedure,
             however many members compete.
+        lacking: Whether a member of weight has no prediction of a row asked, (num_asked,).
+        honest_lacking: The same of each training row without its fold, (num_train,).
+        fallback: The ensemble of members that predict every row, which answers for rows that lack something.
     """
 
     rule: str
@@ -149,10 +156,18 @@ class Stack:
     honest_predictions: Floats
     honest_spread: Floats
     error: tuple[float, float, float]
+    lacking: Bools
+    honest_lacking: Bools
+    fallback: "Stack | None" = None
 
 
 def fit_stack(
-    members: Sequence[Member], problem: Problem, settings: StackSettings, *, clock: Clock = time.monotonic
+    members: Sequence[Member],
+    problem: Problem,
+    settings: StackSettings,
+    *,
+    fallback: Collection[str] = (),
+    clock: Clock = time.monotonic,
 ) -> Stack:
     """Learn the weights of the members, predict what is asked, and find the error of the whole procedure.
 
@@ -160,6 +175,9 @@ def fit_stack(
         members: At least one; the cheapest is never left out, and is the plainest one for the rule of the weights.
         problem: What is measured and what is asked.
         settings: See `StackSettings`.
+        fallback: Names of members that predict every row. With them, a row for which a member of weight has no
+            prediction is answered by an ensemble of these alone, whose weights are learned on all rows; without, the
+            other members share the weight.
         clock: Tells the seconds, for `minutes`.
 
     Raises:
@@ -168,34 +186,57 @@ def fit_stack(
     """
     values = problem.values[problem.train]
     folds = make_folds(problem, settings)
-    whole = _Selection(None, values, folds, settings.rule)
-    outer = [_Selection(fold, values, folds, settings.rule) for fold in range(len(folds))]
+    numbers = [None, *range(len(folds))] if settings.honest else [None]
+    selections = [_Selection(number, values, folds, settings.rule) for number in numbers]
     limit = math.inf if settings.minutes is None else clock() + 60 * settings.minutes
     tried: list[_Trainings] = []
     for member in sorted(members, key=lambda each: each.cost):
-        trainings = _Trainings(member, problem, folds, limit if tried else math.inf, clock)
+        trainings = _Trainings(member, problem, folds, limit if tried else math.inf, clock, settings.honest)
         found: list[_Predicted | None]
         try:
-            found = [selection.try_member(trainings) for selection in (whole, *outer)]
+            found = [selection.try_member(trainings) for selection in selections]
         except _OutOfTimeError:
             logger.info("%s is left out of the ensemble, since its trainings take too long", member.name)
-            found = [None] * (1 + len(outer))
-        for selection, predicted in zip((whole, *outer), found, strict=True):
+            found = [None] * len(selections)
+        for selection, predicted in zip(selections, found, strict=True):
             selection.members.append(predicted)
         tried.append(trainings)
-    answer, outer_answers = whole.answer(), [selection.answer() for selection in outer]
-    honest, honest_spread = np.empty(len(values)), np.empty(len(values))
-    for fold, each in zip(folds, outer_answers, strict=True):
-        honest[fold], honest_spread[fold] = each.predictions, each.spread
+    everyone, allowed = [True] * len(tried), [each.member.name in fallback for each in tried]
+    if not any(each and predicted for each, predicted in zip(allowed, selections[0].members, strict=True)):
+        answers = [selection.answer(everyone) for selection in selections]
+        return _assemble(tried, selections, answers, problem, folds, settings)
+    others = [selection.answer(allowed) for selection in selections]
+    answers = [
+        selection.answer(everyone, mends=True).mended_by(other)
+        for selection, other in zip(selections, others, strict=True)
+    ]
+    simpler = _assemble(tried, selections, others, problem, folds, settings)
+    return replace(_assemble(tried, selections, answers, problem, folds, settings), fallback=simpler)
+
+
+def _assemble(
+    tried: Sequence["_Trainings"],
+    selections: Sequence["_Selection"],
+    answers: Sequence["_Answer"],
+    problem: Problem,
+    folds: Sequence[Rows],
+    settings: StackSettings,
+) -> Stack:
+    """The ensemble from the answers of all selections, the whole one first."""
+    values, (answer, *outer) = problem.values[problem.train], answers
+    honest, honest_spread = np.full((2, len(values)), np.nan)
+    honest_lacking = np.zeros(len(values), np.bool_)
+    for fold, each in zip(folds, outer, strict=False):
+        honest[fold], honest_spread[fold], honest_lacking[fold] = each.predictions, each.spread, each.lacking
     contributions = []
-    for number, (trainings, predicted) in enumerate(zip(tried, whole.members, strict=True)):
+    for number, (trainings, predicted) in enumerate(zip(tried, selections[0].members, strict=True)):
         weight = float(answer.weights[number])
         contributions.append(
             Contribution(
                 name=trainings.member.name,
                 error=None if predicted is None else float(np.nanmean(np.abs(predicted.inner - values))),
                 weight=weight,
-                outer_weights=tuple(float(each.weights[number]) for each in outer_answers),
+                outer_weights=tuple(float(each.weights[number]) for each in outer),
                 num_trainings=len(trainings.seconds),
                 why=_reason(trainings, predicted, weight, settings.rule),
                 left_out=np.full(len(values), np.nan) if predicted is None else predicted.inner,
@@ -209,7 +250,9 @@ def fit_stack(
         spread=answer.spread,
         honest_predictions=honest,
         honest_spread=honest_spread,
-        error=interval_of_mean(np.abs(honest - values)),
+        error=interval_of_mean(np.abs(honest - values)) if settings.honest else (math.nan, math.nan, math.nan),
+        lacking=answer.lacking,
+        honest_lacking=honest_lacking,
     )
 
 
@@ -223,11 +266,20 @@ class _Predicted:
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """Weights of all members, zero for those left out, and what a selection predicts."""
+    """Weights of all members, zero for those left out, what a selection predicts, and which rows lack something."""
 
     weights: Floats
     predictions: Floats
     spread: Floats
+    lacking: Bools
+
+    def mended_by(self, other: "_Answer") -> "_Answer":
+        """With the predictions of another for the rows that lack something."""
+        predictions, spread = (
+            np.where(self.lacking, of_other, own)
+            for own, of_other in ((self.predictions, other.predictions), (self.spread, other.spread))
+        )
+        return _Answer(self.weights, predictions, spread, self.lacking)
 
 
 class _OutOfTimeError(Exception):
@@ -237,9 +289,11 @@ class _OutOfTimeError(Exception):
 class _Trainings:
     """The trainings of one member, each made once, and only when it is needed."""
 
-    def __init__(self, member: Member, problem: Problem, folds: Sequence[Rows], limit: float, clock: Clock) -> None:
+    def __init__(
+        self, member: Member, problem: Problem, folds: Sequence[Rows], limit: float, clock: Clock, honest: bool = True
+    ) -> None:
         self.member, self._problem, self._folds, self._limit, self._clock = member, problem, folds, limit, clock
-        self.num_needed = math.comb(len(folds), 2) + len(folds) + 1
+        self.num_needed = (math.comb(len(folds), 2) if honest else 0) + len(folds) + 1
         self.seconds: list[float] = []
         self.too_long = False
         self._made: dict[frozenset[int], Floats] = {}
@@ -301,25 +355,43 @@ class _Selection:
 
     def _can_help(self, inner: Floats) -> bool:
         """Whether some of a member, mixed into the ensemble so far, lowers the error where it has predictions."""
-        present = [each.inner for each in self.members if each is not None]
+        used = [each is not None for each in self.members]
         rows = np.flatnonzero(~np.isnan(inner))
-        if not present or not len(rows):
-            return not present
-        others, values = np.column_stack(present)[rows], self._values[rows]
-        ensemble = combine(others, learn_weights(others, values, self._rule))
+        if not any(used) or not len(rows):
+            return not any(used)
+        others, values = self._inner_of(used)[rows], self._values[rows]
+        ensemble = combine(others, self._learn(used, rows))
         mixed = (1 - MIXED) * ensemble + MIXED * inner[rows]
         return bool(np.abs(mixed - values).mean() < np.abs(ensemble - values).mean())
 
-    def answer(self) -> _Answer:
-        """Learn the weights, and predict."""
+    def answer(self, allowed: Sequence[bool], *, mends: bool = False) -> _Answer:
+        """Learn the weights of the members that are allowed, and predict.
+
+        Args:
+            allowed: Whether each member is.
+            mends: Whether others answer for rows that lack something: the weights are then those of the other rows, if
+                these are at least half.
+        """
         rows = np.concatenate([self._folds[fold] for fold in self._inner])
-        present = [each for each in self.members if each is not None]
-        inner = np.column_stack([each.inner for each in present])[rows]
-        learned = learn_weights(inner, self._values[rows], self._rule)
+        used = [allow and each is not None for allow, each in zip(allowed, self.members, strict=True)]
+        if mends and (whole := ~np.isnan(self._inner_of(used)[rows]).any(axis=1)).mean() >= 0.5:
+            rows = rows[whole]
+        learned = self._learn(used, rows)
         weights = np.zeros(len(self.members))
-        weights[[each is not None for each in self.members]] = learned
-        tested = np.column_stack([each.tested for each in present])
-        return _Answer(weights, combine(tested, learned), spread(tested, learned))
+        weights[used] = learned
+        tested = np.column_stack([each.tested for each in self._used(used)])
+        lacking = np.asarray(np.isnan(tested[:, learned > 0]).any(axis=1))
+        return _Answer(weights, combine(tested, learned), spread(tested, learned), lacking)
+
+    def _learn(self, used: Sequence[bool], rows: Rows) -> Floats:
+        """Weights of the members that are used, from some rows."""
+        return learn_weights(self._inner_of(used)[rows], self._values[rows], self._rule)
+
+    def _inner_of(self, used: Sequence[bool]) -> Floats:
+        return np.column_stack([each.inner for each in self._used(used)])
+
+    def _used(self, used: Sequence[bool]) -> list[_Predicted]:
+        return [each for use, each in zip(used, self.members, strict=True) if use and each is not None]
 
 
 def cross_predict(member: Member, problem: Problem, settings: StackSettings) -> tuple[Floats, Floats]:

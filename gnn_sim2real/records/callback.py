@@ -143,19 +143,21 @@ class ScalingLawCallback(Callback):
         if not trainer.is_global_zero:
             return
         seconds = time.monotonic() - (self._started or time.monotonic())
-        errors = None
+        errors = predictions = None
         if isinstance(pl_module, TargetFineTuning):
             if problem := self._problem(pl_module):
                 logger.warning("no record is written: %s", problem)
                 return
             record = self._record_of_fine_tuning(trainer, pl_module, seconds)
-            errors = pl_module.data.data_set.absolute_errors(*pl_module.test_result()[:2])
+            tested = pl_module.test_result()[:2]
+            errors = pl_module.data.data_set.absolute_errors(*tested)
+            predictions = pl_module.data.public_predictions(*tested)
         elif isinstance(trainer.limit_test_batches, int) or trainer.limit_test_batches < 1:  # a number, or a share
             logger.warning("no record is written: only a part was tested (`fast_dev_run`, `limit_test_batches`)")
             return
         else:
             record = self._record_of_other(trainer, pl_module, seconds)
-        write_record(self.records, record, errors)
+        write_record(self.records, record, errors, predictions)
         if self.key is None:  # a study fits its laws once, in its report
             log_law(self.records, record, trainer.loggers, self.metric)
 

@@ -1,8 +1,9 @@
 """What the choice of test materials adds to the intervals of a law, from a study's folder or from its published result.
 
-A published result names no test material and has no error of a single one: of tables without a licence, nothing of that
-kind may be handed on. A law needs less, the covariance of the mean log errors of its points, published as a factor:
-the product of the rows of two points is their covariance, and that of a row with itself is a squared standard error.
+A published result names no test material and has no error of a single one (`public_predictions` are those of tables
+with an open license): of tables without one, nothing of that kind may be handed on. A law needs less, the covariance of
+the mean log errors of its points, published as a factor: the product of the rows of two points is their covariance, and
+that of a row with itself is a squared standard error.
 """
 
 from __future__ import annotations

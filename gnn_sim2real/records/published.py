@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.records.material_pulls import NO_PULLS, PublishedPulls, parse_pulls
+from gnn_sim2real.records.public_predictions import parse_predictions
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.renamed import current_policy
 
@@ -33,6 +34,8 @@ class Published:
         settings: Settings of each stage that can change a result; empty if unknown, as in files of earlier versions.
         architectures: Class path and settings of each encoder by its name; empty if unknown.
         pulls: What is known of the test materials.
+        predictions: Prediction of each test material by hashed identity (`featurize.identity.identity_hash`), by key of
+            the cell; of tables whose license allows that.
     """
 
     records: list[Record]
@@ -41,6 +44,7 @@ class Published:
     settings: Mapping[str, Any] = field(default_factory=dict)
     architectures: Mapping[str, Any] = field(default_factory=dict)
     pulls: PublishedPulls = NO_PULLS
+    predictions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def read_published(path: Path) -> Published:
@@ -76,7 +80,8 @@ def read_published(path: Path) -> Published:
         ]
         more = {name: content.get(name) or {} for name in _MAPPINGS}
         pulls = parse_pulls(content.get("test_materials") or [])
-        return Published(records, content.get("study", {}).get("threads"), **more, pulls=pulls)
+        predictions = parse_predictions(content.get("predictions") or {})
+        return Published(records, content.get("study", {}).get("threads"), **more, pulls=pulls, predictions=predictions)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a published result of a study ({error}); `study report DIR --publish PATH` writes PATH.json"

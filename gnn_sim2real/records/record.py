@@ -81,8 +81,8 @@ class Record:
 
 USUAL = {"growth": "random", "pretraining": ""}
 """Values of a grid point that records leave out."""
-ERRORS = "errors_checksum"
-"""Entry of a record with the checksum of its sidecar, which records of earlier versions do not have."""
+ERRORS, PREDICTIONS = "errors_checksum", "predictions_checksum"
+"""Entries of a record with the checksums of its sidecars; records of earlier versions have none, or the first."""
 _USUAL_SIZE = 2**16
 """Most records are shorter than this [bytes]."""
 
@@ -109,14 +109,20 @@ def versions() -> dict[str, Any]:
     return {"python": platform.python_version(), "versions": {name: _version(name) for name in _PACKAGES}}
 
 
-def write_record(folder: Path, record: Record, errors: Mapping[str, float] | None) -> Path:
-    """Write a record and its sidecar, each atomically, the record last; it has a checksum of both.
+def write_record(
+    folder: Path,
+    record: Record,
+    errors: Mapping[str, float] | None,
+    predictions: Mapping[str, float] | None = None,
+) -> Path:
+    """Write a record and its sidecars, each atomically, the record last; it has a checksum of all.
 
     Args:
         folder: Folder of the study's records.
         record: The record.
         errors: Absolute error of each test material by hashed identity: no spelling, no measured value. None if
             unknown; then there is no sidecar.
+        predictions: Prediction of each test material by hashed identity, of tables whose license allows that.
 
     Returns:
         Path of the record.
@@ -126,6 +132,9 @@ def write_record(folder: Path, record: Record, errors: Mapping[str, float] | Non
     if errors is not None:
         write_json(folder / f"{record.key}.errors.json", dict(errors))
         content[ERRORS] = content_checksum(errors, record.key)
+    if predictions is not None:
+        write_json(folder / f"{record.key}.predictions.json", dict(predictions))
+        content[PREDICTIONS] = content_checksum(predictions, record.key)
     for name, usual in USUAL.items():  # like records from before there was a choice
         if content["cell"][name] == usual:
             del content["cell"][name]
@@ -225,7 +234,7 @@ def _contents(path: str) -> bytes:
 
 
 def _whole(content: dict[str, Any]) -> Record:
-    known = {name: value for name, value in content.items() if name != ERRORS}
+    known = {name: value for name, value in content.items() if name not in (ERRORS, PREDICTIONS)}
     return Record(**known | {"cell": RecordKey(**known["cell"])})
 
 
@@ -256,18 +265,32 @@ def read_errors(folder: Path, key: str) -> dict[str, float]:
     path = folder / f"{key}.errors.json"
     if not path.exists():
         raise FileNotFoundError(f"{path} with the errors on the test materials is gone")
+    return _read_sidecar(folder, key, path, ERRORS)
+
+
+def read_predictions(folder: Path, key: str) -> dict[str, float] | None:
+    """Prediction of each test material of a record, by hashed identity; None if they were not saved.
+
+    Raises:
+        ValueError: If the file is damaged, or is that of another record.
+    """
+    path = folder / f"{key}.predictions.json"
+    return _read_sidecar(folder, key, path, PREDICTIONS) if path.exists() else None
+
+
+def _read_sidecar(folder: Path, key: str, path: Path, entry: str) -> dict[str, float]:
     try:
         text = path.read_bytes()
-        errors: dict[str, float] = orjson.loads(text)
-        wanted = orjson.loads(_contents(str(folder / f"{key}.json"))).get(ERRORS)
+        numbers: dict[str, float] = orjson.loads(text)
+        wanted = orjson.loads(_contents(str(folder / f"{key}.json"))).get(entry)
         as_written = wanted is None or wanted == text_checksum(text, key)
-        if not as_written and wanted != content_checksum(errors, key):
+        if not as_written and wanted != content_checksum(numbers, key):
             raise ValueError("its checksum is not the one in the record")
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path} does not have the errors of its record ({error}); delete both, and `study run` computes them again"
+            f"{path} is not what its record says ({error}); delete both, and `study run` computes them again"
         ) from error
-    return errors
+    return numbers
 
 
 def find_damaged(folder: Path, keys: Iterable[str]) -> dict[str, str]:

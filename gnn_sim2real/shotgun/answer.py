@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.ensemble.intervals import Intervals, TrainingRange, fit_intervals, make_scale
+from gnn_sim2real.ensemble.intervals import Intervals, TrainingRange, conformal_quantile, fit_intervals, make_scale
 from gnn_sim2real.ensemble.stack import (
     Member,
     Problem,
@@ -34,6 +34,7 @@ from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.library_predictions import Column, choose_columns, predict_columns
 from gnn_sim2real.shotgun.members import (
     PHYSICAL,
+    SIMULATED,
     Block,
     Deviation,
     Tables,
@@ -52,7 +53,7 @@ from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 COVERAGE = 0.9
 """Nominal coverage of the intervals."""
 
-ANSWER_VERSION = 3
+ANSWER_VERSION = 4
 """Raised by hand whenever the same library and target would give another answer."""
 
 ENSEMBLE = "shotgun ensemble"
@@ -118,11 +119,12 @@ class Answer:
         members: The members, by name.
         stack: Weights, predictions of the tested rows, and the honest error.
         intervals: How wide intervals are.
+        fallback_intervals: The same of the ensemble for materials without a simulated value; None if there is none.
         half_widths: Half the width of the interval of each tested row, (num_tested,), wider outside of the range.
         outside: How far each tested row is from the training rows.
         left_out_outside: How far each training row is from those of the other folds.
-        left_out_scale: Scale of the interval of each training row without its fold, (num_train,), larger outside of
-            the range of the others.
+        left_out_scale: What the factor of the intervals multiplies for each training row without its fold,
+            (num_train,), larger outside of the range of the others.
         promised: For each outer fold, the error of the winner in the ranking without it.
         found: For each outer fold, the error of that winner on it.
     """
@@ -136,6 +138,7 @@ class Answer:
     members: dict[str, Member]
     stack: Stack
     intervals: Intervals
+    fallback_intervals: Intervals | None
     half_widths: Floats
     outside: Outside
     left_out_outside: Outside
@@ -236,18 +239,15 @@ def find_answer(
     members: dict[str, Member] = dict(table_members(target.values, tables, target.train, settings.tuning.seed))
     networks = Networks(models, rankings, target, settings.tuning)
     members |= {each.name: each for each in networks.members()}
-    stack = fit_stack(list(members.values()), problem, _within(stack_settings, started))
+    valueless = [name for name, each in members.items() if SIMULATED not in getattr(each, "tables", ())]
+    limited = _within(stack_settings, started)
+    fallback = valueless if SIMULATED in tables else ()
+    stack = fit_stack(list(members.values()), problem, limited, fallback=fallback)
     left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
-    scale = make_scale(len(target.train), stack.honest_spread, left_out)
-    left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
-    wider = left_out_outside.wider
-    errors = target.values[target.train] - stack.honest_predictions
-    # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
-    # errors make all intervals wider, and then theirs are widened once more.
-    intervals = fit_intervals(errors / wider, scale, COVERAGE)
-    left_out_scale = np.maximum(scale, intervals.least) * wider
     outside = find_outside(target, tables[PHYSICAL], target.train, target.test)
-    half_widths = intervals.half_widths(make_scale(len(target.train), stack.spread, asked)) * outside.wider
+    left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
+    widenings = left_out_outside.wider, outside.wider
+    bounds = find_bounds(stack, target.values[target.train], (left_out, asked), widenings)
     promised, found = _winners(stack, problem, stack_settings, rankings)
     return Answer(
         target=target,
@@ -258,14 +258,65 @@ def find_answer(
         seed=settings.tuning.seed,
         members=members,
         stack=stack,
-        intervals=intervals,
-        half_widths=half_widths,
+        intervals=bounds.intervals,
+        fallback_intervals=bounds.fallback,
+        half_widths=bounds.half_widths,
         outside=outside,
         left_out_outside=left_out_outside,
-        left_out_scale=left_out_scale,
+        left_out_scale=bounds.left_out_scale,
         promised=promised,
         found=found,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """How wide the intervals of an ensemble are.
+
+    Attributes:
+        intervals: Those of materials that lack nothing.
+        fallback: Those of the others; None without an ensemble for them.
+        half_widths: See `Answer`.
+        left_out_scale: See `Answer`.
+    """
+
+    intervals: Intervals
+    fallback: Intervals | None
+    half_widths: Floats
+    left_out_scale: Floats
+
+
+def find_bounds(
+    stack: Stack, values: Floats, deviations: tuple[Floats, Floats], widenings: tuple[Floats, Floats]
+) -> Bounds:
+    """Learn how wide intervals are, of materials that lack a simulated value by the errors of the fallback alone.
+
+    Args:
+        stack: The ensemble.
+        values: Measured values of the training rows, (num_train,).
+        deviations: Of the training rows without their folds and of the rows asked, (num_train,) and (num_asked,).
+        widenings: How many times as wide intervals of the same rows are, see `widening`.
+    """
+    (left_out, asked), (wider, asked_wider) = deviations, widenings
+    number = len(values)
+    scale = make_scale(number, stack.honest_spread, left_out)
+    # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
+    # errors make all intervals wider, and then theirs are widened once more.
+    errors = (values - stack.honest_predictions) / wider
+    whole = ~stack.honest_lacking
+    if np.isinf(conformal_quantile(np.zeros(int(whole.sum())), COVERAGE)):  # too few materials that lack nothing
+        whole = np.ones_like(whole)
+    intervals = fit_intervals(errors[whole], scale[whole], COVERAGE)
+    left_out_scale = intervals.used(scale) * wider
+    half_widths = intervals.half_widths(make_scale(number, stack.spread, asked)) * asked_wider
+    if stack.fallback is None:
+        return Bounds(intervals, None, half_widths, left_out_scale)
+    other = find_bounds(stack.fallback, values, deviations, widenings)
+    half_widths = np.where(stack.lacking, other.half_widths, half_widths)
+    if np.isfinite(intervals.factor) and np.isfinite(other.intervals.factor):
+        in_units = other.left_out_scale * other.intervals.factor / intervals.factor
+        left_out_scale = np.where(stack.honest_lacking, in_units, left_out_scale)
+    return Bounds(intervals, other.intervals, half_widths, left_out_scale)
 
 
 def with_folds(settings: StackSettings, target: Target) -> StackSettings:

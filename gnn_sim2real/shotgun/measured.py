@@ -61,7 +61,7 @@ def predict_beside(answer: Answer) -> Beside:
     """
     target, stack = answer.target, answer.stack
     middle = np.concatenate([stack.honest_predictions, stack.predictions])
-    half = np.concatenate([answer.intervals.half_widths(answer.left_out_scale), answer.half_widths])
+    half = np.concatenate([answer.intervals.factor * answer.left_out_scale, answer.half_widths])
     both = (answer.left_out_outside, answer.outside)
     outside = Outside(*(np.concatenate([getattr(each, name) for each in both]) for name in ("distances", "unseen")))
     lacking = np.zeros(len(middle), np.bool_) if target.simulated is None else np.isnan(target.simulated)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gnn_sim2real.baselines import Baseline, Input, Inputs, predict_test
+from gnn_sim2real.baselines import Baseline, Input, Inputs
 from gnn_sim2real.baselines.absolute_error_line import ABSOLUTE_ERROR_LINE
 from gnn_sim2real.baselines.extra_trees import (
     EXTRA_TREES,
@@ -27,6 +27,7 @@ from gnn_sim2real.baselines.gaussian_process import (
     GAUSSIAN_PROCESS_DELTA,
     GAUSSIAN_PROCESS_WITH_VALUE,
 )
+from gnn_sim2real.baselines.member import BaselineMember, Mean
 from gnn_sim2real.baselines.two_step_trees import LOWEST_SHARE, TWO_STEP_TREES, TWO_STEP_TREES_WITH_VALUE
 from gnn_sim2real.ensemble.stack import Member
 from gnn_sim2real.linear import Floats
@@ -36,7 +37,6 @@ from gnn_sim2real.splits.parts import Rows
 MEMBERS_VERSION = 1
 """Raised by hand whenever a member on tables would give other numbers: saved ensembles fit these members again."""
 
-MEAN = "mean of the measurements"
 TREES_WITH_LIBRARY = "extra trees with library predictions"
 MEDIAN_TREES_WITH_LIBRARY = "median trees with library predictions"
 PROCESS_WITH_LIBRARY = "Gaussian process with library predictions"
@@ -70,49 +70,6 @@ class Block(Protocol):
             materials: As the data set of the target reads them.
         """
         ...
-
-
-@dataclass(eq=False)
-class Mean:
-    """The mean of the measurements."""
-
-    values: Floats
-    name: str = MEAN
-    cost: float = 0.0
-    tables: tuple[str, ...] = ()
-
-    def fit_predict(self, train: Rows, test: Rows) -> Floats:
-        """See `ensemble.stack.Member`."""
-        return np.full(len(test), self.values[train].mean())
-
-
-@dataclass(eq=False)
-class Tabled:
-    """A baseline as a member; NaN for rows that lack an input, and for all if no training row has it.
-
-    Attributes:
-        name: Name in tables.
-        baseline: The baseline.
-        inputs: Inputs of all rows.
-        values: (num_materials,).
-        seed: Seed of the baseline.
-        tables: Names of the tables.
-        cost: Seconds of one training, roughly.
-    """
-
-    name: str
-    baseline: Baseline
-    inputs: Inputs
-    values: Floats
-    seed: int
-    tables: tuple[str, ...]
-    cost: float
-
-    def fit_predict(self, train: Rows, test: Rows) -> Floats:
-        """See `ensemble.stack.Member`."""
-        if not self.inputs.complete(self.baseline.needs)[train].any():
-            return np.full(len(test), np.nan)
-        return predict_test(self.baseline, self.inputs, self.values, train, test, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -184,7 +141,7 @@ def table_members(values: Floats, tables: Tables, train: Rows, seed: int) -> dic
                 given["simulated"] = tables[SIMULATED][:, 0]
             needs = tuple(_input_of(each) for each in names)
             needing = replace(baseline, needs=needs)
-            members.append(Tabled(name, needing, Inputs(**given), values, seed, names, cost))
+            members.append(BaselineMember(name, needing, Inputs(**given), values, seed, names, cost))
 
     def add_process(name: str, baseline: Baseline, *names: str) -> None:
         add(name, baseline, *names, cost=0.2)

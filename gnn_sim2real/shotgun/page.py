@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.page.page import PAGE, TextTable, embed, write_page
 from gnn_sim2real.shotgun.answer import ENSEMBLE, describe_fewer, note_of_fewer
 from gnn_sim2real.shotgun.foundation import FoundationBlock
-from gnn_sim2real.shotgun.members import MEAN
 from gnn_sim2real.shotgun.report import sentence, unit_of
 from gnn_sim2real.shotgun.run import (
     ENSEMBLE_FOLDER,
@@ -115,7 +115,7 @@ def _how_far(result: ShotgunResult) -> str:
     if not np.isfinite(answer.intervals.factor):
         return f"{len(target.train)} materials are too few for intervals of {coverage}, which are infinite here."
     unit = unit_of(target).strip(" []")
-    widths = 2 * answer.intervals.half_widths(answer.left_out_scale)
+    widths = 2 * answer.intervals.factor * answer.left_out_scale
     far, suspects = sum(map(bool, beside.outside)), int(beside.suspects.sum())
     text = f"Its {coverage} intervals are {_quantity(float(np.median(widths)), unit)} wide in the median"
     far_text = f"{far} of {len(beside.outside)} materials are unlike the others, where they have no guarantee"

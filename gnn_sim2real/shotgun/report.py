@@ -135,7 +135,7 @@ def _print_intervals(answer: Answer, console: Console) -> None:
         number = len(answer.target.train)
         _print(console, f"{number} materials are too few for intervals of {coverage}, which are infinite here")
         return
-    widths = 2 * answer.intervals.half_widths(answer.left_out_scale)
+    widths = 2 * answer.intervals.factor * answer.left_out_scale
     _print(
         console,
         f"intervals of {coverage}: {np.median(widths):.3g}{unit_of(answer.target)} wide in the median, up to "

@@ -9,7 +9,7 @@ import importlib.metadata
 import io
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,19 @@ class EnsemblePrediction:
 
 
 @dataclass(frozen=True, eq=False)
+class Fallback:
+    """The ensemble of the members that need no simulated value, for materials without one.
+
+    Attributes:
+        weights: Weight of each member by name.
+        intervals: How wide its intervals are.
+    """
+
+    weights: Mapping[str, float]
+    intervals: Intervals
+
+
+@dataclass(frozen=True, eq=False)
 class SavedEnsemble:
     """An ensemble from a folder.
 
@@ -99,8 +112,11 @@ class SavedEnsemble:
         values: Measured values on the scale of the members, (num_train,).
         tables: Tables of the measured materials.
         left_out: Prediction of each by an ensemble that has not seen its fold, (num_train,).
-        left_out_scale: Scale of its interval, (num_train,), larger outside of the range of the others.
+        left_out_scale: What the factor of the intervals multiplies for it, (num_train,), larger outside of the range of
+            the others.
         blocks: Further descriptors of materials.
+        fallback: Answers for materials without a simulated value; None in ensembles without simulated values, and in
+            those of earlier versions, of which the other members share the weight.
     """
 
     folder: Path
@@ -120,6 +136,7 @@ class SavedEnsemble:
     left_out: Floats
     left_out_scale: Floats
     blocks: Sequence[Block]
+    fallback: Fallback | None = None
 
     def predict(self, materials: Any, simulated: Floats | None = None) -> EnsemblePrediction:
         """Predict materials with intervals.
@@ -136,26 +153,37 @@ class SavedEnsemble:
         train, asked = np.arange(len(self.values)), len(self.values) + target.test
         tables = self._tables(target, simulated)
         values = np.concatenate([self.values, target.values])
-        predictions = self._predict_each(target, values, tables)
-        weights = np.array([self.weights.get(name, 0.0) for name in predictions])
+        lacking = np.isnan(tables[SIMULATED][asked, 0]) if SIMULATED in tables else np.zeros(len(asked), np.bool_)
+        fallback = self.fallback if lacking.any() else None
+        predictions = self._predict_each(target, values, tables, () if fallback is None else fallback.weights)
         table = np.column_stack(list(predictions.values()))
         deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
         unseen = find_unseen(target.own_store, self.elements).rows
         outside = Outside(find_distances(tables[PHYSICAL], train, asked), unseen)
-        scale = make_scale(len(train), spread(table, weights), deviation)
-        half = self.intervals.half_widths(scale) * outside.wider
-        middle = combine(table, weights)
-        lacking = np.isnan(tables[SIMULATED][asked, 0]) if SIMULATED in tables else np.zeros(len(asked), np.bool_)
+
+        def answer(by_name: Mapping[str, float], intervals: Intervals) -> tuple[Floats, Floats]:
+            weights = np.array([by_name.get(name, 0.0) for name in predictions])
+            scale = make_scale(len(train), spread(table, weights), deviation)
+            return combine(table, weights), intervals.half_widths(scale) * outside.wider
+
+        middle, half = answer(self.weights, self.intervals)
+        if fallback is not None:
+            middle, half = np.where(lacking, answer(fallback.weights, fallback.intervals), (middle, half))
         value, lower, upper = (target.unscale(end) for end in (middle, middle - half, middle + half))
         return EnsemblePrediction(value, lower, upper, outside.distances, describe_outside(outside, lacking))
 
-    def _predict_each(self, target: Target, values: Floats, tables: Tables) -> dict[str, Floats]:
-        """Predictions of each member with a weight, and of all others where none of these has one."""
+    def _predict_each(
+        self, target: Target, values: Floats, tables: Tables, further: Iterable[str]
+    ) -> dict[str, Floats]:
+        """Predictions of each member with a weight, of further ones, and of all others where none of these has one."""
         train, asked = np.arange(len(self.values)), len(self.values) + target.test
         known = table_members(values, tables, train, self.seed)
-        found = {name: predict(model, target, target.test) for name, model in self.networks.items()}
-        weighted = [name for name in self.weights if name not in found]
-        found |= {name: known[name].fit_predict(train, asked) for name in weighted}
+        found = {}
+        for name in dict.fromkeys([*self.weights, *further]):
+            network = self.networks.get(name)
+            found[name] = (
+                known[name].fit_predict(train, asked) if network is None else predict(network, target, target.test)
+            )
         if np.isnan(np.column_stack(list(found.values()))).all(axis=1).any():
             found |= {name: each.fit_predict(train, asked) for name, each in known.items() if name not in found}
         return found
@@ -224,11 +252,15 @@ def save_ensemble(answer: Answer, folder: Path, library: ModelLibrary, described
 
 def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described: Mapping[str, Any]) -> None:
     target, tables, members = answer.target, {PHYSICAL}, list[dict[str, Any]]()
+    fallback = answer.stack.fallback
+    others = {} if fallback is None else {each.name: each.weight for each in fallback.members if each.weight > 0}
     for each in answer.stack.members:
-        if each.weight <= 0:
+        if each.weight <= 0 and each.name not in others:
             continue
         member = answer.members[each.name]
         entry: dict[str, Any] = {"name": each.name, "weight": each.weight}
+        if each.name in others:
+            entry["fallback_weight"] = others[each.name]
         if isinstance(member, Network) and member.model is not None:
             number = str(len(members) + 1)
             save_model(member.model, folder / NETWORKS / number)
@@ -245,7 +277,6 @@ def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described:
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_atomically(folder / TRAINING_FILE, content.getvalue())
-    intervals = asdict(answer.intervals)
     description = {
         "format": FORMAT,
         "members_version": MEMBERS_VERSION,
@@ -261,11 +292,30 @@ def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described:
             each.setting for each in answer.blocks if isinstance(each, FoundationBlock) and each.name in tables
         ],
         "elements": measured_elements(target, target.train)["elements"],
-        "intervals": intervals | {"factor": intervals["factor"] if np.isfinite(intervals["factor"]) else None},
+        "intervals": _describe_intervals(answer.intervals),
         "hashes": {TRAINING_FILE: hashlib.sha256(content.getvalue()).hexdigest()},
         "fitted_by": {name: importlib.metadata.version(name) for name in _FITTED_BY},
     }
+    if answer.fallback_intervals is not None:
+        description["fallback_intervals"] = _describe_intervals(answer.fallback_intervals)
     write_sealed(folder / ENSEMBLE_FILE, description)
+
+
+def _describe_intervals(intervals: Intervals) -> dict[str, Any]:
+    described = asdict(intervals)
+    return described | {"factor": described["factor"] if np.isfinite(described["factor"]) else None}
+
+
+def _read_intervals(content: Mapping[str, Any]) -> Intervals:
+    factor = content["factor"]
+    return Intervals(**{**content, "factor": np.inf if factor is None else factor})
+
+
+def _read_fallback(content: Mapping[str, Any]) -> Fallback | None:
+    if "fallback_intervals" not in content:
+        return None
+    weights = {each["name"]: each["fallback_weight"] for each in content["members"] if "fallback_weight" in each}
+    return Fallback(weights, _read_intervals(content["fallback_intervals"]))
 
 
 def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
@@ -298,8 +348,6 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
                 f"the ensemble in {folder} needs features of a foundation encoder ({error}); install what is "
                 "missing, or call `gnn_sim2real.shotgun.saved.load_ensemble` with such a block"
             ) from error
-        factor = content["intervals"]["factor"]
-        intervals = content["intervals"] | {"factor": np.inf if factor is None else factor}
         found = SavedEnsemble(
             folder=folder,
             property=Property(**content["property"]),
@@ -308,18 +356,19 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             conditions=[ConditionSpec(**each) for each in content["conditions"]],
             log=content["log"],
             seed=content["seed"],
-            weights={each["name"]: each["weight"] for each in content["members"]},
+            weights={each["name"]: each["weight"] for each in content["members"] if each["weight"] > 0},
             networks=networks,
             columns=[
                 Column(each["source"], each["property_name"], tuple(each["models"])) for each in content["columns"]
             ],
             elements={"elements": content["elements"]},
-            intervals=Intervals(**intervals),
+            intervals=_read_intervals(content["intervals"]),
             values=arrays["values"],
             tables=tables,
             left_out=arrays["left_out"],
             left_out_scale=arrays["left_out_scale"],
             blocks=blocks,
+            fallback=_read_fallback(content),
         )
     except CheckpointError:
         raise

@@ -61,7 +61,7 @@ def run_baseline(
     target: PropertyDataModule,
     model: TrainedModel | None,
     foundation: NamedEncoder | None = None,
-) -> tuple[Record, dict[str, float]]:
+) -> tuple[Record, dict[str, float], dict[str, float] | None]:
     """Compute a baseline.
 
     Args:
@@ -73,8 +73,8 @@ def run_baseline(
         foundation: The foundation encoder, for baselines that use one.
 
     Returns:
-        The record, whose details count the materials that another baseline answered for, and the error on each test
-        material.
+        The record, whose details count the materials that another baseline answered for, the error on each test
+        material, and its prediction, see `PropertyDataModule.public_predictions`.
 
     Raises:
         ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
@@ -114,7 +114,7 @@ def run_baseline(
         details=details,
         provenance=provenance(time.monotonic() - started),
     )
-    return record, target.data_set.absolute_errors(rows, prediction)
+    return record, target.data_set.absolute_errors(rows, prediction), target.public_predictions(rows, prediction)
 
 
 def gather_inputs(

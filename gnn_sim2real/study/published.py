@@ -11,6 +11,7 @@ from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, wri
 from gnn_sim2real.nn.encoder import fill_defaults
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.material_pulls import publish_pulls
+from gnn_sim2real.records.public_predictions import publish_predictions
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.records.results import tabulate_records
 from gnn_sim2real.records.study_figure import draw_figure
@@ -60,6 +61,8 @@ def publish(config: StudyConfig, path: Path) -> None:
     content |= {"data": data} | _settings(config)
     if pulls := publish_pulls(results.curves.values(), config.records):
         content["test_materials"] = pulls
+    if predictions := publish_predictions([record.key for record in records], config.records):
+        content["predictions"] = predictions
     write_json(path.with_suffix(".json"), content | summarize(results))
     if results.curves:
         draw_figure(results, path.with_suffix(".png"), config.title, data=data)

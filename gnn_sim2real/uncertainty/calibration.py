@@ -4,14 +4,18 @@ Predictions are normal distributions with the mean and the standard deviation of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.ensemble.intervals import conformal_quantile
+
 Floats = NDArray[np.float64]
 COVERAGES = (0.5, 0.9)
 """Nominal coverages of the central intervals that are reported."""
+INTERVAL = 0.9
+"""Nominal coverage of the intervals of predictions."""
 MIN_VALIDATION = 5
 """Smallest number of materials for a recalibration; from n materials the relative error of a standard deviation is
 about 1/sqrt(2n)."""
@@ -29,10 +33,13 @@ class Recalibration:
     Attributes:
         factor: Factor on the spread.
         floor: Floor, in the property's unit.
+        interval: How many standard deviations a 90 % interval reaches from the mean: the conformal quantile of the
+            validation part, whatever the distribution of the errors. None if it has fewer than nine materials.
     """
 
     factor: float
     floor: float
+    interval: float | None = None
 
     def apply(self, spread: Floats) -> Floats:
         """Standard deviations.
@@ -160,7 +167,9 @@ def find_recalibration(mean: Floats, std: Floats, truth: Floats) -> Recalibratio
     starts = np.log([[0.9, 0.1], [0.5, 0.5], [0.01, (errors / spreads).mean()]])
     found = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=_BOUNDS, tol=1e-12) for start in starts]
     floor, factor = np.exp(min(found, key=lambda each: float(each.fun)).x / 2)
-    return Recalibration(float(factor * np.sqrt(error / spread)), float(floor * np.sqrt(error)))
+    recalibration = Recalibration(float(factor * np.sqrt(error / spread)), float(floor * np.sqrt(error)))
+    reach = conformal_quantile(np.abs(truth - mean)[there] / recalibration.apply(std[there]), INTERVAL)
+    return replace(recalibration, interval=reach if np.isfinite(reach) else None)
 
 
 _BOUNDS = [(-18.0, 9.0)] * 2

@@ -32,12 +32,14 @@ class UncertainPrediction:
             fewer than two models answer.
         names: Name of each column.
         units: Unit of each column.
+        half_widths: The same shape and units; half the width of the 90 % interval; NaN of columns without one.
         num_models: (num_materials,); models that answer, fewer than all for a material without a simulated value where
             some models need one. Mean and std are over these; NaN where no model answers.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    half_widths: NDArray[np.float64]
     names: tuple[str, ...]
     units: tuple[str, ...]
     num_models: NDArray[np.int64]
@@ -131,11 +133,15 @@ class Ensemble:
             some = values[answers[:, row], row]
             mean[row] = some.mean(axis=0) if len(some) else np.nan
             std[row] = some.std(axis=0, ddof=1) if len(some) > 1 else np.nan
+        half_widths = np.full(mean.shape, np.nan)
         for column, (name, _) in enumerate(columns):
             if name in self.recalibrations:
-                std[:, column] = self.recalibrations[name].apply(std[:, column])
+                recalibration = self.recalibrations[name]
+                std[:, column] = recalibration.apply(std[:, column])
+                if recalibration.interval is not None:
+                    half_widths[:, column] = recalibration.interval * std[:, column]
         names, units = zip(*columns, strict=True)
-        return UncertainPrediction(mean, std, names, units, answers.sum(axis=0))
+        return UncertainPrediction(mean, std, half_widths, names, units, answers.sum(axis=0))
 
 
 def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:

@@ -178,6 +178,13 @@ def save_calibration(
     )
 
 
+def _read_recalibration(content: Mapping[str, Any]) -> Recalibration:
+    interval = content.get("interval")  # earlier versions had none
+    return Recalibration(
+        float(content["factor"]), float(content["floor"]), None if interval is None else float(interval)
+    )
+
+
 def read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibration]:
     """Read the recalibrations that were saved for an ensemble.
 
@@ -194,7 +201,7 @@ def read_recalibrations(path: Path, ensemble: Ensemble) -> dict[str, Recalibrati
     try:
         content = json.loads(path.read_text())
         models, properties = content["models"], content["properties"]
-        found = {name: Recalibration(float(each["factor"]), float(each["floor"])) for name, each in properties.items()}
+        found = {name: _read_recalibration(each) for name, each in properties.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a calibration: {error}; `gnn-sim2real calibrate` writes one") from error
     if models != ensemble.fingerprints:

@@ -229,3 +229,37 @@ def test_what_cannot_be_is_refused():
     for settings in ({"rule": "worst"}, {"num_folds": 2}, {"minutes": 0.0}):
         with pytest.raises(ValueError, match="|".join(["rule", "folds", "minutes"])):
             StackSettings(**settings)
+
+
+def test_rows_that_lack_something_are_answered_by_an_ensemble_of_the_others():
+    random = np.random.default_rng(0)
+    values = random.standard_normal(80)
+    lacks = np.arange(80) % 4 == 3
+    perfect = np.where(lacks, np.nan, values)
+    good, bad = values + 0.1 * random.standard_normal(80), values + 3 * random.standard_normal(80)
+    members = [Mean(values), Told("perfect", perfect), Told("good", good), Told("bad", bad)]
+    problem = make_problem(values, 60)
+    stack = fit_stack(members, problem, StackSettings(), fallback=["mean", "good", "bad"])
+    assert stack.fallback is not None
+    by_name = {each.name: each.weight for each in stack.fallback.members}
+    assert by_name["good"] > 0.95
+    assert by_name["perfect"] == 0
+    np.testing.assert_array_equal(stack.lacking, lacks[60:])
+    np.testing.assert_array_equal(stack.honest_lacking, lacks[:60])
+    np.testing.assert_array_equal(stack.predictions[lacks[60:]], stack.fallback.predictions[lacks[60:]])
+    np.testing.assert_array_equal(stack.honest_predictions[lacks[:60]], stack.fallback.honest_predictions[lacks[:60]])
+    assert np.abs(stack.predictions - values[60:])[~lacks[60:]].max() < 1e-6  # weights of the rows that lack nothing
+    assert np.isfinite(stack.fallback.honest_predictions).all()  # of rows that lack nothing as well
+
+
+def test_without_the_error_of_the_whole_the_answer_is_the_same_for_fewer_trainings():
+    random = np.random.default_rng(1)
+    values = random.standard_normal(60)
+    few, many = ([Mean(values), Told("told", values + random.standard_normal(60))] for _ in range(2))
+    few[1].predictions = many[1].predictions
+    problem = make_problem(values, 40)
+    whole = fit_stack(many, problem, StackSettings(num_folds=4))
+    quick = fit_stack(few, problem, StackSettings(num_folds=4, honest=False))
+    np.testing.assert_array_equal(quick.predictions, whole.predictions)
+    assert (len(few[1].trainings), len(many[1].trainings)) == (5, 11)
+    assert np.isnan([*quick.error, *quick.honest_predictions]).all()

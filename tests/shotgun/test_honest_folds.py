@@ -18,13 +18,13 @@ from tiny import CHAINS, TinyPolymers, gine, same
 
 from gnn_sim2real.baselines import Inputs, extra_trees, predict_test
 from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, SETTINGS
+from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.shotgun import finetune, members, start
 from gnn_sim2real.shotgun.answer import ENSEMBLE
 from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, train_from_scratch
-from gnn_sim2real.shotgun.members import MEAN
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of
 from gnn_sim2real.shotgun.networks import SCRATCH, Networks, frozen_name, tuned_name
 from gnn_sim2real.shotgun.probe import Probe

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from shotgun_library import make_library
-from tiny import CHAINS, TinyPolymers, density
+from simulated import Simulated
+from tiny import CHAINS, density
 from tiny_foundation import Tiny
 
 from gnn_sim2real.baselines.extra_trees import SETTINGS
@@ -44,7 +45,7 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = ShotgunConfig(
         foundation={"name": Tiny.name, "layer": "first"},
-        data=TinyPolymers(test_fraction=0.2),
+        data=Simulated(every=2, test_fraction=0.2),
         library=str(library.folder),
         starter=False,
         output=str(folder),
@@ -68,11 +69,26 @@ def test_the_saved_ensemble_predicts_what_shotgun_predicted(saved):
     answer, folder = saved
     target = answer.target
     ensemble = load_ensemble(folder / "model", (Answers(),))
-    found = ensemble.predict([target.table.materials[row] for row in target.test])
+    found = ensemble.predict([target.table.materials[row] for row in target.test], target.simulated[target.test])
     np.testing.assert_allclose(found.values, answer.stack.predictions, rtol=1e-5)
     np.testing.assert_allclose(found.upper - found.lower, 2 * answer.half_widths, rtol=1e-3)
     assert ((found.lower < found.values) & (found.values < found.upper)).all()
     np.testing.assert_array_equal(ensemble.values, target.values[target.train])
+
+
+def test_without_a_simulated_value_the_members_that_need_none_answer_with_their_own_interval(saved):
+    answer, folder = saved
+    target, stack = answer.target, answer.stack
+    lacking = np.isnan(target.simulated[target.test])
+    assert 0 < lacking.sum() < len(lacking)
+    np.testing.assert_array_equal(stack.lacking, lacking)
+    ensemble = load_ensemble(folder / "model", (Answers(),))
+    assert ensemble.fallback.weights.keys() < ensemble.weights.keys()
+    assert ensemble.fallback.intervals == answer.fallback_intervals != answer.intervals
+    without = ensemble.predict([target.table.materials[row] for row in target.test])
+    np.testing.assert_allclose(without.values, stack.fallback.predictions, rtol=1e-5)
+    np.testing.assert_allclose((without.upper - without.lower)[lacking], 2 * answer.half_widths[lacking], rtol=1e-3)
+    assert all("no simulated value" in note for note in without.notes)
 
 
 def test_measured_materials_are_written_beside_what_was_predicted_without_them(saved):
@@ -91,7 +107,7 @@ def test_measured_materials_are_written_beside_what_was_predicted_without_them(s
 
 def test_what_is_unlike_the_measured_materials_is_marked_and_has_wider_intervals(saved):
     ensemble = load_ensemble(saved[1] / "model", (Answers(),))
-    found = ensemble.predict([CHAINS[3], "*[Si](C)(C)C*"])
+    found = ensemble.predict([CHAINS[3], "*[Si](C)(C)C*"], np.array([density(CHAINS[3]), 1.0]))
     widths = found.upper - found.lower
     assert found.notes[0] == ""
     assert "never measured" in found.notes[1]

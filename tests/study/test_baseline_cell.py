@@ -33,7 +33,9 @@ def source():
 @pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, [])) for name in WITHOUT_SOURCE])
 def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source, target):
     foundation = make_encoder({"name": "tiny", "heaviest": 8})
-    record, errors = run_baseline("key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation)
+    record, errors, predictions = run_baseline(
+        "key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation
+    )
     tested = [target.table.identities[row] for row in target.parts.test]
     simulated = [each for each in tested if each in source.table.identities]
     light = [each for each in tested if "S" not in each and "F" not in each]
@@ -50,6 +52,7 @@ def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source
         assert about["refused"] == {"a heavy element": sum("S" in each or "F" in each for each in CHAINS)}
     assert record.metrics["num_test"] == len(errors) == len(wanted)
     assert np.isfinite(record.metrics["mae"])
+    assert predictions is None  # a table without a license
     assert (record.cell.policy, record.cell.source_size) == (name, 0)
 
 

@@ -63,6 +63,17 @@ def test_factor_and_floor_are_found_and_mend_the_intervals(seed, factor, floor):
             assert assess(mean, other.apply(std), truth).nll > mended.nll - 1e-9
 
 
+def test_the_interval_holds_whatever_the_distribution_of_the_errors():
+    rng, held = np.random.default_rng(0), []
+    for _ in range(400):
+        std = rng.uniform(0.5, 2, 21)
+        truth = std * rng.standard_t(2, 21)
+        found = find_recalibration(np.zeros(20), std[:-1], truth[:-1])
+        held.append(abs(truth[-1]) <= found.interval * found.apply(std[-1:])[0])
+    assert 0.87 < np.mean(held) < 0.97
+    assert find_recalibration(np.zeros(8), std[:8], truth[:8]).interval is None  # too few for 90 %
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("num_models", [2, 3, 5])
 def test_few_models_are_mended_as_well(num_models):

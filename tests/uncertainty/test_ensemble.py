@@ -22,7 +22,7 @@ from gnn_sim2real.tasks import SourcePretraining, TargetFineTuning
 from gnn_sim2real.uncertainty.calibration import Recalibration, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
 
-DATA = {"property": "density", "column": "density", "unit": "g/cm3", "test_fraction": 0.3, "validation_fraction": 0.25}
+DATA = {"property": "density", "column": "density", "unit": "g/cm3", "test_fraction": 0.3, "validation_fraction": 0.35}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,11 @@ def test_predict_writes_mean_and_standard_deviation(folder, paths, tmp_path, cap
     np.testing.assert_allclose(numbers[:, 1], found.std[:, 0], rtol=1e-3)
     content = calibrated(folder, paths, tmp_path)
     result = content["properties"]["density"]
-    (_, *wider) = table("--calibration", tmp_path / "calibration.json")
+    (header, *wider) = table("--calibration", tmp_path / "calibration.json")
+    assert header[2:5] == ["density std [g/cm3]", "density lower [g/cm3]", "density upper [g/cm3]"]
+    mean, std, lower, upper = (float(cell) for cell in wider[0][1:5])
+    assert (upper - mean, mean - lower) == pytest.approx([result["interval"] * std] * 2, rel=1e-3)
+    assert wider[1][1:5] == [""] * 4
     assert float(wider[0][2]) == pytest.approx(np.hypot(result["floor"], result["factor"] * numbers[0, 1]), rel=1e-5)
     assert wider[0][1] == rows[0][1]
 
