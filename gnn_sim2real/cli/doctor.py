@@ -146,8 +146,8 @@ def _is_secret(name: str) -> bool:
 
 def _licenses() -> dict[str, str]:
     """Licenses of the tables in the package, and of the foundation encoders that are installed."""
-    from datamodules.open_data import OPEN_TABLES
+    from gnn_sim2real.data.registry import find_sheets
     from gnn_sim2real.foundation import ENCODERS
 
-    found = {name: table.license for name, table in OPEN_TABLES.items()}
+    found = {name: sheet.license for name, (sheet, _) in find_sheets().items() if sheet.origin == "in the package"}
     return found | {name: each.licence for name, each in ENCODERS.classes().items() if not each.missing()}
