@@ -16,7 +16,7 @@ ARROWS = {
         "reproduce study shotgun config records tasks data uncertainty library foundation store tables databases law "
         "errors files console"
     ),
-    "reproduce": "config study data databases records errors files",
+    "reproduce": "config study tasks data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics baselines "
         "renamed"

@@ -1,6 +1,8 @@
 """`gnn-sim2real reproduce`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,6 +11,9 @@ from rich.table import Table
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console
 from gnn_sim2real.files import has_keys, require_replaceable, write_json
+
+if TYPE_CHECKING:
+    from gnn_sim2real.reproduce.compare import CellPair
 
 _HELP = """usage: gnn-sim2real reproduce NAME [--quick] [--measured FILE] [--output DIR] [--workers K] [--dry-run]
        gnn-sim2real reproduce list
@@ -20,7 +25,7 @@ with the published one. What is there already is not computed again, so that the
   --measured FILE   your own export of the measurements, where they may not be passed on; whether they are the published
                     ones is told by hashes
   --output DIR      folder of the study, with report.html and comparison.json (default: runs/reproduce/NAME)
-  --dry-run         only say what would be computed, and how long it would take
+  --dry-run         only say what would be computed, and how long it takes by a few steps of each training
   and the options of `gnn-sim2real study run`, such as --workers 2 or --launcher ray"""
 
 FILE = "comparison.json"
@@ -72,13 +77,14 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     from gnn_sim2real.records.record import read_records
     from gnn_sim2real.reproduce.catalog import STUDIES
     from gnn_sim2real.reproduce.compare import compare_cells
-    from gnn_sim2real.reproduce.run import provide_data, read_published_study
+    from gnn_sim2real.reproduce.run import expect_seconds, provide_data, read_published_study
     from gnn_sim2real.study.config import RunOptions
     from gnn_sim2real.study.dry_run import print_dry_run
     from gnn_sim2real.study.kinds import make_resolver
     from gnn_sim2real.study.plan import make_plan
     from gnn_sim2real.study.report import print_report
     from gnn_sim2real.study.run import run_study
+    from gnn_sim2real.study.status import format_time
 
     if name not in STUDIES:
         raise ValueError(f"there is no published study {name!r}; there are {', '.join(STUDIES)}")
@@ -97,15 +103,17 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     published = read_published(study.result)
     provide_data(study, measured, folder, say)
     config = read_published_study(study, folder, argv, quick=quick)
-    keys = {job.key for job in make_plan(config, make_resolver(config)).cells}
-    told = [each.provenance["seconds"] for each in published.records if each.key in keys]
-    seconds = sum(each for each in told if each is not None)
+    resolver = make_resolver(config)
+    plan = make_plan(config, resolver)
+    keys = {job.key for job in plan.cells}
+    same = sum(each.key in keys for each in published.records)
     say(
-        f"{name}: {len(keys):,} cells, {len(told):,} of them published under the same key; without the pretrainings "
-        f"these took {seconds / 60:.1f} minutes on one core"
+        f"{name}: {len(keys):,} cells, {same:,} of them published under the same key; {len(plan.models):,} pretrainings"
     )
-    print_dry_run(config, RunOptions(), console)
+    if (seconds := expect_seconds(plan, resolver, published.records)) is not None:
+        say(f"about {format_time(seconds)} on one core, by the times that were published")
     if dry:
+        print_dry_run(config, RunOptions(), console)
         return 0
     outcomes = run_study(config, RunOptions())
     if outcomes["failed"]:
@@ -114,15 +122,20 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     ours = [each for each in read_records(config.records) if each.key in keys]
     found = compare_cells(ours, published.records, len(keys), config.metric)
     write_json(file, found.to_json(config.metric))
+    _print_pairs(found.pairs, console)
+    say(found.verdict)
+    say(f"comparison: {file}")
+    return int(bool(outcomes["failed"]) or found.missing > 0)
+
+
+def _print_pairs(pairs: "Sequence[CellPair]", console: Console) -> None:
+    """The cells that differ most."""
     table = Table("cell", "here", "published", "difference", box=None, pad_edge=False, header_style="bold")
-    for each in found.pairs[:_SHOWN]:
+    for each in pairs[:_SHOWN]:
         cell = each.cell
         where = f"{cell.policy} {cell.architecture}".strip() + f", n = {cell.source_level}, m = {cell.target_size:g}"
         row = (f"{where}, split {cell.split}", f"{each.ours:.6g}", f"{each.published:.6g}")
         table.add_row(*map(escape, (*row, f"{100 * each.difference:+.2g} %")))
     console.print(table)
-    if len(found.pairs) > _SHOWN:
-        say(f"and {len(found.pairs) - _SHOWN:,} more, which differ less")
-    say(found.verdict)
-    say(f"comparison: {file}")
-    return int(bool(outcomes["failed"]) or found.missing > 0)
+    if len(pairs) > _SHOWN:
+        console.print(f"and {len(pairs) - _SHOWN:,} more, which differ less", highlight=False)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from gnn_sim2real.config.shipped import find_config
 from gnn_sim2real.data.published import compare_with_published, describe_likeness, find_published
@@ -12,9 +13,14 @@ from gnn_sim2real.databases.make import make_table, plan_table
 from gnn_sim2real.databases.recipe import data_folders, find_below, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import expand, write_atomically
+from gnn_sim2real.records.record import Record
 from gnn_sim2real.reproduce.catalog import Brought, Study
 from gnn_sim2real.study.config import StudyConfig, read_study
+from gnn_sim2real.study.dry_run import num_steps
 from gnn_sim2real.study.grid import Axes
+from gnn_sim2real.study.jobs import Job, JobResolver
+from gnn_sim2real.study.plan import JobPlan
+from gnn_sim2real.tasks.policies import is_fine_tuning
 
 Say = Callable[[str], None]
 
@@ -85,6 +91,42 @@ def read_published_study(study: Study, output: Path, options: Sequence[str], *, 
     if quick:
         config.axes, config.more_axes = smallest(config.axes), [smallest(each) for each in config.more_axes]
     return config
+
+
+def expect_seconds(plan: JobPlan, resolver: JobResolver, published: Sequence[Record]) -> float | None:
+    """How long a study takes on one core [s], by the times of its published cells.
+
+    That of a pretraining follows from its steps, and from the time for a material in the published trainings of the
+    same encoder. It is rough: materials of the source may be larger, and another machine is faster or slower.
+
+    Args:
+        plan: The cells and pretrainings.
+        resolver: Reads their settings.
+        published: Published cells.
+
+    Returns:
+        None if no time was published.
+    """
+    found = {each.key: each.provenance.get("seconds") for each in published}
+    told = {key: float(seconds) for key, seconds in found.items() if isinstance(seconds, int | float)}
+    known = [job for job in plan.cells if job.key in told]
+    if not known:
+        return None
+    rates: dict[str, list[float]] = {}
+    for job in known:
+        if is_fine_tuning(job.point.policy):
+            rates.setdefault(job.point.architecture_name, []).append(told[job.key] / _num_seen(job, resolver))
+    every = [rate for own in rates.values() for rate in own]
+    total = sum(told[job.key] for job in known) * len(plan.cells) / len(known)
+    for job in plan.models.values():
+        total += median(rates.get(job.point.architecture_name, every) or [0.0]) * _num_seen(job, resolver)
+    return total
+
+
+def _num_seen(job: Job, resolver: JobResolver) -> float:
+    """How many materials a training sees, each as often as it does."""
+    data = resolver.data(job)
+    return max(1, num_steps(resolver.stage(job), data)) * min(data.settings.batch_size, len(data.parts.train))
 
 
 def smallest(axes: Axes) -> Axes:

@@ -127,7 +127,7 @@ def _read_rows(data: PropertyDataModule, target: Target, some: Sequence[int]) ->
     """The rows of the user's file, or the materials of a target that has none, with their identities."""
     path = data.given.get("path", data.given.get("structures"))
     if isinstance(path, str) and hasattr(data, "title") and expand(path).exists():  # the reader of a user's file
-        predictor = data.variant(predict_path=str(expand(path)), predict_simulated=None).predictor
+        predictor = data.variant(predict_path=str(expand(path)), predict_column=None, predict_simulated=None).predictor
         if predictor.heading == "crystal":  # crystals of one formula are told apart by their names
             return predictor, [name for name, reason in predictor.materials if reason is None]
         return predictor, [data.data_set.name_of(each) for each in predictor.readable]

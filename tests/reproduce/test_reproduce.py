@@ -118,7 +118,9 @@ def test_the_quick_part_of_a_study_has_published_keys_and_equal_trees(tmp_path, 
     monkeypatch.setattr("gnn_sim2real.reproduce.run.smallest", lambda axes: Axes([0], [25], policy=["extra_trees"]))
     argv = ["reproduce", "density_open_quick", "--quick", "--output", str(tmp_path / "out"), "--launcher", "serial"]
     assert main([*argv, "--dry-run"]) == 0
-    assert "1 cells, 1 of them published under the same key" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 cells, 1 published under the same key; 0 pretrainings" in said
+    assert "by the times that were published" in said
     assert not (tmp_path / "out/comparison.json").exists()
     assert main(argv) == 0
     found = json.loads((tmp_path / "out/comparison.json").read_text())
