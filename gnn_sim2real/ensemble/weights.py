@@ -188,8 +188,9 @@ DEFAULT = "bagged least absolute"
 """With `least absolute`, from which a few draws cannot tell it, it has the least error in the mean over five real
 targets: 1 % above the best member, which nobody knows beforehand, while the member that is best on the folds costs 6 %.
 It can still be far above the best member: 13 and 9 % for boiling points and conductivities at 20 measurements, 14 % for
-band gaps at 100 (`benchmarks/ensemble_targets.py`). On simulated members it loses less than `least absolute` on noise and where members are alike, and up to 7 % more where
-most of a hundred members are bad (`benchmarks/ensemble_rules.py`)."""
+band gaps at 100 (`benchmarks/ensemble_targets.py`). On simulated members it loses less than `least absolute` on noise
+and where members are alike, and up to 7 % more where most of a hundred members are bad
+(`benchmarks/ensemble_rules.py`)."""
 
 
 def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT) -> Floats:
