@@ -38,7 +38,7 @@ says, and on the same test materials; a baseline that answers for a part of them
 over all encoders, policies and source sizes that were published, chosen by its test error: in hindsight, which flatters
 it. So are the baselines, with and without the simulated value of each material, of those that were computed on two
 draws or more; beside a baseline without one stands the best network without one. `ensemble with simulated value`, which
-nobody has to choose, is shown where it was computed. The lower error is bold.
+nobody has to choose, is shown where it was computed with today's rule of the weights. The lower error is bold.
 
 """
 
@@ -65,7 +65,8 @@ _ENSEMBLE = """
 
 `benchmarks/ensemble_targets.py` learns the weights of trees, Gaussian processes, lines and ridge regressions, by the
 default rule, on folds of the measurements; no network is trained. Test mean absolute errors, in the mean of the draws.
-The best member is chosen by them, in hindsight. These are the draws on which the rule and the intervals were looked at.
+The best member is chosen by them, in hindsight. The first three draws are those on which the rule and the intervals
+were looked at; further ones, where there are more, were computed once, after that.
 
 """
 
@@ -80,7 +81,7 @@ intervals of one width.
 
 """
 
-_DRAWS = "\nDraws are few: three for most, one for most ensembles. A difference of a few percent is none.\n"
+_DRAWS = "\nDraws are few: two or three. A difference of a few percent is none.\n"
 
 
 def compare() -> list[dict[str, Any]]:

@@ -185,12 +185,12 @@ RULES = {
 """All rules by name."""
 
 DEFAULT = "bagged least absolute"
-"""Of all rules it has the least error in the mean over five real targets, and over the others with each of them left
-out: less than 1 % above the best member, which nobody knows beforehand, while the member that is best on the folds
-costs 5 %. `least absolute` is so near that a few draws cannot tell them apart. It can still be far above the best
-member: 9 % for boiling points at 20 measurements, 13 % for band gaps at 100 (`benchmarks/ensemble_targets.py`). On
-simulated members it loses less than `least absolute` on noise and where members are alike, and up to 7 % more where
-most of a hundred members are bad (`benchmarks/ensemble_rules.py`)."""
+"""With `least absolute`, from which a few draws cannot tell it, it has the least error in the mean over five real
+targets: 1 % above the best member, which nobody knows beforehand, while the member that is best on the folds costs 6 %.
+It can still be far above the best member: 13 and 9 % for boiling points and conductivities at 20 measurements, 14 % for
+band gaps at 100 (`benchmarks/ensemble_targets.py`). On simulated members it loses less than `least absolute` on noise
+and where members are alike, and up to 7 % more where most of a hundred members are bad
+(`benchmarks/ensemble_rules.py`)."""
 
 
 def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT) -> Floats:
