@@ -211,7 +211,9 @@ def draw_moves(
     shared = np.zeros((num_draws, 1))
     if shape_freedom is not None:
         shared = (moves @ (means.weights / means.weights.sum()))[:, None]
-    factors = [np.sqrt(each / chdtri(each, chances)) for each in (means.freedom, shape_freedom or means.freedom)]
-    moves = factors[0] * shared + factors[1] * (moves - shared)
+    of_level, of_shape = (
+        np.sqrt(freedom / chdtri(freedom, chances)) for freedom in (means.freedom, shape_freedom or means.freedom)
+    )
+    moves = of_level * shared + of_shape * (moves - shared)
     moves += moves_by_name(means.material_moves, table.materials, "material", num_draws, seed)
-    return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
+    return np.asarray(np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE))
