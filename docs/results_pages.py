@@ -94,7 +94,7 @@ class Study:
 
     def mean_of_seeds(self, policy: str, level: str, size: int, seeds: Sequence[int]) -> float:
         """Mean test error over some seeds."""
-        wanted = (self.architecture, policy, level)
+        wanted = (self.architecture, policy, level, size)
         return mean(
             cell["metrics"]["mae"]
             for cell in self.result["cells"]

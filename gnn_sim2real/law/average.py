@@ -240,6 +240,24 @@ def _take(cloud: Cloud, members: NDArray[np.intp], levels: Floats) -> tuple[Fits
     return tuple(found)
 
 
+def shape_freedom(means: Means) -> float:
+    """Return the degrees of freedom with which the spread of the draws of an average is known, but for their level.
+
+    Half of the variance is that of the draws of the means, which is known from as many values as there are curves; the
+    other half is that of the laws, whose noise is that of all points. Their sum is known better than either.
+
+    Args:
+        means: What is known of the errors at the points.
+
+    References:
+        F. E. Satterthwaite, Biometrics Bull. 2, 110 (1946), https://doi.org/10.2307/3002019.
+    """
+    if not means.moves.any():
+        return means.freedom
+    of_all = means.freedom * (len(means.values) - 1)
+    return 1.0 / (_HALF**2 / means.freedom + (1.0 - _HALF) ** 2 / of_all)
+
+
 def weigh_roughly(forms: Mapping[str, Form], sizes: Floats, means: Means) -> dict[str, float]:
     """Return the weight of each form, before it is known which models are far from the law.
 

@@ -169,7 +169,9 @@ def _root_of_scatter(sizes: Floats, means: Means) -> Floats:
     return np.asarray(np.linalg.cholesky(found / (1.0 - in_common)).T)
 
 
-def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Floats:
+def draw_moves(
+    means: Means, table: ErrorTable, num_draws: int, seed: int, shape_freedom: float | None = None
+) -> Floats:
     """Draw errors of the mean log errors.
 
     Each draw gives every curve a normal factor (a wild bootstrap over whole curves), so that errors along a curve
@@ -187,6 +189,8 @@ def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Fl
         table: What they are means of.
         num_draws: Number of draws.
         seed: Seed of the draws.
+        shape_freedom: Degrees of freedom of what moves the points beside their weighted mean; None for those of the
+            means.
 
     Returns:
         The moves, shape ``(num_draws, num_points)``.
@@ -203,7 +207,13 @@ def draw_moves(means: Means, table: ErrorTable, num_draws: int, seed: int) -> Fl
         random = stream(seed, "scatter", table.fingerprint)
         scatter = np.stack([even_normal(random, num_draws) for _ in means.values], axis=1)
         moves += scatter @ _root_of_scatter(table.sizes, means) * means.lone_spread
-    squares = chdtri(means.freedom, even_chances(stream(seed, "spread"), num_draws)[:, None])
-    moves *= np.sqrt(means.freedom / squares)
+    chances = even_chances(stream(seed, "spread"), num_draws)[:, None]
+    shared = np.zeros((num_draws, 1))
+    if shape_freedom is not None:
+        shared = (moves @ (means.weights / means.weights.sum()))[:, None]
+    of_level, of_shape = (
+        np.sqrt(freedom / chdtri(freedom, chances)) for freedom in (means.freedom, shape_freedom or means.freedom)
+    )
+    moves = of_level * shared + of_shape * (moves - shared)
     moves += moves_by_name(means.material_moves, table.materials, "material", num_draws, seed)
-    return np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)
+    return np.asarray(np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE))

@@ -15,6 +15,7 @@ from gnn_sim2real.law.average import (
     AVERAGE_OF_SURFACES,
     average_forms,
     form_weights,
+    shape_freedom,
     weigh_roughly,
 )
 from gnn_sim2real.law.bootstrap import Means, draw_moves, robust_means
@@ -195,7 +196,8 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
     # of an average, how the draws of the means are made is that of the form that weighs most
     means, leading = leading_means(table) if is_average else robust_means(form, *given)
     means = means._replace(material_moves=table.material_pulls)
-    rows = means.values + draw_moves(means, table, options.num_resamples, options.seed)
+    freedom = shape_freedom(means) if is_average else None
+    rows = means.values + draw_moves(means, table, options.num_resamples, options.seed, freedom)
     how: Fit
     needed: tuple[int, int]  # points, and target sizes, that a forecast takes
     fit: Fits

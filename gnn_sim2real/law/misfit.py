@@ -10,7 +10,7 @@ from gnn_sim2real.law.least_squares import Fits
 
 _LEAST_POINTS = 6  # whose order can tell anything
 _NUM_ORDERS = 999
-_SURPRISING = 0.05
+_SURPRISING, _RARE = 0.05, 0.01  # chances
 _ROUNDING = 1e-6  # of a log error; smaller residuals are no shape
 _SIGMAS = 1.645  # of a normal distribution hold 90 %
 _FEW_HELD = 0.6  # share of the mean errors below which the law does not describe them
@@ -77,6 +77,21 @@ def share_held(means: Means, fit: Fits, drawn: Fits, sizes: Floats) -> float:
     return float((np.abs(means.values - fit.predict_log(sizes)[0]) <= _SIGMAS * spread + 1e-9).mean())
 
 
+def is_missed(chance: float | None, order: float | None, held: float) -> bool:
+    """Whether a law misses the means by more than chance explains, or neighboring sizes alike.
+
+    Args:
+        chance: From `chance_of_misfit`.
+        order: From `chance_of_order`.
+        held: From `share_held`.
+    """
+    return _is_far(chance, held) or (order is not None and order < _SURPRISING)
+
+
+def _is_far(chance: float | None, held: float) -> bool:
+    return chance is not None and (chance < _RARE or held < _FEW_HELD)
+
+
 def doubts_of_form(
     means: Means, fit: Fits, sizes: Floats, chance: float | None, order: float | None, held: float
 ) -> list[str]:
@@ -96,7 +111,7 @@ def doubts_of_form(
     where = ", ".join(f"{name} = {size:,.0f}" for name, size in zip(names, sizes[:, worst], strict=False))
     most = f"most at {where} ({100 * np.expm1(missed[worst]):+.1f} %)"
     doubts = []
-    if chance is not None and (chance < 0.01 or held < _FEW_HELD):
+    if _is_far(chance, held):
         doubts.append(
             "The mean errors depart from this form by more than the scatter of the repeats explains, "
             f"{most}, and the intervals do not contain that."

@@ -25,7 +25,7 @@ from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm
 from gnn_sim2real.law.least_squares import Fits, polish
 from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
 
-NO_SHARE = 0.3
+NO_SHARE = 0.15
 """How likely it is, before there are errors, that a share is exactly zero: that there is no limit, or no gap."""
 
 _FROM_PRIOR, _FROM_MODE, _NUM_MODES = 384, 192, 2  # laws of each form

@@ -37,10 +37,12 @@ from gnn_sim2real.figures import (
     save_figure,
     set_ticks,
 )
+from gnn_sim2real.law.average import AVERAGE
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.frame import CONFIDENCE
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
+from gnn_sim2real.law.misfit import is_missed
 from gnn_sim2real.law.numbers import format_with_ends
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.units import format_unit
@@ -48,6 +50,9 @@ from gnn_sim2real.units import format_unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MISFIT = "errors depart from the law"
+"""What is written below the parameters of a law that misses the errors by more than chance explains."""
 
 _LINE = 1.35 * TEXT  # from one line of text to the next, in points
 
@@ -154,7 +159,7 @@ def plot_scaling_curves(
     figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=TITLE)
     if title:
         figure.suptitle(title, fontsize=TITLE + 2, wrap=True)
-    _draw_legend(figure, any(curve.law for panel in panels for curve in panel.curves.values()))
+    _draw_legend(figure, [curve.law for panel in panels for curve in panel.curves.values() if curve.law])
     save_figure(figure, path, *copies)
     return path
 
@@ -236,6 +241,8 @@ def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
             gap = f"C = {format_with_ends(law.transfer_gap, *law.transfer_gap_interval)} {unit}".rstrip()
             lines.append((name, rate if law.decay_rate_identified else "α not identified"))
             lines.append((name, gap if law.transfer_gap_identified else "C not identified"))
+            if is_missed(law.chance_of_misfit, law.chance_of_order, law.share_held):
+                lines.append((name, MISFIT))
     return lines
 
 
@@ -256,8 +263,8 @@ def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def _draw_legend(figure: Figure, has_law: bool) -> None:
-    """Draw one legend for all panels: curves, reference lines, the law."""
+def _draw_legend(figure: Figure, laws: Sequence[ScalingLaw]) -> None:
+    """Draw one legend for all panels: curves, reference lines, the laws."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -267,12 +274,12 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
             entries.setdefault(name, handle)
     # entries with error bars are curves; a stable sort keeps each kind in order
     entries = dict(sorted(entries.items(), key=lambda entry: isinstance(entry[1], Line2D)))
-    if has_law:
+    if laws:
         law = (
             Patch(color=GRAY, alpha=BAND, linewidth=NO_EDGE),
             Line2D([], [], color=GRAY, linestyle=DASHED, linewidth=LINE_WIDTH),
         )
-        entries["law E(n) = D n⁻ᵅ + C"] = law
+        entries[_name_of_laws(laws)] = law
     figure.legend(
         list(entries.values()),
         list(entries),
@@ -280,8 +287,17 @@ def _draw_legend(figure: Figure, has_law: bool) -> None:
         ncols=_num_legend_columns(entries, figure.get_figwidth() * 72),
         fontsize=TEXT,
         frameon=False,
-        title=f"points: geometric means; bars{', bands, brackets' * has_law}: {100 * CONFIDENCE:g} % intervals",
+        title=f"points: geometric means; bars{', bands, brackets' * bool(laws)}: {100 * CONFIDENCE:g} % intervals",
     )
+
+
+def _name_of_laws(laws: Sequence[ScalingLaw]) -> str:
+    """What the legend calls the laws: of one form by its formula, the average by what it is."""
+    forms = {law.form: law.formula for law in laws}
+    if len(forms) > 1:
+        return "laws of several forms"
+    ((form, formula),) = forms.items()
+    return "law: average of forms" if form == AVERAGE else f"law: {formula}"
 
 
 def _num_legend_columns(names: Collection[str], room: float) -> int:

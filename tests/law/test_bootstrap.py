@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
+from gnn_sim2real.law.average import shape_freedom
 from gnn_sim2real.law.bootstrap import draw_moves, robust_means
 from gnn_sim2real.law.forms.power import POWER
 from gnn_sim2real.law.forms.power_limit import POWER_LIMIT
@@ -36,6 +37,22 @@ def test_draws_have_students_spread_and_the_curves_own_correlation():
     for weights in np.eye(6)[0], np.eye(6)[5] - np.eye(6)[0]:
         half = 2.353363 * np.std(table @ weights, ddof=1) / 2  # Student's t of 3 degrees of freedom, 4 curves
         np.testing.assert_allclose(np.quantile(moves @ weights, [0.05, 0.95]), [-half, half], rtol=0.05)
+
+
+def test_in_an_average_the_shape_is_known_better_than_from_the_curves_alone():
+    """Its level has Student's spread of the curves; half of the variance of its shape is known from all points."""
+    random = np.random.default_rng(0)
+    table = -0.3 * np.log(SIZES) + 0.1 * random.standard_normal((3, 1)) + 0.02 * random.standard_normal((3, 6))
+    means, _ = robust_means(POWER_LIMIT, SIZES[None], table)
+    labels = np.repeat(range(3), 6).tolist()
+    given = tabulate(np.tile(SIZES, 3)[None], np.exp(table).ravel(), labels)
+    assert shape_freedom(means) == pytest.approx(20 / 3)  # 1 / (1/4 / 2 + 1/4 / 10)
+    plain, steady = draw_moves(means, given, 40_000, 0), draw_moves(means, given, 40_000, 0, shape_freedom(means))
+    level = means.weights / means.weights.sum()
+    np.testing.assert_allclose(steady @ level, plain @ level)
+    shapes = [np.quantile(moves[:, 5] - moves[:, 0], 0.95) for moves in (plain, steady)]
+    assert shapes[1] / shapes[0] == pytest.approx(1.9085 / 2.9200, rel=0.05)  # quantiles of Student's t
+    assert shape_freedom(means._replace(moves=np.zeros((3, 6)), freedom=4.0)) == 4.0
 
 
 def test_a_size_far_from_the_law_of_a_single_curve_counts_less():

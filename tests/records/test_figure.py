@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.text import Text
 from gnn_sim2real.figures import BASELINE_COLORS, COLORS, new_figure, save_figure
 from gnn_sim2real.law import fit_scaling_law
 from gnn_sim2real.law.numbers import format_with_ends
-from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
+from gnn_sim2real.records.figure import MISFIT, Curve, Panel, Reference, plot_scaling_curves
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 700.0, 1000.0])
 
@@ -141,6 +142,26 @@ def test_tick_labels_are_plain_numbers_that_do_not_touch(tmp_path, drawn, larges
             assert float(label.replace(",", "")) == pytest.approx(tick)
 
 
+def test_the_legend_says_what_the_laws_are(tmp_path, drawn):
+    one = curve()
+    average = replace(one, law=fit_scaling_law(one.source_sizes, one.errors, curves=one.repeats, num_resamples=100))
+    draw(tmp_path / "a.png", Panel("m = 50", {"GINE": average}, {}))
+    draw(tmp_path / "b.png", Panel("m = 50", {"GINE": average, "CGCNN": one}, {}))
+    names = [legend_names(figure)[-1] for figure in drawn]
+    assert "average" in names[0]
+    assert not {"average", "n^"} & {*names[1].split()}
+
+
+def test_a_law_that_misses_the_errors_is_marked_in_the_figure(tmp_path, drawn):
+    one = curve()
+    missed = replace(one, law=replace(one.law, chance_of_misfit=0.001))
+    told = []
+    for number, each in enumerate((one, missed)):
+        draw(tmp_path / f"{number}.png", Panel("m = 50", {"GINE": each}, {}))
+        told.append([text.get_text() for text in drawn[-1].axes[0].texts])
+    assert [*told[0], MISFIT] == told[1]
+
+
 def test_every_curve_and_reference_is_there_in_its_color(tmp_path, drawn):
     other = Panel("m = 100 measured materials", {"CGCNN, fine-tuned": curve()}, {"raw": Reference(0.2)})
     draw(tmp_path / "a.png", panel(), other)
@@ -155,7 +176,7 @@ def test_every_curve_and_reference_is_there_in_its_color(tmp_path, drawn):
         "raw",
     ]
     assert legend_names(figure)[:-1] == expected
-    assert legend_names(figure)[-1] == "law E(n) = D n⁻ᵅ + C"  # as it is drawn: no mark-up
+    assert legend_names(figure)[-1] == "law: D n^-alpha + C"  # as it is drawn: no mark-up
     first, second = figure.axes
     colors = [to_hex(bars.lines[0].get_color()).upper() for bars in (*first.containers, *second.containers)]
     assert colors == [COLORS[0], *BASELINE_COLORS[:2], COLORS[1]]

@@ -14,7 +14,7 @@ class Power(Form):
     formula = "D n^-alpha"
     use = "a straight line on log-log, without a limit"
     searched = ("rate",)
-    likely = 4.0
+    likely = 2.0
 
     def axes(self, span: Floats) -> list[Floats]:
         return [np.linspace(-RATE_BOUNDS[1], RATE_BOUNDS[1], 25)]
