@@ -114,7 +114,7 @@ def _does_it_help(
         return text + "; no simple method was tested on the same materials."
     name = BASELINES[simple["policy"]].title
     text += f"; the strongest simple method, {name}, has {_ends(simple[summary['metric']])}{unit}"
-    return text + (f", and the network is {_change(rival, unit)} than that." if rival is not None else ".")
+    return text + (f", and the error of the network is {_change(rival, unit)}." if rival is not None else ".")
 
 
 def _change(gain: Mapping[str, Any], unit: str) -> str:
