@@ -41,7 +41,7 @@ a matter of the network; `models push` skips what is there already. Neither has 
 `--launcher serial | processes | ray` and `--shard i/N` are those of [studies](cluster.md); one code plans, claims and
 resumes both. The weights of a library are the same to the last bit whatever the launcher, and a node of a Ray cluster
 that is lost costs no model (`tests/study/test_build_launchers.py`).
-"""
+"""  # noqa: E501
 
 
 def page() -> str:

@@ -59,7 +59,7 @@ for kind in polymer molecule crystal composition pair; do
   "$sim" init "my-$kind" --kind "$kind" > /dev/null
   # shellcheck disable=SC2086
   (cd "my-$kind" && "$sim" study run -c study.yaml $small > study.log 2>&1) || { cat "my-$kind/study.log"; fail "$kind"; }
-  holds "$(find "my-$kind" -name report.html | head -1)"
+  holds "$(find "my-$kind" -name report.html -print -quit)"
 done
 
 say "shotgun on a made-up table"
@@ -74,7 +74,7 @@ for file, some in (("mine.csv", rows[:30]), ("other.csv", rows[30:45]), ("new.cs
         writer.writerows([f"{n:03d}", row["smiles"], *([] if file == "new.csv" else [row[name]])]
                          for n, row in enumerate(some))
 PY
-library=$(dirname "$(find my-polymer -name card.json | head -1 | xargs dirname)")
+library=$(dirname "$(find my-polymer -name card.json -print -quit | xargs dirname)")
 fast="--folds=3 --tuning.best=1 --tuning.epochs=2 --tuning.scratch_epochs=2 --foundation=none"
 # shellcheck disable=SC2086
 "$sim" shotgun mine.csv --property density --unit g/cm3 --test other.csv --predict new.csv --seen warn --minutes 1 \
@@ -86,7 +86,7 @@ done
 says answer/report.html "mean absolute error"
 says answer/predictions.csv "^.*,001,"
 "$sim" predict answer/model new.csv > predict.log 2>&1 && holds predictions.csv
-"$sim" predict "$(find my-polymer -name card.json | head -1 | xargs dirname)" new.csv \
+"$sim" predict "$(find my-polymer -name card.json -print -quit | xargs dirname)" new.csv \
   --prediction.output one.csv > one.log 2>&1 && holds one.csv
 "$sim" shotgun -c answer/settings.yaml --output again > again.log 2>&1 || { cat again.log; fail "settings.yaml"; }
 cmp answer/predictions.csv again/predictions.csv || fail "settings.yaml gives something else"

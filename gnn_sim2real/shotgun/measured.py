@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.data.crystals import CrystalDataSet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.files import expand
 from gnn_sim2real.linear import Floats
@@ -128,8 +129,12 @@ def _read_rows(data: PropertyDataModule, target: Target, some: Sequence[int]) ->
     path = data.given.get("path", data.given.get("structures"))
     if isinstance(path, str) and hasattr(data, "title") and expand(path).exists():  # the reader of a user's file
         predictor = data.variant(predict_path=str(expand(path)), predict_column=None, predict_simulated=None).predictor
-        if predictor.heading == "crystal":  # crystals of one formula are told apart by their names
-            return predictor, [name for name, reason in predictor.materials if reason is None]
+        if predictor.heading == "crystal" and isinstance(data.data_set, CrystalDataSet):
+            # Crystals of one formula are told apart by their names, which stand in the order of the file.
+            in_file = iter(data.data_set.structures.names)
+            named = [next(in_file) if each.reason is None else "" for each in predictor.read_materials]
+            pairs = zip(named, predictor.materials, strict=True)
+            return predictor, [name for name, (_, reason) in pairs if reason is None]
         return predictor, [data.data_set.name_of(each) for each in predictor.readable]
     spelled = [target.table.materials[row] for row in some]
     identities = [target.table.identities[row] for row in some]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from tiny import CHAINS, density
 from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.shotgun.config import read_shotgun
-from gnn_sim2real.shotgun.measured import Beside
+from gnn_sim2real.shotgun.measured import Beside, write_measured
 from gnn_sim2real.shotgun.table_argument import read_table_argument
+from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.tables import table
 from gnn_sim2real.tables.table import keep_tables, read_table
 
@@ -184,3 +186,31 @@ def test_a_measured_value_far_from_all_others_is_marked():
     one = middle[:1]
     endless = Beside(np.array([5.0]), one, one - np.inf, one + np.inf, one, [""], ["train"])
     assert endless.suspects.tolist() == [False]
+
+
+PROJECTS = Path(__file__).parents[2] / "configs/project"
+
+
+@pytest.mark.parametrize("kind", ["polymer", "molecule", "composition", "pair", "crystal"])
+def test_every_kind_of_material_is_found_again_in_the_users_file(kind, tmp_path):
+    """Each row of a table has its own prediction beside it, whatever spells its material."""
+    (file,) = (each for each in (PROJECTS / kind).iterdir() if each.stem == "measured")
+    argv = [str(file), "--data.init_args.validation_fraction=0"]
+    if kind == "crystal":
+        argv += ["--property", "band_gap", "--unit", "eV"]
+    config, _ = read_shotgun(argv)
+    target = Target.of_data(config.data)
+    values = target.table.values[:, 0]
+    texts = [""] * len(values), ["train"] * len(values)
+    found = Beside(values, values + 1, values, values + 2, np.zeros(len(values)), *texts)
+    write_measured(tmp_path / "a.csv", found, target, config.data, None)
+    rows = rows_of(tmp_path / "a.csv")
+    assert len(rows) == config.data.table.num_rows_read
+    measured = [name for name in rows[0] if " measured" in name]
+    predicted = measured[0].replace(" measured", "")
+    predicted += " (prediction)" * (f"{predicted} (prediction)" in rows[0])  # where the file has such a column
+    used = [row for row in rows if row["part"] == "train"]
+    assert len({row[measured[0]] for row in used}) == len({*map("{:.8g}".format, values)})
+    assert len(used) >= len(values)
+    for row in used:
+        assert float(row[predicted]) == pytest.approx(float(row[measured[0]]) + 1, rel=1e-6)
