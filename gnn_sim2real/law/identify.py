@@ -9,6 +9,7 @@ import numpy as np
 
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, Floats
 from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.numbers import format_number
 from gnn_sim2real.law.scaling_law import Interval
 
 _TURNED = 0.25  # share of the draws that no longer fall
@@ -135,7 +136,8 @@ def doubts_of_reach(draws: tuple[Fits, ...]) -> list[str]:
     turn = float(np.quantile(draws[0].turns[:, 0], _TURNED, method="nearest"))
     if turn > np.log(_FARTHEST):
         return []
+    end = float(f"{draws[0].largest[0] * np.exp(turn):.2g}")
     return [
-        f"Trust ends near n = {float(f'{draws[0].largest[0] * np.exp(turn):.2g}'):,.0f}: beyond it, one draw in "
+        f"Trust ends near n = {format_number(end, whole=True)}: beyond it, one draw in "
         f"{1 / _TURNED:.0f} no longer falls, since its drift is as large as its fall, and intervals stay level."
     ]

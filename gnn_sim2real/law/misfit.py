@@ -7,6 +7,7 @@ import numpy as np
 from gnn_sim2real.law.bootstrap import Means
 from gnn_sim2real.law.forms.form import Floats
 from gnn_sim2real.law.least_squares import Fits
+from gnn_sim2real.law.numbers import format_size
 
 _LEAST_POINTS = 6  # whose order can tell anything
 _NUM_ORDERS = 999
@@ -108,7 +109,7 @@ def doubts_of_form(
     missed = means.values - fit.predict_log(sizes)[0]
     worst = np.abs(missed).argmax()
     names = ("n", "m")
-    where = ", ".join(f"{name} = {size:,.0f}" for name, size in zip(names, sizes[:, worst], strict=False))
+    where = ", ".join(f"{name} = {format_size(size)}" for name, size in zip(names, sizes[:, worst], strict=False))
     most = f"most at {where} ({100 * np.expm1(missed[worst]):+.1f} %)"
     doubts = []
     if _is_far(chance, held):

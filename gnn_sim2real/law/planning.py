@@ -18,12 +18,13 @@ from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
+from gnn_sim2real.law.numbers import format_number, format_size
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 
 FAR = 4.0
 """A forecast beyond this multiple of the largest measured size is called far: up to here it is tested that intervals
-are valid (`benchmarks/results/law_intervals.json`), and at ten times they are not if a law bends in between."""
+are valid (`benchmarks/results/surface_coverage.json`), and at ten times they are not if a law bends in between."""
 
 _FAR_FORECAST = (
     f"is more than {FAR:g} times the largest measured source size: a far forecast, whose interval is valid only if the "
@@ -159,17 +160,13 @@ def plan(
         fit, draws = law.at_target_size(target)
     else:
         fit, draws = law.fit, law.draws
-    laws, notes = (fit, *draws), []
-    if source > FAR * _largest(law):
-        notes.append(f"n = {source:,.0f} {_FAR_FORECAST}")
-    if surface is not None and target is not None and target > FAR * surface.target_sizes[-1]:
-        notes.append(f"m = {target:,.0f} {_FAR_FORECAST.replace('source', 'target')}")
+    laws, notes = (fit, *draws), _beyond_measured(law, source, target)
     wanted = None
     if target_error is not None:
         wanted = _source_size_for(laws, target_error, law.confidence, FARTHEST * _largest(law))
         found = wanted.source_size.value
         if found is not None and found > FAR * _largest(law):
-            notes.append(f"n = {found:,.0f} for this error {_FAR_FORECAST}")
+            notes.append(f"n = {format_number(found, whole=True)} for this error {_FAR_FORECAST}")
     split = None
     if (source_cost, target_cost, budget) != (None, None, None):
         if source_cost is None or target_cost is None or budget is None:
@@ -203,6 +200,21 @@ def plan(
     )
 
 
+def _beyond_measured(law: ScalingLaw | ScalingSurface, source: float, target: float | None) -> list[str]:
+    """Whether the sizes asked for lie far beyond what was measured, or below it."""
+    notes = []
+    if source > FAR * _largest(law):
+        notes.append(f"n = {format_number(source, whole=True)} {_FAR_FORECAST}")
+    if source < _smallest(law):
+        notes.append(
+            f"n = {format_number(source, whole=True)} is below the smallest measured source size, "
+            f"{format_size(_smallest(law))}: no error was measured there."
+        )
+    if isinstance(law, ScalingSurface) and target is not None and target > FAR * law.target_sizes[-1]:
+        notes.append(f"m = {format_number(target, whole=True)} {_FAR_FORECAST.replace('source', 'target')}")
+    return notes
+
+
 def _far_on_lines(surface: ScalingSurface, lines: tuple[IsoError, ...]) -> list[str]:
     """Whether lines of equal error lead far beyond what was measured."""
     farthest = max((size for line in lines for size in line.source_sizes if size is not None), default=0.0)
@@ -210,8 +222,8 @@ def _far_on_lines(surface: ScalingSurface, lines: tuple[IsoError, ...]) -> list[
     if farthest <= end:
         return []
     return [
-        f"On lines of equal error, source sizes above {end:,.0f} are far forecasts, more than {FAR:g} times the "
-        "largest measured one."
+        f"On lines of equal error, source sizes above {format_number(end, whole=True)} are far forecasts, more than "
+        f"{FAR:g} times the largest measured one."
     ]
 
 
@@ -219,8 +231,8 @@ def _far_after(surface: ScalingSurface, source: float, target: float) -> list[st
     """Whether a budget leads far beyond what was measured."""
     sizes = (("n", "source", source, surface.source_sizes[-1]), ("m", "target", target, surface.target_sizes[-1]))
     return [
-        f"The budget leads to {symbol} = {size:,.0f}, {size / largest:,.1f} times the largest measured {which} size, "
-        f"which is {largest:,.0f}: a far forecast. Spend a part of it, and fit again."
+        f"The budget leads to {symbol} = {format_number(size, whole=True)}, {size / largest:,.1f} times the largest "
+        f"measured {which} size, which is {format_size(largest)}: a far forecast. Spend a part of it, and fit again."
         for symbol, which, size, largest in sizes
         if size > FAR * largest
     ]
@@ -239,6 +251,10 @@ def _place(law: ScalingLaw | ScalingSurface, at: tuple[float, ...] | None) -> tu
 
 def _largest(law: ScalingLaw | ScalingSurface) -> float:
     return law.source_sizes[-1] if isinstance(law, ScalingSurface) else law.largest_size
+
+
+def _smallest(law: ScalingLaw | ScalingSurface) -> float:
+    return law.source_sizes[0] if isinstance(law, ScalingSurface) else law.smallest_size
 
 
 def gain_of_doubling(laws: Sequence[Fits], source_size: float, confidence: float) -> Quantity:

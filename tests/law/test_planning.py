@@ -100,6 +100,17 @@ def test_far_forecasts_are_called_so():
     assert re.search(r"n = 1,000,000 .*\b4 times", plan(curve(), at=(1e6,)).notes[0])
 
 
+def test_sizes_that_are_shares_are_named_as_they_are():
+    shares = np.array([0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0])
+    law = fit_scaling_law(shares, 0.2 * shares**-0.3, num_resamples=100)
+    (below,) = plan(law, at=(0.02,)).notes
+    assert below.startswith("n = 0.02 ")
+    assert "0.03125" in below
+    (beyond,) = plan(law, at=(4.5,)).notes
+    assert beyond.startswith("n = 4.5 ")
+    assert plan(law, at=(0.5,)).notes == ()
+
+
 def test_a_plan_is_json():
     content = plan(surface(0.03), target_error=0.01, source_cost=1, target_cost=10, budget=1000).to_dict()
     assert json.loads(json.dumps(content, allow_nan=False)) == content

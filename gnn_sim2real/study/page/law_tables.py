@@ -128,7 +128,7 @@ def comparison_table(comparisons: Mapping[float, Comparison], unit: str) -> Text
             format_quantity(pair.next_doubling),
             f"{100 * pair.chances[0]:.0f} %",
             f"{100 * pair.chances[-1]:.0f} %",
-            ", ".join(f"{each:,.0f}" for each in pair.crossings) or "-",
+            ", ".join(format_number(each, whole=True) for each in pair.crossings) or "-",
         )
         for size, comparison in comparisons.items()
         for pair in comparison.pairs

@@ -13,6 +13,7 @@ from typing import Any
 from gnn_sim2real.law.compare import Comparison, compare_fitted
 from gnn_sim2real.law.effective_data import FromScratch
 from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import Plan, Wanted, plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
@@ -154,8 +155,8 @@ def _in_short(
         tiny = gain is not None and error is not None and gain < _WORTH_TELLING * error
         lowers = "is not shown to lower this, by" if tiny else "lowers this by"
         text = (
-            f"at n = {law.largest_size:,.0f} the law predicts {format_quantity(here.error)}{tail}; doubling the source "
-            f"{lowers} {format_quantity(here.gain_of_doubling)}{tail}. "
+            f"at n = {format_size(law.largest_size)} the law predicts {format_quantity(here.error)}{tail}; doubling "
+            f"the source {lowers} {format_quantity(here.gain_of_doubling)}{tail}. "
             + (
                 f"The data identify {verdict}."
                 if verdict
