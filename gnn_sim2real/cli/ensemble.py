@@ -114,8 +114,6 @@ def predict_command(argv: list[str]) -> int:
     read += [] if calibration is None else [calibration]
     check_output(Path(config.prediction.output), config.prediction.overwrite, data, read)
     require_same_graphs(models[0].featurizer.describe(), data)
-    if said := format_simulated(models[0].card):
-        logger.info("what is predicted is %s", said)
     if len(models) == 1:
         _predict_with_one(models[0], data, Path(config.prediction.output))
         return 0
@@ -163,6 +161,8 @@ def _predict_with_one(model: TrainedModel, data: PropertyDataModule, output: Pat
     columns = [heading(spec.name, spec.unit) for spec in model.network.properties]
     columns += [heading(name, unit) for name, unit in model.network.terms]
     write_predictions(output, data.predictor, columns, values.tolist())
+    if said := format_simulated(model.card):
+        logger.info("what is predicted is %s", said)
 
 
 def calibrate_command(argv: list[str]) -> int:

@@ -71,6 +71,7 @@ def test_what_a_model_has_seen_is_known(name):
     assert 0.9 * card.size <= len(LIBRARY.identities(key)) <= card.size
 
 
+@pytest.mark.slow
 def test_the_leak_check_finds_a_material_of_the_source():
     import datamodules
 
@@ -81,6 +82,7 @@ def test_the_leak_check_finds_a_material_of_the_source():
     assert not LIBRARY.has_seen(key, "something else")
 
 
+@pytest.mark.slow
 def test_what_the_open_targets_test_was_never_seen():
     import yaml
 
@@ -115,9 +117,10 @@ def test_predict_answers_one_material_on_the_screen(capsys):
 @pytest.mark.parametrize("words", [["nonsense("], ["*CC*", "--prediction.output", "x.csv"], ["table.csv"]])
 def test_predict_refuses_what_is_no_material(words, capsys):
     assert main(["predict", "starter:polymer/density", *words]) == 2
-    assert capsys.readouterr().err.startswith("error:")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error:")
 
 
+@pytest.mark.slow
 def test_predict_reads_a_table_without_the_data_of_the_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GNN_SIM2REAL_DATA", raising=False)
@@ -164,7 +167,7 @@ def test_models_list_and_show(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(["models", "list", "--property", "density"]) == 0
     out = capsys.readouterr().out
-    assert "0 models in runs/library" in out
+    assert re.search("0 models in .*library", out)
     assert "models in the starter library" in out
     assert "polymer/density/" in out
     assert main(["models", "show", "starter:polymer/density"]) == 0
