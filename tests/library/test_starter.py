@@ -68,8 +68,7 @@ def test_cards_say_what_may_be_done_and_what_was_simulated():
 def test_what_a_model_has_seen_is_known(name):
     key = find_starter(name).name
     card = LIBRARY.card(key)
-    seen = len(LIBRARY.identities(key))
-    assert 0.9 * card.size <= seen <= card.size * (2 if card.domain == "mixture" else 1)  # of pairs in both orders
+    assert len(LIBRARY.identities(key)) >= 0.9 * card.size
 
 
 @pytest.mark.slow
