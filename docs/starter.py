@@ -42,7 +42,8 @@ certain one; `load_model("starter:polymer/density")` and `--model.pretrained sta
 Each model is at least level with extra trees that learn the same materials from the project's descriptors: its mean
 absolute error on the validation part, a tenth of its materials at random, is not larger. 300 trees are grown, or 30 on
 more than 2,000 materials, and then the model must be better by 5 %, which is more than further trees would gain. With
-some 70 materials of RadonPy in that part, a difference of a few percent means nothing. That part was used to choose
+some 70 materials of RadonPy and 21 pairs of chi in that part, a difference of a few percent means nothing.
+That part was used to choose
 what ships and for nothing else, so the better of two encoders looks a little better than it is. Of one polymer or
 formula, no other row is in the training part. What the published targets test (`configs/library/held_out.yaml`, and
 `held_out_open.yaml` for the tables in the package) is in no part. Matrices are stored with half precision where that
