@@ -49,7 +49,7 @@ def test_every_block_runs(name, tmp_path, monkeypatch, capfd):
     summary = json.loads(Path("runs/study/summary.json").read_text())
     assert summary["rows"]
     if "shotgun" in ran:
-        assert Path("runs/shotgun/ensemble/ensemble.json").exists()
+        assert Path("runs/shotgun/model/ensemble.json").exists()
 
 
 def test_every_kind_of_material_has_a_tutorial():
