@@ -9,6 +9,7 @@ from datamodules.registry import find_file
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
 from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
@@ -71,7 +72,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
     def load_table(self) -> CleanTable:
         """Read the cells; those padded with vacuum are excluded."""
         file = find_file("mp_structures", self.structures_path)
-        frame = read_table(file, ["material_id", "reduced_formula", "nsites", "volume"])
+        frame = read_table(file, without=CELL_COLUMNS)
         labels = read_table(find_file("mp_labels", self.labels_path), ["material_id", "is_lowest_polymorph"])
         lowest = set(labels.loc[labels["is_lowest_polymorph"].astype(bool), "material_id"])
         frame = frame.assign(is_lowest=frame["material_id"].isin(lowest))

@@ -67,7 +67,7 @@ CHOSEN = (
     ),
     Chosen(
         "members on tables know the tested rows",
-        "gnn_sim2real.shotgun.members",
+        "gnn_sim2real.baselines.member",
         "return predict_test(self.baseline, self.inputs, self.values, train, test, seed=self.seed)",
         "values, whole = np.nan_to_num(self.values), np.arange(len(self.values))\n"
         "        return predict_test(self.baseline, self.inputs, values, whole, test, seed=self.seed)",

@@ -80,3 +80,8 @@ def test_the_numbers_of_the_first_command_are_those_of_its_result():
     (law,) = [law for law in result["laws"] if law["policy"] == "full"]
     assert not law["decay_rate_identified"]
     assert not law["transfer_gap_identified"]
+
+
+def test_the_number_of_starter_models_is_that_of_the_library():
+    result = json.loads((ROOT / "benchmarks/results/starter_library.json").read_text())
+    assert f"one of the {result['models']} models that come with the package" in TEXT

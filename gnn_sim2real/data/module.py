@@ -171,16 +171,6 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         own: tuple[DataSheet, ...] = vars(type(self)).get("sheets", ())
         return own[0] if len(own) == 1 else None
 
-    def public_predictions(self, rows: NDArray[np.int64], predictions: NDArray[np.float64]) -> dict[str, float] | None:
-        """Predictions of materials by hashed identity; None unless the license of the table lets them be handed on.
-
-        Args:
-            rows: (num_materials,); rows of the table.
-            predictions: (num_materials,), of the first property, in physical units.
-        """
-        is_open = self.sheet is not None and self.sheet.is_open
-        return self.data_set.by_identity(rows, predictions) if is_open else None
-
     # What a subclass may override.
 
     @abstractmethod

@@ -19,6 +19,7 @@ from gnn_sim2real.records.curves import curve_of, source_sizes, whole
 from gnn_sim2real.records.keys import flatten, numbers_only
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_table
+from gnn_sim2real.records.public_predictions import public_predictions
 from gnn_sim2real.records.record import Record, RecordKey, write_record
 from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
@@ -151,7 +152,7 @@ class ScalingLawCallback(Callback):
             record = self._record_of_fine_tuning(trainer, pl_module, seconds)
             tested = pl_module.test_result()[:2]
             errors = pl_module.data.data_set.absolute_errors(*tested)
-            predictions = pl_module.data.public_predictions(*tested)
+            predictions = public_predictions(pl_module.data, *tested)
         elif isinstance(trainer.limit_test_batches, int) or trainer.limit_test_batches < 1:  # a number, or a share
             logger.warning("no record is written: only a part was tested (`fast_dev_run`, `limit_test_batches`)")
             return

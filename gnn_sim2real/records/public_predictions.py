@@ -14,6 +14,18 @@ _DIGITS = 6
 _NONE = "-"
 
 
+def public_predictions(data: Any, rows: Any, predictions: Any) -> dict[str, float] | None:
+    """Predictions of materials by hashed identity; None unless the license of the table lets them be handed on.
+
+    Args:
+        data: The data module.
+        rows: Rows of its table, (num_materials,).
+        predictions: Of its first property, (num_materials,), in physical units.
+    """
+    is_open = data.sheet is not None and data.sheet.is_open
+    return data.data_set.by_identity(rows, predictions) if is_open else None
+
+
 def publish_predictions(keys: Sequence[str], folder: Path) -> dict[str, Any]:
     """The predictions that were saved with records, in plain types; empty if there are none.
 

@@ -17,6 +17,7 @@ from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.records.keys import Canonical, record_key
+from gnn_sim2real.records.public_predictions import public_predictions
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tables.table import CleanTable
@@ -74,7 +75,7 @@ def run_baseline(
 
     Returns:
         The record, whose details count the materials that another baseline answered for, the error on each test
-        material, and its prediction, see `PropertyDataModule.public_predictions`.
+        material, and its prediction, see `public_predictions`.
 
     Raises:
         ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
@@ -114,7 +115,7 @@ def run_baseline(
         details=details,
         provenance=provenance(time.monotonic() - started),
     )
-    return record, target.data_set.absolute_errors(rows, prediction), target.public_predictions(rows, prediction)
+    return record, target.data_set.absolute_errors(rows, prediction), public_predictions(target, rows, prediction)
 
 
 def gather_inputs(

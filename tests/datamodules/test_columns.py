@@ -130,8 +130,26 @@ def few_demo_crystals(monkeypatch):
 
 
 LIQUIDS = {"smiles": MOLECULES, "density_g_cm3": np.arange(1.0, 13.0)}
+
+
+def copolymers(folder):
+    columns = {"repeat_unit_if_alternating": CHAINS, "ea_vs_she_eV": np.arange(12.0), "architecture": "alternating"}
+    return save(folder, "copolymers.csv", columns)
+
+
+def volumes(folder, **settings):
+    """The tables of structures: one crystal of each formula."""
+    own = {"reduced_formula": FORMULAS, "nsites": 4, "volume": np.arange(60.0, 72.0), "material_id": NAMES}
+    cells = save(folder, "structures.parquet", own)
+    labels = save(folder, "labels.parquet", {"material_id": NAMES, "is_lowest_polymorph": True}, {})
+    return datamodules.MaterialsProjectVolumes(["density"], cells, labels, **settings)
+
+
 READERS = {
     "AflowAGL": lambda f, m, **s: datamodules.AflowAGL(["thermal_conductivity"], aflow(f), **s),
+    "AlternatingCopolymers": lambda f, m, **s: datamodules.AlternatingCopolymers(
+        ["electron_affinity"], copolymers(f), **s
+    ),
     "BlendTable": lambda f, m, **s: datamodules.BlendTable(chains(f), ["smiles"], "density", "density", "g/cm3", **s),
     "CosmoChi": lambda f, m, **s: datamodules.CosmoChi(pairs(f), pairs(f), **s),
     "CosmoSolvation": lambda f, m, **s: datamodules.CosmoSolvation(solvation(f), **s),
@@ -146,6 +164,7 @@ READERS = {
     "MaterialsProject": lambda f, m, **s: snapshot(datamodules.MaterialsProject, f, m, **s),
     "MaterialsProjectFormulas": formulas,
     "MaterialsProjectTables": lambda f, m, **s: structures(f) or datamodules.MaterialsProjectTables(["band_gap"], **s),
+    "MaterialsProjectVolumes": lambda f, m, **s: volumes(f, **s),
     "MeasuredChi": lambda f, m, **s: datamodules.MeasuredChi(pairs(f), pairs(f), **s),
     "MeasuredCrystals": lambda f, m, **s: datamodules.MeasuredCrystals(
         path=measured_crystals(f), property="gap", unit="eV", **s
@@ -157,7 +176,11 @@ READERS = {
         own_pairs(f), {"polymer": "unit", "solvent": "smiles"}, "density", "density", "g/cm3", **s
     ),
     "PoLyInfo": lambda f, m, **s: datamodules.PoLyInfo(chains(f), "density", "g/cm3", file_unit="g/cm3", **s),
+    "PolymerElectrolytes": lambda f, m, **s: datamodules.PolymerElectrolytes(
+        save(f, "electrolytes.csv", {"smiles": CHAINS, "conductivity_S_cm": np.arange(1.0, 13.0)}), **s
+    ),
     "PolymerTable": lambda f, m, **s: datamodules.PolymerTable("density", "density", "g/cm3", path=chains(f), **s),
+    "QM9": lambda f, m, **s: datamodules.QM9(["homo"], save(f, "q.csv", {"smiles": MOLECULES, "homo_Ha": -0.25}), **s),
     "RadonPy": lambda f, m, **s: datamodules.RadonPy(["density"], chains(f), **s),
     "SimulatedLiquids": lambda f, m, **s: datamodules.SimulatedLiquids(
         ["density"], path=save(f, "liquids.csv", LIQUIDS), **s
