@@ -180,7 +180,9 @@ READERS = {
         save(f, "electrolytes.csv", {"smiles": CHAINS, "conductivity_S_cm": np.arange(1.0, 13.0)}), **s
     ),
     "PolymerTable": lambda f, m, **s: datamodules.PolymerTable("density", "density", "g/cm3", path=chains(f), **s),
-    "QM9": lambda f, m, **s: datamodules.QM9(["homo"], save(f, "q.csv", {"smiles": MOLECULES, "homo_Ha": -0.25}), **s),
+    "QM9": lambda f, m, **s: datamodules.QM9(
+        ["dipole_moment"], save(f, "qm9.csv", {"smiles": MOLECULES, "dipole_D": np.arange(12.0)}), **s
+    ),
     "RadonPy": lambda f, m, **s: datamodules.RadonPy(["density"], chains(f), **s),
     "SimulatedLiquids": lambda f, m, **s: datamodules.SimulatedLiquids(
         ["density"], path=save(f, "liquids.csv", LIQUIDS), **s
