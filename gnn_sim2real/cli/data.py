@@ -197,7 +197,11 @@ def _check(argv: list[str], console: Console) -> int:
     for line in [*_compare_vocabularies(data, others), *warnings]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     quarantine = given.quarantine or name_quarantine(Path(), Path(given.name).stem)
-    more = {} if published is None or likeness is None else {"like": {"table": published.name, **asdict(likeness)}}
+    more = (
+        {}
+        if published is None or likeness is None
+        else {"like": {"table": published.name, "is_same": likeness.is_same, **asdict(likeness)}}
+    )
     _save(data.table, report.to_json() | more, quarantine, given.json, console)
     return 0
 

@@ -1,11 +1,11 @@
 """Tables behind published results, known by hashes alone: does a user's own file equal one of them?
 
-Some of these tables may not be passed on. Of each material there is half of a hash that names it, and four bits of a
-hash of its value, from which no value can be told; and one hash of the whole table.
+Some of these tables may not be passed on, so nothing is kept of a single material: a table is divided into parts of some
+24 materials by the hashes of their names, and of each part there is a hash of the names and one of names and values.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from gnn_sim2real.units import convert
 FOLDER = "published_tables"
 """Folder of an installed module of data sets with such tables."""
 
-CHANCE = 16
-"""One in so many other values has the same four bits."""
+MATERIALS_OF_A_PART = 24
+"""On average."""
 
-_NAME = 12
-"""Hex digits of the hash that names a material."""
+_SHORT = 12
+"""Hex digits of the hash of a part."""
 
 _DIGITS = 7
 """Significant digits of a value that count."""
@@ -41,16 +41,16 @@ class PublishedTable:
         results: Names of the results, as in `benchmarks/results`.
         property: Name of the property.
         unit: Its unit.
-        sha256: Hash of all names and values.
-        rows: Four bits of the hash of the value of each material, by the hash that names it.
+        num_materials: Number of its materials.
+        parts: Of each part, a hash of the names and one of names and values.
     """
 
     name: str
     results: tuple[str, ...]
     property: str
     unit: str
-    sha256: str
-    rows: Mapping[str, str]
+    num_materials: int
+    parts: tuple[tuple[str, str], ...]
 
     @classmethod
     def of_table(cls, table: CleanTable, name: str, results: tuple[str, ...]) -> "PublishedTable":
@@ -63,8 +63,8 @@ class PublishedTable:
         """
         prop = table.properties[0]
         texts = _spell_rows(table, prop.unit)
-        whole = hashlib.sha256("\n".join(sorted(texts.values())).encode()).hexdigest()
-        return cls(name, results, prop.name, prop.unit, whole, {each: _bits(text) for each, text in texts.items()})
+        number = max(1, len(texts) // MATERIALS_OF_A_PART)
+        return cls(name, results, prop.name, prop.unit, len(texts), _hash_parts(texts, number))
 
     @classmethod
     def from_json(cls, path: Path) -> "PublishedTable":
@@ -74,14 +74,14 @@ class PublishedTable:
             path: The file.
         """
         content = orjson.loads(path.read_bytes())
-        rows = {text[:_NAME]: text[_NAME:] for text in content.pop("rows").split()}
-        return cls(**content | {"results": tuple(content["results"]), "rows": rows})
+        parts = tuple((text[:_SHORT], text[_SHORT:]) for text in content.pop("parts").split())
+        return cls(**content | {"results": tuple(content["results"]), "parts": parts})
 
     def to_json(self) -> dict[str, Any]:
         """The table in plain types."""
-        rows = " ".join(name + bits for name, bits in sorted(self.rows.items()))
         own = {"name": self.name, "results": list(self.results), "property": self.property, "unit": self.unit}
-        return {**own, "sha256": self.sha256, "rows": rows}
+        parts = " ".join(names + rows for names, rows in self.parts)
+        return {**own, "num_materials": self.num_materials, "parts": parts}
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,21 @@ class Likeness:
     """How a table compares with a published one.
 
     Attributes:
-        equal: Materials with the same value in both; of the others one in `CHANCE` is counted here as well.
-        different: Materials with another value.
-        missing: Materials of the published table that are not here.
-        more: Materials that are not in the published table.
-        is_same: Whether both are the same in all materials and values.
+        num_materials: Number of its materials.
+        num_parts: Number of parts of the published table.
+        same_materials: In how many parts the materials are the same.
+        same_values: In how many parts the values are too.
     """
 
-    equal: int
-    different: int
-    missing: int
-    more: int
-    is_same: bool
+    num_materials: int
+    num_parts: int
+    same_materials: int
+    same_values: int
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both are the same in all materials and values."""
+        return self.same_values == self.num_parts
 
 
 def find_published() -> dict[str, PublishedTable]:
@@ -128,15 +131,13 @@ def compare_with_published(table: CleanTable, published: PublishedTable) -> Like
     if prop.name != published.property:
         raise ValueError(f"{published.name} has {published.property}, not {prop.name}: give it as `--property`")
     texts = _spell_rows(table, published.unit)
-    shared = texts.keys() & published.rows.keys()
-    equal = sum(_bits(texts[each]) == published.rows[each] for each in shared)
-    whole = hashlib.sha256("\n".join(sorted(texts.values())).encode()).hexdigest()
+    parts = _hash_parts(texts, len(published.parts))
+    pairs = list(zip(parts, published.parts, strict=True))
     return Likeness(
-        equal=equal,
-        different=len(shared) - equal,
-        missing=len(published.rows.keys() - texts.keys()),
-        more=len(texts.keys() - published.rows.keys()),
-        is_same=whole == published.sha256,
+        num_materials=len(texts),
+        num_parts=len(parts),
+        same_materials=sum(own[0] == other[0] for own, other in pairs),
+        same_values=sum(own == other for own, other in pairs),
     )
 
 
@@ -149,18 +150,28 @@ def describe_likeness(found: Likeness, published: PublishedTable) -> list[str]:
     """
     which = f"the table {published.name} of the published {', '.join(published.results)}"
     if found.is_same:
-        return [f"\nTHE SAME as {which}: all {found.equal:,} materials with their values"]
-    there = found.equal + found.different
+        return [f"\nTHE SAME as {which}: all {found.num_materials:,} materials with their values"]
     lines = [
-        f"\nNOT THE SAME as {which}, which has {len(published.rows):,} materials: {there:,} are here as well, "
-        f"{found.missing:,} are missing, {found.more:,} are here alone",
-        f"of those in both, {found.equal:,} have an equal value and {found.different:,} another one",
+        f"\nNOT THE SAME as {which}, which has {published.num_materials:,} materials; here are {found.num_materials:,}",
+        f"in {found.same_materials:,} of {found.num_parts:,} parts, of some {MATERIALS_OF_A_PART} materials each, the "
+        f"materials are the same, and in {found.same_values:,} their values too; each other part has a difference at "
+        "least",
     ]
-    if found.different:
-        lines.append(f"(by four bits of a hash: one in {CHANCE} other values counts as equal)")
-    if found.different > found.equal:
+    if found.same_values < found.same_materials / 2:
         lines.append(f"most values differ: is {published.property} in another unit, or of another kind?")
     return lines
+
+
+def _hash_parts(texts: Mapping[str, str], number: int) -> tuple[tuple[str, str], ...]:
+    """Divide materials into parts by the hash of their names, and hash each: names alone, and with their values."""
+    parts: list[list[str]] = [[] for _ in range(number)]
+    for name in sorted(texts):
+        parts[int(name, 16) % number].append(name)
+    return tuple((_hash(names), _hash([texts[name] for name in names])) for names in parts)
+
+
+def _hash(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:_SHORT]
 
 
 def _spell_rows(table: CleanTable, unit: str) -> dict[str, str]:
@@ -169,8 +180,4 @@ def _spell_rows(table: CleanTable, unit: str) -> dict[str, str]:
     names = table.identities if hasattr(table.materials, "condition_names") else table.groups
     rows = zip(names, values.tolist(), strict=True)
     texts = [(name, f"{name}\0{value + 0.0:.{_DIGITS}g}") for name, value in rows if np.isfinite(value)]
-    return {identity_hash(name)[:_NAME]: text for name, text in texts}
-
-
-def _bits(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[0]
+    return {identity_hash(name): text for name, text in texts}
