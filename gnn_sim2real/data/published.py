@@ -1,7 +1,8 @@
 """Tables behind published results, known by hashes alone: does a user's own file equal one of them?
 
-Some of these tables may not be passed on, so nothing is kept of a single material: a table is divided into parts of some
-24 materials by the hashes of their names, and of each part there is a hash of the names and one of names and values.
+Some of these tables may not be passed on, so nothing is kept of a single material: a table is divided into parts of
+some 24 materials by the hashes of their names, and of each part there is a hash of the names, and one of names and
+values.
 """
 
 import hashlib
