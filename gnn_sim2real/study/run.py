@@ -44,6 +44,7 @@ from gnn_sim2real.study.plan import (
 )
 from gnn_sim2real.study.reuse import find_reusable, write_reused
 from gnn_sim2real.study.schedule import Schedule
+from gnn_sim2real.study.status import format_time
 from gnn_sim2real.study.tracking import tracked
 
 logger = logging.getLogger(__name__)
@@ -183,11 +184,13 @@ def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures, stoppe
             progress.update(cell_bar, completed=schedule.outcomes.total())
             if not console.is_terminal and time.monotonic() - said >= LOG_INTERVAL:
                 said = time.monotonic()
+                left = progress.tasks[cell_bar].time_remaining
                 logger.info(
-                    "%d of %d cells done, %d models left to pretrain",
+                    "%d of %d cells done, %d models left to pretrain%s",
                     schedule.outcomes.total(),
                     total,
                     schedule.num_models_missing,
+                    "" if left is None else f", about {format_time(left)} left",
                 )
 
 
