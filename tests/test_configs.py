@@ -93,7 +93,7 @@ def test_a_shotgun_can_be_read(path):
             build_encoder(target["scratch"])
     else:
         config, described = read_shotgun(words)
-        assert described["class_path"].startswith("datamodules.")
+        assert described["data"]["class_path"].startswith("datamodules.")
     assert config.library == "runs/library"
 
 

@@ -119,7 +119,7 @@ def test_the_quick_part_of_a_study_has_published_keys_and_equal_trees(tmp_path, 
     argv = ["reproduce", "density_open_quick", "--quick", "--output", str(tmp_path / "out"), "--launcher", "serial"]
     assert main([*argv, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "1 cells, 1 published under the same key; 0 pretrainings" in said
+    assert "1 cells, 1 of them published under the same key; 0 pretrainings" in said
     assert "by the times that were published" in said
     assert not (tmp_path / "out/comparison.json").exists()
     assert main(argv) == 0
