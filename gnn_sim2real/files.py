@@ -67,7 +67,7 @@ def require_replaceable(
         if any(each.samefile(output) for each in read) or (within and not is_ours(output)):
             raise ValueError(f"{output} is read by this command, and never replaced; give another name")
         if not overwrite and not is_ours(output):
-            raise ValueError(f"{output} is there already, and not an earlier output of this command; {advice}")
+            raise ValueError(f"{output} is there already, and is not replaced by itself; {advice}")
 
 
 def require_writable(path: Path) -> None:

@@ -175,6 +175,8 @@ def _check(argv: list[str], console: Console) -> int:
     argv, settings = _split_settings(argv)
     given = parse_options(parser, argv)
     if "property" not in settings and not _is_config(given.name) and _is_file(given.name):
+        if given.like or given.against:
+            raise ValueError("to compare values, say of what: add `--property NAME --unit UNIT`")
         for line in describe_columns(given.name):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(

@@ -27,7 +27,8 @@ is honest even if thousands of models were tried. The ensemble is written for `p
                             ranked beside the starter library of the package; without that by --starter false
   --property NAME           what was measured, by the name it has in the sources (default: by the headings of TABLE)
   --unit UNIT               its unit (default: that in the heading)
-  --target COLUMN           its column (default: the one with the name of the property)
+  --column COLUMN           its column (default: the one with the name of the property)
+  --file-unit UNIT          the unit of the file, where it is not the one of the answer: --unit K --file-unit degC
   --smiles COLUMN           column of the materials (default: by its heading)
   --test TABLE              further measurements to be tested at the end, used for no choice
   --simulated-column COLUMN simulated values of the same property, for members that correct them

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from gnn_sim2real.cli.ensemble import read_data
 from gnn_sim2real.config.options import take_option
-from gnn_sim2real.console import open_console
-from gnn_sim2real.files import has_keys, require_replaceable, write_json
+from gnn_sim2real.console import open_console, visible
+from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
 from gnn_sim2real.shotgun.check import Check, check_intervals
 from gnn_sim2real.shotgun.members import SIMULATED
-from gnn_sim2real.shotgun.saved import load_ensemble
+from gnn_sim2real.shotgun.saved import SavedEnsemble, load_ensemble
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.tasks.prediction import check_output, heading, write_predictions
 
@@ -22,12 +22,33 @@ def predict_command(argv: list[str]) -> int:
     """Predict with an ensemble: value, interval, and a note where the interval has no guarantee.
 
     Args:
-        argv: Arguments after `gnn-sim2real predict`: the ensemble, the file of materials, then options.
+        argv: Arguments after `gnn-sim2real predict`: the ensemble, the file of materials or one material, then options.
+
+    Raises:
+        ValueError: If there is neither a file nor a material of that name.
     """
     folder, *options = argv
     asked = options.pop(0) if options and not options[0].startswith("-") else None
-    predict_with_ensemble(Path(folder), asked, options)
+    if asked is None or expand(asked).exists():
+        predict_with_ensemble(Path(folder), asked, options)
+    elif options:
+        raise ValueError(f"there is no file {asked}, and {options[0]} has no effect on a single material")
+    else:
+        _print_answer(load_ensemble(Path(folder)), asked)
     return 0
+
+
+def _print_answer(ensemble: SavedEnsemble, material: str) -> None:
+    """Print the prediction for one material, with its interval."""
+    try:
+        found = ensemble.predict([material])
+    except ValueError as error:
+        raise ValueError(f"there is no file {material}, and it is not a material either: {error}") from error
+    name, unit = ensemble.property.name, f" {ensemble.property.unit}".rstrip()
+    value, low, high = (float(each[0]) for each in (found.values, found.lower, found.upper))
+    text = f"{name} {value:.4g}{unit}, {100 * ensemble.intervals.coverage:.0f} % interval [{low:.4g}, {high:.4g}]"
+    text += f"; {found.notes[0]}" if found.notes[0] else ""
+    open_console().print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> None:

@@ -108,6 +108,19 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
 
 
+def quantiles_of_others(scores: Floats, coverage: float) -> Floats:
+    """The conformal quantile for each row by all others, (num_rows,), so that no row widens its own interval.
+
+    With one row less the quantile may be infinite, although with all of them it is not; then it is that of all.
+
+    Args:
+        scores: Of exchangeable rows, (num_rows,).
+        coverage: Nominal coverage.
+    """
+    found = np.array([conformal_quantile(np.delete(scores, row), coverage) for row in range(len(scores))])
+    return np.where(np.isfinite(found), found, conformal_quantile(scores, coverage))
+
+
 def make_scale(num_train: int, spread: Floats, deviation: Floats | None = None) -> Floats:
     """Scale of each row, (num_rows,), of training rows and new ones alike.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnn_sim2real.ensemble.intervals import conformal_quantile, interval_scores
+from gnn_sim2real.ensemble.intervals import interval_scores, quantiles_of_others
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.saved import SavedEnsemble
@@ -83,10 +83,8 @@ def _check_folds(ensemble: SavedEnsemble) -> Check:
     """On the measured materials, each by an ensemble without its fold, with the quantile of all others."""
     scale = np.maximum(ensemble.left_out_scale, ensemble.intervals.least)
     errors = ensemble.values - ensemble.left_out
-    scores, coverage = np.abs(errors) / scale, ensemble.intervals.coverage
-    factors = np.array([conformal_quantile(np.delete(scores, row), coverage) for row in range(len(scores))])
-    # With one row less the quantile may be infinite, although with all of them it is not.
-    half = np.where(np.isfinite(factors), factors, ensemble.intervals.factor) * scale
+    coverage = ensemble.intervals.coverage
+    half = quantiles_of_others(np.abs(errors) / scale, coverage) * scale
     return _make_check("measured materials, left out in folds", coverage, errors, half)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.data.crystals import CrystalDataSet
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.ensemble.intervals import quantiles_of_others
 from gnn_sim2real.files import expand
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.answer import Answer, Outside
@@ -62,7 +63,10 @@ def predict_beside(answer: Answer) -> Beside:
     """
     target, stack = answer.target, answer.stack
     middle = np.concatenate([stack.honest_predictions, stack.predictions])
-    half = np.concatenate([answer.intervals.factor * answer.left_out_scale, answer.half_widths])
+    scale = answer.left_out_scale
+    scores = np.abs(target.values[target.train] - stack.honest_predictions) / scale
+    left_out = quantiles_of_others(scores, answer.intervals.coverage) * scale
+    half = np.concatenate([left_out, answer.half_widths])
     both = (answer.left_out_outside, answer.outside)
     outside = Outside(*(np.concatenate([getattr(each, name) for each in both]) for name in ("distances", "unseen")))
     lacking = np.zeros(len(middle), np.bool_) if target.simulated is None else np.isnan(target.simulated)

@@ -1,7 +1,7 @@
 """Models of a library: which of them may be used, and how thousands of them are loaded one after the other."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import orjson
@@ -109,12 +109,23 @@ def without_seen(
         for _ in seen:
             skipped.add("trained on test materials of the target")
         return [card for card in cards if card.key not in seen], seen
-    logger.warning(
-        "%d of %d models were trained on simulations of up to %d of the %d %s materials; errors may be larger for "
-        "materials that were never simulated",
-        *(len(seen), len(cards), max(seen.values()), len(asked), "tested" if target.tested else "measured"),
-    )
+    logger.warning("%s", describe_seen(seen, len(cards), target))
     return list(cards), seen
+
+
+def describe_seen(seen: Mapping[str, int], num_models: int, target: Target) -> str:
+    """Say what models know of the materials that they are judged by.
+
+    Args:
+        seen: From `without_seen`.
+        num_models: Number of models.
+        target: The target.
+    """
+    asked, what = (target.tested, "tested") if target.tested else (target.identities, "measured")
+    return (
+        f"{len(seen)} of {num_models} models were trained on simulations of up to {max(seen.values())} of the "
+        f"{len(asked)} {what} materials; errors may be larger for materials that were never simulated"
+    )
 
 
 def _count(library: ModelLibrary, card: Card, asked: frozenset[str]) -> int:

@@ -13,7 +13,7 @@ from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.page.page import PAGE, TextTable, embed, write_page
 from gnn_sim2real.shotgun.answer import ENSEMBLE, describe_fewer, note_of_fewer
 from gnn_sim2real.shotgun.foundation import FoundationBlock
-from gnn_sim2real.shotgun.report import sentence, unit_of
+from gnn_sim2real.shotgun.report import caveats, sentence, unit_of
 from gnn_sim2real.shotgun.run import (
     ENSEMBLE_FOLDER,
     FIGURE_FILE,
@@ -46,6 +46,7 @@ def write_answer_page(
     content = {
         "title": title or f"{name} of {len(target.train)} measured materials: {target.name}",
         "answer": answer_sentences(result),
+        "caveats": caveats(result),
         "understood": understood,
         "parity": embed((folder / PARITY_FILE).with_suffix(".svg"), f"Predicted against measured {name}"),
         "ranking": embed((folder / FIGURE_FILE).with_suffix(".svg"), "The ranking of the library, and the members"),
@@ -62,6 +63,7 @@ def write_answer_page(
         ],
         "predict": shlex.join(["gnn-sim2real", "predict", str(folder / ENSEMBLE_FOLDER), "FILE"]),
         "again": shlex.join(["gnn-sim2real", "shotgun", "-c", str(folder / SETTINGS_FILE)]),
+        "limited": described.get("minutes") is not None,
         "measured_file": MEASURED_FILE,
         "settings": yaml.safe_dump(dict(described), sort_keys=False, allow_unicode=True),
     }
@@ -168,7 +170,8 @@ def _ranking_table(result: ShotgunResult) -> TextTable:
     rows = []
     for rank, row in enumerate(ranking_rows(result)[:_RANKED], start=1):
         interval = "[{:.3g}, {:.3g}]".format(*row["interval"]) if "interval" in row else ""
+        looks = str(row["rung"])
         texts = (row["source"], row["architecture"], f"{row['size']:,}", row["probe"], f"{row['error']:.4g}", interval)
-        rows.append((str(rank), *texts))
-    headings = ("", "source", "architecture", "n", "best probe", f"error{unit_of(result.target)}", "interval")
+        rows.append((str(rank), *texts, looks))
+    headings = ("", "source", "architecture", "n", "best probe", f"error{unit_of(result.target)}", "interval", "looks")
     return TextTable(headings, rows, (1, 2, 4))

@@ -5,10 +5,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.answer import ENSEMBLE, Answer, describe_fewer, note_of_fewer
 from gnn_sim2real.shotgun.foundation import FoundationBlock
+from gnn_sim2real.shotgun.models import describe_seen
 from gnn_sim2real.shotgun.run import ShotgunResult, ranking_rows
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit
@@ -26,10 +28,8 @@ def print_result(result: ShotgunResult, console: Console) -> None:
     _print_ranking(result, console)
     for reason, count in sorted(result.skipped.items(), key=lambda item: -item[1]):
         _print(console, f"{count:,} models not ranked: {reason}")
-    if result.seen and not result.target.tested:
-        _print(
-            console, f"{len(result.seen):,} models were trained on simulations of measured materials, see the warning"
-        )
+    for line in caveats(result):
+        _print(console, line)
     for block in result.answer.blocks:
         if isinstance(block, FoundationBlock):
             _print(console, f"features of {block.name} {block.about['version']}, {block.about['has_seen']}")
@@ -41,6 +41,25 @@ def print_result(result: ShotgunResult, console: Console) -> None:
     if len(result.target.test):
         console.print()
         _print_tested(result, console)
+
+
+def caveats(result: ShotgunResult) -> list[str]:
+    """What must not be overlooked: models that know the materials, and a time that left nothing but the mean.
+
+    Args:
+        result: From `run_shotgun`.
+    """
+    members = result.answer.stack.members
+    found = []
+    if not any(each.weight > 0 and each.name != MEAN for each in members):
+        late = sum("no time" in each.why for each in members)
+        found.append(
+            "this is the mean of the measurements and nothing else"
+            + (f": there was no time for {late} other members, so give more `--minutes`" if late else "")
+        )
+    if any(key in result.cards for key in result.seen):  # else they were skipped
+        found.append(describe_seen(result.seen, len(result.cards), result.target))
+    return found
 
 
 def _print_ranking(result: ShotgunResult, console: Console) -> None:

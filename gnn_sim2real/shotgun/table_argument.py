@@ -1,5 +1,6 @@
 """What `shotgun TABLE` understands of a table before anything heavy is loaded: materials, property, unit."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +16,11 @@ from gnn_sim2real.units import check_unit
 _SHORT = {
     "--smiles": "material_column",
     "--target": "column",
+    "--column": "column",
     "--property": "property",
     "--unit": "unit",
+    "--file-unit": "file_unit",
+    "--file_unit": "file_unit",
     "--simulated-column": "simulated_column",
 }
 
@@ -53,6 +57,8 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         if value is not None:
             given[setting] = value
     file = expand(path)
+    if not file.exists() and not any((Path(each) / path).exists() for each in _data_folders()):
+        raise ValueError(f"there is no file {path}; give a table of measured materials, or a YAML by `-c`")
     if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
         lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
         if lacking:
@@ -60,6 +66,10 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         check_unit(given["unit"])
         return TableArgument({**given}, others, f"{path}: {given['property']} in {given['unit'] or 'no unit'}")
     return _of_text(file, given, others)
+
+
+def _data_folders() -> list[str]:
+    return [each for each in os.environ.get("GNN_SIM2REAL_DATA", "").split(os.pathsep) if each]
 
 
 def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableArgument:

@@ -49,7 +49,7 @@ def find_measured_column(
             raise ValueError(f"{path.name} has no column {column!r}: its columns are {', '.join(columns)}")
         found = read_heading(column, unit)
     elif name is not None:
-        found = find_column(columns, spellings_of(name), f"the property {name!r}", path.name, "--target", unit)
+        found = find_column(columns, spellings_of(name), f"the property {name!r}", path.name, "--column", unit)
     else:
         share = {
             each: pandas.to_numeric(frame[each], errors="coerce").notna().sum() / max(1, frame[each].notna().sum())
@@ -71,7 +71,7 @@ def _only_one(columns: Sequence[str], source: str) -> Heading:
         return found[0]
     listed = ", ".join(repr(each.column) for each in found[:10])
     which = f"could be any of {listed}" if found else "is in no column of numbers"
-    raise ValueError(f"what was measured in {source} {which}; name its column with --target and its unit with --unit")
+    raise ValueError(f"what was measured in {source} {which}; name its column with --column and its unit with --unit")
 
 
 def _unit_of(name: str, heading: Heading, unit: str | None, source: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import signal
 
@@ -75,9 +76,18 @@ def test_a_table_becomes_an_ensemble_that_predicts(folder, monkeypatch, capsys):
         value, lower, upper = (float(first[f"density{what} [g/cm3]"]) for what in ("", " lower", " upper"))
         assert value == pytest.approx(density("*CCCO*"), abs=0.1)
         assert lower < value < upper
+        value_of_first, ends_of_first = value, (lower, upper)
         assert first["outside"] == ""
         assert not second["density [g/cm3]"]
         assert "element" in third["outside"]
+    page = (folder / "my out" / "report.html").read_text()
+    assert "trained on simulations" in page
+    assert main(["predict", "my out/model", "*CCCO*"]) == 0
+    said = capsys.readouterr().out
+    shown = [float(each) for each in re.findall(r"\d\.\d+", said)]
+    assert shown == pytest.approx([value_of_first, *ends_of_first], abs=2e-3)
+    assert main(["predict", "my out/model", "nothing.csv"]) == 2
+    assert "nothing.csv" in capsys.readouterr().err
     assert main(["calibrate", "my out/model"]) == 0
     said = capsys.readouterr().out
     assert "of 21 measured materials" in said
@@ -158,6 +168,8 @@ def test_the_heat_map(folder, capsys):
     [
         (["mine.csv", "--smiles", "smiles"], ["mine.csv", "'rho'", "--unit"]),
         (["study", "-c", "nowhere.yaml"], ["nowhere.yaml"]),
+        (["missing.csv"], ["missing.csv"]),
+        (["mine.csv", "--column", "roh", "--unit", "g/cm3"], ["roh"]),
         (["mine.csv", "--target", "rho", "--unit", "g/cm3", "--library", "empty"], ["empty", "models"]),
         (["mine.csv", "--target", "rho", "--unit"], ["`--unit`"]),
     ],

@@ -11,6 +11,7 @@ from gnn_sim2real.ensemble.intervals import (
     fit_intervals,
     interval_scores,
     make_scale,
+    quantiles_of_others,
 )
 
 
@@ -21,6 +22,17 @@ def test_the_quantile_is_that_of_one_more_row():
     assert conformal_quantile(scores, 0.96) == math.inf
     assert conformal_quantile(np.arange(1.0, 10.0), 0.9) == 9
     assert conformal_quantile(np.arange(1.0, 9.0), 0.9) == math.inf
+
+
+def test_no_row_widens_its_own_interval():
+    scores = np.arange(1.0, 31.0)
+    found = quantiles_of_others(scores, 0.9)
+    assert found[0] == conformal_quantile(scores[1:], 0.9) == 28
+    assert found[-1] == conformal_quantile(scores[:-1], 0.9) == 27
+    outlier = np.append(scores, 1e6)
+    assert quantiles_of_others(outlier, 0.9)[-1] == conformal_quantile(scores, 0.9)
+    assert not (quantiles_of_others(scores, 0.9) == scores).any()
+    assert (quantiles_of_others(np.arange(9.0), 0.9) == 8).all()  # with 8 of them there would be none
 
 
 @pytest.mark.parametrize("num_rows", [20, 50, 100])

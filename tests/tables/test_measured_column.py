@@ -39,12 +39,12 @@ def test_what_is_said_goes_before_the_headings(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "said", "named"),
     [
-        (["Tg [K]", "density [g/cm3]"], {}, ["'Tg [K]'", "'density [g/cm3]'", "--target"]),
-        (["a", "b"], {}, ["'a', 'b'", "--target"]),
-        (["T [K]", "id"], {}, ["--target"]),
+        (["Tg [K]", "density [g/cm3]"], {}, ["'Tg [K]'", "'density [g/cm3]'", "--column"]),
+        (["a", "b"], {}, ["'a', 'b'", "--column"]),
+        (["T [K]", "id"], {}, ["--column"]),
         (["density"], {}, ["'density'", "--unit", "g/cm^3"]),
         (["score"], {}, ["'score'", "--unit"]),
-        (["Tg [K]"], {"name": "density"}, ["'density'", "--target"]),
+        (["Tg [K]"], {"name": "density"}, ["'density'", "--column"]),
         (["Tg [K]"], {"column": "Tg"}, ["'Tg'", "Tg [K]"]),
     ],
 )
