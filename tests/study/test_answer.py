@@ -15,7 +15,7 @@ def row(policy, level, mean, architecture="GINE", size=50, num_test=30.0):
         "architecture": architecture,
         "policy": policy,
         "source_level": level,
-        "source_size": 0 if level == "0" else 900,
+        "source_size": {"0": 0, "100": 100}.get(level, 900),
         "target_size": size,
         "num_test": num_test,
         "mae": {"mean": mean, "low": mean - 0.01, "high": mean + 0.01},
@@ -38,6 +38,7 @@ def summary(*, scratch=(0.01, 0.03), trees=(0.02, 0.04), trees_error=0.08):
         "unit": "g/cm3",
         "rows": [
             row("full", "all", 0.05),
+            row("full", "100", 0.04),  # less by chance, with a smaller source
             row("full", "0", 0.07),
             row("extra_trees", "0", trees_error, architecture=""),
             row("simulated_value", "0", 0.01, architecture="", num_test=12.0),
@@ -100,3 +101,8 @@ def test_what_comes_next_is_a_model_a_measurement_calculations_or_certainty(doub
 
 def test_without_a_tested_model_with_a_source_there_is_no_answer():
     assert answer({**summary(), "rows": [row("extra_trees", "0", 0.08, architecture="")]}, {}, {}) == []
+
+
+def test_where_the_source_is_not_shown_to_help_no_calculations_are_advised():
+    worth = {CURVE: Quantity(24.0, (15.0, 76.0))}
+    assert "one more seed" in answer(summary(scratch=(-0.01, 0.03)), {CURVE: FALLS}, worth)[2]

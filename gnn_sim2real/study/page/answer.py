@@ -40,7 +40,7 @@ def answer(
     return [
         _does_it_help(summary, best, scratch, simple, rival),
         _what_doubling_buys(summary, best, doubling.get(curve)),
-        _what_next(summary, best, doubling.get(curve), worth.get(curve), rival),
+        _what_next(summary, best, (doubling.get(curve), worth.get(curve)), (scratch, rival)),
     ]
 
 
@@ -64,12 +64,13 @@ def worth_of(plans: Sequence[Plan], target_size: float) -> Quantity | None:
 
 
 def _best(summary: Mapping[str, Any], fine_tuned: bool, beside: Row | None = None) -> Row | None:
-    """The row with the least error: of networks with a source, or of baselines on the materials of a network."""
+    """The row with the least error: of networks with their largest source, or of baselines on a network's materials."""
     metric = summary["metric"]
     if beside is None:
         rows = [row for row in summary["rows"] if is_fine_tuning(row["policy"]) and row["source_size"]]
         most = max((row["target_size"] for row in rows), default=0)
-        rows = [row for row in rows if row["target_size"] == most]
+        largest = {curve_of(row): row for row in sorted(rows, key=lambda row: row["source_size"])}
+        rows = [row for row in largest.values() if row["target_size"] == most]
     else:
         rows = [row for row in summary["rows"] if row["policy"] in BASELINES]
         rows = [row for row in rows if all(row[each] == beside[each] for each in ("target_size", "num_test"))]
@@ -143,19 +144,18 @@ def _what_doubling_buys(summary: Mapping[str, Any], best: Row, gain: Quantity | 
 def _what_next(
     summary: Mapping[str, Any],
     best: Row,
-    gain: Quantity | None,
-    worth: Quantity | None,
-    rival: Mapping[str, Any] | None,
+    law: tuple[Quantity | None, Quantity | None],
+    gains: tuple[Mapping[str, Any] | None, Mapping[str, Any] | None],
 ) -> str:
+    (gain, worth), (scratch, rival) = law, gains
+    helps = scratch is None or scratch["low"] > 0
     if rival is not None and rival["high"] < 0:
         return "Next, another model: the simple method is better on the same measurements, so take that."
-    if worth is not None and worth.value is not None:
+    if helps and worth is not None and worth.value is not None:
         number = format_quantity(worth)
         return f"Next, a measurement where it costs less than {number} calculations, and calculations elsewhere."
-    if gain is not None and gain.interval[0] > 0:
-        return (
-            "Next, calculations: each doubling still lowers the error; what a measurement is worth needs three sizes m."
-        )
+    if helps and gain is not None and gain.interval[0] > 0:
+        return "Next, calculations: they still lower the error; what a measurement is worth needs three sizes m."
     steps = [each["text"] for each in summary.get("next", []) if curve_of(each) == curve_of(best)]
     if steps:
         return f"Next, know the curve better before more is calculated: {steps[0]}."
