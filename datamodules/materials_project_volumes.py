@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datamodules.materials_project import MAX_VOLUME
+from datamodules.materials_project import MAX_VOLUME, MaterialsProjectTables, materials_project_labels
 from datamodules.registry import find_file
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
@@ -56,8 +56,6 @@ class MaterialsProjectVolumes(PropertyDataModule):
     @property
     def sheet(self) -> DataSheet:
         """That of the structures, whose license and citation are those of the volumes."""
-        from datamodules.materials_project import MaterialsProjectTables
-
         (labels,) = MaterialsProjectTables.sheets
         return DataSheet(
             "mp_structures",
@@ -73,7 +71,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
         """Read the cells; those padded with vacuum are excluded."""
         file = find_file("mp_structures", self.structures_path)
         frame = read_table(file, without=CELL_COLUMNS)
-        labels = read_table(find_file("mp_labels", self.labels_path), ["material_id", "is_lowest_polymorph"])
+        labels = materials_project_labels(self.labels_path)
         lowest = set(labels.loc[labels["is_lowest_polymorph"].astype(bool), "material_id"])
         frame = frame.assign(is_lowest=frame["material_id"].isin(lowest))
         known = frame.loc[frame["is_lowest"], "reduced_formula"]

@@ -12,9 +12,9 @@ from typing import Any
 from datamodules.catalog import ENTRIES, DataFile, OwnTable
 from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.sheet import DataSheet
-from gnn_sim2real.databases.recipe import TableRecipe, data_folders, find_recipes
+from gnn_sim2real.databases.recipe import TableRecipe, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
-from gnn_sim2real.files import default_cache_folder, expand
+from gnn_sim2real.files import data_folders, default_cache_folder, expand
 
 __all__ = ["ENTRIES", "DataFile", "OwnTable", "find_file", "find_table", "sheet"]
 

@@ -430,6 +430,16 @@ def default_cache_folder() -> Path:
     return Path(pooch.os_cache("gnn-sim2real"))
 
 
+def data_folders() -> list[Path]:
+    """Folders in which tables are looked for; a table that is made goes into the first.
+
+    `$GNN_SIM2REAL_DATA` may name several, as `$PATH` does.
+    """
+    named = os.environ.get("GNN_SIM2REAL_DATA", "")
+    several = [named] if expand(named).is_dir() else named.split(os.pathsep)
+    return [*(expand(each) for each in several if each), default_cache_folder() / "data"]
+
+
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
     """Keep the garbage collector from scanning a growing list again and again, which takes a third of the time."""

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from gnn_sim2real import __version__
 from gnn_sim2real.config.options import parse_options
 from gnn_sim2real.console import open_console
-from gnn_sim2real.files import default_cache_folder
+from gnn_sim2real.files import data_folders, default_cache_folder
+from gnn_sim2real.foundation.encoder import installed_version
 
 DISTRIBUTION = "gnn-sim2real"
 _VARIABLES = ("GNN_SIM2REAL_", "WANDB_", "OMP_", "MKL_", "CUDA_VISIBLE", "SLURM_JOB", "RAY_", "HF_HOME", "PYTHONPATH")
@@ -72,7 +73,7 @@ def _libraries() -> tuple[dict[str, str], list[str]]:
     found, problems = {}, []
     for each in _requirements():
         if each.marker is None:
-            installed = _version(each.name)
+            installed = installed_version(each.name)
             found[each.name] = installed or "missing"
             if installed is None:
                 problems.append(f"{each.name} is missing; install {DISTRIBUTION} again")
@@ -88,13 +89,6 @@ def _requirements() -> list[Requirement]:
         return []
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _extras() -> dict[str, str]:
     """Of each extra what is installed, or how to install it."""
     wanted: dict[str, list[str]] = {}
@@ -104,8 +98,8 @@ def _extras() -> dict[str, str]:
             wanted.setdefault(extra, []).append(each.name)
     found = {}
     for extra, names in sorted(wanted.items()):
-        missing = [name for name in names if _version(name) is None]
-        have = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
+        missing = [name for name in names if installed_version(name) is None]
+        have = ", ".join(f"{name} {installed_version(name)}" for name in names if name not in missing)
         found[extra] = f"no: pip install '{DISTRIBUTION}[{extra}]'" if missing else have
     return found
 
@@ -116,10 +110,9 @@ def _folders() -> dict[str, str]:
 
     library = default_library()
     models = len(ModelLibrary(library).keys()) if library.exists() else 0
-    data = os.environ.get("GNN_SIM2REAL_DATA")
     return {
         "cache": _place(default_cache_folder()),
-        "data": _place(Path(data)) if data else "GNN_SIM2REAL_DATA is not set",
+        "data": "; ".join(map(_place, data_folders())),
         "library": f"{_place(library)}, {models:,} models",
         "here": _place(Path.cwd()),
     }

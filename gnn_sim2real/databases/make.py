@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.recipe import RawFile, TableRecipe, data_folders, find_below
+from gnn_sim2real.databases.recipe import RawFile, TableRecipe, find_below
 from gnn_sim2real.errors import DatasetNotFoundError, DownloadError
-from gnn_sim2real.files import require_writable, write_atomically
+from gnn_sim2real.files import data_folders, require_writable, write_atomically
 
 if TYPE_CHECKING:
     import pandas

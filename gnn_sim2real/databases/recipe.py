@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from gnn_sim2real.files import default_cache_folder, expand
+from gnn_sim2real.files import data_folders, default_cache_folder
 from gnn_sim2real.plugins import import_files, import_installed
 
 if TYPE_CHECKING:
@@ -165,16 +165,6 @@ class TableRecipe:
         if missing:
             raise ValueError(f"there is no column {', '.join(missing)}")
         return content_sha256(table[[column for column in self.columns if column not in self.spelled]])
-
-
-def data_folders() -> list[Path]:
-    """Folders in which tables are looked for; a table that is made goes into the first.
-
-    `$GNN_SIM2REAL_DATA` may name several, as `$PATH` does.
-    """
-    named = os.environ.get("GNN_SIM2REAL_DATA", "")
-    several = [named] if expand(named).is_dir() else named.split(os.pathsep)
-    return [*(expand(each) for each in several if each), default_cache_folder() / "data"]
 
 
 def find_below(relative_path: str, folder: Path | None = None) -> Path | None:

@@ -119,6 +119,7 @@ class Contribution:
         why: Reason of the weight in words.
         left_out: Its prediction of each training row without the fold of the row, (num_train,); NaN where it has none.
         predictions: (num_asked,); NaN where it has none.
+        is_late: Whether it was left out since there was no time for it.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Contribution:
     why: str
     left_out: Floats
     predictions: Floats
+    is_late: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +243,7 @@ def _assemble(
                 why=_reason(trainings, predicted, weight, settings.rule),
                 left_out=np.full(len(values), np.nan) if predicted is None else predicted.inner,
                 predictions=np.full(len(problem.asked), np.nan) if predicted is None else predicted.tested,
+                is_late=trainings.too_long,
             )
         )
     return Stack(

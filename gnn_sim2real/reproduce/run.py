@@ -10,9 +10,9 @@ from gnn_sim2real.config.shipped import find_config
 from gnn_sim2real.data.published import compare_with_published, describe_likeness, find_published
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.databases.make import make_table, plan_table
-from gnn_sim2real.databases.recipe import data_folders, find_below, find_recipes
+from gnn_sim2real.databases.recipe import find_below, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
-from gnn_sim2real.files import expand, write_atomically
+from gnn_sim2real.files import data_folders, expand, write_atomically
 from gnn_sim2real.records.record import Record
 from gnn_sim2real.reproduce.catalog import Brought, Study
 from gnn_sim2real.study.config import StudyConfig, read_study

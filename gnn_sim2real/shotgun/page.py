@@ -170,8 +170,7 @@ def _ranking_table(result: ShotgunResult) -> TextTable:
     rows = []
     for rank, row in enumerate(ranking_rows(result)[:_RANKED], start=1):
         interval = "[{:.3g}, {:.3g}]".format(*row["interval"]) if "interval" in row else ""
-        looks = str(row["rung"])
         texts = (row["source"], row["architecture"], f"{row['size']:,}", row["probe"], f"{row['error']:.4g}", interval)
-        rows.append((str(rank), *texts, looks))
+        rows.append((str(rank), *texts, str(row["rung"])))
     headings = ("", "source", "architecture", "n", "best probe", f"error{unit_of(result.target)}", "interval", "looks")
     return TextTable(headings, rows, (1, 2, 4))

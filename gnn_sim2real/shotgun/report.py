@@ -52,7 +52,7 @@ def caveats(result: ShotgunResult) -> list[str]:
     members = result.answer.stack.members
     found = []
     if not any(each.weight > 0 and each.name != MEAN for each in members):
-        late = sum("no time" in each.why for each in members)
+        late = sum(each.is_late for each in members)
         found.append(
             "this is the mean of the measurements and nothing else"
             + (f": there was no time for {late} other members, so give more `--minutes`" if late else "")

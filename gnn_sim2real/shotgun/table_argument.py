@@ -1,12 +1,11 @@
 """What `shotgun TABLE` understands of a table before anything heavy is loaded: materials, property, unit."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gnn_sim2real.config.options import take_option
-from gnn_sim2real.files import expand
+from gnn_sim2real.files import data_folders, expand
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
 from gnn_sim2real.tables.measured_column import find_measured_column
@@ -57,7 +56,7 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         if value is not None:
             given[setting] = value
     file = expand(path)
-    if not file.exists() and not any((Path(each) / path).exists() for each in _data_folders()):
+    if not file.exists() and not any((each / path).exists() for each in data_folders()):
         raise ValueError(f"there is no file {path}; give a table of measured materials, or a YAML by `-c`")
     if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
         lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
@@ -66,10 +65,6 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         check_unit(given["unit"])
         return TableArgument({**given}, others, f"{path}: {given['property']} in {given['unit'] or 'no unit'}")
     return _of_text(file, given, others)
-
-
-def _data_folders() -> list[str]:
-    return [each for each in os.environ.get("GNN_SIM2REAL_DATA", "").split(os.pathsep) if each]
 
 
 def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableArgument:

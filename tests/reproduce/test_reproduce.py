@@ -7,8 +7,9 @@ import pytest
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.config.shipped import find_config
-from gnn_sim2real.databases.recipe import data_folders, find_below, find_recipes
+from gnn_sim2real.databases.recipe import find_below, find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
+from gnn_sim2real.files import data_folders
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.records.record import Record, RecordKey
 from gnn_sim2real.reproduce.catalog import STUDIES
