@@ -180,9 +180,9 @@ def resume(folder: Path) -> int:
 
 
 def report(folder: Path) -> None:
-    from gnn_sim2real.cli.study import study_command
+    from gnn_sim2real.cli.study import COMMAND
 
-    study_command(["report", str(folder / "out")])
+    COMMAND("study", ["report", str(folder / "out")])
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ CHOSEN = (
     ),
     Chosen(
         "the recalibration is found on the test part",
-        "gnn_sim2real.cli.ensemble",
+        "gnn_sim2real.cli._models",
         'for part in ("validation", "test"))',
         'for part in ("test", "test"))',
         ("test_calibration_uses_the_validation_part_alone",),

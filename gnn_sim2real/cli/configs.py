@@ -1,62 +1,45 @@
-"""`gnn-sim2real configs list | copy`."""
+"""`gnn-sim2real configs`: the YAMLs that come with the package."""
 
-import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
-from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.config.shipped import PREFIX, configs_folder, find_config, list_configs
-from gnn_sim2real.console import open_console
-
-_HELP = f"""usage: gnn-sim2real configs list [WORD]
-       gnn-sim2real configs copy NAME [FOLDER]
-
-The YAMLs that come with the package. Every command reads them by their address, e.g.
-`gnn-sim2real study run -c {PREFIX}polymer/density_open/quick.yaml`.
-
-list    their addresses, with what each says of itself; with WORD only those that contain it
-copy    copy a file, or a folder with all its files, to change it; nothing that exists is overwritten"""
+from gnn_sim2real.config.command import Command
 
 
-def configs_command(argv: list[str]) -> int:
-    """Run a command about the YAMLs of the package.
+def list_(word: str = "") -> None:
+    """List the YAMLs by their address, with what each says of itself.
 
     Args:
-        argv: Arguments after `gnn-sim2real configs`.
-
-    Returns:
-        Exit code.
+        word: Only addresses that contain it.
 
     Raises:
-        ValueError: If there is no such command.
+        ValueError: If there is none.
     """
+    from gnn_sim2real.config.shipped import PREFIX, configs_folder, list_configs
+
+    names = [name for name in list_configs() if word in name]
+    if not names:
+        raise ValueError(f"no address contains {word!r}; `gnn-sim2real configs list` shows all")
+    width = max(map(len, names))
+    _print(f"{PREFIX}{name:<{width}}  {_first_sentence(configs_folder() / name)}".rstrip() for name in names)
+
+
+def copy(name: str, folder: Path = Path()) -> None:
+    """Copy a YAML, or a folder with all its files, to change it; nothing that exists is overwritten.
+
+    Args:
+        name: Address of the file or folder, with or without `configs:`.
+        folder: Where to; the working folder unless given.
+    """
+    _print(map(str, copy_configs(name, folder)))
+
+
+def _print(lines: Iterable[str]) -> None:
+    from gnn_sim2real.console import open_console
+
     console = open_console()
-    match argv:
-        case [] | ["-h" | "--help"]:
-            console.print(_HELP, markup=False, highlight=False)
-            return 0
-        case ["list", *rest]:
-            parser = ArgumentParser(prog="gnn-sim2real configs list", description="List the YAMLs of the package.")
-            parser.add_argument("word", nargs="?", default="", help="only addresses that contain it")
-            word = parse_options(parser, rest).word
-            names = [name for name in list_configs() if word in name]
-            if not names:
-                raise ValueError(f"no address contains {word!r}; `gnn-sim2real configs list` shows all")
-            width = max(map(len, names))
-            for name in names:
-                line = f"{PREFIX}{name:<{width}}  {_first_sentence(configs_folder() / name)}".rstrip()
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
-            return 0
-        case ["copy", *rest]:
-            parser = ArgumentParser(prog="gnn-sim2real configs copy", description="Copy YAMLs of the package.")
-            parser.add_argument("name", help="address of a file or folder")
-            parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to; here unless given")
-            options = parse_options(parser, rest)
-            for path in copy_configs(options.name, options.folder):
-                console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-            return 0
-    raise ValueError(f"there is no command `configs {argv[0]}`; choose list or copy")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _first_sentence(path: Path) -> str:
@@ -85,6 +68,10 @@ def copy_configs(name: str, folder: Path) -> list[Path]:
         ValueError: If there is nothing of that name, or a file of that name exists at the new place; then nothing is
             copied.
     """
+    import shutil
+
+    from gnn_sim2real.config.shipped import PREFIX, configs_folder, find_config, list_configs
+
     address = name.removeprefix(PREFIX).strip("/")
     if below := [each for each in list_configs() if each.startswith(f"{address}/")]:
         above = len(address.rpartition("/")[0])
@@ -99,3 +86,14 @@ def copy_configs(name: str, folder: Path) -> list[Path]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(original, copy)
     return [copy for _, copy in pairs]
+
+
+COMMAND = Command(
+    "begin",
+    "the YAMLs that come with the package, which every command reads as configs:PATH",
+    {"list": list_, "copy": copy},
+    examples={
+        "configs list density": "the YAMLs about densities",
+        "configs copy polymer/density_open my-study": "a folder of YAMLs, to change them",
+    },
+)

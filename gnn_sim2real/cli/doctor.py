@@ -4,34 +4,26 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser
-from packaging.requirements import Requirement
+from gnn_sim2real.config.command import Command
 
-from gnn_sim2real import __version__
-from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.console import open_console
-from gnn_sim2real.files import data_folders, default_cache_folder
-from gnn_sim2real.foundation.encoder import installed_version
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 DISTRIBUTION = "gnn-sim2real"
 _VARIABLES = ("GNN_SIM2REAL_", "WANDB_", "OMP_", "MKL_", "CUDA_VISIBLE", "SLURM_JOB", "RAY_", "HF_HOME", "PYTHONPATH")
 _SECRET = ("KEY", "TOKEN", "PASSWORD", "SECRET")
 
 
-def doctor_command(argv: list[str]) -> int:
-    """Print versions, machine, folders, extras and licenses.
+def doctor() -> int:
+    """Print versions, device, folders, extras and licenses in use, to be pasted into the report of a bug.
 
-    Args:
-        argv: Arguments after `gnn-sim2real doctor`.
-
-    Returns:
-        Exit code: 1 if a library that is needed is missing, or of a version that does not fit.
+    Secrets are not shown. The exit code is 1 if a library that is needed is missing, or of a version that does not fit.
     """
-    about = "Versions, device, folders, extras and licenses in use, to be pasted into the report of a bug."
-    parse_options(ArgumentParser(prog="gnn-sim2real doctor", description=about), argv)
+    from gnn_sim2real.console import open_console
+
     libraries, problems = _libraries()
     sections = {
         "machine": _machine(),
@@ -55,6 +47,8 @@ def _machine() -> dict[str, str]:
     import psutil
     import torch
 
+    from gnn_sim2real import __version__
+
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     gpus += ["Apple GPU"] if torch.backends.mps.is_available() else []
     memory = psutil.virtual_memory()
@@ -70,6 +64,8 @@ def _machine() -> dict[str, str]:
 
 def _libraries() -> tuple[dict[str, str], list[str]]:
     """Version of each library that is needed, and what is wrong with them."""
+    from gnn_sim2real.foundation.encoder import installed_version
+
     found, problems = {}, []
     for each in _requirements():
         if each.marker is None:
@@ -82,7 +78,11 @@ def _libraries() -> tuple[dict[str, str], list[str]]:
     return found, problems
 
 
-def _requirements() -> list[Requirement]:
+def _requirements() -> "list[Requirement]":
+    from importlib.metadata import PackageNotFoundError, requires
+
+    from packaging.requirements import Requirement
+
     try:
         return [Requirement(each) for each in requires(DISTRIBUTION) or ()]
     except PackageNotFoundError:
@@ -91,6 +91,8 @@ def _requirements() -> list[Requirement]:
 
 def _extras() -> dict[str, str]:
     """Of each extra what is installed, or how to install it."""
+    from gnn_sim2real.foundation.encoder import installed_version
+
     wanted: dict[str, list[str]] = {}
     for each in _requirements():
         extra = str(each.marker).rpartition("extra == ")[2].strip("\"'") if each.marker else ""
@@ -105,6 +107,7 @@ def _extras() -> dict[str, str]:
 
 
 def _folders() -> dict[str, str]:
+    from gnn_sim2real.files import data_folders, default_cache_folder
     from gnn_sim2real.library import default_library
     from gnn_sim2real.library.folder import ModelLibrary
 
@@ -144,3 +147,6 @@ def _licenses() -> dict[str, str]:
 
     found = {name: sheet.license for name, (sheet, _) in find_sheets().items() if sheet.origin == "in the package"}
     return found | {name: each.licence for name, each in ENCODERS.classes().items() if not each.missing()}
+
+
+COMMAND = Command("this machine", "versions, device, folders, extras and licenses, for the report of a bug", doctor)

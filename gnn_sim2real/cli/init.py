@@ -1,54 +1,45 @@
-"""`gnn-sim2real init`."""
+"""`gnn-sim2real init`: a new project."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
-from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.config.command import Command
 from gnn_sim2real.config.shipped import configs_folder, list_configs
-from gnn_sim2real.console import open_console
-from gnn_sim2real.files import expand
 
 _ADDRESS = "project"
 """Folder of the projects among the YAMLs of the package, one for each kind."""
 
-_DESCRIPTION = """Begin a project: a study from simulation to measurement that runs at once, on rows that are made up.
-Real materials, invented values: the files simulated.* and measured.* show which columns are read. With --measured and
---simulated the YAMLs name your own files instead."""
 
+def init(
+    folder: Path,
+    *,
+    kind: str,
+    measured: str | None = None,
+    simulated: str | None = None,
+    property: str | None = None,  # noqa: A002
+    unit: str | None = None,
+) -> None:
+    """Begin a project: a study from simulation to measurement that runs at once, on rows that are made up.
 
-def init_command(argv: list[str]) -> int:
-    """Write a new project.
+    Real materials, invented values: the files simulated.* and measured.* show which columns are read. With --measured
+    and --simulated the YAMLs name your own files instead; these need --property and --unit.
 
     Args:
-        argv: Arguments after `gnn-sim2real init`.
-
-    Returns:
-        Exit code.
-
-    Raises:
-        ValueError: If there is no such kind, the folder has something in it, or own files are not described.
+        folder: New folder of the project.
+        kind: What the materials are, see below.
+        measured: Your own measured values, in any file that `datamodules.Table` reads.
+        simulated: Your own simulated values of the same property.
+        property: Name of the property in both files, e.g. density.
+        unit: Its unit, e.g. g/cm3, or '' if it has none.
     """
-    parser = ArgumentParser(prog="gnn-sim2real init", description=_DESCRIPTION)
-    parser.add_argument("folder", type=Path, help="new folder of the project")
-    parser.add_argument("--kind", required=True, help=f"what the materials are: {', '.join(kinds())}")
-    parser.add_argument("--measured", help="your own measured values, in any file that `datamodules.Table` reads")
-    parser.add_argument("--simulated", help="your own simulated values of the same property")
-    parser.add_argument(
-        "--property", help="name of the property in both files, e.g. density; needed for your own files"
-    )
-    parser.add_argument("--unit", help="its unit, e.g. g/cm3, or '' if it has none; needed for your own files")
-    given = parse_options(parser, argv)
-    own = {name: getattr(given, name) for name in ("measured", "simulated", "property", "unit")}
-    copied = write_project(given.folder, given.kind, {name: each for name, each in own.items() if each is not None})
+    from gnn_sim2real.console import open_console
+
+    own = {"measured": measured, "simulated": simulated, "property": property, "unit": unit}
+    copied = write_project(folder, kind, {name: each for name, each in own.items() if each is not None})
     console = open_console()
-    for path in copied:
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    run = f"\ncd {given.folder}\ngnn-sim2real study run -c study.yaml"
-    console.print(run, markup=False, highlight=False, soft_wrap=True)
-    return 0
+    for line in [*map(str, copied), f"\ncd {folder}\ngnn-sim2real study run -c study.yaml"]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def kinds() -> list[str]:
@@ -99,6 +90,8 @@ def _own_lines(kind: str, own: Mapping[str, str]) -> dict[str, str]:
         raise ValueError(
             "name the files and columns of your own pairs in the YAMLs: begin without --measured and --simulated"
         )
+    from gnn_sim2real.files import expand
+
     for name in ("measured", "simulated"):
         if not expand(own[name]).exists():
             raise ValueError(f"there is no file {own[name]}: check --{name}")
@@ -118,3 +111,15 @@ def _replace(line: str, lines: Mapping[str, str]) -> str:
         if setting.startswith(start):
             return line.replace(setting, new)
     return line
+
+
+COMMAND = Command(
+    "begin",
+    "a project that runs at once on made-up rows, or on your own two files",
+    init,
+    examples={
+        "init my-project --kind polymer": "a project on made-up rows",
+        "init mine --kind polymer --measured m.csv --simulated s.csv --property density --unit g/cm3": "on your own",
+    },
+    notes={"": lambda: f"kinds: {', '.join(kinds())}"},
+)

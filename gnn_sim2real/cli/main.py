@@ -4,40 +4,9 @@
 import os
 import sys
 
-_HELP = """usage: gnn-sim2real COMMAND [options]
-
-begin
-  init      a project that runs at once on made-up rows: gnn-sim2real init my-project --kind polymer
-  configs   the YAMLs that come with the package, read as -c configs:PATH: gnn-sim2real configs list
-
-one model
-  fit       train: gnn-sim2real fit -c configs/polymer/density/pretrain.yaml
-  validate  error on the validation part
-  test      error on the fixed test part; ScalingLawCallback writes a record
-  predict   read a table of materials, write a table of predictions with units: gnn-sim2real predict MODEL FILE;
-            or one material: gnn-sim2real predict starter:polymer/density '*CC(*)c1ccccc1'
-
-several models, trained alike with different seeds
-  predict MODEL MODEL ... FILE    mean and standard deviation of their predictions
-  calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
-
-data
-  data      list data sets, download one, check a file: gnn-sim2real data --help
-
-many models
-  shotgun   an ensemble for a few measurements, from a library of pretrained models: gnn-sim2real shotgun --help
-  predict ENSEMBLE FILE      its predictions, with intervals
-  calibrate ENSEMBLE         whether these intervals hold
-  models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
-  study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
-  reproduce a published study again, compared cell by cell: gnn-sim2real reproduce chi --quick
-  law       the scaling law of a study or of any learning curve: fit, plan, next, compare: gnn-sim2real law --help
-
-this machine
-  doctor    versions, device, folders, extras and licenses, for the report of a bug
-
-Each command explains its options with --help. Set GNN_SIM2REAL_DEBUG=1 to see where an error was raised."""
-
+TYPE_CHECKING = False  # the module `typing` is not imported
+if TYPE_CHECKING:
+    from gnn_sim2real.config.command import Command
 
 _ATTEMPTS = (
     "Does not validate against any of the Union subtypes",
@@ -141,22 +110,12 @@ def _save_traceback(argv: list[str]) -> str:
     return path
 
 
-_COMMANDS = {
-    "data": ("gnn_sim2real.cli.data", "data_command"),
-    "study": ("gnn_sim2real.cli.study", "study_command"),
-    "models": ("gnn_sim2real.cli.models", "models_command"),
-    "law": ("gnn_sim2real.cli.law", "law_command"),
-    "shotgun": ("gnn_sim2real.cli.shotgun", "shotgun_command"),
-    "init": ("gnn_sim2real.cli.init", "init_command"),
-    "configs": ("gnn_sim2real.cli.configs", "configs_command"),
-    "doctor": ("gnn_sim2real.cli.doctor", "doctor_command"),
-    "reproduce": ("gnn_sim2real.cli.reproduce", "reproduce_command"),
-    "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
-    "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
-    "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),
-    "calibrate ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "calibrate_command"),
-}
-"""Module and function of each command; only that module is imported."""
+_SECTIONS = ("begin", "one model", "data", "many models", "this machine")
+_ORDER = ("init", "fit", "validate", "test", "predict", "calibrate", "shotgun", "study", "law", "reproduce", "models")
+"""Sections of the help, and commands in the order of work; others come after them."""
+
+_END = """Each command explains its options with --help. GNN_SIM2REAL_DEBUG=1 shows where an
+error was raised."""
 
 _OF_LIGHTNING = ("fit", "validate", "test", "predict")
 """Commands of LightningCLI, which do not go on by themselves after an interrupt."""
@@ -168,7 +127,7 @@ def _run(argv: list[str]) -> int:
     os.environ.setdefault("WANDB_MODE", "offline")  # nothing leaves the machine unless the user asks for it
     set_up_logging()
     if not argv or argv[0] in ("-h", "--help"):
-        sys.stdout.write(_HELP + "\n")
+        sys.stdout.write(_format_help())
         return 0
     if argv[0] == "--version":
         from gnn_sim2real import __version__
@@ -177,15 +136,58 @@ def _run(argv: list[str]) -> int:
         return 0
     require_own_datamodules()
     refuse_settings_of_the_environment()
-    if argv[0] != "configs":
+    name = argv[0]
+    if name not in (names := find_commands()):
+        raise ValueError(_format_unknown(name, names))
+    if name != "configs":
         from gnn_sim2real.config.shipped import replace_addresses, require_configs
 
         argv = replace_addresses(argv)
         require_configs(argv[1:])
-    name, argv = _find_command(argv)
-    if name not in _COMMANDS and name not in _OF_LIGHTNING:
-        raise ValueError(f"there is no command {argv[0]!r}; `gnn-sim2real --help` lists them")
-    return _call(name, argv)
+    return _call(name, argv[1:])
+
+
+def find_commands() -> list[str]:
+    """Names of all commands: those of the files of this folder, but for this one and those that begin with `_`."""
+    from pkgutil import iter_modules
+
+    found = (each.name for each in iter_modules([os.path.dirname(__file__)]))  # noqa: PTH120
+    return [name.replace("_", "-") for name in found if name != "main" and not name.startswith("_")]
+
+
+def load_command(name: str) -> "Command":
+    """Import the file of a command.
+
+    Args:
+        name: Name of the command.
+    """
+    import importlib
+
+    command: Command = importlib.import_module(f"gnn_sim2real.cli.{name.replace('-', '_')}").COMMAND
+    return command
+
+
+def _format_unknown(name: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1)
+    guess = f"; did you mean `{near[0]}`?" if near else ";"
+    return f"there is no command {name!r}{guess} `gnn-sim2real --help` lists them"
+
+
+def _format_help() -> str:
+    """The help of all commands, section by section."""
+    from gnn_sim2real.config.command import format_list
+
+    commands = {name: load_command(name) for name in find_commands()}
+    known = [*_SECTIONS, *sorted({each.section for each in commands.values()} - {*_SECTIONS})]
+    parts = ["usage: gnn-sim2real COMMAND [options]"]
+    for section in known:
+        own = {name: each for name, each in commands.items() if each.section == section}
+        ordered = sorted(own, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+        parts.append(f"{section}\n{format_list({name: own[name].about for name in ordered})}")
+    parts.append(_END)
+    return "\n\n".join(parts) + "\n"
 
 
 def _call(name: str, argv: list[str]) -> int:
@@ -201,48 +203,15 @@ def _call(name: str, argv: list[str]) -> int:
         raise KeyboardInterrupt(number)
 
     if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
-        return _call_function(name, argv)
+        return load_command(name)(name, argv)
     names = ("SIGTERM", "SIGUSR1") if name in _OF_LIGHTNING else ("SIGTERM",)
     numbers = [getattr(signal, each) for each in names if hasattr(signal, each)]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        return _call_function(name, argv)
+        return load_command(name)(name, argv)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _call_function(name: str, argv: list[str]) -> int:
-    """Import the module of a command, and call its function."""
-    import importlib
-
-    if name in _COMMANDS:
-        module, function = _COMMANDS[name]
-        return int(getattr(importlib.import_module(module), function)(argv[1:]))
-    from gnn_sim2real.config.lightning_cli import Sim2RealCLI
-
-    Sim2RealCLI(argv)
-    return 0
-
-
-def _find_command(argv: list[str]) -> tuple[str, list[str]]:
-    """Which command is asked for: `predict` and `calibrate` go by what they are given."""
-    name = argv[0]
-    if name == "predict":
-        from gnn_sim2real.config.options import take_option
-
-        for option in ("output", "overwrite"):
-            if any(each.partition("=")[0] == f"--{option}" for each in argv):
-                raise ValueError(f"`predict` has no `--{option}`; it is `--prediction.{option}`")
-        model, rest = take_option(argv[1:], "--ckpt_path")
-        knows_all = model is not None and not any(each.partition("=")[0] in ("-c", "--config") for each in rest)
-        if knows_all and not any(each.startswith(("--model", "--data=", "--data.class_path")) for each in rest):
-            argv = [name, str(model), *rest]  # the model knows how it reads its data
-        if argv[1:] and not argv[1].startswith("-"):
-            name = "predict MODEL"
-    if name in ("predict MODEL", "calibrate") and argv[1:] and os.path.isfile(f"{argv[1]}/ensemble.json"):  # noqa: PTH113
-        name = f"{argv[0]} ENSEMBLE"
-    return name, argv
 
 
 def in_one_sentence(message: str) -> str:

@@ -1,42 +1,42 @@
-"""`gnn-sim2real reproduce`."""
+"""`gnn-sim2real reproduce`: a published study again."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from gnn_sim2real.config.options import take_option
-from gnn_sim2real.console import open_console
-from gnn_sim2real.files import has_keys, require_replaceable, write_json
+from gnn_sim2real.config.command import Command
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gnn_sim2real.reproduce.compare import CellPair
-
-_HELP = """usage: gnn-sim2real reproduce NAME [--quick] [--measured FILE] [--output DIR] [--workers K] [--dry-run]
-       gnn-sim2real reproduce list
-
-A published study again: finds its data or makes them, says how long it will take, computes all cells, and compares each
-with the published one. What is there already is not computed again, so that the same command goes on after a stop.
-
-  --quick           one split, one seed, the largest sizes, and what needs no source: minutes in place of hours
-  --measured FILE   your own export of the measurements, where they may not be passed on; whether they are the published
-                    ones is told by hashes
-  --output DIR      folder of the study, with report.html and comparison.json (default: runs/reproduce/NAME)
-  --dry-run         only say what would be computed, and how long it takes by a few steps of each training
-  and the options of `gnn-sim2real study run`, such as --workers 2 or --launcher ray"""
 
 FILE = "comparison.json"
 _SHOWN = 20
 
 
-def reproduce_command(argv: list[str]) -> int:
-    """Compute a published study again.
+def reproduce(
+    name: str,
+    *,
+    quick: bool = False,
+    measured: str | None = None,
+    output: str | None = None,
+    dry_run: bool = False,
+    others: Sequence[str] = (),
+) -> int:
+    """Compute a published study again, and compare each cell with the published one.
+
+    Its data are found or made, and it is said how long it will take. What is there already is not computed again, so
+    that the same command goes on after a stop.
 
     Args:
-        argv: Arguments after `gnn-sim2real reproduce`.
+        name: Name of the study; `reproduce list` shows all.
+        quick: One split, one seed, the largest sizes, and what needs no source: minutes in place of hours.
+        measured: Your own export of the measurements, where they may not be passed on; whether they are the published
+            ones is told by hashes.
+        output: Folder of the study, with report.html and comparison.json; runs/reproduce/NAME unless given.
+        dry_run: Only say what would be computed, and how long it takes by a few steps of each training.
+        others: Options of `study run`.
 
     Returns:
         Exit code: 1 if a cell failed or is missing.
@@ -44,35 +44,13 @@ def reproduce_command(argv: list[str]) -> int:
     Raises:
         ValueError: If there is no such study, or its data are missing.
     """
+    from gnn_sim2real.console import open_console
+
     console = open_console()
-    match argv:
-        case [] | ["-h" | "--help"]:
-            console.print(_HELP, markup=False, highlight=False)
-            return 0
-        case ["list"]:
-            return _list(console)
-        case [name, *rest] if not name.startswith("-"):
-            return _reproduce(name, rest, console)
-    raise ValueError(f"name a published study before all else: `gnn-sim2real reproduce list` shows them; got {argv[0]}")
-
-
-def _list(console: Console) -> int:
-    from gnn_sim2real.records.published import read_published
-    from gnn_sim2real.reproduce.catalog import STUDIES
-
-    table = Table("name", "cells", "data", box=None, pad_edge=False, header_style="bold")
-    for study in STUDIES.values():
-        brought = [*([study.measured.name] if study.measured else []), *study.brought]
-        data = [f"brought: {', '.join(brought)}"] if brought else []
-        data += [f"made: {', '.join(study.made)}"] if study.made else []
-        cells = len(read_published(study.result).records)
-        table.add_row(*map(escape, (study.name, f"{cells:,}", "; ".join(data) or "in the package")))
-    console.print(table)
-    return 0
-
-
-def _reproduce(name: str, argv: list[str], console: Console) -> int:
+    if name == "list":
+        return _list(console)
     from gnn_sim2real.cli.study import print_failures
+    from gnn_sim2real.files import has_keys, require_replaceable, write_json
     from gnn_sim2real.records.published import read_published
     from gnn_sim2real.records.record import read_records
     from gnn_sim2real.reproduce.catalog import STUDIES
@@ -89,10 +67,6 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     if name not in STUDIES:
         raise ValueError(f"there is no published study {name!r}; there are {', '.join(STUDIES)}")
     study = STUDIES[name]
-    measured, argv = take_option(argv, "--measured")
-    output, argv = take_option(argv, "--output")
-    quick, dry = "--quick" in argv, "--dry-run" in argv
-    argv = [word for word in argv if word not in ("--quick", "--dry-run")]
     folder = Path(output or f"runs/reproduce/{name}")
     file = folder / FILE
     require_replaceable(file, is_ours=lambda path: has_keys(path, "verdict", "cells"), advice="give another `--output`")
@@ -102,7 +76,7 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
 
     published = read_published(study.result)
     provide_data(study, measured, folder, say)
-    config = read_published_study(study, folder, argv, quick=quick)
+    config = read_published_study(study, folder, others, quick=quick)
     resolver = make_resolver(config)
     plan = make_plan(config, resolver)
     keys = {job.key for job in plan.cells}
@@ -112,7 +86,7 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     )
     if (seconds := expect_seconds(plan, resolver, published.records)) is not None:
         say(f"about {format_time(seconds)} on one core, by the times that were published")
-    if dry:
+    if dry_run:
         print_dry_run(config, RunOptions(), console)
         return 0
     outcomes = run_study(config, RunOptions())
@@ -128,8 +102,29 @@ def _reproduce(name: str, argv: list[str], console: Console) -> int:
     return int(bool(outcomes["failed"]) or found.missing > 0)
 
 
-def _print_pairs(pairs: "Sequence[CellPair]", console: Console) -> None:
+def _list(console: "Console") -> int:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from gnn_sim2real.records.published import read_published
+    from gnn_sim2real.reproduce.catalog import STUDIES
+
+    table = Table("name", "cells", "data", box=None, pad_edge=False, header_style="bold")
+    for study in STUDIES.values():
+        brought = [*([study.measured.name] if study.measured else []), *study.brought]
+        data = [f"brought: {', '.join(brought)}"] if brought else []
+        data += [f"made: {', '.join(study.made)}"] if study.made else []
+        cells = len(read_published(study.result).records)
+        table.add_row(*map(escape, (study.name, f"{cells:,}", "; ".join(data) or "in the package")))
+    console.print(table)
+    return 0
+
+
+def _print_pairs(pairs: "Sequence[CellPair]", console: "Console") -> None:
     """The cells that differ most."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("cell", "here", "published", "difference", box=None, pad_edge=False, header_style="bold")
     for each in pairs[:_SHOWN]:
         cell = each.cell
@@ -139,3 +134,18 @@ def _print_pairs(pairs: "Sequence[CellPair]", console: Console) -> None:
     console.print(table)
     if len(pairs) > _SHOWN:
         console.print(f"and {len(pairs) - _SHOWN:,} more, which differ less", highlight=False)
+
+
+COMMAND = Command(
+    "many models",
+    "a published study again, compared cell by cell",
+    reproduce,
+    examples={
+        "reproduce list": "the published studies",
+        "reproduce chi --quick": "a part of one",
+        "reproduce chi --workers 2": "all of it, in two processes",
+    },
+    notes={
+        "": lambda: "The options of `gnn-sim2real study run` are read as well, such as --workers 2 or\n--launcher ray."
+    },
+)

@@ -1,92 +1,71 @@
-"""`gnn-sim2real shotgun`."""
+"""`gnn-sim2real shotgun`: the best predictor for a few measurements, from a library of pretrained models."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from gnn_sim2real.config.command import Command
 
-from gnn_sim2real.config.options import take_option
-from gnn_sim2real.console import open_console, quiet_lightning
-from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
-from gnn_sim2real.shotgun.table_argument import read_table_argument
-from gnn_sim2real.tables.table import keep_tables
-
-_HELP = """usage: gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
-       gnn-sim2real shotgun -c SHOTGUN.yaml [options]
-       gnn-sim2real shotgun matrix -c MATRIX.yaml
-       gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
-
-What does a team with a few dozen measurements, and a library of pretrained models, predict best with? Ranks the library
-for the target by cross-validation on frozen features, and makes an ensemble of the best models, frozen and fine-tuned,
-of networks from scratch, and of trees and Gaussian processes on descriptors and on the predictions of the library.
-Weights are learned on folds, and the whole procedure is repeated without each fold, the ranking included: so the error
-is honest even if thousands of models were tried. The ensemble is written for `predict`, with intervals.
-
-  --library DIR             a model library of yours (default: $GNN_SIM2REAL_LIBRARY, else runs/library), which is
-                            ranked beside the starter library of the package; without that by --starter false
-  --property NAME           what was measured, by the name it has in the sources (default: by the headings of TABLE)
-  --unit UNIT               its unit (default: that in the heading)
-  --column COLUMN           its column (default: the one with the name of the property)
-  --file-unit UNIT          the unit of the file, where it is not the one of the answer: --unit K --file-unit degC
-  --smiles COLUMN           column of the materials (default: by its heading)
-  --test TABLE              further measurements to be tested at the end, used for no choice
-  --simulated-column COLUMN simulated values of the same property, for members that correct them
-  --for extrapolation       rank by folds beyond the values (or families) of the training part
-  --seen warn               do not skip models that were trained on simulations of test materials
-  --log true                errors of the decimal logarithm, for values over orders of magnitude
-  --ranking.method forest   random forests on the frozen features instead of ridge regression
-  --tuning.best K           members from the ranking, each frozen and fine-tuned
-  --minutes M               time for the trainings; what does not fit in is left out, networks first
-  --foundation NAME         a foundation encoder or `none` (default: all that are installed and read the materials)
-  --predict FILE            materials to predict: predictions_new.csv, with intervals
-  --output DIR              report.html, the answer on a page; predictions.csv, your rows beside what was predicted for
-                            each without it; predictions_test.csv; ranking.csv; model/, for `predict` and `calibrate`;
-                            settings.yaml, the same run again; predict.yaml; figures; result.json
-
-matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
-study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
-
-`gnn-sim2real shotgun -c FILE --print_config` shows all settings."""
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+    from rich.console import Console
 
 
-def shotgun_command(argv: list[str]) -> int:
-    """Run a shotgun command.
+@dataclass
+class TableWords:
+    """What is said of TABLE; its headings say the rest.
 
     Args:
-        argv: Arguments after `gnn-sim2real shotgun`.
-
-    Returns:
-        Exit code.
+        property: What was measured, by the name it has in the sources; by the headings unless given.
+        unit: Its unit; that in the heading unless given.
+        column: Its column; the one with the name of the property unless given.
+        file_unit: Unit of the file, where it is not that of the answer: --unit K --file-unit degC.
+        smiles: Column of the materials; by its heading unless given.
+        simulated_column: Simulated values of the same property, for members that correct them.
     """
-    console = open_console()
-    match argv:
-        case [] | ["-h" | "--help"]:
-            console.print(_HELP, markup=False, highlight=False)
-            return 0
-        case ["matrix", *rest]:
-            return _matrix(rest, console)
-        case ["study", *rest]:
-            return _study(rest, console)
-    return _run(argv, console)
+
+    property: str | None = None
+    unit: str | None = None
+    column: str | None = None
+    file_unit: str | None = None
+    smiles: str | None = None
+    simulated_column: str | None = None
 
 
-def _run(argv: list[str], console: Console) -> int:
-    understood: list[str] = []
+def shotgun(*, others: Sequence[str]) -> int:
+    """Find what predicts best with a few dozen measurements and a library of pretrained models.
+
+    The library is ranked for the target by cross-validation on frozen features. An ensemble is made of the best models,
+    frozen and fine-tuned, of networks from scratch, and of trees and Gaussian processes on descriptors and on the
+    predictions of the library. Weights are learned on folds, and the whole procedure is repeated without each fold, the
+    ranking included: so the error is honest even if thousands of models were tried. The ensemble is written for
+    `predict`, with intervals.
+
+    Args:
+        others: A table or a YAML, then options.
+    """
+    from gnn_sim2real.console import open_console
+    from gnn_sim2real.shotgun.table_argument import read_table_argument
+    from gnn_sim2real.tables.table import keep_tables
+
+    console, understood = open_console(), list[str]()
 
     def say(line: str) -> None:
         understood.append(line)
         _say(console, line)
 
     with keep_tables():
-        if argv and not argv[0].startswith("-"):
-            say(read_table_argument(argv).text)  # before Lightning is loaded, which takes seconds
-        return _answer(argv, say, understood, console)
+        if others and not others[0].startswith("-"):
+            say(read_table_argument(others).text)  # before Lightning is loaded, which takes seconds
+        return _answer(list(others), say, understood, console)
 
 
-def _answer(argv: list[str], say: Callable[[str], None], understood: list[str], console: Console) -> int:
+def _answer(argv: list[str], say: Callable[[str], None], understood: list[str], console: "Console") -> int:
     """Find the answer, write and print it."""
-    from gnn_sim2real.cli.shotgun_ensemble import predict_with_ensemble
+    from gnn_sim2real.cli._shotgun_ensemble import predict_with_ensemble
+    from gnn_sim2real.files import require_replaceable
     from gnn_sim2real.shotgun.config import read_shotgun
     from gnn_sim2real.shotgun.page import answer_sentences, write_answer_page
     from gnn_sim2real.shotgun.plot import draw_parity, draw_ranking
@@ -120,15 +99,23 @@ def _answer(argv: list[str], say: Callable[[str], None], understood: list[str], 
     return 0
 
 
-def _say(console: Console, line: str) -> None:
+def _say(console: "Console", line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _matrix(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.shotgun.matrix import MatrixConfig, compute_matrix, require_free_matrix, write_matrix
+def matrix(*, others: Sequence[str]) -> None:
+    """Show how much each source helps each target, as a clustered heat map (PNG and CSV).
+
+    Args:
+        others: A YAML of several targets, then options.
+    """
+    from gnn_sim2real.console import open_console
+    from gnn_sim2real.shotgun.matrix import compute_matrix, require_free_matrix, write_matrix
+    from gnn_sim2real.shotgun.settings import MatrixConfig
     from gnn_sim2real.shotgun.targets import read_many_targets
 
-    config: MatrixConfig = read_many_targets(MatrixConfig, argv, "gnn-sim2real shotgun matrix")
+    console = open_console()
+    config: MatrixConfig = read_many_targets(MatrixConfig, others, "gnn-sim2real shotgun matrix")
     require_free_matrix(config)
     gains, skipped = compute_matrix(config)
     figure, table = write_matrix(config, gains)
@@ -136,18 +123,31 @@ def _matrix(argv: list[str], console: Console) -> int:
         for reason, count in reasons.items():
             console.print(f"{name}: {count} models skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{figure} and {table}", highlight=False)
-    return 0
 
 
-def _study(argv: list[str], console: Console) -> int:
+def study(*, publish: str | None = None, only: str | None = None, others: Sequence[str]) -> None:
+    """Measure errors at several numbers of measurements, many draws each, on fixed test parts.
+
+    After a stop, the same command resumes.
+
+    Args:
+        publish: Also write all errors into this JSON, and the figure beside it.
+        only: Compute only these targets, by their names, separated by commas.
+        others: A YAML of several targets, then options.
+
+    Raises:
+        ValueError: If no target has enough measurements, or a file would be lost.
+    """
+    from gnn_sim2real.console import open_console, quiet_lightning
+    from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
     from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.study import ShotgunStudyConfig, run_study
+    from gnn_sim2real.shotgun.settings import ShotgunStudyConfig
+    from gnn_sim2real.shotgun.study import run_study
     from gnn_sim2real.shotgun.study_report import DRAWN, ORACLE, print_study, read_records, summarize
     from gnn_sim2real.shotgun.targets import read_many_targets
 
-    publish, argv = take_option(argv, "--publish")
-    only, argv = take_option(argv, "--only")
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
+    console = open_console()
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, others, "gnn-sim2real shotgun study")
     result = Path(publish) if publish else Path(config.output) / "study.json"
     figure = result.with_suffix(".png")
     if publish:
@@ -167,4 +167,46 @@ def _study(argv: list[str], console: Console) -> int:
     console.print(f"figure: {figure}", markup=False, highlight=False, soft_wrap=True)
     if publish:
         write_json(result, summary)
-    return 0
+
+
+def _add_settings(parser: "ArgumentParser", name: str) -> None:
+    """Add the settings of a YAML to a help; they are not parsed by it, so that the data modules need no import."""
+    from gnn_sim2real.config.command import describe_settings
+    from gnn_sim2real.shotgun import settings
+
+    parser.add_argument("-c", "--config", metavar="FILE", help="the YAML, of which each setting below is one")
+    if name == "ShotgunConfig":
+        parser.add_argument("table", nargs="?", metavar="TABLE", help="measured materials, in place of a YAML")
+        parser.add_argument("--for", metavar="{interpolation,extrapolation}", help="short for --ranking.purpose")
+        describe_settings(parser, TableWords, title="what is said of TABLE; its headings say the rest")
+    describe_settings(parser, getattr(settings, name))
+
+
+_OUTPUT = """In the folder --output are report.html, the answer on a page; predictions.csv,
+your rows beside what was predicted for each without it; predictions_test.csv;
+ranking.csv; ensemble/, for `predict` and `calibrate`; settings.yaml, the same
+run again; predict.yaml; figures; result.json.
+
+more commands
+  gnn-sim2real shotgun matrix --help   how much each source helps each target
+  gnn-sim2real shotgun study --help    errors at several numbers of measurements"""
+
+COMMAND = Command(
+    "many models",
+    "the best predictor for a few measurements, from a library of pretrained models",
+    {"": shotgun, "matrix": matrix, "study": study},
+    examples={
+        "shotgun mine.csv": "a table whose headings say what was measured",
+        "shotgun mine.csv --property density --unit g/cm3 --predict new.csv": "predict other materials as well",
+        "shotgun mine.csv --test new.csv --for extrapolation": "tested at the end, for values beyond the measured ones",
+        "shotgun -c SHOTGUN.yaml --tuning.best 3 --minutes 10": "all settings in a YAML",
+        "shotgun matrix -c configs:shotgun/matrix.yaml": "a heat map of sources and targets",
+        "shotgun study -c configs:shotgun/study.yaml": "an error at each number of measurements",
+    },
+    settings={
+        "": lambda parser: _add_settings(parser, "ShotgunConfig"),
+        "matrix": lambda parser: _add_settings(parser, "MatrixConfig"),
+        "study": lambda parser: _add_settings(parser, "ShotgunStudyConfig"),
+    },
+    notes={"": lambda: _OUTPUT},
+)

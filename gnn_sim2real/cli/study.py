@@ -1,70 +1,44 @@
-"""`gnn-sim2real study run | status | report`."""
+"""`gnn-sim2real study`: a grid of pretrainings and fine-tunings, and its scaling law."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser
-from rich.console import Console
+from gnn_sim2real.config.command import Command
+from gnn_sim2real.config.options import take_options
 
-from gnn_sim2real.config.options import parse_options, take_options
-from gnn_sim2real.console import open_console
-from gnn_sim2real.study.config import JobsConfig, load_saved_config, read_study
-from gnn_sim2real.study.failures import Failures
-from gnn_sim2real.study.report import print_report
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+    from rich.console import Console
 
-_HELP = """usage: gnn-sim2real study run -c STUDY.yaml [-c OVERLAY.yaml ...] [--workers K] [--output DIR] [options]
-       gnn-sim2real study status DIR
-       gnn-sim2real study report DIR [--publish PATH] [--overwrite]
-
-run     compute all cells of the study that have no record yet, then report; after a stop, the same command resumes
-          --launcher serial | processes | ray   in this process, in --workers K processes, on a Ray cluster (--address)
-          --shard i/N                           one of N shards, e.g. as one job of a SLURM array
-          --dry-run                             print what would be computed and how long it would take
-          --retry-failed                        compute cells again that failed before
-          --reuse FILE.json                     reuse the cells of a published result
-status  how many cells are done, running, failed and waiting, and how long it will take; also while the study runs
-report  print table and scaling law of the records so far; write to DIR report.html, one page that needs no network
-        (curves, laws, forecast, plan, data, settings), summary.json, and the figures as PNG and SVG
-
-A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid. Further `-c` files, such as
-configs/wandb.yaml, apply to both stages. `gnn-sim2real study run --help` lists all options."""
+    from gnn_sim2real.study.config import JobsConfig
 
 
-def study_command(argv: list[str]) -> int:
-    """Run a study command.
+def run(*, others: Sequence[str]) -> int:
+    """Compute all cells of a study that have no record yet, then report. After a stop, the same command resumes.
+
+    A STUDY.yaml names the YAMLs of its pretraining and fine-tuning and the axes of its grid; each of its settings is an
+    option as well. Further `-c` files, such as configs:wandb.yaml, apply to both stages.
 
     Args:
-        argv: Arguments after `gnn-sim2real study`.
+        others: YAMLs and options.
 
     Returns:
         Exit code: 1 if a cell failed.
-
-    Raises:
-        ValueError: If there is no such command.
     """
+    from gnn_sim2real.console import open_console
+    from gnn_sim2real.study.config import read_study
+
     console = open_console()
-    match argv:
-        case ["run", *rest]:
-            return _run(rest, console)
-        case ["status", *rest]:
-            return _status(rest, console)
-        case ["report", *rest]:
-            return _report_again(rest, console)
-        case [] | ["-h" | "--help"]:
-            console.print(_HELP, markup=False, highlight=False)
-            return 0
-    raise ValueError(f"there is no command `study {argv[0]}`; choose run, status or report")
-
-
-def _run(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.study.run import run_study
-
-    files, argv = take_options(argv, "-c", "--config")
-    study, options = read_study(files, argv)
+    study, options = read_study(*take_options(others, "-c", "--config"))
     if options.dry_run:
         from gnn_sim2real.study.dry_run import print_dry_run
 
         print_dry_run(study, options, console)
         return 0
+    from gnn_sim2real.study.report import print_report
+    from gnn_sim2real.study.run import run_study
+
     outcomes = run_study(study, options)
     console.print(f"{outcomes['done']} cells computed, {outcomes['cached']} were there, {outcomes['failed']} failed")
     if any(study.records.glob("*.json")):
@@ -74,7 +48,7 @@ def _run(argv: list[str], console: Console) -> int:
     return int(outcomes["failed"] > 0)
 
 
-def print_failures(study: JobsConfig, count: int, console: Console) -> None:
+def print_failures(study: "JobsConfig", count: int, console: "Console") -> None:
     """Print the first few failures, one line each, and what to do.
 
     Args:
@@ -82,6 +56,8 @@ def print_failures(study: JobsConfig, count: int, console: Console) -> None:
         count: Number of failed cells.
         console: Console to print on.
     """
+    from gnn_sim2real.study.failures import Failures
+
     failures = Failures(study.failures)
     keys = sorted(failures.keys())
     console.print(f"\n[bold red]{count} cells failed[/]; tracebacks and configurations are in {study.failures}")
@@ -92,30 +68,59 @@ def print_failures(study: JobsConfig, count: int, console: Console) -> None:
     console.print("once the cause is fixed, run the same command with --retry-failed")
 
 
-def _status(argv: list[str], console: Console) -> int:
+def status(folder: Path) -> None:
+    """Show how many cells are done, running, failed and waiting, and the time left; also while the study runs.
+
+    Args:
+        folder: Output folder of the study.
+    """
+    from gnn_sim2real.console import open_console
     from gnn_sim2real.study.kinds import load_saved_jobs
     from gnn_sim2real.study.status import print_status
 
-    parser = ArgumentParser(prog="gnn-sim2real study status", description="Show the progress of a study.")
-    parser.add_argument("folder", type=Path, help="output folder of the study")
-    print_status(load_saved_jobs(parse_options(parser, argv).folder), console)
-    return 0
+    print_status(load_saved_jobs(folder), open_console())
 
 
-def _report_again(argv: list[str], console: Console) -> int:
-    from gnn_sim2real.study.published import publish, require_publishable
+def report(folder: Path, *, publish: Path | None = None, overwrite: bool = False) -> None:
+    """Print table and scaling law of the records so far, and write them into the folder.
 
-    parser = ArgumentParser(
-        prog="gnn-sim2real study report", description="Write table, laws, page and figures of the records so far."
-    )
-    parser.add_argument("folder", type=Path, help="output folder of the study")
-    parser.add_argument("--publish", type=Path | None, default=None, help="also write PUBLISH.json and PUBLISH.png")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are not a published result")
-    arguments = parse_options(parser, argv)
-    config = load_saved_config(arguments.folder)
-    if arguments.publish:
-        require_publishable(arguments.publish, arguments.overwrite)
-    print_report(config, console)
-    if arguments.publish:
-        publish(config, arguments.publish)
-    return 0
+    Written are report.html (one page that needs no network: curves, laws, forecast, plan, data, settings),
+    summary.json, and the figures as PNG and SVG.
+
+    Args:
+        folder: Output folder of the study.
+        publish: Also write PATH.json, from which others read all cells, and PATH.png.
+        overwrite: Replace files that are not a published result.
+    """
+    from gnn_sim2real.console import open_console
+    from gnn_sim2real.study import published
+    from gnn_sim2real.study.config import load_saved_config
+    from gnn_sim2real.study.report import print_report
+
+    config = load_saved_config(folder)
+    if publish:
+        published.require_publishable(publish, overwrite)
+    print_report(config, open_console())
+    if publish:
+        published.publish(config, publish)
+
+
+def _add_settings(parser: "ArgumentParser") -> None:
+    from gnn_sim2real.study.config import add_study_options
+
+    add_study_options(parser)
+
+
+COMMAND = Command(
+    "many models",
+    "a grid of pretrainings and fine-tunings, and its scaling law",
+    {"run": run, "status": status, "report": report},
+    examples={
+        "study run -c configs:polymer/density_open/quick.yaml --workers 2": "a first study, from simulated densities",
+        "study run -c STUDY.yaml --dry-run": "what would be computed, and how long it would take",
+        "study run -c STUDY.yaml -c configs:wandb.yaml": "watch it on Weights & Biases",
+        "study status runs/study": "how far it is",
+        "study report runs/study --publish results/mine": "the report again, and a file of all cells for others",
+    },
+    settings={"run": _add_settings},
+)

@@ -13,14 +13,9 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, get_loader, set_loader
-from lightning.pytorch import LightningModule
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from gnn_sim2real.config.misread import MisreadError, refuse_misread
 from gnn_sim2real.config.options import respell, spell_type
-from gnn_sim2real.data.registry import find_table_reader
-from gnn_sim2real.data.snapshots import hide_logins
 from gnn_sim2real.renamed import current_paths, renamed_settings
 
 _OPTION = re.compile(r"(?:(?:Option|does not accept option) '|unrecognized arguments: --)([\w.-]+)")
@@ -97,6 +92,8 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
         if sentence is None:
             raise
         raise ValueError(sentence) from error
+    from gnn_sim2real.data.snapshots import hide_logins  # here, with all that it loads, since a help needs none of it
+
     hide_logins(parsed)
     return parsed
 
@@ -173,6 +170,8 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
 
 def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
     """The sentence about a class that is not of the kind that a setting takes."""
+    from lightning.pytorch import LightningModule
+
     name = where.rpartition(".")[2]
     classes = _classes_of(name)
     listed = f" ({', '.join(classes)})" if classes else ""
@@ -203,6 +202,8 @@ def _subclasses(class_path: str) -> list[str]:
 
 def _classes_of(setting: str) -> list[str]:
     """Names of the classes that the settings of a stage take."""
+    from gnn_sim2real.data.registry import find_table_reader
+
     base = _BASES.get(setting)
     found = _subclasses(base) if base else []
     return [*found, f"datamodules.{find_table_reader().__name__}"] if setting == "data" else found
@@ -248,6 +249,9 @@ def _beside_a_class(message: str) -> str | None:
 
 def _options_of(class_path: str) -> list[str]:
     """Settings of a function, or of a class including those that it passes to its bases."""
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
     kind: Any = pydoc.locate(class_path)
     if not inspect.isclass(kind):
         return sorted(ArgumentParser().add_function_arguments(kind, fail_untyped=False))

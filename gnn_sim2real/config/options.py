@@ -75,11 +75,11 @@ def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
     try:
         parsed: Namespace = parser.parse_args(respell(argv, parser))
     except ArgumentError as error:
-        raise ValueError(_format_wrong_option(str(error), parser)) from error
+        raise ValueError(format_wrong_option(str(error), parser)) from error
     return parsed
 
 
-def _format_wrong_option(message: str, parser: ArgumentParser) -> str:
+def format_wrong_option(message: str, parser: ArgumentParser) -> str:
     """One sentence about an option, of the tree of attempts that jsonargparse lists."""
     key = re.search(r'Parser key "([\w.]+)"', message)
     wanted = [

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.data.data_set import DataSet
-from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.splits.acquisition.formula import names_in
 from gnn_sim2real.splits.acquisition.order import NUMERICS_VERSION, ORDERS
 from gnn_sim2real.splits.parts import Rows
 
 if TYPE_CHECKING:
+    from gnn_sim2real.data.data_set import DataSet
+    from gnn_sim2real.library import TrainedModel
+
     GrowBy = str
 else:
     GrowBy = Literal[*ORDERS.names()]
@@ -57,7 +58,7 @@ class Acquisition:
         data: The materials.
     """
 
-    def __init__(self, settings: AcquisitionSettings, data: DataSet) -> None:
+    def __init__(self, settings: AcquisitionSettings, data: "DataSet") -> None:
         self.settings, self.data, self.order = settings, data, ORDERS.find(settings.grow_by)()
 
     def first(self, rows: Rows, size: int, seed: int) -> Rows:
@@ -122,6 +123,8 @@ class Acquisition:
         return None if self._model is None else self._model.fingerprint
 
     @cached_property
-    def _model(self) -> TrainedModel | None:
+    def _model(self) -> "TrainedModel | None":
         path = self.settings.diversity_model
+        from gnn_sim2real.library import load_model  # here, since settings of a grid are read without torch
+
         return None if path is None else self.data.shared.once(("model", path), lambda: load_model(Path(path)))

@@ -17,8 +17,9 @@ import yaml
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import stamp, umask, write_atomically, write_json
-from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, CardFilters, check_card, read_card
+from gnn_sim2real.library.card import CARD_FILE, CARD_FORMAT, Card, check_card, read_card
 from gnn_sim2real.library.content import CONFIG_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, hash_model, is_key
+from gnn_sim2real.library.filters import CardFilters
 from gnn_sim2real.library.format_1 import card_of_format_1, content_of_format_1
 from gnn_sim2real.library.identities import read_identities, save_identities
 from gnn_sim2real.library.index import keys_of, read_index, stamps_of, to_cards, write_index

@@ -30,7 +30,6 @@ from gnn_sim2real.library import Card
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.shotgun.features import Skipped
-from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.library_predictions import Column, choose_columns, predict_columns
 from gnn_sim2real.shotgun.members import (
     PHYSICAL,
@@ -44,8 +43,9 @@ from gnn_sim2real.shotgun.members import (
 )
 from gnn_sim2real.shotgun.models import entries_of
 from gnn_sim2real.shotgun.networks import Networks, frozen_name
-from gnn_sim2real.shotgun.ranking import Models, RankingSettings, rank_models
+from gnn_sim2real.shotgun.ranking import Models, rank_models
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.settings import RankingSettings, TuningSettings
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,62 +10,12 @@ from jsonargparse import ArgumentParser
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.config.lightning_cli import plain
 from gnn_sim2real.config.options import take_option
-from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.files import expand
-from gnn_sim2real.shotgun.finetune import TuningSettings
-from gnn_sim2real.shotgun.foundation import AUTO
-from gnn_sim2real.shotgun.models import IfSeen
-from gnn_sim2real.shotgun.ranking import RankingSettings
+from gnn_sim2real.shotgun.settings import ShotgunConfig
 from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.table import read_table
-
-
-@dataclass
-class ShotgunConfig:
-    """Rank a model library for a target, and make an ensemble of the best models and of simple methods.
-
-    Args:
-        data: The measurements, any data module: models are trained on its training part, and tested once, at the end,
-            on its test part, if there is one.
-        test: Further measurements of the same property, which are tested once, at the end, and take part in no choice;
-            materials that are in both leave the training. In place of a test part of `data`.
-        library: Folder of the model library, beside the starter library; $GNN_SIM2REAL_LIBRARY, or runs/library,
-            unless given.
-        starter: Whether the models that come with the package, the starter library, are ranked as well.
-        filters: Which models are used, with the filters of `gnn-sim2real models list`, e.g. {domain: crystal}; all
-            unless given.
-        seen: What to do with models that were trained on simulations of test materials: `skip` or `warn`.
-        log: Whether errors are those of the decimal logarithm, for values that span orders of magnitude.
-        ranking: How models are ranked.
-        tuning: How the best models are fine-tuned.
-        folds: Folds for the weights and for the error, at least 3; 8 up to 30 measurements and 5 beyond unless given.
-        minutes: Time for the trainings; what does not fit in is left out, networks first. No limit unless given.
-        foundation: Foundation encoder whose features are descriptors for members: its name, or its `name` with settings
-            and a `layer`; `auto` for all that are installed and read the materials, `none` for none.
-        predict: Table of materials to predict with the ensemble; none unless given.
-        cache: Folder of scores and predictions of the library that later runs reuse; in the output folder unless given.
-        output: Folder for ranking, figures and ensemble.
-        title: Title of the figure.
-    """
-
-    data: PropertyDataModule
-    test: PropertyDataModule | None = None
-    library: str = ""
-    starter: bool = True
-    filters: dict[str, Any] = field(default_factory=dict)
-    seen: IfSeen = "skip"
-    log: bool = False
-    ranking: RankingSettings = field(default_factory=RankingSettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
-    folds: int | None = None
-    minutes: float | None = None
-    foundation: str | dict[str, Any] = AUTO
-    predict: str = ""
-    cache: str = ""
-    output: str = "runs/shotgun"
-    title: str = ""
 
 
 def shotgun_parser() -> ArgumentParser:

@@ -1,7 +1,6 @@
 """Fine-tuning a ranked model, and training from scratch."""
 
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
-from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.encoder import build_encoder
+from gnn_sim2real.shotgun.settings import TuningSettings
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.tasks import TargetFineTuning
@@ -22,39 +21,6 @@ from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.one_process import one_process
 
 _BATCH_SIZE = 16
-
-
-@dataclass(frozen=True)
-class TuningSettings:
-    """How the best ranked models are fine-tuned, and how many.
-
-    Attributes:
-        best: Number of models of the library that are members of the ensemble, frozen and fine-tuned.
-        epochs: Epochs of a fine-tuning.
-        learning_rate: Learning rate of a fine-tuning.
-        encoder_rate: Learning rate of the encoder divided by that of the head.
-        scratch: Encoder of the network from scratch (`class_path`, `init_args`); that of the best ranked model unless
-            given.
-        scratch_epochs: Epochs of training from scratch, which needs more.
-        scratch_rate: Learning rate of training from scratch.
-        seed: Seed of the trainings.
-
-    Raises:
-        ValueError: If `best` is below 1.
-    """
-
-    best: int = 5
-    epochs: int = 20
-    learning_rate: float = 3e-4
-    encoder_rate: float = 0.1
-    scratch: EncoderSettings | None = None
-    scratch_epochs: int = 50
-    scratch_rate: float = 1e-3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.best < 1:
-            raise ValueError(f"`best` must be at least 1, got {self.best}")
 
 
 def fine_tune(start: TrainedModel, target: Target, rows: Rows, tuning: TuningSettings) -> TrainedModel:

@@ -1,17 +1,14 @@
 """Folds of cross-validation: random ones, and ones that test beyond the range of the training values."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.shotgun.settings import Purpose
 from gnn_sim2real.splits.folds import Fold, random_folds
 from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.splits.tails import split_tail
-
-Purpose = Literal["interpolation", "extrapolation"]
-"""Purpose of a model: materials like the measured ones, or values (or families) beyond them."""
 
 TAIL_SHARE = 0.2
 """Share of the values that an extrapolation fold tests."""

@@ -10,9 +10,7 @@ import numpy as np
 from gnn_sim2real.foundation import ENCODERS, NamedEncoder, compute_features, make_encoder
 from gnn_sim2real.foundation.features import about
 from gnn_sim2real.linear import Floats
-
-AUTO, NONE = "auto", "none"
-"""Settings: all installed encoders that read the materials and need no settings of their own, and none of them."""
+from gnn_sim2real.shotgun.settings import AUTO, NONE
 
 Foundation = str | dict[str, Any]
 """`auto`, `none`, the name of an encoder, or its `name` with settings and a `layer`."""

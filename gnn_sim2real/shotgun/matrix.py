@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +16,13 @@ from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, groups_of, without_seen
 from gnn_sim2real.shotgun.plot import draw_matrix
-from gnn_sim2real.shotgun.ranking import RankingSettings, folds_of, rank_models
+from gnn_sim2real.shotgun.ranking import folds_of, rank_models
 from gnn_sim2real.shotgun.scores import ScoreCache
+from gnn_sim2real.shotgun.settings import MatrixConfig, RankingSettings
 from gnn_sim2real.shotgun.target import Target
-from gnn_sim2real.shotgun.targets import ManyTargets, open_target
+from gnn_sim2real.shotgun.targets import open_target
 
 _ALL = 10**9
-
-
-@dataclass
-class MatrixConfig(ManyTargets):
-    """Transferability of every source to every target.
-
-    Args:
-        size: Number of measurements per target, drawn once; all of them if a target has fewer.
-        ranking: How models are scored; all reach the last rung.
-        output: Path of figure and table, without suffix.
-        cache: Folder of scores.
-        title: Title of the figure.
-    """
-
-    size: int = 100
-    ranking: RankingSettings = field(default_factory=lambda: RankingSettings(repeats=2))
-    output: str = "runs/shotgun_matrix/matrix"
-    cache: str = "runs/shotgun_matrix/scores"
-    title: str = "Gain of measured targets from simulated sources"
 
 
 def compute_matrix(config: MatrixConfig) -> tuple[dict[str, dict[str, float]], dict[str, Mapping[str, int]]]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import orjson
 import torch
@@ -12,11 +11,11 @@ from gnn_sim2real.library import Card, ModelLibrary, TrainedModel
 from gnn_sim2real.library.content import WEIGHTS_FILE
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.ranking import Entry
+from gnn_sim2real.shotgun.settings import IfSeen
 from gnn_sim2real.shotgun.target import Target
 
 logger = logging.getLogger(__name__)
 
-IfSeen = Literal["skip", "warn"]
 """What to do with a model that was trained on test materials of the target."""
 
 _NUM_NETWORKS = 8

@@ -15,10 +15,11 @@ from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.ensemble.stack import COSTLY
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.linear import Floats
-from gnn_sim2real.shotgun.finetune import TuningSettings, fine_tune, predict, train_from_scratch
+from gnn_sim2real.shotgun.finetune import fine_tune, predict, train_from_scratch
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import Models
 from gnn_sim2real.shotgun.scores import Score
+from gnn_sim2real.shotgun.settings import TuningSettings
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Rows

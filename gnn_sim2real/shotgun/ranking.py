@@ -8,7 +8,7 @@ outer folds of a nested cross-validation affordable.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,51 +16,17 @@ from gnn_sim2real.console import track
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.features import Features, Skipped, features_of
-from gnn_sim2real.shotgun.folds import Purpose, repeated_folds
+from gnn_sim2real.shotgun.folds import repeated_folds
 from gnn_sim2real.shotgun.probe import PREDICTION
 from gnn_sim2real.shotgun.ridge import forest_out_of_fold, line_out_of_fold, ridge_out_of_fold
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.settings import RankingSettings
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.folds import Fold
 from gnn_sim2real.splits.parts import Rows
 
 RANKING_VERSION = 1
 """Raised by hand whenever the same model and target would give another score."""
-
-
-@dataclass(frozen=True)
-class RankingSettings:
-    """How models are ranked.
-
-    Attributes:
-        method: Regression on frozen features: ridge, or random forest (a hundred times slower).
-        purpose: `interpolation` tests on random folds, `extrapolation` on values or families beyond the training part.
-        folds: Folds of the cross-validation.
-        repeats: Repeats on the last rung; the first rung has one, each further rung twice as many.
-        finalists: Number of models that reach the last rung.
-        keep: Share of the models that go on to the next rung.
-        seed: Seed of the folds.
-
-    Raises:
-        ValueError: If a number of folds, repeats or finalists, or `keep`, is out of its range.
-    """
-
-    method: Literal["ridge", "forest"] = "ridge"
-    purpose: Purpose = "interpolation"
-    folds: int = 5
-    repeats: int = 8
-    finalists: int = 16
-    keep: float = 0.34
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.folds < 2 or self.repeats < 1 or self.finalists < 1:
-            raise ValueError(
-                f"`folds` must be at least 2, `repeats` and `finalists` at least 1, got {self.folds}, {self.repeats} "
-                f"and {self.finalists}"
-            )
-        if not 0 < self.keep < 1:
-            raise ValueError(f"`keep` must be above 0 and below 1, got {self.keep}")
 
 
 class Models(Protocol):

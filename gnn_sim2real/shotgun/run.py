@@ -17,7 +17,6 @@ from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, 
 from gnn_sim2real.library import Card
 from gnn_sim2real.page.page import PAGE
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
-from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
@@ -25,6 +24,7 @@ from gnn_sim2real.shotgun.measured import Beside, predict_beside, write_measured
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.saved import save_ensemble
+from gnn_sim2real.shotgun.settings import ShotgunConfig
 from gnn_sim2real.shotgun.target import Target, apart
 from gnn_sim2real.shotgun.understood import describe_data, describe_effort
 from gnn_sim2real.tasks.prediction import heading

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,49 +36,21 @@ from gnn_sim2real.shotgun.answer import (
     with_folds,
 )
 from gnn_sim2real.shotgun.features import Skipped, features_of
-from gnn_sim2real.shotgun.finetune import TuningSettings
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
-from gnn_sim2real.shotgun.ranking import RANKING_VERSION, RankingSettings, rank_models
+from gnn_sim2real.shotgun.ranking import RANKING_VERSION, rank_models
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import describe_member
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
+from gnn_sim2real.shotgun.settings import ShotgunStudyConfig, TargetConfig
 from gnn_sim2real.shotgun.study_report import EARLIER, MEDIAN, ORACLE, WORST
 from gnn_sim2real.shotgun.target import Target
-from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target
+from gnn_sim2real.shotgun.targets import open_target
 from gnn_sim2real.splits.parts import Rows
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class ShotgunStudyConfig(ManyTargets):
-    """Errors of shotgun transfer and of its references.
-
-    Args:
-        sizes: Numbers of measurements.
-        draws: Number of draws of each size.
-        max_test: Largest number of test materials of a target, drawn once.
-        ranking: How models are ranked.
-        tuning: How the best models are fine-tuned.
-        folds: See `ShotgunConfig`.
-        output: Folder of records; running again with the same folder resumes.
-    """
-
-    sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
-    draws: int = 10
-    max_test: int | None = 300
-    ranking: RankingSettings = field(default_factory=RankingSettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
-    folds: int | None = None
-    output: str = "runs/shotgun_study"
-
-    @property
-    def records(self) -> Path:
-        """Folder of the records."""
-        return Path(self.output) / "records"
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,16 @@
 """Several targets in one YAML, for the heat map and the study."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.errors import parse_settings
-from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import find_datasets
-from gnn_sim2real.shotgun.models import IfSeen
+from gnn_sim2real.shotgun.settings import TargetConfig
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Parts, Rows
-
-
-@dataclass
-class TargetConfig:
-    """One of several targets.
-
-    Attributes:
-        name: Name in tables and figures.
-        data: The measurements; their settings fix the test part.
-        log: Whether errors are those of the decimal logarithm.
-        scratch: Encoder of the network from scratch (`class_path`, `init_args`), fixed in advance.
-        max_pool: Largest number of materials that a study draws measurements from, drawn once, since every model
-            encodes all of them; None for all.
-    """
-
-    name: str
-    data: PropertyDataModule
-    log: bool = False
-    scratch: EncoderSettings | None = None
-    max_pool: int | None = None
 
 
 def read_many_targets(config_class: type[Any], argv: Sequence[str], prog: str) -> Any:
@@ -71,20 +48,3 @@ def _some(rows: Rows, limit: int | None, seed: int) -> Rows:
     if limit is None or len(rows) <= limit:
         return rows
     return np.sort(np.random.default_rng(seed).permutation(np.sort(rows))[:limit])
-
-
-@dataclass
-class ManyTargets:
-    """Settings that heat map and study share.
-
-    Attributes:
-        targets: The targets.
-        library: Folder of the model library.
-        filters: Which models are used.
-        seen: What to do with models that were trained on simulations of test materials.
-    """
-
-    targets: list[TargetConfig]
-    library: str = ""
-    filters: dict[str, Any] = field(default_factory=dict)
-    seen: IfSeen = "skip"

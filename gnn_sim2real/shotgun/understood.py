@@ -6,9 +6,9 @@ import numpy as np
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.library import Card, ModelLibrary
-from gnn_sim2real.shotgun.config import ShotgunConfig
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.members import Block
+from gnn_sim2real.shotgun.settings import ShotgunConfig
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.tables.table import CleanTable, count_reasons
 from gnn_sim2real.units import format_unit

@@ -188,25 +188,28 @@ class RunOptions:
     reuse: Path | None = None
 
 
-def jobs_parser(kind: type[JobsConfig], prog: str, description: str) -> ArgumentParser:
-    """Parser of the YAML of a grid of trainings, and of the options that override it.
+def add_jobs_options(parser: ArgumentParser, kind: type[JobsConfig]) -> None:
+    """Add the YAML of a grid of trainings, the options that override it, and those of one run.
 
     Args:
+        parser: The parser.
         kind: Class of the settings.
-        prog: Name of the command.
-        description: Description of the command.
     """
-    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
-    parser.add_argument("-c", "--config", action="config", help="the YAML")
+    parser.add_argument(
+        "-c", "--config", action="config", metavar="FILE", help="the YAML, of which each setting is one"
+    )
     parser.add_class_arguments(kind)
     parser.add_argument(
-        "--shard", type=str | None, default=None, metavar="i/N", help="compute only the i-th of N shards"
+        "--shard",
+        type=str | None,
+        default=None,
+        metavar="i/N",
+        help="compute only the i-th of N shards, e.g. as one job of a SLURM array",
     )
     parser.add_argument("--retry-failed", action="store_true", help="compute cells again that failed before")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be computed and how long it would take"
     )
-    return parser
 
 
 def read_settings(
@@ -215,7 +218,7 @@ def read_settings(
     """Read the YAML of a grid of trainings.
 
     Args:
-        parser: From `jobs_parser`.
+        parser: With the options of `add_jobs_options`.
         kind: Class of the settings.
         files: The YAML, then YAMLs that apply to all stages.
         options: Further arguments of the command line.
@@ -227,7 +230,7 @@ def read_settings(
         ValueError: If a file does not exist or a number is out of range.
     """
     if not files:
-        if any(option == "-h" or option.endswith("help") for option in options):
+        if any(option.endswith(".help") for option in options):
             parser.parse_args(options)
         raise ValueError(f"no YAML given: use `{parser.prog} -c CONFIG.yaml`")
     main, *overlays = map(Path, files)
@@ -243,6 +246,23 @@ def read_settings(
     return config, settings
 
 
+def add_study_options(parser: ArgumentParser) -> None:
+    """Add the YAML of a study, and the options of one run.
+
+    Args:
+        parser: The parser.
+    """
+    add_jobs_options(parser, StudyConfig)
+    parser.add_argument(
+        "--reuse",
+        "--known",  # its name in earlier versions
+        type=str | None,
+        default=None,
+        metavar="FILE",
+        help="reuse the cells of a published result, of this or another study: the JSON of `study report --publish`",
+    )
+
+
 def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOptions]:
     """Read a study and the options of this run.
 
@@ -256,15 +276,8 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     Raises:
         ValueError: If a file does not exist or a number is out of range.
     """
-    parser = jobs_parser(StudyConfig, "gnn-sim2real study run", "Compute a grid of pretrainings and fine-tunings.")
-    parser.add_argument(
-        "--reuse",
-        "--known",  # its name in earlier versions
-        type=str | None,
-        default=None,
-        metavar="FILE",
-        help="reuse the cells of a published result, of this or another study (the JSON of `study report --publish`)",
-    )
+    parser = ArgumentParser(prog="gnn-sim2real study run", exit_on_error=False)
+    add_study_options(parser)
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):

@@ -4,15 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.data.acquisition import GrowBy
 from gnn_sim2real.renamed import current_policy
-from gnn_sim2real.study.architectures import Architecture
 from gnn_sim2real.study.pretraining_axis import PretrainingSettings, name_pretrainings
 from gnn_sim2real.tasks.policies import REFERENCE, describe_policies, find_policies, is_fine_tuning
+
+if TYPE_CHECKING:
+    from gnn_sim2real.study.architectures import Architecture
 
 
 @dataclass
@@ -111,7 +113,7 @@ class CellGroup:
 
 
 def cell_groups(
-    grids: Sequence[Axes], architectures: Sequence[Sequence[Architecture]], shared_by_splits: bool
+    grids: Sequence[Axes], architectures: "Sequence[Sequence[Architecture]]", shared_by_splits: bool
 ) -> list[CellGroup]:
     """All cells of all grids, grouped by the pretrained model they share, in an order that completes curves early.
 
@@ -157,7 +159,7 @@ def _needs_source(policy: str) -> bool:
 
 def _points(
     axes: Axes,
-    architecture: Architecture,
+    architecture: "Architecture",
     source_size: int | Literal["all"],
     seed: int,
     split: int,

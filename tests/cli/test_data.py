@@ -37,7 +37,7 @@ def test_a_data_set_of_a_plugin_is_named_by_its_module(tmp_path, monkeypatch, ca
         def load_table(self): ...
 
     Mine.__module__ = "my_data"
-    monkeypatch.setattr("gnn_sim2real.cli.data.find_sheets", lambda: {"mine": (Mine.sheets[0], Mine)})
+    monkeypatch.setattr("gnn_sim2real.cli._data.find_sheets", lambda: {"mine": (Mine.sheets[0], Mine)})
     assert main(["data", "list", "mine"]) == 0
     assert "class_path: my_data.Mine\n" in capfd.readouterr().out
 
@@ -129,9 +129,9 @@ def test_check_lists_the_table_of_a_folder_of_crystals(capfd, caplog, tmp_path):
 def test_help_names_every_option(capfd):
     assert main(["data", "check", "--help"]) == 0
     out = capfd.readouterr().out
-    for name in ("property", "unit", "column", "file_unit", "lower", "upper", "against", "quarantine", "json"):
+    for name in ("property", "unit", "column", "file-unit", "lower", "upper", "against", "quarantine", "json"):
         assert f"--{name}" in out
-    for name in ("material_column", "name_column", "at"):
+    for name in ("material-column", "name-column", "at"):
         assert f"--{name}" in out
 
 

@@ -370,7 +370,7 @@ def test_the_seed_of_the_command_line_counts(folder, tmp_path):
         (
             ["study", "run", "--help"],
             [
-                "--axes.source_size",
+                "--axes.source-size",
                 "--launcher {serial,processes,ray}",
                 "--retry-failed",
                 "--output",

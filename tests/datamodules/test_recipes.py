@@ -386,7 +386,7 @@ def run(capsys, *argv):
 
 
 def test_the_license_is_told_before_anything_is_downloaded(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("gnn_sim2real.cli.data_make.find_recipes", lambda: {"small": small()})
+    monkeypatch.setattr("gnn_sim2real.cli._data_make.find_recipes", lambda: {"small": small()})
     with raw_server(lambda _: None, monkeypatch):
         code, out, err = run(capsys, "data", "make", "small")
     assert code == 2

@@ -14,7 +14,7 @@ from libraries import flip_byte, pretrain
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.library import ModelLibrary
-from gnn_sim2real.library.card import CardFilters
+from gnn_sim2real.library.filters import CardFilters
 from gnn_sim2real.library.remote import RemoteLibrary
 
 

@@ -1,54 +1,46 @@
-"""`gnn-sim2real data make`."""
+"""What `gnn-sim2real data make` does, and how recipes are shown."""
 
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.console import open_console
 from gnn_sim2real.databases.make import Plan, make_table, plan_table
 from gnn_sim2real.databases.recipe import TableRecipe, find_recipes
 from gnn_sim2real.files import expand
 
 
-def make_command(argv: list[str], console: Console) -> int:
+def make(name: str, output: str | None, *, overwrite: bool) -> None:
     """Make the table of a recipe; what it is made of and its license are told before anything is downloaded.
 
     Args:
-        argv: Arguments after `gnn-sim2real data make`.
-        console: Where it is told.
-
-    Returns:
-        Exit code.
+        name: Name of the table.
+        output: Data folder.
+        overwrite: Whether another table of that name is replaced.
 
     Raises:
         ValueError: If there is no such recipe.
     """
-    parser = ArgumentParser(prog="gnn-sim2real data make", description="Make a table from pinned public files.")
-    parser.add_argument("name", help="a table that `data list` shows as one to be made")
-    parser.add_argument("--output", help="data folder, in place of $GNN_SIM2REAL_DATA or the cache")
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is another table")
-    given = parse_options(parser, argv)
+    console = open_console()
 
     def show(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     recipes = find_recipes()
-    if given.name not in recipes:
-        raise ValueError(_explain_missing(given.name, recipes))
-    plan = plan_table(recipes[given.name], recipes, expand(given.output) if given.output else None)
+    if name not in recipes:
+        raise ValueError(_explain_missing(name, recipes))
+    plan = plan_table(recipes[name], recipes, expand(output) if output else None)
     for each in plan.recipes:
         for line in describe_recipe(each):
             show(line)
     if plan.recipes:
         show(_describe_cost(plan))
-    path = make_table(plan, overwrite=given.overwrite, report=show)
-    show(f"{given.name}: {plan.recipe.num_rows:,} rows, checked: {path}")
-    if given.output:
-        show(f"to use it: export GNN_SIM2REAL_DATA={Path(given.output).absolute()}")
-    return 0
+    path = make_table(plan, overwrite=overwrite, report=show)
+    show(f"{name}: {plan.recipe.num_rows:,} rows, checked: {path}")
+    if output:
+        show(f"to use it: export GNN_SIM2REAL_DATA={Path(output).absolute()}")
 
 
 def describe_recipe(recipe: TableRecipe) -> list[str]:

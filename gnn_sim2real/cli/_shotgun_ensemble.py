@@ -1,12 +1,12 @@
-"""`gnn-sim2real predict ENSEMBLE FILE` and `gnn-sim2real calibrate ENSEMBLE`: the ensemble that `shotgun` wrote."""
+"""What `predict` and `calibrate` do with the ensemble that `shotgun` wrote."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from gnn_sim2real.cli.ensemble import read_data
-from gnn_sim2real.config.options import take_option
+from gnn_sim2real.cli._models import read_data
 from gnn_sim2real.console import open_console, visible
 from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
 from gnn_sim2real.shotgun.check import Check, check_intervals
@@ -18,17 +18,23 @@ from gnn_sim2real.tasks.prediction import check_output, heading, write_predictio
 _FILE = "calibration.json"
 
 
-def predict_command(argv: list[str]) -> int:
+def predict(words: Sequence[str], options: Sequence[str]) -> int:
     """Predict with an ensemble: value, interval, and a note where the interval has no guarantee.
 
     Args:
-        argv: Arguments after `gnn-sim2real predict`: the ensemble, the file of materials or one material, then options.
+        words: The ensemble, then the file of materials or one material.
+        options: Further options.
+
+    Returns:
+        Exit code.
 
     Raises:
-        ValueError: If there is neither a file nor a material of that name.
+        ValueError: If there is neither a file nor a material of that name, or there are several.
     """
-    folder, *options = argv
-    asked = options.pop(0) if options and not options[0].startswith("-") else None
+    folder, *rest = words
+    if len(rest) > 1:
+        raise ValueError(f"give one table of materials, or one material, after the ensemble; got {' and '.join(rest)}")
+    asked = rest[0] if rest else None
     if asked is None or expand(asked).exists():
         predict_with_ensemble(Path(folder), asked, options)
     elif options:
@@ -51,7 +57,7 @@ def _print_answer(ensemble: SavedEnsemble, material: str) -> None:
     open_console().print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> None:
+def predict_with_ensemble(folder: Path, asked: str | None, argv: Sequence[str]) -> None:
     """Read materials, predict them, and write the table.
 
     Args:
@@ -75,25 +81,31 @@ def predict_with_ensemble(folder: Path, asked: str | None, argv: list[str]) -> N
     write_predictions(output, predictor, [*columns, "distance", "outside"], zip(*numbers, found.notes, strict=True))
 
 
-def calibrate_command(argv: list[str]) -> int:
+def calibrate(words: Sequence[str], output: str, options: Sequence[str]) -> int:
     """Check whether the intervals of an ensemble hold, on its test part or else on the folds of its training part.
 
     Args:
-        argv: Arguments after `gnn-sim2real calibrate`: the ensemble, then options.
+        words: The ensemble.
+        output: Folder of the result.
+        options: Further options.
+
+    Returns:
+        Exit code.
 
     Raises:
         CheckpointError: If the ensemble is damaged, or the data are not those of its training.
-        ValueError: If it has too few measurements for intervals, or a file would be lost.
+        ValueError: If it has too few measurements for intervals, a file would be lost, or there is more than one.
     """
     console = open_console()
-    folder, *argv = argv
-    output, argv = take_option(argv, "--output")
-    file = Path(output or "calibration") / _FILE
+    folder, *rest = words
+    if rest:
+        raise ValueError(f"one ensemble is checked at a time; leave out {' '.join(rest)}")
+    file = Path(output) / _FILE
     require_replaceable(
         file, is_ours=lambda path: has_keys(path, "ensemble", "held"), advice="give another folder by `--output`"
     )
     ensemble = load_ensemble(Path(folder))
-    data, _ = read_data(argv, lambda: ensemble.data)
+    data, _ = read_data(options, lambda: ensemble.data)
     target = Target.of_data(data, ensemble.log)
     found = check_intervals(ensemble, target)
     write_json(file, {"ensemble": str(folder), **asdict(found), "verdict": found.verdict})

@@ -1,4 +1,4 @@
-"""`gnn-sim2real predict MODEL ... FILE` and `gnn-sim2real calibrate MODEL MODEL ...`."""
+"""What `predict` and `calibrate` do with one model, and with several that were trained alike."""
 
 import copy
 import json
@@ -18,9 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnn_sim2real.cli.predict_material import print_answer, read_material, take_material
+from gnn_sim2real.cli._predict_material import print_answer, read_material, take_material
 from gnn_sim2real.config.lightning_cli import Sim2RealCLI
-from gnn_sim2real.config.options import take_option
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.described import require_installed, with_material
 from gnn_sim2real.data.module import PartName, PropertyDataModule
@@ -39,57 +38,35 @@ from gnn_sim2real.uncertainty.ensemble import Ensemble, load_ensemble
 from gnn_sim2real.uncertainty.ensemble_calibration import (
     Comparison,
     PropertyCalibration,
-    calibrate,
     read_recalibrations,
     require_free_folder,
     require_same_parts,
     save_calibration,
 )
+from gnn_sim2real.uncertainty.ensemble_calibration import calibrate as calibrate_parts
 
 logger = logging.getLogger(__name__)
-
-_HELP = """usage: gnn-sim2real calibrate MODEL MODEL [MODEL ...] [-c FINETUNE.yaml] [--output DIR] [--data.NAME VALUE]
-       gnn-sim2real calibrate ENSEMBLE [-c PREDICT.yaml] [--output DIR] [--data.NAME VALUE]
-
-How far the standard deviation of an ensemble can be trusted, judged on the test part: the coverage of its 50 and 90 %
-intervals, the negative log-likelihood, and a figure. The spread of the models alone is too small: it includes neither
-the scatter of the measurements nor the errors that all models share. So a factor on the spread and a floor below it are
-fitted on the validation part, which all models must share and must not have been trained on; the test part is not used
-for that. With few models the spread of each material is only a rough estimate, and the floor is most of the standard
-deviation.
-
-Train the models with the same split and `data.seed`, and each with a different `--seed_everything`:
-  gnn-sim2real fit -c FINETUNE.yaml --data.validation_fraction 0.2 --seed_everything 1
-then calibrate, and predict with the calibration:
-  gnn-sim2real calibrate A.ckpt B.ckpt C.ckpt
-  gnn-sim2real predict A.ckpt B.ckpt C.ckpt FILE --calibration DIR/calibration.json
-
-The data are those of the training of the first model, which its checkpoint knows, unless a configuration is given.
-
-The ensemble that `shotgun` wrote has intervals already. Whether they hold is checked on its test part, or without one
-on the measured materials, each by an ensemble that has not seen its fold.
-
-  MODEL     Lightning checkpoints or folders of the model library
-  ENSEMBLE  folder `ensemble` of `gnn-sim2real shotgun`
-  --output  folder for calibration.json and calibration_PROPERTY.png (default: calibration)"""
-
 
 _UNUSED = ("trainer", "model", "seed_everything", "library", "ckpt_path")
 """Settings of a configuration that are not needed where a model is only applied."""
 
 
-def predict_command(argv: list[str]) -> int:
+def predict(words: Sequence[str], calibration: str | None, argv: Sequence[str]) -> int:
     """Predict with one model, or with several: mean and standard deviation, and with a calibration an interval.
 
     Args:
-        argv: Arguments after `gnn-sim2real predict`: models, the file of materials or one material, then options.
+        words: Models, then the file of materials or one material.
+        calibration: File of the calibration.
+        argv: Further options.
+
+    Returns:
+        Exit code.
 
     Raises:
         ValueError: If the models and options do not go together.
     """
-    paths, asked, argv = _separate_models(argv)
+    paths, asked = _separate_models(words)
     _require_models_first(paths, asked)
-    calibration, argv = take_option(argv, "--calibration")
     if calibration is not None and len(paths) == 1:
         raise ValueError("a calibration is of several models; give them all, or leave `--calibration` out")
     paths, word = take_material(paths, asked)
@@ -165,24 +142,25 @@ def _predict_with_one(model: TrainedModel, data: PropertyDataModule, output: Pat
         logger.info("what is predicted is %s", said)
 
 
-def calibrate_command(argv: list[str]) -> int:
+def calibrate(words: Sequence[str], output: str, argv: Sequence[str]) -> int:
     """Report how far an ensemble's standard deviation can be trusted, and find the recalibration.
 
     Args:
-        argv: Arguments after `gnn-sim2real calibrate`: models, then options.
+        words: The models.
+        output: Folder of the result.
+        argv: Further options.
+
+    Returns:
+        Exit code.
 
     Raises:
         ValueError: If a file follows the models, or there is no validation part.
     """
     console = open_console()
-    if argv[:1] in ([], ["-h"], ["--help"]):
-        console.print(_HELP, markup=False, highlight=False)
-        return 0
-    paths, asked, argv = _separate_models(argv)
+    paths, asked = _separate_models(words)
     if asked is not None:
         raise ValueError(f"{asked} is not a model; `calibrate` judges the models on the data that they were trained on")
-    output, argv = take_option(argv, "--output")
-    folder = Path(output or "calibration")
+    folder = Path(output)
     ensemble = load_ensemble(paths)
     data, _ = read_data(argv, lambda: _data_settings(find_model(Path(paths[0])), ensemble.models[0]))
     require_free_folder(folder, [spec.name for spec in ensemble.properties])
@@ -195,7 +173,7 @@ def calibrate_command(argv: list[str]) -> int:
         )
     data.test_dataloader()  # refuses data without a test part
     validation, test = (_predict_part(ensemble, data, part) for part in ("validation", "test"))
-    found = calibrate(ensemble.properties, validation, test)
+    found = calibrate_parts(ensemble.properties, validation, test)
     save_calibration(folder, ensemble, data.splitter.parts_hash, found, test)
     for name, each in found.items():
         _print_quality(name, each, console)
@@ -215,16 +193,14 @@ def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) 
     return Comparison(found.mean[answered], found.std[answered], data.table.values[getattr(data.parts, part)][answered])
 
 
-def _separate_models(argv: list[str]) -> tuple[list[str], str | None, list[str]]:
-    """The models, which come first, the file to predict if one follows them, and the options."""
-    first = next((position for position, word in enumerate(argv) if word.startswith("-")), len(argv))
-    words, options = argv[:first], argv[first:]
-    asked = None
-    if len(words) > 1 and not _may_be_model(Path(words[-1])):
-        asked = words.pop()
-    if not words:
+def _separate_models(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The models, which come first, and the file to predict if one follows them."""
+    models, asked = list(words), None
+    if len(models) > 1 and not _may_be_model(Path(models[-1])):
+        asked = models.pop()
+    if not models:
         raise ValueError("there is no model; give the models (.ckpt, or folders of the model library) before all else")
-    return words, asked, options
+    return models, asked
 
 
 def _require_models_first(paths: list[str], asked: str | None) -> None:
@@ -251,7 +227,7 @@ def _may_be_model(path: Path) -> bool:
     return path.suffix == ".ckpt" or not (path.suffix or path.exists())
 
 
-def read_data(argv: list[str], known: Callable[[], Any]) -> tuple[PropertyDataModule, Namespace]:
+def read_data(argv: Sequence[str], known: Callable[[], Any]) -> tuple[PropertyDataModule, Namespace]:
     """The data of a configuration, or those of a model's training, and all settings; no model is built.
 
     Args:
@@ -271,7 +247,7 @@ def read_data(argv: list[str], known: Callable[[], Any]) -> tuple[PropertyDataMo
     if not any(word.partition("=")[0] in ("-c", "--config") for word in argv):
         settings = json.dumps(known())
         argv = ["--model", f"gnn_sim2real.tasks.{TargetFineTuning.__name__}", "--data", settings, *argv]  # not built
-    cli = Sim2RealCLI(argv, run=False)
+    cli = Sim2RealCLI(list(argv), run=False)
     data_only = copy.deepcopy(cli.config)
     data_only.model = None
     data: PropertyDataModule = cli.parser.instantiate(data_only).data
