@@ -1,11 +1,15 @@
 """Computed properties of polymers that come from tables with a recipe: electrolytes, and alternating copolymers."""
 
+from dataclasses import replace
 from typing import Any
 
 from datamodules.registry import find_file, sheet
+from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.cleaning import clean_table
+from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 _CONDUCTIVITY = Property("ionic_conductivity", "S/cm", column="conductivity_S_cm", lower=0)
@@ -51,7 +55,7 @@ class AlternatingCopolymers(PropertyDataModule):
     """Electron affinity and ionization potential of 6,138 alternating copolymers by xTB calibrated to DFT, MIT.
 
     Aldeghi and Coley, Chem. Sci. 13, 10486 (2022), doi 10.1039/D2SC02839E. An alternating copolymer is read as a
-    homopolymer of a unit A-B; of block and random ones the table has more, which need an encoder that sees the linkage.
+    homopolymer of a unit A-B; `Copolymers` reads the block and random ones of the table as well.
 
     Args:
         properties: One or both of electron_affinity and ionization_potential [eV], against the standard hydrogen
@@ -82,3 +86,43 @@ class AlternatingCopolymers(PropertyDataModule):
             identity=self.featurizer.identity,
             source=file.name,
         )
+
+
+class Copolymers(MixtureDataModule):
+    """Electron affinity and ionization potential of 42,966 copolymers by xTB calibrated to DFT, MIT.
+
+    Aldeghi and Coley, Chem. Sci. 13, 10486 (2022), doi 10.1039/D2SC02839E. Nine units A with 682 units B, each pair
+    alternating, random and as blocks at 1:1, and random and as blocks at 1:3 and 3:1. Use it with the encoder
+    `gnn_sim2real.nn.Blend` and `linkage: true`. The rows of one pair of units are never on two sides of a split.
+
+    ```yaml
+    data:
+      class_path: Copolymers
+      init_args: {properties: [electron_affinity]}
+    ```
+
+    Args:
+        properties: One or both of electron_affinity and ionization_potential [eV], against the standard hydrogen
+            electrode.
+        path: Your own copy of `copolymer_ea_ip.parquet`; else it is looked for where `gnn-sim2real data make
+            copolymer_ea_ip` puts it.
+        settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
+    """
+
+    input_columns = MixtureColumns(["a_smiles", "b_smiles"], ["fraction_a", "fraction_b"], linkage="architecture")
+
+    def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.wanted = choose_properties("Copolymers", properties, COPOLYMER_PROPERTIES)
+        self.path = path
+
+    @property
+    def sheet(self) -> DataSheet:
+        """That of the table, of which the alternating copolymers are a part."""
+        (alternating,) = AlternatingCopolymers.sheets
+        return replace(alternating, kind="copolymer", num_rows=42_966)
+
+    def load_table(self) -> CleanTable:
+        """Read all copolymers."""
+        file = find_file("copolymer_ea_ip", self.path)
+        return self.clean_mixtures(read_table(file), self.input_columns, self.wanted, file.name)

@@ -113,6 +113,7 @@ class GraphBatch:
         component_row: Of mixtures: row of each distinct component in the store of components.
         members: Of mixtures: components of each mixture, by their number in the batch; -1 for none.
         weights: Of mixtures: weight of each member, 0 for none.
+        linkage: Of copolymers: share of the bonds that join unlike units, 0 for a blend; None where no mixture has one.
         conditions: Temperature and the like, in physical units; None without conditions.
     """
 
@@ -132,6 +133,7 @@ class GraphBatch:
     component_row: Int[Tensor, " num_components"] | None = None
     members: Int[Tensor, "num_graphs max_components"] | None = None
     weights: Float[Tensor, "num_graphs max_components"] | None = None
+    linkage: Float[Tensor, " num_graphs"] | None = None
     conditions: Float[Tensor, "num_graphs num_conditions"] | None = None
 
     @property
@@ -151,7 +153,7 @@ class GraphBatch:
         if self.component_row is None:
             raise ValueError("this encoder reads mixtures, and these materials are pure ones; choose another encoder")
         without: dict[str, Any] = dict.fromkeys(
-            ("component_row", "members", "weights", "conditions", "targets", "simulated")
+            ("component_row", "members", "weights", "linkage", "conditions", "targets", "simulated")
         )
         pure = replace(self, row=self.component_row, **without)
         return pure if which is None else pure.take(which)

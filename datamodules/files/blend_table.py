@@ -13,8 +13,8 @@ class BlendTable(MixtureDataModule):
     """One property of blends or copolymers from a table with a column for each component and one for its weight.
 
     A component is a repeat unit (PSMILES with two `*`) or a molecule (SMILES). An empty component, or one of weight 0,
-    is absent; the order has no meaning; a row of one component is the pure material. How the units of a copolymer are
-    linked is ignored. Use it with the encoder `gnn_sim2real.nn.Blend`.
+    is absent; the order has no meaning; a row of one component is the pure material. Use it with the encoder
+    `gnn_sim2real.nn.Blend`, with `linkage: true` for copolymers whose `linkage` is known.
 
     ```yaml
     data:
@@ -40,6 +40,9 @@ class BlendTable(MixtureDataModule):
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one material
             differ in a temperature, pressure, frequency or humidity.
+        linkage: Column that says how the units of a copolymer are linked: alternating, random or block (with mole
+            shares in `weights`), or the share of the bonds between units that join unlike ones, as of dyads; empty for
+            a blend.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
 
     Raises:
@@ -60,6 +63,7 @@ class BlendTable(MixtureDataModule):
         lower: float | None = None,
         upper: float | None = None,
         at: dict[str, Any] | None = None,
+        linkage: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -71,7 +75,7 @@ class BlendTable(MixtureDataModule):
         self.path, self.at = path, at
         self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
         conditions, self.condition_units = at_temperature(temperature, temperature_unit)
-        self.input_columns = MixtureColumns(components, weights, conditions)
+        self.input_columns = MixtureColumns(components, weights, conditions, linkage)
 
     @property
     def title(self) -> str:

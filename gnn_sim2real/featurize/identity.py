@@ -6,6 +6,7 @@ period of the infinite chain.
 """
 
 import hashlib
+from functools import lru_cache
 from itertools import pairwise
 
 from rdkit import Chem
@@ -48,6 +49,7 @@ def repeat_unit_identity(psmiles: str) -> str:
     return ".".join(min(_least_rotation(word[:period]) for word in (forward, backward)))
 
 
+@lru_cache(maxsize=2**17)  # a library has one source of a large table for each of its properties
 def molecule_identity(smiles: str) -> str:
     """Name a molecule by its canonical SMILES without stereo marks.
 

@@ -18,6 +18,13 @@ from gnn_sim2real.graph import Graph
 TEMPERATURE = "temperature"
 """Name of the condition that is a temperature [K]."""
 
+BLOCK_LENGTH = 8
+"""Units between two bonds that join unlike ones, of a block copolymer of which no more is known: as in the chains of
+Aldeghi and Coley, Chem. Sci. 2022, 13, 10486 (doi 10.1039/D2SC02839E)."""
+
+LINKAGES = ("alternating", "random", "block")
+"""Words for how the units of a copolymer are linked."""
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -28,11 +35,14 @@ class Mixture:
         weights: Share of each component, in any common unit; only their ratios count. Equal unless given. A component
             of weight 0 is absent.
         conditions: Value of each condition by name, e.g. `{"temperature": 298.15}` [K].
+        linkage: Of a copolymer: the share of the bonds between its units that join unlike ones, see `linkage_of`. None
+            for a blend, whose components are not bonded to each other.
     """
 
     components: tuple[str, ...]
     weights: tuple[int | float, ...] | None = None
     conditions: Mapping[str, int | float] = field(default_factory=dict)
+    linkage: float | None = None
 
     def spell(self, ordered: bool) -> str:
         """Write the mixture as text for people.
@@ -45,7 +55,27 @@ class Mixture:
         else:
             weights = self.weights or (1.0,) * len(self.components)
             text = " + ".join(f"{weight:.6g} {each}" for weight, each in zip(weights, self.components, strict=True))
+            text += "" if self.linkage is None else f" linked {self.linkage:.6g}"
         return text + "".join(f" @ {name} {value:.6g}" for name, value in sorted(self.conditions.items()))
+
+
+def linkage_of(kind: str, weights: Sequence[int | float]) -> float:
+    """Share of the bonds between units that join unlike ones.
+
+    Each bond of an alternating copolymer does. In a random one, neighbors are independent: two of them are alike with a
+    probability that is the sum of the squared shares. A block copolymer has one such bond in `BLOCK_LENGTH`.
+
+    Args:
+        kind: One of `LINKAGES`.
+        weights: Mole shares of the units, in any common unit.
+
+    Raises:
+        ValueError: If there is no such word.
+    """
+    if kind not in LINKAGES:
+        raise ValueError(f"a linkage is {', '.join(LINKAGES)} or a number from 0 to 1, got {kind!r}")
+    shares = np.array(weights, np.float64) / sum(weights)
+    return {"alternating": 1.0, "random": float(1 - (shares**2).sum()), "block": 1 / BLOCK_LENGTH}[kind]
 
 
 def is_repeat_unit(spelling: str) -> bool:
@@ -82,7 +112,7 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
     """Normalize a mixture, so that equal mixtures differ only in the spelling of their components.
 
     A pair keeps its order. In a blend, components of weight 0 are dropped, equal ones are merged, the weights sum to 1,
-    and the order is that of the identities.
+    and the order is that of the identities. Of a single component the linkage is dropped.
 
     Args:
         mixture: The mixture.
@@ -91,12 +121,14 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
 
     Raises:
         ValueError: If a component cannot be read, a weight is negative, a condition is missing, a temperature is not
-            above 0 K, or the number of components is wrong.
+            above 0 K, the number of components is wrong, or a linkage is not from 0 to 1 or is one of a pair.
     """
     given = {name: _condition(mixture, name) for name in conditions}
     if roles:
-        if len(mixture.components) != len(roles) or mixture.weights is not None:
-            raise ValueError(f"a mixture of this kind is one {' and one '.join(roles)} without weights, got {mixture}")
+        if len(mixture.components) != len(roles) or (mixture.weights, mixture.linkage) != (None, None):
+            raise ValueError(
+                f"a mixture of this kind is one {' and one '.join(roles)} without weights or linkage, got {mixture}"
+            )
         for spelling in mixture.components:
             component_identity(spelling)
         return Mixture(mixture.components, None, given)
@@ -105,6 +137,8 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
         raise ValueError(f"a blend needs one weight per component, got {len(weights)} for {len(mixture.components)}")
     if any(not (isfinite(weight) and weight >= 0) for weight in weights):
         raise ValueError(f"weights must be numbers from 0 up, got {', '.join(map(str, weights))}")
+    if mixture.linkage is not None and not 0 <= mixture.linkage <= 1:
+        raise ValueError(f"a linkage is {', '.join(LINKAGES)} or a number from 0 to 1, got {mixture.linkage}")
     total = sum(weights)
     if total <= 0:
         raise ValueError("a blend needs a component with a weight above 0, got none")
@@ -115,7 +149,8 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
             first, sum_so_far = merged.get(name, (spelling, 0.0))
             merged[name] = (first, sum_so_far + weight / total)
     ordered = [merged[name] for name in sorted(merged)]
-    return Mixture(tuple(each for each, _ in ordered), tuple(weight for _, weight in ordered), given)
+    linkage = mixture.linkage if len(ordered) > 1 else None
+    return Mixture(tuple(each for each, _ in ordered), tuple(weight for _, weight in ordered), given, linkage)
 
 
 def _condition(mixture: Mixture, name: str) -> float:
@@ -135,7 +170,7 @@ def mixture_identity(mixture: Mixture, ordered: bool) -> str:
         ordered: Whether its components have roles.
     """
     names = tuple(map(component_identity, mixture.components))
-    return Mixture(names, mixture.weights, mixture.conditions).spell(ordered)
+    return Mixture(names, mixture.weights, mixture.conditions, mixture.linkage).spell(ordered)
 
 
 class MixtureTable(Sequence[Mixture]):
@@ -148,6 +183,8 @@ class MixtureTable(Sequence[Mixture]):
         conditions: float64, (num_mixtures, num_conditions).
         condition_names: Name of each condition.
         roles: What each component is; empty for blends.
+        linkage: float32, (num_mixtures,); share of the bonds that join unlike units, NaN for a blend; None for blends
+            alone.
     """
 
     def __init__(
@@ -158,9 +195,11 @@ class MixtureTable(Sequence[Mixture]):
         conditions: NDArray[np.float64],
         condition_names: tuple[str, ...] = (),
         roles: tuple[str, ...] = (),
+        linkage: NDArray[np.float32] | None = None,
     ) -> None:
         self.components, self.members, self.weights = components, members, weights
         self.conditions, self.condition_names, self.roles = conditions, condition_names, roles
+        self.linkage = linkage
 
     @classmethod
     def from_mixtures(
@@ -183,7 +222,10 @@ class MixtureTable(Sequence[Mixture]):
             weights[row, :size] = 1.0 if mixture.weights is None else mixture.weights
         values = [[mixture.conditions[name] for name in conditions] for mixture in mixtures]
         table = np.array(values, np.float64).reshape(len(mixtures), len(conditions))
-        return cls(list(number), members, weights, table, tuple(conditions), tuple(roles))
+        linkage = None
+        if any(mixture.linkage is not None for mixture in mixtures):
+            linkage = np.array([np.nan if each.linkage is None else each.linkage for each in mixtures], np.float32)
+        return cls(list(number), members, weights, table, tuple(conditions), tuple(roles), linkage)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -194,7 +236,9 @@ class MixtureTable(Sequence[Mixture]):
         there = self.members[row] >= 0
         conditions = dict(zip(self.condition_names, self.conditions[row].tolist(), strict=True))
         components = tuple(self.components[number] for number in self.members[row][there].tolist())
-        return Mixture(components, None if self.roles else tuple(self.weights[row][there].tolist()), conditions)
+        weights = None if self.roles else tuple(self.weights[row][there].tolist())
+        linkage = None if self.linkage is None or np.isnan(self.linkage[row]) else float(self.linkage[row])
+        return Mixture(components, weights, conditions, linkage)
 
     def __iter__(self) -> Iterator[Mixture]:
         return (self[row] for row in range(len(self)))
@@ -202,7 +246,8 @@ class MixtureTable(Sequence[Mixture]):
     def take(self, rows: NDArray[np.int64]) -> "MixtureTable":
         """Some of the mixtures; the list of components is shared."""
         index = self.members[rows], self.weights[rows], self.conditions[rows]
-        return MixtureTable(self.components, *index, self.condition_names, self.roles)
+        linkage = None if self.linkage is None else self.linkage[rows]
+        return MixtureTable(self.components, *index, self.condition_names, self.roles, linkage)
 
     def without_unused(self) -> "MixtureTable":
         """The same mixtures with only the components that they use, in order of first use."""
@@ -214,7 +259,7 @@ class MixtureTable(Sequence[Mixture]):
         width = max(1, int(there.sum(axis=1).max(initial=1)))
         components = [self.components[each] for each in used[order].tolist()]
         columns = members[:, :width], self.weights[:, :width], self.conditions
-        return MixtureTable(components, *columns, self.condition_names, self.roles)
+        return MixtureTable(components, *columns, self.condition_names, self.roles, self.linkage)
 
     def spell(self, names: Sequence[str]) -> list[str]:
         """Write mixtures of components with roles as text, like `Mixture.spell`.
@@ -243,7 +288,7 @@ def component_names(table: MixtureTable) -> set[str]:
 
 
 def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
-    """Describe mixtures by the descriptors of their components, and their conditions.
+    """Describe mixtures by the descriptors of their components, their linkage if there is any, and their conditions.
 
     The descriptors of components with roles are side by side, each as a polymer or a molecule. Those of a blend are the
     mean over its components by weight, all of them described per atom.
@@ -262,11 +307,11 @@ def mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
         blocks = [_mean_over_components(table, per_atom_descriptors(table.components))]
     else:
         blocks = [_describe_role(table, place) for place in range(len(table.roles))]
-    return np.column_stack([*blocks, table.conditions])
+    return np.column_stack([*blocks, *_linkage_column(table), table.conditions])
 
 
 def physical_mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.float64]:
-    """Describe mixtures by the `physical_descriptors` of their components, and their conditions.
+    """Describe mixtures by the `physical_descriptors` of their components, their linkage and their conditions.
 
     Those of components with roles are side by side, those of a blend the mean over its components by weight.
 
@@ -285,7 +330,12 @@ def physical_mixture_descriptors(materials: Sequence[Mixture]) -> NDArray[np.flo
         blocks = [described[column] for column in table.members.T]
     else:
         blocks = [_mean_over_components(table, described)]
-    return np.column_stack([*blocks, table.conditions])
+    return np.column_stack([*blocks, *_linkage_column(table), table.conditions])
+
+
+def _linkage_column(table: MixtureTable) -> list[NDArray[np.float64]]:
+    """The linkage as one more descriptor, if there are copolymers."""
+    return [] if table.linkage is None else [np.nan_to_num(table.linkage.astype(np.float64))]
 
 
 def _require_table(materials: Sequence[Mixture]) -> MixtureTable:

@@ -25,6 +25,8 @@ class MixtureStore:
         members: int32, (num_mixtures, max_components); rows of `components`, -1 for none.
         weights: float32, (num_mixtures, max_components); 0 for no component.
         conditions: float32, (num_mixtures, num_conditions); None without conditions.
+        linkage: float32, (num_mixtures,); share of the bonds that join unlike units, 0 for a blend; None for blends
+            alone.
 
     Raises:
         ValueError: If the shapes do not fit, or a member is not in the store.
@@ -36,6 +38,7 @@ class MixtureStore:
         members: NDArray[np.int32],
         weights: NDArray[np.float32],
         conditions: NDArray[np.float32] | None = None,
+        linkage: NDArray[np.float32] | None = None,
     ) -> None:
         if members.shape != weights.shape or (conditions is not None and len(conditions) != len(members)):
             raise ValueError("`members`, `weights` and `conditions` must have the same number of mixtures")
@@ -44,6 +47,7 @@ class MixtureStore:
                 f"members must be from -1 to {len(components) - 1}, got {members.min()} to {members.max()}"
             )
         self.components, self.members, self.weights, self.conditions = components, members, weights, conditions
+        self.linkage = linkage
 
     def __len__(self) -> int:
         return len(self.members)
@@ -57,12 +61,14 @@ class MixtureStore:
             components: Graphs of its components, in their order.
         """
         conditions = table.conditions.astype(np.float32) if table.condition_names else None
-        return cls(components, table.members, table.weights, conditions)
+        linkage = None if table.linkage is None else np.nan_to_num(table.linkage)
+        return cls(components, table.members, table.weights, conditions, linkage)
 
     def take(self, rows: NDArray[np.int64]) -> "MixtureStore":
         """The store of some of the mixtures; the graphs are shared."""
         conditions = None if self.conditions is None else self.conditions[rows]
-        return MixtureStore(self.components, self.members[rows], self.weights[rows], conditions)
+        linkage = None if self.linkage is None else self.linkage[rows]
+        return MixtureStore(self.components, self.members[rows], self.weights[rows], conditions, linkage)
 
     def conditions_of(self, rows: Tensor) -> Tensor | None:
         """Conditions of some of the mixtures, (num_rows, num_conditions); None without conditions."""
@@ -92,6 +98,7 @@ class MixtureStore:
             component_row=graphs.row,
             members=torch.from_numpy(local),
             weights=torch.from_numpy(self.weights[wanted]),
+            linkage=None if self.linkage is None else torch.from_numpy(self.linkage[wanted]),
             conditions=self.conditions_of(rows),
         )
 

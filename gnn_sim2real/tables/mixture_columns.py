@@ -1,13 +1,14 @@
 """Mixtures in the columns of a table."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.mixture import TEMPERATURE, Mixture, MixtureTable
+from gnn_sim2real.featurize.mixture import LINKAGES, TEMPERATURE, Mixture, MixtureTable, linkage_of
 from gnn_sim2real.tables.cleaning import convert_by_row
 from gnn_sim2real.tables.columns import with_unit
 from gnn_sim2real.tables.plausible import Column, find_implausible
@@ -29,11 +30,14 @@ class MixtureColumns:
         weights: Columns with their weights, in the same order; None for equal weights.
         conditions: Column of each condition, by its name, and its unit in the file: None for that in the heading, else
             the unit wanted.
+        linkage: Column that says how the units of copolymers are linked: alternating, random, block, or the share of
+            bonds that join unlike units; an empty field means a blend.
     """
 
     components: Sequence[str]
     weights: Sequence[str] | None = None
     conditions: Mapping[str, tuple[str, str | None]] | None = None
+    linkage: str | None = None
 
 
 def read_mixtures(
@@ -52,6 +56,7 @@ def read_mixtures(
         ValueError: If a column is missing, or the unit of a condition is not understood.
     """
     _require_columns(frame, columns, source)
+    linkages = [""] * len(frame) if columns.linkage is None else to_texts(frame[columns.linkage])
     spellings = [to_texts(frame[name]) for name in columns.components]
     weights = [_numbers(frame[name]) for name in columns.weights or ()]
     values = {name: column.tolist() for name, column in _read_conditions(frame, columns, units, source).items()}
@@ -60,7 +65,19 @@ def read_mixtures(
         there = [place for place, cell in enumerate(cells) if cell or keep_empty]
         shares = tuple(weights[place][row] for place in there) if weights else None
         at = {name: column[row] for name, column in values.items()}
-        yield Mixture(tuple(cells[place] for place in there), shares, at)
+        linkage = _linkage(linkages[row].strip().lower(), shares or (1,) * len(there))
+        yield Mixture(tuple(cells[place] for place in there), shares, at, linkage)
+
+
+def _linkage(text: str, shares: Sequence[float]) -> float | None:
+    """That of a word or a number; NaN for what is neither, so that the row is refused."""
+    if not text:
+        return None
+    if text in LINKAGES and sum(shares) > 0:
+        return linkage_of(text, shares)
+    with suppress(ValueError):
+        return float(text)
+    return float("nan")
 
 
 def read_pairs(
@@ -93,7 +110,8 @@ def read_pairs(
 
 def _require_columns(frame: "pandas.DataFrame", columns: MixtureColumns, source: str) -> None:
     conditions = (column for column, _ in (columns.conditions or {}).values())
-    wanted = [*columns.components, *(columns.weights or ()), *conditions]
+    linkage = [] if columns.linkage is None else [columns.linkage]
+    wanted = [*columns.components, *(columns.weights or ()), *conditions, *linkage]
     if lacking := [name for name in wanted if name not in frame]:
         raise ValueError(f"{source} has no column {lacking[0]!r}: its columns are {', '.join(map(str, frame))}")
 

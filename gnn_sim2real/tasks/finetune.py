@@ -19,6 +19,7 @@ from gnn_sim2real.featurize.featurizer import makes_components
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY, TrainedModel, load_model
 from gnn_sim2real.library.model import was_trained
+from gnn_sim2real.nn.blend import Blend
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
@@ -185,7 +186,9 @@ class TargetFineTuning(PropertyRegression):
         if source.featurizer.describe() == self.data.featurizer.describe():
             return source
         if makes_components(source.featurizer, self.data.featurizer):
-            return replace(source, network=as_blend(source.network), featurizer=self.data.featurizer)
+            (asked,) = self.given_encoder
+            network = as_blend(source.network, isinstance(asked, Blend) and asked.bond is not None)
+            return replace(source, network=network, featurizer=self.data.featurizer)
         raise CheckpointError(
             f"{self.pretrained} was pretrained on graphs made by {source.featurizer.describe()}, but those of the "
             f"target are made by {self.data.featurizer.describe()}; pretrain again or choose another source"

@@ -39,14 +39,15 @@ class LoadReport:
         )
 
 
-def as_blend(pretrained: PropertyModel) -> PropertyModel:
+def as_blend(pretrained: PropertyModel, linkage: bool = False) -> PropertyModel:
     """A model of pure materials as one of blends and copolymers: its encoder encodes each component separately.
 
     Args:
         pretrained: The model of pure materials; it is not changed. Its predictions for them stay the same.
+        linkage: Whether the encoder is to see how the units of copolymers are linked.
     """
     model = PropertyModel(
-        Blend(copy.deepcopy(pretrained.encoder)),
+        Blend(copy.deepcopy(pretrained.encoder), linkage),
         pretrained.properties,
         pretrained.line is not None,
         pretrained.condition_specs,

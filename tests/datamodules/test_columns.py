@@ -137,6 +137,11 @@ def copolymers(folder):
     return save(folder, "copolymers.csv", columns)
 
 
+def linked_copolymers(folder):
+    shares = {"fraction_a": 0.5, "fraction_b": 0.5, "architecture": "random", "ea_vs_she_eV": np.arange(12.0)}
+    return save(folder, "linked.csv", {"a_smiles": CHAINS, "b_smiles": "*c1ccc(*)s1"} | shares)
+
+
 def volumes(folder, **settings):
     """The tables of structures: one crystal of each formula."""
     own = {"reduced_formula": FORMULAS, "nsites": 4, "volume": np.arange(60.0, 72.0), "material_id": NAMES}
@@ -151,6 +156,7 @@ READERS = {
         ["electron_affinity"], copolymers(f), **s
     ),
     "BlendTable": lambda f, m, **s: datamodules.BlendTable(chains(f), ["smiles"], "density", "density", "g/cm3", **s),
+    "Copolymers": lambda f, m, **s: datamodules.Copolymers(["electron_affinity"], linked_copolymers(f), **s),
     "CosmoChi": lambda f, m, **s: datamodules.CosmoChi(pairs(f), pairs(f), **s),
     "CosmoSolvation": lambda f, m, **s: datamodules.CosmoSolvation(solvation(f), **s),
     "CrystalFolder": lambda f, m, **s: datamodules.CrystalFolder(own_crystals(f), "gap", None, "eV", **s),
@@ -225,7 +231,7 @@ def test_every_reader_splits_by_a_column(make, name):
 def test_every_reader_grows_from_the_cheapest_by_a_column(make, name):
     column = OWN_COLUMNS[name].cost if name in OWN_COLUMNS else "hours"
     settings = {"grow_by": "cheapest", "cost": f"2 * {column}", "validation_fraction": 0, "size": 5}
-    if "Chi" in name or "Solvation" in name or name in ("BlendTable", "PairTable"):
+    if "Chi" in name or "Solvation" in name or name in ("BlendTable", "Copolymers", "PairTable"):
         with pytest.raises(ValueError, match="`grow_by: cheapest`"):
             make(name, **settings)
         return

@@ -16,6 +16,7 @@ from datamodules import (
     PairTable,
     SimulatedLiquids,
 )
+from gnn_sim2real.featurize.mixture import Mixture, linkage_of, normalize
 from gnn_sim2real.nn import GINE, Blend, Pair
 
 
@@ -58,6 +59,64 @@ def test_a_table_of_blends(blends):
     encoded = Blend(GINE(hidden_dim=8, num_layers=1)).eval()(blends.store.select(torch.arange(4)))
     assert encoded.shape == (4, 8)
     assert blends.featurizer.descriptors(table.materials).shape[0] == 4
+
+
+@pytest.fixture
+def copolymers(tmp_path):
+    path = tmp_path / "copolymers.csv"
+    path.write_text(
+        "a,b,x,y,kind,ea\n"
+        "*CCO*,*CC(*)C#N,0.5,0.5,alternating,-1\n"
+        "*CCO*,*CC(*)C#N,0.5,0.5,random,-2\n"
+        "*CCO*,*CC(*)C#N,0.5,0.5,Block,-3\n"
+        "*CC(*)C#N,*OCC*,1,1,0.5,-4\n"  # the second row again, as the share of its dyads
+        "*CCO*,*CC(*)C#N,0.25,0.75,random,-5\n"
+        "*CCO*,*CC(*)C#N,0.25,0.75,,-6\n"
+        "*CCO*,,1,0,block,-7\n"
+        "*CCO*,*CC(*)C#N,1,1,tapered,-8\n"
+        "*CCO*,*CC(*)C#N,1,1,1.5,-9\n"
+    )
+    return BlendTable(str(path), ["a", "b"], "electron_affinity", "ea", "eV", weights=["x", "y"], linkage="kind")
+
+
+def test_how_copolymers_are_linked(copolymers):
+    table, mixtures = copolymers.table, copolymers.data_set.mixtures
+    found = {(round(each.weights[0], 6), each.linkage): v for each, v in zip(mixtures, table.values[:, 0], strict=True)}
+    random = pytest.approx(0.375)
+    assert found[1.0, None] == -7  # a homopolymer has no other unit
+    assert {linkage: value for (share, linkage), value in found.items() if share == 0.5} == {1: -1, 0.5: -3, 0.125: -3}
+    others = {linkage: value for (share, linkage), value in found.items() if share in (0.25, 0.75)}
+    assert others.pop(None) == -6
+    assert next(iter(others)) == random
+    assert table.quarantine["row"].tolist() == [9, 10]
+    assert table.quarantine["reason"].str.contains("linkage").all()
+    assert len(set(table.groups)) == 2  # the pair of units, linked in any way, and the homopolymer
+    assert len(set(table.identities)) == len(mixtures) == 6
+
+
+def test_linkage_reaches_batches_descriptors_and_predictions(copolymers, blends):
+    rows = torch.arange(6)
+    stored = copolymers.data_set.mixtures.linkage
+    np.testing.assert_array_equal(copolymers.store.select(rows).linkage, np.nan_to_num(stored))
+    np.testing.assert_array_equal(copolymers.store.take(np.array([3, 1])).linkage, np.nan_to_num(stored[[3, 1]]))
+    assert blends.store.select(torch.arange(4)).linkage is None
+    describe = copolymers.featurizer.descriptors
+    table = copolymers.table.materials
+    columns = describe(table)
+    np.testing.assert_array_equal(columns[:, -1], np.nan_to_num(stored))
+    table.linkage = None
+    np.testing.assert_array_equal(describe(table), columns[:, :-1])
+
+
+def test_a_linkage_that_cannot_be():
+    with pytest.raises(ValueError, match="linkage"):
+        normalize(Mixture(("*CCO*", "*CC*"), linkage=1.1))
+    with pytest.raises(ValueError, match="linkage"):
+        normalize(Mixture(("*CCO*", "O"), linkage=0.5), ("polymer", "solvent"))
+    with pytest.raises(ValueError, match="gradient"):
+        linkage_of("gradient", (1, 1))
+    assert linkage_of("random", (1, 1, 2)) == pytest.approx(1 - (1 + 1 + 4) / 16)
+    assert normalize(Mixture(("*CCO*", "*OCC*"), linkage=0.5)).linkage is None  # one unit, spelled in two ways
 
 
 def table_of_blends(tmp_path, temperature, numbers, **settings):

@@ -25,7 +25,8 @@ def pairs(*spellings: tuple[str, str], temperature: list[float] | None = None) -
     return store_of(mixtures, featurizer).select(torch.arange(len(mixtures)))
 
 
-def blends(*mixtures: dict[str, int | float]) -> GraphBatch:
-    """Blends given as weight by spelling."""
-    made = [Mixture(tuple(each), tuple(each.values())) for each in mixtures]
+def blends(*mixtures: dict[str, int | float], linkage: list[float | None] | None = None) -> GraphBatch:
+    """Blends given as weight by spelling; copolymers where their linkage is given."""
+    linkage = [None] * len(mixtures) if linkage is None else linkage
+    made = [Mixture(tuple(e), tuple(e.values()), linkage=q) for e, q in zip(mixtures, linkage, strict=True)]
     return store_of(made, get_featurizer("mixture")).select(torch.arange(len(made)))

@@ -75,6 +75,89 @@ class TestBlend:
         torch.testing.assert_close(blend(blends(*some)), alone)
 
 
+@pytest.fixture(params=INNER)
+def linked(request):
+    """An encoder that sees the linkage, with bonds that are not the initial ones."""
+    batch = blends({"*CCO*": 1, "*CC*": 2}, {"*C*": 1, "*CC(*)C#N": 1}, linkage=[0.5, None])
+    encoder = Blend(INNER[request.param](), linkage=True)
+    torch.nn.init.normal_(encoder.bond.outer.weight)
+    return settled(encoder, batch)
+
+
+COPOLYMER = {"*CCO*": 1, "*CC(*)C#N": 3}
+THREE = {"*CCO*": 1, "*CC*": 2, "*CC(*)C#N": 3}
+
+
+class TestLinkage:
+    def test_it_changes_the_encoding(self, linked):
+        kinds = linked(blends(*[COPOLYMER] * 3, linkage=[1.0, 0.375, 0.125]))
+        assert torch.pdist(kinds).min() > 1e-3
+
+    def test_order_of_units_has_no_meaning(self, linked):
+        batch = blends(THREE, THREE, COPOLYMER, linkage=[0.7, 0.1, 0.4])
+        turned = replace(batch, members=batch.members.flip(1), weights=batch.weights.flip(1))
+        torch.testing.assert_close(linked(turned), linked(batch))
+
+    def test_a_bond_is_the_same_in_both_directions(self, linked):
+        """With equal shares, all that tells A-B from B-A is which unit is named first."""
+        there, back = (blends({a: 1, b: 1}, linkage=[0.3]) for a, b in (("*CCO*", "*CC*"), ("*CC*", "*CCO*")))
+        torch.testing.assert_close(linked(there), linked(back))
+
+    def test_a_homopolymer_is_that_of_the_inner_encoder(self, linked):
+        """Of one unit named twice, by hand, of one whose other unit has no share, and of one alone."""
+        pure, one = linked.encoder(units("*CCO*")), blends({"*CCO*": 1})
+        many = {"weights": torch.tensor([[0.3, 0.7]]), "linkage": torch.tensor([0.5])}
+        torch.testing.assert_close(linked(replace(one, members=torch.zeros(1, 2, dtype=torch.long), **many)), pure)
+        batch = blends({"*CCO*": 1, "*CC*": 1}, linkage=[0.5])
+        place = sorted(("*CCO*", "*CC*"), key=component_identity).index("*CCO*")
+        without = replace(batch, weights=batch.weights * (batch.members == place))
+        torch.testing.assert_close(linked(without), pure)
+        torch.testing.assert_close(linked(blends({"*CCO*": 1}, linkage=[0.5])), pure)
+        torch.testing.assert_close(linked(units("*CCO*")), pure)
+
+    def test_a_blend_is_what_it_was_to_the_last_digit(self, linked):
+        plain = Blend(linked.encoder).eval()
+        unlinked = blends(THREE, COPOLYMER)
+        assert unlinked.linkage is None
+        assert torch.equal(linked(unlinked), plain(unlinked))
+        beside = blends(THREE, COPOLYMER, COPOLYMER, linkage=[None, 0.5, 0.0])
+        assert torch.equal(linked(beside)[[0, 2]], plain(beside)[[0, 2]])
+        assert torch.equal(plain(beside), plain(replace(beside, linkage=None)))
+
+    def test_it_is_off_unless_asked_for(self):
+        assert Blend(GINE()).describe()["init_args"].keys() == {"encoder"}
+        inner = GINE(hidden_dim=8)
+        assert Blend(inner).state_dict().keys() == {f"encoder.{name}" for name in inner.state_dict()}
+
+    def test_a_linear_share_of_the_bonds(self, linked):
+        """Half of the bonds add half as much."""
+        none, half, all_ = linked(blends(*[THREE] * 3, linkage=[0.0, 0.5, 1.0]))
+        torch.testing.assert_close(half - none, (all_ - none) / 2)
+
+    def test_alone_and_in_company(self, linked):
+        some = [(THREE, 0.7), (COPOLYMER, 0.2), ({"*C*": 1}, None)]
+        alone = torch.cat([linked(blends(each, linkage=[q])) for each, q in some])
+        together = linked(blends(*(each for each, _ in some), linkage=[q for _, q in some]))
+        torch.testing.assert_close(together, alone)
+
+    def test_layers_and_their_features(self, linked):
+        held = [id(each) for layer in linked.layers for each in layer.parameters()]
+        assert sorted(held) == sorted(id(each) for each in linked.parameters())
+        for batch in (blends(THREE, COPOLYMER, linkage=[0.5, 0.1]), units("*CCO*")):
+            features = linked.layer_features(batch)
+            assert torch.equal(features[-1], linked(batch))
+        rebuilt = build_encoder(json.loads(json.dumps(linked.describe())))
+        assert rebuilt.state_dict().keys() == linked.state_dict().keys()
+
+    def test_at_first_it_is_the_mean(self):
+        torch.manual_seed(0)
+        encoder = Blend(GINE(hidden_dim=8, num_layers=1), linkage=True).eval()
+        batch = blends(COPOLYMER, linkage=[0.5])
+        assert torch.equal(encoder(batch), Blend(encoder.encoder).eval()(batch))
+        encoder(batch).sum().backward()
+        assert encoder.bond.outer.weight.grad.abs().max() > 0
+
+
 class TestPair:
     def test_roles_differ(self, pair):
         there, back = (pair(pairs(("*CCO*", "*CC*"))), pair(pairs(("*CC*", "*CCO*"))))

@@ -65,6 +65,15 @@ def test_it_is_fine_tuned_on_blends(policy, source_folder):
     assert len(module.tested[0][0]) == len(data.parts.test)
 
 
+def test_the_linkage_is_added_to_what_was_pretrained(source_folder):
+    data, pure = TinyBlends(), load_model(source_folder)
+    network = start(data, source_folder, encoder=Blend(gine(), linkage=True))
+    assert same(copied(network.encoder.encoder), copied(pure.network.encoder))
+    model = TrainedModel(network, data.featurizer, {})
+    linked, blend = model.predict([Mixture(tuple(CHAINS[:2]), linkage=0.5), Mixture(tuple(CHAINS[:2]))]).values
+    assert linked == blend  # before the first step
+
+
 def test_conditions_that_the_source_did_not_know_get_a_fresh_head(source_folder):
     network = start(WarmBlends(), source_folder)
     assert same(copied(network.encoder.encoder), copied(load_model(source_folder).network.encoder))
