@@ -68,6 +68,10 @@ class Graph:
         edge_vector: float32, (num_edges, 3); of crystals: from the source to the destination, in the periodic image
             that is meant [angstrom].
         atom_descriptors: float32, (num_nodes, len(ATOM_DESCRIPTORS)); of materials with bonds, if requested.
+        species_count: uint8, (num_nodes,); of disordered crystals: number of elements that a site holds.
+            `atomic_number` is then the most frequent of them, and `node_weight` the occupancy.
+        species_number: uint8, (num_species,); these elements, one site after the other.
+        species_share: float32, (num_species,); occupancy of each; what they lack of 1 is a vacancy.
     """
 
     atomic_number: NDArray[np.uint8]
@@ -79,6 +83,9 @@ class Graph:
     crosses_cell: NDArray[np.bool_] | None = None
     edge_vector: NDArray[np.float32] | None = None
     atom_descriptors: NDArray[np.float32] | None = None
+    species_count: NDArray[np.uint8] | None = None
+    species_number: NDArray[np.uint8] | None = None
+    species_share: NDArray[np.float32] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -108,6 +115,9 @@ class GraphBatch:
         edge_vector: From source to destination of each edge [angstrom]; None without geometry.
         atom_descriptors: Contributions of each atom to molecular descriptors (`ATOM_DESCRIPTORS`); None unless
             requested.
+        species_count: Number of elements that each site holds; None unless some of the crystals are disordered.
+        species_number: Element of each species, one site after the other.
+        species_share: Its occupancy; what those of a site lack of 1 is a vacancy.
         targets: Properties of each material in physical units, NaN where missing; None in prediction.
         simulated: Simulated values of the same properties, for models that correct them; None for all others.
         component_row: Of mixtures: row of each distinct component in the store of components.
@@ -128,6 +138,9 @@ class GraphBatch:
     crosses_cell: Bool[Tensor, " num_edges"] | None = None
     edge_vector: Float[Tensor, "num_edges 3"] | None = None
     atom_descriptors: Float[Tensor, "num_nodes num_atom_descriptors"] | None = None
+    species_count: Int[Tensor, " num_nodes"] | None = None
+    species_number: Int[Tensor, " num_species"] | None = None
+    species_share: Float[Tensor, " num_species"] | None = None
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
     simulated: Float[Tensor, "num_graphs num_properties"] | None = None
     component_row: Int[Tensor, " num_components"] | None = None
@@ -170,8 +183,10 @@ class GraphBatch:
         node, edge = owner >= 0, owner[self.edge_index[1]] >= 0
         place = node.long().cumsum(0) - 1
         columns = {"row": which, "edge_index": edge, "bond_codes": edge, "crosses_cell": edge, "edge_vector": edge}
-        node_fields = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors")
+        node_fields = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors", "species_count")
         columns |= dict.fromkeys(node_fields, node)
+        if self.species_count is not None:
+            columns |= dict.fromkeys(("species_number", "species_share"), node.repeat_interleave(self.species_count))
         columns |= dict.fromkeys(("targets", "simulated", "conditions"), which)
         taken = {
             name: value[:, wanted] if name == "edge_index" else value[wanted]
@@ -267,4 +282,7 @@ def from_pyg(data: Any) -> Graph:
         crosses_cell=field("crosses_cell", np.bool_),
         edge_vector=field("edge_vector", np.float32),
         atom_descriptors=field("atom_descriptors", np.float32),
+        species_count=field("species_count", np.uint8),
+        species_number=field("species_number", np.uint8),
+        species_share=field("species_share", np.float32),
     )

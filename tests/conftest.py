@@ -123,7 +123,11 @@ def random_graph() -> "Callable[[int, int, int], Graph]":
         def codes(count: int, sizes: dict[str, int]) -> np.ndarray:
             return rng.integers(0, list(sizes.values()), (count, len(sizes)), dtype=np.uint8)
 
+        held = rng.integers(1, 4, num_nodes, dtype=np.uint8)
         return Graph(
+            species_count=held,
+            species_number=rng.integers(1, NUM_ELEMENTS, held.sum(), dtype=np.uint8),
+            species_share=rng.random(held.sum(), dtype=np.float32),
             atomic_number=rng.integers(1, NUM_ELEMENTS, num_nodes, dtype=np.uint8),
             atom_codes=codes(num_nodes, ATOM_CODES),
             edge_index=rng.integers(0, num_nodes, (2, num_edges), dtype=np.int32),

@@ -12,10 +12,10 @@ import orjson
 from numpy.typing import NDArray
 
 from gnn_sim2real.databases.repeated import Repeated
-from gnn_sim2real.featurize.composition import formula_of_counts
+from gnn_sim2real.featurize.composition import formula_of_amounts, formula_of_counts
 from gnn_sim2real.featurize.crystal import Crystal, require_apart
-from gnn_sim2real.featurize.crystal_objects import filling_element
-from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
+from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, read_site
+from gnn_sim2real.featurize.site_species import SiteSpecies, read_species
 
 CELL_FIELDS = (
     "lattice_vectors",
@@ -48,7 +48,7 @@ _BEYOND = 2.0**31 / 1e8
 def to_rows(entries: Sequence[Any], fields: Mapping[str, str]) -> list[dict[str, Any]]:
     """Turn entries into rows with `TABLE_COLUMNS` and one column per property.
 
-    An entry that is not an ordered crystal, periodic in three directions, keeps its row, with the reason in `problem`;
+    An entry that is not a crystal, periodic in three directions, keeps its row, with the reason in `problem`;
     so does one that is no entry at all.
 
     Args:
@@ -81,7 +81,10 @@ def structure_row(name: str, read: Callable[[], tuple[Crystal, Mapping[str, floa
         return row | {"problem": _reason(error)}
     from pymatgen.core.periodic_table import Element
 
-    symbols = [str(Element.from_Z(int(number))) for number in crystal.atomic_number]
+    if crystal.species is None:
+        symbols = [str(Element.from_Z(int(number))) for number in crystal.atomic_number]
+    else:
+        symbols = [crystal.species.spell(site) for site in range(crystal.num_sites)]
     row |= {"lattice": crystal.lattice, "positions": crystal.fractional @ crystal.lattice, "nsites": len(symbols)}
     row |= {"species": " ".join(symbols), "reduced_formula": _formula(symbols)} | dict(values)
     _fill_cells([row])
@@ -163,11 +166,15 @@ def _show(value: Any) -> str:
 
 
 def _read_sites(attributes: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Lattice, positions [angstrom] and symbols of an ordered crystal."""
+    """Lattice, positions [angstrom] of a crystal, and what each site holds, as a file of cells spells it."""
     features = attributes.get("structure_features") or []
-    features = [each for each in features if each != "site_attachments"] if isinstance(features, list) else [features]
+    features = (
+        [each for each in features if each not in ("site_attachments", "disorder")]
+        if isinstance(features, list)
+        else [features]
+    )
     if features:
-        raise ValueError(f"not an ordered crystal: it has {_list(features)}")
+        raise ValueError(f"not a plain crystal: it has {_list(features)}")
     dimensions = attributes.get("dimension_types")
     if isinstance(dimensions, list) and dimensions != [1, 1, 1]:
         raise ValueError(f"not a crystal: it is periodic in {sum(map(bool, dimensions))} of 3 directions")
@@ -181,7 +188,8 @@ def _read_sites(attributes: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDA
     wanted = attributes.get("nsites")
     if isinstance(wanted, int | float) and not isinstance(wanted, bool) and wanted != len(symbols):
         raise ValueError(f"{len(symbols)} sites, though `nsites` is {_show(wanted)}")
-    return lattice, positions, symbols
+    filled = [row for row, symbol in enumerate(symbols) if symbol]
+    return lattice, positions[filled], [symbols[row] for row in filled]
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float64]:
@@ -201,7 +209,7 @@ def _numbers(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
-    """Symbol of each site; in the standard, sites have names of species, and species have elements."""
+    """What each site holds; in the standard, sites have names of species, and species have elements."""
     names, species = attributes.get("species_at_sites"), attributes.get("species")
     if not isinstance(names, list) or not names:
         raise ValueError("no structure: `species_at_sites` is missing")
@@ -224,7 +232,7 @@ def _read_symbols(attributes: Mapping[str, Any]) -> list[str]:
 
 
 def _element_of(name: str, species: Mapping[str, Any] | None) -> str:
-    """The one element of a fully occupied site; without a description of the species, its name."""
+    """What a site holds, nothing if it is vacant; without a description of the species, its name is the element."""
     described = species or {}
     elements = described.get("chemical_symbols", [name])
     if not isinstance(elements, list):
@@ -237,10 +245,25 @@ def _element_of(name: str, species: Mapping[str, Any] | None) -> str:
     if described.get("attached"):
         raise ValueError(f"atoms are attached to its sites {_show(name)} without coordinates")
     spelled = [each if _is_plain(each) else _show(each) for each in elements]
-    element = filling_element(list(zip(spelled, shares, strict=True)), f"a site of species {_show(name)}")
-    if not _is_element(element):
-        raise ValueError(f"a site of an unknown element: {element}")
-    return element
+    held = read_species(list(zip(spelled, shares, strict=True)), f"a site of species {_show(name)}")
+    held.pop("vacancy", None)
+    for element in held:
+        if not _is_element(element):
+            raise ValueError(f"a site of an unknown element: {element}")
+    if not held:
+        return ""
+    site = SiteSpecies.of_sites([_by_number(held)])
+    return site.spell(0) if site.is_partial.any() else next(iter(held))
+
+
+def _by_number(held: Mapping[str, float]) -> dict[int, float]:
+    from pymatgen.core.periodic_table import Element
+
+    found: dict[int, float] = {}
+    for symbol, share in held.items():  # D is H
+        number = int(Element(symbol).Z)
+        found[number] = found.get(number, 0.0) + share
+    return found
 
 
 def _is_number(value: Any) -> bool:
@@ -270,10 +293,16 @@ def _formula(symbols: list[str]) -> str:
 def _formula_of(counts: tuple[tuple[str, int], ...]) -> str:
     from pymatgen.core.periodic_table import Element
 
-    found: Counter[int] = Counter()
-    for symbol, count in counts:  # D is H
-        found[Element(symbol).Z] += count
-    return formula_of_counts(dict(sorted(found.items())))
+    if all(_is_element(symbol) for symbol, _ in counts):
+        found: Counter[int] = Counter()
+        for symbol, count in counts:  # D is H
+            found[Element(symbol).Z] += count
+        return formula_of_counts(dict(sorted(found.items())))
+    amounts: dict[int, float] = {}
+    for text, count in counts:
+        for number, share in read_site(text).items():
+            amounts[number] = amounts.get(number, 0.0) + count * share
+    return formula_of_amounts(amounts)
 
 
 def _read_value(attributes: Mapping[str, Any], field: str) -> float | None:
@@ -300,6 +329,13 @@ def to_number(value: Any, field: str) -> float | None:
     if not -_LARGEST_VALUE <= value <= _LARGEST_VALUE:
         raise ValueError(f"`{field}` is not a finite number: {_show(value)}")
     return float(value)
+
+
+def _occupancy(species: str) -> NDArray[np.float64] | None:
+    """(num_sites,); by how much each site is filled; None if all are full."""
+    if "." not in species:
+        return None
+    return np.array([sum(read_site(text).values()) for text in species.split()])
 
 
 def _fill_cells(rows: list[dict[str, Any]]) -> None:
@@ -332,7 +368,7 @@ def _fill_cells(rows: list[dict[str, Any]]) -> None:
         strict=True,
     ):
         try:
-            require_apart(row["lattice"], sites * 1e-8)
+            require_apart(row["lattice"], sites * 1e-8, _occupancy(row["species"]))
         except ValueError as error:
             row |= {"problem": str(error), "species": ""}
             continue

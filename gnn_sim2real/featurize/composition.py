@@ -165,6 +165,31 @@ def formula_of_counts(counts: Mapping[int, int]) -> str:
     return reduced_formula("".join(f"{Element.from_Z(number)}{count}" for number, count in sorted(counts.items())))
 
 
+def formula_of_amounts(amounts: Mapping[int, int | float]) -> str:
+    """The reduced formula of fractional amounts, as of the cell of a disordered crystal.
+
+    The smallest whole numbers, up to 100 atoms, that all amounts are within 0.01 of: occupancies are rounded, and three
+    sites of 0.333 are one atom. If there are none, the amounts are reduced as they are, to 3 digits after the point.
+
+    Args:
+        amounts: Amount by atomic number.
+    """
+    from pymatgen.core.periodic_table import Element
+
+    values = np.array([*amounts.values()], np.float64)
+    units = np.arange(1, _MOST_ATOMS + 1)[:, None] * (values / values.sum())
+    whole = np.rint(units)
+    fits = (np.abs(units - whole) <= _NEARLY_WHOLE).all(axis=1) & (whole > 0).all(axis=1)
+    if fits.any():
+        return formula_of_counts(dict(zip(amounts, whole[fits.argmax()].astype(int).tolist(), strict=True)))
+    spelled = [f"{Element.from_Z(number)}{amount:.3f}" for number, amount in sorted(amounts.items()) if amount >= 1e-3]
+    return reduced_formula("".join(spelled))
+
+
+_MOST_ATOMS, _NEARLY_WHOLE = 100, 0.01
+"""See `formula_of_amounts`."""
+
+
 def composition_graph(formula: str) -> Graph:
     """Turn a formula into a graph of its elements without edges; pairs of elements are left to the encoder.
 

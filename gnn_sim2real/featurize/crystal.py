@@ -1,14 +1,15 @@
 """Crystals, and the periodic graph of one."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.featurize.site_species import MOST, SiteSpecies, format_species, symbol_of
 from gnn_sim2real.graph import NUM_ELEMENTS, Graph
 
 FEATURIZER_VERSION = 1
@@ -40,16 +41,23 @@ _MAX_CUBES = 1e7
 
 _PERIODIC = np.ones(3, np.int64)
 
+HOW_TO_READ = (
+    "set `disorder: average` (each site is the mean of what it holds) or `disorder: order` (ordered approximants)"
+)
+"""What a user can do about disordered crystals."""
+
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """An ordered crystal; its arrays cannot be written to.
+    """A crystal, ordered or not; its arrays cannot be written to.
 
     Args:
         lattice: (3, 3), one lattice vector per row [angstrom]; right- or left-handed.
-        atomic_number: (num_sites,), 1 to 118.
+        atomic_number: (num_sites,), 1 to 118; of a disordered site the most frequent element.
         fractional: (num_sites, 3); coordinates in units of the lattice vectors, in any image of the cell.
         note: What to know about how it was read, such as what its file does not say; empty if nothing.
+        species: What each site holds; None if all are full of one element.
+        partial: The first site that is not, in words, as its file names it; empty if there is none, or not known.
 
     Raises:
         ValueError: If the cell has no volume, there is no site, or a value is not a finite number.
@@ -59,6 +67,40 @@ class Crystal:
     atomic_number: NDArray[np.uint8]
     fractional: NDArray[np.float64]
     note: str = ""
+    species: SiteSpecies | None = None
+    partial: str = ""
+
+    @classmethod
+    def of_sites(
+        cls,
+        lattice: NDArray[np.float64],
+        sites: Sequence[Mapping[int, float]],
+        fractional: NDArray[np.float64],
+        partial: str = "",
+    ) -> "Crystal":
+        """A crystal of sites that hold several elements; those that are always vacant are left out.
+
+        Args:
+            lattice: (3, 3), one lattice vector per row [angstrom].
+            sites: Occupancy by atomic number, of each site.
+            fractional: (num_sites, 3).
+            partial: See `Crystal`.
+
+        Raises:
+            ValueError: As for any crystal.
+        """
+        if len(sites) != len(fractional):
+            raise ValueError(f"a crystal needs coordinates for each site, got {len(fractional)} for {len(sites)} sites")
+        filled = [number for number, site in enumerate(sites) if site]
+        species = SiteSpecies.of_sites([sites[number] for number in filled])
+        ordered = not species.is_partial.any()
+        return cls(
+            lattice,
+            species.main,
+            fractional[filled],
+            species=None if ordered else species,
+            partial="" if ordered else partial,
+        )
 
     def __post_init__(self) -> None:
         lattice, number, fractional = self.lattice, self.atomic_number, self.fractional
@@ -88,6 +130,19 @@ class Crystal:
         """Number of sites in the cell."""
         return len(self.atomic_number)
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether each site is full of one element."""
+        return self.species is None
+
+    @property
+    def amounts(self) -> Mapping[int, int | float]:
+        """Number of atoms in the cell by atomic number; fractions in a disordered crystal."""
+        if self.species is not None:
+            return self.species.amounts
+        counts = np.bincount(self.atomic_number).tolist()
+        return {number: count for number, count in enumerate(counts) if count}
+
     @cached_property
     def volume(self) -> float:
         """Volume of the cell [angstrom^3]."""
@@ -103,12 +158,33 @@ class Crystal:
         return [math.hypot(*edge) for edge in self.lattice.tolist()]
 
 
-def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> None:
+def require_ordered(crystal: Crystal) -> None:
+    """Refuse a disordered crystal.
+
+    Args:
+        crystal: The crystal.
+
+    Raises:
+        ValueError: If a site of it holds several elements, or is not full.
+    """
+    if crystal.species is None:
+        return
+    site = int(np.argmax(crystal.species.is_partial))
+    held = {symbol_of(number): share for number, share in crystal.species.of_site(site).items()}
+    raise ValueError(
+        f"it is disordered: {crystal.partial or f'site {site + 1} holds {format_species(held)}'}; {HOW_TO_READ}"
+    )
+
+
+def require_apart(
+    lattice: NDArray[np.float64], fractional: NDArray[np.float64], occupancy: NDArray[np.float64] | None = None
+) -> None:
     """Reject sites that are one place written twice; of models of compositions no search for neighbors does.
 
     Args:
         lattice: (3, 3), one lattice vector per row [angstrom].
         fractional: (num_sites, 3); coordinates in units of the lattice vectors.
+        occupancy: (num_sites,); of a disordered crystal: two sites that it fills once between them may be near.
 
     Raises:
         ValueError: If two sites are closer than `MIN_DISTANCE`, or a cell of many sites is too thin to have room for
@@ -118,9 +194,12 @@ def require_apart(lattice: NDArray[np.float64], fractional: NDArray[np.float64])
         lattice, fractional = _reduced_cell(lattice, fractional)
     if len(fractional) <= _FEW_SITES:
         first, second = _all_pairs(len(fractional))
-        apart = fractional[first] - fractional[second]
     else:
-        apart = _near_pairs(lattice, fractional)
+        first, second = _near_pairs(lattice, fractional)
+    if occupancy is not None:
+        both = occupancy[first] + occupancy[second] > MOST
+        first, second = first[both], second[both]
+    apart = fractional[first] - fractional[second]
     if len(apart):
         between = (apart - np.rint(apart)) @ lattice
         _refuse_near(math.sqrt(np.einsum("ij,ij->i", between, between).min()))
@@ -141,8 +220,10 @@ def _all_pairs(num_sites: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return first, second
 
 
-def _near_pairs(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Differences of the fractional coordinates of all pairs that may be near, (num_pairs, 3)."""
+def _near_pairs(
+    lattice: NDArray[np.float64], fractional: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All pairs of sites that may be near."""
     from scipy.spatial import cKDTree
 
     reach = _reach_of(lattice)
@@ -154,7 +235,7 @@ def _near_pairs(lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -
     wrapped = fractional - np.floor(fractional)
     wrapped[wrapped >= 1] = 0.0  # of what is below zero by less than a rounding
     pairs = cKDTree(wrapped, boxsize=np.ones(3)).query_pairs(reach, output_type="ndarray")
-    return np.asarray(wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]])
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _refuse_near(closest: float) -> None:
@@ -179,6 +260,9 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     supercells, on the order of atoms, nor on rotation, translation and handedness. Nearest shells jump when atoms move;
     the pure cutoff (`max_neighbors=None`) does not, if the encoder fades edges out towards it.
 
+    A site of a disordered crystal is one atom, with all that it holds and with its occupancy as weight. Sites that are
+    alternatives of each other (see `SiteSpecies.exclude`) are no neighbors.
+
     Args:
         crystal: The crystal.
         cutoff: Neighbors closer than this count [angstrom].
@@ -199,12 +283,23 @@ def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | No
     destination, source, image = _edges(crystal, position, cutoff - _CUTOFF_MARGIN, max_neighbors)
     # `take` picks rows of a small array several times faster than an index in brackets.
     vector = (position.take(destination, 0) - position.take(source, 0)) - image @ crystal.lattice
-    return Graph(
+    graph = Graph(
         atomic_number=crystal.atomic_number,
         edge_index=np.array([source, destination], np.int32),
         node_weight=np.ones(crystal.num_sites, np.float32),
         component=np.zeros(crystal.num_sites, np.uint8),
         edge_vector=vector.astype(np.float32),
+    )
+    return graph if crystal.species is None else _with_species(graph, crystal.species)
+
+
+def _with_species(graph: Graph, species: SiteSpecies) -> Graph:
+    return replace(
+        graph,
+        node_weight=species.occupancy.astype(np.float32),
+        species_count=species.count,
+        species_number=species.atomic_number,
+        species_share=species.share.astype(np.float32),
     )
 
 
@@ -213,7 +308,7 @@ def _reduced(crystal: Crystal) -> Crystal:
     if math.prod(crystal.edges) < _MAX_SKEW * crystal.volume:
         return crystal
     lattice, fractional = _reduced_cell(crystal.lattice, crystal.fractional)
-    return Crystal(lattice, crystal.atomic_number, fractional)
+    return Crystal(lattice, crystal.atomic_number, fractional, species=crystal.species)
 
 
 def _reduced_cell(
@@ -255,6 +350,11 @@ def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_n
     found: list[_Pairs] = []
     while True:
         center, neighbor, image, distance = _finder()(position, position[centers], radius, _PERIODIC, lattice, 1e-8)
+        if crystal.species is not None:
+            itself = (centers[center] == neighbor) & ~image.any(axis=1)
+            together = itself | ~crystal.species.exclude(centers[center], neighbor, distance)
+            center, neighbor = center[together], neighbor[together]
+            image, distance = image[together], distance[together]
         near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
             _refuse_near(float(np.sort(distance[near])[len(centers)]))

@@ -41,12 +41,25 @@ def attempt(
     try:
         crystal = read()
         if apart:
-            require_apart(crystal.lattice, crystal.fractional)
+            require_room(crystal)
         return Entry(name, crystal, None, values)
     except ValueError as error:
         return Entry(name, None, str(error), values)
     except Exception as error:  # each library has its own; the other crystals of the file are read all the same
         return Entry(name, None, f"it cannot be read: {cause_of(error)}", values)
+
+
+def require_room(crystal: Crystal) -> None:
+    """Refuse a crystal with two atoms at one place.
+
+    Args:
+        crystal: The crystal.
+
+    Raises:
+        ValueError: As `crystal.require_apart`.
+    """
+    held = crystal.species
+    require_apart(crystal.lattice, crystal.fractional, None if held is None else held.occupancy)
 
 
 def cause_of(error: Exception) -> str:

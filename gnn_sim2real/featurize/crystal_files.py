@@ -14,14 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.cif.block import from_block
-from gnn_sim2real.featurize.composition import formula_of_counts
-from gnn_sim2real.featurize.crystal import Crystal, crystal_graph, require_apart
+from gnn_sim2real.featurize.composition import formula_of_amounts, formula_of_counts
+from gnn_sim2real.featurize.crystal import Crystal, crystal_graph, require_ordered
 from gnn_sim2real.featurize.crystal_ase import read_ase_database, read_extxyz
-from gnn_sim2real.featurize.crystal_entries import COMPRESSIONS, Entry, attempt, cause_of, read_text
+from gnn_sim2real.featurize.crystal_entries import COMPRESSIONS, Entry, attempt, cause_of, read_text, require_room
 from gnn_sim2real.featurize.crystal_objects import (
     from_ase,
     from_dictionary,
@@ -50,16 +48,24 @@ _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx", ".yaml", ".yml")
 """What lies beside crystals and is no crystal: tables of values, and settings."""
 
 
-def as_crystal(material: Any) -> Crystal:
+def as_crystal(material: Any, disordered: bool = False) -> Crystal:
     """Convert a material of any accepted type to a crystal.
 
     Args:
         material: A `Crystal`, a pymatgen `Structure` or its dictionary, that of JARVIS `Atoms`, an ASE `Atoms`, or the
             text of a CIF or of such a dictionary as JSON.
+        disordered: Whether it may be disordered.
 
     Raises:
-        ValueError: If it is none of them, is disordered, or is not periodic in all directions.
+        ValueError: If it is none of them, is disordered and may not be, or is not periodic in all directions.
     """
+    crystal = _convert(material)
+    if not disordered:
+        require_ordered(crystal)
+    return crystal
+
+
+def _convert(material: Any) -> Crystal:
     if isinstance(material, Crystal):
         return material
     if isinstance(material, str):
@@ -96,18 +102,20 @@ def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -
 
 def crystal_formula(material: Any) -> str:
     """Reduced formula of a material that `as_crystal` accepts: the coarse identity, which all polymorphs share."""
-    crystal = as_crystal(material)
+    crystal = as_crystal(material, disordered=True)
     if crystal is not material:  # else its reader has looked; of a graph the search for neighbors does
-        require_apart(crystal.lattice, crystal.fractional)
-    counts = np.bincount(crystal.atomic_number).tolist()
-    return formula_of_counts({number: count for number, count in enumerate(counts) if count})
+        require_room(crystal)
+    if not crystal.is_ordered:
+        return formula_of_amounts(crystal.amounts)
+    return formula_of_counts({number: int(amount) for number, amount in crystal.amounts.items()})
 
 
-def read_crystals(path: Path) -> list[Entry]:
+def read_crystals(path: Path, disordered: bool = False) -> list[Entry]:
     """Read all crystals of a file or folder.
 
     Args:
         path: See `ACCEPTED`; of a folder, all files of a known kind, in the order of their names.
+        disordered: Whether they may be disordered; else such a crystal is an entry with the reason.
 
     Returns:
         One entry per crystal. Its name is that of the file, plus a number or name if the file holds several; a file
@@ -127,16 +135,36 @@ def read_crystals(path: Path) -> list[Entry]:
             count = f"{len(unread):,} files are" if len(unread) > 1 else "1 file is"
             logger.warning("%s: %s of no known kind and not read: %s", path, count, listed)
         tracked = track(files.items(), "Reading crystals")
-        entries = [entry for name, file in tracked for entry in _read_file(file, name)]
+        entries = refuse_disordered([entry for name, file in tracked for entry in _read_file(file, name)], disordered)
         warn_of_notes(entries, path)
         return entries
     if not path.is_file():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path")
     if _reader(path) is None:
         raise ValueError(f"{path} does not have the name of a file of crystals; accepted are {ACCEPTED}")
-    entries = _read_file(path, path.name)
+    entries = refuse_disordered(_read_file(path, path.name), disordered)
     warn_of_notes(entries, path)
     return entries
+
+
+def refuse_disordered(entries: list[Entry], disordered: bool, named: bool = True) -> list[Entry]:
+    """Entries whose disordered crystals are refused, with the reason.
+
+    Args:
+        entries: The crystals.
+        disordered: Whether they may be disordered; then nothing is refused.
+        named: Whether the reason begins with the name of the crystal.
+    """
+    return entries if disordered else [_refuse(each, named) for each in entries]
+
+
+def _refuse(entry: Entry, named: bool) -> Entry:
+    try:
+        if entry.crystal is not None:
+            require_ordered(entry.crystal)
+    except ValueError as error:
+        return entry._replace(crystal=None, reason=f"{entry.name}: {error}" if named else str(error))
+    return entry
 
 
 def warn_of_notes(entries: Iterable[Entry], source: Path) -> None:
@@ -195,12 +223,13 @@ def is_crystal_path(path: Path) -> bool:
     return path.is_dir() or _reader(path) is not None
 
 
-def read_cif(text: str, apart: bool = True) -> list[Entry]:
+def read_cif(text: str, apart: bool = True, disordered: bool = False) -> list[Entry]:
     """Read the crystals of a CIF; the symmetry operations are applied.
 
     Args:
         text: The content of the file.
         apart: Whether crystals with two sites at one place are refused.
+        disordered: Whether they may be disordered.
 
     Returns:
         One entry for each block that has sites, by the name of the block.
@@ -217,7 +246,8 @@ def read_cif(text: str, apart: bool = True) -> list[Entry]:
     blocks = [block for block in document if block.find_values("_atom_site_fract_x")]
     if not blocks:
         raise ValueError("it has no crystal: no block lists fractional coordinates (_atom_site_fract_x)")
-    return [attempt(each.name, partial(from_block, each), apart=apart) for each in blocks]
+    entries = [attempt(each.name, partial(from_block, each), apart=apart) for each in blocks]
+    return refuse_disordered(entries, disordered, named=False)
 
 
 def _read_file(path: Path, name: str) -> list[Entry]:
@@ -258,7 +288,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[Entry]] | None:
 
 
 def _read_cif_file(path: Path) -> Iterator[Entry]:
-    yield from read_cif(read_text(path))
+    yield from read_cif(read_text(path), disordered=True)
 
 
 def _read_poscar_file(path: Path) -> Iterator[Entry]:
@@ -273,7 +303,7 @@ def _read_json(path: Path) -> Iterator[Entry]:
         values = {} if key is None else {name: value for name, value in record.items() if name != key}
         named = (record.get(each) for each in _NAME_KEYS) if isinstance(record, dict) else ()
         text = next((str(each) for each in named if each is not None), str(name))
-        yield attempt(text, lambda inner=inner: as_crystal(inner), values)  # type: ignore[misc]
+        yield attempt(text, lambda inner=inner: _convert(inner), values)  # type: ignore[misc]
 
 
 def _records(content: Any) -> Iterable[tuple[Any, Any]]:
@@ -330,7 +360,7 @@ def _of_text(text: str) -> Crystal:
             except (ValueError, SyntaxError) as error:
                 raise ValueError(f"it is not valid JSON ({error})") from error
         return from_dictionary(content)
-    return _sole_crystal(read_cif(text, apart=False))
+    return _sole_crystal(read_cif(text, apart=False, disordered=True))
 
 
 def _sole_crystal(entries: list[Entry]) -> Crystal:

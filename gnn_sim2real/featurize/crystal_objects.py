@@ -6,18 +6,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.site_species import format_species, read_species, symbol_of
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
-
-FULL = 1 - 1e-3 - 1e-9
-"""Smallest occupancy of a site that counts as fully occupied: 0.999, however it is rounded."""
-
-_MOST = 1.01
-"""Largest sum of occupancies at one place that may be rounding, such as three times 0.334."""
 
 _OPEN = ("pbc", "periodic", "periodicity", "is_periodic")
 """How people name whether a structure goes on in each direction, in any capitals."""
@@ -30,36 +26,6 @@ _BEYOND = 1.5
 
 _SAME_PLACE = 0.01
 """Fractional and Cartesian coordinates may differ by this [angstrom], the rounding of files."""
-
-
-def filling_element(held: Sequence[tuple[Any, Any]], site: str) -> str:
-    """The one element that fills a site; every reader of crystals asks here.
-
-    Args:
-        held: Symbol of each element on the site, and its share.
-        site: What to call the site in messages.
-
-    Raises:
-        ValueError: If several elements share it, one fills it only in part, or its shares are impossible.
-    """
-    if len(held) == 1 and held[0][1] == 1:
-        return str(held[0][0])
-    try:
-        shares = [float(share) for _, share in held]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{site} has an occupancy that is not a number: {dict(held)}") from error
-    if len(shares) == 1 and FULL <= shares[0] <= 2 - FULL:
-        return str(held[0][0])
-    listed = ", ".join(f"{symbol} {share:g}" for (symbol, _), share in zip(held, shares, strict=True))
-    if not all(0 <= share <= _MOST for share in shares) or sum(shares) > _MOST:  # NaN as well
-        raise ValueError(
-            f"{site} holds {listed}, which is impossible: occupancies are from 0 to 1, and those of a place sum to 1 "
-            "at most"
-        )
-    raise ValueError(
-        f"it is disordered: {site} holds {listed or 'nothing'}; only ordered crystals are accepted, make an ordered "
-        "approximant first"
-    )
 
 
 @lru_cache(maxsize=2**12)
@@ -167,40 +133,122 @@ def refuse_angstrom(fractional: np.ndarray[Any, np.dtype[np.float64]], edges: Se
 
 
 def from_pymatgen(structure: "Structure") -> Crystal:
-    """Convert an ordered structure of pymatgen.
+    """Convert a structure of pymatgen.
 
     Raises:
-        ValueError: If it is disordered, or is not periodic in all directions.
+        ValueError: If it is not periodic in all directions, or an occupancy is impossible.
     """
     refuse_open({"pbc": structure.lattice.pbc})
-    _refuse_partial_of(structure.properties)
+    lattice = np.array(structure.lattice.matrix, np.float64)
+    fractional = np.array(structure.frac_coords, np.float64).reshape(-1, 3)
+    species: list[list[tuple[Any, Any]]]
+    if structure.is_ordered:
+        species = [[(each.specie.symbol, 1)] for each in structure]
+    else:
+        species = [[(each.symbol, share) for each, share in site.species.items()] for site in structure]
+    told = _Occupancies(len(species))
+    told.add(structure.properties)
     if any(site.properties for site in structure):
-        _refuse_partial_of(structure.site_properties)
-    species = [each.specie.symbol for each in structure] if structure.is_ordered else _filling(structure)
-    return Crystal(
-        np.array(structure.lattice.matrix, np.float64),
-        _numbers(species),
-        np.array(structure.frac_coords, np.float64).reshape(-1, 3),
-    )
+        told.add(structure.site_properties)
+    return _of_species(lattice, species, fractional, told)
 
 
-def _filling(structure: "Structure") -> list[str]:
-    """Symbols of the sites of a structure that pymatgen does not count as ordered."""
-    return [
-        filling_element([(each.symbol, share) for each, share in site.species.items()], f"site {number}")
-        for number, site in enumerate(structure, start=1)
-    ]
+def to_pymatgen(crystal: Crystal) -> "Structure":
+    """A crystal as a structure of pymatgen, with its occupancies.
+
+    Args:
+        crystal: The crystal.
+    """
+    from pymatgen.core.lattice import Lattice
+    from pymatgen.core.structure import Structure
+
+    species: list[Any] = crystal.atomic_number.tolist()
+    if crystal.species is not None:
+        species = [_held_symbols(crystal.species.of_site(site)) for site in range(crystal.num_sites)]
+    return Structure(Lattice(crystal.lattice), species, crystal.fractional)
+
+
+def to_ase(crystal: Crystal) -> "Atoms":
+    """A crystal as atoms of ASE, with its occupancies as ASE keeps them: in `info`, by the kind of each site.
+
+    Args:
+        crystal: The crystal.
+    """
+    from ase import Atoms
+
+    atoms = Atoms(crystal.atomic_number, scaled_positions=crystal.fractional, cell=crystal.lattice, pbc=True)
+    if crystal.species is not None:
+        atoms.arrays["spacegroup_kinds"] = np.arange(crystal.num_sites)
+        atoms.info["occupancy"] = {
+            str(site): _held_symbols(crystal.species.of_site(site)) for site in range(crystal.num_sites)
+        }
+    return atoms
+
+
+def _held_symbols(held: Mapping[int, float]) -> dict[str, float]:
+    return {symbol_of(number): share for number, share in held.items()}
+
+
+def _of_species(
+    lattice: NDArray[np.float64],
+    species: Sequence[Sequence[tuple[Any, Any]]],
+    fractional: NDArray[np.float64],
+    told: "_Occupancies",
+) -> Crystal:
+    """A crystal of what its sites hold, by symbol, and of the occupancies that its properties tell."""
+    names = [f"site {number}" for number in range(1, len(species) + 1)]
+    held = [read_species(site, name) for site, name in zip(species, names, strict=True)]
+    partial = next((name for name, site in zip(names, held, strict=True) if not _is_full(site)), "")
+    if told.held is not None:
+        if partial:
+            raise ValueError(f"its `{told.name}` tells occupancies, and {partial} of it has others: leave one out")
+        held = told.apply(held)
+        names = told.sites
+    return crystal_of_symbols(lattice, held, fractional, names)
+
+
+def crystal_of_symbols(
+    lattice: NDArray[np.float64],
+    held: Sequence[Mapping[str, float]],
+    fractional: NDArray[np.float64],
+    names: Sequence[str],
+) -> Crystal:
+    """A crystal of sites that hold elements by symbol.
+
+    Args:
+        lattice: (3, 3), one lattice vector per row [angstrom].
+        held: Occupancy by symbol, of each site, from `read_species`.
+        fractional: (num_sites, 3).
+        names: What to call each site in messages.
+
+    Raises:
+        ValueError: As for any crystal.
+    """
+    if all(map(_is_full, held)):
+        return Crystal(lattice, _numbers([next(iter(site)) for site in held]), fractional)
+    number = {symbol: atomic_number(symbol) for site in held for symbol in site}
+    sites = []
+    for site in held:
+        of_site: dict[int, float] = {}
+        for symbol, share in site.items():  # deuterium is hydrogen
+            of_site[number[symbol]] = of_site.get(number[symbol], 0.0) + share
+        sites.append(of_site)
+    first = next(row for row, site in enumerate(held) if not _is_full(site))
+    return Crystal.of_sites(lattice, sites, fractional, f"{names[first]} holds {format_species(held[first])}")
+
+
+def _is_full(site: Mapping[str, float]) -> bool:
+    return [*site.values()] == [1.0]
 
 
 def from_dictionary(content: dict[str, Any]) -> Crystal:
     """Convert a pymatgen `Structure.as_dict`, without building the Structure, or an `Atoms.to_dict` of JARVIS.
 
     Raises:
-        ValueError: If it is not such a dictionary, is disordered, or is not periodic in all directions.
+        ValueError: If it is not such a dictionary, is not periodic in all directions, or an occupancy is impossible.
     """
     if "lattice" in content or "lattice_mat" in content:
         refuse_open(content)
-        _refuse_partial_of(content)
     if "lattice_mat" in content:
         return _from_jarvis(content)
     try:
@@ -213,18 +261,23 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
         raise ValueError(f"it is not a pymatgen structure: it lacks {error}") from error
     except (TypeError, AttributeError) as error:
         raise ValueError(f"it is not a pymatgen structure: {error}") from error
-    symbols = [filling_element(held, f"site {number}") for number, held in enumerate(species, start=1)]
     refuse_open(content["lattice"])
-    _refuse_partial_of(content.get("properties"))
-    for number, site in enumerate(sites, start=1):
-        if site.get("properties"):
-            _refuse_partial_of(site["properties"], first=number)
+    told = _Occupancies(len(sites))
+    told.add(content)
+    told.add(content.get("properties"))
+    if any(site.get("properties") for site in sites):
+        told.add(_columns([site.get("properties") or {} for site in sites]))
     _compare_edges(lattice, content["lattice"])
     refuse_angstrom(fractional, np.linalg.norm(lattice, axis=1).tolist())
-    crystal = Crystal(lattice, _numbers(symbols), fractional)
+    crystal = _of_species(lattice, species, fractional, told)
     if positions:
-        _compare_positions(crystal, positions)
+        _compare_positions(lattice, fractional, positions)
     return crystal
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The properties of sites, each as one list."""
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
 
 
 def _table(rows: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -256,14 +309,16 @@ def _compare_edges(lattice: np.ndarray[Any, np.dtype[np.float64]], told: Mapping
             raise ValueError(f"its lattice vector {name} is {edge:.6g} angstrom long, its `{name}` is {length}")
 
 
-def _compare_positions(crystal: Crystal, positions: dict[int, Any]) -> None:
+def _compare_positions(
+    lattice: NDArray[np.float64], fractional: NDArray[np.float64], positions: dict[int, Any]
+) -> None:
     """Refuse a structure whose Cartesian coordinates are of other places than its fractional ones."""
     try:
-        given = np.array([*positions.values()], np.float64).reshape(-1, 3) @ np.linalg.inv(crystal.lattice)
+        given = np.array([*positions.values()], np.float64).reshape(-1, 3) @ np.linalg.inv(lattice)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`xyz` of its sites are not three numbers each: {error}") from error
-    apart = given - crystal.fractional[[*positions]]
-    distance = np.linalg.norm((apart - np.round(apart)) @ crystal.lattice, axis=1)
+    apart = given - fractional[[*positions]]
+    distance = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1)
     if not (distance < _SAME_PLACE).all():
         site = int(np.argmin(distance < _SAME_PLACE))
         raise ValueError(
@@ -284,54 +339,146 @@ def _from_jarvis(content: dict[str, Any]) -> Crystal:
     cartesian = content.get("cartesian", False)
     if not isinstance(cartesian, bool | np.bool_) and cartesian not in (0, 1):
         raise ValueError(f"its `cartesian` is {cartesian!r}, not true or false")
-    crystal = Crystal(lattice, _numbers(symbols), places)
-    if not cartesian:
+    Crystal(lattice, _numbers(symbols), places)  # which refuses a cell without volume
+    if cartesian:
+        places = places @ np.linalg.inv(lattice)
+    else:
         refuse_angstrom(places, np.linalg.norm(lattice, axis=1).tolist())
-        return crystal
-    return Crystal(lattice, crystal.atomic_number, places @ np.linalg.inv(lattice))
+    told = _Occupancies(len(symbols))
+    told.add(content)
+    return _of_species(lattice, [[(symbol, 1)] for symbol in symbols], places, told)
 
 
 def from_ase(atoms: "Atoms") -> Crystal:
     """Convert atoms of ASE that are periodic in all directions.
 
     Raises:
-        ValueError: If it is not periodic in all directions, has no cell, or is disordered.
+        ValueError: If it is not periodic in all directions, has no cell, or an occupancy is impossible.
     """
     if not atoms.pbc.all():
         raise ValueError(f"it is periodic in {int(atoms.pbc.sum())} of 3 directions, a crystal in all of them")
     if not atoms.cell.rank == 3:
         raise ValueError("it has no unit cell")
     refuse_open(atoms.info)
-    _refuse_partial_of(atoms.info)
-    _refuse_partial_of(atoms.arrays)
-    return Crystal(
-        np.array(atoms.cell.array), atoms.numbers.astype(np.uint8), np.array(atoms.get_scaled_positions(wrap=False))
-    )
+    kinds = atoms.arrays.get("spacegroup_kinds")
+    told = _Occupancies(len(atoms), None if kinds is None else [str(kind) for kind in kinds.tolist()])
+    told.add(atoms.info)
+    told.add(atoms.arrays)
+    lattice = np.array(atoms.cell.array)
+    fractional = np.array(atoms.get_scaled_positions(wrap=False))
+    if told.held is None:
+        return Crystal(lattice, atoms.numbers.astype(np.uint8), fractional)
+    return _of_species(lattice, [[(symbol, 1)] for symbol in atoms.get_chemical_symbols()], fractional, told)
 
 
-def _refuse_partial_of(content: Any, first: int = 1) -> None:
-    """Refuse sites that a property filled in part belongs to; the properties have names."""
-    for name, held in content.items() if isinstance(content, Mapping) else ():
-        if isinstance(name, str) and is_occupancy_name(name):
-            _refuse_partial(held, name, first)
+class _Occupancies:
+    """What properties of a structure tell of occupancies: ASE's own dictionary by kind of site, or a number a site.
 
+    Args:
+        num_sites: Number of sites.
+        kinds: Kind of each site; None if not known.
 
-def _refuse_partial(held: Any, name: str, first: int) -> None:
-    """Refuse sites that are filled in part: ASE's own dictionary by kind of site, or a number for each atom."""
-    if held is None:
-        return
-    if isinstance(held, Mapping):
-        for site, parts in held.items():
+    Attributes:
+        held: Of each site what it holds by symbol, or its occupancy; None if all are full.
+        name: Of the property that tells so.
+        sites: What to call each site in messages.
+    """
+
+    def __init__(self, num_sites: int, kinds: Sequence[str] | None = None) -> None:
+        self.num_sites, self.kinds = num_sites, kinds
+        self.held: list[dict[str, float] | float] | None = None
+        self.name, self.sites = "", list[str]()
+
+    def add(self, content: Any) -> None:
+        """Look at properties by name.
+
+        Args:
+            content: The properties.
+
+        Raises:
+            ValueError: If an occupancy is impossible, or two of them differ.
+        """
+        for name, given in content.items() if isinstance(content, Mapping) else ():
+            if isinstance(name, str) and is_occupancy_name(name) and given is not None:
+                self._add(given, name)
+
+    def _add(self, given: Any, name: str) -> None:
+        if isinstance(given, Mapping):
+            held, sites = self._of_kinds(given, name)
+        else:
+            held, sites = self._of_numbers(given, name)
+        if not held:
+            return
+        if self.held is not None and self.held != held:
+            raise ValueError(f"its `{self.name}` and its `{name}` tell different occupancies: leave one out")
+        self.held, self.name, self.sites = held, name, sites
+
+    def _of_kinds(self, given: Mapping[Any, Any], name: str) -> tuple[list[dict[str, float] | float], list[str]]:
+        """Of each site what its kind holds; nothing if all are full."""
+        found: dict[str, dict[str, float]] = {}
+        for kind, parts in given.items():
             shared = list(parts.items()) if isinstance(parts, Mapping) else [("of its element", parts)]
-            filling_element(shared, f"site {site} of its `{name}`")
-        return
-    given = held if isinstance(held, Iterable) and not isinstance(held, str) else [held]
-    try:
-        shares = np.array([1 if each is None else each for each in given], np.float64).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"its `{name}` is neither numbers nor a dictionary of elements by site") from error
-    for number, share in enumerate(shares.tolist(), start=first):
-        filling_element([("of its element", share)], f"site {number} of its `{name}`")
+            found[str(kind)] = read_species(shared, f"site {kind} of its `{name}`")
+        if all(map(_is_full, found.values())):
+            return [], []
+        kinds = self.kinds
+        if kinds is None:
+            kind, held = next((kind, held) for kind, held in found.items() if not _is_full(held))
+            kinds = [str(site) for site in range(self.num_sites)]
+            if {*kinds} != {*found}:
+                raise ValueError(
+                    f"it is disordered: site {kind} of its `{name}` holds {format_species(held)}, and nothing "
+                    "(`spacegroup_kinds`) tells which of its atoms these sites are"
+                )
+        if missing := [kind for kind in kinds if kind not in found]:
+            raise ValueError(f"its `{name}` has no occupancy of site {missing[0]}")
+        held_by_site: list[dict[str, float] | float] = []
+        for kind in kinds:
+            own = found[kind].get("of its element")
+            held_by_site.append(found[kind] if own is None else own)
+        return held_by_site, [f"site {kind} of its `{name}`" for kind in kinds]
+
+    def _of_numbers(self, given: Any, name: str) -> tuple[list[dict[str, float] | float], list[str]]:
+        """Occupancy of each site by its own element; nothing if all are full."""
+        several = isinstance(given, Iterable) and not isinstance(given, str)
+        try:
+            values = given if several else [given]
+            shares = np.array([1 if each is None else each for each in values], np.float64).reshape(-1)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"its `{name}` is neither numbers nor a dictionary of elements by site") from error
+        sites = [f"site {number} of its `{name}`" for number in range(1, len(shares) + 1)]
+        held: list[dict[str, float] | float] = [
+            read_species([("of its element", share)], site).get("of its element", 0.0)
+            for share, site in zip(shares.tolist(), sites, strict=True)
+        ]
+        if all(share == 1 for share in held):
+            return [], []
+        if len(held) != self.num_sites:
+            raise ValueError(f"its `{name}` has {len(held)} occupancies for {self.num_sites} sites")
+        if any(each is None for each in values):
+            missing = [each is None for each in values].index(True)
+            raise ValueError(f"{sites[missing]} has no occupancy, others have")
+        return held, sites
+
+    def apply(self, elements: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+        """What each site holds.
+
+        Args:
+            elements: The element of each site.
+
+        Raises:
+            ValueError: If it is none of those that its site holds.
+        """
+        sites = []
+        for element, held, name in zip(elements, self.held or [], self.sites, strict=True):
+            own = next(iter(element))
+            if not isinstance(held, dict):
+                sites.append({own: held} if held else {})
+                continue
+            if held and own not in held:
+                raise ValueError(f"{name} holds {format_species(held)}, but its atom is {own}")
+            sites.append(held)
+        return sites
 
 
 def _numbers(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:

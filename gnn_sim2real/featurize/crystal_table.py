@@ -1,7 +1,9 @@
 """Many crystals without an object for each: flat arrays, and parquet files of cells that are read when needed."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -10,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.site_species import SiteSpecies, read_species
 from gnn_sim2real.graph import NUM_ELEMENTS
 
 if TYPE_CHECKING:
     import pyarrow
 
 CELL_COLUMNS = ("a", "b", "c", "alpha", "beta", "gamma", "species", "frac_e8")
-"""Columns of a file of cells: edges [angstrom], angles [degree], symbols separated by spaces, coordinates x 1e8."""
+"""Columns of a file of cells: edges [angstrom], angles [degree], symbols separated by spaces, coordinates x 1e8.
+
+A disordered site is spelled with its occupancies, such as `Li0.5Na0.25`.
+"""
 
 _CHUNK = 8192
 _FEW_ROWS = 16384
@@ -32,6 +38,7 @@ class CrystalTable(Sequence[Any]):
         atomic_number: (num_sites,) of all crystals; 0 for symbols that are not elements.
         fractional: (num_sites, 3).
         pointer: (num_crystals + 1,); where the sites of each crystal start.
+        species: What each site holds; None if all crystals are ordered.
     """
 
     def __init__(
@@ -40,8 +47,10 @@ class CrystalTable(Sequence[Any]):
         atomic_number: NDArray[np.uint8],
         fractional: NDArray[np.float64],
         pointer: NDArray[np.int64],
+        species: SiteSpecies | None = None,
     ) -> None:
         self.lattice, self.atomic_number, self.fractional, self.pointer = lattice, atomic_number, fractional, pointer
+        self.species = None if species is None or not species.is_partial.any() else species
 
     @classmethod
     def from_crystals(cls, crystals: Iterable[Crystal]) -> "CrystalTable":
@@ -52,6 +61,7 @@ class CrystalTable(Sequence[Any]):
             np.concatenate([np.empty(0, np.uint8), *(each.atomic_number for each in crystals)]),
             np.concatenate([np.empty((0, 3)), *(each.fractional for each in crystals)]),
             np.cumsum([0, *(each.num_sites for each in crystals)]),
+            _species_of(crystals),
         )
 
     def __len__(self) -> int:
@@ -73,14 +83,27 @@ class CrystalTable(Sequence[Any]):
             return self.take(np.arange(len(self))[index])
         row = range(len(self))[index]
         sites = slice(self.pointer[row], self.pointer[row + 1])
-        return Crystal(self.lattice[row], self.atomic_number[sites], self.fractional[sites])
+        crystal = Crystal(self.lattice[row], self.atomic_number[sites], self.fractional[sites])
+        if self.species is None:
+            return crystal
+        held = self.species.take(np.arange(sites.start, sites.stop))
+        return replace(crystal, species=held) if held.is_partial.any() else crystal
+
+    @property
+    def is_disordered(self) -> NDArray[np.bool_]:
+        """(num_crystals,); whether a site of each is not full of one element."""
+        if self.species is None:
+            return np.zeros(len(self), np.bool_)
+        before = np.concatenate([[0], np.cumsum(self.species.is_partial)])
+        return np.asarray(before[self.pointer[1:]] > before[self.pointer[:-1]])
 
     def take(self, rows: NDArray[np.int64]) -> "CrystalTable":
         """The crystals in these rows."""
         count = np.diff(self.pointer)[rows]
         pointer = np.concatenate([[0], np.cumsum(count)])
         sites = np.arange(pointer[-1]) + np.repeat(self.pointer[:-1][rows] - pointer[:-1], count)
-        return CrystalTable(self.lattice[rows], self.atomic_number[sites], self.fractional[sites], pointer)
+        held = None if self.species is None else self.species.take(sites)
+        return CrystalTable(self.lattice[rows], self.atomic_number[sites], self.fractional[sites], pointer, held)
 
     @cached_property
     def content_hash(self) -> str:
@@ -88,13 +111,20 @@ class CrystalTable(Sequence[Any]):
         digest = hashlib.sha256()
         for array in (self.pointer, self.lattice, self.atomic_number, self.fractional):
             digest.update(np.ascontiguousarray(array).data)
+        if self.species is not None:
+            for array in (self.species.count, self.species.atomic_number, self.species.share):
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     @property
     def element_counts(self) -> NDArray[np.float64]:
-        """(num_crystals, NUM_ELEMENTS); sites of each element."""
-        owner = np.repeat(np.arange(len(self)), np.diff(self.pointer))
-        flat = np.bincount(owner * NUM_ELEMENTS + self.atomic_number, minlength=len(self) * NUM_ELEMENTS)
+        """(num_crystals, NUM_ELEMENTS); atoms of each element, by occupancy."""
+        owner, size = np.repeat(np.arange(len(self)), np.diff(self.pointer)), len(self) * NUM_ELEMENTS
+        if self.species is None:
+            flat = np.bincount(owner * NUM_ELEMENTS + self.atomic_number, minlength=size)
+        else:
+            place = owner[self.species.site] * NUM_ELEMENTS + self.species.atomic_number
+            flat = np.bincount(place, weights=self.species.share, minlength=size)
         return flat.reshape(len(self), NUM_ELEMENTS).astype(np.float64)
 
 
@@ -160,6 +190,11 @@ class CrystalFile(Sequence[Any]):
 
         return crystals_of_columns(pyarrow.parquet.read_table(self.path, columns=list(CELL_COLUMNS)))
 
+    @property
+    def is_disordered(self) -> NDArray[np.bool_]:
+        """(num_crystals,); whether a site of each is not full of one element."""
+        return self.crystals.is_disordered[self._rows]
+
     @cached_property
     def names(self) -> list[str]:
         """Name of each crystal in the column `material_id`, or the number of its row."""
@@ -194,7 +229,8 @@ def crystals_of_columns(table: "pyarrow.Table") -> CrystalTable:
     num_symbols = pyarrow.compute.list_value_length(symbols).to_numpy(zero_copy_only=False)
     num_coordinates = coordinates.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     names = symbols.flatten().dictionary_encode()
-    number = np.array([_atomic_number(name) for name in names.dictionary.to_pylist()], np.uint8)[names.indices]
+    kinds = [_read_site(name) for name in names.dictionary.to_pylist()]
+    number = np.array([_main(held) for held in kinds], np.uint8)[names.indices]
     fractional = coordinates.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     whole = num_coordinates == 3 * num_symbols
     if not whole.all():  # such a row keeps its symbols, as element 0, at the origin
@@ -205,7 +241,10 @@ def crystals_of_columns(table: "pyarrow.Table") -> CrystalTable:
         fractional = filled
     parameters = np.stack([table[name].to_numpy().astype(np.float64) for name in CELL_COLUMNS[:6]], axis=1)
     pointer = np.concatenate([[0], np.cumsum(num_symbols)]).astype(np.int64)
-    return CrystalTable(lattices_of_parameters(parameters), number, fractional.reshape(-1, 3) / 1e8, pointer)
+    held = None
+    if any([*each.values()] != [1.0] for each in kinds):
+        held = SiteSpecies.of_sites(kinds).take(names.indices.to_numpy())
+    return CrystalTable(lattices_of_parameters(parameters), number, fractional.reshape(-1, 3) / 1e8, pointer, held)
 
 
 def lattices_of_parameters(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -264,6 +303,52 @@ def _check_columns(path: Path) -> int:
             f"{path} is not a file of crystals: it lacks {', '.join(lacking)} of the columns {', '.join(CELL_COLUMNS)}"
         )
     return num_rows
+
+
+def _species_of(crystals: Sequence[Crystal]) -> SiteSpecies | None:
+    """What the sites of all crystals hold; None if all are ordered."""
+    if all(each.is_ordered for each in crystals):
+        return None
+    held = [each.species or SiteSpecies.of_elements(each.atomic_number) for each in crystals]
+    columns = ([getattr(each, name) for each in held] for name in ("count", "atomic_number", "share"))
+    return SiteSpecies(*(np.concatenate(column) for column in columns))
+
+
+def read_site(text: str) -> dict[int, float]:
+    """What a site holds that is spelled as in a file of cells, such as `Li` or `Li0.5Na0.25`.
+
+    Args:
+        text: The spelling.
+
+    Returns:
+        Occupancy by atomic number.
+
+    Raises:
+        ValueError: If it is no such spelling.
+    """
+    if number := _atomic_number(text):
+        return {number: 1.0}
+    found = re.findall(_ELEMENT_AND_SHARE, text)
+    if "".join(symbol + share for symbol, share in found) != text or not all(_atomic_number(each[0]) for each in found):
+        raise ValueError(f"{text!r} is not what a site holds, such as Li or Li0.5Na0.25")
+    held = read_species([(symbol, float(share)) for symbol, share in found], f"site {text}")
+    return {_atomic_number(symbol): share for symbol, share in sorted(held.items(), key=lambda each: each[0])}
+
+
+_ELEMENT_AND_SHARE = r"([A-Z][a-z]?)(\d*\.\d*)"
+
+
+def _read_site(text: Any) -> dict[int, float]:
+    """What a site holds; element 0 of what cannot be read, which is refused when a crystal is built."""
+    try:
+        return read_site(text) or {0: 1.0}
+    except (ValueError, TypeError):
+        return {0: 1.0}
+
+
+def _main(held: Mapping[int, float]) -> int:
+    """The most frequent element, of several the lightest."""
+    return min(held, key=lambda number: (-held[number], number))
 
 
 def _atomic_number(symbol: Any) -> int:

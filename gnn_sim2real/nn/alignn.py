@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import Gaussians, gaussian_basis
 from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination, pair_up, sum_at_destination
+from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -69,7 +70,7 @@ class ALIGNN(Encoder):
             angle_cutoff=angle_cutoff,
         )
         self.output_dim, self.angle_cutoff = 2 * hidden_dim, angle_cutoff
-        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.embedding = ElementEmbedding(hidden_dim)
         of_length, of_cosine = gaussian_basis(cutoff, num_gaussians), Gaussians(-1.0, 1.0, num_angle_gaussians)
         self.bond_embedding, self.angle_embedding = (
             nn.Sequential(basis, nn.Linear(width, hidden_dim), nn.LayerNorm(hidden_dim), nn.SiLU())
@@ -95,7 +96,7 @@ class ALIGNN(Encoder):
         """Encode crystals."""
         length = edge_length(batch)
         line_graph = self.make_line_graph(batch.edge_index, length, len(batch.atomic_number))
-        atoms, bonds = self.embedding(batch.atomic_number), self.bond_embedding(length)
+        atoms, bonds = self.embedding(batch), self.bond_embedding(length)
         angles = self.angle_embedding(cosine_of_angles(batch.need("edge_vector"), line_graph))
         for number, on_bonds in enumerate(self.on_bonds):
             self.note(atoms, batch)

@@ -4,9 +4,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import cosine_cutoff, gaussian_basis
 from gnn_sim2real.nn.edges import EdgeLinear, edge_length, sum_at_destination
+from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -47,7 +48,7 @@ class CGCNN(Encoder):
             hidden_dim=hidden_dim, num_layers=num_layers, num_gaussians=num_gaussians, cutoff=cutoff, smooth=smooth
         )
         self.output_dim, self.cutoff, self.smooth = hidden_dim, cutoff, smooth
-        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.embedding = ElementEmbedding(hidden_dim)
         self.basis = gaussian_basis(cutoff, num_gaussians)
         self.convolutions = nn.ModuleList(CGCNNLayer(hidden_dim, num_gaussians) for _ in range(num_layers))
 
@@ -59,7 +60,7 @@ class CGCNN(Encoder):
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
         length = edge_length(batch)
-        atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
+        atoms, edges = self.embedding(batch), self.basis(length)
         envelope = cosine_cutoff(length, self.cutoff) if self.smooth else None
         for convolution in self.convolutions:
             self.note(atoms, batch)

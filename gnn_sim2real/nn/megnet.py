@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import gaussian_basis
 from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination
+from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -44,7 +45,7 @@ class MEGNet(Encoder):
     def __init__(self, hidden_dim: int = 32, num_layers: int = 3, num_gaussians: int = 50, cutoff: float = 6.0) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, num_gaussians=num_gaussians, cutoff=cutoff)
         self.output_dim = 3 * hidden_dim
-        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.embedding = ElementEmbedding(hidden_dim)
         self.basis = gaussian_basis(cutoff, num_gaussians)
         self.edge_embedding = nn.Linear(num_gaussians, hidden_dim)
         self.state_embedding = nn.Embedding(1, hidden_dim)
@@ -59,7 +60,7 @@ class MEGNet(Encoder):
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
         length = edge_length(batch)
-        atoms, edges = self.embedding(batch.atomic_number), self.edge_embedding(self.basis(length))
+        atoms, edges = self.embedding(batch), self.edge_embedding(self.basis(length))
         state = self.state_embedding.weight.expand(batch.num_graphs, -1)
         for block in self.blocks:
             self.note(atoms, batch)

@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import BesselBasis, cosine_cutoff
 from gnn_sim2real.nn.edges import edge_length, sum_at_destination
+from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -45,7 +46,7 @@ class PaiNN(Encoder):
     def __init__(self, hidden_dim: int = 64, num_layers: int = 3, num_radial: int = 20, cutoff: float = 6.0) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, num_radial=num_radial, cutoff=cutoff)
         self.output_dim, self.cutoff = hidden_dim, cutoff
-        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.embedding = ElementEmbedding(hidden_dim)
         self.basis = BesselBasis(cutoff, num_radial)
         self.messages = nn.ModuleList(PaiNNMessage(hidden_dim, num_radial + 1) for _ in range(num_layers))
         self.mixings = nn.ModuleList(PaiNNMixing(hidden_dim) for _ in range(num_layers))
@@ -69,7 +70,7 @@ class PaiNN(Encoder):
         # W e f + b f as one map of [e f, f]: the same filters, with the envelope on the narrow side.
         radial = torch.cat([self.basis(length), torch.ones_like(length).unsqueeze(1)], dim=1)
         radial = radial * cosine_cutoff(length, self.cutoff).unsqueeze(1)
-        scalars = self.embedding(batch.atomic_number)
+        scalars = self.embedding(batch)
         vectors = scalars.new_zeros((len(scalars), 3, scalars.shape[1]))
         for message, mixing in zip(self.messages, self.mixings, strict=True):
             self.note(scalars, batch)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gnn_sim2real.graph import ATOM_CODES, NUM_ELEMENTS, GraphBatch
 from gnn_sim2real.nn.edges import pair_up
+from gnn_sim2real.nn.embedding import species_of, weight_of_species
 from gnn_sim2real.nn.encoder import Encoder
 
 _HYDROGENS = list(ATOM_CODES).index("num_hydrogens")
@@ -80,6 +81,9 @@ def composition_of(
         Material, atomic number and share (of all its atoms, hydrogens included) of every element, sorted.
     """
     owner, atomic_number, amount = batch.batch_index, batch.atomic_number, batch.node_weight
+    if batch.species_count is not None:
+        site, atomic_number, _ = species_of(batch)
+        owner, amount = owner[site], weight_of_species(batch)
     if batch.atom_codes is not None:
         hydrogens = batch.atom_codes[:, _HYDROGENS]
         bearing = hydrogens.nonzero().flatten()

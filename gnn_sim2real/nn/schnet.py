@@ -3,9 +3,10 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gnn_sim2real.graph import NUM_ELEMENTS, GraphBatch
+from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import cosine_cutoff, gaussian_basis
 from gnn_sim2real.nn.edges import edge_length
+from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
 
@@ -34,7 +35,7 @@ class SchNet(Encoder):
     def __init__(self, hidden_dim: int = 64, num_layers: int = 3, num_gaussians: int = 50, cutoff: float = 6.0) -> None:
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, num_gaussians=num_gaussians, cutoff=cutoff)
         self.output_dim, self.cutoff = hidden_dim, cutoff
-        self.embedding = nn.Embedding(NUM_ELEMENTS, hidden_dim)
+        self.embedding = ElementEmbedding(hidden_dim)
         self.basis = gaussian_basis(cutoff, num_gaussians)
         self.interactions = nn.ModuleList(Interaction(hidden_dim, num_gaussians, cutoff) for _ in range(num_layers))
 
@@ -46,7 +47,7 @@ class SchNet(Encoder):
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode crystals."""
         length = edge_length(batch)
-        atoms, edges = self.embedding(batch.atomic_number), self.basis(length)
+        atoms, edges = self.embedding(batch), self.basis(length)
         envelope = cosine_cutoff(length, self.cutoff)
         for interaction in self.interactions:
             self.note(atoms, batch)

@@ -7,6 +7,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from gnn_sim2real.files import stamp, write_atomically, write_pieces_atomically
 from gnn_sim2real.graph import Graph, GraphBatch
 
 STORE_FORMAT = "4"
-_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors")
+_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors", "species_count")
+_SPECIES_FIELDS = ("species_number", "species_share")
+"""Ragged columns of what the sites of disordered crystals hold; a store without such a crystal does not have them."""
 _EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
-_POINTERS = ("node_pointer", "edge_pointer")
-_CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes"})
+_POINTERS = ("node_pointer", "edge_pointer", "species_pointer")
+_CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes", "species_count", "species_number"})
 """Fields that are stored as bytes and used as int64."""
 
 _DTYPE_NAMES = {"int64": "I64", "int32": "I32", "float32": "F32", "uint8": "U8", "bool": "BOOL"}
@@ -42,7 +45,8 @@ class GraphStore:
     Args:
         tensors: Tensors by name. Node fields have one row per atom, edge fields one row per edge (`edge_index` as
             (num_edges, 2), numbered within its graph); `node_pointer` and `edge_pointer` (num_graphs + 1, int64) give
-            the start of each graph.
+            the start of each graph. With disordered crystals there are also species fields, with one row per element
+            of a site, and `species_pointer`.
         rows: int64, (num_materials,); position of the graph of each material, -1 for none. In order unless given.
         refused: Reason by material for those that have no graph.
     """
@@ -86,11 +90,14 @@ class GraphStore:
         if not graphs:
             raise ValueError("a graph store needs at least one graph, got none")
         counts = [[graph.num_nodes for graph in graphs], [graph.num_edges for graph in graphs]]
+        if any(graph.species_count is not None for graph in graphs):
+            graphs = [_with_species(graph) for graph in graphs]
+            counts.append([0 if graph.species_number is None else len(graph.species_number) for graph in graphs])
         tensors = {
             name: torch.tensor([0, *np.cumsum(count)], dtype=torch.int64)
-            for name, count in zip(_POINTERS, counts, strict=True)
+            for name, count in zip(_POINTERS, counts, strict=False)
         }
-        for name in _NODE_FIELDS + _EDGE_FIELDS:
+        for name in _NODE_FIELDS + _EDGE_FIELDS + _SPECIES_FIELDS:
             columns = [column for graph in graphs if (column := getattr(graph, name)) is not None]
             if not columns:
                 continue
@@ -147,18 +154,18 @@ class GraphStore:
         return None
 
     def gather(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """One column of the atoms or edges of some of the materials; those without a graph have none.
+        """One column of the atoms, edges or species of some of the materials; those without a graph have none.
 
         Args:
             name: Name of the column, such as `atomic_number`.
             rows: (num_graphs,); the materials.
 
         Returns:
-            The column, and for each atom or edge the position of its material in `rows`.
+            The column, and for each atom, edge or species the position of its material in `rows`.
         """
         graph = self._rows[rows]
         there = np.flatnonzero(graph >= 0)
-        pointer = self._columns[_POINTERS[name in _EDGE_FIELDS]]
+        pointer = self._columns[_pointer_of(name)]
         positions, count = _positions(pointer, graph[there])
         return self._columns[name][positions], np.repeat(there, count)
 
@@ -186,6 +193,9 @@ class GraphStore:
         # edges as a block.
         taken = {name: self._columns[name][nodes] for name in _NODE_FIELDS if name in self._columns}
         taken |= {name: _copy(self._columns[name], edges) for name in _EDGE_FIELDS if name in self._columns}
+        if "species_pointer" in self._columns:
+            species, _ = _positions(self._columns["species_pointer"], graph)
+            taken |= {name: self._columns[name][species] for name in _SPECIES_FIELDS}
         tensors = {
             name: torch.from_numpy(column.astype(np.int64) if name in _CODES else column)
             for name, column in taken.items()
@@ -197,6 +207,36 @@ class GraphStore:
         tensors["edge_index"] = torch.from_numpy(edge_index)
         owner = torch.from_numpy(np.repeat(np.arange(len(graph)), node_count))
         return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets, simulated=simulated)
+
+
+def _pointer_of(name: str) -> str:
+    """Where the rows of a column begin for each graph."""
+    if name in _SPECIES_FIELDS:
+        return "species_pointer"
+    return "edge_pointer" if name in _EDGE_FIELDS else "node_pointer"
+
+
+def _with_species(graph: Graph) -> Graph:
+    """The graph, if it is of an ordered crystal with what its sites hold: one element each."""
+    if graph.species_count is not None:
+        return graph
+    return replace(
+        graph,
+        species_count=np.ones(graph.num_nodes, np.uint8),
+        species_number=graph.atomic_number,
+        species_share=np.ones(graph.num_nodes, np.float32),
+    )
+
+
+def _tensors_with_species(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same for the tensors of a store."""
+    number = tensors["atomic_number"]
+    return tensors | {
+        "species_count": torch.ones_like(number),
+        "species_number": number,
+        "species_share": torch.ones(len(number), dtype=torch.float32),
+        "species_pointer": tensors["node_pointer"],
+    }
 
 
 def write_joined(
@@ -213,8 +253,10 @@ def write_joined(
     Raises:
         OSError: If it cannot be written.
     """
+    if any("species_count" in part for part in parts):
+        parts = [part if "species_count" in part else _tensors_with_species(part) for part in parts]
     columns = {name: [part[name].numpy() for part in parts] for name in parts[0]}
-    for name in _POINTERS:
+    for name in [name for name in _POINTERS if name in columns]:
         counts = [np.diff(pointer) for pointer in columns[name]]
         columns[name] = [np.concatenate([[0], np.cumsum(np.concatenate(counts))])]
     # The widest types come first, so that every tensor is aligned.

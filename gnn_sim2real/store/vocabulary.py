@@ -163,7 +163,8 @@ def _chunks(store: AnyStore, rows: NDArray[np.int64] | None) -> Iterator[dict[st
 
 
 def _presence(store: GraphStore, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    found = {"elements": _mark(*store.gather("atomic_number", rows), len(rows), NUM_ELEMENTS)}
+    number = "species_number" if "species_number" in store.tensors else "atomic_number"
+    found = {"elements": _mark(*store.gather(number, rows), len(rows), NUM_ELEMENTS)}
     if "bond_codes" in store.tensors:
         bonds, owner = store.gather("bond_codes", rows)
         found["bonds"] = _mark(bonds[:, list(BOND_CODES).index("order")], owner, len(rows), BOND_CODES["order"])

@@ -12,6 +12,7 @@ from gnn_sim2real.featurize.crystal_files import (
     as_crystal,
     is_crystal_path,
     read_crystals,
+    refuse_disordered,
     warn_of_notes,
 )
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
@@ -54,13 +55,14 @@ def holds_crystals(path: Path) -> bool:
     return crystal_column(read_table(path)) is not None
 
 
-def read_crystals_of(path: Path, name_column: str | None = None) -> list[Entry]:
+def read_crystals_of(path: Path, name_column: str | None = None, disordered: bool = False) -> list[Entry]:
     """Read all crystals of a file or folder, or of a table with a column of them.
 
     Args:
         path: A table, or what `featurize.crystal_files.read_crystals` takes.
         name_column: Column of a table that names its crystals; the first of the usual names, else the numbers of the
             rows.
+        disordered: Whether crystals may be disordered; else such a crystal is an entry with the reason.
 
     Returns:
         One entry per crystal, or per row of the table, with the other columns as values.
@@ -71,15 +73,16 @@ def read_crystals_of(path: Path, name_column: str | None = None) -> list[Entry]:
     """
     path = Path(path)
     if not is_table(path):
-        return read_crystals(path)
+        return read_crystals(path, disordered)
     frame = read_table(path)
     column = crystal_column(frame)
     if column is None:
-        return read_crystals(path)
+        return read_crystals(path, disordered)
     names = _names(frame, name_column)
     others = frame.drop(columns=column).to_dict("records")
     rows = zip(names, frame[column].tolist(), others, strict=True)
     entries = [_entry(name, cell, {str(key): value for key, value in values.items()}) for name, cell, values in rows]
+    entries = refuse_disordered(entries, disordered)
     warn_of_notes(entries, path)
     return entries
 
@@ -146,7 +149,7 @@ def _entry(name: str, cell: Any, values: dict[str, Any]) -> Entry:
     if not isinstance(cell, str | dict):
         return Entry(name, None, f"{name}: it has no crystal", values)
     try:
-        return Entry(name, as_crystal(cell), None, values)
+        return Entry(name, as_crystal(cell, disordered=True), None, values)
     except ValueError as error:
         return Entry(name, None, f"{name}: {error}", values)
 

@@ -556,7 +556,14 @@ def test_occupancies_under_any_name(name):
     site = salt(1).copy(site_properties={name: [0.5, 1.0]})
     species = salt(1).as_dict()
     species["sites"][0]["species"] = [{"element": "Cs", name: 0.5}]
-    for each in (column, salt_atoms(**{name: [0.5, 1]}), site, site.as_dict(), species, JARVIS | {name: [0.5, 1]}):
+    for each in (
+        column,
+        salt_atoms(**{name: [0.5, 1]}),
+        site,
+        site.as_dict(),
+        species,
+        JARVIS | {"cartesian": True, name: [0.5, 1]},
+    ):
         with pytest.raises(ValueError, match=r"site 1 .*0\.5"):
             as_crystal(each)
     column.arrays[name] = np.array([0.999, 1.0])

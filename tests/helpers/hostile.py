@@ -74,7 +74,11 @@ BAD_ENTRIES = {
             **_sites(1),
             species='[{"name": "Li", "chemical_symbols": ["Li"], "concentration": [0.5]}]',
         ),
-        "Li 0.5",
+        None,
+    ),
+    "half filled by an unknown element": (
+        _with(**_sites(1), species='[{"name": "Li", "chemical_symbols": ["Qq"], "concentration": [0.5]}]'),
+        "unknown element: Qq",
     ),
     "filled twice over": (
         _with(
@@ -92,7 +96,7 @@ BAD_ENTRIES = {
         _with(**_sites(1), species='[{"name": "Li", "chemical_symbols": ["Li"], "concentration": "full"}]'),
         "`concentration`",
     ),
-    "features object": (_with(structure_features='{"disorder": true}'), "not an ordered crystal"),
+    "features object": (_with(structure_features='{"disorder": true}'), "an object"),
     "dimensions of lists": (_with(dimension_types="[[1], [1], [1]]"), "3 directions"),
     "nsites of 400 digits": (_with(nsites=MANY), "`nsites`"),
     "100,000 sites": (_with(**_sites(10**5)), "100,000 sites"),

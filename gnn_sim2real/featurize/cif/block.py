@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.cif.formula import Formula, counts_of, difference, read_formula
 from gnn_sim2real.featurize.cif.mass import compare_mass
+from gnn_sim2real.featurize.cif.partial import expand_partial
 from gnn_sim2real.featurize.cif.sites import check_sites, name_elements
 from gnn_sim2real.featurize.cif.space_groups import Symmetry
 from gnn_sim2real.featurize.cif.symmetry import (
@@ -43,8 +44,8 @@ def from_block(block: Any) -> Crystal:
         block: Block of gemmi.
 
     Raises:
-        ValueError: If it is disordered, its cell, its space group or an element is not known, its symmetry is none or
-            does not fit the cell, or its atoms are not those of its formula.
+        ValueError: If its cell, its space group or an element is not known, its symmetry is none or does not fit the
+            cell, an occupancy is impossible, or its atoms are not those of its formula.
     """
     import gemmi
 
@@ -73,12 +74,12 @@ def from_block(block: Any) -> Crystal:
     sure = formula is not None and formula.units is not None  # its atoms tell whether the others are all
     told = read_told(small, block, tags)
     refuse_other_symmetry(told, formula)
-    check_sites(sites, block, tags, formula)
+    shares = check_sites(sites, block, tags, formula)
     listed = told.operations or told.bare
     symmetries = listed_symmetry(small, told, formula) if listed else named_symmetries(small, told)
     if not sure:
         refuse_contradiction(told, symmetries)
-    found = [_expand(small, sites, fractional, symmetry, formula) for symmetry in symmetries]
+    found = [_expand(small, sites, fractional, symmetry, formula, shares) for symmetry in symmetries]
     agreeing = found if formula is None else [each for each in found if formula.agrees(counts_of(each), told.bare)]
     if len(agreeing) > 1:
         raise ValueError(
@@ -86,8 +87,9 @@ def from_block(block: Any) -> Crystal:
             "symmetry operations"
         )
     if formula is not None and not agreeing:
-        raise ValueError(difference(counts_of(found[0]), formula))
-    if not sure:
+        partial = f"it is disordered: {found[0].partial}; " if found[0].partial else ""
+        raise ValueError(f"{partial}{difference(counts_of(found[0]), formula)}")
+    if not sure and shares is None:
         _check_multiplicity(block, agreeing[0].num_sites, len(symmetries[0].rotations))
     note = _note_of(block, tags, agreeing[0], told, formula)
     return replace(agreeing[0], note=note) if note else agreeing[0]
@@ -100,10 +102,18 @@ def _fractional(sites: Sequence[Any]) -> NDArray[np.float64]:
 
 
 def _expand(
-    small: Any, sites: Sequence[Any], fractional: NDArray[np.float64], symmetry: Symmetry, formula: Formula | None
+    small: Any,
+    sites: Sequence[Any],
+    fractional: NDArray[np.float64],
+    symmetry: Symmetry,
+    formula: Formula | None,
+    shares: Sequence[float] | None = None,
 ) -> Crystal:
-    """All atoms of the cell, of which the file lists the sites."""
+    """All atoms of the cell, of which the file lists the sites, with their occupancies unless all are full."""
     lattice = np.array(small.cell.orth.mat.tolist()).T
+    if shares is not None:
+        name_elements([site for site in sites if not site.element.atomic_number], True, formula)
+        return expand_partial(sites, shares, fractional, lattice, symmetry)
     if symmetry.group is None:
         name_elements(sites, True, formula)
         return _expand_unlisted(sites, lattice, symmetry)

@@ -12,6 +12,9 @@ from gnn_sim2real.featurize.crystal import Crystal
 _FORMULA_TOLERANCE = 0.002
 """Share of the atoms that a formula may differ by: so much is lost where 0.999 of a site counts as all of it."""
 
+_FRACTIONAL_TOLERANCE = 0.01
+"""The same where sites are filled in part: occupancies have an uncertainty, and formulas are rounded."""
+
 _FORMULAS = tuple(f"_chemical_formula_{kind}" for kind in ("sum", "moiety", "structural", "iupac"))
 
 
@@ -28,7 +31,7 @@ class Formula(NamedTuple):
     amounts: Mapping[int, float]
     units: float | None
 
-    def agrees(self, counts: Mapping[int, int], bare: bool) -> bool:
+    def agrees(self, counts: Mapping[int, int | float], bare: bool) -> bool:
         """Whether the atoms of the cell are those of the formula.
 
         Args:
@@ -39,13 +42,18 @@ class Formula(NamedTuple):
         total = sum(counts.values())
         if self.units is None:
             return self._is(counts, total / sum(self.amounts.values()))
-        whole = math.gcd(*counts.values()) % max(self.units, 1) == 0 and not bare
+        numbers = [*counts.values()]
+        times = math.gcd(*map(int, numbers)) if all(isinstance(each, int) for each in numbers) else 0
+        whole = times % max(self.units, 1) == 0 and not bare
         return (whole and self._is(counts, 1.0)) or self._is(counts, self.units)
 
-    def _is(self, counts: Mapping[int, int], factor: float) -> bool:
+    def _is(self, counts: Mapping[int, int | float], factor: float) -> bool:
         if factor == 1 and counts == self.amounts:
             return True
-        allowed = min(_FORMULA_TOLERANCE * sum(counts.values()), 0.3)
+        total = sum(counts.values())
+        allowed = min(_FORMULA_TOLERANCE * total, 0.3)
+        if not all(isinstance(each, int) for each in counts.values()):
+            allowed = _FRACTIONAL_TOLERANCE * total
         return all(
             abs(counts.get(number, 0) - factor * self.amounts.get(number, 0.0)) <= allowed
             for number in {*self.amounts, *counts}
@@ -114,17 +122,19 @@ def elements() -> dict[str, int]:
     return {symbol: number for number, symbol in enumerate(symbols, start=1)} | {"D": 1}
 
 
-def counts_of(crystal: Crystal) -> Mapping[int, int]:
-    """Atoms of each element in the cell, by atomic number.
+def counts_of(crystal: Crystal) -> Mapping[int, int | float]:
+    """Atoms of each element in the cell, by atomic number; fractions in a disordered crystal.
 
     Args:
         crystal: The crystal.
     """
+    if crystal.species is not None:
+        return crystal.species.amounts
     numbers = crystal.atomic_number.tobytes()  # one byte each
     return {number: numbers.count(number) for number in set(numbers)}
 
 
-def difference(counts: Mapping[int, int], formula: Formula) -> str:
+def difference(counts: Mapping[int, int | float], formula: Formula) -> str:
     """How the atoms of a cell differ from a formula, as a sentence.
 
     Args:
@@ -133,7 +143,7 @@ def difference(counts: Mapping[int, int], formula: Formula) -> str:
     """
     from gemmi import Element
 
-    listed = " ".join(sorted(f"{Element(number).name}{count}" for number, count in counts.items()))
+    listed = " ".join(sorted(f"{Element(number).name}{count:.6g}" for number, count in counts.items()))
     told = formula.text if formula.units is None else f"{formula.text}, Z = {formula.units:g}"
     cause = "atoms or symmetry are missing, or some sites are alternatives of others"
     if 1 in formula.amounts and 1 not in counts:

@@ -1,4 +1,4 @@
-"""The sites of a CIF: each is of one element and full."""
+"""The sites of a CIF: their elements and occupancies."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,15 @@ from typing import Any
 
 from gnn_sim2real.featurize.cif.formula import Formula, elements
 from gnn_sim2real.featurize.cif.tags import NUMBER, Tags, unquoted
-from gnn_sim2real.featurize.crystal_objects import filling_element, is_occupancy_name, split_symbol
+from gnn_sim2real.featurize.crystal_objects import is_occupancy_name, split_symbol
+from gnn_sim2real.featurize.site_species import read_species
 
 _ONE = frozenset({"1", "1.0", "1.00", "1.000", "1.0000", ".", "?"})
 """How files write that a site is full."""
 
 
-def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula | None) -> None:
-    """Give sites without a type symbol the element of their label; refuse disordered ones and unknown elements.
+def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula | None) -> list[float] | None:
+    """Give sites without a type symbol the element of their label; refuse unknown elements and impossible occupancies.
 
     Args:
         sites: Sites of gemmi.
@@ -22,27 +23,43 @@ def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula |
         tags: Its tags.
         formula: The formula, if there is one.
 
+    Returns:
+        Occupancy of each site; None if all are full.
+
     Raises:
-        ValueError: If a site may not be that of one atom of one element.
+        ValueError: If it is not known what a site holds.
     """
     typed = bool(block.find_values("_atom_site_type_symbol"))
-    for tag in _occupancies(tags):
-        _refuse_partial_sites(block, tag)
+    shares = _read_shares(block, tags, len(sites))
     if "_atom_site_calc_flag" in tags.all:
         _refuse_dummies(sites, block)
     if not typed or not {*block.find_values("_atom_site_type_symbol")} <= elements().keys():
         name_elements(sites, typed, formula)
     if formula is not None and formula.units is not None:
-        return  # the number of atoms tells the rest
+        return shares  # the number of atoms tells the rest
     if "_atom_site_disorder_group" in tags.all:
-        for site in sites:
-            if site.disorder_group:
+        for site, share in zip(sites, shares or [1.0] * len(sites), strict=True):
+            if site.disorder_group and share == 1:  # else its occupancy tells
                 raise ValueError(
                     f"it may be disordered: site {site.label} is of a disorder group, and the file has no formula "
                     "with Z (_chemical_formula_sum, _cell_formula_units_Z) that tells what the cell holds"
                 )
     if {*block.find_values("_atom_site_attached_hydrogens")} - {"0", ".", "?"}:
         raise ValueError("hydrogen is attached to its sites (_atom_site_attached_hydrogens) without coordinates")
+    return shares
+
+
+def _read_shares(block: Any, tags: Tags, num_sites: int) -> list[float] | None:
+    """Occupancy of each site; None if all are full."""
+    shares: list[float] | None = None
+    for tag in _occupancies(tags):
+        found = _read_occupancies(block, tag)
+        if shares is not None and found not in (None, shares):
+            raise ValueError(f"it has several columns of occupancies, and {tag} differs from another one")
+        shares = shares or found
+    if shares is not None and len(shares) != num_sites:
+        raise ValueError(f"it has {len(shares)} occupancies for {num_sites} sites")
+    return shares
 
 
 def _refuse_dummies(sites: Sequence[Any], block: Any) -> None:
@@ -58,23 +75,33 @@ def _occupancies(tags: Tags) -> tuple[str, ...]:
     return tuple(tag for tag in tags.ordered if is_occupancy_name(tag.removeprefix("_atom_site_")))
 
 
-def _refuse_partial_sites(block: Any, tag: str) -> None:
-    """Refuse sites that are not full by a column of occupancies; gemmi takes what is no number for full."""
+def _read_occupancies(block: Any, tag: str) -> list[float] | None:
+    """The column of a tag; None if all are full. gemmi takes what is no number for full."""
     held = [*block.find_values(tag)]
     if _ONE.issuperset(held):
-        return
+        return None
     import gemmi
 
     labels = [*block.find_values("_atom_site_label")] or [*block.find_values("_atom_site_type_symbol")]
     symbols = [*block.find_values("_atom_site_type_symbol")] or labels
+    shares: list[float] = []
     for number, raw in enumerate(held):
         label = labels[number] if number < len(labels) else str(number + 1)
         text = gemmi.cif.as_string(raw)
         found = NUMBER.fullmatch(text)
         if found is None and raw not in _ONE:
             raise ValueError(f"the occupancy of site {label} is {text!r}, which is not a number such as 0.5")
-        if found:
-            filling_element([(symbols[number] if number < len(symbols) else label, float(found[1]))], f"site {label}")
+        symbol = symbols[number] if number < len(symbols) else label
+        # An occupancy that is not given is that of a full site, by the dictionary of CIF.
+        read = read_species([(symbol, float(found[1]) if found else 1)], f"site {label}")
+        shares.append(read.get(symbol, 0.0))
+    if all(share == 1 for share in shares):
+        return None
+    if "?" in held:
+        number = held.index("?")
+        label = labels[number] if number < len(labels) else str(number + 1)
+        raise ValueError(f"the occupancy of site {label} is not known, and other sites are not full")
+    return shares
 
 
 def name_elements(sites: Iterable[Any], typed: bool, formula: Formula | None) -> None:
