@@ -17,8 +17,6 @@ _NAMES = Path(__file__).with_name("superconductors_names.txt.xz")
 _DIGITS = 3
 """Decimals up to which two compositions are the same."""
 
-_Composition = tuple[tuple[str, float], ...]
-
 
 def read_names() -> list[tuple[str, str]]:
     """Formula as SuperCon writes it and id of the Materials Project, of each undoped crystal of 3DSC_MP."""
@@ -27,8 +25,8 @@ def read_names() -> list[tuple[str, str]]:
     return [(formula, name) for formula, name in names]
 
 
-def composition_of(formula: str) -> _Composition | None:
-    """Elements with their fractions, rounded; None if it is no formula, such as `YBa2Cu3O7-z`.
+def composition_of(formula: str) -> str | None:
+    """Elements with their fractions, rounded, in the order of the letters; None if it is no formula, such as `YBa2Cu3O7-z`.
 
     Args:
         formula: Any formula.
@@ -40,7 +38,7 @@ def composition_of(formula: str) -> _Composition | None:
     except ValueError:
         return None
     total = sum(amounts.values())
-    return tuple(sorted((symbol, round(amount / total, _DIGITS)) for symbol, amount in amounts.items()))
+    return " ".join(f"{symbol}{round(amounts[symbol] / total, _DIGITS)}" for symbol in sorted(amounts))
 
 
 def _build(files: Files) -> pd.DataFrame:
