@@ -26,7 +26,7 @@ def read_names() -> list[tuple[str, str]]:
 
 
 def composition_of(formula: str) -> str | None:
-    """Elements with their fractions, rounded, in the order of the letters; None if it is no formula, such as `YBa2Cu3O7-z`.
+    """Elements with their fractions, rounded, in order; None if it is no formula, such as `YBa2Cu3O7-z`.
 
     Args:
         formula: Any formula.

@@ -18,6 +18,7 @@ from loopback import serving
 
 from datamodules.recipes.copolymers import alternating_unit
 from datamodules.recipes.measured_crystals import is_whole, line_compound
+from datamodules.recipes.molecule_properties import MEASURED_PROPERTIES, QUANTITIES
 from datamodules.recipes.refractive_indices import index_at
 from datamodules.recipes.superconductors import composition_of, read_names
 from datamodules.recipes.vitrimers import repeat_unit
@@ -39,7 +40,8 @@ ELSEWHERE = {
 }
 PLACES = {"refractive_index_open": "polymer/refractive_index_measured/refractive_index_measured.csv"}
 PARTIAL = {"copolymer_ea_ip"}
-DIFFERENT = {"measured_formation_enthalpy"}
+DIFFERENT = {"measured_formation_enthalpy", "measured_properties"}
+"""The modules of these tell what is different; the hash says that the table is the one of the recipe."""
 LONG = {"qm9", "mp_structures"}
 TOLERANCE = {"qm9": {"rtol": 1e-6, "atol": 1e-12}, "hf298_kJ_mol": {"atol": 1e-4}}
 """By name of the recipe or of the column. QM9 was rounded to 32 bits in another order, which shows where large energies
@@ -227,7 +229,10 @@ class TestConformance:
         if recipe.package:
             folder = real_data / "upstream/CalebBell__chemicals/82faef900dcf"
             found = {name: folder / path for name, path in recipe.package.files.items()}
-            monkeypatch.setattr(Package, "find", lambda self: found)
+            if all(path.exists() for path in found.values()):
+                monkeypatch.setattr(Package, "find", lambda self: found)
+            elif not is_installed(recipe.package):  # it reads more files than lie there
+                pytest.skip(f"{recipe.package.name} is not installed")
         find = upstream(real_data)
         if recipe.name in PARTIAL:
             files = {name: tmp_path / name for name, file in recipe.raw.items() if find(file.place) is not None}
@@ -237,6 +242,13 @@ class TestConformance:
         with raw_server(find, monkeypatch):
             path = make_table(plan_table(recipe, RECIPES))
         return read_made(path)
+
+
+def is_installed(package):
+    try:
+        return all(path.exists() for path in package.find().values())
+    except ValueError:
+        return False
 
 
 def assert_equal(made, published, tolerance):
@@ -545,6 +557,32 @@ def test_refractive_index_by_formula_and_table():
     assert index_at([{"type": "tabulated k", "data": "0.5 0"}, table], 0.55) == pytest.approx(1.55)
     with pytest.raises(ValueError, match="covers"):
         index_at([table], 0.7)
+
+
+def test_measured_properties_of_made_up_sources(tmp_path):
+    """The first source wins, rows too far apart and what is not an organic molecule have no value."""
+    sources = {each.file: f"CAS\t{each.name}\n" for quantity in QUANTITIES.values() for each in quantity.sources} | {
+        "jasper": "CAS\ta\tb\tTmin\tTmax\n64-17-5\t24\t0.08\t280\t340\n71-43-2\t30\t0.1\t310\t340\n",
+        "somayajulu": "CAS\tTt\tTc\tA\tB\tC\n71-43-2\t270\t562\t70\t0\t0\n",
+        "permittivity": "CAS\tT\tPermittivity\n64-17-5\t293.2\t25.3\n71-43-2\t353\t2.2\n",
+        "crc_energies": "CAS\tHfg\tHfl\tCpg\tCpl\n",
+        "webbook": "CAS\tTm\tTb\tHfg\tHfl\tHsub\tHfus\n64175\t160\t351.5\t\t\t\t\n71432\t278\t380\t\t\t\t\n",
+        "crc_constants": "CAS\tTm\tTb\n64-17-5\t159\t351.4\n71-43-2\t\t353\n7732-18-5\t273\t373\n",
+        "poling_capacities": "CAS\tCpg\tCpl\n",
+    }
+    smiles = {"64-17-5": "CCO", "71-43-2": "c1ccccc1", "7732-18-5": "O"}
+    sources["identifiers"] = "".join(f"1\t{cas}\tF\t1\t{text}\tname\n" for cas, text in smiles.items())
+    files = {}
+    for name in MEASURED_PROPERTIES.package.files:
+        files[name] = tmp_path / f"{name}.tsv"
+        files[name].write_text(sources.get(name, ""))
+    made = MEASURED_PROPERTIES.build(files).set_index("smiles")
+    assert sorted(made.index) == ["CCO", "c1ccccc1"]
+    assert made.loc["CCO", ["tm_K", "tb_K", "permittivity"]].tolist() == [159, 351.4, 25.3]
+    assert made.loc["CCO", "surface_tension_mN_m"] == pytest.approx(24 - 0.08 * 25)
+    assert made.loc["c1ccccc1", "surface_tension_mN_m"] == pytest.approx(70 * (1 - 298.15 / 562) ** 1.25)
+    assert made.loc["c1ccccc1", ["tb_K", "permittivity"]].isna().all()
+    assert made.loc["c1ccccc1", "tm_K"] == 278
 
 
 def test_compositions_of_superconductors():
