@@ -3,8 +3,8 @@
 Sources that only estimate, or may not be passed on, are left out. Of several sources the first in the list is taken; a
 molecule whose rows differ by more than a tolerance has no value: some are of stereo isomers.
 
-An earlier table of the same sources has the same 35,996 values up to the fifth digit, and 2 others; it has 5 more, whose
-rows differ by more than the tolerance, and 20 fewer, 18 of them formation enthalpies of ATcT.
+An earlier table of the same sources has the same 35,996 values up to the fifth digit, and 2 others; it has 5 more,
+whose rows differ by more than the tolerance, and 20 fewer, 18 of them formation enthalpies of ATcT.
 """
 
 from collections.abc import Mapping, Sequence
