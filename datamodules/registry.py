@@ -20,6 +20,8 @@ __all__ = ["ENTRIES", "DataFile", "OwnTable", "find_file", "find_table", "sheet"
 
 logger = logging.getLogger(__name__)
 
+_Entry = DataFile | OwnTable | TableRecipe
+
 
 def find_file(name: str, path: str | Path | None = None) -> Path:
     """Find the file of a data set; if it is not on this machine, the table in the package, or a download.
@@ -38,11 +40,11 @@ def find_file(name: str, path: str | Path | None = None) -> Path:
         ValueError: If the registry has no such name.
     """
     open_table = OPEN_TABLES.get(name)
-    if name not in ENTRIES:
+    if (entry := _find_entry(name)) is None:
         if open_table is None:
-            raise ValueError(f'there is no data set "{name}"; there are {", ".join(sorted({*ENTRIES, *OPEN_TABLES}))}')
+            known = ", ".join(sorted({*ENTRIES, *OPEN_TABLES, *_recipes()}))
+            raise ValueError(f'there is no data set "{name}"; there are {known}')
         return open_table.file if path is None else find_table(path)
-    entry = ENTRIES[name]
     places = _places_of(entry) if path is None else _places(path)
     for place in places:
         if place.is_file():
@@ -67,15 +69,23 @@ def sheet(
         num_rows: Number of rows.
         units: Unit of each property.
         settings: Settings of the data module that read it with all its properties.
+
+    Raises:
+        ValueError: If there is no such data set.
     """
     settings = {"properties": list(units)} if settings is None else settings
     if name in OPEN_TABLES:
         table = OPEN_TABLES[name]
         return DataSheet(name, kind, num_rows, units, table.license, table.citation, "in the package", settings)
-    entry = ENTRIES[name]
-    origin = "downloaded if it is missing" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
-    if recipe := _recipes().get(name):
-        origin = f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
+    match entry := _find_entry(name):
+        case None:
+            raise ValueError(f'there is no data set "{name}"')
+        case DataFile():
+            origin = "downloaded if it is missing"
+        case OwnTable():
+            origin = f"your own: {entry.instruction}"
+        case TableRecipe():
+            origin = f"made: gnn-sim2real data make {name} ({entry.size / 1e6:.1f} MB, {entry.seconds:.0f} s)"
     license_ = entry.license or "none stated"
     return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
 
@@ -104,7 +114,12 @@ def _places(path: str | Path) -> list[Path]:
     return [given] if given.is_absolute() else [given, *(folder / given for folder in data_folders())]
 
 
-def _places_of(entry: DataFile | OwnTable) -> list[Path]:
+def _find_entry(name: str) -> _Entry | None:
+    """What is known of a table that has a place below the data folder: the file, the user's, or the recipe."""
+    return ENTRIES.get(name) or (None if name in OPEN_TABLES else _recipes().get(name))
+
+
+def _places_of(entry: _Entry) -> list[Path]:
     places = [folder / entry.relative_path for folder in data_folders()]
     return (
         places[:-1] if isinstance(entry, DataFile) else places
@@ -117,13 +132,13 @@ def _format_places(places: list[Path]) -> str:
     return "searched " + " and ".join(str(place.absolute()) for place in places)
 
 
-def _advise(entry: DataFile | OwnTable) -> str:
+def _advise(entry: _Entry) -> str:
     """Advice for the user, as the end of a sentence."""
     folder = f"the folder that contains {entry.relative_path}"
     own_place = f"set GNN_SIM2REAL_DATA to {folder}, or data.init_args.path to the file"
     if isinstance(entry, DataFile):
         return f"{own_place}, or leave the path out while online to download it"
-    if entry.name in _recipes():
+    if isinstance(entry, TableRecipe):
         return f"make it: gnn-sim2real data make {entry.name}; or {own_place}"
     columns = [column if unit is None else f"{column} [{unit}]" for column, unit in entry.columns.items()]
     return f"{entry.instruction}, with the columns {', '.join(columns)}; then {own_place}"

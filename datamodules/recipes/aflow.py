@@ -45,7 +45,7 @@ def _build(files: Files) -> pd.DataFrame:
     cifs = [*first, *(cif for cif in found["debye_temperature"].index if cif not in first)]
     crystals = [read_p1_cif(cif) for cif in cifs]
     rows = found["thermal_expansion"]["row_in_source"].reindex(cifs)
-    table = pd.DataFrame(crystals)
+    table = pd.DataFrame(crystals).drop(columns="formula_pretty")
     table.insert(0, "row_in_source", rows.fillna(found["debye_temperature"]["row_in_source"].reindex(cifs)).to_numpy())
     table["row_in_source"] = table["row_in_source"].astype(int)
     table.insert(2, "reduced_formula", [reduced(formula) for formula in table["formula_sum"]])

@@ -14,6 +14,8 @@ _CELL = {
     "_cell_volume": "volume",
 }
 
+_FORMULAS = {"_chemical_formula_sum": "formula_sum", "_chemical_formula_structural": "formula_pretty"}
+
 _OF_ATOM = 7
 """Symbol, label, multiplicity, three coordinates, occupancy."""
 
@@ -32,8 +34,8 @@ def read_p1_cif(text: str) -> dict[str, Any]:
     atoms: list[list[str]] = []
     for line in lines:
         name, _, value = line.strip().partition(" ")
-        if name == "_chemical_formula_sum":
-            found["formula_sum"] = value.strip().strip("'")
+        if name in _FORMULAS:
+            found[_FORMULAS[name]] = value.strip().strip("'")
         elif name in _CELL:
             found[_CELL[name]] = float(value)
         elif name == "_atom_site_occupancy":
@@ -43,14 +45,14 @@ def read_p1_cif(text: str) -> dict[str, Any]:
                     break
                 atoms.append(words)
             break
-    if not atoms or found.keys() != {"formula_sum", *_CELL.values()}:
+    if not atoms or found.keys() != {*_FORMULAS.values(), *_CELL.values()}:
         raise ValueError("this is not a CIF of pymatgen without symmetry")
     if any(words[2] != "1" or float(words[6]) != 1 for words in atoms):
         raise ValueError("a site of the CIF is not full, or stands for several")
     fractions = np.array([words[3:6] for words in atoms], dtype=np.float64)
     cell = {name: found[name] for name in _CELL.values()}
     return {
-        "formula_sum": found["formula_sum"],
+        **{name: found[name] for name in _FORMULAS.values()},
         "nsites": len(atoms),
         **cell,
         "species": " ".join(words[0] for words in atoms),

@@ -52,6 +52,16 @@ def _stability(files: Files) -> pd.DataFrame:
     return pd.DataFrame(numbers, index=found.index)
 
 
+def read_label_ids(files: Files) -> set[str]:
+    """Ids that have a label in any of the files.
+
+    Args:
+        files: Files of the recipe.
+    """
+    names = ("gaps", "formation_energies", "lowest_gaps")
+    return {each for name in names for each in read_raw_csv(files[name])["task_id"]} | {*_stability(files).index}
+
+
 def _build(files: Files) -> pd.DataFrame:
     structures = pd.read_parquet(files["mp_structures"], columns=["material_id", "reduced_formula"])
     formulas = structures.set_index("material_id")["reduced_formula"]

@@ -10,9 +10,10 @@ import random
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -23,6 +24,7 @@ from gnn_sim2real import __version__
 from gnn_sim2real.databases.passwords import censor, login_of, strip_login
 from gnn_sim2real.databases.repeated import Repeated, parse_answer
 from gnn_sim2real.errors import DownloadError
+from gnn_sim2real.files import write_pieces_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +131,44 @@ class Client:
             return answer.body
 
         return self._repeat(url, ask)
+
+    def save_archive(self, url: str, path: Path, most: int) -> None:
+        """Save an archive in gzip whose content is not known before; errors that may be temporary are retried.
+
+        Args:
+            url: The address, without a password.
+            path: The file, which is written once the archive is whole.
+            most: Its largest size [bytes].
+
+        Raises:
+            DownloadError: If the server refuses, or no attempt gave a whole archive.
+            OSError: If the file cannot be written, e.g. on a full disk; nothing of it stays.
+        """
+        self._repeat(url, lambda shown: write_pieces_atomically(path, self._pieces(url, shown, most)))
+
+    def _pieces(self, url: str, shown: str, most: int) -> Iterator[bytes]:
+        """The pieces of a file in gzip; in place of the last one comes an error, unless the file is whole."""
+        unpacker, size = zlib.decompressobj(wbits=31), 0
+        headers = {"Accept-Encoding": "identity"}  # it is packed already
+        try:
+            with self._session.get(
+                url, headers=headers, timeout=self.timeout, stream=True, allow_redirects=False
+            ) as answer:
+                if answer.status_code in _TRY_AGAIN:
+                    wait = _asked_wait(answer.headers.get("Retry-After"))
+                    raise _AnswerError(format_error(answer.status_code, b""), wait)
+                if answer.status_code != 200:
+                    raise DownloadError(f"{shown}: the server answers {format_error(answer.status_code, b'')}")
+                for piece in answer.raw.stream(_CHUNK, decode_content=False):
+                    size += len(piece)
+                    if size > most:
+                        raise DownloadError(f"{shown}: the file there is another one, larger than {most:,} bytes")
+                    unpacker.decompress(piece)
+                    yield piece
+        except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as error:
+            raise _AnswerError(f"an incomplete answer ({type(error).__name__})") from error
+        if not unpacker.eof:
+            raise _AnswerError("an incomplete answer (gzip ends too early)")
 
     def _repeat(self, url: str, ask: Callable[[str], _Content]) -> _Content:
         """Ask, with growing waits, until there is an answer or the attempts are over."""

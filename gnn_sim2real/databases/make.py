@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnn_sim2real.databases.client import Client
-from gnn_sim2real.databases.recipe import RawFile, TableRecipe, find_below
+from gnn_sim2real.databases.recipe import RawArchive, RawFile, TableRecipe, find_below
 from gnn_sim2real.errors import DatasetNotFoundError, DownloadError
 from gnn_sim2real.files import data_folders, require_writable, write_atomically
 
@@ -35,7 +35,7 @@ class Plan:
     recipe: TableRecipe
     folder: Path
     recipes: list[TableRecipe]
-    missing: list[RawFile]
+    missing: list[RawFile | RawArchive]
 
     @property
     def path(self) -> Path:
@@ -129,12 +129,14 @@ def make_table(
     return plan.path
 
 
-def is_there(file: RawFile) -> bool:
+def is_there(file: RawFile | RawArchive) -> bool:
     """Whether a file has been downloaded, and is whole.
 
     Args:
         file: The file.
     """
+    if isinstance(file, RawArchive):
+        return file.cached.is_file()
     try:
         return file.cached.stat().st_size == file.size and _sha256(file.cached) == file.sha256
     except OSError:
@@ -175,8 +177,11 @@ def read_made(path: Path) -> "pandas.DataFrame":
     return pandas.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
 
 
-def _download(file: RawFile, client: Client) -> None:
+def _download(file: RawFile | RawArchive, client: Client) -> None:
     try:
+        if isinstance(file, RawArchive):
+            client.save_archive(file.url, file.cached, file.most)
+            return
         content = client.get_file(file.url, file.size, file.sha256)
     except DownloadError as error:
         raise DownloadError(

@@ -21,6 +21,7 @@ GROUP = "gnn_sim2real.datasets"
 """Entry-point group: every file in the folder `recipes` of a module that is named here is looked through."""
 
 _RAW_ADDRESS = "https://raw.githubusercontent.com"
+_ARCHIVE_ADDRESS = "https://codeload.github.com"
 
 _MIRROR = "GNN_SIM2REAL_MIRROR"
 """Environment variable: address of a server with the same paths, where the public one cannot be reached."""
@@ -64,6 +65,47 @@ class RawFile:
         """Where it is kept after the download; recipes of the same file share it."""
         owner, name = self.repository.split("/")
         return default_cache_folder() / "data" / "raw" / f"{owner}__{name}" / self.commit[:12] / self.path
+
+
+@dataclass(frozen=True)
+class RawArchive:
+    """All files of a public repository at one commit, packed by the server, as tar.gz.
+
+    Its bytes are not promised to stay the same, nor is its size told before: it is checked to be whole, and what is
+    made of it is checked by the hash of the table.
+
+    Args:
+        repository: Owner and name on GitHub.
+        commit: The commit, 40 hex digits.
+        size: Size as estimated [bytes].
+        license: License as found in the repository; empty if there is none.
+    """
+
+    repository: str
+    commit: str
+    size: int
+    license: str = ""
+
+    @property
+    def place(self) -> str:
+        """The archive on the server."""
+        return f"{self.repository}/tar.gz/{self.commit}"
+
+    @property
+    def url(self) -> str:
+        """Its address; on the server `$GNN_SIM2REAL_MIRROR` if that is set."""
+        return f"{os.environ.get(_MIRROR) or _ARCHIVE_ADDRESS}/{self.place}"
+
+    @property
+    def cached(self) -> Path:
+        """Where it is kept after the download, which is whole if it is there."""
+        owner, name = self.repository.split("/")
+        return default_cache_folder() / "data" / "raw" / f"{owner}__{name}" / f"{self.commit[:12]}.tar.gz"
+
+    @property
+    def most(self) -> int:
+        """Size [bytes] from which on it is another one."""
+        return 20 * self.size
 
 
 @dataclass(frozen=True)
@@ -133,7 +175,7 @@ class TableRecipe:
     name: str
     relative_path: str
     columns: Mapping[str, str | None]
-    raw: Mapping[str, RawFile]
+    raw: Mapping[str, RawFile | RawArchive]
     build: Callable[[Files], "pandas.DataFrame"]
     num_rows: int
     sha256: str
