@@ -6,6 +6,9 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule as PropertyDataModule
+    from gnn_sim2real.estimator.features import embed as embed
+    from gnn_sim2real.estimator.regressor import TransferRegressor as TransferRegressor
+    from gnn_sim2real.estimator.study import Study as Study
     from gnn_sim2real.law import ScalingLaw as ScalingLaw
     from gnn_sim2real.law import ScalingSurface as ScalingSurface
     from gnn_sim2real.law import compare_laws as compare_laws
@@ -28,6 +31,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "data.module": ["PropertyDataModule"],
+        "estimator.features": ["embed"],
+        "estimator.regressor": ["TransferRegressor"],
+        "estimator.study": ["Study"],
         "law": [
             "ScalingLaw",
             "ScalingSurface",

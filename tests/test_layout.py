@@ -16,6 +16,9 @@ ARROWS = {
         "reproduce study shotgun config records tasks data uncertainty library foundation store tables databases law "
         "errors files console"
     ),
+    "estimator": (
+        "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console graph"
+    ),
     "reproduce": "config study tasks data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics baselines "

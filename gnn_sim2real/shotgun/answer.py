@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.ensemble.intervals import Intervals, TrainingRange, conformal_quantile, fit_intervals, make_scale
 from gnn_sim2real.ensemble.stack import (
     Member,
@@ -42,11 +43,11 @@ from gnn_sim2real.shotgun.members import (
     table_members,
 )
 from gnn_sim2real.shotgun.models import entries_of
-from gnn_sim2real.shotgun.networks import Networks, frozen_name
-from gnn_sim2real.shotgun.ranking import Models, rank_models
+from gnn_sim2real.shotgun.networks import SCRATCH, Network, Networks, frozen_name
+from gnn_sim2real.shotgun.ranking import Entry, Models, rank_models
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.settings import RankingSettings, TuningSettings
-from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.shotgun.target import Target, first_places
 from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 
@@ -79,12 +80,14 @@ class AnswerSettings:
         tuning: How the best models are fine-tuned.
         stack: How the ensemble is made; `minutes` hold for all of it.
         cache: Folder of scores and predictions of the library that later runs reuse; None for none.
+        transfer_only: Whether all members but the mean of the measurements start from models of the library.
     """
 
     ranking: RankingSettings
     tuning: TuningSettings
     stack: StackSettings
     cache: Path | None = None
+    transfer_only: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +209,7 @@ def note_of_fewer(fewer: Mapping[str, Any]) -> str:
 
 def find_answer(
     models: Models,
-    cards: Sequence[Card],
+    cards: Sequence[Card | Entry],
     target: Target,
     settings: AnswerSettings,
     skipped: Skipped,
@@ -216,7 +219,7 @@ def find_answer(
 
     Args:
         models: The library.
-        cards: Cards of its models that may be used.
+        cards: Cards of its models that may be used; a model without one only takes part as a network.
         target: The target.
         settings: See `AnswerSettings`.
         skipped: Counts the models that cannot be ranked.
@@ -233,12 +236,15 @@ def find_answer(
     ranked = rank_models(models, entries_of(cards), target, parts, settings.ranking, cache, skipped, quick)
     if not ranked[0]:
         raise ValueError(f"no model of the library can be used for this target: {skipped.list_reasons()}")
-    columns, library = predict_columns(models, choose_columns(cards), target, settings.cache)
+    known = [] if settings.transfer_only else [each for each in cards if isinstance(each, Card)]
+    columns, library = predict_columns(models, choose_columns(known), target, settings.cache)
     tables = fill_gaps(make_tables(target, library, blocks), target.train)
     rankings = {part.tobytes(): scores for part, scores in zip(parts, ranked, strict=True)}
     members: dict[str, Member] = dict(table_members(target.values, tables, target.train, settings.tuning.seed))
     networks = Networks(models, rankings, target, settings.tuning)
     members |= {each.name: each for each in networks.members()}
+    if settings.transfer_only:
+        members = {name: each for name, each in members.items() if name == MEAN or _starts_from_library(each)}
     valueless = [name for name, each in members.items() if SIMULATED not in getattr(each, "tables", ())]
     limited = _within(stack_settings, started)
     fallback = valueless if SIMULATED in tables else ()
@@ -247,7 +253,7 @@ def find_answer(
     outside = find_outside(target, tables[PHYSICAL], target.train, target.test)
     left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
     widenings = left_out_outside.wider, outside.wider
-    bounds = find_bounds(stack, target.values[target.train], (left_out, asked), widenings)
+    bounds = find_bounds(stack, target.values[target.train], (left_out, asked), widenings, first_places(target.train))
     promised, found = _winners(stack, problem, stack_settings, rankings)
     return Answer(
         target=target,
@@ -269,6 +275,10 @@ def find_answer(
     )
 
 
+def _starts_from_library(member: Member) -> bool:
+    return isinstance(member, Network) and member.name != SCRATCH
+
+
 @dataclass(frozen=True, eq=False)
 class Bounds:
     """How wide the intervals of an ensemble are.
@@ -287,7 +297,11 @@ class Bounds:
 
 
 def find_bounds(
-    stack: Stack, values: Floats, deviations: tuple[Floats, Floats], widenings: tuple[Floats, Floats]
+    stack: Stack,
+    values: Floats,
+    deviations: tuple[Floats, Floats],
+    widenings: tuple[Floats, Floats],
+    first: Rows | None = None,
 ) -> Bounds:
     """Learn how wide intervals are, of materials that lack a simulated value by the errors of the fallback alone.
 
@@ -296,22 +310,26 @@ def find_bounds(
         values: Measured values of the training rows, (num_train,).
         deviations: Of the training rows without their folds and of the rows asked, (num_train,) and (num_asked,).
         widenings: How many times as wide intervals of the same rows are, see `widening`.
+        first: Places of the training rows that are not repetitions of others; all of them unless given.
     """
     (left_out, asked), (wider, asked_wider) = deviations, widenings
-    number = len(values)
+    counted = np.ones(len(values), np.bool_)
+    if first is not None:
+        counted = np.isin(np.arange(len(values)), first)
+    number = int(counted.sum())
     scale = make_scale(number, stack.honest_spread, left_out)
     # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
     # errors make all intervals wider, and then theirs are widened once more.
     errors = (values - stack.honest_predictions) / wider
-    whole = ~stack.honest_lacking
+    whole = counted & ~stack.honest_lacking
     if np.isinf(conformal_quantile(np.zeros(int(whole.sum())), COVERAGE)):  # too few materials that lack nothing
-        whole = np.ones_like(whole)
+        whole = counted
     intervals = fit_intervals(errors[whole], scale[whole], COVERAGE)
     left_out_scale = intervals.used(scale) * wider
     half_widths = intervals.half_widths(make_scale(number, stack.spread, asked)) * asked_wider
     if stack.fallback is None:
         return Bounds(intervals, None, half_widths, left_out_scale)
-    other = find_bounds(stack.fallback, values, deviations, widenings)
+    other = find_bounds(stack.fallback, values, deviations, widenings, first)
     half_widths = np.where(stack.lacking, other.half_widths, half_widths)
     if np.isfinite(intervals.factor) and np.isfinite(other.intervals.factor):
         in_units = other.left_out_scale * other.intervals.factor / intervals.factor
@@ -427,7 +445,7 @@ def find_distances(table: Floats, train: Rows, asked: Rows) -> Floats:
     if not len(asked):
         return np.empty(0)
     try:
-        return TrainingRange(table[train]).distances(table[asked])
+        return TrainingRange(table[train[first_places(train)]]).distances(table[asked])
     except ValueError:
         return np.zeros(len(asked))
 

@@ -71,11 +71,11 @@ class QuickLoader:
             raise CheckpointError(f"the model {key} is damaged ({error}); download it again") from error
 
 
-def entries_of(cards: Sequence[Card]) -> list[Entry]:
+def entries_of(cards: Sequence[Card | Entry]) -> list[Entry]:
     """The parts of cards that ranking needs.
 
     Args:
-        cards: Cards of the models.
+        cards: Cards of the models; a model without a card is its entry.
     """
     return [Entry(card.key, card.architecture, card.featurizer) for card in cards]
 

@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,7 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.ensemble.intervals import Intervals, make_scale
+from gnn_sim2real.ensemble.intervals import Intervals, conformal_quantile, make_scale
 from gnn_sim2real.ensemble.weights import combine, spread
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
@@ -44,7 +45,8 @@ from gnn_sim2real.shotgun.members import (
 )
 from gnn_sim2real.shotgun.models import QuickLoader
 from gnn_sim2real.shotgun.networks import Network
-from gnn_sim2real.shotgun.target import Target, to_scale
+from gnn_sim2real.shotgun.target import Target, first_places, to_scale
+from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.store.vocabulary import find_unseen
 from gnn_sim2real.tables.table import Property
 
@@ -70,6 +72,8 @@ class EnsemblePrediction:
         distances: Distance of each from the measured materials, (num_materials,); above 1 is farther than these are
             from each other.
         notes: Why the interval of a material has no guarantee; empty where it has.
+        terms: Prediction of each member by name, each (num_materials,), NaN where it has none; of all members that the
+            values were made from.
     """
 
     values: Floats
@@ -77,6 +81,7 @@ class EnsemblePrediction:
     upper: Floats
     distances: Floats
     notes: list[str]
+    terms: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +122,8 @@ class SavedEnsemble:
         blocks: Further descriptors of materials.
         fallback: Answers for materials without a simulated value; None in ensembles without simulated values, and in
             those of earlier versions, of which the other members share the weight.
+        repeats: Which of the measured rows are one material, repeated for its weight: a number of the material for each
+            row, (num_train,); None if there are no repetitions.
     """
 
     folder: Path
@@ -137,13 +144,33 @@ class SavedEnsemble:
     left_out_scale: Floats
     blocks: Sequence[Block]
     fallback: Fallback | None = None
+    repeats: Rows | None = None
 
-    def predict(self, materials: Any, simulated: Floats | None = None) -> EnsemblePrediction:
+    @cached_property
+    def first(self) -> Rows:
+        """Places of the measured rows that are not repetitions of others, (num_materials,)."""
+        return np.arange(len(self.values)) if self.repeats is None else first_places(self.repeats)
+
+    def quantile(self, coverage: float) -> float:
+        """What the factor of the intervals is for another coverage; infinite if there are too few measurements.
+
+        Args:
+            coverage: Nominal coverage.
+        """
+        if coverage == self.intervals.coverage:
+            return self.intervals.factor
+        scores = np.abs(self.values - self.left_out) / self.left_out_scale
+        return conformal_quantile(scores[self.first], coverage)
+
+    def predict(
+        self, materials: Any, simulated: Floats | None = None, coverage: float | None = None
+    ) -> EnsemblePrediction:
         """Predict materials with intervals.
 
         Args:
             materials: As the data set of the ensemble reads them, at least one.
             simulated: Simulated value of each, (num_materials,), physical units, NaN where there is none.
+            coverage: Nominal coverage of the intervals; that of the ensemble unless given.
 
         Raises:
             ValueError: If a material cannot be read.
@@ -159,18 +186,27 @@ class SavedEnsemble:
         table = np.column_stack(list(predictions.values()))
         deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
         unseen = find_unseen(target.own_store, self.elements).rows
-        outside = Outside(find_distances(tables[PHYSICAL], train, asked), unseen)
+        outside = Outside(find_distances(tables[PHYSICAL], self.first, asked), unseen)
+        other = 1.0
+        if coverage is not None and coverage != self.intervals.coverage:
+            own = self.intervals.factor
+            other = self.quantile(coverage) / own if np.isfinite(own) else np.nan
 
         def answer(by_name: Mapping[str, float], intervals: Intervals) -> tuple[Floats, Floats]:
             weights = np.array([by_name.get(name, 0.0) for name in predictions])
-            scale = make_scale(len(train), spread(table, weights), deviation)
-            return combine(table, weights), intervals.half_widths(scale) * outside.wider
+            scale = make_scale(len(self.first), spread(table, weights), deviation)
+            if np.isnan(other):  # too few measurements for the usual coverage, not for all
+                half = self.quantile(coverage or intervals.coverage) * intervals.used(scale)
+            else:
+                half = other * intervals.half_widths(scale)
+            return combine(table, weights), half * outside.wider
 
         middle, half = answer(self.weights, self.intervals)
         if fallback is not None:
             middle, half = np.where(lacking, answer(fallback.weights, fallback.intervals), (middle, half))
         value, lower, upper = (target.unscale(end) for end in (middle, middle - half, middle + half))
-        return EnsemblePrediction(value, lower, upper, outside.distances, describe_outside(outside, lacking))
+        notes = describe_outside(outside, lacking)
+        return EnsemblePrediction(value, lower, upper, outside.distances, notes, predictions)
 
     def _predict_each(
         self, target: Target, values: Floats, tables: Tables, further: Iterable[str]
@@ -274,6 +310,8 @@ def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described:
     arrays: dict[str, Any] = {f"table {name}": answer.tables[name][target.train] for name in sorted(tables)}
     arrays |= {"values": target.values[target.train], "left_out": answer.stack.honest_predictions}
     arrays["left_out_scale"] = answer.left_out_scale
+    if len(first_places(target.train)) < len(target.train):
+        arrays["repeats"] = target.train
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_atomically(folder / TRAINING_FILE, content.getvalue())
@@ -369,6 +407,7 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             left_out_scale=arrays["left_out_scale"],
             blocks=blocks,
             fallback=_read_fallback(content),
+            repeats=arrays.get("repeats"),
         )
     except CheckpointError:
         raise

@@ -91,7 +91,7 @@ class Target:
         table: One row per material, with one property.
         own: Featurizer of the target's own kind of graph.
         conditions: Name and unit of each condition.
-        train: Rows for training.
+        train: Rows for training; a row that stands there k times has the weight k.
         test: Rows excluded from every choice; empty without a test part.
         log: Whether errors are those of the decimal logarithm.
         families: Family of each row, if the target is split by families; extrapolation folds leave out whole families.
@@ -245,7 +245,7 @@ class Target:
         """The same target with other training rows; graphs and descriptors are shared.
 
         Args:
-            rows: The training rows.
+            rows: The training rows, perhaps some several times.
         """
         return replace(self, train=rows)
 
@@ -299,6 +299,18 @@ class Target:
         nothing = np.empty(0, np.int64)
         whole = MeasuredRows(self.table, view, self.conditions, batch_size, seed)
         return whole.with_parts(Parts(np.asarray(rows), nothing, nothing))
+
+
+def first_places(rows: Rows) -> Rows:
+    """Places at which a row stands for the first time, ascending; all of them if no row is repeated.
+
+    A repeated row counts more in trainings and errors. In what counts materials, such as the rank of a quantile or the
+    distance to the nearest neighbor, it is one.
+
+    Args:
+        rows: Training rows.
+    """
+    return np.sort(np.unique(rows, return_index=True)[1])
 
 
 MIN_SIZE = 6

@@ -1,0 +1,1 @@
+"""What people call from Python: an estimator in the manner of scikit-learn, features, studies."""

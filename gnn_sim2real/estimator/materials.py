@@ -1,0 +1,328 @@
+"""What a user gives as X: materials of any kind in a list, an array, a Series or a DataFrame."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn_sim2real.featurize.attachment import require_no_marks
+from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.mixture import TEMPERATURE, Mixture, mixture_identity, normalize
+from gnn_sim2real.tables.cleaning import read_column
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
+from gnn_sim2real.tables.material_column import find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.table import Property
+from gnn_sim2real.units import convert
+
+if TYPE_CHECKING:
+    import pandas
+
+Kind = Literal["auto", "repeat_unit", "molecule", "composition", "crystal", "mixture"]
+"""What materials are; `auto` asks the materials themselves."""
+
+_STRUCTURES = ("structure", "atoms", "crystal", "cif")
+_LOOKED_AT = 50
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What the materials are, found once and then used for all others.
+
+    Attributes:
+        name: Name of their featurizer.
+        roles: Role of each component of a pair; empty for pure materials.
+        conditions: Unit of each condition by name.
+    """
+
+    name: str
+    roles: tuple[str, ...] = ()
+    conditions: dict[str, str] = field(default_factory=dict)
+
+    def featurizer(self) -> Featurizer:
+        """How such materials become graphs."""
+        if self.name == "mixture":
+            return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.conditions))
+        return get_featurizer(self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Materials:
+    """Materials that were read from X.
+
+    Attributes:
+        kind: What they are.
+        contents: As the featurizer reads them; None for one that cannot be read.
+        names: How each is written.
+        identities: Canonical identity of each; empty for one that cannot be read.
+        reasons: Why materials cannot be read, by position.
+        simulated: Simulated value of each, (num_materials,), NaN where there is none; None without such a column.
+    """
+
+    kind: Kinds
+    contents: list[Any]
+    names: list[str]
+    identities: list[str]
+    reasons: dict[int, str]
+    simulated: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """Positions of the materials that can be read, ascending."""
+        return np.array([row for row in range(len(self)) if row not in self.reasons], np.int64)
+
+    def require_readable(self, advice: str = 'leave it out, or set on_error="nan"') -> None:
+        """Refuse materials of which one cannot be read.
+
+        Args:
+            advice: What to do.
+
+        Raises:
+            ValueError: If there is one; the message names the first, with its reason.
+        """
+        if not self.reasons:
+            return
+        first = min(self.reasons)
+        more = f" (and {len(self.reasons) - 1} more of {len(self)})" if len(self.reasons) > 1 else ""
+        raise ValueError(f"X[{first}], {self.names[first]!r}, cannot be read: {self.reasons[first]}{more}; {advice}")
+
+
+def read_materials(
+    X: Any,
+    kind: Kinds | None = None,
+    wanted: Kind = "auto",
+    column: str | None = None,
+    simulated_column: str | None = None,
+    like: Property | None = None,
+) -> Materials:
+    """Read X.
+
+    Args:
+        X: Materials in a list, a tuple, an array, a Series, or a DataFrame with a column of them: PSMILES, SMILES,
+            formulas, crystals (see `featurize.crystal_files.as_crystal`), pairs of two spellings, or `Mixture`.
+        kind: What the materials are, found in an earlier X; found in this one unless given.
+        wanted: What they are, if the user says it.
+        column: Column of the materials in a DataFrame; found by its heading unless given.
+        simulated_column: Column of a DataFrame with simulated values.
+        like: The property of the simulated values, with the unit that they get.
+
+    Raises:
+        ValueError: If X is not a collection of materials, a column is missing, or pairs have other roles.
+    """
+    given, roles, temperature, values = _take_apart(X, column, simulated_column, like)
+    if not given:
+        raise ValueError("X is empty; give one or more materials")
+    _require_materials(given)
+    if kind is None:
+        kind = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
+    if kind.conditions and temperature is None and not any(isinstance(each, Mixture) for each in given):
+        raise ValueError(
+            f"X has no {', '.join(kind.conditions)}, which the model was learned with; give a DataFrame with it, or "
+            "Mixture objects with conditions"
+        )
+    if kind.name in ("repeat_unit", "molecule"):
+        require_no_marks([each for each in given if isinstance(each, str)], "X")
+    contents, names, identities, reasons = [], [], [], {}
+    for row, each in enumerate(given):
+        conditions = {} if temperature is None else {TEMPERATURE: float(temperature[row])}
+        content = None
+        try:
+            content, identity = _read_one(each, kind, conditions)
+        except ValueError as error:
+            reasons[row], identity = " ".join(str(error).split()), ""
+        contents.append(content)
+        names.append(_name(each))
+        identities.append(identity)
+    return Materials(kind, contents, names, identities, reasons, values)
+
+
+def _take_apart(
+    X: Any, column: str | None, simulated_column: str | None, like: Property | None
+) -> tuple[list[Any], tuple[str, ...], NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """The materials, roles of pairs, temperatures [K], and simulated values, the last two None where there are none."""
+    if X is None:
+        raise ValueError("X is None; give a list of materials, e.g. ['CCO', 'c1ccccc1']")
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X is one text, {_shown(X)}, where a list of materials is expected; give [{_shown(X)}]")
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        return _from_frame(X, column, simulated_column, like)
+    if simulated_column is not None:
+        raise ValueError(
+            f"simulated_column={simulated_column!r} is a column of X, which must be a DataFrame then, got "
+            f"{type(X).__name__}"
+        )
+    if _is_material(X):
+        raise ValueError(
+            f"X is one material of the type {type(X).__name__}, where a list is expected; give it in a list"
+        )
+    if hasattr(X, "tocsr"):
+        raise ValueError("X is a sparse matrix of numbers, where materials are expected: SMILES, formulas, structures")
+    if isinstance(X, dict) or not (isinstance(X, Iterable) or hasattr(X, "__array__")):
+        raise ValueError(f"X must be a list of materials, got {type(X).__name__}")
+    return (_from_array(np.asarray(X)) if hasattr(X, "__array__") else list(X)), (), None, None
+
+
+def _from_array(array: NDArray[Any]) -> list[Any]:
+    """The materials of an array; a row of two texts is a pair."""
+    if np.iscomplexobj(array):
+        raise ValueError("Complex data not supported: X must be materials such as SMILES, got complex numbers")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind in "OUT":
+        return [tuple(row) for row in array.tolist()]
+    if array.ndim != 1:
+        raise ValueError(f"X must be a list of materials, or an array of the shape (number,), got {array.shape}")
+    found: list[Any] = array.tolist()
+    return found
+
+
+def _from_frame(
+    frame: "pandas.DataFrame", column: str | None, simulated_column: str | None, like: Property | None
+) -> tuple[list[Any], tuple[str, ...], NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    headings = [str(each) for each in frame.columns]
+    frame = frame.set_axis(headings, axis=1)
+    values = None
+    if simulated_column is not None:
+        if simulated_column not in headings:
+            raise ValueError(f"X has no column {simulated_column!r}, only {', '.join(headings)}")
+        wanted = like or Property("simulated", "")
+        as_column = Property(wanted.name, wanted.unit, column=simulated_column)
+        values = read_column(frame.reset_index(drop=True), as_column, "X", "simulated_column").values
+    others = [each for each in headings if each != simulated_column]
+    if column is None:
+        crystals = next((each for each in others if plain_heading(each) in _STRUCTURES), None)
+        if crystals is not None:
+            return frame[crystals].tolist(), (), None, values
+        if pair := find_pair(others):
+            of_temperature = find_temperature(others)
+            temperature = None
+            if of_temperature is not None:
+                unit = read_heading(of_temperature, "K").unit or "K"
+                temperature = convert(np.asarray(frame[of_temperature], np.float64), unit, "K")
+            pairs = [tuple(row) for row in frame[list(pair.values())].astype(object).to_numpy().tolist()]
+            return pairs, tuple(pair), temperature, values
+        if len(others) == 1:  # its heading says nothing, as after a ColumnTransformer
+            return frame[others[0]].tolist(), (), None, values
+    found = find_material_column(frame[others], "X", column)
+    return frame[found].tolist(), (), None, values
+
+
+def _heading(X: Any, column: str | None) -> str:
+    """Heading of the column of the materials, or of a Series; empty if there is none."""
+    if column is not None:
+        return column
+    if hasattr(X, "columns"):
+        known = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
+        return next((str(each) for each in X.columns if plain_heading(str(each)) in known), "")
+    return str(getattr(X, "name", None) or "")
+
+
+def _is_material(X: Any) -> bool:
+    """Whether X is a single crystal or mixture: pymatgen's and ASE's are sequences of their atoms."""
+    return (
+        isinstance(X, Mixture) or hasattr(X, "get_scaled_positions") or (hasattr(X, "lattice") and hasattr(X, "sites"))
+    )
+
+
+def _require_materials(given: Sequence[Any]) -> None:
+    """Refuse numbers, which are properties or descriptors, and what is missing everywhere."""
+    if all(_is_number(each) for each in given):
+        raise ValueError(
+            f"X must be materials such as SMILES, formulas or structures, got numbers, X[0] = {given[0]!r}; measured "
+            "values are `y`, and descriptors are made by the models themselves"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number | np.bool_) or value is None
+
+
+def _find_kind(given: Sequence[Any], wanted: Kind, roles: tuple[str, ...], is_at: bool, heading: str) -> Kinds:
+    """What the first materials are."""
+    some = [each for each in given if not _is_number(each)][:_LOOKED_AT]
+    pairs = [each for each in some if isinstance(each, tuple | list)]
+    mixtures = [each for each in some if isinstance(each, Mixture)]
+    if wanted == "mixture" or len(pairs) + len(mixtures) > len(some) / 2:
+        return _find_roles(pairs, mixtures, roles, is_at)
+    if wanted != "auto":
+        return Kinds(wanted)
+    texts = [each for each in some if isinstance(each, str)]
+    if len(texts) <= len(some) / 2 or any("_cell_length_a" in each or "_atom_site" in each for each in texts):
+        return Kinds("crystal")
+    if sum("*" in each for each in texts) > len(texts) / 2:
+        return Kinds("repeat_unit")
+    if read_heading(heading).name in MATERIAL_HEADINGS["composition"]:
+        return Kinds("composition")
+    molecule, formula = get_featurizer("molecule"), get_featurizer("composition")
+    only_formulas = sum(_reads(formula, each) and not _reads(molecule, each) for each in texts)
+    # `CO` and `CN` are both; a list of formulas has others.
+    return Kinds("composition" if only_formulas > len(texts) / 2 else "molecule")
+
+
+def _find_roles(pairs: Sequence[Any], mixtures: Sequence[Mixture], roles: tuple[str, ...], is_at: bool) -> Kinds:
+    conditions = sorted({name for each in mixtures for name in each.conditions})
+    units = {name: "K" if name == TEMPERATURE else "" for name in conditions}
+    if is_at:
+        units[TEMPERATURE] = "K"
+    if not pairs and not any(each.weights is None and len(each.components) == 2 for each in mixtures):
+        return Kinds("mixture", (), units)
+    first = [str(each[0]) for each in pairs if len(each) == 2] + [each.components[0] for each in mixtures]
+    polymers = sum("*" in each for each in first) > len(first) / 2
+    return Kinds("mixture", roles or (("polymer", "solvent") if polymers else ("solute", "solvent")), units)
+
+
+def _reads(featurizer: Featurizer, text: str) -> bool:
+    from rdkit import rdBase
+
+    try:
+        with rdBase.BlockLogs():
+            featurizer.identity(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple[Any, str]:
+    """A material as the featurizer reads it, and its identity."""
+    if material is None or (isinstance(material, float) and np.isnan(material)):
+        raise ValueError("it is missing")
+    if kind.name == "crystal":
+        crystal = as_crystal(material)
+        return crystal, crystal_formula(crystal)
+    if kind.name == "mixture":
+        if isinstance(material, tuple | list):
+            material = Mixture(tuple(map(str, material)), None, conditions)
+        if not isinstance(material, Mixture):
+            raise ValueError(f"it is not a pair of two spellings, but {type(material).__name__}")
+        normal = normalize(material, kind.roles, tuple(kind.conditions))
+        return normal, mixture_identity(normal, bool(kind.roles))
+    if kind.name == "composition" and hasattr(material, "composition"):  # a structure
+        material = str(material.composition.formula)
+    if not isinstance(material, str):
+        raise ValueError(f"it is not a text, but {type(material).__name__}")
+    return material, kind.featurizer().identity(material)
+
+
+def _name(material: Any) -> str:
+    if isinstance(material, str):
+        return material
+    if isinstance(material, tuple | list):
+        return " | ".join(map(str, material))
+    if isinstance(material, Mixture):
+        return material.spell(ordered=material.weights is None)
+    for name in ("formula", "get_chemical_formula"):
+        found = getattr(material, name, None)
+        if found is not None:
+            return str(found() if callable(found) else found)
+    return str(material)
+
+
+def _shown(text: str | bytes) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
