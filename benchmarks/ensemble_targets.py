@@ -39,7 +39,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.ensemble.intervals import fit_intervals, interval_scores, make_scale
 from gnn_sim2real.ensemble.skills import FEATURES, expected_excess
 from gnn_sim2real.ensemble.stack import Problem, StackSettings, make_folds
-from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
+from gnn_sim2real.ensemble.weights import DEFAULT, RULE_VERSION, RULES, combine, learn_weights, spread
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.foundation.encoder import installed_version
@@ -490,6 +490,7 @@ def judge(cell: Cell) -> dict[str, Any]:
         "draw": cell.draw,
         "unit": cell.unit,
         "num_test": len(truth),
+        "rule_version": RULE_VERSION,
         "members": {
             name: round(float(np.nanmean(np.abs(each - truth))), 6)
             for name, each in zip(cell.names, cell.tested.T, strict=True)
