@@ -12,6 +12,8 @@ their errors are those of the ensemble whose weights were learned without the fo
 the error of each rule relative to the best member, which nobody knows beforehand; what a rule costs that is chosen on
 the other targets; and coverage.
 
+What the default rule expects of members comes from other targets alone: that of the same data is left out.
+
 It goes on where it was stopped. Settings may be chosen on draws 0 to 2, the usual ones; other draws judge them.
 `$GNN_SIM2REAL_DATA` names the folder of the real data.
 """
@@ -35,8 +37,9 @@ from gnn_sim2real.baselines import extra_trees
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.ensemble.intervals import fit_intervals, interval_scores, make_scale
+from gnn_sim2real.ensemble.skills import FEATURES, expected_excess
 from gnn_sim2real.ensemble.stack import Problem, StackSettings, make_folds
-from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
+from gnn_sim2real.ensemble.weights import DEFAULT, RULE_VERSION, RULES, combine, learn_weights, spread
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.foundation import ENCODERS
 from gnn_sim2real.foundation.encoder import installed_version
@@ -174,6 +177,7 @@ class Straight:
     values: Floats
     columns: Floats
     cost: float = 0.1
+    kind: str = ""
     tables: tuple[str, ...] = ()
 
     def fit_predict(self, train: np.ndarray, test: np.ndarray) -> Floats:
@@ -430,19 +434,32 @@ def compute(name: str, number: int, size: str, target: Target, described: Descri
 
 def honest(cell: Cell) -> tuple[Floats, Floats]:
     """Prediction and spread of each measured row by weights that were learned without its fold, each (size,)."""
+    expected = expected_of(cell)
     predictions, spreads = np.empty(cell.size), np.empty(cell.size)
     for fold in range(int(cell.folds.max()) + 1):
         own = cell.folds == fold
-        weights = learn_weights(cell.left_out[~own], cell.values[~own])
+        weights = learn_weights(cell.left_out[~own], cell.values[~own], excess=expected)
         predictions[own] = combine(cell.left_out[own], weights)
         spreads[own] = spread(cell.left_out[own], weights)
     return predictions, spreads
 
 
+def expected_of(cell: Cell) -> Floats:
+    """What is expected of the members, from targets of other data, (num_members,)."""
+    return expected_excess([kind_of(name) for name in cell.names], without=[data_of(cell.target)])
+
+
+def kind_of(name: str) -> str:
+    """Kind of a member: features of all foundation encoders are one."""
+    for encoder in ENCODERS.classes():
+        name = name.replace(encoder, FEATURES)
+    return name
+
+
 def judge(cell: Cell) -> dict[str, Any]:
     """Test errors of members and rules, and what intervals hold, in plain types."""
     truth = cell.truth
-    weights = {rule: learn_weights(cell.left_out, cell.values, rule) for rule in RULES}
+    weights = {rule: learn_weights(cell.left_out, cell.values, rule, expected_of(cell)) for rule in RULES}
     tested = {rule: combine(cell.tested, each) for rule, each in weights.items()}
     predictions, spreads = honest(cell)
     known, asked = cell.deviations
@@ -473,6 +490,7 @@ def judge(cell: Cell) -> dict[str, Any]:
         "draw": cell.draw,
         "unit": cell.unit,
         "num_test": len(truth),
+        "rule_version": RULE_VERSION,
         "members": {
             name: round(float(np.nanmean(np.abs(each - truth))), 6)
             for name, each in zip(cell.names, cell.tested.T, strict=True)
@@ -593,6 +611,7 @@ def main() -> None:
         return
     extra_trees.SETTINGS["n_estimators"] = NUM_TREES
     config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, ["-c", str(STUDY)], "ensemble_targets")
+    config.draws = max(config.draws, given.draws[1])
     for name in given.targets:
         done = {(row["size"], row["draw"]) for row in rows if row["target"] == name}
         described = None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import t, ttest_1samp
 
 METRICS = ("mae", "rmse", "r2", "mae_nonzero")
 
@@ -63,3 +63,33 @@ def interval_of_mean(values: NDArray[np.float64], level: float = 0.9) -> tuple[f
         return mean, float("nan"), float("nan")
     half = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
     return mean, mean - half, mean + half
+
+
+def log_ratio(errors: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean logarithm of the ratio of paired errors, and the p-value of Student's t-test that it is zero.
+
+    Args:
+        errors: Of a method, one a repetition, above zero, (num_draws,).
+        others: Of another in the same repetitions, (num_draws,).
+
+    Returns:
+        The mean, and the p-value: 1 for a single repetition, or where all ratios are 1.
+    """
+    ratios = np.log(errors / others)
+    if len(ratios) < 2 or np.ptp(ratios) == 0:
+        return float(ratios.mean()), 0.0 if len(ratios) > 1 and ratios[0] else 1.0
+    return float(ratios.mean()), float(ttest_1samp(ratios, 0).pvalue)
+
+
+def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values of many tests such that, below 5 %, the chance of even one false finding is below 5 %; (num_tests,).
+
+    S. Holm, Scand. J. Stat. 6, 65 (1979).
+
+    Args:
+        p_values: (num_tests,).
+    """
+    order = np.argsort(p_values, kind="stable")
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1)), 1)
+    return corrected

@@ -17,7 +17,8 @@ ARROWS = {
         "errors files console"
     ),
     "estimator": (
-        "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console graph"
+        "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console "
+        "graph"
     ),
     "reproduce": "config study tasks data databases records errors files",
     "study": (

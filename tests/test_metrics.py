@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from gnn_sim2real.metrics import METRICS, whole_set_metrics
+from gnn_sim2real.metrics import METRICS, correct_by_holm, log_ratio, whole_set_metrics
 
 values = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=2, max_size=40)
 
@@ -64,3 +64,18 @@ def test_nothing_to_compare_with():
 def test_predictions_that_diverged(bad):
     with pytest.raises(ValueError, match=r"\b2\b.*\b3\b.*`trainer\.gradient_clip_val`"):
         whole_set_metrics(np.array([bad, 1.0, bad]), np.array([1.0, 2.0, 3.0]))
+
+
+def test_p_values_are_corrected_step_by_step():
+    np.testing.assert_allclose(correct_by_holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(correct_by_holm(np.array([0.9, 0.8])), [1, 1])
+
+
+def test_errors_of_the_same_draws_are_compared_in_pairs():
+    others = np.random.default_rng(0).uniform(1, 10, 8)  # they differ more from draw to draw than methods do
+    mean, p_value = log_ratio(others * np.linspace(0.88, 0.92, 8), others)
+    assert mean == pytest.approx(np.log(0.9), abs=0.001)
+    assert p_value < 1e-6
+    assert log_ratio(others, others) == (0, 1)
+    assert log_ratio(np.array([2.0]), np.array([1.0])) == (pytest.approx(np.log(2)), 1)
+    assert log_ratio(others, np.roll(others, 1))[1] > 0.5

@@ -18,12 +18,14 @@ class Mean:
     Attributes:
         values: (num_materials,); not read where there is none.
         name: Name in tables.
+        kind: See `ensemble.stack.Member`.
         cost: It costs nothing.
         tables: Tables that it needs.
     """
 
     values: Floats
     name: str = MEAN
+    kind: str = MEAN
     cost: float = 0.0
     tables: tuple[str, ...] = ()
 
@@ -44,6 +46,7 @@ class BaselineMember:
         seed: Seed of the baseline.
         tables: Names of the tables that the inputs are.
         cost: Seconds of one training, roughly.
+        kind: See `ensemble.stack.Member`.
     """
 
     name: str
@@ -53,6 +56,7 @@ class BaselineMember:
     seed: int
     tables: tuple[str, ...] = ()
     cost: float = 1.0
+    kind: str = ""
 
     def fit_predict(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
         """See `ensemble.stack.Member`."""

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.ensemble.skills import expected_excess
 from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.splits.folds import random_folds
@@ -41,10 +42,12 @@ class Member(Protocol):
 
     Attributes:
         name: Name in tables.
+        kind: What `skills` calls it, e.g. `extra trees`; empty if nothing is known of it.
         cost: Seconds of one training, roughly. Cheap members come first.
     """
 
     name: str
+    kind: str
     cost: float
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
@@ -189,10 +192,12 @@ def fit_stack(
     values = problem.values[problem.train]
     folds = make_folds(problem, settings)
     numbers = [None, *range(len(folds))] if settings.honest else [None]
-    selections = [_Selection(number, values, folds, settings.rule) for number in numbers]
+    ordered = sorted(members, key=lambda each: each.cost)
+    expected = expected_excess([each.kind for each in ordered])
+    selections = [_Selection(number, values, folds, settings.rule, expected) for number in numbers]
     limit = math.inf if settings.minutes is None else clock() + 60 * settings.minutes
     tried: list[_Trainings] = []
-    for member in sorted(members, key=lambda each: each.cost):
+    for member in ordered:
         trainings = _Trainings(member, problem, folds, limit if tried else math.inf, clock, settings.honest)
         found: list[_Predicted | None]
         try:
@@ -339,11 +344,11 @@ class _Selection:
         members: Predictions of each member so far; None where it was left out.
     """
 
-    def __init__(self, outer: int | None, values: Floats, folds: Sequence[Rows], rule: str) -> None:
+    def __init__(self, outer: int | None, values: Floats, folds: Sequence[Rows], rule: str, expected: Floats) -> None:
         self._left_out = frozenset[int]() if outer is None else frozenset([outer])
         self._tested = slice(None) if outer is None else folds[outer]
         self._inner = [fold for fold in range(len(folds)) if fold != outer]
-        self._values, self._folds, self._rule = values, folds, rule
+        self._values, self._folds, self._rule, self._expected = values, folds, rule, expected
         self.members: list[_Predicted | None] = []
 
     def try_member(self, trainings: _Trainings) -> _Predicted | None:
@@ -388,7 +393,8 @@ class _Selection:
 
     def _learn(self, used: Sequence[bool], rows: Rows) -> Floats:
         """Weights of the members that are used, from some rows."""
-        return learn_weights(self._inner_of(used)[rows], self._values[rows], self._rule)
+        expected = self._expected[: len(used)][used]
+        return learn_weights(self._inner_of(used)[rows], self._values[rows], self._rule, expected)
 
     def _inner_of(self, used: Sequence[bool]) -> Floats:
         return np.column_stack([each.inner for each in self._used(used)])

@@ -9,6 +9,9 @@ The weights of a few dozen rows also follow their noise. So the default rule ave
 rows, and asks of the rows that each of them lacks whether the whole beats the plainest member, such as the mean of the
 measurements: as far as it does not, that member gets the weight.
 
+What a few dozen rows cannot tell, other targets do: how far each kind of member is above the best one, see `skills`. To
+the default rule this is worth `PRIOR_ROWS` measurements.
+
 A member without a prediction for a row (NaN) has no weight there; the others share it in proportion to theirs.
 """
 
@@ -26,12 +29,13 @@ class Rule:
     """How weights are learned.
 
     Attributes:
-        learn: From residuals (num_rows, num_members) to weights (num_members,); the first member is the plainest.
+        learn: From residuals (num_rows, num_members) and what is expected of the members (num_members,), see
+            `learn_weights`, to weights (num_members,); the first member is the plainest.
         chosen: Reason of a weight in words.
         other: Reason of no weight in words.
     """
 
-    learn: Callable[[Floats], Floats]
+    learn: Callable[[Floats, Floats], Floats]
     chosen: str
     other: str
 
@@ -44,6 +48,9 @@ CAUTION = 50
 
 NUM_RESAMPLES = 12
 """Number of resamples of `bagged_least_absolute`; more of them change errors by less than a percent."""
+
+PRIOR_ROWS = 10.0
+"""Number of measurements that the expectation of `bagged_least_absolute` is worth; 5 to 40 do alike."""
 
 DUE = (-1.0, 1.0)
 """Standard errors by which an ensemble beats the plainest member where it gets none and where it gets all weight."""
@@ -118,21 +125,26 @@ def least_absolute(residuals: Floats) -> Floats:
     return np.asarray((1 - share) * _least_absolute(residuals) + share * one_standard_error(residuals))
 
 
-def bagged_least_absolute(residuals: Floats) -> Floats:
+def bagged_least_absolute(residuals: Floats, excess: Floats) -> Floats:
     """Least absolute deviations, averaged over resamples of the rows, and a share of the first member.
 
     A member that is good by chance is so in few resamples; of many members that are alike, as trees are, none gets more
     for their number. How much better than the first member the average is, is told by the resamples without a row.
 
+    What is expected of the members is one more row of every resample, with `PRIOR_ROWS` times the least mean error, in
+    proportion to the excess of each: a term linear in the weights.
+
     L. Breiman, Bagging predictors, Machine Learning 24, 123 (1996), doi 10.1007/BF00058655.
 
     Args:
         residuals: (num_rows, num_members); those of the plainest member first.
+        excess: See `learn_weights`, (num_members,).
     """
     residuals = residuals[np.abs(residuals).sum(axis=1).argsort(kind="stable")]  # whatever the order of the rows
     num_rows, random = len(residuals), np.random.default_rng(0)
     drawn = random.integers(num_rows, size=(NUM_RESAMPLES, num_rows))
-    weights = np.stack([_least_absolute(residuals[rows]) for rows in drawn])
+    expected = PRIOR_ROWS * np.abs(residuals).mean(axis=0).min() * excess
+    weights = np.stack([_least_absolute(np.vstack([residuals[rows], expected])) for rows in drawn])
     lacks = np.stack([np.bincount(rows, minlength=num_rows) == 0 for rows in drawn])
     told = np.flatnonzero(lacks.any(axis=0))
     if len(told) < 3:
@@ -163,16 +175,25 @@ def _least_absolute(residuals: Floats) -> Floats:
     return _normalized(np.maximum(-found.ineqlin.marginals, 0))
 
 
+def _by_residuals(learn: Callable[[Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
+    """A rule that expects nothing."""
+    return lambda residuals, _: learn(residuals)
+
+
 RULES = {
-    "best": Rule(best, "the least error", "another has the least error"),
-    "best three": Rule(best_three, "one of the three least errors", "three others have less error"),
-    "equal": Rule(equal, "all count alike", ""),
+    "best": Rule(_by_residuals(best), "the least error", "another has the least error"),
+    "best three": Rule(_by_residuals(best_three), "one of the three least errors", "three others have less error"),
+    "equal": Rule(_by_residuals(equal), "all count alike", ""),
     "one standard error": Rule(
-        one_standard_error, "within one standard error of the least", "more than one standard error above the least"
+        _by_residuals(one_standard_error),
+        "within one standard error of the least",
+        "more than one standard error above the least",
     ),
-    "ridge": Rule(ridge, "lowers the squared error of the whole", "does not lower the squared error of the whole"),
+    "ridge": Rule(
+        _by_residuals(ridge), "lowers the squared error of the whole", "does not lower the squared error of the whole"
+    ),
     "least absolute": Rule(
-        least_absolute,
+        _by_residuals(least_absolute),
         "lowers the error of the whole, or is within one standard error of the least",
         "does not lower the error of the whole, and is more than one standard error above the least",
     ),
@@ -184,6 +205,9 @@ RULES = {
 }
 """All rules by name."""
 
+RULE_VERSION = 2
+"""Raised by hand whenever the default rule would give other weights."""
+
 DEFAULT = "bagged least absolute"
 """With `least absolute`, from which a few draws cannot tell it, it has the least error in the mean over five real
 targets: 1 % above the best member, which nobody knows beforehand, while the member that is best on the folds costs 6 %.
@@ -193,7 +217,7 @@ and where members are alike, and up to 7 % more where most of a hundred members 
 (`benchmarks/ensemble_rules.py`)."""
 
 
-def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT) -> Floats:
+def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT, excess: Floats | None = None) -> Floats:
     """Weights of the members, (num_members,), non-negative and of sum one.
 
     Where a member has no prediction, it is taken to predict the mean of the others, so that all are compared on the
@@ -204,13 +228,15 @@ def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT) -> F
             the plainest member first.
         values: Measured values, (num_rows,).
         rule: Name of one of `RULES`.
+        excess: Logarithm of the expected error of each member over that of the best one, (num_members,), not negative;
+            none expects the same of all. Only the default rule uses it.
 
     Raises:
         ValueError: If a row has no prediction.
     """
     equally = combine(predictions, np.ones(predictions.shape[1]))
     filled = np.where(np.isnan(predictions), equally[:, None], predictions)
-    return RULES[rule].learn(filled - values[:, None])
+    return RULES[rule].learn(filled - values[:, None], np.zeros(filled.shape[1]) if excess is None else excess)
 
 
 def combine(predictions: Floats, weights: Floats) -> Floats:

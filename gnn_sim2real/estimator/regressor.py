@@ -194,9 +194,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         from gnn_sim2real.estimator.source import open_source
         from gnn_sim2real.shotgun.answer import AnswerSettings, find_answer
         from gnn_sim2real.shotgun.features import Skipped
-        from gnn_sim2real.shotgun.finetune import TuningSettings
         from gnn_sim2real.shotgun.foundation import find_blocks
-        from gnn_sim2real.shotgun.ranking import RankingSettings
+        from gnn_sim2real.shotgun.settings import RankingSettings, TuningSettings
         from gnn_sim2real.shotgun.target import Target
 
         quiet_lightning()

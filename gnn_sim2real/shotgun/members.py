@@ -5,8 +5,9 @@ measured value, so that one table serves all folds.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from gnn_sim2real.baselines.gaussian_process import (
 )
 from gnn_sim2real.baselines.member import BaselineMember, Mean
 from gnn_sim2real.baselines.two_step_trees import LOWEST_SHARE, TWO_STEP_TREES, TWO_STEP_TREES_WITH_VALUE
+from gnn_sim2real.ensemble.skills import FEATURES
 from gnn_sim2real.ensemble.stack import Member
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.target import Target
@@ -103,6 +105,7 @@ class Deviation:
     values: Floats
     table: Floats
     name: str = "deviation"
+    kind: str = ""
     cost: float = 0.2
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
@@ -141,7 +144,8 @@ def table_members(values: Floats, tables: Tables, train: Rows, seed: int) -> dic
                 given["simulated"] = tables[SIMULATED][:, 0]
             needs = tuple(_input_of(each) for each in names)
             needing = replace(baseline, needs=needs)
-            members.append(BaselineMember(name, needing, Inputs(**given), values, seed, names, cost))
+            kind = _kind_of(name, names)
+            members.append(BaselineMember(name, needing, Inputs(**given), values, seed, names, cost, kind))
 
     def add_process(name: str, baseline: Baseline, *names: str) -> None:
         add(name, baseline, *names, cost=0.2)
@@ -174,6 +178,11 @@ def table_members(values: Floats, tables: Tables, train: Rows, seed: int) -> dic
         add_process(f"Gaussian process on {name} and all else", GAUSSIAN_PROCESS, name, PHYSICAL, *library)
         add_trees(f"extra trees with {name}", f"median trees with {name}", DESCRIPTORS, *library, name)
     return {member.name: member for member in members}
+
+
+def _kind_of(name: str, tables: Collection[str]) -> str:
+    """Kind of a member: its name, in which features of all foundation encoders are one."""
+    return reduce(lambda kind, table: kind.replace(table, FEATURES), {*tables} - _INPUTS.keys(), name)
 
 
 def _input_of(table: str) -> Input:

@@ -37,6 +37,7 @@ class Network:
         make: Makes it from the rows to learn from; None if the library has no model for it there.
         target: The target.
         model: The one made from all training rows, once there is one.
+        kind: See `ensemble.stack.Member`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Network:
     make: Callable[[Rows], TrainedModel | None]
     target: Target
     model: TrainedModel | None = None
+    kind: str = ""
 
     def fit_predict(self, train: Rows, test: Rows) -> Floats:
         """See `ensemble.stack.Member`."""
@@ -74,7 +76,8 @@ class Networks:
         whole = self.rankings[self.target.train.tobytes()]
         found = [Network(SCRATCH, COSTLY + 1, self.from_scratch, self.target)]
         if any(score.prediction_error is not None for score in whole):
-            found.append(Network(CALIBRATED_SOURCE.title, 0.05, self.calibrated, self.target))
+            title = CALIBRATED_SOURCE.title
+            found.append(Network(title, 0.05, self.calibrated, self.target, kind=title))
         for place in range(min(self.tuning.best, len(whole))):
             found += [
                 Network(frozen_name(place), 0.1, partial(self.frozen, place), self.target),

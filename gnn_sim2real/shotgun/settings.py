@@ -199,6 +199,8 @@ class ShotgunStudyConfig(ManyTargets):
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
         folds: Folds for the weights and for the error, at least 3; 8 up to 30 measurements and 5 beyond unless given.
+        foundation: Foundation encoder whose features are descriptors for members; `auto` for all that are installed.
+            None unless given, so that a study does not hinge on what is installed.
         output: Folder of records; running again with the same folder resumes.
     """
 
@@ -208,6 +210,7 @@ class ShotgunStudyConfig(ManyTargets):
     ranking: RankingSettings = field(default_factory=RankingSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     folds: int | None = None
+    foundation: str | dict[str, Any] = NONE
     output: str = "runs/shotgun_study"
 
     @property

@@ -9,7 +9,7 @@ error, and the ensemble of earlier versions: equal weights of the networks withi
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from gnn_sim2real.shotgun.answer import (
     with_folds,
 )
 from gnn_sim2real.shotgun.features import Skipped, features_of
+from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.networks import Network
@@ -91,9 +92,12 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
 def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
     target = open_target(own, own.max_pool, config.max_test)
     usable, _ = without_seen(library, cards, target, config.seen, Skipped())
-    draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, usable).exists()]
-    if not draws:
+    blocks = find_blocks(config.foundation, target.own.name)
+    drawn_paths = [(draw, _path(config, own, target, draw, usable, blocks)) for draw in make_draws(target, config)]
+    missing = [(draw, path) for draw, path in drawn_paths if not path.exists()]
+    if not missing:
         return
+    draws = [draw for draw, _ in missing]
     models, cache = QuickLoader(library), Path(config.output) / "scores"
     stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
     targets = [target.with_train(draw.rows) for draw in draws]
@@ -108,9 +112,9 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     ranked = rank_models(models, entries_of(usable), target, parts, config.ranking, scores, skipped, quick)
     frozen = frozen_errors(models, [ranked[first] for first in firsts], target, [draw.rows for draw in draws])
     tuning = replace(config.tuning, scratch=own.scratch)
-    for draw, drawn, errors in track(list(zip(draws, targets, frozen, strict=True)), f"Draws of {own.name}"):
+    for (draw, path), drawn, errors in track(list(zip(missing, targets, frozen, strict=True)), f"Draws of {own.name}"):
         settings = AnswerSettings(config.ranking, replace(tuning, seed=draw.number), stack, cache)
-        answer = find_answer(models, usable, drawn, settings, Skipped())
+        answer = find_answer(models, usable, drawn, settings, Skipped(), blocks)
         by_method = {name: each for name, each in method_errors(answer).items() if not np.isnan(each).all()}
         found = {name: float(np.nanmean(each)) for name, each in by_method.items()}
         found |= {ORACLE: float(errors.min()), WORST: float(errors.max()), MEDIAN: float(np.median(errors))}
@@ -128,10 +132,11 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "promised": answer.ranked[0].error,
             "members": [describe_member(each) for each in answer.stack.members],
             "intervals": describe_intervals(answer),
+            "foundation": [each.about for each in blocks],
             "settings": {"ranking": asdict(config.ranking), "tuning": asdict(tuning), "folds": config.folds},
             "provenance": provenance(0.0),
         }
-        write_sealed(_path(config, own, target, draw, usable), record)
+        write_sealed(path, record)
 
 
 def method_errors(answer: Answer) -> dict[str, Floats]:
@@ -228,9 +233,16 @@ def _test_error(table: Floats, target: Target, rows: Rows, probe: Probe) -> floa
     return float(np.abs(prediction - target.values[target.test]).mean())
 
 
-def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: Draw, cards: Sequence[Card]) -> Path:
+def _path(
+    config: ShotgunStudyConfig,
+    own: TargetConfig,
+    target: Target,
+    draw: Draw,
+    cards: Sequence[Card],
+    blocks: Sequence[FoundationBlock],
+) -> Path:
     """File of a record, named by a hash of all that its numbers depend on."""
-    content: Mapping[str, Any] = {
+    content: dict[str, Any] = {
         "version": [RANKING_VERSION, ANSWER_VERSION],
         "train": target.fingerprint_of(draw.rows),
         "test": target.fingerprint_of(target.test),
@@ -240,5 +252,6 @@ def _path(config: ShotgunStudyConfig, own: TargetConfig, target: Target, draw: D
         "tuning": asdict(replace(config.tuning, scratch=own.scratch)),
         "folds": config.folds,
     }
+    content |= {"foundation": [each.setting for each in blocks]} if blocks else {}
     name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return config.records / f"{own.name.replace(' ', '_')}_{draw.size}_{draw.number}_{name}.json"

@@ -15,7 +15,7 @@ from gnn_sim2real.baselines.extra_trees import EXTRA_TREES, MEDIAN_TREES
 from gnn_sim2real.baselines.gaussian_process import GAUSSIAN_PROCESS
 from gnn_sim2real.baselines.straight_line import CALIBRATED_SOURCE
 from gnn_sim2real.files import read_sealed
-from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.metrics import correct_by_holm, interval_of_mean, log_ratio
 from gnn_sim2real.shotgun.answer import ENSEMBLE, note_of_fewer
 from gnn_sim2real.shotgun.members import PROCESS_WITH_LIBRARY
 from gnn_sim2real.shotgun.networks import SCRATCH, frozen_name
@@ -39,6 +39,9 @@ RIVALS = (
 
 DRAWN = (ENSEMBLE, SCRATCH, EXTRA_TREES.title, PROCESS_WITH_LIBRARY)
 """Methods in the figure."""
+
+LEVEL = 0.05
+"""Chance of even one false finding among all comparisons."""
 
 _LAST = (ORACLE, MEDIAN, WORST)
 
@@ -99,12 +102,34 @@ def summarize(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = ("target", "size", "draw", "errors", "fewer", "left_out", "promised", "members", "intervals")
     return {
         "cells": cells,
+        "comparisons": compare_with_rivals(records),
         "log_error_ratio": {rival: _plain(_log_ratio(cells, rival)) for rival in _rivals(cells)},
         "wins_losses_ties": {str(size): each for size, each in verdicts.items()},
         "settings": records[0]["settings"]["ranking"],
         "provenance": records[0]["provenance"],
         "draws": [{name: record[name] for name in names if name in record} for record in records],
     }
+
+
+def compare_with_rivals(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ensemble against each other method, but those chosen in hindsight, on every target and size.
+
+    Args:
+        records: From `read_records`.
+
+    Returns:
+        For each comparison the mean over draws of the logarithm of the ratio of errors, below zero where the ensemble
+        is better, its p-value, and the one corrected by Holm for all comparisons.
+    """
+    found = []
+    for (target, size), some in _by_cell(records):
+        for rival in order_methods(name for name in some[0]["errors"] if all(name in each["errors"] for each in some)):
+            if rival == ENSEMBLE or rival in _LAST:
+                continue
+            mean, p_value = log_ratio(_of_ensemble(some, rival), np.array([each["errors"][rival] for each in some]))
+            found.append({"target": target, "size": size, "rival": rival, "log_ratio": round(mean, 6), "p": p_value})
+    corrected = correct_by_holm(np.array([each["p"] for each in found]))
+    return [each | {"p_corrected": float(value)} for each, value in zip(found, corrected, strict=True)]
 
 
 def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -132,6 +157,15 @@ def print_study(records: Sequence[Mapping[str, Any]], console: Console) -> None:
         for rival, each in methods[ENSEMBLE].items():
             counts = f"{each['wins']} won, {each['losses']} lost, {each['ties']} tied"
             _print(console, f"m = {size}, {ENSEMBLE} against: {rival} {counts}")
+    comparisons = summary["comparisons"]
+    sure = [each for each in comparisons if each["p_corrected"] < LEVEL]
+    lost = [each for each in sure if each["log_ratio"] > 0]
+    listed = "; ".join(f"{each['target']}, m = {each['size']}, against {each['rival']}" for each in lost)
+    _print(
+        console,
+        f"after Holm's correction for {len(comparisons)} comparisons: {len(sure) - len(lost)} won, {len(lost)} lost"
+        + (f" ({listed})" if listed else ""),
+    )
     for cell in summary["cells"]:
         if cell["intervals"]["held"] is not None:
             held, widest = (100 * cell["intervals"][name] for name in ("held", "widest"))

@@ -17,6 +17,7 @@ class Told:
     predictions: np.ndarray
     cost: float = 0.1
     trainings: list = field(default_factory=list)
+    kind: str = ""
 
     def fit_predict(self, train, test):
         self.trainings.append((tuple(train), tuple(test)))
@@ -28,6 +29,7 @@ class Mean:
     values: np.ndarray
     name: str = "mean"
     cost: float = 0.0
+    kind: str = ""
 
     def fit_predict(self, train, test):
         return np.full(len(test), self.values[train].mean())
@@ -40,6 +42,7 @@ class Nearest:
     values: np.ndarray
     number: int
     cost: float = 0.1
+    kind: str = ""
 
     @property
     def name(self):
@@ -182,6 +185,7 @@ class Slow:
     really: float
     values: np.ndarray
     num_trainings: int = 0
+    kind: str = ""
 
     def fit_predict(self, train, test):
         self.num_trainings += 1

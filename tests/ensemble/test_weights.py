@@ -104,6 +104,25 @@ def test_members_that_are_alike_have_no_vote_each():
     assert bagged < 1 < one
 
 
+def test_what_is_expected_decides_where_rows_cannot():
+    random = np.random.default_rng(0)
+    errors = random.standard_t(4, (2000, 1)) + 0.3 * random.standard_normal((2000, 5))  # alike, but for the first
+    errors[:, 0] += random.standard_normal(2000)
+    excess = np.array([0.5, 0.5, 0.5, 0.0, 0.5])
+    few, many = (
+        [learn_weights(errors[:number], np.zeros(number), BAGGED, each)[3] for each in (None, excess)]
+        for number in (20, 2000)
+    )
+    assert few[1] > few[0] + 0.2
+    assert many[1] == pytest.approx(many[0], abs=0.05)
+
+
+def test_to_expect_the_same_of_all_changes_nothing():
+    predictions, values = make_predictions(30)
+    same = learn_weights(predictions, values, BAGGED, np.full(5, 0.7))
+    np.testing.assert_allclose(same, learn_weights(predictions, values, BAGGED), atol=1e-6)
+
+
 def test_one_row_more_than_resamples_need_has_weights():
     assert learn_weights(np.array([[1.0, 2.0], [2.0, 2.5]]), np.array([1.0, 2.0]), BAGGED).sum() == pytest.approx(1)
 

@@ -103,7 +103,7 @@ def records(tmp_path):
             "draw": draw,
             "num_test": 4,
             "num_models": 1,
-            "errors": {ENSEMBLE: 3.0, LINE: 2.5 + 0.01 * draw, frozen_name(0): 4.0},
+            "errors": {ENSEMBLE: 3.0, LINE: 2.5 + 0.01 * draw, frozen_name(0): 4.0 + 0.5 * draw},
             "fewer": {LINE: {"number": 2, "of": 4, "ensemble": 2.0}},
             "promised": 1.0,
             "settings": {"ranking": {}},
@@ -122,4 +122,7 @@ def test_a_study_compares_on_the_same_materials(records):
     assert cell["less_than"][ENSEMBLE][LINE][0] == pytest.approx(-0.51)
     assert summary["wins_losses_ties"]["20"][ENSEMBLE][LINE] == {"wins": 1, "losses": 0, "ties": 0}
     assert summary["log_error_ratio"][LINE][0] == pytest.approx(np.log(2 / 2.51), abs=1e-5)
+    (of_line,) = (each for each in summary["comparisons"] if each["rival"] == LINE)
+    assert of_line["log_ratio"] == pytest.approx(np.log(2 / 2.51), abs=1e-5)
+    assert of_line["p_corrected"] == pytest.approx(2 * of_line["p"])  # the less likely one of two
     assert re.search(rf"{LINE}.*2 of 4.* 2$", printed(print_study, records), re.MULTILINE)
