@@ -8,6 +8,7 @@ errors of the test materials, as if these were all there are.
 
 import argparse
 import itertools
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,12 +53,18 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=100, help="simulated pairs a cell")
     parser.add_argument("--draws", type=int, default=200, help="draws a fit")
     parser.add_argument("--output", type=Path, default=_RESULT)
+    parser.add_argument("--kept", type=Path, default=None, help="keep finished cells here, and do not repeat them")
     arguments = parser.parse_args()
-    cells = [
-        {"pair": pair, "seeds": seeds, "noise": noise}
-        | measure(number, pair, seeds, noise, arguments.studies, arguments.draws)
-        for number, (pair, seeds, noise) in enumerate(itertools.product(PAIRS, (3, 5), (0.02, 0.10)))
-    ]
+    settings = [arguments.studies, arguments.draws]
+    found = json.loads(arguments.kept.read_text()) if arguments.kept and arguments.kept.exists() else {}
+    kept = found["cells"] if found.get("settings") == settings else []
+    cells: list[dict[str, Any]] = []
+    for number, (pair, seeds, noise) in enumerate(itertools.product(PAIRS, (3, 5), (0.02, 0.10))):
+        cell = {"pair": pair, "seeds": seeds, "noise": noise}
+        known = [each for each in kept if cell.items() <= each.items()]
+        cells += known or [cell | measure(number, pair, seeds, noise, *settings)]
+        if arguments.kept and not known:
+            arguments.kept.write_text(json.dumps({"settings": settings, "cells": cells}))
     covered = {name: [cell["coverage"][name] for cell in cells] for name in cells[0]["coverage"]}
     without = [share for cell in cells for share in cell["coverage_without_test_materials"].values()]
     mean, least = float(np.mean(list(covered.values()))), {name: min(values) for name, values in covered.items()}

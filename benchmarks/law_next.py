@@ -8,6 +8,7 @@ three ways is a rival, and so is the best of them, curve by curve, which nobody 
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -128,14 +129,21 @@ def main() -> None:
     parser.add_argument("--curves", type=int, default=20, help="curves of each family")
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--output", type=Path, default=_RESULT)
+    parser.add_argument("--kept", type=Path, default=None, help="keep finished curves here, and do not repeat them")
     arguments = parser.parse_args()
-    started, rows = time.process_time(), []
+    started = time.process_time()
+    settings = [arguments.curves, arguments.draws]
+    known = json.loads(arguments.kept.read_text()) if arguments.kept and arguments.kept.exists() else {}
+    rows: list[dict[str, object]] = known["rows"] if known.get("settings") == settings else []
+    spent = float(known.get("seconds", 0.0)) if rows else 0.0
     designs = {
         "the first sizes": START,
         "six up to twice": np.geomspace(START[0], 2 * START[-1], 6).round(),
         "six up to four times": np.geomspace(START[0], LARGEST * START[-1], 6).round(),
     }
     for number, (family, errors) in enumerate(curves(arguments.curves)):
+        if number < len(rows):
+            continue
 
         def begin(errors: Errors = errors, number: int = number) -> Study:
             return Study(errors, number, arguments.draws)
@@ -146,6 +154,9 @@ def main() -> None:
         row |= {name: spaced(begin(), wanted, sizes) for name, sizes in designs.items()}
         rows.append(row)
         print(row, flush=True)
+        if arguments.kept:
+            seconds = spent + time.process_time() - started
+            arguments.kept.write_text(json.dumps({"settings": settings, "rows": rows, "seconds": seconds}))
     costs = {name: np.array([float(row[name]) for row in rows]) for name in ("law next", *designs)}
     costs["the best of them"] = np.min([costs[name] for name in designs], axis=0)
     summary = {
@@ -162,7 +173,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "versions": versions(),
             "processor": processor(),
-            "processor_seconds": round(time.process_time() - started),
+            "processor_seconds": round(spent + time.process_time() - started),
             "share_of_first_width": SHARE,
             "wanted": WANTED,
             "summary": summary,

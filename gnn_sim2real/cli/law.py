@@ -168,7 +168,7 @@ def plan(
         from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 
         if isinstance(law, ScalingSurface):
-            files = draw_iso_errors(law, found, read.quantity, read.unit, options.figure)
+            files = draw_iso_errors(law, grid.models, found, read.quantity, read.unit, options.figure)
         else:
             files = draw_laws({read.name: (models, law)}, read.quantity, read.unit, options.figure)
         console.print(f"\nfigure: {' and '.join(map(str, files))}")

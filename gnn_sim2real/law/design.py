@@ -41,8 +41,9 @@ FARTHEST_NEXT = 4.0
 """Sizes are proposed up to this multiple of the largest measured one, unless another largest size is given."""
 _NUM_RUNS = (1, 2, 3, 5, 8, 12)
 _NUM_SIZES = 13
-_WORTHWHILE = 0.9  # a proposal leaves at most this share of the width, where any does
+_WORTHWHILE, _NOTABLE = 0.9, 0.97  # a proposal leaves at most this share of the width, where any does
 _ONE_SIGMA = (0.1587, 0.8413)
+_ROUNDING = 1e-9  # of a number; an interval that is narrower has no width
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class NextSize:
         wanted: What shall be known better: "C", "alpha", or "forecast@N".
         today: It, with its interval.
         cost_exponent: A model of source size n costs n to this power.
-        best: The step that narrows the interval most per cost; None if none narrows it.
+        best: The step that narrows the interval most per cost, of those that at most double what the models have cost;
+            None if none narrows it.
         steps: For each size, the number of models there that narrows it most per cost; ascending, and last that for
             every measured size.
     """
@@ -110,7 +112,8 @@ def next_size(
             is never replaced by its measurement: only smaller sizes than N are proposed.
 
     Returns:
-        The best step, and the best of each size.
+        The best step, which costs no more than all models so far where such a step narrows it notably, and the best of
+        each size.
 
     Raises:
         ValueError: If `wanted`, the exponent or the largest size is not one that is accepted.
@@ -137,7 +140,12 @@ def next_size(
         law = replace(law, draws=tuple(fits.without_drift() for fits in law.draws))
     about = _About(law, scores, law.run_spread, cost_exponent, width, part, measured)
     steps = [step for n in sizes for step in _steps(about, float(n))] + whole
+    if width <= _ROUNDING * abs(today.value or 0.0):  # exact errors, and equal ones
+        steps, whole, sizes = [], [], sizes[:0]
+    # what a step is expected to tell is itself a guess: none costs more than all models so far, if any such tells much
+    spent = float((np.isfinite(table.log_errors).sum(axis=0) * measured**cost_exponent).sum())
     narrowing = [step for step in steps if step.share_of_width < 0.999]
+    narrowing = [step for step in narrowing if step.cost <= spent and step.share_of_width <= _NOTABLE] or narrowing
     worthwhile = [step for step in narrowing if step.share_of_width <= _WORTHWHILE]
     if not worthwhile and narrowing:  # the largest steps there are
         least = min(step.share_of_width for step in narrowing)

@@ -22,7 +22,6 @@ from gnn_sim2real.law.streams import even_normal
 Fit = Callable[[Floats, Means, Floats], tuple[Fits, Fits]]
 """From sizes, means and drawn means to the law of the means, of one row, and the laws of the draws."""
 
-_LEAST_FITTED = 4  # source sizes of a forecast
 _MOST_ROWS = 400  # enough for a standard deviation
 _MOST_FORECASTS = 12
 _ONE_SIGMA = (0.1587, 0.8413)  # quantiles; the draws have the far tails of Student's t
@@ -45,7 +44,9 @@ def fit_alone(form: Form) -> Fit:
     return fit
 
 
-def forecast_drift(fit: Fit, num_needed: int, least_targets: int, sizes: Floats, means: Means, rows: Floats) -> Floats:
+def forecast_drift(
+    fit: Fit, num_needed: int, least: tuple[int, ...], sizes: Floats, means: Means, rows: Floats
+) -> Floats:
     """Return by how much forecasts of the next size missed, beyond chance, per step to it.
 
     Sizes are forecast from all that are smaller by a quarter or more, as far as these suffice. A law that has held so
@@ -59,7 +60,7 @@ def forecast_drift(fit: Fit, num_needed: int, least_targets: int, sizes: Floats,
     Args:
         fit: How a law is fitted.
         num_needed: Points that it takes.
-        least_targets: Target sizes that it takes, where they are a variable.
+        least: Sizes that it takes, of each variable.
         sizes: Sizes of the points, shape ``(num_variables, num_points)``.
         means: What is known of the errors there.
         rows: Drawn means, shape ``(num_draws, num_points)``; the same forecasts of these show what chance explains.
@@ -69,10 +70,7 @@ def forecast_drift(fit: Fit, num_needed: int, least_targets: int, sizes: Floats,
         source size, and target size if it is one; shape ``(num_variables,)``. NaN if there are too few sizes to know.
     """
     return np.array(
-        [
-            _drift_along(variable, fit, num_needed, least_targets if variable else _LEAST_FITTED, sizes, means, rows)
-            for variable in range(len(sizes))
-        ]
+        [_drift_along(variable, fit, num_needed, least[variable], sizes, means, rows) for variable in range(len(sizes))]
     )
 
 

@@ -28,14 +28,16 @@ from gnn_sim2real.law.identify import doubts_of_forecast, doubts_of_reach
 from gnn_sim2real.law.least_squares import Fits, fit_rows
 from gnn_sim2real.law.log_errors import Bounds, ErrorTable
 from gnn_sim2real.law.misfit import chance_of_misfit, chance_of_order, doubts_of_form, share_held
-from gnn_sim2real.law.scaling_law import Interval, tails
+from gnn_sim2real.law.scaling_law import ALL_EQUAL, Interval, tails
 from gnn_sim2real.law.selection import AUTO, Trial, choose_form, weigh_forms
 from gnn_sim2real.law.streams import stream
 
 CONFIDENCE = 0.90
 """Nominal coverage of all intervals, unless another is asked for."""
 
-_NEEDED = {1: (4, 0), 2: (8, 2)}  # points, and target sizes, that a forecast of the average takes, by its variables
+_LEAST_SOURCES = 4  # source sizes that a forecast takes
+# points, and sizes of each variable, that a forecast of the average takes, by the number of variables
+_NEEDED = {1: (4, (_LEAST_SOURCES,)), 2: (8, (_LEAST_SOURCES, 2))}
 _CONSTANT = 1e-9  # log errors that differ by less are equal
 _NUM_KEPT, _MOST_KEPT = 32, 2000  # fits that are kept, and draws of those; bounds the memory
 MIN_DRAWS = 100  # for percentiles to mean anything
@@ -123,7 +125,7 @@ class Fitted(NamedTuple):
             *doubts_of_reach(self.draws),
         )
         if np.ptp(self.means.values) < _CONSTANT:
-            notes = ("All errors are equal: the error does not fall with the size, and there is no law to be found.",)
+            notes = (ALL_EQUAL,)
         return {
             "form": self.fit.form.name,
             "formula": self.fit.form.formula,
@@ -199,7 +201,7 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
     freedom = shape_freedom(means) if is_average else None
     rows = means.values + draw_moves(means, table, options.num_resamples, options.seed, freedom)
     how: Fit
-    needed: tuple[int, int]  # points, and target sizes, that a forecast takes
+    needed: tuple[int, tuple[int, ...]]  # points, and sizes of each variable, that a forecast takes
     fit: Fits
     drawn: Fits
     sets: list[Fits]
@@ -216,7 +218,9 @@ def _fit_known(known: _Known, form: Form, trials: tuple[Trial, ...], options: Dr
         drawn, *others = (fit_rows(each, *points) for each in (form, *(forms[name] for name in rivals)))
         sets = [drawn, *_on_the_bounds(form, *points, drawn, options.confidence), *others]
         # a rate and a level of the target sizes, and L if there is one
-        how, needed = fit_alone(form), (form.num_parameters + 1, 3 if form.has_limit else 2)
+        sources, targets = _LEAST_SOURCES, 3 if form.has_limit else 2
+        least = (targets, targets) if isinstance(form, SurfaceForm) and form.is_symmetric else (sources, targets)
+        how, needed = fit_alone(form), (form.num_parameters + 1, least)
     drift = forecast_drift(how, *needed, table.sizes, means, rows)
     return Fitted(
         table.sizes,

@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from gnn_sim2real.law.inversion import Quantity, errors_at, invert, iso_error_li
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.numbers import format_number, format_size
-from gnn_sim2real.law.scaling_law import ScalingLaw
+from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, is_level
 from gnn_sim2real.law.surface import ScalingSurface
 
 FAR = 4.0
@@ -35,6 +35,7 @@ FARTHEST = 1000.0
 """An error that needs more than this multiple of the largest measured size is called out of reach in a draw."""
 
 _NUM_SPLITS = 401
+_ROUNDING = 1e-9  # of an error; a smaller difference is none
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,8 @@ def plan(
     wanted = None
     if target_error is not None:
         wanted = _source_size_for(laws, target_error, law.confidence, FARTHEST * _largest(law))
+        if is_level(law):
+            wanted = _size_of_level(wanted, bool(errors_at((fit,), source)[0][0] <= target_error * (1.0 + _ROUNDING)))
         found = wanted.source_size.value
         if found is not None and found > FAR * _largest(law):
             notes.append(f"n = {format_number(found, whole=True)} for this error {_FAR_FORECAST}")
@@ -278,10 +281,10 @@ def gains_of_doubling(fits: Fits, source_size: float) -> Floats:
         source_size: Size before the doubling.
     """
     sizes = np.array([[source_size, 2.0 * source_size]])
-    drifting, still = (
-        errors[:, 0] - errors[:, 1] for errors in (fits.predict(sizes), fits.without_drift().predict(sizes))
-    )
-    return np.maximum(drifting, np.minimum(still, 0.0))
+    errors = fits.predict(sizes)
+    drifting, still = (each[:, 0] - each[:, 1] for each in (errors, fits.without_drift().predict(sizes)))
+    gains = np.maximum(drifting, np.minimum(still, 0.0))
+    return np.where(np.abs(gains) > _ROUNDING * errors[:, 0], gains, 0.0)
 
 
 def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, farthest: float) -> Wanted:
@@ -296,6 +299,13 @@ def _source_size_for(laws: Sequence[Fits], error: float, confidence: float, fart
         chance=float(np.mean(np.concatenate(sizes[1:]) <= farthest)),
         limit=quantity(errors_at(laws, np.inf), confidence),
     )
+
+
+def _size_of_level(wanted: Wanted, is_low: bool) -> Wanted:
+    """The source size where all errors are equal: any, or none."""
+    end = wanted.smallest_size if is_low else np.inf
+    size = Quantity(end if is_low else None, Interval(end, end))
+    return replace(wanted, source_size=size, chance=float(is_low), limit=Quantity(None, Interval(np.inf, np.inf)))
 
 
 def _worth_of_measurement(surface: ScalingSurface, source: float, target: float) -> Quantity:

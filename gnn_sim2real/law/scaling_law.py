@@ -26,6 +26,9 @@ from gnn_sim2real.law.selection import Trial
 Of = Literal["mean", "run"]
 """What an interval is of: the mean over runs, or one new run."""
 
+ALL_EQUAL = "All errors are equal: the error does not fall with the size, and there is no law to be found."
+"""All that is to be said of errors that are."""
+
 _RUNS_A_DRAW = 4
 
 
@@ -154,6 +157,8 @@ class ScalingLaw:
         Returns:
             One line of text.
         """
+        if is_level(self):
+            return ALL_EQUAL
         falls = "Test error falls with source size n as" if self.decay_rate_identified else "The fitted law is"
         text = (
             f"{falls} E(n) = {self.formula} with "
@@ -167,6 +172,15 @@ class ScalingLaw:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields but the fitted rows, in types that JSON knows."""
         return plain_fields(self)
+
+
+def is_level(law: Any) -> bool:
+    """Whether all errors are equal, so that there is no law.
+
+    Args:
+        law: A `ScalingLaw` or a `gnn_sim2real.law.surface.ScalingSurface`.
+    """
+    return bool(law.notes == (ALL_EQUAL,))
 
 
 def tails(confidence: float) -> tuple[float, float]:

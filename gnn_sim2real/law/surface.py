@@ -25,7 +25,17 @@ from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.profile import profile_rate
-from gnn_sim2real.law.scaling_law import Interval, Of, describe_parameters, plain_fields, span, spread_of, tails
+from gnn_sim2real.law.scaling_law import (
+    ALL_EQUAL,
+    Interval,
+    Of,
+    describe_parameters,
+    is_level,
+    plain_fields,
+    span,
+    spread_of,
+    tails,
+)
 from gnn_sim2real.law.selection import DEFAULT_FORM, SPARE_SIZES, Trial
 
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
@@ -152,6 +162,8 @@ class ScalingSurface:
         Args:
             unit: Unit of the errors; empty for none.
         """
+        if is_level(self):
+            return ALL_EQUAL
         text = (
             f"Test error falls with source size n and target size m as E(n, m) = {self.formula} with "
             f"{describe_parameters(self, unit)} "

@@ -14,7 +14,7 @@ from gnn_sim2real.law.forms.form import RATE_BOUNDS
 from gnn_sim2real.law.inversion import Quantity
 from gnn_sim2real.law.numbers import format_ends, format_number, format_size, format_with_ends
 from gnn_sim2real.law.planning import FAR, Plan, Wanted
-from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, parameters_of
+from gnn_sim2real.law.scaling_law import ALL_EQUAL, Interval, ScalingLaw, is_level, parameters_of
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.units import format_unit
 
@@ -22,7 +22,7 @@ FORECASTS = (2.0, 4.0, 10.0)
 """Forecasts are shown at these multiples of the largest size."""
 
 
-_LARGEST_RATE = 0.99 * RATE_BOUNDS[1]  # a rate at the bound of its search is none
+_SMALLEST_RATE, _LARGEST_RATE = 1.01 * RATE_BOUNDS[0], 0.99 * RATE_BOUNDS[1]  # at a bound of its search is none
 
 
 def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: Console) -> None:
@@ -35,6 +35,9 @@ def print_law(name: str, law: ScalingLaw | ScalingSurface, unit: str, console: C
         console: Where to print.
     """
     console.print(f"\n[bold]{escape(name)}[/]: {law.num_curves} curve{'s' * (law.num_curves != 1)}, {_sizes(law)}")
+    if is_level(law):
+        console.print(ALL_EQUAL, markup=False)
+        return
     variables = "n, m" if isinstance(law, ScalingSurface) else "n"
     console.print(f"E({variables}) = {law.formula}   (form {law.form!r})", markup=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -86,16 +89,23 @@ def _parameter_rows(law: ScalingLaw | ScalingSurface, unit: str) -> list[tuple[s
     rows: list[tuple[str, ...]] = []
     for parameter, value, interval in parameters_of(law):
         label = f"{parameter.symbol}, {parameter.meaning}" if parameter.name in law.further else parameter.symbol
-        number, ends = _value_and_ends(value, interval)
-        if parameter.kind == "rate" and value > _LARGEST_RATE:
+        is_rate = parameter.kind == "rate"
+        number, ends = _value_and_ends(value, _as_found(interval) if is_rate else interval)
+        if is_rate and value > _LARGEST_RATE:
             number = "none found"
         row: tuple[str, ...] = (label + unit * parameter.has_unit, number, ends)
         if isinstance(law, ScalingLaw):
             profile = getattr(law, f"{parameter.name}_profile", None)
             verdict = "" if getattr(law, f"{parameter.name}_identified", True) else "  not identified"
-            row = (*row, format_interval(profile) + verdict if profile else "")
+            row = (*row, format_interval(_as_found(profile) if is_rate else profile) + verdict if profile else "")
         rows.append(row)
     return rows
+
+
+def _as_found(interval: Interval) -> Interval:
+    """An interval of a rate, whose end at a bound of the search is 0 or unbounded."""
+    low, high = interval
+    return Interval(0.0 if 0.0 < low < _SMALLEST_RATE else low, math.inf if high > _LARGEST_RATE else high)
 
 
 def _forecast_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
@@ -168,6 +178,8 @@ def print_next(name: str, found: NextSize, unit: str, confidence: float, console
         console: Where to print.
     """
     console.print(f"\n{name}: {format_next(found, unit, confidence)}", markup=False)
+    if not found.steps:
+        return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("source size n", "models", f"cost, in n^{found.cost_exponent:g}", "expected width", "of today's"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -216,10 +228,12 @@ def print_comparison(comparison: Comparison, unit: str, console: Console) -> Non
     for heading in ("curve", "form", "alpha", f"C{tail}", "largest n", f"gain of doubling{tail}"):
         table.add_column(escape(heading), justify="left" if heading in ("curve", "form") else "right", no_wrap=True)
     for name, law in comparison.laws.items():
-        rate = format_with_ends(law.decay_rate, *law.decay_rate_interval)
+        rate = format_with_ends(law.decay_rate, *_as_found(law.decay_rate_interval))
         rate += "" if law.decay_rate_identified else " ?"
         gap = format_with_ends(law.transfer_gap, *law.transfer_gap_interval)
         gap += "" if law.transfer_gap_identified else " ?"
+        if is_level(law):
+            rate = gap = "none: all errors are equal"
         cells = (name, law.form, rate, gap, format_size(law.largest_size), format_quantity(comparison.gains[name]))
         table.add_row(*map(escape, cells))
     _print_table(table, console)

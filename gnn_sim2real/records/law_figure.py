@@ -104,11 +104,14 @@ def draw_laws(
     return _save(figure, (axes, below), path)
 
 
-def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, path: Path) -> tuple[Path, Path]:
-    """Draw lines of equal error over source and target size, with the measured sizes and the plan.
+def draw_iso_errors(
+    law: ScalingSurface, models: Models, plan: Plan, quantity: str, unit: str, path: Path
+) -> tuple[Path, Path]:
+    """Draw lines of equal error over source and target size, the measured sizes with what the law misses, and the plan.
 
     Args:
         law: The law.
+        models: The models it was fitted to.
         plan: Plan made from the law.
         quantity: Label of the error, such as "test MAE of density".
         unit: Unit of the error; empty if unknown.
@@ -119,14 +122,19 @@ def draw_iso_errors(law: ScalingSurface, plan: Plan, quantity: str, unit: str, p
     """
     figure = new_figure(6.5, 5.0)
     axes = figure.subplots()
-    sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
-    targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
-    errors = law.predict(sources[:, None], targets[None, :])
+    drawn_sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
+    drawn_targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
+    errors = law.predict(drawn_sources[:, None], drawn_targets[None, :])
     axes.set(xscale="log", yscale="log")  # first, since labels are placed in these coordinates
-    lines = axes.contour(targets, sources, errors, levels=10, cmap="viridis")
+    lines = axes.contour(drawn_targets, drawn_sources, errors, levels=10, cmap="viridis")
     axes.clabel(lines, fontsize=TEXT - 2, inline_spacing=1)
-    measured = np.array([(m, n) for m in law.target_sizes for n in law.source_sizes])
-    axes.plot(*measured.T, ".", color=GRAY, label="measured")
+    table = models.table()
+    missed = 100.0 * np.expm1(mean_and_half_width(table, law.confidence)[0] - np.log(law.predict(*table.sizes)))
+    most = float(np.abs(missed).max())
+    sources, targets = table.sizes
+    points = axes.scatter(targets, sources, c=missed, cmap="coolwarm", vmin=-most, vmax=most, edgecolor=GRAY)
+    points.set(zorder=3, clip_on=False, label="measured")
+    figure.colorbar(points, ax=axes, aspect=40).set_label("residual [%]", fontsize=TEXT)
     here = plan.target_size or law.target_sizes[-1]
     axes.plot(here, plan.source_size, marker="*", markersize=STAR, color=COLORS[1], linestyle="none", label="now")
     if plan.split is not None:

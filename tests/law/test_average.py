@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface, plan
+from gnn_sim2real.law import Models, fit_scaling_law, fit_scaling_surface, plan
+from gnn_sim2real.law.design import next_size
+from gnn_sim2real.law.inversion import Quantity
+from gnn_sim2real.law.scaling_law import ALL_EQUAL, Interval
+from gnn_sim2real.law.text import print_law
 
 SIZES = np.geomspace(50, 5000, 8)
 LAWS = {
@@ -135,14 +140,38 @@ def test_without_repeats_chance_is_not_judged_but_a_bend_that_is_missed_is_seen(
     assert law.to_dict()["chance_of_misfit"] is None
 
 
-def test_equal_errors_get_one_sentence():
+def test_equal_errors_get_one_sentence(capsys):
     law = fit(np.full((3, 8), 0.3))
-    assert len(law.notes) == 1
+    assert law.notes == (ALL_EQUAL,)
+    assert law.describe() == ALL_EQUAL
     assert not law.decay_rate_identified
+    print_law("level", law, "eV", Console(soft_wrap=True))
+    assert capsys.readouterr().out.splitlines()[2:] == [ALL_EQUAL]
 
 
-def grid(errors_of, noise=0.02, swap=False, **options):
-    n, m = (axis.ravel() for axis in np.meshgrid(np.geomspace(100, 20_000, 6), np.geomspace(20, 900, 6)))
+def test_where_all_errors_are_equal_no_source_helps():
+    models = Models(np.tile(SIZES, 3), np.full(24, 0.3), np.repeat(range(3), 8).tolist())
+    law = fit(np.full((3, 8), 0.3))
+    for error, size in ((0.1, None), (0.31, SIZES[0])):
+        found = plan(law, target_error=error)
+        assert found.gain_of_doubling == Quantity(0.0, Interval(0.0, 0.0))
+        assert (found.wanted.source_size.value, found.wanted.limit.value) == (size, None)
+    asked = next_size(law, models, wanted="forecast@1e6")
+    assert (asked.best, asked.steps) == (None, ())
+
+
+@pytest.mark.parametrize("form", ["average", "power_limit"])
+def test_a_bound_of_the_search_is_no_end_of_a_rate(form, capsys):
+    law = fit(scattered(np.full(8, 0.3), 0.05, 3), form=form)
+    print_law("noise", law, "", Console(soft_wrap=True))
+    alpha = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("alpha"))
+    assert "unbounded" in alpha
+    assert "3.0" not in alpha
+
+
+def grid(errors_of, noise=0.02, swap=False, few_first=False, **options):
+    sources = np.geomspace(100, 20_000, 4 if few_first else 6)
+    n, m = (axis.ravel() for axis in np.meshgrid(sources, np.geomspace(20, 900, 6)))
     errors = errors_of(n, m) * np.exp(noise * np.random.default_rng(2).standard_normal(len(n)))
     pair = (m, n) if swap else (n, m)
     return fit_scaling_surface(*pair, errors, num_resamples=100, **options)
@@ -156,6 +185,15 @@ def test_the_additive_form_does_not_ask_which_size_is_called_source():
     one, other = grid(additive, form="additive"), grid(additive, form="additive", swap=True)
     assert float(one.predict(8e4, 1800)) == pytest.approx(float(other.predict(1800, 8e4)), rel=1e-6)
     assert one.decay_rate == pytest.approx(other.target_rate, rel=1e-5)
+
+
+def test_nor_do_the_intervals_of_the_additive_form():
+    one, other = (grid(additive, swap=swap, form="additive", few_first=True) for swap in (False, True))
+    ours, theirs = (law.draws[0].drift.std(axis=0) for law in (one, other))
+    assert ours == pytest.approx(theirs[::-1], rel=0.3)
+    assert (ours > 0.005).all()
+    for n, m in ((8e4, 900), (2e4, 3600), (8e4, 3600)):
+        np.testing.assert_allclose(one.predict_interval(n, m), other.predict_interval(m, n), rtol=0.02)
 
 
 def test_an_average_of_surfaces_finds_the_additive_one():

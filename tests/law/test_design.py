@@ -67,6 +67,12 @@ def test_costs_decide_between_small_and_large():
     assert (dear.source_size or 0.0) < cheap.source_size
 
 
+def test_no_step_costs_more_than_all_models_so_far():
+    """A model of 8,400 would narrow most per cost, and cost 1.3 times as much as all 24 models so far."""
+    found = find(models(), wanted="forecast@300000", cost_exponent=2.0, largest=200_000)
+    assert found.best.cost <= 4 * (SIZES**2).sum() < max(step.cost for step in found.steps)
+
+
 def test_sizes_stay_below_those_that_can_be_had_and_below_the_forecast():
     sizes = [step.source_size for step in find(models(), largest=5000).steps if step.source_size]
     assert max(sizes) <= 5000

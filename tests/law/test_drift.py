@@ -26,9 +26,8 @@ def drift_of(form, sizes, errors):
     table = tabulate(np.tile(np.atleast_2d(sizes), len(errors)), errors.ravel(), labels)
     means, _ = robust_means(form, table.sizes, table.log_errors)
     rows = means.values + draw_moves(means, table, 400, seed=0)
-    return forecast_drift(
-        fit_alone(form), form.num_parameters + 1, 3 if form.has_limit else 2, table.sizes, means, rows
-    )
+    least = (4, 3 if form.has_limit else 2)
+    return forecast_drift(fit_alone(form), form.num_parameters + 1, least, table.sizes, means, rows)
 
 
 def scattered(errors, noise, seed, num_curves=4):

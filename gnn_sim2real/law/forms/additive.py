@@ -19,6 +19,7 @@ class Additive(SurfaceForm):
     formula = "D n^-alpha + G m^-beta + L"
     use = "each size lowers a part of its own"
     searched = ("log_rate", "log_target_rate", "gap_share", "limit_share")
+    is_symmetric = True
 
     def axes(self, span: Floats) -> list[Floats]:
         return [log_rates(13), log_rates(13), SHARES, SHARES]

@@ -184,6 +184,7 @@ class SurfaceForm(Form):
 
     Attributes:
         without_limit: The form that it is without its limit; None if it has none.
+        is_symmetric: Whether it is the same law if source and target are exchanged.
     """
 
     standard = (
@@ -195,6 +196,7 @@ class SurfaceForm(Form):
     )
     num_variables = 2
     without_limit: SurfaceForm | None = None
+    is_symmetric: ClassVar[bool] = False
 
     @abstractmethod
     def at_target_size(

@@ -40,20 +40,19 @@ def draw_forecasts(
 
 
 def draw_equal_errors(
-    surfaces: Mapping[Kind, ScalingSurface], plans: Mapping[Kind, Plan], quantity: str, unit: str, folder: Path
+    surfaces: Mapping[Kind, tuple[ScalingSurface, Models, Plan]], quantity: str, unit: str, folder: Path
 ) -> list[Picture]:
-    """Draw lines of equal error over source and target size.
+    """Draw lines of equal error over source and target size, and what the laws miss.
 
     Args:
-        surfaces: The laws in source and target size.
-        plans: Plan from each law at the largest sizes.
+        surfaces: The laws in source and target size, each with its models and the plan at the largest sizes.
         quantity: Label of the error.
         unit: Unit of the error.
         folder: Folder to write to.
     """
     pictures = []
-    for kind, law in surfaces.items():
+    for kind, given in surfaces.items():
         name = "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"
-        _, svg = draw_iso_errors(law, plans[kind], quantity, unit, folder / f"equal_error_{name}")
-        pictures.append(embed(svg, f"Lines of equal error of {model_name(kind)}"))
+        _, svg = draw_iso_errors(*given, quantity, unit, folder / f"equal_error_{name}")
+        pictures.append(embed(svg, f"Lines of equal error and residuals of {model_name(kind)}"))
     return pictures

@@ -91,7 +91,7 @@ def _content(
         "surfaces": law_tables.surfaces_table(surfaces, unit),
         "surface_texts": [(model_name(kind), law.describe(format_unit(unit))) for kind, law in surfaces.items()],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
-        "equal_errors": _equal_errors(surfaces, plans, quantity, unit, folder),
+        "equal_errors": _equal_errors(results, plans, quantity, unit, folder),
         "fewer": format_fewer(summary),
         "next": [each["text"] for each in summary.get("next", [])],
         "transfer": format_transfer(summary),
@@ -130,9 +130,10 @@ def _plans(law: ScalingSurface, scratch: FromScratch | None) -> list[Plan]:
 
 
 def _equal_errors(
-    surfaces: Mapping[Kind, ScalingSurface], plans: Mapping[Kind, list[Plan]], quantity: str, unit: str, folder: Path
+    results: Results, plans: Mapping[Kind, list[Plan]], quantity: str, unit: str, folder: Path
 ) -> list[Picture]:
-    return draw_equal_errors(surfaces, {kind: found[-1] for kind, found in plans.items()}, quantity, unit, folder)
+    drawn = {kind: (law, results.grids[kind].models, plans[kind][-1]) for kind, law in results.surfaces.items()}
+    return draw_equal_errors(drawn, quantity, unit, folder)
 
 
 def _in_short(
