@@ -1,6 +1,7 @@
 """`gnn-sim2real data list | get | make | check`."""
 
 import copy
+import inspect
 import logging
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from rich.table import Column, Table
 from gnn_sim2real.cli.data_make import make_command, print_recipe, print_recipes
 from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.misread import MisreadError
-from gnn_sim2real.config.options import parse_options
+from gnn_sim2real.config.options import parse_options, settings_as_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
@@ -183,6 +184,14 @@ def _check(argv: list[str], console: Console) -> int:
             "\nadd `--property NAME --unit UNIT` to see what a training would read", markup=False, highlight=False
         )
         return 0
+    typed = {*inspect.signature(find_table_reader()).parameters, *(each.name for each in fields(DataSettings))}
+    typed = typed if settings else set()  # else they are those of a YAML
+    with settings_as_options(lambda name: f"--{name.replace('_', '-')}" if name in typed else None):
+        return _check_values(given, settings, console)
+
+
+def _check_values(given: Namespace, settings: dict[str, Any], console: Console) -> int:
+    """Read all rows, and report."""
     published = None if given.like is None else _find_published(given.like)
     data, *_ = _modules_of(given.name, settings)
     _require_replaceable(given, data)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gnn_sim2real.config.options import take_option
+from gnn_sim2real.config.options import settings_as_options, take_option
 from gnn_sim2real.console import open_console, quiet_lightning
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
-from gnn_sim2real.shotgun.table_argument import read_table_argument
+from gnn_sim2real.shotgun.table_argument import option_of, read_table_argument
 from gnn_sim2real.tables.table import keep_tables
 
 _HELP = """usage: gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
@@ -78,9 +78,10 @@ def _run(argv: list[str], console: Console) -> int:
         understood.append(line)
         _say(console, line)
 
-    with keep_tables():
-        if argv and not argv[0].startswith("-"):
-            say(read_table_argument(argv).text)  # before Lightning is loaded, which takes seconds
+    if not argv or argv[0].startswith("-"):
+        return _answer(argv, say, understood, console)
+    with keep_tables(), settings_as_options(option_of):
+        say(read_table_argument(argv).text)  # before Lightning is loaded, which takes seconds
         return _answer(argv, say, understood, console)
 
 
