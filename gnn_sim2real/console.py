@@ -2,9 +2,10 @@
 
 import logging
 import os
+import time
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Item = TypeVar("Item")
+logger = logging.getLogger(__name__)
+
 _WIDTH_OF_A_FILE = 120
+_EVERY = 30.0
+"""Time between two lines on how far a work is, where no bar can be shown [s]."""
 _EXPECTED_WARNINGS = (
     "The number of training batches",  # small data sets
     "Found .* in eval mode",  # frozen layers
@@ -35,7 +40,7 @@ def open_console() -> "Console":
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Iterate with a progress bar that appears only on a terminal and vanishes when done.
+    """Iterate with a progress bar on a terminal, which vanishes when done; elsewhere with a line now and then.
 
     Args:
         items: What to iterate over.
@@ -46,10 +51,35 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     from rich.progress import track as rich_track
 
     console = Console(stderr=True)
-    if not console.is_terminal:  # rich would count each item all the same, and there may be millions
-        return iter(items)
     count = len(items) if total is None and isinstance(items, Sized) else total
+    if not console.is_terminal:  # rich would count each item all the same, and there may be millions
+        return _with_lines(items, description, count)
     return iter(rich_track(items, description, count, console=console, transient=True))
+
+
+def _with_lines(items: Iterable[Item], description: str, count: int | None) -> Iterator[Item]:
+    tell, of = at_times(), "" if count is None else f" of {count:,}"
+    for number, item in enumerate(items):
+        tell(description, f"{number:,}{of}")
+        yield item
+
+
+def at_times(every: float = _EVERY, clock: Callable[[], float] = time.monotonic) -> Callable[[str, str], None]:
+    """Make a function that logs what is done and how far it is, but only now and then; the first time after a while.
+
+    Args:
+        every: Time between two lines [s].
+        clock: Tells the seconds.
+    """
+    last = clock()
+
+    def tell(description: str, how_far: str) -> None:
+        nonlocal last
+        if clock() - last >= every:
+            logger.info("%s: %s", description, how_far)
+            last = clock()
+
+    return tell
 
 
 @contextmanager

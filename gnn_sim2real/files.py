@@ -77,13 +77,24 @@ def require_writable(path: Path) -> None:
         path: The file or folder; need not exist.
 
     Raises:
-        ValueError: If its folder, or that in which it would be made, is read-only, or is that of a library's model,
-            which would be damaged by another file.
+        ValueError: If nothing can be written to its folder, or to that in which it would be made, or that is the folder
+            of a library's model, which would be damaged by another file.
+        OSError: If the disk is full.
     """
     require_outside_models(path)
-    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"{path} cannot be written, since {there} is read-only; give another place")
+    place = path.absolute()
+    there = place if place.is_dir() else next(each for each in place.parents if os.path.lexists(each))
+    if not there.is_dir():
+        raise ValueError(f"{path} cannot be written, since {there} is not a folder; give another place")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # permissions alone do not tell what a file system takes
+            pass
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        raise ValueError(
+            f"{path} cannot be written, since nothing can be written to {there} ({error.strerror}); give another place"
+        ) from error
 
 
 def require_outside_models(path: Path) -> None:

@@ -204,6 +204,20 @@ def test_text_from_elsewhere_is_shown_and_runs_nothing(text):
         assert shown == text
 
 
+def test_a_place_where_nothing_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file"):
+        require_writable(tmp_path / "file/folder/p.csv")
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("gnn_sim2real.files.tempfile.TemporaryFile", refuse)
+    with pytest.raises(ValueError, match=tmp_path.name):
+        require_writable(tmp_path / "new/p.csv")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("place", ["p.csv", "deep/er/p.csv", ""])
 def test_nothing_is_written_into_the_folder_of_a_model(tmp_path, place):
     folder = tmp_path / ("0123456789abcdef" * 2)

@@ -35,7 +35,7 @@ ARROWS = {
     ),
     "tasks": "data library store featurize nn errors units files metrics baselines graph plugins renamed",
     "data": "library splits store tables databases featurize nn units console graph plugins",
-    "ensemble": "splits metrics gaussian_process",
+    "ensemble": "splits metrics gaussian_process console",
     "uncertainty": "ensemble library store featurize nn errors units files graph figures",
     "foundation": "store featurize files console plugins",
     "library": "store tables featurize nn errors files console graph",

@@ -1,6 +1,7 @@
 """What `gnn-sim2real data` lists, downloads and checks."""
 
 import copy
+import inspect
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -16,9 +17,10 @@ from rich.table import Column, Table
 from gnn_sim2real.cli._data_make import print_recipe, print_recipes
 from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.misread import MisreadError
+from gnn_sim2real.config.options import settings_as_options
 from gnn_sim2real.console import open_console
 from gnn_sim2real.data.data_set import title_of
-from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.published import PublishedTable, compare_with_published, describe_likeness, find_published
 from gnn_sim2real.data.registry import DataSheet, find_sheets, find_table_reader
 from gnn_sim2real.data.variants import settings_of
@@ -142,6 +144,24 @@ def check(
             "\nadd `--property NAME --unit UNIT` to see what a training would read", markup=False, highlight=False
         )
         return
+    typed = {*inspect.signature(find_table_reader()).parameters, *(each.name for each in fields(DataSettings))}
+    typed = typed if settings else set()  # else they are those of a YAML
+    with settings_as_options(lambda each: f"--{each.replace('_', '-')}" if each in typed else None):
+        _check_values(name, settings, against, like, quarantine, json, overwrite=overwrite)
+
+
+def _check_values(
+    name: str,
+    settings: dict[str, Any],
+    against: Sequence[str],
+    like: str | None,
+    quarantine: Path | None,
+    json: Path | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Read all rows, and report."""
+    console = open_console()
     published = None if like is None else _find_published(like)
     data, *_ = _modules_of(name, settings)
     named = [value for value in data.given.values() if isinstance(value, str)]  # the files that a YAML names

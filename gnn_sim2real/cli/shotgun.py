@@ -46,8 +46,9 @@ def shotgun(*, others: Sequence[str]) -> int:
     Args:
         others: A table or a YAML, then options.
     """
+    from gnn_sim2real.config.options import settings_as_options
     from gnn_sim2real.console import open_console
-    from gnn_sim2real.shotgun.table_argument import read_table_argument
+    from gnn_sim2real.shotgun.table_argument import option_of, read_table_argument
     from gnn_sim2real.tables.table import keep_tables
 
     console, understood = open_console(), list[str]()
@@ -56,9 +57,10 @@ def shotgun(*, others: Sequence[str]) -> int:
         understood.append(line)
         _say(console, line)
 
-    with keep_tables():
-        if others and not others[0].startswith("-"):
-            say(read_table_argument(others).text)  # before Lightning is loaded, which takes seconds
+    if not others or others[0].startswith("-"):
+        return _answer(list(others), say, understood, console)
+    with keep_tables(), settings_as_options(option_of):
+        say(read_table_argument(others).text)  # before Lightning is loaded, which takes seconds
         return _answer(list(others), say, understood, console)
 
 

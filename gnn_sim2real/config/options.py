@@ -3,7 +3,8 @@
 import ast
 import re
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -19,6 +20,9 @@ _WORDS = {
     "Mapping": "a mapping of names to values",
     "NoneType": "",
 }
+
+_SETTING = re.compile(r"`(?:data\.init_args\.)?([a-z_]+)(?:: ([^`]+))?`")
+"""A setting in a message, with or without a value."""
 
 
 def spell_type(text: str) -> str:
@@ -59,6 +63,29 @@ def _respell(word: str, known: set[str]) -> str:
     dashes, underscores = "--" + name.replace("_", "-"), "--" + name.replace("-", "_")
     spelled = dashes if dashes in known else underscores if underscores in known or "." in name else option
     return f"{spelled}{equals}{value}"
+
+
+@contextmanager
+def settings_as_options(spell: Callable[[str], str | None]) -> Iterator[None]:
+    """Have errors speak of options of the command line in place of settings of a YAML, which the user did not write.
+
+    Args:
+        spell: The option of a setting, e.g. `--file-unit`; None if it has none, or is not a setting.
+
+    Raises:
+        ValueError: The one that was raised, in other words: `file_unit: degC` has become `--file-unit degC`.
+    """
+
+    def as_option(found: re.Match[str]) -> str:
+        option = spell(found[1])
+        return found[0] if option is None else f"`{option}{'' if found[2] is None else f' {found[2]}'}`"
+
+    try:
+        yield
+    except ValueError as error:
+        if len(error.args) == 1 and isinstance(error.args[0], str):
+            error.args = (_SETTING.sub(as_option, error.args[0]),)
+        raise
 
 
 def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.console import at_times
 from gnn_sim2real.ensemble.skills import expected_excess
 from gnn_sim2real.ensemble.weights import DEFAULT, RULES, combine, learn_weights, spread
 from gnn_sim2real.metrics import interval_of_mean
@@ -197,8 +198,9 @@ def fit_stack(
     selections = [_Selection(number, values, folds, settings.rule, expected) for number in numbers]
     limit = math.inf if settings.minutes is None else clock() + 60 * settings.minutes
     tried: list[_Trainings] = []
+    tell = at_times()
     for member in ordered:
-        trainings = _Trainings(member, problem, folds, limit if tried else math.inf, clock, settings.honest)
+        trainings = _Trainings(member, problem, folds, limit if tried else math.inf, clock, tell, settings.honest)
         found: list[_Predicted | None]
         try:
             found = [selection.try_member(trainings) for selection in selections]
@@ -298,9 +300,17 @@ class _Trainings:
     """The trainings of one member, each made once, and only when it is needed."""
 
     def __init__(
-        self, member: Member, problem: Problem, folds: Sequence[Rows], limit: float, clock: Clock, honest: bool = True
+        self,
+        member: Member,
+        problem: Problem,
+        folds: Sequence[Rows],
+        limit: float,
+        clock: Clock,
+        tell: Callable[[str, str], None],
+        honest: bool = True,
     ) -> None:
         self.member, self._problem, self._folds, self._limit, self._clock = member, problem, folds, limit, clock
+        self._tell = tell
         self.num_needed = (math.comb(len(folds), 2) if honest else 0) + len(folds) + 1
         self.seconds: list[float] = []
         self.too_long = False
@@ -311,6 +321,7 @@ class _Trainings:
         if left_out not in self._made:
             each = float(np.mean(self.seconds)) if self.seconds else self.member.cost
             started = self._clock()
+            self._tell(self.member.name, f"{len(self.seconds)} of {self.num_needed} trainings")
             if started + each * (self.num_needed - len(self.seconds)) > self._limit:
                 self.too_long = True
                 raise _OutOfTimeError
@@ -418,7 +429,7 @@ def cross_predict(member: Member, problem: Problem, settings: StackSettings) -> 
         ValueError: As for `fit_stack`.
     """
     folds = make_folds(problem, settings)
-    trainings = _Trainings(member, problem, folds, math.inf, time.monotonic)
+    trainings = _Trainings(member, problem, folds, math.inf, time.monotonic, at_times())
     found = np.empty(len(problem.train))
     for number, rows in enumerate(folds):
         found[rows] = trainings.without(frozenset([number]))[rows]

@@ -52,7 +52,7 @@ def write_answer_page(
         "ranking": embed((folder / FIGURE_FILE).with_suffix(".svg"), "The ranking of the library, and the members"),
         "marked": _marked_table(result),
         "members": _members_table(result),
-        "comparison": sentence(answer),
+        "comparison": sentence(result),
         "ranked": _ranking_table(result),
         "num_ranked": ranked,
         "skipped": [f"{count:,} models not ranked: {reason}" for reason, count in result.skipped.items()],
@@ -102,7 +102,7 @@ def _how_good(result: ShotgunResult) -> str:
 def _made_of(result: ShotgunResult) -> str:
     answer = result.answer
     weighted = sorted((each for each in answer.stack.members if each.weight > 0), key=lambda each: -each.weight)
-    listed = ", ".join(f"{100 * each.weight:.0f} % {each.name}" for each in weighted[:3])
+    listed = ", ".join(f"{100 * each.weight:.0f} % {result.titles.get(each.name, each.name)}" for each in weighted[:3])
     more = f" and {len(weighted) - 3} more" if len(weighted) > 3 else ""
     best = ranking_rows(result)[0]
     return (
@@ -154,7 +154,8 @@ def _members_table(result: ShotgunResult) -> TextTable:
     for each in sorted(answer.stack.members, key=lambda each: (-each.weight, each.error or np.inf)):
         found = _with_interval(errors[each.name]) if each.error is not None else ("", "")
         notes = [note_of_fewer(fewer[each.name])] if each.name in fewer else []
-        rows.append((each.name, f"{each.weight:.2f}", *found, "; ".join([*notes, each.why])))
+        title = result.titles.get(each.name, each.name)
+        rows.append((title, f"{each.weight:.2f}", *found, "; ".join([*notes, each.why])))
     return TextTable(("member", "weight", f"error{unit_of(result.target)}", "interval", "why"), rows, (0, 4))
 
 

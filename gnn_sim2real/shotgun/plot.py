@@ -84,7 +84,8 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
             color=color,
         )
     fewer = describe_fewer(compared)
-    labels = [f"{name} ({weights[name]:.2f})" if weights.get(name, 0) > 0 else name for name in names]
+    titles = {name: result.titles.get(name, name) for name in names}
+    labels = [f"{titles[name]} ({weights[name]:.2f})" if weights.get(name, 0) > 0 else titles[name] for name in names]
     labels = [
         f"{label}\n{note_of_fewer(fewer[name])}" if name in fewer else label
         for name, label in zip(names, labels, strict=True)
@@ -139,18 +140,16 @@ def draw_parity(result: ShotgunResult, title: str, path: Path) -> Path:
                 ecolor=(color, STRONG_BAND),
                 label=f"{said} ({int(chosen.sum())})",
             )
-    ends = [beside.measured.min(), beside.predicted.min(), beside.measured.max(), beside.predicted.max()]
     if target.log:
         axes.set_xscale("log")
         axes.set_yscale("log")
-        room = (max(ends) / min(ends)) ** 0.05
-        low, high = min(ends) / room, max(ends) * room
-    else:
-        room = 0.05 * (max(ends) - min(ends)) or 1.0
-        low, high = min(ends) - room, max(ends) + room
+    shown = np.concatenate([beside.measured, beside.predicted])
+    bars_too = np.concatenate([shown, beside.lower, beside.upper]) if finite else shown
+    low, high = _with_room(shown, target.log)
+    bottom, top = _with_room(bars_too, target.log)  # bars are cut off by no edge
     axes.plot([low, high], [low, high], DOTTED, color=GRAY)
     axes.set_xlim(low, high)
-    axes.set_ylim(low, high)
+    axes.set_ylim(bottom, top)
     axes.set_aspect("equal")
     clear_frame(axes)
     unit = f" [{format_unit(target.spec.unit)}]" if target.spec.unit else ""
@@ -162,6 +161,15 @@ def draw_parity(result: ShotgunResult, title: str, path: Path) -> Path:
     figure.suptitle(title or f"{name} of {len(beside.measured)} materials{interval}", fontsize=TEXT)
     save_figure(figure, path, path.with_suffix(".svg"))
     return path
+
+
+def _with_room(values: NDArray[np.float64], log: bool) -> tuple[float, float]:
+    """Ends of an axis, a twentieth beyond the values."""
+    values = np.log10(values[values > 0]) if log else values
+    low, high = float(values.min()), float(values.max())
+    room = 0.05 * (high - low) or (0.1 if log else 1.0)
+    ends = (low - room, high + room)
+    return (10 ** ends[0], 10 ** ends[1]) if log else ends
 
 
 def draw_matrix(

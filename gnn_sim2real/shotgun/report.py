@@ -16,6 +16,10 @@ from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.units import format_unit
 
 _SHOWN = 15
+_WIDE = 110
+"""Letters in a line from which on all columns can be read."""
+_NOT_NARROW = ("model", "best probe", "interval")
+"""Columns of the ranking for which a narrow terminal has no room; ranking.csv has all."""
 
 
 def print_result(result: ShotgunResult, console: Console) -> None:
@@ -34,9 +38,9 @@ def print_result(result: ShotgunResult, console: Console) -> None:
         if isinstance(block, FoundationBlock):
             _print(console, f"features of {block.name} {block.about['version']}, {block.about['has_seen']}")
     console.print()
-    _print_members(result.answer, console)
+    _print_members(result, console)
     _print_curse(result.answer, console)
-    _print(console, sentence(result.answer))
+    _print(console, sentence(result))
     _print_intervals(result.answer, console)
     if len(result.target.test):
         console.print()
@@ -70,38 +74,56 @@ def _print_ranking(result: ShotgunResult, console: Console) -> None:
         f"in cross-validation{unit}, 90 % intervals"
     )
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("", "model", "source", "architecture", "n", "best probe", "error", "interval"):
-        table.add_column(name, justify="right" if name in ("", "n", "error") else "left")
+    names = ("", "model", "source", "architecture", "n", "best probe", "error", "interval")
+    shown = [place for place, name in enumerate(names) if console.width >= _WIDE or name not in _NOT_NARROW]
+    for place in shown:
+        table.add_column(names[place], justify="right" if names[place] in ("", "n", "error") else "left")
     for number, row in enumerate(ranking_rows(result)[:_SHOWN], start=1):
         interval = "[{:.3g}, {:.3g}]".format(*row["interval"]) if "interval" in row else ""
-        cells = (str(number), row["key"][:8], row["source"], row["architecture"], f"{row['size']:,}", row["probe"])
-        table.add_row(*map(escape, (*cells, f"{row['error']:.4g}", interval)))
+        cells: tuple[str, ...] = (str(number), row["key"][:8], row["source"], row["architecture"], f"{row['size']:,}")
+        cells += (row["probe"], f"{row['error']:.4g}", interval)
+        table.add_row(*(escape(cells[place]) for place in shown))
     console.print(table)
     if len(ranked) > _SHOWN:
         _print(console, f"and {len(ranked) - _SHOWN:,} more, errors up to {max(each.error for each in ranked):.4g}")
 
 
-def _print_members(answer: Answer, console: Console) -> None:
-    """Who has which weight and why, and the error of each without the fold of the row."""
+_COLUMNS = ("member", "weight", "without a fold", "error", "interval", "minus ensemble", "why")
+_NARROW = ("member", "weight", "error", "minus ensemble")
+
+
+def _print_members(result: ShotgunResult, console: Console) -> None:
+    """Who has which weight and why, and the error of each without the fold of the row.
+
+    A narrow terminal, where each word would have a line of its own, gets fewer columns; the page has all.
+    """
+    answer, titles = result.answer, result.titles
     unit, errors = unit_of(answer.target), answer.left_out_errors()
     title = (
         f"the ensemble: weights, and mean absolute errors{unit} on {len(answer.target.train)} materials that were left "
         "out of ranking, training and weights, 90 % intervals"
     )
+    shown = _COLUMNS if console.width >= _WIDE else _NARROW
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for name in ("member", "weight", "without a fold", "error", "interval", "minus ensemble", "why"):
-        table.add_column(name, justify="right" if name in ("weight", "error") else "left", no_wrap=name == "member")
+    for name in shown:
+        table.add_column(name, justify="right" if name in ("weight", "error") else "left")
     fewer = describe_fewer(errors)
-    table.add_row(ENSEMBLE, "", "", *_of_errors(errors[ENSEMBLE]), "", "")
+
+    def add(**cells: str) -> None:
+        found = {name.replace("_", " "): text for name, text in cells.items()}
+        table.add_row(*(escape(found.get(name, "")) for name in shown))
+
+    error, interval = _of_errors(errors[ENSEMBLE])
+    add(member=ENSEMBLE, error=error, interval=interval)
     for each in sorted(answer.stack.members, key=lambda each: (-each.weight, each.error or np.inf)):
-        weights = f"{min(each.outer_weights):.2f} to {max(each.outer_weights):.2f}" if each.error is not None else ""
-        cells = [each.name, f"{each.weight:.2f}", weights]
+        cells = {"member": titles.get(each.name, each.name), "weight": f"{each.weight:.2f}"}
         if each.error is not None:
-            cells += _of_errors(errors[each.name])
+            cells["without_a_fold"] = f"{min(each.outer_weights):.2f} to {max(each.outer_weights):.2f}"
+            cells["error"], cells["interval"] = _of_errors(errors[each.name])
             if len(difference := _present(errors[each.name] - errors[ENSEMBLE])):
-                cells.append("[{:+.2g}, {:+.2g}]".format(*interval_of_mean(difference)[1:]))
+                cells["minus_ensemble"] = "[{:+.2g}, {:+.2g}]".format(*interval_of_mean(difference)[1:])
         notes = [note_of_fewer(fewer[each.name])] if each.name in fewer else []
-        table.add_row(*map(escape, [*cells, *[""] * (6 - len(cells)), "; ".join([*notes, each.why])]))
+        add(**cells, why="; ".join([*notes, each.why]))
     console.print(table)
 
 
@@ -127,23 +149,25 @@ def _print_curse(answer: Answer, console: Console) -> None:
     )
 
 
-def sentence(answer: Answer) -> str:
+def sentence(result: ShotgunResult) -> str:
     """One sentence that says whether the ensemble is worth it, compared with the best member alone.
 
     Args:
-        answer: The answer.
+        result: From `run_shotgun`.
     """
+    answer = result.answer
     errors = answer.left_out_errors()
     whole = {name: each for name, each in errors.items() if name != ENSEMBLE and not np.isnan(each).any()}
     best = min(whole, key=lambda name: float(whole[name].mean()))
     mean, low, high = interval_of_mean(errors[ENSEMBLE] - whole[best])
+    title = result.titles.get(best, best)
     by = f"{abs(mean):.3g}{unit_of(answer.target)} [{low:+.3g}, {high:+.3g}]"
     if high < 0:
-        return f"the ensemble beats its best member ({best}) by {by}"
+        return f"the ensemble beats its best member ({title}) by {by}"
     if low > 0:
-        return f"ONE MEMBER ALONE IS BETTER: {best} by {by}, though it was found best in hindsight"
+        return f"ONE MEMBER ALONE IS BETTER: {title} by {by}, though it was found best in hindsight"
     return (
-        f"the ensemble is as good as its best member in hindsight ({best}): the difference is {mean:+.3g}"
+        f"the ensemble is as good as its best member in hindsight ({title}): the difference is {mean:+.3g}"
         f"{unit_of(answer.target)} [{low:+.3g}, {high:+.3g}], not distinguishable from zero with so few materials"
     )
 
@@ -169,7 +193,7 @@ def _print_tested(result: ShotgunResult, console: Console) -> None:
     fewer = describe_fewer(tested)
     for name, errors in tested.items():
         note = f" ({note_of_fewer(fewer[name])})" if name in fewer else ""
-        _print(console, f"  {name}: {' '.join(_of_errors(errors))}{note}")
+        _print(console, f"  {result.titles.get(name, name)}: {' '.join(_of_errors(errors))}{note}")
     if np.isfinite(answer.intervals.factor):
         held = np.abs(answer.stack.predictions - result.target.values[result.target.test]) <= answer.half_widths
         nominal = f"{100 * answer.intervals.coverage:.0f} %"

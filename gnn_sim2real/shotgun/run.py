@@ -13,7 +13,14 @@ import yaml
 
 from gnn_sim2real.console import quiet_lightning
 from gnn_sim2real.ensemble.stack import Contribution, StackSettings
-from gnn_sim2real.files import has_keys, require_replaceable, spreadsheet_text, write_atomically, write_json
+from gnn_sim2real.files import (
+    has_keys,
+    require_replaceable,
+    require_writable,
+    spreadsheet_text,
+    write_atomically,
+    write_json,
+)
 from gnn_sim2real.library import Card
 from gnn_sim2real.page.page import PAGE
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
@@ -23,6 +30,7 @@ from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.measured import Beside, predict_beside, write_measured
 from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
+from gnn_sim2real.shotgun.networks import frozen_name, tuned_name
 from gnn_sim2real.shotgun.saved import save_ensemble
 from gnn_sim2real.shotgun.settings import ShotgunConfig
 from gnn_sim2real.shotgun.target import Target, apart
@@ -71,6 +79,16 @@ class ShotgunResult:
     def target(self) -> Target:
         """The target."""
         return self.answer.target
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What members are called in tables, by name: those of a place in the ranking by the model that is there."""
+        found: dict[str, str] = {}
+        for place, score in enumerate(self.answer.ranked):
+            card = self.cards[score.key]
+            model = f"no. {place + 1}, {source_name(card)} ({card.architecture})"
+            found |= {frozen_name(place): f"{model}, frozen", tuned_name(place): f"{model}, fine-tuned"}
+        return found
 
 
 def run_shotgun(
@@ -123,6 +141,7 @@ def require_own_folder(config: ShotgunConfig) -> None:
         ValueError: If a file there is not of an earlier run, or is read.
     """
     folder = Path(config.output)
+    require_writable(folder)
     if not has_keys(folder / RESULT_FILE, "target", "ranking", "members"):
         require_replaceable(*(folder / name for name in _FILES), advice="give another folder by `--output`")
         if (folder / ENSEMBLE_FOLDER).exists():

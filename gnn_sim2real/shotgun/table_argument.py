@@ -26,6 +26,15 @@ _SHORT = {
 _KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}
 
 
+def option_of(setting: str) -> str | None:
+    """The option of a setting of the data module, as it is typed beside a table; None if there is none.
+
+    Args:
+        setting: Its name, e.g. `file_unit`.
+    """
+    return next((option for option, name in _SHORT.items() if name == setting), None)
+
+
 class TableArgument(NamedTuple):
     """A table in place of a YAML.
 

@@ -124,6 +124,8 @@ def check_size(size: int | None, num_available: int, num_materials: int) -> int:
     Raises:
         ValueError: If it is more than `num_available`, or below 2, or fewer than 2 are available.
     """
+    if num_materials < 2:
+        raise ValueError(f"there is {num_materials or 'no'} material, where at least 2 are needed to learn from")
     if num_available < 2:
         raise ValueError(
             f"of {num_materials} materials {num_available} are left for training and validation, where at least 2 are "

@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from gnn_sim2real.files import require_replaceable
+from gnn_sim2real.files import require_replaceable, require_writable
 from gnn_sim2real.records.published import Published, read_published
 from gnn_sim2real.records.record import rename_architectures
 from gnn_sim2real.study.cells import describe
@@ -72,6 +72,7 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
     Raises:
         ValueError: If the file to reuse is not a published result, or the folder has a STUDY.yaml of the user.
     """
+    require_writable(study.folder)
     if not (study.folder / PLAN_FILE).exists():  # else the folder is that of a study, whose settings may be damaged
         require_replaceable(
             study.folder / STUDY_FILE, is_ours=partial(is_saved, study), advice="give another folder by `--output`"

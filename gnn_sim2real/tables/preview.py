@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.crystal_files import is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.files import expand
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, read_heading
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
     holds_crystals,
@@ -16,7 +17,10 @@ from gnn_sim2real.tables.crystal_columns import (
     unique_spellings,
     without_row,
 )
+from gnn_sim2real.tables.plausible import Column, find_implausible
+from gnn_sim2real.tables.properties import plausible_values
 from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table, read_without_header
+from gnn_sim2real.units import quantity_of
 
 if TYPE_CHECKING:
     import pandas
@@ -98,6 +102,25 @@ def _describe(frame: "pandas.DataFrame") -> list[str]:
             lines.append(
                 f"  {column}: {len(finite):,} numbers from {low:.6g} to {high:.6g}, median {middle:.6g}, {unit}{other}"
             )
+            lines += [f"    {doubt}" for doubt in _doubts(heading, numbers)]
         else:
             lines.append(f"  {column}: {len(cells):,} texts")
     return lines
+
+
+def _doubts(heading: Heading, numbers: NDArray[np.float64]) -> list[str]:
+    """What cannot be right in a column, where its heading says what it is: a temperature below zero kelvin, say."""
+    unit = heading.unit
+    if unit is None:
+        return []
+    try:
+        plausible = plausible_values(heading.name, unit)
+        if plausible is None and quantity_of(unit) == "temperature":
+            plausible = plausible_values("temperature", unit)
+        if plausible is None:
+            return []
+        found = find_implausible(Column(numbers, numbers, unit, unit, stated=True), plausible, "--file-unit")
+    except ValueError as error:  # most values are wrong; or the unit is none
+        return [str(error)]
+    more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
+    return [f"row {row + 1}: {reason}{more}" for row, reason in list(found.items())[:1]]

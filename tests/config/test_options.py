@@ -3,7 +3,7 @@
 import pytest
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.config.options import parse_options, respell, take_option, take_options
+from gnn_sim2real.config.options import parse_options, respell, settings_as_options, take_option, take_options
 
 
 def make_parser():
@@ -54,3 +54,10 @@ def test_an_option_that_may_be_given_several_times():
     assert take_options(argv, "-c", "--config") == (["one.yaml", "two.yaml", "three.yaml"], ["--workers", "2"])
     with pytest.raises(ValueError, match="`--config`"):
         take_options(["-c", "one.yaml", "--config"], "-c", "--config")
+
+
+def test_errors_speak_of_options():
+    options = {"file_unit": "--file-unit", "lower": "--lower"}
+    with pytest.raises(ValueError, match="mine") as error, settings_as_options(options.get):
+        raise ValueError("mine.csv: set `file_unit: degC`, or `lower` and `data.init_args.lower`; `path` stays")
+    assert str(error.value) == "mine.csv: set `--file-unit degC`, or `--lower` and `--lower`; `path` stays"

@@ -379,7 +379,11 @@ def test_a_table_of_an_archive(monkeypatch):
         assert len(server.requests) == 1  # it stays
 
 
-@pytest.mark.parametrize("content", [tarball()[:-20], b"no archive at all", tarball() + b"x" * 30_000, None])
+@pytest.mark.parametrize(
+    "content",
+    [tarball()[:-20], b"no archive at all", tarball() + b"x" * 30_000, None],
+    ids=["cut off", "none", "something after it", "missing"],
+)
 def test_an_archive_that_is_not_whole_is_never_used(content, monkeypatch, tmp_path):
     with raw_server(lambda _: content, monkeypatch), pytest.raises(DownloadError):
         make(of_archive())

@@ -376,3 +376,12 @@ def test_a_compression_that_is_not_read_is_refused(tmp_path):
     (tmp_path / "mine.csv.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     with pytest.raises(ValueError, match=r"\.zst"):
         Table(str(tmp_path / "mine.csv.zst"), "density", "g/cm3").table  # noqa: B018
+
+
+def test_what_cannot_be_right_is_told_before_a_property_is_chosen(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "smiles,debye temperature [K],tg [K],note [K]\nC,300,400,1\nCC,310,-20,-1\nCCC,3,450,2\n"
+    )
+    lines = describe_columns(str(tmp_path / "t.csv"))
+    doubted = [lines[place - 1].split(":")[0].strip() for place, line in enumerate(lines) if line.startswith("    ")]
+    assert doubted == ["tg [K]", "note [K]"]

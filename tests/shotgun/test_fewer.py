@@ -72,13 +72,24 @@ def of_members():
 def test_tables_of_a_run():
     answer = of_members()
     for text in (
-        printed(report._print_members, answer),
-        printed(report._print_tested, SimpleNamespace(answer=answer, target=answer.target)),
+        printed(report._print_members, SimpleNamespace(answer=answer, titles={})),
+        printed(report._print_tested, SimpleNamespace(answer=answer, target=answer.target, titles={})),
     ):
         lines = {name: next(line for line in text.splitlines() if name in line) for name in ERRORS}
         assert re.search(r"2 of 4\b.* 2\b", lines[LINE])
         assert "0 of 4" in lines["nothing"]
         assert "of 4" not in lines["extra trees"]
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_members_are_read_at_any_width(width, monkeypatch):
+    monkeypatch.setattr("rich.console.Console.width", width)
+    model = "no. 1, a source: a property (GINE), frozen"
+    text = printed(report._print_members, SimpleNamespace(answer=of_members(), titles={"extra trees": model}))
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert sum(model.startswith(line[:20].strip()) for line in lines if line.startswith("no. 1")) == 1
+    assert ("without a fold" in text) == (width > 110)
 
 
 def test_the_figure_of_a_run(monkeypatch, tmp_path):
@@ -88,7 +99,7 @@ def test_the_figure_of_a_run(monkeypatch, tmp_path):
     monkeypatch.setattr(plot, "ranking_rows", lambda _: [row])
     answer = of_members()
     target = SimpleNamespace(**vars(answer.target), spec=SimpleNamespace(name="band_gap"))
-    plot.draw_ranking(SimpleNamespace(target=target, answer=answer), "x", tmp_path / "x.png")
+    plot.draw_ranking(SimpleNamespace(target=target, answer=answer, titles={}), "x", tmp_path / "x.png")
     labels = [each.get_text() for each in drawn[0].axes[1].get_yticklabels()]
     assert [label for label in labels if "2 of 4" in label] == [label for label in labels if LINE in label] != []
 

@@ -31,11 +31,30 @@ def test_an_interval_of_a_mean_error_ends_at_zero(figures, tmp_path, monkeypatch
     target = SimpleNamespace(unit="eV", log=False, train=[1], spec=SimpleNamespace(name="band_gap"))
     errors = {ENSEMBLE: np.array([0.0, 0.0, 5.0])}  # whose interval by Student's t reaches below zero
     answer = SimpleNamespace(left_out_errors=lambda: errors, stack=SimpleNamespace(members=[]), promised=[])
-    plot.draw_ranking(SimpleNamespace(target=target, answer=answer), "", tmp_path / "x.png")
+    plot.draw_ranking(SimpleNamespace(target=target, answer=answer, titles={}), "", tmp_path / "x.png")
     bars, _ = figures[0].axes[1].containers
     (ends,) = bars.lines[2][0].get_segments()
     assert ends[:, 0].min() == 0
     assert ends[:, 0].max() > 5
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_no_bar_of_a_parity_plot_is_cut_off(log, figures, tmp_path):
+    target = SimpleNamespace(unit="eV", log=log, spec=SimpleNamespace(name="band_gap", unit="eV"))
+    beside = SimpleNamespace(
+        measured=np.array([1.0, 2.0]),
+        predicted=np.array([1.1, 1.9]),
+        lower=np.array([0.3, 1.5]),
+        upper=np.array([1.4, 9.0]),
+        parts=["train", "train"],
+        outside=["", ""],
+    )
+    answer = SimpleNamespace(intervals=SimpleNamespace(coverage=0.9))
+    plot.draw_parity(SimpleNamespace(target=target, beside=beside, answer=answer), "", tmp_path / "x.png")
+    (axes,) = figures[0].axes
+    assert axes.get_ylim()[0] < 0.3
+    assert axes.get_ylim()[1] > 9
+    assert axes.get_xlim()[1] < 3  # where there are no bars there is no room for them
 
 
 def test_labels_of_close_sizes_do_not_touch(figures, tmp_path):

@@ -326,7 +326,8 @@ def test_it_is_said_plainly_when_one_member_does_better():
 
     def say(shift):
         errors = {ENSEMBLE: direct + shift + 0.1 * rng.normal(size=40), SCRATCH: direct, "extra trees": direct + 5}
-        return sentence(SimpleNamespace(left_out_errors=lambda: errors, target=target_of()))
+        answer = SimpleNamespace(left_out_errors=lambda: errors, target=target_of())
+        return sentence(SimpleNamespace(answer=answer, titles={}))
 
     assert re.search(r"^ONE MEMBER .*: from scratch .*\b0\.5", say(0.5))
     assert re.search(r"^the ensemble beats .*\(from scratch\) by 0\.[45]", say(-0.5))
