@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starter import PAGE, RESULT, make_page
+from starter import PAGE, RESULT, make_page, read_results
 
 import gnn_sim2real
 from gnn_sim2real.cli.main import main
@@ -232,5 +232,24 @@ def test_the_text_on_the_offset():
     assert not format_simulated({})
 
 
+@pytest.mark.parametrize(("gain", "helps"), [(0.01, True), (0.003, False), (-0.01, False)])
+def test_the_page_says_whether_pretraining_without_labels_helps(gain, helps):
+    row = {"property": "density", "unit": "g/cm3", "size": 25, "test_parts": 5, "scratch": 0.05, "pretrained": 0.04}
+    row |= {"gain": gain, "standard_error": 0.002}
+    result = {"pretraining": {"units": 4000, "descriptors": 40}, "means": [row]}
+    page = make_page(read_results()[0], {}, result)
+    assert ("not shown to help" in page) is not helps
+
+
+def test_the_page_has_the_errors_of_copolymers_beside_those_published():
+    means = {"monomer, linkage, 38,000 rows": {"rmse": [0.123, 0.456], "folds": 2, "of": 9}}
+    published = {"random": {"wD-MPNN": [0.03, 0.03]}, "monomer": {"wD-MPNN": [0.1, 0.09]}}
+    lines = make_page(read_results()[0], {"means": means, "published": published}, {}).splitlines()
+    ours = next(line for line in lines if "0.12, 0.46" in line)
+    assert ours.count("|") == 5
+    assert "2 of 9" in ours
+    assert sum("wD-MPNN, published" in line for line in lines) == 2
+
+
 def test_the_page_is_made_of_the_results():
-    assert PAGE.read_text() == make_page(json.loads(RESULT.read_text()))
+    assert PAGE.read_text() == make_page(*read_results())
