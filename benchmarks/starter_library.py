@@ -5,7 +5,7 @@ learn the same training part from the project's descriptors, and answer the same
 absolute error is larger is left out and named. Matrices of weights are stored with half precision where that moves the
 predictions of the validation part by less than 1 % of their error. What a simulation lies above or below measurement
 is computed from tables that come with the package. What is done is found in `runs/starter_trees.json` and
-`runs/starter_rows.json`.
+`runs/starter_rows.json`; with `--add`, models that ship already stay as they are, and need not be trained again.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from machine import processor, publish, versions
 
 from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.featurize.mixture import Mixture
+from gnn_sim2real.featurize.mixture import Mixture, linkage_of
 from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model
 from gnn_sim2real.library.card import CARD_FILE, Card
 from gnn_sim2real.library.content import CONFIG_FILE, MODEL_FILES, WEIGHTS_FILE, hash_model
 from gnn_sim2real.library.identities import FOLDER, identities_path
-from gnn_sim2real.library.starter import NAMES_FILE, starter_folder
+from gnn_sim2real.library.starter import NAMES_FILE, name_model, starter_folder
 from gnn_sim2real.study.library_config import read_library
 from gnn_sim2real.study.pretrainings import LibraryResolver
 
@@ -63,6 +63,8 @@ MATERIALS: dict[str, list[Any]] = {
     "mixture": [["*CC(*)c1ccccc1", "Cc1ccccc1"], ["*CC(*)(C)C(=O)OC", "CC(C)=O"], ["*CCO*", "O"]],
 }
 """Materials whose predictions are stored, for the test that loads each model; pairs at 298.15 K."""
+COPOLYMERS = [("*c1ccc(*)s1", "*c1ccc(*)cc1", each) for each in ("alternating", "random", "block")]
+"""Two units in equal shares, and how they are linked, likewise."""
 CELLS = [("NaCl", 225, 5.64), ("MgO", 225, 4.21), ("CsCl", 221, 4.12)]
 """Formula, space group and edge [angstrom] of crystals, likewise."""
 
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--config", default="configs/library/starter.yaml")
     parser.add_argument("--wait", action="store_true", help="compare models while they are trained, and pack nothing")
     parser.add_argument("--pack", action="store_true", help="pack what was compared already")
+    parser.add_argument("--add", action="store_true", help="to what ships and what was left out, only add what is new")
     parser.add_argument("--output", type=Path, default=_RESULT)
     arguments = parser.parse_args()
     config, _ = read_library([arguments.config], [])
@@ -79,7 +82,8 @@ def main() -> None:
     if not arguments.pack:
         compare_all(LibraryResolver(config), library, arguments.wait)
     if not arguments.wait:
-        publish(pack(library, list(_read(_ROWS).values())), arguments.output)
+        known = json.loads(arguments.output.read_text())["rows"] if arguments.add else []
+        publish(pack(library, list(_read(_ROWS).values()), known), arguments.output)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -131,8 +135,8 @@ def grow_trees(data: PropertyDataModule, log: bool, number: int) -> dict[str, An
     start = time.perf_counter()
     describe, materials = data.featurizer.descriptors, data.table.materials
     train, validation = data.parts.train, data.parts.validation
-    if data.kind == "mixture":  # which are described in their table
-        columns, asked = (describe(materials)[rows] for rows in (train, validation))
+    if hasattr(materials, "take"):  # a table of crystals or mixtures
+        columns, asked = (describe(materials.take(rows)) for rows in (train, validation))
     else:
         columns, asked = (describe([materials[row] for row in rows]) for rows in (train, validation))
     values = to_scale(data.table.values[:, 0], log)
@@ -183,11 +187,8 @@ def compare(
     mae = float(np.abs(whole - values).mean())
     moved = float(np.abs(half - whole).mean()) / mae
     encoder = library.content(card.key)["network"]["encoder"]
-    inner = encoder["init_args"].get("first")
-    kind = card.architecture + (f"-{inner['class_path'].rpartition('.')[2]}" if inner else "")
-    name = f"{card.domain}/{card.properties[0]}/{kind}"
     return {
-        "name": name,
+        "name": name_model(card.domain, card.properties[0], encoder),
         "key": card.key,
         "source": card.source,
         "materials": card.size,
@@ -205,9 +206,20 @@ def compare(
     }
 
 
-def pack(library: ModelLibrary, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Write the models that are level into the package, and say what was left out."""
+def pack(library: ModelLibrary, compared: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write the models that are level into the package, and say what was left out.
+
+    Args:
+        library: The models that were trained.
+        compared: What was found of each.
+        known: Rows of an earlier result. Its models are in the package and stay, unless they were compared again.
+    """
     target, offsets = starter_folder(), measured_offsets()
+    before = Path(tempfile.mkdtemp(dir=target.parent, prefix=".before_"))
+    shutil.copytree(target, before, dirs_exist_ok=True)
+    again = {library.card(row["key"]).pretraining for row in compared}
+    there = {card.key: card.pretraining for card in ModelLibrary(before).cards()}
+    rows = [row for row in known if there.get(row.get("shipped", "")) not in again] + compared
     shutil.rmtree(target, ignore_errors=True)
     (target / FOLDER).mkdir(parents=True)
     names, stored, notices = dict[str, str](), dict[str, Any](), dict[str, str]()
@@ -215,7 +227,7 @@ def pack(library: ModelLibrary, rows: list[dict[str, Any]]) -> dict[str, Any]:
         if not row["level"]:
             continue
         name = next(each for each in numbered(row["name"]) if each not in names)
-        key = pack_one(library, row, offsets, target)
+        key = pack_one(library, row, offsets, target) if "key" in row else keep_one(before, row["shipped"], target)
         names[name], row["name"], row["shipped"] = key, name, key
         stored[name] = store_predictions(load_model(target / key))
         content = json.loads((target / key / CARD_FILE).read_text())
@@ -225,6 +237,7 @@ def pack(library: ModelLibrary, rows: list[dict[str, Any]]) -> dict[str, Any]:
     lines = ["# Data behind the models of the starter library\n"]
     lines += [f"## {source}\n\n{METHODS[source]}. License: {text}\n" for source, text in sorted(notices.items())]
     (target / "NOTICE.md").write_text("\n".join(lines), encoding="utf-8")
+    shutil.rmtree(before)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     shipped = [row for row in rows if row["level"]]
     left_out = [row for row in rows if not row["level"]]
@@ -255,6 +268,14 @@ def numbered(name: str) -> Iterator[str]:
         yield f"{name}-{number}"
 
 
+def keep_one(before: Path, key: str, target: Path) -> str:
+    """Keep a model of the package as it is; its key."""
+    seen = ModelLibrary(before).card(key).identities
+    shutil.copytree(before / key, target / key)
+    shutil.copyfile(identities_path(before, seen), identities_path(target, seen))
+    return key
+
+
 def pack_one(library: ModelLibrary, row: dict[str, Any], offsets: dict[str, Any], target: Path) -> str:
     """Copy a model into the package with a card that says what was simulated; its key."""
     folder = library.folder / row["key"]
@@ -283,7 +304,10 @@ def store_predictions(model: TrainedModel) -> dict[str, Any]:
     kind = model.featurizer.name
     materials = [_cif(*each) for each in CELLS] if kind == "crystal" else MATERIALS[kind]
     given = materials
-    if kind == "mixture":
+    if kind == "mixture" and not model.featurizer.settings["roles"]:
+        kind, materials = "copolymer", [list(each) for each in COPOLYMERS]
+        given = [Mixture((one, other), linkage=linkage_of(word, (1, 1))) for one, other, word in COPOLYMERS]
+    elif kind == "mixture":
         given = [Mixture(tuple(each), conditions={"temperature": 298.15}) for each in materials]
     values = model.predict(given).values[:, 0]
     return {"kind": kind, "materials": materials, "values": [float(f"{value:.6g}") for value in values.tolist()]}

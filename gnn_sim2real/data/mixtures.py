@@ -146,7 +146,9 @@ class MixturePredictor(Predictor):
         """What `predict_path` may be."""
         columns = self.reader.input_columns
         conditions = (column for column, _ in (columns.conditions or {}).values())
-        return f"a table with the columns {', '.join([*columns.components, *conditions])}"
+        linkage = [] if columns.linkage is None else [columns.linkage]
+        wanted = [*columns.components, *(columns.weights or ()), *conditions, *linkage]
+        return f"a table with the columns {', '.join(wanted)}"
 
     @property
     def heading(self) -> str:

@@ -19,8 +19,9 @@ TEMPERATURE = "temperature"
 """Name of the condition that is a temperature [K]."""
 
 BLOCK_LENGTH = 8
-"""Units between two bonds that join unlike ones, of a block copolymer of which no more is known: as in the chains of
-Aldeghi and Coley, Chem. Sci. 2022, 13, 10486 (doi 10.1039/D2SC02839E)."""
+"""Units for each bond that joins unlike ones, of a block copolymer of which no more is known: the chains that Aldeghi
+and Coley simulated have eight units and one such bond, Chem. Sci. 2022, 13, 10486 (doi 10.1039/D2SC02839E). Give the
+number where it is known: of long blocks it is near 0."""
 
 LINKAGES = ("alternating", "random", "block")
 """Words for how the units of a copolymer are linked."""

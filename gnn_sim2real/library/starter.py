@@ -29,6 +29,19 @@ def starter_names() -> Mapping[str, str]:
     return found
 
 
+def name_model(domain: str, prop: str, encoder: Mapping[str, Any]) -> str:
+    """Name of a model, as `polymer/density/GINE`; before it is numbered where several are called so.
+
+    Args:
+        domain: Domain of its materials.
+        prop: What it predicts.
+        encoder: Description of its encoder; of one with another inside, both are named.
+    """
+    settings = encoder["init_args"]
+    inside = [settings[name] for name in ("first", "encoder") if settings.get(name)][:1]
+    return f"{domain}/{prop}/{'-'.join(each['class_path'].rpartition('.')[2] for each in [encoder, *inside])}"
+
+
 def is_address(text: str) -> bool:
     """Whether a text is the address of a model, or of the library.
 

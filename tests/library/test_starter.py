@@ -8,20 +8,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starter import PAGE, RESULT, make_page
+from starter import PAGE, RESULT, make_page, read_results
 
 import gnn_sim2real
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.featurize.mixture import Mixture
+from gnn_sim2real.featurize.mixture import Mixture, linkage_of
 from gnn_sim2real.library import ModelLibrary, load_model
-from gnn_sim2real.library.starter import find_starter, format_simulated, starter_folder, starter_names
+from gnn_sim2real.library.card import DOMAINS
+from gnn_sim2real.library.starter import find_starter, format_simulated, name_model, starter_folder, starter_names
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
+from gnn_sim2real.study.jobs import Job
+from gnn_sim2real.study.library_config import read_library
+from gnn_sim2real.study.pretrainings import LibraryResolver
 
 NAMES = starter_names()
 BEST = sorted({name.rpartition("/")[0] for name in NAMES})
 LIBRARY = ModelLibrary(starter_folder())
 STORED = json.loads((starter_folder() / "predictions.json").read_text())
+CONFIGS = Path(gnn_sim2real.__file__).parents[1] / "configs"
 FORBIDDEN = ("polyinfo", "crow", "polygraphmt", "combisolv", "md_tg.csv", "aflow", "md_liquids")
 
 
@@ -31,6 +36,44 @@ def test_how_many_models_of_how_many_properties_there_are():
     assert set(NAMES.values()) == set(LIBRARY.keys()) == {card.key for card in LIBRARY.cards()}
     assert {row["name"] for row in result["rows"] if row["level"]} == set(NAMES) == set(STORED)
     assert all(row["mae"] <= row["trees_mae"] for row in result["rows"] if row["level"])
+
+
+@pytest.fixture(scope="module")
+def built():
+    """What the YAML builds: the resolver, and of each point the job without its key."""
+    config, _ = read_library([str(CONFIGS / "library/starter.yaml")], [])
+    resolver = LibraryResolver(config)
+    return resolver, [Job("", point, None, is_pretraining=True) for point in resolver.points()]
+
+
+@pytest.mark.slow
+def test_the_yaml_builds_exactly_what_ships_and_what_is_left_out(built):
+    resolver, jobs = built
+    rows = json.loads(RESULT.read_text())["rows"]
+    wanted, content = [], {name: LIBRARY.content(key) for name, key in NAMES.items()}
+    for job in jobs:
+        stage = resolver.stage(job)
+        own = getattr(stage.data, "property", None)
+        prop = job.point.property_name or (own.name if own is not None else next(iter(stage.data.sheet.units)))
+        encoder = job.point.architecture or stage.encoder
+        name = name_model(DOMAINS[stage.data.kind], prop, encoder)
+        wanted.append((stage.data.sheet.name, name))
+        if name in content:
+            described = content[name]["network"]["encoder"]["init_args"]
+            given = {k: v for k, v in encoder["init_args"].items() if not isinstance(v, dict)}
+            assert given.items() <= described.items()
+    assert sorted(wanted) == sorted((row["source"], re.sub(r"-\d+$", "", row["name"])) for row in rows)
+    assert len(rows) == len(NAMES) + len(json.loads(RESULT.read_text())["left_out"])
+
+
+@pytest.mark.release
+@pytest.mark.realdata
+def test_the_yaml_finds_every_shipped_model_under_its_key(built, real_data):
+    resolver, jobs = built
+    keys = {resolver.job(job.point).key for job in jobs}
+    shipped = {card.pretraining for card in LIBRARY.cards()}
+    assert shipped <= keys
+    assert len(keys - shipped) == len(json.loads(RESULT.read_text())["left_out"])
 
 
 def test_it_is_small_and_whole():
@@ -47,6 +90,8 @@ def test_a_model_answers_as_it_did(name):
     materials = STORED[name]["materials"]
     if STORED[name]["kind"] == "mixture":
         materials = [Mixture(tuple(each), conditions={"temperature": 298.15}) for each in materials]
+    if STORED[name]["kind"] == "copolymer":
+        materials = [Mixture((one, other), linkage=linkage_of(word, (1, 1))) for one, other, word in materials]
     prediction = model.predict(materials).values[:, 0]
     np.testing.assert_allclose(prediction, STORED[name]["values"], rtol=2e-3)
 
@@ -187,5 +232,24 @@ def test_the_text_on_the_offset():
     assert not format_simulated({})
 
 
+@pytest.mark.parametrize(("gain", "helps"), [(0.01, True), (0.003, False), (-0.01, False)])
+def test_the_page_says_whether_pretraining_without_labels_helps(gain, helps):
+    row = {"property": "density", "unit": "g/cm3", "size": 25, "test_parts": 5, "scratch": 0.05, "pretrained": 0.04}
+    row |= {"gain": gain, "standard_error": 0.002}
+    result = {"pretraining": {"units": 4000, "descriptors": 40}, "means": [row]}
+    page = make_page(read_results()[0], {}, result)
+    assert ("not shown to help" in page) is not helps
+
+
+def test_the_page_has_the_errors_of_copolymers_beside_those_published():
+    means = {"monomer, linkage, 38,000 rows": {"rmse": [0.123, 0.456], "folds": 2, "of": 9}}
+    published = {"random": {"wD-MPNN": [0.03, 0.03]}, "monomer": {"wD-MPNN": [0.1, 0.09]}}
+    lines = make_page(read_results()[0], {"means": means, "published": published}, {}).splitlines()
+    ours = next(line for line in lines if "0.12, 0.46" in line)
+    assert ours.count("|") == 5
+    assert "2 of 9" in ours
+    assert sum("wD-MPNN, published" in line for line in lines) == 2
+
+
 def test_the_page_is_made_of_the_results():
-    assert PAGE.read_text() == make_page(json.loads(RESULT.read_text()))
+    assert PAGE.read_text() == make_page(*read_results())
