@@ -110,26 +110,51 @@ def set_ticks(axis: Axis, room: float, widest: float) -> None:
         room: Length of the axis [points].
         widest: Width of a digit along the axis [points]; 0 if labels are stacked.
     """
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     low, high = axis.get_view_interval()
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    candidates = [np.outer(decades, steps).ravel() for steps in _TICKS]
-    candidates.append(np.asarray(MaxNLocator(6).tick_values(low, high)))  # far below a decade
-    for ticks in candidates:
-        shown = ticks[(ticks >= low) & (ticks <= high)]
-        if len(shown) >= 4:
-            break
-    length = max(len(_label(tick)) for tick in shown) * widest + (0.6 if widest else 1.2) * TEXT
+    shown = np.array(round_ticks(low, high, is_log=True))
+    length = max(len(format_tick(tick)) for tick in shown) * widest + (0.6 if widest else 1.2) * TEXT
     while len(shown) > 1 and np.diff(np.log(shown)).min() / np.log(high / low) * room < length:
         shown = shown[::2]
     axis.set_major_locator(FixedLocator(shown.tolist()))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
 
 
-def _label(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
+def round_ticks(low: float, high: float, is_log: bool) -> list[float]:
+    """A few round numbers between two ends.
+
+    Args:
+        low: Lower end; above 0 on a logarithmic axis.
+        high: Upper end.
+        is_log: Whether the axis is logarithmic.
+
+    Returns:
+        Ascending, at least one.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    even = np.asarray(MaxNLocator(6).tick_values(low, high))
+    if is_log:
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        candidates = [*(np.outer(decades, steps).ravel() for steps in _TICKS), even]  # even ones far below a decade
+    else:
+        candidates = [even]
+    for ticks in candidates:
+        shown = ticks[(ticks >= low) & (ticks <= high)]
+        if len(shown) >= 4:
+            break
+    return [float(tick) for tick in shown] or [low]
+
+
+def format_tick(value: float) -> str:
+    """A number beside an axis.
+
+    Args:
+        value: The number.
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def save_figure(figure: Figure, *files: Path) -> None:

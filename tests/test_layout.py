@@ -48,7 +48,7 @@ ARROWS = {
     "law": "units plugins",
     "baselines": "ensemble linear plugins gaussian_process",
     "figures": "files",
-    "page": "files",
+    "page": "figures files",
 }
 """Rooms (folders, and modules loose in the root), each with those that it imports; the others import none.
 

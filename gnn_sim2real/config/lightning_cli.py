@@ -108,12 +108,14 @@ class LogConfig(SaveConfigCallback):
 
 
 class _ProgressBar(RichProgressBar):
-    """Lightning's, without the number of epochs where only the steps are limited: it would be -2."""
+    """Lightning's, which counts epochs from 0 and says nothing of an earlier end."""
 
     def _get_train_description(self, current_epoch: int) -> str:
-        if self.trainer.max_epochs == -1:
-            return f"Epoch {current_epoch}"
-        return super()._get_train_description(current_epoch)
+        most = self.trainer.max_epochs
+        # only the steps are limited where it is -1
+        description = f"epoch {current_epoch + 1}" + (f" of at most {most}" if most not in (-1, None) else "")
+        # the bar of the validation is as wide
+        return description.ljust(len(self.validation_description))
 
 
 class Sim2RealCLI(LightningCLI):

@@ -237,8 +237,8 @@ def by_repeat(results: pd.DataFrame, metric: str) -> pd.Series[float]:
     return values[~values.index.duplicated(keep="last")]
 
 
-def paired_gain(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Estimate | None:
-    """How much lower one error is than another, on the same splits and seeds.
+def pair_errors(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.DataFrame | None:
+    """Errors of two grid points on the same splits and seeds.
 
     Args:
         better: Results of one grid point.
@@ -246,7 +246,16 @@ def paired_gain(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Es
         metric: Column of the error.
 
     Returns:
-        Mean difference baseline - better, or None if they share no repeat.
+        By split and seed, column `a` of the first and `b` of the other; None if they share no repeat.
     """
     both = pd.concat([by_repeat(better, metric), by_repeat(baseline, metric)], axis=1, join="inner", keys=["a", "b"])
-    return estimate(both["b"] - both["a"]) if len(both) else None
+    return both if len(both) else None
+
+
+def paired_gain(pairs: pd.DataFrame) -> Estimate:
+    """How much lower one error is than another, on the same splits and seeds: the mean difference.
+
+    Args:
+        pairs: From `pair_errors`.
+    """
+    return estimate(pairs["b"] - pairs["a"])

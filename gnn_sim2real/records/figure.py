@@ -136,11 +136,11 @@ def plot_scaling_curves(
     unit = format_unit(unit)
     columns = -(-len(panels) // -(-len(panels) // 3))  # at most three per row, rows evenly filled
     rows = -(-len(panels) // columns)
-    num_lines = max(len(_law_lines(panel, unit)) for panel in panels)
+    num_lines = max(len(law_lines(panel, unit)) for panel in panels)
     width, panel_height = (8.0 if columns == 1 else 12.0), (4.2 if columns < 3 else 3.7)
     height = 1.4 + rows * (panel_height + num_lines * _LINE / 72)
     figure = new_figure(width, height)
-    styles = _styles(panels)
+    styles = style_curves(panels)
     gray = dict.fromkeys(name for panel in panels for name, each in panel.references.items() if each.like not in styles)
     dashes = dict(zip(gray, cycle(DASHES), strict=False))
     for index, panel in enumerate(panels):
@@ -164,8 +164,12 @@ def plot_scaling_curves(
     return path
 
 
-def _styles(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
-    """Color and marker of each curve, in the order of first appearance."""
+def style_curves(panels: Iterable[Panel]) -> dict[str, tuple[str, str]]:
+    """Color and marker of each curve, in the order of first appearance.
+
+    Args:
+        panels: The panels.
+    """
     curves = {name: curve for panel in panels for name, curve in panel.curves.items()}
     pairs = {False: _pair(COLORS, MARKERS), True: _pair(BASELINE_COLORS, BASELINE_MARKERS)}
     return {name: next(pairs[curve.is_baseline]) for name, curve in curves.items()}
@@ -191,25 +195,43 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]],
             linestyle=dashes.get(name, DOTTED),
             linewidth=LINE_WIDTH,
             zorder=1,
-            label=_with_note(name, reference.note),
+            label=with_note(name, reference.note),
         )
     clear_frame(axes)
 
 
-def _with_note(name: str, note: str) -> str:
+def with_note(name: str, note: str) -> str:
+    """A name in the legend with what is said beside it.
+
+    Args:
+        name: The name.
+        note: The note; empty for none.
+    """
     return f"{name} ({note})" if note else name
+
+
+def points_of(curve: Curve) -> tuple[Floats, Floats, Floats, Floats]:
+    """Source sizes of a curve, and at each the geometric mean over repeats with both ends of its interval.
+
+    Args:
+        curve: The curve.
+
+    Returns:
+        Four arrays, (num_sizes,).
+    """
+    table = tabulate(curve.source_sizes[None], curve.errors, curve.repeats.tolist())
+    mean, half = mean_and_half_width(table, CONFIDENCE)
+    return table.sizes[0], np.exp(mean), np.exp(mean - half), np.exp(mean + half)
 
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> None:
     color, marker = style
-    table = tabulate(curve.source_sizes[None], curve.errors, curve.repeats.tolist())
-    sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, CONFIDENCE)
-    errors = np.exp(mean)
+    sizes, errors, low, high = points_of(curve)
     law = None if curve.is_baseline else curve.law
     axes.errorbar(
         sizes,
         errors,
-        np.stack([errors - np.exp(mean - half), np.exp(mean + half) - errors]),
+        np.stack([errors - low, high - errors]),
         color=color,
         marker=marker,
         markersize=BASELINE_MARKER_SIZE if curve.is_baseline else MARKER_SIZE,
@@ -218,7 +240,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
         linewidth=THIN,
         elinewidth=HAIR if curve.is_baseline else BAR_WIDTH,
         capsize=NO_CAP if curve.is_baseline else CAP,
-        label=_with_note(name, curve.note),
+        label=with_note(name, curve.note),
         zorder=2 if curve.is_baseline else 4,
     )
     if law is not None:
@@ -227,8 +249,13 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, style: tuple[str, str]) -> 
         axes.fill_between(grid, *law.predict_interval(grid), color=color, alpha=BAND, linewidth=NO_EDGE, zorder=1.5)
 
 
-def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
-    """Lines of text about the laws of a panel, each with the name of its curve; of several curves without one."""
+def law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
+    """Lines of text about the laws of a panel, each with the name of its curve; of several curves without one.
+
+    Args:
+        panel: The panel.
+        unit: Unit of the errors.
+    """
     lines = []
     trained = {name: curve for name, curve in panel.curves.items() if not curve.is_baseline}
     # nobody expects a law from a single point
@@ -249,7 +276,7 @@ def _law_lines(panel: Panel, unit: str) -> list[tuple[str, str]]:
 def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tuple[str, str]], num_lines: int) -> None:
     """Write the title and below it the laws, at the same height in all panels."""
     axes.set_title(panel.title, fontsize=TITLE, loc="left", pad=6 + num_lines * _LINE)
-    for index, (name, text) in enumerate(_law_lines(panel, unit)):
+    for index, (name, text) in enumerate(law_lines(panel, unit)):
         offset = (0.0, 4 + (num_lines - 1 - index) * _LINE)
         color = styles[name][0] if name else GRAY
         axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=TEXT)

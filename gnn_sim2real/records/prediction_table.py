@@ -91,7 +91,7 @@ class PredictionTable(Callback):
         worst = np.argsort(-np.nan_to_num(np.abs(errors[:, 0]), nan=-1.0), kind="stable")[: self.most]
         materials = [table.materials[int(row)] for row in rows[worst]]
         columns: dict[str, Any] = {
-            "material": [_spell(each, data, row) for each, row in zip(materials, rows[worst], strict=True)]
+            "material": [spell_material(each, data, row) for each, row in zip(materials, rows[worst], strict=True)]
         }
         for number, spec in enumerate(data.properties):
             columns[f"measured {heading(spec.name, spec.unit)}"] = table.values[rows[worst], number]
@@ -102,7 +102,14 @@ class PredictionTable(Callback):
             log_table(logger, f"predictions/{part}", pd.DataFrame(columns), pictures)
 
 
-def _spell(material: Any, data: PropertyDataModule, row: int) -> str:
+def spell_material(material: Any, data: PropertyDataModule, row: int) -> str:
+    """A material as text: its spelling in the table, of a crystal its identity.
+
+    Args:
+        material: The material.
+        data: Its data module.
+        row: Its row of the table.
+    """
     if isinstance(material, Mixture):
         return material.spell(ordered=bool(data.featurizer.settings.get("roles")))
     return material if isinstance(material, str) else str(data.table.identities[row])

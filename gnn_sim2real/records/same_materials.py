@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from gnn_sim2real.baselines import BASELINES
-from gnn_sim2real.records.curves import CurveLabel, Estimate, estimate, model_name, paired_gain
+from gnn_sim2real.records.curves import CurveLabel, by_repeat, model_name, pair_errors
+from gnn_sim2real.records.geometric import GEOMETRIC, geometric_mean
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import read_errors
 
@@ -75,8 +76,10 @@ def notes_of_fewer(results: Results) -> dict[CurveLabel, str]:
     return notes
 
 
-def gain_on_same(better: pd.DataFrame, baseline: pd.DataFrame, results: Results) -> tuple[Estimate | None, int | None]:
-    """How much lower one error is than another, on the test materials that both were scored on.
+def pair_on_same(
+    better: pd.DataFrame, baseline: pd.DataFrame, results: Results
+) -> tuple[pd.DataFrame | None, int | None]:
+    """Errors of two grid points on the test materials that both were scored on.
 
     Args:
         better: Results of one grid point.
@@ -84,7 +87,7 @@ def gain_on_same(better: pd.DataFrame, baseline: pd.DataFrame, results: Results)
         results: All results.
 
     Returns:
-        As `paired_gain`; and the number of materials if one was scored on fewer than the other. None where then the
+        As `pair_errors`; and the number of materials if one was scored on fewer than the other. None where then the
         errors on the single materials are not known.
     """
     both = pd.concat(
@@ -97,18 +100,18 @@ def gain_on_same(better: pd.DataFrame, baseline: pd.DataFrame, results: Results)
         keys=["a", "b"],
     )
     if (both["a", "num_test"] == both["b", "num_test"]).all():
-        return paired_gain(better, baseline, results.metric), None
+        return pair_errors(better, baseline, results.metric), None
     if results.metric not in ("mae", "rmse"):
         return None, None
-    gains, counts = [], []
+    pairs, counts = [], []
     for mine, theirs in both[[("a", "key"), ("b", "key")]].itertuples(index=False):
         first, second = _read(results.records, str(mine)), _read(results.records, str(theirs))
         names = sorted(first.keys() & second.keys())
         if not names:
             return None, None
-        gains.append(_error(second, names, results.metric) - _error(first, names, results.metric))
+        pairs.append((_error(first, names, results.metric), _error(second, names, results.metric)))
         counts.append(len(names))
-    return estimate(pd.Series(gains, index=both.index)), round(float(np.mean(counts)))
+    return pd.DataFrame(pairs, index=both.index, columns=["a", "b"]), round(float(np.mean(counts)))
 
 
 def _error(errors: dict[str, float], names: list[str], metric: str) -> float:
@@ -123,11 +126,14 @@ def of_point(point: pd.DataFrame, errors: dict[str, float | None]) -> dict[str, 
         point: Results of the grid point.
         errors: Result of `errors_on_same`.
     """
-    values = [errors[key] for key in point["key"] if key in errors]
-    if not values:
+    scored = point[point["key"].isin(errors.keys())]
+    if scored.empty:
         return {}
-    known = [value for value in values if value is not None]
-    return {SAME: {"mean": float(np.mean(known)) if len(known) == len(values) else None}}
+    same = scored["key"].map(errors).astype(float)  # NaN where it is not known
+    if same.isna().any():
+        return {SAME: {"mean": None}}
+    geometric = geometric_mean(by_repeat(scored.assign(same=same), "same"))
+    return {SAME: {"mean": float(same.mean())}, GEOMETRIC: {SAME: {"mean": geometric.mean}}}
 
 
 def _read(records: Path | None, key: str) -> dict[str, float]:

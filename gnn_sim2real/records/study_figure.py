@@ -8,8 +8,9 @@ import numpy as np
 
 from gnn_sim2real.baselines import BASELINES, needs_measurements
 from gnn_sim2real.law.numbers import format_size
-from gnn_sim2real.records.curves import CurveLabel, in_order, independent_curves, model_name, source_sizes
+from gnn_sim2real.records.curves import CurveLabel, by_repeat, in_order, independent_curves, model_name, source_sizes
 from gnn_sim2real.records.figure import Curve, Panel, Reference, plot_scaling_curves
+from gnn_sim2real.records.geometric import geometric_mean
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.same_materials import notes_of_fewer
 from gnn_sim2real.tasks.policies import REFERENCE
@@ -32,10 +33,32 @@ def draw_figure(
         path: Image file to write.
         title: Heading.
         copies: Further files of the same figure, in other formats.
-        data: Data cards of source and target; the noise floor of the target is drawn as a line, unless it is far lower.
+        data: As for `panels_of`.
 
     Returns:
         `path`.
+    """
+    panels = panels_of(results, data)
+    unit = results.table["unit"].iloc[0]
+    return plot_scaling_curves(panels, quantity=quantity_of(results), unit=unit, title=title, path=path, copies=copies)
+
+
+def quantity_of(results: Results) -> str:
+    """Label of the error of a study, such as "test MAE of density".
+
+    Args:
+        results: The results of one property.
+    """
+    metric, name = results.metric, results.table["property"].iloc[0]
+    return f"test {metric if metric == 'error' else metric.upper()} of {name.replace('_', ' ')}"
+
+
+def panels_of(results: Results, data: Mapping[str, Any] | None = None) -> list[Panel]:
+    """What the figure of a study shows, one panel per target size.
+
+    Args:
+        results: The results of one property.
+        data: Data cards of source and target; the noise floor of the target is drawn as a line, unless it is far lower.
     """
     grouped, metric, notes = results.curves, results.metric, notes_of_fewer(results)
     curves: dict[float, dict[str, Curve]] = {size: {} for size in sorted({label.target_size for label in grouped})}
@@ -50,15 +73,7 @@ def draw_figure(
             note=notes.get(label, ""),
         )
     references = _references(results, data, notes)
-    first = results.table.iloc[0]
-    return plot_scaling_curves(
-        [Panel(f"m = {format_size(size)} measured materials", curves[size], references[size]) for size in curves],
-        quantity=f"test {metric if metric == 'error' else metric.upper()} of {first['property'].replace('_', ' ')}",
-        unit=first["unit"],
-        title=title,
-        path=path,
-        copies=copies,
-    )
+    return [Panel(f"m = {format_size(size)} measured materials", curves[size], references[size]) for size in curves]
 
 
 def _references(
@@ -74,8 +89,7 @@ def _references(
         name = label.architecture if label.policy == REFERENCE else model_name(label.kind)
         if label.policy not in BASELINES:
             name = f"{name} from scratch".strip()
-        # geometric mean, as for the points of the curves
-        error = float(np.exp(np.log(found[metric]).mean()))
+        error = geometric_mean(by_repeat(found, metric)).mean
         reference = Reference(error, _like(label, grouped), notes.get(label, ""))
         if needs_measurements(label.policy):
             if label.target_size in references:

@@ -21,9 +21,11 @@ from gnn_sim2real.records.curves import (
     estimate,
     in_order,
     level_sizes,
+    paired_gain,
 )
+from gnn_sim2real.records.geometric import GEOMETRIC, geometric_gain, geometric_mean
 from gnn_sim2real.records.laws import Results
-from gnn_sim2real.records.same_materials import errors_on_same, gain_on_same, of_point
+from gnn_sim2real.records.same_materials import errors_on_same, of_point, pair_on_same
 from gnn_sim2real.records.study_figure import draw_figure
 from gnn_sim2real.records.unseen import find_unseen_groups
 from gnn_sim2real.tasks.policies import is_fine_tuning
@@ -41,8 +43,9 @@ def summarize(results: Results) -> dict[str, Any]:
             where some were scored on fewer, and on those with what the source never saw.
 
     Returns:
-        `rows` (one per grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`, and
-        `unseen` (see `UnseenGroups`) if the source did not see all.
+        `rows` (one per grid point, with mean and interval of each metric over splits and seeds), `laws`, `gains`, both
+        also with geometric means (see `gnn_sim2real.records.geometric`), and `unseen` (see `UnseenGroups`) if the
+        source did not see all.
 
     Raises:
         ValueError: If there is no record, or there are several properties.
@@ -86,14 +89,19 @@ def _rows(results: Results) -> list[dict[str, Any]]:
         row["num_test"] = fmean(found["num_test"])
         row["num_splits"] = found["split"].nunique()
         row["num_seeds"] = found["seed"].nunique()
+        geometric: dict[str, Any] = {}
         for metric in METRICS:
             # The R2 of a few test materials says nothing.
             enough = metric != "r2" or row["num_test"] >= MIN_TEST_FOR_R2
             if enough and metric in found and found[metric].notna().all():
-                row[metric] = _plain(estimate(by_repeat(found, metric)))
+                values = by_repeat(found, metric)
+                row[metric] = _plain(estimate(values))
+                if metric != "r2":
+                    geometric[metric] = _plain(geometric_mean(values))
                 if metric != "r2" and row[metric]["low"] is not None:
                     row[metric]["low"] = max(0.0, row[metric]["low"])  # no mean error is below zero
-        row |= of_point(found, errors)
+        same = of_point(found, errors)
+        row |= same | {GEOMETRIC: geometric | same.get(GEOMETRIC, {})}
         rows.append((in_order(label), row["source_size"], row))
     return [row for *_, row in sorted(rows, key=lambda each: each[:2])]
 
@@ -119,14 +127,15 @@ def _gains(results: Results) -> list[dict[str, Any]]:
                 continue
             if not needs_measurements(other.policy):
                 continue
-            gain, count = gain_on_same(best, alternative, results)
-            if gain is not None:
+            pairs, count = pair_on_same(best, alternative, results)
+            if pairs is not None:
                 gains.append(
                     asdict(label)
                     | {
                         "source_level": largest,
                         "over": {**asdict(other), "source_level": level},
-                        "gain": _plain(gain),
+                        "gain": _plain(paired_gain(pairs)),
+                        GEOMETRIC: _plain(geometric_gain(pairs)),
                         **({} if count is None else {"num_test": count}),
                     }
                 )

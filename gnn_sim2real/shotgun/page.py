@@ -10,15 +10,14 @@ import yaml
 
 from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.metrics import interval_of_mean
-from gnn_sim2real.page.page import PAGE, TextTable, embed, write_page
+from gnn_sim2real.page.page import PAGE, TextTable, write_page
 from gnn_sim2real.shotgun.answer import ENSEMBLE, describe_fewer, note_of_fewer
+from gnn_sim2real.shotgun.charts import parity_figure, ranking_figure
 from gnn_sim2real.shotgun.foundation import FoundationBlock
 from gnn_sim2real.shotgun.report import caveats, sentence, unit_of
 from gnn_sim2real.shotgun.run import (
     ENSEMBLE_FOLDER,
-    FIGURE_FILE,
     MEASURED_FILE,
-    PARITY_FILE,
     SETTINGS_FILE,
     ShotgunResult,
     ranking_rows,
@@ -48,8 +47,8 @@ def write_answer_page(
         "answer": answer_sentences(result),
         "caveats": caveats(result),
         "understood": understood,
-        "parity": embed((folder / PARITY_FILE).with_suffix(".svg"), f"Predicted against measured {name}"),
-        "ranking": embed((folder / FIGURE_FILE).with_suffix(".svg"), "The ranking of the library, and the members"),
+        "parity": parity_figure(result),
+        "ranking": ranking_figure(result),
         "marked": _marked_table(result),
         "members": _members_table(result),
         "comparison": sentence(result),

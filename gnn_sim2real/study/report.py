@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnn_sim2real.baselines import uses_foundation
+from gnn_sim2real.records.geometric import KIND_OF_MEAN, with_geometric_means
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.record import Record, read_record
 from gnn_sim2real.records.results import read_results
@@ -55,7 +56,7 @@ def print_report(config: StudyConfig, console: Console) -> None:
         advice = log_report(config, results, summary, page)
     except OSError as error:  # a copy that may only be read is still shown
         summary, refusal = summarize(results) | {"next": next_sizes(results), "data": data}, error
-    _print_summary(config, summary, console)
+    _print_summary(config, with_geometric_means(summary), console)
     for step in summary["next"]:
         console.print(f"\nnext, {step['text']}", highlight=False, soft_wrap=True, markup=False)
     if refusal is not None:
@@ -68,7 +69,7 @@ def print_report(config: StudyConfig, console: Console) -> None:
 def _print_summary(config: StudyConfig, summary: dict[str, Any], console: Console) -> None:
     unit = f" [{format_unit(summary['unit'])}]" if summary["unit"] else ""
     name = summary["property"].replace("_", " ")
-    title = f"Test {config.metric.upper()} of {name}{unit}, mean and 90 % interval over splits and seeds"
+    title = f"Test {config.metric.upper()} of {name}{unit}, {KIND_OF_MEAN}, with its 90 % interval"
     # As the title of the table it would be folded to the width of the table.
     console.print(title, style="italic", highlight=False, soft_wrap=True, markup=False)
     table = summary_table(config.metric, summary)

@@ -53,7 +53,7 @@ MAX_ATTEMPTS = 2
 """A job whose process is killed this often counts as the cause."""
 
 LOG_INTERVAL = 60.0
-"""A study whose output goes to a file says at most this often [s] how far it is."""
+"""A study whose output goes to a file says this often [s] how far it is."""
 
 _OLD = 86400.0
 """A file that is still being written is younger than this [s]."""
@@ -174,25 +174,42 @@ def _looks_finished(study: JobsConfig) -> bool:
 
 
 def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: list[int]) -> None:
-    """Compute the open jobs, with progress bars, or a line now and then where the output goes to a file."""
-    total, console, said = schedule.num_open + schedule.outcomes.total(), Console(stderr=True), time.monotonic()
-    with Progress(*_COLUMNS, console=console) as progress:
+    """Compute the open jobs, with progress bars, or a line each minute where the output goes to a file."""
+    total, console = schedule.num_open + schedule.outcomes.total(), Console(stderr=True)
+    with Progress(*_COLUMNS, console=console) as progress, _lines(schedule, total, not console.is_terminal):
         models = schedule.num_models_missing
         model_bar = progress.add_task("Pretrained models", total=models, visible=models > 0)
         cell_bar = progress.add_task("Cells", total=total, completed=schedule.outcomes.total())
         for _ in _drive(schedule, launcher, failures, stopped):
             progress.update(model_bar, completed=models - schedule.num_models_missing)
             progress.update(cell_bar, completed=schedule.outcomes.total())
-            if not console.is_terminal and time.monotonic() - said >= LOG_INTERVAL:
-                said = time.monotonic()
-                left = progress.tasks[cell_bar].time_remaining
-                logger.info(
-                    "%d of %d cells done, %d models left to pretrain%s",
-                    schedule.outcomes.total(),
-                    total,
-                    schedule.num_models_missing,
-                    "" if left is None else f", about {format_time(left)} left",
-                )
+
+
+@contextmanager
+def _lines(schedule: Schedule, total: int, is_wanted: bool) -> Iterator[None]:
+    """Say each minute how far a study is, also while a single job takes longer than that."""
+    if not is_wanted:
+        yield
+        return
+    ended, start, before = threading.Event(), time.monotonic(), schedule.outcomes.total()
+
+    def say() -> None:
+        while not ended.wait(LOG_INTERVAL):
+            done, models = schedule.outcomes.total(), schedule.num_models_missing
+            line = f"{done:,} of {total:,} cells done"
+            line += f", {models:,} models left to pretrain" if models else ""
+            if done > before:
+                left = (time.monotonic() - start) / (done - before) * (total - done)
+                line += f", about {format_time(left)} left"
+            logger.info("%s", line)
+
+    speaker = threading.Thread(target=say, name="progress", daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        speaker.join()
 
 
 _COLUMNS = (

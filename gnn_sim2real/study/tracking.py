@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 
 from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.nn.encoder import fill_defaults
+from gnn_sim2real.records.geometric import GEOMETRIC, with_geometric_means
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.loggers import (
@@ -299,7 +300,7 @@ def _saved_loggers(path: Path) -> list[dict[str, Any]]:
 
 def _log_study(target: Logger, folder: Path, results: Results, summary: Mapping[str, Any], page: Path) -> None:
     metric = str(summary["metric"])
-    rows = [_flat_row(row, metric) for row in summary["rows"]]
+    rows = [_flat_row(row, metric) for row in with_geometric_means(summary)["rows"]]
     for row in rows:
         sizes = {name: float(row[name]) for name in ("source_size", "target_size")}
         target.log_metrics({f"test/{metric}/{_curve(row)}": row[metric], **sizes}, step=row["source_size"])
@@ -324,7 +325,7 @@ def _flat_row(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """A grid point of the summary as a row of numbers."""
     found = {name: value for name, value in row.items() if not isinstance(value, Mapping)}
     for name, value in row.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name != GEOMETRIC:
             found |= {name: value["mean"], **{f"{name}_{end}": value[end] for end in ("low", "high") if end in value}}
     return found | {"num_repeats": row[metric]["num_repeats"]}
 

@@ -224,4 +224,4 @@ def test_a_progress_bar_counts_no_epochs_that_nobody_limited(polymers, tmp_path,
     told = [each.progress_bar_callback for each in trainers]
     for bar, trainer in zip(told, trainers, strict=True):
         bar._trainer = trainer
-    assert [each._get_train_description(3).strip() for each in told] == ["Epoch 3", "Epoch 3/29"]
+    assert [each._get_train_description(3).strip() for each in told] == ["epoch 4", "epoch 4 of at most 30"]

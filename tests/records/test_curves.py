@@ -21,6 +21,7 @@ from gnn_sim2real.records.curves import (
     group_curves,
     level_sizes,
     model_name,
+    pair_errors,
     paired_gain,
 )
 from gnn_sim2real.records.laws import Results
@@ -152,17 +153,17 @@ def test_an_estimate_moves_with_its_values(values, shift):
 def test_a_gain_counts_shared_repeats_only():
     better = tabulate_records([record(mae=0.1, split=0), record(mae=0.2, split=1), record(mae=9.0, split=2)])
     baseline = tabulate_records([record(0, 0.4, split=0), record(0, 0.3, split=1), record(0, 77.0, split=3)])
-    gain = paired_gain(better, baseline, "mae")
+    gain = paired_gain(pair_errors(better, baseline, "mae"))
     assert gain.num_repeats == 2
     assert gain.mean == pytest.approx(np.mean([0.3, 0.1]))
-    assert paired_gain(better, baseline, "rmse").mean == pytest.approx(2 * gain.mean)
-    assert paired_gain(better[:1], baseline[2:], "mae") is None
+    assert paired_gain(pair_errors(better, baseline, "rmse")).mean == pytest.approx(2 * gain.mean)
+    assert pair_errors(better[:1], baseline[2:], "mae") is None
 
 
 def test_a_gain_is_tighter_than_the_difference_of_means():
     better = tabulate_records(record(mae=0.1 * split, split=split) for split in range(1, 6))
     baseline = tabulate_records(record(0, 0.1 * split + 0.02, split=split) for split in range(1, 6))
-    gain = paired_gain(better, baseline, "mae")
+    gain = paired_gain(pair_errors(better, baseline, "mae"))
     assert (gain.low, gain.high) == (pytest.approx(0.02), pytest.approx(0.02))
     spread = estimate(by_repeat(better, "mae"))
     assert spread.high - spread.low > 0.1

@@ -1,6 +1,9 @@
 """The report of a study as one HTML file."""
 
 import base64
+import csv
+import io
+import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
@@ -12,6 +15,7 @@ from study_page import SIZES, SOURCE, TARGET, TARGETS, make, record, records
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.law.numbers import format_with_ends
+from gnn_sim2real.records.geometric import with_geometric_means
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +25,47 @@ def whole(tmp_path_factory):
 
 def test_it_needs_nothing_beside_it(whole):
     path, page, _ = whole
-    pictures = [each for each in page.addresses if not each.startswith("#")]
-    assert len(pictures) == 1 + len(TARGETS) + 1  # curves, forecasts, lines of equal error
-    for each in pictures:
-        head, _, content = each.partition(",")
-        assert head == "data:image/svg+xml;base64"
-        assert ET.fromstring(base64.b64decode(content)).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 (ours)
-    assert not page.elements & {"script", "link", "iframe", "object"}
-    style = re.search(r"<style>(.*?)</style>", path.read_text(), re.DOTALL).group(1)
+    for each in page.addresses:
+        assert each.startswith(("#", "data:"))
+    assert page.elements >= {"svg", "script"}
+    assert not page.elements & {"link", "iframe", "object", "img"}
+    text = path.read_text()
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
     assert "url(" not in style
     assert "@import" not in style
+    assert not re.search(r"fetch|XMLHttpRequest|import\(", text.partition("<script>")[2])
     assert {each[1:] for each in page.addresses if each.startswith("#")} <= set(page.ids)
+
+
+def test_figures_tell_the_value_of_each_point(whole):
+    path, _, summary = whole
+    text = path.read_text()
+    charts = re.findall(r'<svg class="chart".*?</svg>(?=\n</div>)', text, re.DOTALL)
+    assert len(charts) == len(TARGETS) + 2 * len(TARGETS) + 1  # curves, forecasts and residuals, lines of equal error
+    told = re.findall(r'class="tell" tabindex="-1" role="img" aria-label="([^"]+)"', text)
+    rows = with_geometric_means(summary)["rows"]
+    row = next(row for row in rows if (row["policy"], row["source_size"], row["target_size"]) == ("full", 200, 50))
+    mae = row["mae"]
+    assert f"GINE, fine-tuned, n = 200: {format_with_ends(mae['mean'], mae['low'], mae['high'])} g/cm³" in told
+    assert sum(each.startswith("forecast of GINE, fine-tuned, n = 9,500") for each in told) == len(TARGETS)
+
+
+def test_the_answer_comes_first_then_table_figures_materials_and_downloads(whole):
+    path, page, _ = whole
+    order = [page.ids.index(name) for name in ("results", "curves", "materials", "downloads", "laws")]
+    assert order == sorted(order)
+    text = path.read_text()
+    assert text.count('class="answer"') == 3
+    assert text.index('class="answer"') < text.index('id="results"')
+
+
+def test_downloads_are_the_tables_and_numbers_of_the_page(whole):
+    path, page, summary = whole
+    found = dict(re.findall(r'href="data:[^"]+;base64,([^"]+)" download="([^"]+)"', path.read_text()))
+    files = {name: base64.b64decode(content) for content, name in found.items()}
+    assert json.loads(files["summary.json"])["rows"] == json.loads(json.dumps(summary))["rows"]
+    rows = [*csv.reader(io.StringIO(files["results.csv"].decode()))]
+    assert rows[1:] == [row for row in page.rows if len(row) == 6][1:]
 
 
 def test_the_same_figures_are_files(whole):
@@ -44,18 +78,21 @@ def test_the_same_figures_are_files(whole):
 def test_every_mean_of_the_summary_stands_in_the_table(whole):
     _, page, summary = whole
     shown = {(row[0], row[1], row[2]): row[3] for row in page.rows if len(row) == 6}
-    row = next(row for row in summary["rows"] if (row["policy"], row["source_size"]) == ("full", 200))
+    rows = with_geometric_means(summary)["rows"]
+    row = next(row for row in rows if (row["policy"], row["source_size"]) == ("full", 200))
     mae = row["mae"]
     assert shown["GINE, fine-tuned", "50", "200"] == f"{mae['mean']:.4f} [{mae['low']:.4f}, {mae['high']:.4f}]"
-    means = {f"{row['mae']['mean']:.4f}" for row in summary["rows"]}
+    means = {f"{row['mae']['mean']:.4f}" for row in rows}
     assert means == {value.partition(" ")[0] for value in shown.values()} - {"MAE"}
 
 
 def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
     _, page, summary = whole
     (law,) = [law for law in summary["laws"] if (law["policy"], law["target_size"]) == ("full", 300)]
+    assert (law["decay_rate_identified"], law["transfer_gap_identified"]) == (True, False)
     rate = format_with_ends(law["decay_rate"], *law["decay_rate_interval"])
-    assert ["GINE, fine-tuned", "300", rate] in [r[:3] for r in page.rows]
+    (row,) = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", rate]]
+    assert row[4].startswith("not identified [")  # its value is not given
     forecasts = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "4"]]
     assert [row[3] for row in forecasts] == ["3,800"]
     wanted = [row for row in page.rows if row[:3] == ["GINE, fine-tuned", "300", "10 % lower"]]
@@ -80,8 +117,7 @@ def test_data_leakage_settings_and_versions(whole):
 @pytest.mark.slow
 def test_what_others_wrote_is_text_and_no_markup(tmp_path):
     path, page, _ = make(tmp_path / "a", records(), "<script>alert(1)</script>", {"source": SOURCE, "target": TARGET})
-    assert "<script>" not in path.read_text()
-    assert "script" not in page.elements
+    assert path.read_text().count("<script") == 1  # that of the page itself
     assert "<script>alert(1)</script>" in page.text
     assert ["data module", "Radon<b>Py", "PolymerTable"] in page.rows
 
@@ -93,7 +129,7 @@ def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     assert re.search("four source sizes", page.text)
     assert not re.search(r"\balpha = ", page.text)
     assert "published result" in page.text
-    assert len([each for each in page.addresses if each.startswith("data:")]) == bool(sizes)
+    assert ("svg" in page.elements) == bool(sizes)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ PHONE, DESKTOP = 390, 1280
 LOOK = """
 <script>
 window.onload = () => {
-  const shown = [...document.querySelectorAll("h1, h2, h3, p, figure, nav a, .scroll, details, li")]
+  const shown = [...document.querySelectorAll("h1, h2, h3, h4, p, figure, .chart, .key, nav a, .scroll, details, li")]
     .filter(each => each.getClientRects().length);
   const boxes = shown.map(each => each.getBoundingClientRect());
   const overlaps = [];
@@ -27,12 +27,45 @@ window.onload = () => {
       const height = Math.min(boxes[one].bottom, boxes[two].bottom) - Math.max(boxes[one].top, boxes[two].top);
       if (width > 1 && height > 1) overlaps.push([shown[one], shown[two]].map(each => each.textContent.slice(0, 40)));
     }
+  // Texts within a figure, which may not touch each other nor be cut off by its frame.
+  for (const chart of document.querySelectorAll(".chart")) {
+    const frame = chart.getBoundingClientRect();
+    const texts = [...chart.querySelectorAll("text")].map(each => [each.textContent, each.getBoundingClientRect()]);
+    texts.forEach(([name, box], one) => {
+      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1)
+        overlaps.push(["frame", name]);
+      for (const [other, beside] of texts.slice(one + 1)) {
+        const width = Math.min(box.right, beside.right) - Math.max(box.left, beside.left);
+        const height = Math.min(box.bottom, beside.bottom) - Math.max(box.top, beside.top);
+        if (width > 1 && height > 3) overlaps.push([name, other]);
+      }
+    });
+  }
+  // The pointer on a point, then the keys from there.
+  const told = () => { const tip = document.getElementById("tip"); return tip && !tip.hidden ? tip.textContent : ""; };
+  const press = key => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: key, bubbles: true}));
+  const tips = [], tall = [...document.querySelectorAll(".panel")].map(each => each.getBoundingClientRect());
+  const point = document.querySelector(".chart > .tell .reach");
+  if (point) {
+    point.dispatchEvent(new PointerEvent("pointerover", {bubbles: true, clientX: 60, clientY: 60}));
+    tips.push(told());
+    document.querySelector('.tell[tabindex="0"]').focus();
+    tips.push(told());
+    press("ArrowRight");
+    tips.push(told());
+    press("Escape");
+    tips.push(told());
+    document.querySelector("a").focus();
+  }
   const style = getComputedStyle(document.body);
-  const stops = [...document.querySelectorAll("a, summary, .scroll")];
+  const stops = [...document.querySelectorAll('a, summary, .scroll, .tell[tabindex="0"]')];
   const missed = stops.filter(each => { each.focus(); return document.activeElement !== each; });
   parent.postMessage({
     wide: document.documentElement.scrollWidth, window: window.innerWidth, overlaps: overlaps,
     paper: style.backgroundColor, ink: style.color, stops: stops.length, missed: missed.length, shown: shown.length,
+    tips: tips,
+    beside: tall.length > 1 && Math.abs(tall[0].top - tall[1].top) < 1,
+    labels: [...document.querySelectorAll(".chart .tell")].map(each => each.getAttribute("aria-label")),
   }, "*");
 };
 </script>"""
@@ -70,6 +103,15 @@ def test_nothing_overlaps_runs_out_of_the_window_or_fails(study, tmp_path, width
     assert found["overlaps"] == []
     assert said == []
     assert found["shown"] > 50
+    assert found["beside"] == (width == DESKTOP)  # on a phone one panel is below the other
+
+
+def test_values_stand_under_the_pointer_and_the_keys(study, tmp_path):
+    found, _ = look(study, tmp_path, DESKTOP)
+    pointed, first, second, hidden = found["tips"]
+    assert {pointed, first, second} <= set(found["labels"])
+    assert second == found["labels"][found["labels"].index(first) + 1]
+    assert hidden == ""
 
 
 def test_keys_reach_every_link_and_table(study, tmp_path):

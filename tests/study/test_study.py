@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import shutil
+import time
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.featurize.identity import identity_hash, repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.records.record import read_errors, read_records
+from gnn_sim2real.study import run
 from gnn_sim2real.study.cells import CellRunner
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.page.tables import results_table
@@ -38,15 +40,35 @@ def test_one_command_gives_records_table_law_figure_and_configuration(undisturbe
     }
 
 
-def test_a_log_says_how_far_the_study_is(few, caplog, monkeypatch):
-    monkeypatch.setattr("gnn_sim2real.study.run.LOG_INTERVAL", 0.0)
-    with caplog.at_level(logging.INFO, "gnn_sim2real.study.run"):
-        assert main(["study", "run", "-c", str(few / "study.yaml"), "--launcher", "serial"]) == 0
-    total = len(results(few / "out"))
-    done = [line.args[:2] for line in caplog.records if line.msg.startswith("%d of %d cells")]
-    assert done[-1] == (total, total)
-    assert done == sorted(done)
-    assert len(done) >= total
+class HalfDone:
+    """A schedule of ten cells, one of them done before; each look finds one more done."""
+
+    num_models_missing = 2
+
+    def __init__(self):
+        self.looks = 0
+        self.outcomes = self
+
+    def total(self):
+        self.looks += 1
+        return min(self.looks, 10)
+
+
+def test_a_log_says_how_far_the_study_is_while_a_job_goes_on(caplog, monkeypatch):
+    monkeypatch.setattr(run, "LOG_INTERVAL", 0.01)
+    schedule = HalfDone()
+    with caplog.at_level(logging.INFO, "gnn_sim2real.study.run"), run._lines(schedule, 10, is_wanted=True):
+        while schedule.looks < 10:
+            time.sleep(0.01)
+    done = [int(re.match(r"(\d+) of 10", line.getMessage())[1]) for line in caplog.records]
+    assert done[:4] == [2, 3, 4, 5]
+    assert all(re.search(r" 2 models .* left$", line.getMessage()) for line in caplog.records[:4])
+    said = len(caplog.records)
+    time.sleep(0.05)
+    assert len(caplog.records) == said  # it ends with the study
+    with run._lines(schedule, 10, is_wanted=False):
+        time.sleep(0.05)
+    assert len(caplog.records) == said
 
 
 def test_r2_is_a_column_where_a_test_part_has_one(undisturbed):

@@ -30,11 +30,11 @@ def answer(
     Returns:
         The sentences; none if no model with a source has been tested.
     """
-    best = _best(summary, fine_tuned=True)
+    best = best_row(summary)
     if best is None:
         return []
     scratch = _gain(summary, best, lambda over: over["source_level"] == "0" and _is_same_from_scratch(best, over))
-    simple = _best(summary, fine_tuned=False, beside=best)
+    simple = best_row(summary, best)
     rival = None if simple is None else _gain(summary, best, lambda over: _is_row(over, simple))
     curve = curve_of(best)
     return [
@@ -63,8 +63,14 @@ def worth_of(plans: Sequence[Plan], target_size: float) -> Quantity | None:
     return next((each.worth_of_measurement for each in plans if each.target_size == target_size), None)
 
 
-def _best(summary: Mapping[str, Any], fine_tuned: bool, beside: Row | None = None) -> Row | None:
-    """The row with the least error: of networks with their largest source, or of baselines on a network's materials."""
+def best_row(summary: Mapping[str, Any], beside: Row | None = None) -> Row | None:
+    """The row with the least error: of networks with their largest source, or of baselines on a network's materials.
+
+    Args:
+        summary: Summary of the study.
+        beside: The row of a network, for the best baseline with as many measurements and test materials; None for the
+            best network.
+    """
     metric = summary["metric"]
     if beside is None:
         rows = [row for row in summary["rows"] if is_fine_tuning(row["policy"]) and row["source_size"]]

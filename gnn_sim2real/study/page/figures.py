@@ -1,4 +1,4 @@
-"""Figures of the page, each also written as PNG and SVG."""
+"""Figures of the page as files, PNG and SVG: for a paper or a talk."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gnn_sim2real.law.models import Models
-from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.planning import Plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
-from gnn_sim2real.page.page import Picture, embed
 from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
 from gnn_sim2real.tasks.policies import REFERENCE
@@ -18,7 +16,7 @@ from gnn_sim2real.tasks.policies import REFERENCE
 
 def draw_forecasts(
     models: Mapping[CurveLabel, Models], laws: Mapping[CurveLabel, ScalingLaw], quantity: str, unit: str, folder: Path
-) -> list[Picture]:
+) -> None:
     """Draw the laws of each target size with forecasts and residuals.
 
     Args:
@@ -28,20 +26,16 @@ def draw_forecasts(
         unit: Unit of the error.
         folder: Folder to write to.
     """
-    pictures = []
     for size in sorted({label.target_size for label in laws}):
         named = {
             model_name(label.kind): (models[label], law) for label, law in laws.items() if label.target_size == size
         }
-        _, svg = draw_laws(named, quantity, unit, folder / f"forecast_m{size}".replace(".", "_"))
-        text = f"Laws, forecasts and residuals at m = {format_size(size)} measured materials"
-        pictures.append(embed(svg, text))
-    return pictures
+        draw_laws(named, quantity, unit, folder / f"forecast_m{size}".replace(".", "_"))
 
 
 def draw_equal_errors(
     surfaces: Mapping[Kind, tuple[ScalingSurface, Models, Plan]], quantity: str, unit: str, folder: Path
-) -> list[Picture]:
+) -> None:
     """Draw lines of equal error over source and target size, and what the laws miss.
 
     Args:
@@ -50,9 +44,6 @@ def draw_equal_errors(
         unit: Unit of the error.
         folder: Folder to write to.
     """
-    pictures = []
     for kind, given in surfaces.items():
         name = "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"
-        _, svg = draw_iso_errors(*given, quantity, unit, folder / f"equal_error_{name}")
-        pictures.append(embed(svg, f"Lines of equal error and residuals of {model_name(kind)}"))
-    return pictures
+        draw_iso_errors(*given, quantity, unit, folder / f"equal_error_{name}")

@@ -28,19 +28,18 @@ def laws_table(laws: Mapping[CurveLabel, ScalingLaw], unit: str) -> TextTable:
         (
             model_name(label.kind),
             format_size(label.target_size),
-            _parameter(law.decay_rate, law.decay_rate_interval),
+            _parameter(law.decay_rate, law.decay_rate_interval, law.decay_rate_identified),
             format_interval(law.decay_rate_profile),
-            _parameter(law.transfer_gap, law.transfer_gap_interval),
+            _parameter(law.transfer_gap, law.transfer_gap_interval, law.transfer_gap_identified),
             format_interval(law.transfer_gap_profile),
             _parameter(law.prefactor, law.prefactor_interval),
-            _identified({"alpha": law.decay_rate_identified, "C": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             _chance(law),
         )
         for label, law in laws.items()
     ]
     tail = with_unit(unit)
-    headings = ("alpha", "by profile", f"C{tail}", "by profile", f"D{tail}", "identified", "residual", "p-value")
+    headings = ("alpha", "by profile", f"C{tail}", "by profile", f"D{tail}", "residual", "p-value")
     return TextTable(("model", "m", *headings), rows)
 
 
@@ -149,7 +148,10 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
         each.symbol: each for law in surfaces.values() for each in law.fit.form.parameters if each != PREFACTOR
     }
     cells = {
-        kind: {each.symbol: _parameter(value, interval) for each, value, interval in parameters_of(law)}
+        kind: {
+            each.symbol: _parameter(value, interval, getattr(law, f"{each.name}_identified", True))
+            for each, value, interval in parameters_of(law)
+        }
         for kind, law in surfaces.items()
     }
     rows = [
@@ -157,14 +159,13 @@ def surfaces_table(surfaces: Mapping[Kind, ScalingSurface], unit: str) -> TextTa
             model_name(kind),
             law.formula,
             *(cells[kind].get(symbol, "-") for symbol in parameters),
-            _identified({"alpha": law.decay_rate_identified, "G": law.transfer_gap_identified}),
             f"{100 * law.residual_log_rmse:.2g} %",
             _chance(law),
         )
         for kind, law in surfaces.items()
     ]
     symbols = [symbol + (with_unit(unit) if each.has_unit else "") for symbol, each in parameters.items()]
-    return TextTable(("model", "E(n, m)", *symbols, "identified", "residual", "p-value"), rows, (0, 1))
+    return TextTable(("model", "E(n, m)", *symbols, "residual", "p-value"), rows, (0, 1))
 
 
 def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
@@ -187,9 +188,6 @@ def worth_table(plans: Iterable[tuple[Kind, Plan]]) -> TextTable:
     return TextTable(headings, rows, (0, 4))
 
 
-def _parameter(value: float, interval: Interval) -> str:
-    return format_with_ends(value, *interval)
-
-
-def _identified(parameters: Mapping[str, bool]) -> str:
-    return ", ".join(name for name, identified in parameters.items() if identified) or "none"
+def _parameter(value: float, interval: Interval, is_identified: bool = True) -> str:
+    """A parameter with its interval; of one that is not identified the interval alone."""
+    return format_with_ends(value, *interval) if is_identified else f"not identified {format_interval(interval)}"

@@ -5,6 +5,7 @@ It is made from the summary and the laws, so that a study of a million cells tak
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +19,16 @@ from gnn_sim2real.law.planning import Plan, Wanted, plan
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.law.text import format_quantity
-from gnn_sim2real.page.page import PAGE, Picture, embed, write_page
+from gnn_sim2real.page.page import PAGE, Download, TextTable, csv_of, data_uri, write_page
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, model_name
+from gnn_sim2real.records.geometric import KIND_OF_MEAN, with_geometric_means
 from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.study_figure import panels_of
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
-from gnn_sim2real.study.page import law_tables, tables
+from gnn_sim2real.study.page import charts, law_tables, tables
 from gnn_sim2real.study.page.answer import answer, curve_of, worth_of
 from gnn_sim2real.study.page.figures import draw_equal_errors, draw_forecasts
+from gnn_sim2real.study.page.materials import find_materials
 from gnn_sim2real.study.text import format_data, format_fewer, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
@@ -33,6 +37,9 @@ _STAGES = ("pretrain", "finetune", "scratch")
 _LOWER = (5, 10, 20)
 _WORTH_TELLING = 1e-3
 """A gain below this share of the error is called none."""
+
+_MOST_BROUGHT = 1_000_000
+"""A larger summary [bytes] is not brought along by the page."""
 
 _MOST_IN_SHORT = 6  # laws; if there are more, those with the most measurements
 _MOST_COMPARED = 6
@@ -61,6 +68,7 @@ def _content(
     config: StudyConfig, results: Results, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     unit, data = summary["unit"], summary.get("data", {})
+    shown = with_geometric_means(summary)
     laws = {label: law for label, law in results.laws.items() if is_fine_tuning(label.policy)}
     models, surfaces = results.models, results.surfaces
     plans = {kind: _plans(law, results.grids[kind].scratch) for kind, law in surfaces.items()}
@@ -72,18 +80,26 @@ def _content(
     }
     quantity = f"test {summary['metric'].upper()} of {summary['property'].replace('_', ' ')}"
     folder = config.folder / "figures"
-    figure = config.folder / "scaling_law.svg"
+    draw_forecasts(models, laws, quantity, unit, folder)
+    drawn = {kind: (law, results.grids[kind].models, plans[kind][-1]) for kind, law in surfaces.items()}
+    draw_equal_errors(drawn, quantity, unit, folder)
+    table, materials = tables.results_table(shown), find_materials(config, results, shown)
+    panels = panels_of(results, data)
     return {
         "title": config.title or f"{quantity}: {config.folder.name}",
         "quantity": quantity,
         "unit": format_unit(unit),
         "summary": summary,
-        "answer": answer(summary, gains, worth),
+        "kind_of_mean": KIND_OF_MEAN,
+        "answer": answer(shown, gains, worth),
+        "results": table,
+        "curves": charts.curve_figure(panels, quantity, unit) if results.curves else None,
+        "materials": materials,
+        "downloads": _downloads(summary, table, materials.table),
         "in_short": _in_short(laws, plans, unit),
-        "curves": embed(figure, f"{quantity} against source size") if results.curves and figure.exists() else None,
         "laws": law_tables.laws_table(laws, unit),
         "law_texts": [(curve_name(label), law.describe(format_unit(unit))) for label, law in laws.items()],
-        "forecasts": draw_forecasts(models, laws, quantity, unit, folder),
+        "forecasts": charts.forecast_figures(models, laws, quantity, unit),
         "forecast_table": law_tables.forecasts_table(laws, unit),
         "doubling": law_tables.doubling_table({label: plan(law) for label, law in laws.items()}, unit),
         "wanted": law_tables.wanted_table({label: _wanted(law) for label, law in laws.items()}, unit),
@@ -91,12 +107,14 @@ def _content(
         "surfaces": law_tables.surfaces_table(surfaces, unit),
         "surface_texts": [(model_name(kind), law.describe(format_unit(unit))) for kind, law in surfaces.items()],
         "worth": law_tables.worth_table([(kind, each) for kind, found in plans.items() for each in found]),
-        "equal_errors": _equal_errors(results, plans, quantity, unit, folder),
-        "fewer": format_fewer(summary),
+        "equal_errors": [
+            charts.equal_error_figure(law, plans[kind][-1], model_name(kind), quantity, unit)
+            for kind, law in surfaces.items()
+        ],
+        "fewer": format_fewer(shown),
         "next": [each["text"] for each in summary.get("next", [])],
-        "transfer": format_transfer(summary),
-        "gains": tables.gains_table(summary),
-        "results": tables.results_table(summary),
+        "transfer": format_transfer(shown),
+        "gains": tables.gains_table(shown),
         "unseen": tables.unseen_table(summary),
         "who_is_unseen": who_is_unseen(summary["unseen"]) if "unseen" in summary else "",
         "cards": tables.cards_table(data),
@@ -129,11 +147,16 @@ def _plans(law: ScalingSurface, scratch: FromScratch | None) -> list[Plan]:
     return [plan(law, at=(law.source_sizes[-1], size), scratch=scratch) for size in law.target_sizes]
 
 
-def _equal_errors(
-    results: Results, plans: Mapping[Kind, list[Plan]], quantity: str, unit: str, folder: Path
-) -> list[Picture]:
-    drawn = {kind: (law, results.grids[kind].models, plans[kind][-1]) for kind, law in results.surfaces.items()}
-    return draw_equal_errors(drawn, quantity, unit, folder)
+def _downloads(summary: Mapping[str, Any], table: TextTable, materials: TextTable) -> list[Download]:
+    """Files that the page brings along, so that it can be sent alone."""
+    content = json.dumps(summary, indent=1).encode()
+    found = [Download("results.csv", data_uri(csv_of(table), "text/csv"), "the table of errors")]
+    if materials.rows:
+        found.append(Download("materials.csv", data_uri(csv_of(materials), "text/csv"), "the table of materials"))
+    if len(content) <= _MOST_BROUGHT:
+        uri = data_uri(content, "application/json")
+        found.append(Download("summary.json", uri, "all numbers, with arithmetic means beside the geometric ones"))
+    return found
 
 
 def _in_short(

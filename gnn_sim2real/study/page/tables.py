@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from gnn_sim2real.page.page import TextTable
+from gnn_sim2real.law.numbers import format_number
+from gnn_sim2real.page.page import Picture, TextTable, data_uri
+from gnn_sim2real.records.hardest_materials import HardMaterial
 from gnn_sim2real.study.text import name_of_group, row_name, scored_on, source_name
 from gnn_sim2real.tasks.policies import is_fine_tuning
 from gnn_sim2real.units import format_unit
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def results_table(summary: Mapping[str, Any]) -> TextTable:
@@ -115,6 +121,33 @@ def versions_table(provenance: Mapping[str, Any]) -> TextTable:
     """
     versions = {"python": provenance.get("python"), **(provenance.get("versions") or {})}
     return TextTable(("package", "version"), [(name, str(found)) for name, found in versions.items() if found], (0, 1))
+
+
+def materials_table(found: Sequence[HardMaterial], unit: str, model: str, other: str) -> TextTable:
+    """The test materials with the largest errors, with their structures.
+
+    Args:
+        found: The materials.
+        unit: Unit of the property.
+        model: Name of the model.
+        other: Name of the one beside it; empty for none.
+    """
+    rows = []
+    for each in found:
+        picture = "" if each.picture is None else Picture(_png(each.picture), f"structure of {each.spelling}")
+        numbers = [each.measured, each.predicted, each.error, *[each.other_error] * bool(other)]
+        texts = ("-" if number is None else format_number(number) for number in numbers)
+        rows.append((picture, each.spelling, *texts, str(each.num_tests)))
+    tail = with_unit(unit)
+    errors = [f"error of {name}{tail}" for name in (model, other) if name]
+    headings = ("structure", "material", f"measured{tail}", f"predicted{tail}", *errors, "tests")
+    return TextTable(headings, rows, (0, 1))
+
+
+def _png(picture: Image) -> str:
+    content = io.BytesIO()
+    picture.convert("RGB").quantize(32).save(content, format="png", optimize=True)
+    return data_uri(content.getvalue(), "image/png")
 
 
 def with_unit(unit: str) -> str:
