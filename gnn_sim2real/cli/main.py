@@ -17,6 +17,9 @@ one model
   predict   read a table of materials, write a table of predictions with units: gnn-sim2real predict MODEL FILE;
             or one material: gnn-sim2real predict starter:polymer/density '*CC(*)c1ccccc1'
 
+  explain   what atoms, fragments, sites and elements contribute to a prediction: gnn-sim2real explain --help
+  embed     features of materials from a layer of a model, as CSV, parquet or npy: gnn-sim2real embed --help
+
 several models, trained alike with different seeds
   predict MODEL MODEL ... FILE    mean and standard deviation of their predictions
   calibrate MODEL MODEL ...  how far that standard deviation can be trusted: gnn-sim2real calibrate --help
@@ -28,6 +31,7 @@ many models
   shotgun   an ensemble for a few measurements, from a library of pretrained models: gnn-sim2real shotgun --help
   predict ENSEMBLE FILE      its predictions, with intervals
   calibrate ENSEMBLE         whether these intervals hold
+  suggest   which material of a pool to measure next: gnn-sim2real suggest --help
   models    a library of pretrained models: list, show, verify, export, push, build: gnn-sim2real models --help
   study     a grid of pretrainings and fine-tunings, and the scaling law: gnn-sim2real study --help
   reproduce a published study again, compared cell by cell: gnn-sim2real reproduce chi --quick
@@ -151,6 +155,9 @@ _COMMANDS = {
     "configs": ("gnn_sim2real.cli.configs", "configs_command"),
     "doctor": ("gnn_sim2real.cli.doctor", "doctor_command"),
     "reproduce": ("gnn_sim2real.cli.reproduce", "reproduce_command"),
+    "explain": ("gnn_sim2real.cli.explain", "explain_command"),
+    "suggest": ("gnn_sim2real.cli.suggest", "suggest_command"),
+    "embed": ("gnn_sim2real.cli.embed", "embed_command"),
     "calibrate": ("gnn_sim2real.cli.ensemble", "calibrate_command"),
     "predict MODEL": ("gnn_sim2real.cli.ensemble", "predict_command"),
     "predict ENSEMBLE": ("gnn_sim2real.cli.shotgun_ensemble", "predict_command"),
