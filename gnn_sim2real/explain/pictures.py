@@ -58,7 +58,7 @@ def find_fragments(spelling: str, kind: str, elements: list[str]) -> list[tuple[
     from rdkit.Chem import BRICS
 
     mol, atoms = _read(spelling, elements)
-    bonds = [mol.GetBondBetweenAtoms(*ends).GetIdx() for ends, _ in BRICS.FindBRICSBonds(mol)]
+    bonds = [mol.GetBondBetweenAtoms(*ends).GetIdx() for ends, _ in BRICS.FindBRICSBonds(mol)]  # type: ignore[no-untyped-call]
     pieces = Chem.FragmentOnBonds(mol, bonds, addDummies=False) if bonds else mol
     found = []
     number = {atom: part for part, atom in enumerate(atoms)}
