@@ -113,8 +113,6 @@ class EmbedSettings:
     """Which features are written.
 
     Attributes:
-        model: Address, folder or checkpoint of a model.
-        asked: File or folder of materials.
         output: The file: CSV and parquet have the materials and the other columns of the table beside the features;
             npy is the array alone, one row for each material of the file.
         layer: Number of the layer, from 0 for the first; -1 is the last one.
@@ -124,8 +122,6 @@ class EmbedSettings:
         overwrite: Whether a file that is there is replaced.
     """
 
-    model: str
-    asked: str
     output: str = "features.csv"
     layer: int = -1
     column: str | None = None
@@ -133,10 +129,12 @@ class EmbedSettings:
     overwrite: bool = False
 
 
-def write_features(settings: EmbedSettings) -> tuple[Path, int, int]:
+def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Path, int, int]:
     """Write the features of a file of materials.
 
     Args:
+        source: Address, folder or checkpoint of a model.
+        asked: File or folder of materials.
         settings: See `EmbedSettings`.
 
     Returns:
@@ -152,9 +150,9 @@ def write_features(settings: EmbedSettings) -> tuple[Path, int, int]:
     output = Path(settings.output)
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"the output {output} must end with {', '.join(FORMATS)}")
-    require_replaceable(output, inputs=[expand(settings.asked)], overwrite=settings.overwrite)
-    model = load_model(settings.model)
-    pool = read_pool(settings.asked, kind_of(model), settings.column)
+    require_replaceable(output, inputs=[expand(asked)], overwrite=settings.overwrite)
+    model = load_model(source)
+    pool = read_pool(asked, kind_of(model), settings.column)
     found, reasons = list[NDArray[np.float32]](), [""] * len(pool)
     width = 0
     for start, materials in pool.parts(_CHUNK):
@@ -171,7 +169,7 @@ def write_features(settings: EmbedSettings) -> tuple[Path, int, int]:
             some[rows] = features
         found.append(some)
     if not width:
-        raise ValueError(f"none of the {len(pool)} materials in {settings.asked} can be read: {reasons[0]}")
+        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {reasons[0]}")
     whole = np.concatenate(
         [np.full((len(some), width), np.nan, np.float32) if not some.size else some for some in found]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -13,13 +13,60 @@ from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from gnn_sim2real.explain.explanation import Explanation
+    from numpy.typing import NDArray
 
 RAISES, LOWERS = (0.90, 0.45, 0.10), (0.10, 0.45, 0.80)
 """Colors of what raises and what lowers the property, which color-blind people can tell apart."""
 
 _MOST_BARS = 40
+
+
+class Parts(Protocol):
+    """What is drawn: an `Explanation`, which says what its attributes are."""
+
+    @property
+    def name(self) -> str:
+        """How the material is written."""
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+
+    @property
+    def property_name(self) -> str:
+        """Name of the property."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+    @property
+    def parts(self) -> list[str]:
+        """Name of each part."""
+
+    @property
+    def elements(self) -> list[str]:
+        """Element of each part."""
+
+    @property
+    def fragments(self) -> list[tuple[str, list[int]]]:
+        """Name and parts of each fragment."""
+
+    @property
+    def contributions(self) -> NDArray[np.float64]:
+        """Contribution of each part."""
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """Their standard deviations over the models."""
+
+    @property
+    def fragment_contributions(self) -> NDArray[np.float64]:
+        """Contribution of each fragment."""
+
+    @property
+    def fragment_spread(self) -> NDArray[np.float64]:
+        """Their standard deviations over the models."""
 
 
 def elements_of(graph: Graph) -> list[str]:
@@ -84,7 +131,7 @@ def _read(spelling: str, elements: list[str]) -> tuple[Any, list[int]]:
     return mol, atoms
 
 
-def draw_structure(explanation: Explanation, width: int, height: int, form: Literal["svg", "png"]) -> bytes | None:
+def draw_structure(explanation: Parts, width: int, height: int, form: Literal["svg", "png"]) -> bytes | None:
     """Draw a molecule or repeat unit, each atom colored by its contribution.
 
     Args:
@@ -124,7 +171,7 @@ def _color(share: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def bars(explanation: Explanation, axes: Axes) -> None:
+def bars(explanation: Parts, axes: Axes) -> None:
     """Draw a bar for each part, with its spread over the models, below it one for each element of a crystal.
 
     Args:
@@ -153,7 +200,7 @@ def bars(explanation: Explanation, axes: Axes) -> None:
     clear_frame(axes)
 
 
-def draw_bars(explanation: Explanation, width: int, height: int, form: Literal["svg", "png"]) -> bytes:
+def draw_bars(explanation: Parts, width: int, height: int, form: Literal["svg", "png"]) -> bytes:
     """Draw `bars` as a picture.
 
     Args:

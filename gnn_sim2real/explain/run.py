@@ -11,6 +11,7 @@ from gnn_sim2real.explain.explanation import EVALUATIONS, Explanation, explain_m
 from gnn_sim2real.explain.nearest import Neighbors
 from gnn_sim2real.explain.page import Entry, require_free_folder, write_explanations
 from gnn_sim2real.files import expand
+from gnn_sim2real.library import TrainedModel
 
 _SPELLED = ("repeat_unit", "molecule", "composition")
 
@@ -20,8 +21,6 @@ class ExplainSettings:
     """What is explained, and by what.
 
     Attributes:
-        models: Addresses, folders or checkpoints of models of one property, or the folder of an ensemble.
-        asked: A file or folder of materials, or one material.
         output: Folder of page, table and pictures.
         before: The model before the fine-tuning, to be shown beside the one after it; none unless given.
         source: Table of materials that were simulated, of which the nearest are listed; none unless given.
@@ -32,8 +31,6 @@ class ExplainSettings:
         limit: Largest number of materials; beyond it the first ones are explained, which is said.
     """
 
-    models: Sequence[str]
-    asked: str
     output: str = "explanation"
     before: str | None = None
     source: str | None = None
@@ -59,10 +56,12 @@ class Explained:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def run_explain(settings: ExplainSettings) -> Explained:
+def run_explain(paths: Sequence[str], asked: str, settings: ExplainSettings) -> Explained:
     """Explain materials, and write page, table and pictures.
 
     Args:
+        paths: Addresses, folders or checkpoints of models of one property, or the folder of an ensemble.
+        asked: A file or folder of materials, or one material.
         settings: See `ExplainSettings`.
 
     Raises:
@@ -72,13 +71,13 @@ def run_explain(settings: ExplainSettings) -> Explained:
     require_free_folder(folder)
     if settings.limit < 1:
         raise ValueError(f"`--limit` must be at least 1, got {settings.limit}")
-    models, shares = open_models(list(settings.models))
-    materials, notes = _read(settings, models[0])
+    models, shares = open_models(list(paths))
+    materials, notes = _read(asked, settings, models[0])
     before: list[Explanation | None] = [None] * len(materials.readable)
     if settings.before is not None:
         earlier, of_earlier = open_models([settings.before])
         if earlier[0].featurizer.describe() != models[0].featurizer.describe():
-            raise ValueError(f"{settings.before} reads other graphs than {settings.models[0]}: no part is the same")
+            raise ValueError(f"{settings.before} reads other graphs than {paths[0]}: no part is the same")
         before = [*explain_materials(materials, earlier, of_earlier, settings.property, settings.evaluations)]
     after = explain_materials(materials, models, shares, settings.property, settings.evaluations)
     tables = {"the simulated materials": settings.source, "the measured materials": settings.target}
@@ -96,26 +95,20 @@ def run_explain(settings: ExplainSettings) -> Explained:
     return Explained(entries, write_explanations(folder, entries, title, notes), notes)
 
 
-def _read(settings: ExplainSettings, model: object) -> tuple[Materials, list[str]]:
+def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[Materials, list[str]]:
     """The materials, and what could not be read of them."""
-    from gnn_sim2real.library import TrainedModel
-
-    if not isinstance(model, TrainedModel):
-        raise TypeError("a model is needed")
     kind = kind_of(model)
-    if expand(settings.asked).exists():
-        pool = read_pool(settings.asked, kind, settings.column)
+    if expand(asked).exists():
+        pool = read_pool(asked, kind, settings.column)
         _, materials = next(pool.parts(settings.limit))
         left = len(pool) - len(materials)
         notes = [f"The first {len(materials)} of {len(pool):,} materials; more by `--limit`."] if left > 0 else []
     elif kind.name in _SPELLED:
-        materials, notes = read_materials([settings.asked], kind), []
+        materials, notes = read_materials([asked], kind), []
         if materials.reasons:
-            raise ValueError(
-                f"there is no file {settings.asked}, and it is not a material either: {materials.reasons[0]}"
-            )
+            raise ValueError(f"there is no file {asked}, and it is not a material either: {materials.reasons[0]}")
     else:
-        raise FileNotFoundError(f"there is no file or folder {settings.asked}: check the path")
+        raise FileNotFoundError(f"there is no file or folder {asked}: check the path")
     if not len(materials.readable):
         raise ValueError(f"none of the {len(materials)} materials can be read: {materials.reasons[0]}")
     return materials, notes + [
