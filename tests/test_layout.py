@@ -13,8 +13,14 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "reproduce study shotgun config records tasks data uncertainty library foundation store tables databases law "
-        "errors files console"
+        "suggest explain estimator reproduce study shotgun config records tasks data uncertainty library foundation "
+        "store tables databases law errors files console"
+    ),
+    "suggest": (
+        "estimator shotgun ensemble records data library splits store law figures files metrics gaussian_process shown"
+    ),
+    "explain": (
+        "estimator shotgun ensemble library store featurize page figures units files gaussian_process graph shown"
     ),
     "estimator": (
         "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console "

@@ -158,6 +158,9 @@ class TrainingRange:
     to the nearest other row that `INSIDE` of the training rows do not exceed. Intervals of rows beyond 1 have no
     guarantee: mark them, or widen them by the distance.
 
+    Attributes:
+        unit: That unit, a distance of standardized columns.
+
     Raises:
         ValueError: If all rows are the same.
     """
@@ -170,7 +173,7 @@ class TrainingRange:
         if len(standard) < 2 or not standard.shape[1]:
             raise ValueError("a range needs two training rows that differ; without descriptors nothing is outside")
         self._nearest = NearestNeighbors(n_neighbors=1).fit(standard)
-        self._unit = float(np.quantile(self._nearest.kneighbors()[0], INSIDE)) or 1.0
+        self.unit = float(np.quantile(self._nearest.kneighbors()[0], INSIDE)) or 1.0
 
     def distances(self, descriptors: ArrayLike) -> Floats:
         """Distance from the training rows, (num_rows,); beyond 1 a row is outside of their range.
@@ -182,7 +185,7 @@ class TrainingRange:
             ValueError: If the number of columns is another.
         """
         nearest, _ = self._nearest.kneighbors(self._columns.apply(descriptors))
-        return np.asarray(nearest[:, 0] / self._unit, np.float64)
+        return np.asarray(nearest[:, 0] / self.unit, np.float64)
 
 
 def _rank(num_rows: int, coverage: float) -> int:

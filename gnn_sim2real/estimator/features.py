@@ -1,6 +1,8 @@
 """`embed`: what a pretrained model knows of materials, as a table of features."""
 
+import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from gnn_sim2real.estimator.materials import Kind, Kinds, read_materials
+from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.store.mixtures import store_of
 
-_BATCH = 256
+_BATCH, _CHUNK = 256, 4096
 
 
 def embed(
@@ -99,3 +102,101 @@ def _batches(model: TrainedModel, contents: list[Any]) -> Iterator[GraphBatch]:
             batch = store.select(torch.arange(len(store)))
             model.network.require_readable(batch)
             yield batch
+
+
+FORMATS = (".csv", ".parquet", ".npy")
+"""Endings of files of features."""
+
+
+@dataclass(frozen=True)
+class EmbedSettings:
+    """Which features are written.
+
+    Attributes:
+        output: The file: CSV and parquet have the materials and the other columns of the table beside the features;
+            npy is the array alone, one row for each material of the file.
+        layer: Number of the layer, from 0 for the first; -1 is the last one.
+        column: Column of the materials; found by its heading unless given.
+        on_error: What to do with a material that cannot be read: `nan` writes empty features and the reason, `raise`
+            stops there.
+        overwrite: Whether a file that is there is replaced.
+    """
+
+    output: str = "features.csv"
+    layer: int = -1
+    column: str | None = None
+    on_error: Literal["raise", "nan"] = "nan"
+    overwrite: bool = False
+
+
+def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Path, int, int]:
+    """Write the features of a file of materials.
+
+    Args:
+        source: Address, folder or checkpoint of a model.
+        asked: File or folder of materials.
+        settings: See `EmbedSettings`.
+
+    Returns:
+        The file, the number of materials, and how many of them cannot be read.
+
+    Raises:
+        ValueError: If a material or the file cannot be read, there is no such layer, or a file would be lost.
+    """
+    import pandas
+
+    from gnn_sim2real.estimator.pool import read_pool
+
+    output = Path(settings.output)
+    if output.suffix.lower() not in FORMATS:
+        raise ValueError(f"the output {output} must end with {', '.join(FORMATS)}")
+    require_replaceable(output, inputs=[expand(asked)], overwrite=settings.overwrite)
+    model = load_model(source)
+    pool = read_pool(asked, kind_of(model), settings.column)
+    found, reasons = list[NDArray[np.float32]](), [""] * len(pool)
+    width = 0
+    for start, materials in pool.parts(_CHUNK):
+        if settings.on_error == "raise":
+            materials.require_readable("leave it out, or add `--on-error nan`")
+        for row, reason in materials.reasons.items():
+            reasons[start + row] = reason
+        rows = materials.readable
+        some = np.full((len(materials), 0), np.nan, np.float32)
+        if len(rows):
+            features = embed_readable(model, [materials.contents[row] for row in rows.tolist()], settings.layer)
+            width = features.shape[1]
+            some = np.full((len(materials), width), np.nan, np.float32)
+            some[rows] = features
+        found.append(some)
+    if not width:
+        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {reasons[0]}")
+    whole = np.concatenate(
+        [np.full((len(some), width), np.nan, np.float32) if not some.size else some for some in found]
+    )
+    if output.suffix.lower() == ".npy":
+        content = io.BytesIO()
+        np.save(content, whole)
+        write_atomically(output, content.getvalue())
+    else:
+        table: dict[str, Any] = {pool.column or "material": pool.names}
+        table |= {name: each for name, each in pool.other_columns().items() if name not in table}
+        if any(reasons):
+            table["reason"] = reasons
+        is_text = output.suffix.lower() == ".csv"
+        table = {
+            spreadsheet_text(name) if is_text else name: [spreadsheet_text(each) for each in cells]
+            if is_text
+            else cells
+            for name, cells in table.items()
+        }
+        frame = pandas.concat(
+            [
+                pandas.DataFrame(table),
+                pandas.DataFrame(whole, columns=[f"feature_{number}" for number in range(width)]),
+            ],
+            axis=1,
+        )
+        content = io.BytesIO()
+        frame.to_csv(content, index=False) if is_text else frame.to_parquet(content, index=False)
+        write_atomically(output, content.getvalue())
+    return output, len(pool), sum(map(bool, reasons))

@@ -1,0 +1,128 @@
+"""Materials in a file: candidates, or what is to be explained or embedded, whole or a few at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnn_sim2real.estimator.materials import Kinds, Materials, read_materials
+from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
+from gnn_sim2real.files import expand
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, read_heading
+from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
+from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.texts import to_texts
+
+if TYPE_CHECKING:
+    import pandas
+
+_LISTS = (".smi", ".smiles", ".txt")
+"""Files with a spelling, and perhaps a name after a blank, on each line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Materials of a file; graphs are made of a few at a time, so that memory does not grow with their number.
+
+    Attributes:
+        kind: What they are.
+        path: The file.
+        names: How each is written, or the name of its file.
+        contents: What is read of each: a spelling, or a crystal; a text for what is no crystal is its reason.
+        frame: The table; None for crystals and lists.
+        column: Column of the materials in the table.
+    """
+
+    kind: Kinds
+    path: Path
+    names: list[str]
+    contents: list[Any]
+    frame: "pandas.DataFrame | None" = None
+    column: str = "material"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def parts(self, size: int) -> Iterator[tuple[int, Materials]]:
+        """The materials a few at a time, each time with the position of the first.
+
+        Args:
+            size: How many at a time.
+        """
+        for start in range(0, len(self), size):
+            yield start, self._read(slice(start, start + size))
+
+    def materials(self) -> Materials:
+        """All materials at once."""
+        return self._read(slice(None))
+
+    def _read(self, some: slice) -> Materials:
+        if self.kind.name == "mixture" and self.frame is not None:
+            return read_materials(self.frame.iloc[some], self.kind)
+        found = read_materials(self.contents[some], self.kind)
+        return Materials(self.kind, found.contents, self.names[some], found.identities, found.reasons)
+
+    def column_like(self, name: str) -> list[str]:
+        """The cells of the column with a property, by its heading; empty if there is none.
+
+        Args:
+            name: Name of the property.
+        """
+        if self.frame is None:
+            return []
+        found = next((each for each in self.frame if read_heading(str(each)).name == name.lower()), None)
+        return [] if found is None else to_texts(self.frame[found])
+
+    def other_columns(self) -> dict[str, list[str]]:
+        """What else a table has for each material, by column."""
+        if self.frame is None:
+            return {}
+        return {str(each): to_texts(self.frame[each]) for each in self.frame if str(each) != self.column}
+
+
+def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
+    """Read a file of materials.
+
+    Args:
+        path: CSV, TSV, XLSX, JSON lines or parquet with a column of materials, a list of SMILES (.smi), or a folder or
+            file of crystals; for a model of formulas, the formulas of crystals are read.
+        kind: What the materials are.
+        column: Column of the materials; found by its heading unless given.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds none of these.
+    """
+    file = expand(str(path))
+    if not file.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}: check the path")
+    if file.suffix.lower() in _LISTS and file.is_file():
+        lines = [line.split(maxsplit=1)[0] for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not lines:
+            raise ValueError(f"{file} has no lines; give one SMILES a line")
+        return Pool(kind, file, lines, [*lines])
+    if kind.name == "crystal" or (kind.name == "composition" and column is None and holds_crystals(file)):
+        entries = read_crystals_of(file)
+        formula = kind.name == "composition"
+        contents = [
+            (each.crystal is not None and (crystal_formula(as_crystal(each.crystal)) if formula else each.crystal))
+            or str(each.reason)
+            for each in entries
+        ]
+        return Pool(kind, file, [each.name for each in entries], contents)
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder, but this model reads materials of the kind {kind.name!r}; give a table")
+    frame = read_table(file, texts=None)
+    if kind.name == "mixture":
+        names = [" | ".join(map(str, row)) for row in frame.to_numpy().tolist()]
+        return Pool(kind, file, names, names, frame, "")
+    found = column or _find_column(frame, kind, file.name)
+    if found not in frame:
+        raise ValueError(f"{file.name} has no column {found!r}, only {', '.join(map(str, frame))}")
+    texts = to_texts(frame[found])
+    return Pool(kind, file, texts, [*texts], frame, found)
+
+
+def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str) -> str:
+    headings = MATERIAL_HEADINGS.get(kind.name, ("smiles",))
+    return find_column([str(each) for each in frame], headings, "the materials", source, "--column").column

@@ -1,0 +1,1 @@
+"""Why a model predicts what it predicts: contributions of atoms, fragments, sites and elements."""

@@ -1,0 +1,187 @@
+"""Suggestions come from the pool, leave out what was measured, and say what they rest on."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase.build import bulk
+from ase.io import write
+from refused import refused
+from shotgun_library import SOURCE, add_planted
+from tiny import CHAINS, density
+
+from gnn_sim2real.cli.main import main
+from gnn_sim2real.estimator.features import kind_of
+from gnn_sim2real.estimator.pool import read_pool
+from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.suggest.acquisition import Aim
+from gnn_sim2real.suggest.candidates import Scorer, score_pool
+from gnn_sim2real.suggest.run import suggest
+from gnn_sim2real.suggest.surrogate import MIN_MEASURED, Encoded, Surrogate, encode
+
+MEASURED, OTHERS = CHAINS[::2], CHAINS[1::2]
+POOL = [*OTHERS, "*C1CC*", *MEASURED[:3]]
+
+
+@pytest.fixture(scope="module")
+def model(made_once):
+    folder = made_once("planted_for_suggest", lambda folder: add_planted(ModelLibrary(folder)))
+    return str(next(each for each in folder.iterdir() if (each / "card.json").exists()))
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = [density(each) for each in MEASURED]
+    pd.DataFrame({"smiles": MEASURED, "density [g/cm3]": values}).to_csv("measured.csv", index=False)
+    pd.DataFrame({"smiles": POOL, "price": [f"={row}" for row in range(len(POOL))]}).to_csv("pool.csv", index=False)
+    return "measured.csv", "pool.csv"
+
+
+def test_the_best_are_suggested_first_and_what_was_measured_is_not(files, model):
+    found = suggest(*files, model=model, batch=5, workers=1)
+    truth = np.array([density(each) for each in found.names])
+    assert truth.mean() > np.quantile([density(each) for each in OTHERS], 0.7)
+    assert not set(found.names) & set(MEASURED)
+    assert len(set(found.names)) == 5
+    assert [POOL[row] for row in found.rows] == found.names
+    assert (found.seen.number, found.seen.refused) == (len(POOL), 1)
+    assert "*C1CC*" in found.seen.first_refused
+    low = suggest(*files, model=model, batch=5, workers=1, goal="minimize")
+    assert low.mean.mean() < found.mean.mean()
+    inside = suggest(*files, model=model, batch=5, workers=1, goal="range", low=1.0, high=1.05)
+    assert np.abs(inside.mean - 1.025).mean() < np.abs(found.mean - 1.025).mean()
+    unsure = suggest(*files, model=model, batch=5, workers=1, goal="uncertainty")
+    assert (unsure.upper - unsure.mean).mean() > (inside.upper - inside.mean).mean()
+
+
+def test_the_spread_holds_on_what_was_left_out(model):
+    loaded = load_model(model)
+    known = encode(loaded, [loaded.featurizer.featurize(each) for each in SOURCE])
+    values = np.array([density(each) for each in SOURCE]) + np.random.default_rng(0).normal(0, 0.03, len(SOURCE))
+    rows = np.random.default_rng(1).permutation(len(SOURCE))
+    train, test = rows[:36], rows[36:]
+    made = Surrogate(known.take(train), values[train], [str(row) for row in train])
+    mean, std = made.predict(known.take(test))
+    held = (np.abs(mean - values[test]) <= std).mean()
+    assert 0.45 < held < 0.95
+    assert made.distances(known.take(train)).max() == pytest.approx(0, abs=1e-4)
+    alike = Encoded(np.zeros((20, 3)), np.zeros((20, 1)))
+    assert Surrogate(alike, values[:20], [str(row) for row in range(20)]).distances(alike).tolist() == [0] * 20
+    with refused(str(MIN_MEASURED)):
+        Surrogate(known.take(train[:5]), values[train[:5]], list("abcde"))
+
+
+def test_parts_and_processes_give_the_same_answer(files, model, monkeypatch):
+    loaded = load_model(model)
+    known = encode(loaded, [loaded.featurizer.featurize(each) for each in MEASURED])
+    made = Surrogate(known, np.array([density(each) for each in MEASURED]), MEASURED)
+    pool = read_pool("pool.csv", kind_of(loaded))
+    scorer = Scorer(loaded, made, Aim("maximize", best=1.0), 7)
+    whole, _ = score_pool(pool, scorer, 1)
+    monkeypatch.setattr("gnn_sim2real.suggest.candidates.CHUNK", 5)
+    parts, seen = score_pool(pool, scorer, 1)
+    assert [each.row for each in parts] == [each.row for each in whole]
+    np.testing.assert_allclose([each.score for each in parts], [each.score for each in whole], rtol=1e-4)
+    assert seen.number == len(POOL)
+
+
+@pytest.mark.slow
+def test_several_processes(files, model, monkeypatch):
+    monkeypatch.setattr("gnn_sim2real.suggest.candidates.CHUNK", 20)
+    alone = suggest(*files, model=model, batch=4, workers=1)
+    assert suggest(*files, model=model, batch=4, workers=2).names == alone.names
+
+
+def test_the_library_is_asked_for_the_best_model(files, model, monkeypatch):
+    monkeypatch.setattr(
+        "gnn_sim2real.suggest.run.open_library", lambda *_, **__: ModelLibrary(model.rpartition("/")[0])
+    )
+    found = suggest(*files, batch=3, workers=1)
+    assert "density" in found.model
+
+
+def test_the_command_writes_a_table_and_replaces_nothing(files, model, capsys):
+    words = ["suggest", *files, "--model", model, "--batch", "4", "--workers", "1"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    with Path("suggestions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["rank"] for row in rows] == list("1234")
+    assert all(row["price"].startswith("'=") for row in rows)
+    assert rows[0]["material"] in printed
+    assert float(rows[0]["density lower [g/cm3]"]) < float(rows[0]["density [g/cm3]"])
+    assert POOL[int(rows[0]["row"]) - 1] == rows[0]["material"]
+    assert main(words) == 2
+    assert main([*words, "--overwrite", "true"]) == 0
+    for each in files:
+        assert main([*words, "--overwrite", "true", "--output", each]) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch": 0},
+        {"workers": 0},
+        {"goal": "range"},
+        {"goal": "maximize", "low": 1.0},
+        {"goal": "range", "low": 2.0, "high": 1.0},
+        {"study": "x"},
+        {"measurement_cost": 1.0},
+        {"study": "x", "measurement_cost": 1.0, "calculation_cost": 0.0},
+        {"model": "starter:molecule/homo"},
+        {"model": "nothing"},
+        {"pool_column": "nothing"},
+        {"column": "nothing"},
+        {"unit": "eV"},
+    ],
+)
+def test_settings_that_do_not_go_together(files, model, wrong):
+    with refused(error=(ValueError, FileNotFoundError)):
+        suggest(*files, **({"model": model, "workers": 1} | wrong))
+
+
+@pytest.mark.parametrize(
+    "pool", ["", "smiles\n", "smiles\n*C1CC*\nxx\n", "a,b\n1,2\n", "smiles\n" + MEASURED[0] + "\n"]
+)
+def test_pools_of_which_nothing_can_be_suggested(files, model, pool):
+    Path("pool.csv").write_text(pool)
+    with refused():
+        suggest(*files, model=model, workers=1)
+
+
+def test_a_list_of_spellings_and_a_table_over_orders_of_magnitude(files, model):
+    Path("pool.smi").write_text("\n".join(f"{each} name{row}" for row, each in enumerate(SOURCE)) + "\n\n")
+    values = [10 ** density(each) for each in MEASURED]
+    pd.DataFrame({"smiles": MEASURED, "yield": values}).to_csv("measured.csv", index=False)
+    found = suggest("measured.csv", "pool.smi", model=model, workers=1, log=True, property="yield", unit="")
+    assert (found.lower > 0).all()
+    np.testing.assert_allclose(found.upper / found.mean, found.mean / found.lower)
+    pd.DataFrame({"smiles": MEASURED, "yield": [-1.0, *values[1:]]}).to_csv("measured.csv", index=False)
+    with refused("log"):
+        suggest("measured.csv", "pool.smi", model=model, workers=1, log=True, property="yield", unit="")
+
+
+def test_formulas_and_the_formulas_of_a_folder_of_crystals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    elements = ["Cu", "Ag", "Au", "Al", "Ni", "Pd", "Pt", "Pb", "Ir", "Rh"]
+    pd.DataFrame(
+        {"formula": elements, "density [g/cm3]": [9.0, 10.5, 19.3, 2.7, 8.9, 12.0, 21.4, 11.3, 22.6, 12.4]}
+    ).to_csv("measured.csv", index=False)
+    (tmp_path / "pool").mkdir()
+    for each in ("Cu", "W", "Li"):
+        write(tmp_path / "pool" / f"{each}.cif", bulk(each))
+    (tmp_path / "pool" / "broken.cif").write_text("data_x\n")
+    found = suggest("measured.csv", "pool", model="starter:composition/density", workers=1)
+    assert sorted(found.names) == ["Li.cif", "W.cif"]
+    assert found.seen.refused == 1
+
+
+def test_it_shows_itself(files, model):
+    found = suggest(*files, model=model, batch=30, workers=1)
+    assert len(repr(found).splitlines()) < 30
+    assert "<table>" in found._repr_html_()
+    assert len(found.to_frame()) == len(OTHERS)
+    assert found.plot().get_xlabel().startswith("density")
