@@ -1,10 +1,7 @@
 """`gnn-sim2real suggest`."""
 
-from jsonargparse import ArgumentParser
-
-from gnn_sim2real.config.options import parse_options
-from gnn_sim2real.console import open_console, visible
-from gnn_sim2real.suggest.run import SuggestSettings, run_suggest
+from gnn_sim2real.config.command import Command
+from gnn_sim2real.suggest.settings import SuggestSettings
 
 
 def suggest(table: str, pool: str, *, settings: SuggestSettings) -> None:
@@ -15,25 +12,21 @@ def suggest(table: str, pool: str, *, settings: SuggestSettings) -> None:
         pool: Candidates: a table, a list of SMILES, or a folder or file of crystals.
         settings: What is sought.
     """
+    from gnn_sim2real.console import open_console, visible
+    from gnn_sim2real.suggest.run import run_suggest
+
     found = run_suggest(table, pool, settings)
     console = open_console()
     console.print(visible(repr(found)), markup=False, highlight=False, soft_wrap=True)
     console.print(f"suggestions: {settings.output}", markup=False, highlight=False, soft_wrap=True)
 
 
-def suggest_command(argv: list[str]) -> int:
-    """Read the words of the command line, and suggest.
-
-    Args:
-        argv: Arguments after `gnn-sim2real suggest`.
-
-    Returns:
-        Exit code.
-    """
-    parser = ArgumentParser(prog="gnn-sim2real suggest", description=(suggest.__doc__ or "").partition("\n")[0])
-    parser.add_argument("table", type=str, help="table of the measurements")
-    parser.add_argument("pool", type=str, help="candidates: a table, a list of SMILES, or a folder of crystals")
-    parser.add_class_arguments(SuggestSettings)
-    given = parse_options(parser, argv).as_dict()
-    suggest(given.pop("table"), given.pop("pool"), settings=SuggestSettings(**given))
-    return 0
+COMMAND = Command(
+    "many models",
+    "which materials of a pool to measure next",
+    suggest,
+    examples={
+        "suggest measured.csv candidates.csv": "the ten candidates whose measurement is worth most, for a high value",
+        "suggest measured.csv candidates.csv --goal range --low 350 --high 400": "for a value between two",
+    },
+)

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from gnn_sim2real.estimator.materials import Kind, Kinds, read_materials
+from gnn_sim2real.estimator.settings import EmbedSettings
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
@@ -106,27 +106,6 @@ def _batches(model: TrainedModel, contents: list[Any]) -> Iterator[GraphBatch]:
 
 FORMATS = (".csv", ".parquet", ".npy")
 """Endings of files of features."""
-
-
-@dataclass(frozen=True)
-class EmbedSettings:
-    """Which features are written.
-
-    Attributes:
-        output: The file: CSV and parquet have the materials and the other columns of the table beside the features;
-            npy is the array alone, one row for each material of the file.
-        layer: Number of the layer, from 0 for the first; -1 is the last one.
-        column: Column of the materials; found by its heading unless given.
-        on_error: What to do with a material that cannot be read: `nan` writes empty features and the reason, `raise`
-            stops there.
-        overwrite: Whether a file that is there is replaced.
-    """
-
-    output: str = "features.csv"
-    layer: int = -1
-    column: str | None = None
-    on_error: Literal["raise", "nan"] = "nan"
-    overwrite: bool = False
 
 
 def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Path, int, int]:

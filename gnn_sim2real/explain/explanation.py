@@ -12,6 +12,7 @@ from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Materials, read_materials
 from gnn_sim2real.explain.masking import values_of_nothing, values_of_subsets
 from gnn_sim2real.explain.pictures import draw_bars, draw_structure, elements_of, find_fragments
+from gnn_sim2real.explain.settings import EVALUATIONS
 from gnn_sim2real.explain.shapley import find_contributions
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.library import TrainedModel, load_model
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
-
-EVALUATIONS = 4000
-"""About how many masked copies of a material each model predicts."""
 
 TOLERANCE = 1e-4
 """How far the parts may miss the prediction, as a share of its distance from the base value plus the largest part."""

@@ -7,38 +7,14 @@ from pathlib import Path
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Materials, read_materials
 from gnn_sim2real.estimator.pool import read_pool
-from gnn_sim2real.explain.explanation import EVALUATIONS, Explanation, explain_materials, open_models
+from gnn_sim2real.explain.explanation import Explanation, explain_materials, open_models
 from gnn_sim2real.explain.nearest import Neighbors
 from gnn_sim2real.explain.page import Entry, require_free_folder, write_explanations
+from gnn_sim2real.explain.settings import ExplainSettings
 from gnn_sim2real.files import expand
 from gnn_sim2real.library import TrainedModel
 
 _SPELLED = ("repeat_unit", "molecule", "composition")
-
-
-@dataclass(frozen=True)
-class ExplainSettings:
-    """What is explained, and by what.
-
-    Attributes:
-        output: Folder of page, table and pictures.
-        before: The model before the fine-tuning, to be shown beside the one after it; none unless given.
-        source: Table of materials that were simulated, of which the nearest are listed; none unless given.
-        target: Table of materials that were measured, likewise.
-        column: Column of the materials in the file; found by its heading unless given.
-        property: Name of the property, where a model predicts several.
-        evaluations: About how many masked copies of each material are predicted.
-        limit: Largest number of materials; beyond it the first ones are explained, which is said.
-    """
-
-    output: str = "explanation"
-    before: str | None = None
-    source: str | None = None
-    target: str | None = None
-    column: str | None = None
-    property: str | None = None
-    evaluations: int = EVALUATIONS
-    limit: int = 200
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
 """What a measurement of a candidate is worth, from its predicted mean and standard deviation; and diverse batches."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-Floats = NDArray[np.float64]
+from gnn_sim2real.suggest.settings import Goal
 
-Goal = Literal["maximize", "minimize", "range", "uncertainty"]
-"""What is sought: a high or a low value, one within a range, or knowledge."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

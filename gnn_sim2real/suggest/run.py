@@ -18,9 +18,10 @@ from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.libraries import open_library
 from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.shown import Row, Shown
-from gnn_sim2real.suggest.acquisition import Aim, Goal, choose_batch
+from gnn_sim2real.suggest.acquisition import Aim, choose_batch
 from gnn_sim2real.suggest.budget import Advice, advise
 from gnn_sim2real.suggest.candidates import Candidate, Scorer, Seen, score_pool
+from gnn_sim2real.suggest.settings import AUTO, SuggestSettings
 from gnn_sim2real.suggest.surrogate import Encoded, Surrogate, encode
 
 if TYPE_CHECKING:
@@ -30,82 +31,11 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-AUTO = "auto"
 KEPT = 50
 """Candidates kept for each one of a batch, among which it is made diverse."""
 
 _MOST_KEPT = 5000
 _KINDS = ("repeat_unit", "molecule", "composition", "crystal")
-
-
-@dataclass(frozen=True)
-class SuggestSettings:
-    """What is sought, and among what.
-
-    Attributes:
-        goal: `maximize`, `minimize`, `range` (with `low` or `high`), or `uncertainty`, to learn most.
-        low: Lower end of the wanted range, in the unit of the property.
-        high: Upper end of the wanted range.
-        batch: Number of suggestions; each lowers the worth of those that are like it.
-        model: Address, folder or checkpoint of the model whose features are used; `auto` for the one of the library
-            with the least error on left-out measurements.
-        library: Folder of a model library of your own, beside the starter library.
-        property: Name of the property; by the headings of the table unless given.
-        unit: Its unit; that of the heading unless given.
-        column: Column of the measured values in the table.
-        material_column: Column of the materials in the table.
-        pool_column: Column of the materials in the pool; found by its heading unless given.
-        log: Whether differences are those of the decimal logarithm, for values over orders of magnitude.
-        study: Folder of a study of this property, whose law says whether the next unit of budget buys a measurement or
-            calculations.
-        measurement_cost: Cost of a measurement, for `study`.
-        calculation_cost: Cost of a calculation, in the same unit.
-        workers: Number of processes; all cores unless given.
-        output: The CSV.
-        overwrite: Whether a file that is there is replaced.
-        seed: Seed of the folds.
-    """
-
-    goal: Goal = "maximize"
-    low: float | None = None
-    high: float | None = None
-    batch: int = 10
-    model: str = AUTO
-    library: str = ""
-    property: str | None = None
-    unit: str | None = None
-    column: str | None = None
-    material_column: str | None = None
-    pool_column: str | None = None
-    log: bool = False
-    study: str | None = None
-    measurement_cost: float | None = None
-    calculation_cost: float | None = None
-    workers: int | None = None
-    output: str = "suggestions.csv"
-    overwrite: bool = False
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse settings that do not go together.
-
-        Raises:
-            ValueError: If they do not.
-        """
-        if self.batch < 1:
-            raise ValueError(f"`batch` must be at least 1, got {self.batch}")
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"`workers` must be at least 1, got {self.workers}")
-        ends = [each for each in (self.low, self.high) if each is not None]
-        if (self.goal == "range") != bool(ends):
-            raise ValueError("a goal of `range` needs `low`, `high` or both, and no other goal has them")
-        if self.log and any(each <= 0 for each in ends):
-            raise ValueError("with `log`, the ends of the range must be above 0")
-        costs = [self.measurement_cost, self.calculation_cost]
-        if (self.study is not None) != all(each is not None for each in costs) or (None in costs) != (
-            costs == [None] * 2
-        ):
-            raise ValueError("give `study`, `measurement_cost` and `calculation_cost` together, or none of them")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
