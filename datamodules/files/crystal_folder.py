@@ -97,7 +97,7 @@ class CrystalFolder(CrystalDataModule):
     @cached_property
     def entries(self) -> list[Entry]:
         """All that the files hold."""
-        return read_crystals_of(self.path, self.name_column)
+        return read_crystals_of(self.path, self.name_column, disordered=True)
 
     def load_structures(self) -> Structures:
         """Read all files; a crystal that cannot be read excludes its row with a reason.

@@ -1,6 +1,7 @@
 """The base of data modules of crystals: structures are read only to make graphs; polymorphs stay separate rows."""
 
 import contextlib
+import logging
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,11 +19,12 @@ from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, Predictor
 from gnn_sim2real.data.simulated import Found
 from gnn_sim2real.data.variants import Shared
-from gnn_sim2real.featurize.crystal import Crystal
-from gnn_sim2real.featurize.crystal_files import crystal_formula
+from gnn_sim2real.featurize.crystal import HOW_TO_READ, Crystal
+from gnn_sim2real.featurize.crystal_files import Disorder, crystal_formula
 from gnn_sim2real.featurize.crystal_match import reduced_structure, same_structure
 from gnn_sim2real.featurize.crystal_table import CrystalFile, CrystalTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.store.averages import find_averages
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.isolated import warn_of_isolated
@@ -34,6 +36,8 @@ from gnn_sim2real.tables.table import CleanTable, Property
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+
+logger = logging.getLogger(__name__)
 
 _ENERGIES = ("energy_above_hull", "e_above_hull", "e_hull", "formation_energy", "e_form", "energy_per_atom")
 """Names of what orders the polymorphs of a formula, the best first."""
@@ -66,6 +70,11 @@ class CrystalSettings(DataSettings):
         max_neighbors: Nearest neighbors of an atom, by whole shells; null for all within the cutoff.
         representation: What the model sees: the structure, or the composition alone.
         max_sites: Crystals with more sites in their cell are excluded; null for no limit. The card records it.
+        disorder: What becomes of disordered crystals, whose sites hold several elements or are vacant in part: they are
+            refused, or each site is the `average` of what it holds, or in `order` the crystal is several ordered
+            approximants of low electrostatic energy. A model of compositions reads them in any case.
+        approximants: Number of approximants of each disordered crystal.
+        max_ordered_sites: Disordered crystals with more sites in their cell are read as an average.
         same: Which crystals count as those of `exclude`: all with the same reduced formula, or only those with the
             same structure as well, so that other polymorphs of a tested formula stay.
     """
@@ -76,6 +85,9 @@ class CrystalSettings(DataSettings):
         "max_neighbors",
         "representation",
         "max_sites",
+        "disorder",
+        "approximants",
+        "max_ordered_sites",
     )
     of_removal: ClassVar[tuple[str, ...]] = ("remove", "same")
 
@@ -83,6 +95,9 @@ class CrystalSettings(DataSettings):
     max_neighbors: int | None = 12
     representation: Literal["structure", "composition"] = "structure"
     max_sites: int | None = None
+    disorder: Disorder = "refuse"
+    approximants: int = 3
+    max_ordered_sites: int = 200
     same: Literal["formula", "structure"] = "formula"
 
     def __post_init__(self) -> None:
@@ -96,6 +111,23 @@ class CrystalSettings(DataSettings):
             raise ValueError("`atom_descriptors` need materials with bonds, which crystals do not have; leave it out")
         if self.max_sites is not None and self.max_sites < 1:
             raise ValueError(f"`max_sites` must be at least 1, or null for no limit, got {self.max_sites}")
+        if self.disorder != "refuse":
+            self.crystal_graphs()
+
+    def crystal_graphs(self) -> Featurizer:
+        """How structures become graphs.
+
+        Raises:
+            ValueError: If a setting does not fit.
+        """
+        return get_featurizer(
+            "crystal",
+            cutoff=self.cutoff,
+            max_neighbors=self.max_neighbors,
+            disorder=self.disorder,
+            approximants=self.approximants,
+            max_ordered_sites=self.max_ordered_sites,
+        )
 
 
 class CrystalReader(Reader, Protocol):
@@ -163,6 +195,23 @@ class CrystalDataSet(DataSet):
         )
 
     @property
+    def is_disordered(self) -> NDArray[np.bool_]:
+        """(num_materials,); whether a site of each crystal holds several elements, or is not full."""
+        return self.once("disordered", lambda: self.structures.crystals.is_disordered[self.structure_rows])
+
+    def count_disordered(self, store: GraphStore) -> dict[str, int]:
+        """Number of disordered crystals by what was made of them; none are looked for where they are refused.
+
+        Args:
+            store: The graphs of the materials of the table.
+        """
+        if self.settings.disorder == "refuse" or not self.is_disordered.any():
+            return {}
+        averages, all_of_them = int(find_averages(store).sum()), int(self.is_disordered.sum())
+        counts = {"averages": averages, "ordered approximants": all_of_them - averages}
+        return {way: count for way, count in counts.items() if count}
+
+    @property
     def num_atoms(self) -> NDArray[np.int64]:
         """(num_materials,); sites of each cell."""
         return self.structures.num_sites[self.structure_rows]
@@ -192,6 +241,14 @@ class CrystalDataSet(DataSet):
                 reasons[position] = f"unreadable crystal: {unreadable[row]}"
             elif limit is not None and num_sites[row] > limit:
                 reasons[position] = f"more than {limit} sites: {num_sites[row]}"
+        if count := sum("it is disordered: " in reason for reason in reasons.values()):
+            logger.warning(
+                "%s: %d of %d crystals are disordered and refused; %s",
+                title_of(self.reader),
+                count,
+                len(names),
+                HOW_TO_READ,
+            )
         return reasons
 
     def with_structures(self, table: CleanTable) -> CleanTable:
@@ -309,7 +366,8 @@ class CrystalPredictor(Predictor):
             return super().read(path)
         if path.is_file() and not holds_crystals(path):
             raise ValueError(f"{path} is not a file of crystals, but this model reads {self.accepts}")
-        return [Material(each.name, each.crystal, each.reason) for each in read_crystals_of(path)]
+        read = read_crystals_of(path, disordered=self.settings.disorder != "refuse")
+        return [Material(each.name, each.crystal, each.reason) for each in read]
 
 
 class CrystalDataModule(PropertyDataModule):
@@ -372,7 +430,7 @@ class CrystalDataModule(PropertyDataModule):
         """Choose graphs of structures, or of their compositions."""
         if self.settings.representation == "composition":
             return get_featurizer("composition")
-        return get_featurizer("crystal", cutoff=self.settings.cutoff, max_neighbors=self.settings.max_neighbors)
+        return self.settings.crystal_graphs()
 
     def make_store(self) -> AnyStore:
         """The graphs of the materials of the table."""
@@ -380,7 +438,18 @@ class CrystalDataModule(PropertyDataModule):
             return super().make_store()
         store = self.data_set.all_graphs.take(self.data_set.structure_rows)
         warn_of_isolated(store, self.table.identities, title_of(self))
+        self._tell_of_disorder(store)
         return store
+
+    def _tell_of_disorder(self, store: GraphStore) -> None:
+        """Say how many crystals are disordered, and how they are read."""
+        counts = self.data_set.count_disordered(store)
+        if not counts:
+            return
+        told = ", ".join(f"{count:,} as {way}" for way, count in counts.items())
+        logger.info(
+            "%s: of %s crystals %s are disordered: %s", title_of(self), f"{len(store):,}", sum(counts.values()), told
+        )
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed crystal of `exclude`: with the same formula, or the same structure."""

@@ -103,7 +103,7 @@ class Predictor:
         """
         if self._has_crystals:
             formula = get_featurizer("crystal").identity
-            entries = read_crystals_of(path)
+            entries = read_crystals_of(path, disordered=True)
             return [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]
         cells = to_texts(self._table[self._column])
         return [Material(cell, cell) for cell in cells]

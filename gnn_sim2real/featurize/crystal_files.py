@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.cif.block import from_block
@@ -27,6 +27,7 @@ from gnn_sim2real.featurize.crystal_objects import (
 )
 from gnn_sim2real.featurize.crystal_poscar import read_poscar
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
+from gnn_sim2real.featurize.ordering import join_graphs, order
 from gnn_sim2real.files import parse_json
 from gnn_sim2real.graph import Graph
 
@@ -82,15 +83,46 @@ def _convert(material: Any) -> Crystal:
     )
 
 
-def featurize_crystal(material: Any, cutoff: float, max_neighbors: int | None) -> Graph:
+Disorder = Literal["refuse", "average", "order"]
+"""What becomes of disordered crystals: see `featurize_crystal`."""
+
+
+def featurize_crystal(
+    material: Any,
+    cutoff: float,
+    max_neighbors: int | None,
+    disorder: Disorder = "refuse",
+    approximants: int = 3,
+    max_ordered_sites: int = 200,
+) -> Graph:
     """The graph of a material that `as_crystal` accepts; see `featurize.crystal.crystal_graph`.
 
+    Args:
+        material: The crystal.
+        cutoff: Neighbors closer than this count [angstrom].
+        max_neighbors: Nearest neighbors of an atom, by whole shells; None for all within the cutoff.
+        disorder: A disordered crystal is refused; or each of its sites is the mean of what it holds; or the graph is
+            that of several ordered approximants side by side, each its own `component`, see `ordering.order`. Without
+            any it is an average.
+        approximants: Their number.
+        max_ordered_sites: Cells with more sites are not ordered.
+
     Raises:
-        ValueError: If it is not a crystal, or none of its atoms has a neighbor.
+        ValueError: If it is not a crystal, is disordered and may not be, or none of its atoms has a neighbor.
     """
-    crystal = as_crystal(material)
+    crystal = as_crystal(material, disordered=disorder != "refuse")
     if crystal.note and crystal is not material:  # else its reader has said so
         logger.warning("a crystal of %s: %s", crystal_formula(crystal), crystal.note)
+    if disorder == "order" and not crystal.is_ordered:
+        try:
+            ordered = order(crystal, approximants, max_ordered_sites)
+            return join_graphs([_graph_of(each, cutoff, max_neighbors) for each in ordered])
+        except ValueError as error:
+            logger.debug("a crystal of %s is read as an average: %s", crystal_formula(crystal), error)
+    return _graph_of(crystal, cutoff, max_neighbors)
+
+
+def _graph_of(crystal: Crystal, cutoff: float, max_neighbors: int | None) -> Graph:
     graph = crystal_graph(crystal, cutoff, max_neighbors)
     if not graph.num_edges:
         raise ValueError(

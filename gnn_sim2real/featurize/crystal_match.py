@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.crystal_objects import to_pymatgen
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -10,10 +11,7 @@ if TYPE_CHECKING:
 
 def reduced_structure(crystal: Crystal) -> "Structure":
     """The crystal as a pymatgen `Structure` in its Niggli-reduced primitive cell."""
-    from pymatgen.core.structure import Structure
-
-    structure = Structure(crystal.lattice, crystal.atomic_number.tolist(), crystal.fractional)
-    return structure.get_primitive_structure().get_reduced_structure(reduction_algo="niggli")
+    return to_pymatgen(crystal).get_primitive_structure().get_reduced_structure(reduction_algo="niggli")
 
 
 def same_structure(first: "Structure", second: "Structure") -> bool:

@@ -16,6 +16,10 @@ MAX_CUTOFF = 20.0
 """Largest cutoff accepted [angstrom]: each atom of a solid has some 3,000 others within it."""
 
 
+MAX_APPROXIMANTS = 100
+"""Most ordered approximants of a disordered crystal: numbers of components are bytes."""
+
+
 @dataclass(frozen=True)
 class Featurizer:
     """How one kind of material becomes a graph, and when two materials are the same.
@@ -59,9 +63,10 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     Args:
         name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `mixture` (of these two), `crystal`, or
             `composition` (a formula).
-        settings: Of a crystal: `cutoff` [angstrom] and `max_neighbors`, see `featurize.crystal.crystal_graph`. Of a
-            mixture: `roles` of the components, none for a blend, and names of the `conditions`. Of repeat units,
-            molecules and mixtures: `atom_descriptors`, whether the graphs have them.
+        settings: Of a crystal: `cutoff` [angstrom], `max_neighbors`, and what becomes of disordered ones, see
+            `featurize.crystal_files.featurize_crystal`. Of a mixture: `roles` of the components, none for a blend, and
+            names of the `conditions`. Of repeat units, molecules and mixtures: `atom_descriptors`, whether the graphs
+            have them.
 
     Raises:
         ValueError: If there is no featurizer of this name, or it has no such setting.
@@ -150,23 +155,56 @@ def _described(atom_descriptors: bool) -> dict[str, Any]:
     return {"atom_descriptors": True} if atom_descriptors else {}
 
 
-def _crystal(cutoff: int | float = 6.0, max_neighbors: int | None = 12) -> Featurizer:
+def same_graphs(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two featurizers make the same graphs of all materials that both read.
+
+    What becomes of disordered crystals does not matter: the graphs of ordered ones are the same.
+
+    Args:
+        one: Description of a featurizer.
+        other: Description of another.
+    """
+    return _without_disorder(one) == _without_disorder(other)
+
+
+def _without_disorder(description: Mapping[str, Any]) -> dict[str, Any]:
+    settings = description.get("settings", {})
+    return {**description, "settings": {name: value for name, value in settings.items() if name not in _OF_DISORDER}}
+
+
+_OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
+
+
+def _crystal(
+    cutoff: int | float = 6.0,
+    max_neighbors: int | None = 12,
+    disorder: str = "refuse",
+    approximants: int = 3,
+    max_ordered_sites: int = 200,
+) -> Featurizer:
     from gnn_sim2real.featurize import composition, composition_statistics, crystal, crystal_files, crystal_table
 
     if not 0 < cutoff <= MAX_CUTOFF:
         raise ValueError(f"`cutoff` must be above 0 and at most {MAX_CUTOFF:g} angstrom, got {cutoff}")
     if max_neighbors is not None and max_neighbors < 1:
         raise ValueError(f"`max_neighbors` must be at least 1, or null for all within the cutoff, got {max_neighbors}")
+    if disorder not in ("refuse", "average", "order"):
+        raise ValueError(f"`disorder` must be average, order or refuse, got {disorder!r}")
+    if not 1 <= approximants <= MAX_APPROXIMANTS:
+        raise ValueError(f"`approximants` must be from 1 to {MAX_APPROXIMANTS}, got {approximants}")
+    of_disorder: dict[str, Any] = {} if disorder == "refuse" else {"disorder": disorder}
+    if disorder == "order":
+        of_disorder |= {"approximants": approximants, "max_ordered_sites": max_ordered_sites}
     return Featurizer(
         "crystal",
         crystal.FEATURIZER_VERSION,
-        partial(crystal_files.featurize_crystal, cutoff=float(cutoff), max_neighbors=max_neighbors),
+        partial(crystal_files.featurize_crystal, cutoff=float(cutoff), max_neighbors=max_neighbors, **of_disorder),
         crystal_files.crystal_formula,
         partial(crystal_table.describe_crystals, statistics=composition.element_statistics),
         composition.DESCRIPTOR_VERSION,
         partial(crystal_table.describe_crystals, statistics=composition_statistics.composition_statistics),
         composition_statistics.STATISTICS_VERSION,
-        {"cutoff": float(cutoff), "max_neighbors": max_neighbors},
+        {"cutoff": float(cutoff), "max_neighbors": max_neighbors} | of_disorder,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.graph import ATOM_CODES, BOND_CODES, NUM_ELEMENTS
+from gnn_sim2real.store.averages import find_averages
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.mixtures import AnyStore, MixtureStore
 
@@ -24,13 +25,19 @@ _NAMES: Mapping[str, Sequence[str]] = {
     "elements": tuple(_SYMBOLS.split(" ")),
     "bonds": ("other", "single", "double", "triple", "aromatic", "dative"),
     "charges": tuple(f"{charge:+d}" for charge in range(-3, 4)),
+    "sites": ("disordered",),
 }
-"""Name of each code, by what it is of; the largest charges stand for those beyond."""
+"""Name of each code, by what it is of; the largest charges stand for those beyond.
+
+What is of no material of a store, such as disordered sites where all crystals are ordered, is not named at all.
+"""
+
+_KINDS = {"elements": "", "bonds": "bond ", "charges": "charge ", "sites": "sites that are "}
 
 _CHUNK = 50_000
 
 Vocabulary = Mapping[str, Sequence[str]]
-"""Elements, and where materials have bonds, kinds of bonds and charges."""
+"""Elements; of materials with bonds kinds of bonds and charges; and disordered sites."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +91,14 @@ def find_unseen(store: AnyStore, seen: Vocabulary, rows: NDArray[np.int64] | Non
     parts, counts = [np.zeros(0, np.bool_)], dict[str, int]()
     for present in _chunks(store, rows):
         hit = np.zeros(len(next(iter(present.values()))), np.bool_)
-        for name in present.keys() & seen.keys():
-            new = [code for code, spelled in enumerate(_NAMES[name]) if spelled not in seen[name]]
+        known = {"sites": (), **seen}  # who does not name it saw none
+        for name in present.keys() & known.keys():
+            new = [code for code, spelled in enumerate(_NAMES[name]) if spelled not in known[name]]
             columns = present[name][:, new]
             hit |= columns.any(axis=1)
             for code, count in zip(new, columns.sum(axis=0).tolist(), strict=True):
                 if count:
-                    what = {"elements": "", "bonds": "bond ", "charges": "charge "}[name] + _NAMES[name][code]
+                    what = _KINDS[name] + _NAMES[name][code]
                     counts[what] = counts.get(what, 0) + count
         parts.append(hit)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -141,6 +149,8 @@ def common_vocabulary(several: Iterable[Vocabulary | None]) -> dict[str, list[st
     if not known:
         return None
     saying = {name: [each[name] for each in known if name in each] for name in _NAMES}
+    if 0 < len(saying["sites"]) < len(known):
+        saying["sites"].append(())
     return {
         name: [spelled for spelled in _NAMES[name] if all(spelled in each for each in seen)]
         for name, seen in saying.items()
@@ -165,6 +175,9 @@ def _chunks(store: AnyStore, rows: NDArray[np.int64] | None) -> Iterator[dict[st
 def _presence(store: GraphStore, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
     number = "species_number" if "species_number" in store.tensors else "atomic_number"
     found = {"elements": _mark(*store.gather(number, rows), len(rows), NUM_ELEMENTS)}
+    if "species_share" in store.tensors:
+        disordered = find_averages(store, rows)[:, None]
+        found |= {"sites": disordered} if disordered.any() else {}
     if "bond_codes" in store.tensors:
         bonds, owner = store.gather("bond_codes", rows)
         found["bonds"] = _mark(bonds[:, list(BOND_CODES).index("order")], owner, len(rows), BOND_CODES["order"])

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, StochasticWei
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.featurizer import same_graphs
 from gnn_sim2real.files import require_sound_zip
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.model import PropertyModel
@@ -86,7 +87,7 @@ def require_same_graphs(trained_on: dict[str, Any], data: PropertyDataModule) ->
     Raises:
         CheckpointError: If they are made with other settings.
     """
-    if data.featurizer.describe() != trained_on:
+    if not same_graphs(data.featurizer.describe(), trained_on):
         raise CheckpointError(
             f"the model was trained on graphs made by {trained_on}, but those of the data are made by "
             f"{data.featurizer.describe()}; give `data.init_args` the same settings"

@@ -15,7 +15,7 @@ from torch import Tensor
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.featurize.featurizer import makes_components
+from gnn_sim2real.featurize.featurizer import makes_components, same_graphs
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import CHECKPOINT_ENTRY, TrainedModel, load_model
 from gnn_sim2real.library.model import was_trained
@@ -183,7 +183,7 @@ class TargetFineTuning(PropertyRegression):
             CheckpointError: If it reads other graphs than those of the target.
         """
         source = load_model(Path(str(self.pretrained)))
-        if source.featurizer.describe() == self.data.featurizer.describe():
+        if same_graphs(source.featurizer.describe(), self.data.featurizer.describe()):
             return source
         if makes_components(source.featurizer, self.data.featurizer):
             (asked,) = self.given_encoder
