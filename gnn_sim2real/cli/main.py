@@ -8,16 +8,6 @@ TYPE_CHECKING = False  # the module `typing` is not imported
 if TYPE_CHECKING:
     from gnn_sim2real.config.command import Command
 
-_ATTEMPTS = (
-    "Does not validate against any of the Union subtypes",
-    "Subtypes: ",
-    "Errors:",
-    "Expected a <class 'NoneType'>",
-    "Given value type: ",
-    "Given value: {",
-    "Given value: Namespace(",
-)
-
 _SETTING_OF_THE_ENVIRONMENT = "PL_(FIT|VALIDATE|TEST|PREDICT|TRAINER|CONFIG)|JSONARGPARSE_DEFAULT_ENV"
 
 
@@ -63,6 +53,7 @@ def _explain(error: Exception, argv: list[str]) -> int:
     """Say what went wrong in one line."""
     from argparse import ArgumentError
 
+    from gnn_sim2real.config.wording import in_one_sentence
     from gnn_sim2real.console import visible
     from gnn_sim2real.databases.passwords import censor
     from gnn_sim2real.files import is_disk_full
@@ -212,17 +203,6 @@ def _call(name: str, argv: list[str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def in_one_sentence(message: str) -> str:
-    """Extract the cause from the tree of attempts that jsonargparse lists; other messages stay as they are.
-
-    Args:
-        message: Message of an exception.
-    """
-    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-    causes = [line for line in lines if line and not line.startswith(_ATTEMPTS)]
-    return " ".join(causes or lines).replace(" Given value: ", ", got ")
 
 
 def refuse_settings_of_the_environment() -> None:

@@ -1,6 +1,5 @@
 """Settings in YAMLs and on the command line: parsed, or refused with a message that names the place and the choices."""
 
-import ast
 import inspect
 import pydoc
 import re
@@ -16,17 +15,19 @@ from jsonargparse import ArgumentParser, Namespace, get_loader, set_loader
 
 from gnn_sim2real.config.misread import MisreadError, refuse_misread
 from gnn_sim2real.config.options import respell, spell_type
+from gnn_sim2real.config.wording import (
+    Foreign,
+    Unknown,
+    Wrong,
+    find_absent_class,
+    find_absent_help,
+    find_beside_class,
+    find_foreign,
+    find_lacking,
+    find_unknown,
+    find_wrong,
+)
 from gnn_sim2real.renamed import current_paths, renamed_settings
-
-_OPTION = re.compile(r"(?:(?:Option|does not accept option) '|unrecognized arguments: --)([\w.-]+)")
-_BUILT_OF_A_FUNCTION = re.compile(r"' is not accepted\. Got value: Namespace\(class_path='([\w.]+)'")
-_CLASS = re.compile(r"class_path '([\w.]+)'")
-_KEY = re.compile(r"""(?:Parser key "|Group ')([\w.]+)""")
-_NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_FOREIGN = re.compile(r"Import path (?:([\w.]+) )?does not correspond to a subclass of (\w+)")
-_LACKING = re.compile(r"(?:class_path '([\w.]+)':\s+|callable class: )the following arguments are required: ([\w., ]+)")
-_CHOSEN = re.compile(r"class_path='([\w.]+)'")
-_GIVEN = re.compile(r"(?:Given|Got) value: (\{.*\})$", re.MULTILINE)
 
 _load_yaml = get_loader("yaml")
 
@@ -46,12 +47,6 @@ def read_yaml(text: str) -> Any:
 
 set_loader("yaml", read_yaml, exceptions=(yaml.YAMLError,))
 
-_NO_CLASS_GIVEN = re.compile(
-    "Expected a dot import path string|Not a valid subclass of|expects a function or a callable class|"
-    "Unexpected import path format|Expected an instantiatable class"
-)
-_CLASS_WANTED = re.compile(r"<class '([\w.]+)'>|\b(torch\.optim\.\w+\.(?:Optimizer|LRScheduler))\b")
-_NO_HELP = re.compile(r'--([\w.]+)\.help: (?:Expected a dot import path string: (\S+)|"(\S+)" is not a subclass)')
 _BASES = {
     "data": "gnn_sim2real.data.module.PropertyDataModule",
     "model": "gnn_sim2real.tasks.base.PropertyRegression",
@@ -109,15 +104,15 @@ def format_misspelled(message: str, parser: ArgumentParser, files: Sequence[Path
     Returns:
         One sentence.
     """
-    if missing := _NO_CLASS.search(message):
-        module, name = missing.groups()
+    if absent := find_absent_class(message):
+        module, name = absent
         classes = [each for each, kind in vars(pydoc.locate(module)).items() if inspect.isclass(kind)]
         return f"there is no `{name}` in `{module}`{_place(name, files)}{_offer(name, classes)}"
-    if beside := _beside_a_class(message):
-        key = ".".join(_KEY.findall(message))
+    if found := find_beside_class(message):
+        key, beside = found
         return f"move `{beside}` of `{key}`{_place(beside, files)} from beside `class_path` to below `init_args`"
-    if found := list(_OPTION.finditer(message)):
-        return _format_option(message, found[-1], parser, files)
+    if unknown := find_unknown(message):
+        return _format_unknown(unknown, parser, files)
     return None
 
 
@@ -131,47 +126,40 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
     Returns:
         One sentence.
     """
-    if missing := _NO_HELP.search(message):
-        name = missing[2] or missing[3]
-        return f"there is no class {name!r} for `{missing[1]}`{_offer(name, _classes_of(missing[1]))}"
-    keys = list(re.finditer(r'Parser key "([\w.]+)"', message))
-    if not keys:
-        return None
-    where = ".".join(dict.fromkeys(each[1] for each in keys))
-    if lacking := _LACKING.search(message, keys[-1].end()):
-        chosen = _CHOSEN.search(message, lacking.end())
-        path = lacking[1] or (chosen[1] if chosen else "the class")
-        names = " and ".join(f"`{each}`" for each in lacking[2].split(", "))
-        return f"`{where}`{_place(path, files)} needs {names} of {path}, below `init_args`: there is no default"
-    if foreign := _FOREIGN.search(message, keys[-1].end()):
-        given = re.search(r"Given value: ([\w.]+)$", message[foreign.end() :], re.MULTILINE)
-        return _format_foreign(where, foreign[1] or (given[1] if given else "another"), foreign[2], files)
-    text = message[keys[-1].end() :]
-    values = [each.strip() for each in re.findall(r"(?:Given|Got) value: (.*)$", text, re.MULTILINE)]
-    if not values:
-        values = re.findall(r"Expected a dot import path string: (.+)$", text, re.MULTILINE)
-    wanted = [spell_type(each) for each in re.findall(r"Expected (?:a )?(?:typing\.)?(<class .+?>|\w+\[.*?\])", text)]
-    wanted = list(dict.fromkeys(each for each in wanted if each))
-    name = keys[-1][1].rpartition(".")[2]
-    if _NO_CLASS_GIVEN.search(text):
-        paths = {path for found in _CLASS_WANTED.findall(text) for path in found if path}
-        classes = sorted({name for path in paths for name in _subclasses(path)})
-        classes = classes or _classes_of(name)
+    if absent := find_absent_help(message):
+        setting, name = absent
+        return f"there is no class {name!r} for `{setting}`{_offer(name, _classes_of(setting))}"
+    if lacking := find_lacking(message):
+        path, names = lacking.of or "the class", " and ".join(f"`{each}`" for each in lacking.names)
+        place = _place(path, files)
+        return f"`{lacking.where}`{place} needs {names} of {path}, below `init_args`: there is no default"
+    if foreign := find_foreign(message):
+        return _format_foreign(foreign, files)
+    wrong = find_wrong(message)
+    return None if wrong is None else _format_wrong(wrong, files)
+
+
+def _format_wrong(wrong: Wrong, files: Sequence[Path]) -> str | None:
+    """The sentence about a value, if it is known what would fit."""
+    name = wrong.where.rpartition(".")[2]
+    wanted = list(dict.fromkeys(filter(None, map(spell_type, wrong.types))))
+    if wrong.is_class:
+        classes = sorted({name for path in wrong.classes for name in _subclasses(path)}) or _classes_of(name)
         listed = f" ({', '.join(classes)})" if classes else ""
         wanted.insert(0, f"the name of a class{listed}")
-    if not values or not wanted:
+    if not wrong.given or not wanted:
         return None
-    nested = re.fullmatch(r"NestedArg\(key='[\w.]+', val='(.*)'\)", values[0])
-    got = nested[1] if nested else values[0]
+    got = wrong.given
     if got in ("True", "False") and spell_type("str") in wanted:
         got = f"{got} (for YAML, yes, no, on and off are true or false; put them in quotes where they are texts)"
-    return f"`{where}`{_place(name, files)} must be {' or '.join(wanted)}, got {got}"
+    return f"`{wrong.where}`{_place(name, files)} must be {' or '.join(wanted)}, got {got}"
 
 
-def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) -> str:
+def _format_foreign(foreign: Foreign, files: Sequence[Path]) -> str:
     """The sentence about a class that is not of the kind that a setting takes."""
     from lightning.pytorch import LightningModule
 
+    where, given = foreign.where, foreign.given or "another"
     name = where.rpartition(".")[2]
     classes = _classes_of(name)
     listed = f" ({', '.join(classes)})" if classes else ""
@@ -183,7 +171,7 @@ def _format_foreign(where: str, given: str, base: str, files: Sequence[Path]) ->
             "Trainer, where `gnn_sim2real.ScalingLawCallback` works as well (docs/lightning.md)"
         )
     place = _place(name, [path for path in files if given in path.read_text()])
-    return f"`{where}`{place} must be the name of a subclass of {base}{listed}, got {given}{advice}"
+    return f"`{where}`{place} must be the name of a subclass of {foreign.base}{listed}, got {given}{advice}"
 
 
 def _subclasses(class_path: str) -> list[str]:
@@ -209,15 +197,12 @@ def _classes_of(setting: str) -> list[str]:
     return [*found, f"datamodules.{find_table_reader().__name__}"] if setting == "data" else found
 
 
-def _format_option(message: str, found: re.Match[str], parser: ArgumentParser, files: Sequence[Path]) -> str:
-    """The sentence about an option that was found in the message."""
-    name, before = found[1], message[: found.start()]
-    where = ".".join(_KEY.findall(before))
-    built = _BUILT_OF_A_FUNCTION.match(message, found.end())
-    classes = [built[1]] if built else _CLASS.findall(before)
-    if classes:
-        name, options = name.partition(".")[0], _options_of(classes[-1])
-        of = f" of {classes[-1]}" + (f" in `{where}`" if where else "")
+def _format_unknown(unknown: Unknown, parser: ArgumentParser, files: Sequence[Path]) -> str:
+    """The sentence about a setting that does not exist."""
+    name, where = unknown.name, unknown.where
+    if unknown.of:
+        name, options = name.partition(".")[0], _options_of(unknown.of)
+        of = f" of {unknown.of}" + (f" in `{where}`" if where else "")
     else:
         where, name, options = _level(f"{where}.{name}" if where else name, parser.get_defaults().keys())
         of = f" in `{where}`" if where else ""
@@ -232,19 +217,6 @@ def _level(name: str, keys: Iterable[str]) -> tuple[str, str, list[str]]:
         if part not in rivals:
             break
     return ".".join(parts[:depth]), part, sorted(rivals)
-
-
-def _beside_a_class(message: str) -> str | None:
-    """The first key that a class has beside `class_path` and `init_args`."""
-    for given in _GIVEN.findall(message):
-        try:
-            value = ast.literal_eval(given)
-        except (ValueError, SyntaxError):  # the repr of an object
-            continue
-        beside = [key for key in value if key not in ("class_path", "init_args", "dict_kwargs")]
-        if "class_path" in value and beside:
-            return str(beside[0])
-    return None
 
 
 def _options_of(class_path: str) -> list[str]:

@@ -2,11 +2,14 @@
 
 import ast
 import re
-from argparse import ArgumentError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
+from gnn_sim2real.config.wording import find_wrong, in_one_sentence
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 _WORDS = {
     "int": "a whole number",
@@ -40,7 +43,7 @@ def spell_type(text: str) -> str:
     return _WORDS.get(name, name)
 
 
-def respell(argv: Sequence[str], *parsers: ArgumentParser) -> list[str]:
+def respell(argv: Sequence[str], *parsers: "ArgumentParser") -> list[str]:
     """Spell options as the parsers do: `--target_size` becomes `--target-size`.
 
     Commands list their options with dashes. Options with a dot are settings of a class, which are Python names and so
@@ -88,35 +91,20 @@ def settings_as_options(spell: Callable[[str], str | None]) -> Iterator[None]:
         raise
 
 
-def parse_options(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
-    """Parse the options of a command, spelled with dashes or with underscores.
+def format_wrong_option(message: str, parser: "ArgumentParser") -> str:
+    """One sentence about the value of an option, of the tree of attempts that jsonargparse lists.
 
     Args:
+        message: Message of jsonargparse.
         parser: Parser of the command.
-        argv: Arguments of the command line.
-
-    Raises:
-        ValueError: If an option does not exist, is missing, or has a value that it cannot have.
     """
-    parser.exit_on_error = False
-    try:
-        parsed: Namespace = parser.parse_args(respell(argv, parser))
-    except ArgumentError as error:
-        raise ValueError(format_wrong_option(str(error), parser)) from error
-    return parsed
-
-
-def format_wrong_option(message: str, parser: ArgumentParser) -> str:
-    """One sentence about an option, of the tree of attempts that jsonargparse lists."""
-    key = re.search(r'Parser key "([\w.]+)"', message)
-    wanted = [
-        spell_type(each) for each in re.findall(r"Expected (?:a )?(?:typing\.)?(<class .+?>|\w+\[.*?\])", message)
-    ]
-    given = re.search(r"(?:Given|Got) value: (.*)$", message, re.MULTILINE)
-    if key is None or given is None or not any(wanted):
-        return f"{message}; `{parser.prog} --help` lists the options"
-    option = key[1] if f"--{key[1]}" in parser._option_string_actions else key[1].replace("_", "-")
-    return f"`--{option}` must be {' or '.join(filter(None, dict.fromkeys(wanted)))}, got {given[1]}"
+    wrong = find_wrong(message)
+    wanted = list(filter(None, dict.fromkeys(map(spell_type, wrong.types)))) if wrong else []
+    if wrong is None or not wrong.given or not wanted:
+        return f"{in_one_sentence(message)}; `{parser.prog} --help` lists the options"
+    known = parser._option_string_actions
+    option = wrong.where if f"--{wrong.where}" in known else wrong.where.replace("_", "-")
+    return f"`--{option}` must be {' or '.join(wanted)}, got {wrong.given}"
 
 
 def take_option(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:

@@ -13,7 +13,7 @@ import yaml
 from tiny import CHAINS, density
 from wandb_files import stored_runs
 
-from gnn_sim2real.cli.main import in_one_sentence, main
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.library import CHECKPOINT_ENTRY, ModelLibrary, load_model
 from gnn_sim2real.library.model import save_model
 from gnn_sim2real.records.record import read_records
@@ -667,12 +667,6 @@ def test_debugging_shows_where_an_error_was_raised(monkeypatch):
     monkeypatch.setenv("GNN_SIM2REAL_DEBUG", "1")
     with pytest.raises(ValueError, match="'fitt'"):
         main(["fitt"])
-
-
-def test_messages_that_are_no_tree_stay_as_they_are():
-    assert in_one_sentence("a file is missing") == "a file is missing"
-    tree = "Does not validate against any of the Union subtypes\nSubtypes: [x]\nErrors:\n  - the cause\nGiven value: {}"
-    assert in_one_sentence(tree) == "the cause"
 
 
 def test_the_installed_command(tmp_path):

@@ -3,7 +3,8 @@
 import pytest
 from jsonargparse import ArgumentParser
 
-from gnn_sim2real.config.options import parse_options, respell, settings_as_options, take_option, take_options
+from gnn_sim2real.config.command import parse
+from gnn_sim2real.config.options import respell, settings_as_options, take_option, take_options
 
 
 def make_parser():
@@ -35,8 +36,13 @@ def test_the_parser_decides_the_spelling(given, spelled):
 
 
 def test_both_spellings_are_parsed():
-    first = parse_options(make_parser(), ["--target_size", "3", "--seed-everything=4", "--axes.source-size", "5"])
-    second = parse_options(make_parser(), ["--target-size=3", "--seed_everything", "4", "--axes.source_size=5"])
+    first, second = (
+        parse(make_parser(), respell(argv, make_parser()))
+        for argv in (
+            ["--target_size", "3", "--seed-everything=4", "--axes.source-size", "5"],
+            ["--target-size=3", "--seed_everything", "4", "--axes.source_size=5"],
+        )
+    )
     assert first == second
     assert (first.target_size, first.seed_everything, first.axes.source_size) == (3, 4, 5)
 
