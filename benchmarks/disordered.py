@@ -85,7 +85,7 @@ def read() -> Data:
         values=np.log10(texts.str.lstrip("<").astype(float).to_numpy()),
         is_bound=texts.str.startswith("<").to_numpy(),
         papers=frame["doi"].fillna(frame["id"]).tolist(),
-        formulas=frame["reduced_composition"].tolist(),
+        formulas=frame["composition"].tolist(),
         cells=np.column_stack([cells, volume]),
         crystals=[found.get(f"{name}.cif") for name in frame["id"]],
     )
