@@ -115,6 +115,7 @@ def make_data(tmp_path, censored) -> PropertyDataModule:
         material="composition",
         censored=censored,
         test_fraction=0.0,
+        validation_fraction=0.0,
     )
 
 
