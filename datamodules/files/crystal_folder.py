@@ -14,6 +14,7 @@ from gnn_sim2real.featurize.crystal_entries import Entry
 from gnn_sim2real.featurize.crystal_files import crystal_formula, is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.files import expand
+from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, in_table
 from gnn_sim2real.tables.crystal_columns import (
@@ -59,6 +60,9 @@ class CrystalFolder(CrystalDataModule):
         name_column: Column that names the crystal; `material_id`, `file`, `name` or `id` unless given.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        censored: What becomes of values below or above a limit of detection, such as `<1E-10`: refused (`drop`), taken
+            for the limit (`bound`), or in `tobit` known to networks as being on one side of it, so that predictions
+            there have no loss; other methods take the limit. They are counted, and scored apart.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
@@ -76,10 +80,13 @@ class CrystalFolder(CrystalDataModule):
         lower: float | None = None,
         upper: float | None = None,
         at: dict[str, Any] | None = None,
+        censored: Censored = "drop",
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
+        self.property = Property(
+            property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, censored=censored
+        )
         check_property_unit(property, unit)
         self.structures_path, self.table_path, self.name_column, self.at = structures, table, name_column, at
 

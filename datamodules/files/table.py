@@ -10,6 +10,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
 from gnn_sim2real.files import expand
+from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table
 from gnn_sim2real.tables.crystal_columns import holds_crystals
@@ -38,6 +39,9 @@ class MaterialTable(PropertyDataModule):
         name: A table of the registry, in place of `path`.
         lower: Values at or below this are excluded as impossible.
         upper: Values at or above this are excluded as impossible.
+        censored: What becomes of values below or above a limit of detection, such as `<1E-10`: refused (`drop`), taken
+            for the limit (`bound`), or in `tobit` known to networks as being on one side of it, so that predictions
+            there have no loss; other methods take the limit. They are counted, and scored apart.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one material
             differ in a temperature, pressure, frequency or humidity.
@@ -64,6 +68,7 @@ class MaterialTable(PropertyDataModule):
         upper: float | None = None,
         at: dict[str, Any] | None = None,
         attachment: str | None = None,
+        censored: Censored = "drop",
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -73,7 +78,14 @@ class MaterialTable(PropertyDataModule):
             )
         check_property_unit(property, unit)
         self.property = Property(
-            property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, unit_column=unit_column
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            unit_column=unit_column,
+            censored=censored,
         )
         self.path, self.name, self.material_column = path, name, material_column
         self.material: MaterialKind | None = material

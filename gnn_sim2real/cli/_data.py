@@ -334,7 +334,8 @@ def _print_report(report: DataReport, console: Console) -> None:
     for each in report.properties:
         unit = "" if each.unit == "dimensionless" else f" {each.unit}"
         read = "" if each.file_unit == each.unit else f", read as {each.file_unit}"
-        show(f"{each.name}: {each.count:,} values{read}")
+        limits = f", {each.num_limits:,} of them limits of detection" if each.num_limits else ""
+        show(f"{each.name}: {each.count:,} values{read}{limits}")
         show(f"  lowest {each.minimum:.6g}, median {each.median:.6g}, highest {each.maximum:.6g}{unit}")
         if each.is_constant:
             show("  WARNING: all values are the same, so there is nothing to learn; is this the right column?")

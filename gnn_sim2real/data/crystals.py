@@ -199,6 +199,13 @@ class CrystalDataSet(DataSet):
         """(num_materials,); whether a site of each crystal holds several elements, or is not full."""
         return self.once("disordered", lambda: self.structures.crystals.is_disordered[self.structure_rows])
 
+    def error_groups(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+        """Disordered and ordered crystals, where some are read as they are."""
+        if self.settings.disorder == "refuse" or self.settings.representation == "composition":
+            return {}
+        disordered = self.is_disordered[rows]
+        return {"disordered": disordered, "ordered": ~disordered} if disordered.any() else {}
+
     def count_disordered(self, store: GraphStore) -> dict[str, int]:
         """Number of disordered crystals by what was made of them; none are looked for where they are refused.
 

@@ -227,6 +227,60 @@ class DataSet:
         values = self.table.simulated
         return None if values is None else self.once("simulated", lambda: torch.from_numpy(values).float())
 
+    @property
+    def one_sided(self) -> Tensor | None:
+        """On which side of each value the true one is, int64, see `GraphBatch.censored`; None unless one is `tobit`."""
+        sides, asked = self.table.censored, [each.censored == "tobit" for each in self.table.properties]
+        if sides is None or not any(asked):
+            return None
+        return self.once("one-sided", lambda: torch.from_numpy(sides.astype(np.int64) * np.array(asked)))
+
+    def measured(self, rows: NDArray[np.int64], column: int = 0) -> NDArray[np.float64]:
+        """Values of some materials with which predictions are compared: limits of detection are scored apart.
+
+        Args:
+            rows: (num_materials,); rows of the table.
+            column: Number of the property.
+
+        Returns:
+            (num_materials,); NaN for limits, unless there is nothing else.
+        """
+        values: NDArray[np.float64] = self.table.values[rows, column]
+        sides = self.table.censored
+        if sides is None or (sides[rows, column] != 0).all():
+            return values
+        return np.where(sides[rows, column] != 0, np.nan, values)
+
+    def error_groups(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+        """Materials whose errors are told apart, by the name of their group; none unless there are several.
+
+        Args:
+            rows: (num_materials,); rows of the table.
+        """
+        return {}
+
+    def group_errors(
+        self, rows: NDArray[np.int64], prediction: NDArray[np.float64], column: int = 0
+    ) -> dict[str, dict[str, float]]:
+        """Number and mean absolute error of the materials of each group, and of those known by a limit.
+
+        A prediction on the right side of a limit has no error.
+
+        Args:
+            rows: (num_materials,); rows of the table.
+            prediction: (num_materials,), in physical units.
+            column: Number of the property.
+        """
+        error, found = np.abs(prediction - self.measured(rows, column)), dict[str, dict[str, float]]()
+        for name, where in self.error_groups(rows).items():
+            if (kept := where & np.isfinite(error)).any():
+                found[name] = {"num": float(kept.sum()), "mae": float(error[kept].mean())}
+        sides = None if self.table.censored is None else self.table.censored[rows, column]
+        if sides is not None and sides.any():
+            beyond = np.maximum(-sides * (prediction - self.table.values[rows, column]), 0)[sides != 0]
+            found["limits"] = {"num": float(len(beyond)), "mae": float(beyond.mean())}
+        return found
+
     @cached_property
     def properties(self) -> list[PropertySpec]:
         """Name and unit of each property."""

@@ -275,7 +275,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     def part(self, name: PartName) -> MaterialSet:
         """The materials of one part."""
         data = self.data_set
-        return MaterialSet(data.store, torch.from_numpy(getattr(self.parts, name)), data.targets, data.simulated)
+        rows = torch.from_numpy(getattr(self.parts, name))
+        return MaterialSet(data.store, rows, data.targets, data.simulated, data.one_sided)
 
     def seen_identities(self) -> frozenset[str]:
         """Hashed identities of the materials that train or validate; for crystals of the formula, as everywhere."""

@@ -243,7 +243,7 @@ def crystals_of_columns(table: "pyarrow.Table") -> CrystalTable:
     pointer = np.concatenate([[0], np.cumsum(num_symbols)]).astype(np.int64)
     held = None
     if any([*each.values()] != [1.0] for each in kinds):
-        held = SiteSpecies.of_sites(kinds).take(names.indices.to_numpy())
+        held = SiteSpecies.of_sites(kinds).take(names.indices.to_numpy().astype(np.int64))
     return CrystalTable(lattices_of_parameters(parameters), number, fractional.reshape(-1, 3) / 1e8, pointer, held)
 
 

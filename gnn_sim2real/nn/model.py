@@ -175,6 +175,8 @@ class PropertyModel(nn.Module):
     ) -> tuple[Float[Tensor, "num_graphs num_properties"], Bool[Tensor, "num_graphs num_properties"]]:
         """Loss of each value, 0 where it is missing, and which are there.
 
+        A target that is only a limit has no loss where the prediction is on its right side, as in a Tobit model.
+
         Args:
             outputs: From `forward`.
             batch: With targets.
@@ -183,6 +185,9 @@ class PropertyModel(nn.Module):
         scaled = self.scaled_targets(batch)
         present = ~scaled.isnan()
         loss = self.head.loss(outputs, scaled.nan_to_num(0.0), of_error, self.temperature(batch))
+        if batch.censored is not None and batch.targets is not None:
+            beyond = batch.censored * (self.values(outputs.detach(), batch) - batch.targets)
+            loss = loss.where(~((batch.censored != 0) & (beyond >= 0)), 0.0)
         return loss * present, present
 
     def fit_scales(

@@ -52,6 +52,8 @@ def fine_tuning_record(
     rows, prediction, measured = module.test_result()
     details: dict[str, Any] = {"start_mae": module.start_error, "config": config}
     seen = (module.source_card or {}).get("vocabulary")
+    if groups := module.group_errors():
+        details["groups"] = groups
     if seen is not None:
         details["unseen"] = data.data_set.unseen_materials(seen, rows)
     return Record(

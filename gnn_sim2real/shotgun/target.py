@@ -23,6 +23,7 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.splits.parts import Parts, Rows
 from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
+from gnn_sim2real.tables.censored import join_sides
 from gnn_sim2real.tables.table import CleanTable, Property
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
@@ -364,6 +365,7 @@ def _join(first: CleanTable, second: CleanTable, featurizer: Featurizer) -> Clea
         spread=np.concatenate([first.spread, second.spread]),
         num_merged=np.concatenate([first.num_merged, second.num_merged]),
         num_values=np.concatenate([first.num_values, second.num_values]),
+        censored=join_sides([first.censored, second.censored], [first.values.shape, second.values.shape]),
         own_groups=[*first.groups, *second.groups],
     )
 
@@ -392,6 +394,7 @@ def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
         values=table.values[rows, :1],
         spread=table.spread[rows, :1],
         num_merged=table.num_merged[rows],
+        censored=None if table.censored is None else table.censored[rows, :1],
         num_values=table.num_values[rows, :1],
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],

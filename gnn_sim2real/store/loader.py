@@ -1,6 +1,7 @@
 """Shuffled batches of a store for Lightning, the same in every run with the same seed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,10 +21,19 @@ class MaterialSet(Dataset[GraphBatch]):
         rows: int64, (num_materials,); which of them.
         targets: float32, (len(store), num_properties) in physical units, NaN where missing; None in prediction.
         simulated: float32, (len(store), num_properties); simulated values of the same properties; None if unknown.
+        censored: int64, (len(store), num_properties); on which side of a target the true value is, see `GraphBatch`.
     """
 
-    def __init__(self, store: AnyStore, rows: Tensor, targets: Tensor | None, simulated: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        store: AnyStore,
+        rows: Tensor,
+        targets: Tensor | None,
+        simulated: Tensor | None = None,
+        censored: Tensor | None = None,
+    ) -> None:
         self.store, self.rows, self.targets, self.simulated = store, rows, targets, simulated
+        self.censored = censored
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -32,7 +42,8 @@ class MaterialSet(Dataset[GraphBatch]):
         """Gather the batch at these positions of `rows`."""
         rows = self.rows[positions]
         targets, simulated = (None if values is None else values[rows] for values in (self.targets, self.simulated))
-        return self.store.select(rows, targets, simulated)
+        batch = self.store.select(rows, targets, simulated)
+        return batch if self.censored is None else replace(batch, censored=self.censored[rows])
 
     @property
     def present_targets(self) -> Tensor:

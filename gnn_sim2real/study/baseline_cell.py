@@ -92,6 +92,8 @@ def run_baseline(
         details["answered_by"] = {baseline.fallback.name: int(lacking.sum())}
     kept = ~np.isnan(prediction)
     prediction, rows = prediction[kept], target.parts.test[kept]
+    if groups := target.data_set.group_errors(rows, prediction):
+        details["groups"] = groups
     spec = target.properties[0]
     cards = {"source": card["data"] if card else None, "target": target.card()}
     record = Record(
@@ -110,7 +112,7 @@ def run_baseline(
         ),
         property=spec.name,
         unit=spec.unit,
-        metrics=whole_set_metrics(prediction, target.table.values[rows, 0]),
+        metrics=whole_set_metrics(prediction, target.data_set.measured(rows)),
         data=cards,
         details=details,
         provenance=provenance(time.monotonic() - started),

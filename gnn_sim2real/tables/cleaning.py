@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.tables.censored import read_limit, side_of_groups
 from gnn_sim2real.tables.columns import with_unit
 from gnn_sim2real.tables.conditions import At, refuse_other_conditions, require_one_condition
 from gnn_sim2real.tables.duplicates import find_duplicates
@@ -82,6 +83,11 @@ def clean_table(
     for prop, column in zip(properties, columns, strict=True):
         reasons += [(row, prop.name, reason) for row, reason in column.refused.items() if row not in refused]
     values[codes < 0] = np.nan
+    sides = []
+    for number, (prop, column) in enumerate(zip(properties, columns, strict=True)):
+        side, beside = side_of_groups(codes, values[:, number], column.sides, len(identities))
+        sides.append(side)
+        reasons += [(row, prop.name, reason) for row, reason in beside.items()]
     used = np.where(np.isfinite(values).any(axis=1), codes, -1)
     own = [material_column, *(prop.column or prop.name for prop in properties)]
     require_one_condition(frame, used, materials, at or {}, own, source)
@@ -91,7 +97,7 @@ def clean_table(
     numbers = row_numbers(frame)
     entries = [(numbers[row], materials[row], prop, reason) for row, prop, reason in sorted(reasons)]
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
-    table = _merge(codes, values, columns, materials, identities, properties, quarantine)
+    table = _merge(codes, values, columns, materials, identities, properties, quarantine, np.stack(sides, axis=1))
     table = replace(table, duplicates=find_duplicates(table, codes, values, numbers, identities))
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
@@ -107,12 +113,14 @@ class ColumnValues(NamedTuple):
         labeled: (num_rows,); whether something stood in the file.
         refused: Reason by position.
         ranges: What is known of the measurements behind each value.
+        sides: (num_rows,); -1 where the value is a limit that the true one is below, 1 where above, 0 else.
     """
 
     values: NDArray[np.float64]
     labeled: NDArray[np.bool_]
     refused: dict[int, str]
     ranges: Ranges
+    sides: NDArray[np.int8]
 
 
 def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting: str = "file_unit") -> ColumnValues:
@@ -130,7 +138,10 @@ def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting:
     cells = frame[prop.column or prop.name]
     file_unit = prop.unit if prop.file_unit is None else prop.file_unit
     percent = None if prop.unit_column is not None else _of_percent(file_unit)
-    numbers = np.array([_to_number(cell, percent) for cell in cells.tolist()], dtype=np.float64)
+    plain = [read_limit(cell) for cell in cells.tolist()]
+    sides = np.array([side for _, side in plain], np.int8)
+    numbers = np.array([_to_number(cell, percent) for cell, _ in plain], dtype=np.float64)
+    limits = np.flatnonzero((sides != 0) & np.isfinite(numbers) & (prop.censored == "drop")).tolist()
     labeled = np.array([text.lower() not in _MISSING for text in to_texts(cells)], dtype=bool)
     refused: dict[int, str] = {}
     try:
@@ -140,6 +151,11 @@ def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting:
             values, refused = convert_by_row(numbers, labeled, to_texts(frame[prop.unit_column]), prop.unit)
     except ValueError as error:
         raise ValueError(f'property "{prop.name}" of {source}: {error}') from error
+    told = "set `censored: bound` or `tobit` to use it"
+    refused |= {
+        row: f"{'below' if sides[row] < 0 else 'above'} a limit of detection: {cells.iloc[row]!r}, {told}"
+        for row in limits
+    }
     lower = -np.inf if prop.lower is None else prop.lower
     upper = np.inf if prop.upper is None else prop.upper
     interval = f"({lower:g}, {upper:g}) {prop.unit}".strip()
@@ -153,7 +169,8 @@ def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting:
     values[list(refused)] = np.nan
     refused |= _refuse_implausible(numbers, values, prop, source, setting)
     values[list(refused)] = np.nan
-    return ColumnValues(values, labeled, refused, read_ranges(frame, prop, values))
+    sides[~np.isfinite(values)] = 0
+    return ColumnValues(values, labeled, refused, read_ranges(frame, prop, values), sides)
 
 
 def _refuse_implausible(
@@ -275,6 +292,7 @@ def _merge(
     identities: list[str],
     properties: tuple[Property, ...],
     quarantine: "pandas.DataFrame",
+    sides: NDArray[np.int8],
 ) -> CleanTable:
     """Merge the rows of each material; materials without a value are left out."""
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))
@@ -298,6 +316,7 @@ def _merge(
         properties=properties,
         quarantine=quarantine,
         num_rows_read=len(codes),
+        censored=sides[kept] if sides[kept].any() else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.tables.censored import join_sides
 from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.tables.texts import ConcatTexts
 
@@ -70,6 +71,7 @@ def concat_tables(tables: Sequence[CleanTable], names: Sequence[str]) -> CleanTa
     values: list[NDArray[np.float64]] = []
     spread: list[NDArray[np.float64]] = []
     num_values: list[NDArray[np.int64]] = []
+    sides: list[NDArray[np.int8] | None] = []
     for number, table in enumerate(tables):
         columns = slice(start[number], start[number + 1])
         for kept, given in ((values, table.values), (spread, table.spread)):
@@ -78,6 +80,9 @@ def concat_tables(tables: Sequence[CleanTable], names: Sequence[str]) -> CleanTa
             kept.append(whole)
         num_values.append(np.zeros((len(table.num_values), total), np.int64))
         num_values[-1][:, columns] = table.num_values
+        side = np.zeros((len(table.values), total), np.int8)
+        side[:, columns] = 0 if table.censored is None else table.censored
+        sides.append(side if side.any() else None)
     properties = [
         prop if not number else replace(prop, name=f"{prop.name} ({name})", column=prop.column or prop.name)
         for number, (table, name) in enumerate(zip(tables, names, strict=True))
@@ -95,6 +100,7 @@ def concat_tables(tables: Sequence[CleanTable], names: Sequence[str]) -> CleanTa
         spread=np.concatenate(spread),
         num_merged=np.concatenate([table.num_merged for table in tables]),
         num_values=np.concatenate(num_values),
+        censored=join_sides(sides, [each.shape for each in values]),
         properties=tuple(properties),
         quarantine=quarantine,
         num_rows_read=sum(table.num_rows_read for table in tables),

@@ -25,6 +25,7 @@ class PropertyFacts:
         num_duplicates: Number of materials that had several rows.
         median_spread, largest_spread: Half range of the rows of one material, over those that had several.
         is_constant: Whether several materials all have the same value.
+        num_limits: Number of values that are limits of detection.
     """
 
     name: str
@@ -38,6 +39,7 @@ class PropertyFacts:
     median_spread: float | None
     largest_spread: float | None
     is_constant: bool = False
+    num_limits: int = 0
 
 
 class Difference(NamedTuple):
@@ -288,6 +290,7 @@ def _facts(table: CleanTable, column: int) -> PropertyFacts:
         median_spread=_of(several, np.median),
         largest_spread=_of(several, np.max),
         is_constant=len(present) > 1 and low == high,
+        num_limits=0 if table.censored is None else int(np.count_nonzero(table.censored[:, column])),
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.files import free_names, spreadsheet_text, stamp, write_atomically
+from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.json_table import UNITS, read_json_lines, read_json_table
 from gnn_sim2real.tables.spreadsheet import read_sheet
 from gnn_sim2real.tables.text_table import COMPRESSIONS, read_text_table, require_unpackable
@@ -92,6 +93,7 @@ class Property:
         upper: Values at or above this are refused, in `unit`.
         unit_column: Column with the unit of each row, if the units differ; `file_unit` is then ignored.
         replicates: Columns on the measurements behind each row, if there are several.
+        censored: What becomes of values below or above a limit of detection, such as `<1E-10`.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Property:
     upper: int | float | None = None
     unit_column: str | None = None
     replicates: Replicates | None = None
+    censored: Censored = "drop"
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,8 @@ class CleanTable:
             can go by it.
         duplicates: Materials whose rows do not agree, worst first: all beyond the spread of the table, and the worst of
             the others.
+        censored: (num_materials, num_properties); -1 where the value is a limit that the true one is below, 1 where it
+            is above, 0 where it was measured. None if all were.
     """
 
     materials: Sequence[Any]
@@ -144,6 +149,7 @@ class CleanTable:
     texts: Mapping[str, list[str]] = field(default_factory=dict)
     duplicates: tuple[Duplicate, ...] = ()
     simulated_origin: str = ""
+    censored: NDArray[np.int8] | None = None
 
     @property
     def groups(self) -> list[str]:
@@ -206,6 +212,8 @@ class CleanTable:
             digest.update(json.dumps([self.own_groups[row] for row in order]).encode())
         if self.simulated is not None:
             digest.update(_plain_bytes(self.simulated[order]))
+        if self.censored is not None:
+            digest.update(np.ascontiguousarray(self.censored[order]).data)
         if content_hash := getattr(self.materials, "content_hash", None):
             digest.update(content_hash.encode())
         return digest.hexdigest()

@@ -348,6 +348,15 @@ class PropertyRegression(LightningModule, ABC):
             )
         results = [self.test_result(column) for column in range(len(self.network.properties))]
         self.log_errors("test", [whole_set_metrics(prediction, truth) for _, prediction, truth in results])
+        for name, found in self.group_errors().items():
+            logger.info("MAE of %d %s of the test part: %.4g", found["num"], name, found["mae"])
+            self.log_errors(f"test/{name}", [{"mae": found["mae"]}, *({} for _ in results[1:])])
+
+    def group_errors(self) -> dict[str, dict[str, float]]:
+        """Errors of the first property by groups of test materials, see `DataSet.group_errors`."""
+        rows, prediction, _ = self.test_result()
+        found: dict[str, dict[str, float]] = self.data.data_set.group_errors(rows, prediction)
+        return found
 
     def log_errors(self, part: str, errors: Sequence[Mapping[str, float]]) -> None:
         """Log errors in physical units, as `val/mae`, or `val/density/mae` where there are several properties.
@@ -380,7 +389,7 @@ class PropertyRegression(LightningModule, ABC):
         if self.network.line is not None and simulated is not None:
             answered = ~np.isnan(simulated[rows, column])
             rows, prediction = rows[answered], prediction[answered]
-        return rows, prediction, self.data.table.values[rows, column]
+        return rows, prediction, self.data.data_set.measured(rows, column)
 
     @property
     def num_tested(self) -> int:

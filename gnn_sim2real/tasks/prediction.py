@@ -15,7 +15,11 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from numpy.typing import NDArray
 
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.featurize.ordering import split_graph
 from gnn_sim2real.files import require_replaceable, spreadsheet_text, write_atomically
+from gnn_sim2real.graph import Graph
+from gnn_sim2real.nn.model import PropertyModel
+from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.tasks.base import PropertyRegression
 
 logger = logging.getLogger(__name__)
@@ -24,8 +28,9 @@ logger = logging.getLogger(__name__)
 class PredictionWriter(BasePredictionWriter):
     """Writes a CSV file with one row per material of `data.predict_path`, in its order, with units in the header.
 
-    A property of the form A + B / T has its A and B in two more columns. The other columns of the input come last, as
-    they are.
+    A property of the form A + B / T has its A and B in two more columns. Where disordered crystals are read as ordered
+    approximants, the spread of the predictions over these follows. The other columns of the input come last, as they
+    are.
 
     Args:
         output: The CSV file.
@@ -61,7 +66,33 @@ class PredictionWriter(BasePredictionWriter):
         columns = [heading(spec.name, spec.unit) for spec in network.properties]
         columns += [heading(name, unit) for name, unit in network.terms]
         predictor = trainer.datamodule.predictor  # type: ignore[attr-defined]
-        write_predictions(self.output, predictor, columns, torch.cat(list(predictions)).tolist())
+        values = torch.cat(list(predictions)).double().numpy()
+        if predictor.data.featurizer.settings.get("disorder") == "order":
+            columns += [heading(f"{spec.name} spread", spec.unit) for spec in network.properties]
+            graphs = [each.graph for each in predictor.inputs if each.graph is not None]
+            values = np.concatenate([values, spread_of_approximants(network, graphs)], axis=1)
+        write_predictions(self.output, predictor, columns, values.tolist())
+
+
+def spread_of_approximants(network: PropertyModel, graphs: Sequence[Graph]) -> NDArray[np.float64]:
+    """Standard deviation of the predictions for the ordered approximants of each crystal.
+
+    Args:
+        network: Predicts.
+        graphs: Graphs of crystals, such as `featurize.ordering.join_graphs` makes.
+
+    Returns:
+        (num_graphs, num_properties), in physical units; NaN for a crystal that is not several approximants.
+    """
+    parts = [split_graph(graph) for graph in graphs]
+    found = np.full((len(parts), len(network.properties)), np.nan)
+    device = next(network.parameters()).device
+    for row, several in enumerate(parts):
+        if len(several) > 1:
+            batch = GraphStore.from_graphs(several).select(torch.arange(len(several)))
+            with torch.inference_mode():
+                found[row] = network.predict(batch.to(device)).double().cpu().numpy().std(axis=0, ddof=1)
+    return found
 
 
 def check_output(output: Path, overwrite: bool, data: PropertyDataModule, read: Iterable[str | Path] = ()) -> None:

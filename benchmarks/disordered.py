@@ -1,0 +1,381 @@
+"""Does the structure of disordered crystals tell their ionic conductivity? `python disordered.py [MEMBER ...]`.
+
+OBELiX has 599 measured room-temperature conductivities of lithium electrolytes, 321 of them with a CIF, most of which
+are disordered, and an official split, whose papers do not cross it (Therrien et al., arXiv 2502.14234, CC BY 4.0). Each
+member learns log10 of the conductivity from the training part alone; values below a detection limit are taken for it.
+Nothing is chosen on the test part: the weights of the ensemble are learned from predictions of five folds of the
+training part, between which no paper is shared. Members of structures answer for materials with a CIF; of the others
+they say nothing, and the ensemble goes without them.
+
+Errors are mean absolute errors in decades, with 90 % intervals over draws of test materials: of all 121, of those with
+a readable CIF, and of those below a detection limit, where a prediction below the limit has no error. Two members are
+also compared with each other, on the same materials.
+
+What is computed is kept beside the result (`--kept`), so that it goes on where it was stopped. `$GNN_SIM2REAL_DATA`
+names the folder of the real data.
+"""
+
+import argparse
+import tarfile
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from machine import processor, publish, versions
+from numpy.typing import NDArray
+
+from datamodules.registry import find_table
+from gnn_sim2real.baselines.extra_trees import fit_trees
+from gnn_sim2real.ensemble.weights import combine, learn_weights
+from gnn_sim2real.featurize.composition import describe_formulas
+from gnn_sim2real.featurize.composition_statistics import composition_statistics
+from gnn_sim2real.featurize.crystal import Crystal
+from gnn_sim2real.featurize.crystal_files import read_crystals
+from gnn_sim2real.featurize.featurizer import get_featurizer
+from gnn_sim2real.gaussian_process import GaussianProcess
+from gnn_sim2real.graph import Graph
+from gnn_sim2real.nn import CGCNN, Encoder, PropertyModel, Roost
+from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.store.graphs import GraphStore
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+RESULT = Path(__file__).parent / "results" / "disordered.json"
+FOLDS, DRAWS, SEEDS = 5, 2000, (0, 1)
+CELL = ["space_group_number", "a", "b", "c", "alpha", "beta", "gamma"]
+CUTOFF, NEAREST = 5.0, 8
+BATCH, RATE, WIDTH = 32, 2e-3, 48
+EPOCHS = {"roost": 60, "cgcnn_average": 60, "cgcnn_order": 60}
+
+
+class Data(NamedTuple):
+    """The table: log10 of the conductivity, and what is known of each material."""
+
+    ids: list[str]
+    is_test: NDArray[np.bool_]
+    values: Floats
+    is_bound: NDArray[np.bool_]
+    papers: list[str]
+    formulas: list[str]
+    cells: Floats
+    crystals: list[Crystal | None]
+
+
+@cache
+def read() -> Data:
+    """Read the table and the CIFs."""
+    table = find_table("crystal/obelix/obelix.csv")
+    frame = pd.read_csv(table, keep_default_na=False, na_values=[""])
+    texts = frame["ionic_conductivity_S_cm"].astype(str).str.strip()
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(table.with_name("all_cifs.tar.gz")) as archive:
+            archive.extractall(folder, filter="data")
+        found = {each.name: each.crystal for each in read_crystals(Path(folder) / "all_randomized_cifs", True)}
+    cells = frame[CELL].to_numpy(np.float64)
+    volume = cells[:, 1] * cells[:, 2] * cells[:, 3]
+    return Data(
+        ids=frame["id"].tolist(),
+        is_test=(frame["part"] == "test").to_numpy(),
+        values=np.log10(texts.str.lstrip("<").astype(float).to_numpy()),
+        is_bound=texts.str.startswith("<").to_numpy(),
+        papers=frame["doi"].fillna(frame["id"]).tolist(),
+        formulas=frame["composition"].tolist(),
+        cells=np.column_stack([cells, volume]),
+        crystals=[found.get(f"{name}.cif") for name in frame["id"]],
+    )
+
+
+def folds_of(data: Data, rows: Rows) -> NDArray[np.int64]:
+    """Fold of each row; rows of a paper share one."""
+    papers = sorted({data.papers[row] for row in rows.tolist()})
+    order = np.random.default_rng(0).permutation(len(papers))
+    fold = dict(zip(papers, (order % FOLDS).tolist(), strict=True))
+    return np.array([fold[data.papers[row]] for row in rows.tolist()])
+
+
+@cache
+def statistics() -> Floats:
+    """(num_materials, num_features); statistics of the elements."""
+    return describe_formulas(read().formulas, composition_statistics)
+
+
+@cache
+def of_structure() -> Floats:
+    """(num_materials, num_features); what an average structure says of lithium and its sites, NaN without one.
+
+    Number density of atoms and of lithium, sites of lithium for each lithium atom, their mean occupancy, the share of
+    other sites that are mixed or vacant, the nearest distance between sites of lithium that may both be filled and to
+    an anion (mean and least), the number of anions around lithium, and the entropy of the occupancies for each atom.
+    """
+    rows = np.full((len(read().ids), 12), np.nan)
+    for row, crystal in enumerate(read().crystals):
+        if crystal is not None:
+            rows[row] = _structure_features(crystal)
+    return rows
+
+
+def _structure_features(crystal: Crystal) -> list[float]:
+    from pymatgen.core.lattice import Lattice
+
+    held = [
+        crystal.species.of_site(site) if crystal.species else {int(number): 1.0}
+        for site, number in enumerate(crystal.atomic_number)
+    ]
+    lithium = np.array([site.get(3, 0.0) for site in held])
+    occupancy = np.array([sum(site.values()) for site in held])
+    anion = np.array(
+        [sum(share for number, share in site.items() if number in (7, 8, 9, 16, 17, 34, 35, 53)) for site in held]
+    )
+    shares = np.array([share for site in held for share in [*site.values(), max(1 - sum(site.values()), 1e-12)]])
+    entropy = -float((shares * np.log(np.maximum(shares, 1e-12))).sum()) / occupancy.sum()
+    is_li, is_anion = lithium > 0.005, anion > 0.5
+    distance = np.array(Lattice(crystal.lattice).get_all_distances(crystal.fractional, crystal.fractional))
+    np.fill_diagonal(distance, np.inf)
+    between = np.where((distance > 1.9)[np.ix_(is_li, is_li)], distance[np.ix_(is_li, is_li)], np.inf).min(
+        axis=1, initial=9.0
+    )
+    to_anion = distance[np.ix_(is_li, is_anion)]
+    nearest = to_anion.min(axis=1, initial=9.0)
+    around = ((to_anion < 2.9) * anion[is_anion]).sum(axis=1)
+    weight = lithium[is_li]
+    mean = partial(np.average, weights=weight)
+    others = ~is_li
+    mixed = float(
+        np.mean(
+            [len(site) > 1 or sum(site.values()) < 1 for site, other in zip(held, others, strict=True) if other] or [0]
+        )
+    )
+    return [
+        occupancy.sum() / crystal.volume,
+        lithium.sum() / crystal.volume,
+        is_li.sum() / lithium.sum(),
+        float(mean(weight)),
+        mixed,
+        float(mean(between)),
+        float(between.min()),
+        float(mean(nearest)),
+        float(nearest.min()),
+        float(mean(around)),
+        float(np.std(around)),
+        entropy,
+    ]
+
+
+# Each member learns from some rows and answers for others: NaN where it cannot.
+Member = Callable[[Rows, Rows], Floats]
+
+
+def trees(columns: Callable[[], Floats], train: Rows, asked: Rows) -> Floats:
+    """Extra trees on some columns, the mean of two seeds."""
+    table, values = columns(), read().values
+    known, can = train[np.isfinite(table[train]).all(axis=1)], np.isfinite(table[asked]).all(axis=1)
+    answer = np.full(len(asked), np.nan)
+    fitted = [fit_trees(table[known], values[known], seed) for seed in SEEDS]
+    answer[can] = np.mean([each.predict(table[asked[can]]) for each in fitted], axis=0)
+    return answer
+
+
+def gaussian_process(columns: Sequence[Callable[[], Floats]], train: Rows, asked: Rows) -> Floats:
+    """A Gaussian process on blocks of columns."""
+    blocks, values = [each() for each in columns], read().values
+    whole = np.isfinite(np.column_stack(blocks)).all(axis=1)
+    known, can = train[whole[train]], whole[asked]
+    answer = np.full(len(asked), np.nan)
+    process = GaussianProcess().fit([each[known] for each in blocks], values[known])
+    answer[can] = process.predict([each[asked[can]] for each in blocks])[0]
+    return answer
+
+
+def network(
+    name: str,
+    make: Callable[[], Encoder],
+    store_of: Callable[[], tuple[GraphStore, NDArray[np.bool_]]],
+    train: Rows,
+    asked: Rows,
+) -> Floats:
+    """A network from scratch, the mean of two seeds; the loss of a value below a limit is one-sided."""
+    store, readable = store_of()
+    place = np.cumsum(readable) - 1
+    known, can = train[readable[train]], readable[asked]
+    answer = np.full(len(asked), np.nan)
+    answer[can] = np.mean([_train(name, make, store, place, known, asked[can], seed) for seed in SEEDS], axis=0)
+    return answer
+
+
+def _train(
+    name: str, make: Callable[[], Encoder], store: GraphStore, place: Rows, known: Rows, asked: Rows, seed: int
+) -> Floats:
+    torch.manual_seed(seed)
+    targets = torch.from_numpy(read().values[known]).float()
+    bound = torch.from_numpy(read().is_bound[known])
+    model = PropertyModel(make(), [PropertySpec("log_conductivity", "")])
+    model.fit_scales(targets.unsqueeze(1))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-3)
+    rows, epochs = torch.from_numpy(place[known]), EPOCHS[name]
+    steps = epochs * -(-len(known) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
+    for _ in range(epochs):
+        for some in torch.randperm(len(known)).tensor_split(-(-len(known) // BATCH)):
+            error = (model.predict(store.select(rows[some]))[:, 0] - targets[some]) / model.scaler.std[0]
+            error = torch.where(bound[some], error.clamp_min(0), error)
+            optimizer.zero_grad()
+            torch.nn.functional.huber_loss(error, torch.zeros_like(error), delta=0.5).backward()
+            optimizer.step()
+            schedule.step()
+    model.eval()
+    with torch.inference_mode():
+        parts = torch.from_numpy(place[asked]).split(64)
+        return torch.cat([model.predict(store.select(part))[:, 0] for part in parts]).double().numpy()
+
+
+@cache
+def store_of_compositions() -> tuple[GraphStore, NDArray[np.bool_]]:
+    """Graphs of all compositions."""
+    featurize = get_featurizer("composition").featurize
+    return GraphStore.from_graphs(map(featurize, read().formulas)), np.ones(len(read().ids), np.bool_)
+
+
+@cache
+def store_of_structures(disorder: str) -> tuple[GraphStore, NDArray[np.bool_]]:
+    """Graphs of the crystals that can be read, and which they are."""
+    featurize = get_featurizer(
+        "crystal", cutoff=CUTOFF, max_neighbors=NEAREST, disorder=disorder, approximants=2, max_ordered_sites=160
+    ).featurize
+    graphs: list[Graph] = []
+    readable = np.zeros(len(read().ids), np.bool_)
+    for row, crystal in enumerate(read().crystals):
+        if crystal is not None:
+            graphs.append(featurize(crystal))
+            readable[row] = True
+    return GraphStore.from_graphs(graphs), readable
+
+
+def crystal_encoder() -> Encoder:
+    return CGCNN(hidden_dim=WIDTH, num_layers=2, num_gaussians=24, cutoff=CUTOFF)
+
+
+def with_cell() -> Floats:
+    return np.column_stack([statistics(), read().cells])
+
+
+def with_structure() -> Floats:
+    return np.column_stack([statistics(), read().cells, of_structure()])
+
+
+def cells() -> Floats:
+    return read().cells
+
+
+MEMBERS: dict[str, Member] = {
+    "trees": partial(trees, statistics),
+    "trees_cell": partial(trees, with_cell),
+    "trees_structure": partial(trees, with_structure),
+    "gaussian_process": partial(gaussian_process, [statistics]),
+    "gaussian_process_cell": partial(gaussian_process, [statistics, cells]),
+    "gaussian_process_structure": partial(gaussian_process, [statistics, cells, of_structure]),
+    "roost": partial(network, "roost", lambda: Roost(hidden_dim=WIDTH, mlp_dim=64), store_of_compositions),
+    "cgcnn_average": partial(network, "cgcnn_average", crystal_encoder, partial(store_of_structures, "average")),
+    "cgcnn_order": partial(network, "cgcnn_order", crystal_encoder, partial(store_of_structures, "order")),
+}
+OF_STRUCTURES = tuple(name for name in MEMBERS if "structure" in name or name.startswith("cgcnn"))
+
+
+def interval(errors: Floats) -> list[float]:
+    """90 % interval of the mean, over draws of the materials."""
+    draws = np.random.default_rng(0).integers(len(errors), size=(DRAWS, len(errors)))
+    return [round(float(each), 3) for each in np.quantile(errors[draws].mean(axis=1), [0.05, 0.95])]
+
+
+def score(errors: Floats, where: NDArray[np.bool_]) -> dict[str, Any]:
+    """Mean absolute error of some materials, of those with an answer."""
+    present = errors[where & np.isfinite(errors)]
+    if not len(present):
+        return {"num": 0}
+    return {"num": len(present), "mae": round(float(present.mean()), 4), "interval_90": interval(present)}
+
+
+def compute(names: Sequence[str], kept: Path) -> tuple[Floats, Floats, list[str]]:
+    """Predictions without the fold of a training material, and of the test materials, by member."""
+    data = read()
+    train, test = np.flatnonzero(~data.is_test), np.flatnonzero(data.is_test)
+    fold = folds_of(data, train)
+    kept.mkdir(parents=True, exist_ok=True)
+    done = []
+    for name in names:
+        path = kept / f"{name}.npz"
+        if not path.exists():
+            inner = np.full(len(train), np.nan)
+            for number in range(FOLDS):
+                inner[fold == number] = MEMBERS[name](train[fold != number], train[fold == number])
+            np.savez(path, inner=inner, outer=MEMBERS[name](train, test))
+        found = np.load(path)
+        print(name, "in folds", round(float(np.nanmean(np.abs(found["inner"] - data.values[train]))), 3), flush=True)
+        done.append((found["inner"], found["outer"]))
+    return np.stack([each[0] for each in done], axis=1), np.stack([each[1] for each in done], axis=1), list(names)
+
+
+def main() -> None:
+    """Compute the members that are named, and write the result."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("members", nargs="*", default=list(MEMBERS), help="members, all unless given")
+    parser.add_argument("--kept", type=Path, default=Path("runs/disordered"), help="folder of what is computed")
+    options = parser.parse_args()
+    inner, outer, names = compute(options.members, options.kept)
+    data = read()
+    train, test = ~data.is_test, data.is_test
+    values, bound = data.values[test], data.is_bound[test]
+    has_cif = np.array([each is not None for each in data.crystals])[test]
+    disordered = np.array([each is not None and not each.is_ordered for each in data.crystals])
+    of_composition = [number for number, name in enumerate(names) if name not in OF_STRUCTURES]
+    weights, plain = learn_weights(inner, data.values[train]), None
+    answers = {name: outer[:, number] for number, name in enumerate(names)}
+    answers["ensemble"] = combine(outer, weights)
+    if 0 < len(of_composition) < len(names):
+        plain = learn_weights(inner[:, of_composition], data.values[train])
+        answers["ensemble_without_structures"] = combine(outer[:, of_composition], plain)
+    answers["median_of_training"] = np.full(int(test.sum()), np.median(data.values[train]))
+    result: dict[str, Any] = {
+        "command": "python benchmarks/disordered.py",
+        "what": "log10 of the ionic conductivity [S/cm] of OBELiX, official test part; errors in decades",
+        "processor": processor(),
+        "versions": versions("torch", "scikit-learn", "pymatgen"),
+        "num_train": int(train.sum()),
+        "num_test": int(test.sum()),
+        "num_readable_cifs": sum(each is not None for each in data.crystals),
+        "num_disordered": int(disordered.sum()),
+        "weights": {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)},
+        "in_folds_of_training": {
+            name: round(float(np.nanmean(np.abs(inner[:, number] - data.values[train]))), 4)
+            for number, name in enumerate(names)
+        },
+        "test": {},
+    }
+    for name, answer in answers.items():
+        error = answer - values
+        error = np.abs(np.where(bound, np.maximum(error, 0), error))
+        as_published = np.abs(answer - values)
+        result["test"][name] = {
+            "all": score(as_published, np.ones_like(bound)),
+            "with_cif": score(as_published, has_cif),
+            "disordered": score(as_published, disordered[test]),
+            "ordered": score(as_published, has_cif & ~disordered[test]),
+            "measured": score(as_published, ~bound),
+            "below_limit_one_sided": score(error, bound),
+        }
+    if plain is not None:
+        gain = np.abs(answers["ensemble_without_structures"] - values) - np.abs(answers["ensemble"] - values)
+        result["gain_of_structures"] = {
+            name: {"mean": round(float(gain[where].mean()), 4), "interval_90": interval(gain[where])}
+            for name, where in (("all", np.ones_like(bound)), ("with_cif", has_cif))
+        }
+    publish(result, RESULT)
+
+
+if __name__ == "__main__":
+    main()
