@@ -15,7 +15,7 @@ from gnn_sim2real.tables.table import keep_tables
 _HELP = """usage: gnn-sim2real shotgun TABLE [--property NAME --unit UNIT] [--library DIR] [options]
        gnn-sim2real shotgun -c SHOTGUN.yaml [options]
        gnn-sim2real shotgun matrix -c MATRIX.yaml
-       gnn-sim2real shotgun study -c STUDY.yaml [--publish FILE]
+       gnn-sim2real shotgun study -c STUDY.yaml [--launcher L] [--workers K] [--shard i/N] [--publish FILE]
 
 What does a team with a few dozen measurements, and a library of pretrained models, predict best with? Ranks the library
 for the target by cross-validation on frozen features, and makes an ensemble of the best models, frozen and fine-tuned,
@@ -45,7 +45,8 @@ is honest even if thousands of models were tried. The ensemble is written for `p
                             settings.yaml, the same run again; predict.yaml; figures; result.json
 
 matrix  how much each source helps each target, as a clustered heat map (PNG and CSV)
-study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped
+study   errors at several numbers of measurements, many draws each, on fixed test parts; resumes where it stopped.
+        Targets are computed by the launchers of studies: --launcher serial | processes | ray, --shard i/N
 
 `gnn-sim2real shotgun -c FILE --print_config` shows all settings."""
 
@@ -141,14 +142,18 @@ def _matrix(argv: list[str], console: Console) -> int:
 
 
 def _study(argv: list[str], console: Console) -> int:
+    from gnn_sim2real.launchers.shard import Shard
     from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.study import ShotgunStudyConfig, run_study
+    from gnn_sim2real.shotgun.study import choose_targets, read_shotgun_study
     from gnn_sim2real.shotgun.study_report import DRAWN, ORACLE, print_study, read_records, summarize
-    from gnn_sim2real.shotgun.targets import read_many_targets
+    from gnn_sim2real.shotgun.target_jobs import compute_targets
 
     publish, argv = take_option(argv, "--publish")
     only, argv = take_option(argv, "--only")
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
+    shard, argv = take_option(argv, "--shard")
+    config = read_shotgun_study(argv)
+    names = choose_targets(config, only.split(",") if only else None)
+    names = names if shard is None else Shard.parse(shard).of(names)
     result = Path(publish) if publish else Path(config.output) / "study.json"
     figure = result.with_suffix(".png")
     if publish:
@@ -156,7 +161,7 @@ def _study(argv: list[str], console: Console) -> int:
         is_ours = (lambda _: True) if ours else is_own_figure
         require_replaceable(result, figure, is_ours=is_ours, advice="give another name by `--publish`")
     quiet_lightning()
-    run_study(config, only.split(",") if only else None)
+    compute_targets(config, argv, names)
     records = read_records(config.records)
     if not records:
         raise ValueError(

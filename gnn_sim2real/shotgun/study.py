@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from gnn_sim2real.ensemble.intervals import interval_scores
 from gnn_sim2real.ensemble.stack import StackSettings, training_parts
 from gnn_sim2real.ensemble.weights import combine, learn_weights
 from gnn_sim2real.files import write_sealed
+from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.linear import Floats, fit_line
 from gnn_sim2real.records.record import provenance
@@ -47,7 +48,7 @@ from gnn_sim2real.shotgun.run import describe_member
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.study_report import EARLIER, MEDIAN, ORACLE, WORST
 from gnn_sim2real.shotgun.target import Target
-from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target
+from gnn_sim2real.shotgun.targets import ManyTargets, TargetConfig, open_target, read_many_targets
 from gnn_sim2real.splits.parts import Rows
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,12 @@ class ShotgunStudyConfig(ManyTargets):
         tuning: How the best models are fine-tuned.
         folds: See `ShotgunConfig`.
         output: Folder of records; running again with the same folder resumes.
+        launcher: Where targets are computed: in this process (`serial`), in processes of this machine (`processes`), or
+            on a Ray cluster (`ray`). Records are the same, to the last digit on one kind of CPU.
+        workers: Largest number of targets at a time; the number of cores unless given.
+        address: Address of the Ray cluster, `auto` for the one of this machine; a new one is started unless given.
+        gpus: GPUs per target on Ray.
+        threads: Threads per target; sums in another order round differently.
     """
 
     sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
@@ -74,6 +81,11 @@ class ShotgunStudyConfig(ManyTargets):
     tuning: TuningSettings = field(default_factory=TuningSettings)
     folds: int | None = None
     output: str = "runs/shotgun_study"
+    launcher: Literal["serial", "processes", "ray"] = "serial"
+    workers: int | None = None
+    address: str | None = None
+    gpus: float = 0.0
+    threads: int = 1
 
     @property
     def records(self) -> Path:
@@ -96,8 +108,22 @@ class Draw:
     rows: Rows
 
 
-def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> None:
-    """Compute the cells that have no record.
+def read_shotgun_study(argv: Sequence[str]) -> ShotgunStudyConfig:
+    """Read a study.
+
+    Args:
+        argv: Arguments after `gnn-sim2real shotgun study`.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
+    Place.of(config)  # checks the numbers
+    return config
+
+
+def choose_targets(config: ShotgunStudyConfig, only: Sequence[str] | None) -> list[str]:
+    """Names of the targets that are computed.
 
     Args:
         config: See `ShotgunStudyConfig`.
@@ -109,19 +135,30 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
     names = [each.name for each in config.targets]
     if unknown := sorted(set(only or ()) - set(names)):
         raise ValueError(f"the study has no target {unknown[0]!r}; its targets are {', '.join(names)}")
+    return [name for name in names if only is None or name in only]
+
+
+def run_target(config: ShotgunStudyConfig, name: str) -> bool:
+    """Compute the cells of a target that have no record.
+
+    Args:
+        config: See `ShotgunStudyConfig`.
+        name: Name of the target.
+
+    Returns:
+        Whether there were any.
+    """
+    own = next(each for each in config.targets if each.name == name)
     library = open_library(config.library)
-    cards = find_cards(library, config.filters)
-    for each in config.targets:
-        if only is None or each.name in only:
-            _run_target(config, each, library, cards)
+    return _run_target(config, own, library, find_cards(library, config.filters))
 
 
-def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
+def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> bool:
     target = open_target(own, own.max_pool, config.max_test)
     usable, _ = without_seen(library, cards, target, config.seen, Skipped())
     draws = [draw for draw in make_draws(target, config) if not _path(config, own, target, draw, usable).exists()]
     if not draws:
-        return
+        return False
     models, cache = QuickLoader(library), Path(config.output) / "scores"
     stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
     targets = [target.with_train(draw.rows) for draw in draws]
@@ -160,6 +197,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "provenance": provenance(0.0),
         }
         write_sealed(_path(config, own, target, draw, usable), record)
+    return True
 
 
 def method_errors(answer: Answer) -> dict[str, Floats]:
