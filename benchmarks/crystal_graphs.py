@@ -38,10 +38,10 @@ from gnn_sim2real.featurize.crystal_files import as_crystal
 from gnn_sim2real.featurize.crystal_table import CrystalFile
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph import Graph
+from gnn_sim2real.launchers.base import worker_environment
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.loader import MaterialSet, make_loader
-from gnn_sim2real.study.launchers.base import worker_environment
 
 CUTOFF, MAX_NEIGHBORS, BATCH_SIZE = 6.0, 12, 256
 WANTED = {"graphs_ratio": 25.0, "cif_ratio": 50.0, "batch_ratio": 20.0}

@@ -422,7 +422,7 @@ CHOSEN = (
     ),
     Chosen(
         "two processes compute one job",
-        "gnn_sim2real.study.claims",
+        "gnn_sim2real.launchers.claims",
         'with path.open("x") as file:',
         'with path.open("w") as file:',
         ("test_a_claim_that_comes_between_the_look_and_the_creation_is_left_alone",),

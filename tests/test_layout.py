@@ -14,7 +14,7 @@ ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
         "suggest explain estimator reproduce study shotgun config records tasks data uncertainty library foundation "
-        "store tables databases law errors files console"
+        "store tables databases law errors files console launchers"
     ),
     "suggest": (
         "estimator shotgun ensemble records data library splits store law figures files metrics gaussian_process shown"
@@ -29,11 +29,11 @@ ARROWS = {
     "reproduce": "config study tasks data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics baselines "
-        "renamed"
+        "renamed launchers"
     ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn foundation "
-        "page errors units files console metrics linear baselines graph figures ensemble"
+        "page errors units files console metrics linear baselines graph figures ensemble launchers"
     ),
     "config": "records tasks data library nn units files console renamed",
     "records": (
@@ -54,6 +54,7 @@ ARROWS = {
     "law": "units plugins",
     "baselines": "ensemble linear plugins gaussian_process",
     "figures": "files",
+    "launchers": "console",
     "page": "figures files",
 }
 """Rooms (folders, and modules loose in the root), each with those that it imports; the others import none.

@@ -51,7 +51,8 @@ class CrystalFolder(CrystalDataModule):
 
     Args:
         structures: A folder of files, or one file; or a table with a column `cif` or `structure` that holds the text of
-            a CIF, or a structure as JSON.
+            a CIF, or a structure as JSON, or a column such as `file` with the path of a file of one crystal, relative
+            to the folder of the table.
         table: CSV, TSV, XLSX, JSONL or parquet with the values; the table next to the crystals unless given.
         property: Name of the property, the same word as in the source, e.g. band_gap.
         column: Column with its values; the one whose heading is the name of the property unless given.
@@ -174,7 +175,7 @@ class CrystalFolder(CrystalDataModule):
         if self.table_path is not None or self.path.suffix.lower() == ".parquet":
             file = self.path if self.table_path is None else find_table(self.table_path)
             frame = self._read_named(file)
-            if self.table_path is not None or crystal_column(frame) is None:
+            if self.table_path is not None or crystal_column(frame, self.path.parent) is None:
                 return frame, file.name, self.name_column
         if self.path.is_dir():
             if (file := self.path / "id_prop.csv").exists():

@@ -127,7 +127,9 @@ def matrix(*, others: Sequence[str]) -> None:
     console.print(f"{figure} and {table}", highlight=False)
 
 
-def study(*, publish: str | None = None, only: str | None = None, others: Sequence[str]) -> None:
+def study(
+    *, publish: str | None = None, only: str | None = None, shard: str | None = None, others: Sequence[str]
+) -> None:
     """Measure errors at several numbers of measurements, many draws each, on fixed test parts.
 
     After a stop, the same command resumes.
@@ -135,6 +137,7 @@ def study(*, publish: str | None = None, only: str | None = None, others: Sequen
     Args:
         publish: Also write all errors into this JSON, and the figure beside it.
         only: Compute only these targets, by their names, separated by commas.
+        shard: Compute only this share of the targets, i/N, e.g. 2/8 for the second of eight machines.
         others: A YAML of several targets, then options.
 
     Raises:
@@ -142,14 +145,16 @@ def study(*, publish: str | None = None, only: str | None = None, others: Sequen
     """
     from gnn_sim2real.console import open_console, quiet_lightning
     from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
+    from gnn_sim2real.launchers.shard import Shard
     from gnn_sim2real.shotgun.plot import draw_study
-    from gnn_sim2real.shotgun.settings import ShotgunStudyConfig
-    from gnn_sim2real.shotgun.study import run_study
+    from gnn_sim2real.shotgun.study import choose_targets, read_shotgun_study
     from gnn_sim2real.shotgun.study_report import DRAWN, ORACLE, print_study, read_records, summarize
-    from gnn_sim2real.shotgun.targets import read_many_targets
+    from gnn_sim2real.shotgun.target_jobs import compute_targets
 
     console = open_console()
-    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, others, "gnn-sim2real shotgun study")
+    config = read_shotgun_study(others)
+    names = choose_targets(config, only.split(",") if only else None)
+    names = names if shard is None else Shard.parse(shard).of(names)
     result = Path(publish) if publish else Path(config.output) / "study.json"
     figure = result.with_suffix(".png")
     if publish:
@@ -157,7 +162,7 @@ def study(*, publish: str | None = None, only: str | None = None, others: Sequen
         is_ours = (lambda _: True) if ours else is_own_figure
         require_replaceable(result, figure, is_ours=is_ours, advice="give another name by `--publish`")
     quiet_lightning()
-    run_study(config, only.split(",") if only else None)
+    compute_targets(config, others, names)
     records = read_records(config.records)
     if not records:
         raise ValueError(

@@ -113,7 +113,7 @@ class Predictor:
         """The columns of the table that the names of the materials repeat."""
         if not self._has_crystals:
             return frozenset([self._column])
-        return frozenset([*CELL_COLUMNS, crystal_column(self._table)])
+        return frozenset([*CELL_COLUMNS, crystal_column(self._table, self.path.parent)])
 
     @property
     def other_columns(self) -> dict[str, list[str]]:

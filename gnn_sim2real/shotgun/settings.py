@@ -202,6 +202,12 @@ class ShotgunStudyConfig(ManyTargets):
         foundation: Foundation encoder whose features are descriptors for members; `auto` for all that are installed.
             None unless given, so that a study does not hinge on what is installed.
         output: Folder of records; running again with the same folder resumes.
+        launcher: Where targets are computed: in this process (`serial`), in processes of this machine (`processes`), or
+            on a Ray cluster (`ray`). Records are the same, to the last digit on one kind of CPU.
+        workers: Largest number of targets at a time; the number of cores unless given.
+        address: Address of the Ray cluster, `auto` for the one of this machine; a new one is started unless given.
+        gpus: GPUs per target on Ray.
+        threads: Threads per target; sums in another order round differently.
     """
 
     sizes: list[int] = field(default_factory=lambda: [20, 50, 100])
@@ -212,6 +218,11 @@ class ShotgunStudyConfig(ManyTargets):
     folds: int | None = None
     foundation: str | dict[str, Any] = NONE
     output: str = "runs/shotgun_study"
+    launcher: Literal["serial", "processes", "ray"] = "serial"
+    workers: int | None = None
+    address: str | None = None
+    gpus: float = 0.0
+    threads: int = 1
 
     @property
     def records(self) -> Path:

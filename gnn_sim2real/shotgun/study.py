@@ -21,6 +21,7 @@ from gnn_sim2real.ensemble.intervals import interval_scores
 from gnn_sim2real.ensemble.stack import StackSettings, training_parts
 from gnn_sim2real.ensemble.weights import combine, learn_weights
 from gnn_sim2real.files import write_sealed
+from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.library import Card, ModelLibrary
 from gnn_sim2real.linear import Floats, fit_line
 from gnn_sim2real.records.record import provenance
@@ -48,7 +49,7 @@ from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.settings import ShotgunStudyConfig, TargetConfig
 from gnn_sim2real.shotgun.study_report import EARLIER, MEDIAN, ORACLE, WORST
 from gnn_sim2real.shotgun.target import Target
-from gnn_sim2real.shotgun.targets import open_target
+from gnn_sim2real.shotgun.targets import open_target, read_many_targets
 from gnn_sim2real.splits.parts import Rows
 
 logger = logging.getLogger(__name__)
@@ -69,8 +70,22 @@ class Draw:
     rows: Rows
 
 
-def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> None:
-    """Compute the cells that have no record.
+def read_shotgun_study(argv: Sequence[str]) -> ShotgunStudyConfig:
+    """Read a study.
+
+    Args:
+        argv: Arguments after `gnn-sim2real shotgun study`.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    config: ShotgunStudyConfig = read_many_targets(ShotgunStudyConfig, argv, "gnn-sim2real shotgun study")
+    Place.of(config)  # checks the numbers
+    return config
+
+
+def choose_targets(config: ShotgunStudyConfig, only: Sequence[str] | None) -> list[str]:
+    """Names of the targets that are computed.
 
     Args:
         config: See `ShotgunStudyConfig`.
@@ -82,21 +97,32 @@ def run_study(config: ShotgunStudyConfig, only: Sequence[str] | None = None) -> 
     names = [each.name for each in config.targets]
     if unknown := sorted(set(only or ()) - set(names)):
         raise ValueError(f"the study has no target {unknown[0]!r}; its targets are {', '.join(names)}")
+    return [name for name in names if only is None or name in only]
+
+
+def run_target(config: ShotgunStudyConfig, name: str) -> bool:
+    """Compute the cells of a target that have no record.
+
+    Args:
+        config: See `ShotgunStudyConfig`.
+        name: Name of the target.
+
+    Returns:
+        Whether there were any.
+    """
+    own = next(each for each in config.targets if each.name == name)
     library = open_library(config.library)
-    cards = find_cards(library, config.filters)
-    for each in config.targets:
-        if only is None or each.name in only:
-            _run_target(config, each, library, cards)
+    return _run_target(config, own, library, find_cards(library, config.filters))
 
 
-def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> None:
+def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLibrary, cards: Sequence[Card]) -> bool:
     target = open_target(own, own.max_pool, config.max_test)
     usable, _ = without_seen(library, cards, target, config.seen, Skipped())
     blocks = find_blocks(config.foundation, target.own.name)
     drawn_paths = [(draw, _path(config, own, target, draw, usable, blocks)) for draw in make_draws(target, config)]
     missing = [(draw, path) for draw, path in drawn_paths if not path.exists()]
     if not missing:
-        return
+        return False
     draws = [draw for draw, _ in missing]
     models, cache = QuickLoader(library), Path(config.output) / "scores"
     stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
@@ -137,6 +163,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
             "provenance": provenance(0.0),
         }
         write_sealed(path, record)
+    return True
 
 
 def method_errors(answer: Answer) -> dict[str, Floats]:

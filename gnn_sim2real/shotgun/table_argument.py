@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.files import data_folders, expand
-from gnn_sim2real.tables.crystal_columns import holds_crystals
+from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
 from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.table import read_table
@@ -67,7 +67,14 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
     file = expand(path)
     if not file.exists() and not any((each / path).exists() for each in data_folders()):
         raise ValueError(f"there is no file {path}; give a table of measured materials, or a YAML by `-c`")
-    if not file.exists() or holds_crystals(file):  # a path below the data folder, or values beside crystals
+    is_crystals = file.exists() and holds_crystals(file)
+    if is_crystals and is_table(file) and (column := crystal_column(read_table(file), file.parent)) is not None:
+        found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
+        check_unit(found.unit)
+        measured = f"{found.property.replace('_', ' ')} in {found.unit or 'no unit'} in {found.column!r}"
+        text = f"{file.name}: {len(read_table(file)):,} rows; crystals in the column {column!r}; {measured}"
+        return TableArgument({**given, **found._asdict()}, others, text)
+    if not file.exists() or is_crystals:  # a path below the data folder, or values beside crystals
         lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
         if lacking:
             raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")

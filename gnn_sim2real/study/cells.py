@@ -5,7 +5,6 @@ import logging
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 from lightning.pytorch.loggers import Logger
@@ -13,11 +12,12 @@ from lightning.pytorch.loggers import Logger
 from gnn_sim2real.config.lightning_cli import plain
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.files import is_disk_full
+from gnn_sim2real.launchers.base import Outcome
+from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.records.callback import ScalingLawCallback
 from gnn_sim2real.records.record import provenance, write_record
 from gnn_sim2real.study.baseline_cell import run_baseline
-from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
@@ -29,9 +29,6 @@ from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tasks.policies import is_fine_tuning
 
 logger = logging.getLogger(__name__)
-
-Outcome = Literal["done", "cached", "failed", "elsewhere"]
-"""Computed now; done before; failed; being computed by another run."""
 
 
 class CellRunner:

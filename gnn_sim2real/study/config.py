@@ -11,6 +11,8 @@ from jsonargparse import ArgumentParser
 
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.launchers.base import Place
+from gnn_sim2real.launchers.shard import Shard
 from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")
@@ -94,14 +96,7 @@ class JobsConfig(ABC):
         Raises:
             ValueError: If a number is out of range.
         """
-        for name in ("workers", "threads"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {number}")
-        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
-            raise ValueError(f"`gpus` must be a fraction below 1 or a whole number, got {self.gpus}")
-        if self.launcher != "ray" and (self.address or self.gpus):
-            raise ValueError("`address` and `gpus` need a Ray cluster; add `--launcher ray`")
+        Place.of(self)  # checks the numbers
         self.output = str(Path(self.output).resolve())
         self.models = str(Path(self.models).resolve()) if self.models else ""
         self.overlays = [str(Path(each).resolve()) for each in [*self.overlays, *map(str, overlays)]]
@@ -144,31 +139,6 @@ class StudyConfig(JobsConfig):
     def grid(self) -> list[dict[str, Any]]:
         """The axes of each grid, in plain types."""
         return [asdict(axes) for axes in self.grids]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A shard of a study, for machines that share a folder or whose folders are merged later.
-
-    Attributes:
-        number: Number of the shard, from 1.
-        count: Number of shards.
-    """
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Read `i/N`.
-
-        Raises:
-            ValueError: If the text is something else.
-        """
-        number, _, count = text.partition("/")
-        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise ValueError(f"`--shard` must be i/N with i from 1 to N, e.g. 2/8, got {text!r}")
-        return cls(int(number), int(count))
 
 
 @dataclass(frozen=True)

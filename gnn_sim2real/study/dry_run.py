@@ -16,6 +16,7 @@ from rich.table import Table
 from gnn_sim2real.console import quiet_lightning, quiet_tasks
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.variants import Shared
+from gnn_sim2real.launchers.base import available_cores
 from gnn_sim2real.library import TrainedModel, load_model, save_model
 from gnn_sim2real.records.published import read_published
 from gnn_sim2real.study.baseline_cell import run_baseline
@@ -23,7 +24,6 @@ from gnn_sim2real.study.config import JobsConfig, RunOptions
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.kinds import make_resolver
-from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import JobPlan, find_finished, make_plan, select_shard
 from gnn_sim2real.study.reuse import find_reusable
 from gnn_sim2real.study.schedule import Schedule

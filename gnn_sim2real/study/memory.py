@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class ReleaseMemory(Callback):
     """Returns free memory to the system.
 
-    The thresholds that launchers set (see `study.launchers.base`) make glibc retain freed memory, since requesting it
+    The thresholds that launchers set (see `launchers.base`) make glibc retain freed memory, since requesting it
     again takes longer than computing with it; but batches of crystals differ in size, and the gaps between them add up
     to gigabytes within an hour. Returning them takes a tenth of a second.
 

@@ -12,12 +12,13 @@ from typing import Any
 from gnn_sim2real.console import track
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically
+from gnn_sim2real.launchers.shard import Shard
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.content import is_key
 from gnn_sim2real.records.keys import canonical
 from gnn_sim2real.records.record import find_damaged
 from gnn_sim2real.renamed import current_policy, first_policy
-from gnn_sim2real.study.config import JobsConfig, Shard
+from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.jobs import PRETRAININGS, Job, JobResolver, has_model, model_folder
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """Runs a study: computes the missing jobs in the right order, with a launcher."""
 
 import logging
-import signal
 import threading
 import time
 from collections import Counter
@@ -9,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import (
@@ -22,15 +20,17 @@ from rich.progress import (
 )
 
 from gnn_sim2real.files import require_replaceable, require_writable
+from gnn_sim2real.launchers import Launcher, make_launcher
+from gnn_sim2real.launchers.base import Place, Work
+from gnn_sim2real.launchers.claims import Claims
+from gnn_sim2real.launchers.drive import drive, stop_on_signals
 from gnn_sim2real.records.published import Published, read_published
 from gnn_sim2real.records.record import rename_architectures
-from gnn_sim2real.study.cells import describe
-from gnn_sim2real.study.claims import Claims
+from gnn_sim2real.study.cells import CellRunner, describe
 from gnn_sim2real.study.config import STUDY_FILE, JobsConfig, RunOptions, is_saved, save_config
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import Job, JobResolver
 from gnn_sim2real.study.kinds import make_resolver
-from gnn_sim2real.study.launchers import JobLostError, Launcher, make_launcher
 from gnn_sim2real.study.plan import (
     PLAN_FILE,
     JobPlan,
@@ -48,9 +48,6 @@ from gnn_sim2real.study.status import format_time
 from gnn_sim2real.study.tracking import tracked
 
 logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 2
-"""A job whose process is killed this often counts as the cause."""
 
 LOG_INTERVAL = 60.0
 """A study whose output goes to a file says this often [s] how far it is."""
@@ -77,7 +74,7 @@ def run_study(study: JobsConfig, options: RunOptions = RunOptions()) -> Counter[
         require_replaceable(
             study.folder / STUDY_FILE, is_ours=partial(is_saved, study), advice="give another folder by `--output`"
         )
-    with _stop_on_signals() as stopped:
+    with stop_on_signals() as stopped:
         published = None if options.reuse is None else read_published(options.reuse)
         _sweep(study)
         resolver = make_resolver(study)
@@ -94,7 +91,7 @@ def _run(
             save_config(study)
         logger.info("reading the data, planning %d cells", len(resolver.points()))
     # Workers take as long to read the data as planning does: they start at once, unless the last plan is finished.
-    launcher = None if finished else make_launcher(study, resolver)
+    launcher = None if finished else _launch(study, resolver)
     try:
         plan = plan_study(study, resolver)
         if published is not None:
@@ -108,13 +105,18 @@ def _run(
                 failures.forget(job.key)
         schedule = Schedule(plan, find_finished(study), failures.keys())
         if not schedule.is_finished:
-            launcher = launcher or make_launcher(study, resolver)
+            launcher = launcher or _launch(study, resolver)
             _work_off(schedule, launcher, failures, stopped)
     finally:
         if launcher is not None:
             launcher.close()
             _sweep(study)  # the claims of workers that were stopped: another machine would wait for them
     return schedule.outcomes
+
+
+def _launch(study: JobsConfig, resolver: JobResolver) -> Launcher:
+    work = Work(Place.of(study), partial(CellRunner, study))
+    return make_launcher(work, CellRunner(study, resolver) if study.launcher == "serial" else None)
 
 
 def _reuse(study: JobsConfig, plan: JobPlan, resolver: JobResolver, published: Published, name: str) -> None:
@@ -180,7 +182,7 @@ def _work_off(schedule: Schedule, launcher: Launcher, failures: Failures, stoppe
         models = schedule.num_models_missing
         model_bar = progress.add_task("Pretrained models", total=models, visible=models > 0)
         cell_bar = progress.add_task("Cells", total=total, completed=schedule.outcomes.total())
-        for _ in _drive(schedule, launcher, failures, stopped):
+        for _ in drive(schedule, launcher, stopped, describe, partial(_save_loss, failures)):
             progress.update(model_bar, completed=models - schedule.num_models_missing)
             progress.update(cell_bar, completed=schedule.outcomes.total())
 
@@ -222,52 +224,5 @@ _COLUMNS = (
 )
 
 
-def _drive(schedule: Schedule, launcher: Launcher, failures: Failures, stopped: list[int]) -> Iterator[Job]:
-    """Give jobs to the launcher until every cell has an outcome; yields each finished job."""
-    attempts: Counter[str] = Counter()
-    while not schedule.is_finished:
-        if stopped:
-            raise KeyboardInterrupt
-        while launcher.has_room() and (job := schedule.next()) is not None:
-            launcher.submit(job)
-        for job, outcome in launcher.finished(timeout=1.0):
-            if isinstance(outcome, JobLostError):
-                attempts[job.key] += 1
-                if attempts[job.key] < MAX_ATTEMPTS:
-                    logger.warning("restarting %s: %s", describe(job), outcome)
-                    schedule.give_back(job)
-                    continue
-                failures.save(job.key, describe(job), f"{outcome}, {MAX_ATTEMPTS} times", None, 0.0)
-                logger.error("%s failed: %s, %d times", describe(job), outcome, MAX_ATTEMPTS)
-                schedule.settle(job, "failed")
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                schedule.settle(job, outcome)
-            yield job
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[list[int]]:
-    """Treat the signal by which a cluster ends a job like Ctrl-C: stop workers and release claims.
-
-    Yields:
-        The received signals, since Python drops an exception raised by a signal during a `__del__`.
-    """
-    stopped: list[int] = []
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        stopped.append(signum)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
-        yield stopped
-        return
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background, where SIGINT is ignored
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _save_loss(failures: Failures, job: Job, reason: str) -> None:
+    failures.save(job.key, describe(job), reason, None, 0.0)

@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from gnn_sim2real.study.cells import Outcome
+from gnn_sim2real.launchers.base import Outcome
 from gnn_sim2real.study.jobs import Job
 from gnn_sim2real.study.plan import JobPlan, Present
 

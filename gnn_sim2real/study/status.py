@@ -11,13 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gnn_sim2real.launchers.base import available_cores
+from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.library import DESCRIPTION_FILE
 from gnn_sim2real.library.card import CARD_FILE
-from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.failures import Failures
 from gnn_sim2real.study.jobs import model_folder
-from gnn_sim2real.study.launchers.base import available_cores
 from gnn_sim2real.study.plan import find_finished, load_plan
 
 _SAMPLE = 50

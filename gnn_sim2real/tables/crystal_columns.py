@@ -1,4 +1,4 @@
-"""Tables with a crystal in each row: a column with the text of a CIF, or with a structure as JSON."""
+"""Tables with a crystal in each row: a column with the text of a CIF, a structure as JSON, or the path of a file."""
 
 import re
 from collections import Counter
@@ -23,11 +23,17 @@ from gnn_sim2real.tables.text_table import COMPRESSIONS
 if TYPE_CHECKING:
     import pandas
 
+_LONGEST = 250
+"""Letters of a path; longer ones are refused by file systems, and are rather crystals themselves."""
+
 _NAMES = ("material_id", "jid", "id", "name", "file", "filename")
 """Headings of the names of the crystals, the best first."""
 
 NAME_HEADINGS = ("material_id", "file", "filename", "name", "id", "structure", "crystal", "cif")
 """Headings of the names of crystals in a table beside them, the best first."""
+
+_PATH_HEADINGS = ("file", "filename", "path", "cif", "cif_file", "cif_path", "structure", "structure_file", "crystal")
+"""Headings of columns with the paths of files of crystals."""
 
 _MARKS = ('"lattice', "'lattice", "_cell_length_a")
 """What the text of a crystal holds: JSON, or a CIF."""
@@ -50,9 +56,9 @@ def holds_crystals(path: Path) -> bool:
     columns = _headings(path, kinds)
     if {*CELL_COLUMNS} <= {*columns}:
         return True
-    if not {*STRUCTURE_KEYS} & {*map(plain_heading, columns)}:
+    if not {*STRUCTURE_KEYS, *_PATH_HEADINGS} & {*map(plain_heading, columns)}:
         return False
-    return crystal_column(read_table(path)) is not None
+    return crystal_column(read_table(path), path.parent) is not None
 
 
 def read_crystals_of(path: Path, name_column: str | None = None, disordered: bool = False) -> list[Entry]:
@@ -75,13 +81,16 @@ def read_crystals_of(path: Path, name_column: str | None = None, disordered: boo
     if not is_table(path):
         return read_crystals(path, disordered)
     frame = read_table(path)
-    column = crystal_column(frame)
+    column = crystal_column(frame, path.parent)
     if column is None:
         return read_crystals(path, disordered)
     names = _names(frame, name_column)
     others = frame.drop(columns=column).to_dict("records")
     rows = zip(names, frame[column].tolist(), others, strict=True)
-    entries = [_entry(name, cell, {str(key): value for key, value in values.items()}) for name, cell, values in rows]
+    entries = [
+        _entry(name, cell, {str(key): value for key, value in values.items()}, path.parent)
+        for name, cell, values in rows
+    ]
     entries = refuse_disordered(entries, disordered)
     warn_of_notes(entries, path)
     return entries
@@ -96,17 +105,31 @@ def is_table(path: Path) -> bool:
     return not path.is_dir() and bool(TABLE_SUFFIXES & {each.lower() for each in path.suffixes})
 
 
-def crystal_column(frame: "pandas.DataFrame") -> str | None:
-    """The column of a table that holds crystals, if there is one.
+def crystal_column(frame: "pandas.DataFrame", folder: Path) -> str | None:
+    """The column of a table that holds crystals, or paths of their files, if there is one.
 
     Args:
         frame: The table.
+        folder: Folder of the table, to which paths are relative.
     """
     for column in map(str, frame):
-        cells = frame[column].dropna()
-        if plain_heading(column) in STRUCTURE_KEYS and len(cells) and _is_crystal(cells.iloc[0]):
+        cells, heading = frame[column].dropna(), plain_heading(column)
+        if not len(cells):
+            continue
+        if heading in STRUCTURE_KEYS and _is_crystal(cells.iloc[0]):
+            return column
+        if heading in _PATH_HEADINGS and _is_file(cells.iloc[0], folder):
             return column
     return None
+
+
+def _is_file(cell: Any, folder: Path) -> bool:
+    """Whether a cell is the path of a file of crystals."""
+    return _is_path(cell) and (folder / cell).is_file()
+
+
+def _is_path(cell: Any) -> bool:
+    return isinstance(cell, str) and len(cell) <= _LONGEST and "\n" not in cell and is_crystal_path(Path(cell))
 
 
 def _is_crystal(cell: Any) -> bool:
@@ -145,9 +168,16 @@ def _names(frame: "pandas.DataFrame", name_column: str | None) -> list[str]:
     return [str(row) for row in frame.index]
 
 
-def _entry(name: str, cell: Any, values: dict[str, Any]) -> Entry:
+def _entry(name: str, cell: Any, values: dict[str, Any], folder: Path) -> Entry:
     if not isinstance(cell, str | dict):
         return Entry(name, None, f"{name}: it has no crystal", values)
+    if isinstance(cell, str) and _is_file(cell, folder):
+        found = read_crystals(folder / cell)
+        if len(found) > 1:
+            return Entry(name, None, f"{name}: {cell} holds {len(found)} crystals, and a row is of one", values)
+        return Entry(name, found[0].crystal, found[0].reason, values)
+    if _is_path(cell):
+        return Entry(name, None, f"{name}: there is no file {cell}", values)
     try:
         return Entry(name, as_crystal(cell, disordered=True), None, values)
     except ValueError as error:

@@ -13,6 +13,7 @@ from pymatgen.io.cif import CifWriter
 from datamodules import Table
 from datamodules.files.crystal_folder import CrystalFolder
 from datamodules.files.table import MaterialTable
+from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
 from gnn_sim2real.tables.preview import describe_columns
 
@@ -115,6 +116,27 @@ def test_tables_without_crystals_stay_tables(tmp_path):
     assert not holds_crystals(tmp_path / "polymers.json")
     crystals = write(tmp_path / "u.csv", frame("cif", as_cif))
     assert isinstance(Table(str(crystals), "band_gap", "eV", "gap", material="composition"), MaterialTable)
+
+
+def test_a_table_with_paths_of_files(tmp_path):
+    """Relative to the table; what is not there, or holds several crystals, is one refused row."""
+    (tmp_path / "cifs").mkdir()
+    for name, made in (("a", ROCK_SALT), ("b", SILICON)):
+        (tmp_path / f"cifs/{name}.cif").write_text(as_cif(structure(made)))
+    (tmp_path / "cifs/two.cif").write_text("".join(as_cif(structure(made)) for made in (ROCK_SALT, SILICON)))
+    files = ["cifs/a.cif", "cifs/b.cif", "cifs/lost.cif", "cifs/two.cif"]
+    rows = pd.DataFrame({"file": files, "band gap [eV]": [8.0, 1.0, 2.0, 3.0], "who": ["x", "y", "z", "x"]})
+    path = write(tmp_path / "t.csv", rows)
+    assert holds_crystals(path)
+    data = Table(str(path), "band_gap", "eV", validation_fraction=0)
+    assert data.table.identities == files[:2]
+    refused = data.table.quarantine.set_index("row")["reason"].to_dict()
+    assert "no file cifs/lost.cif" in refused[4]
+    assert "2 crystals" in refused[5]
+    understood = read_table_argument([str(path)])
+    assert (understood.settings["property"], understood.settings["unit"]) == ("band_gap", "eV")
+    assert "'file'" in understood.text
+    assert not holds_crystals(write(tmp_path / "cifs/t.csv", rows))  # where the paths lead nowhere
 
 
 def test_a_folder_says_what_of_it_is_not_read(tmp_path, caplog):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from processes import wait_until
 
-from gnn_sim2real.study import claims as claims_module
-from gnn_sim2real.study.claims import PATIENCE, Claims
+from gnn_sim2real.launchers import claims as claims_module
+from gnn_sim2real.launchers.claims import PATIENCE, Claims
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from libraries import flip_byte
 from studies import compute, results, set_axes
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.launchers.claims import PATIENCE, Claims
 from gnn_sim2real.library import ModelLibrary
-from gnn_sim2real.study.claims import PATIENCE, Claims
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.kinds import make_resolver
 from gnn_sim2real.study.plan import load_valid_plan, set_aside_damaged

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,15 +30,17 @@ from studies import (
 )
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.launchers import JobLostError
+from gnn_sim2real.launchers import drive as drive_module
+from gnn_sim2real.launchers import processes as processes_module
+from gnn_sim2real.launchers.base import Place, Work
+from gnn_sim2real.launchers.claims import Claims
+from gnn_sim2real.launchers.serial import Serial
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study import run as run_module
 from gnn_sim2real.study import schedule as schedule_module
 from gnn_sim2real.study.cells import CellRunner
-from gnn_sim2real.study.claims import Claims
 from gnn_sim2real.study.config import load_saved_config, read_study
-from gnn_sim2real.study.launchers import JobLostError
-from gnn_sim2real.study.launchers import processes as processes_module
-from gnn_sim2real.study.launchers.serial import Serial
 from gnn_sim2real.study.status import get_status
 from gnn_sim2real.tasks.base import PropertyRegression
 
@@ -60,12 +62,12 @@ def test_one_of_the_workers_says_what_all_see_in_the_graphs(study_files, monkeyp
     started = []
     monkeypatch.setattr(processes_module.Processes, "_start", lambda self, is_first=False: started.append(is_first))
     study, _ = read_study([str(study_files / "study.yaml")], [])
-    processes_module.Processes(replace(study, workers=3))
+    processes_module.Processes(Work(Place(workers=3), partial(CellRunner, study)))
     assert started == [True, False, False]
     monkeypatch.setattr(processes_module.signal, "signal", lambda *_: None)
     monkeypatch.setattr(processes_module, "set_up_logging", lambda: None)
     monkeypatch.setattr(processes_module, "quiet_lightning", lambda: None)
-    monkeypatch.setattr(processes_module, "_STUDY", None)
+    monkeypatch.setattr(processes_module, "_WORK", None)
     said = logging.getLogger("gnn_sim2real.store.isolated")
     processes_module._set_up_worker(study, True)
     assert said.isEnabledFor(logging.WARNING)
@@ -219,8 +221,8 @@ class Losing(Serial):
 
     times = 1
 
-    def __init__(self, *given):
-        super().__init__(*given)
+    def __init__(self, work, runner):
+        super().__init__(runner or work.make_runner())
         self.lost = Counter()
 
     def finished(self, timeout):
@@ -240,7 +242,7 @@ def test_a_lost_job_is_started_again(undisturbed, few, monkeypatch):
 
 def test_what_is_lost_again_and_again_has_failed(few, monkeypatch):
     monkeypatch.setattr(run_module, "make_launcher", Losing)
-    monkeypatch.setattr(Losing, "times", run_module.MAX_ATTEMPTS)
+    monkeypatch.setattr(Losing, "times", drive_module.MAX_ATTEMPTS)
     assert compute(few) == {"failed": NUM_FEW}
     assert len(list(few.glob("out/failures/*.json"))) == NUM_FEW - 2 + 1  # two cells wait for the model in vain
     assert not results(few / "out")

@@ -9,8 +9,8 @@ from processes import wait_until
 from studies import NUM_CELLS, num_records, pretraining_keys, results, running_study, wait_for_records
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.records.record import read_records
-from gnn_sim2real.study.claims import Claims
 
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'"),

@@ -8,13 +8,19 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from typing import Any
 
 from gnn_sim2real.console import quiet_lightning, set_up_logging
-from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import JobsConfig
-from gnn_sim2real.study.jobs import Job
-from gnn_sim2real.study.launchers.base import JobLostError, available_cores, environment, worker_environment
-from gnn_sim2real.study.lifeline import Lifeline, begin
+from gnn_sim2real.launchers.base import (
+    JobLostError,
+    Outcome,
+    Runner,
+    Work,
+    available_cores,
+    environment,
+    worker_environment,
+)
+from gnn_sim2real.launchers.lifeline import Lifeline, begin
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +31,13 @@ class Processes:
     Each process is a separate pool, so that a killed process stops no other.
 
     Args:
-        study: The study; `workers` is the number of processes.
+        work: What is computed; `workers` is the number of processes.
     """
 
-    def __init__(self, study: JobsConfig) -> None:
-        self._study = study
-        self._environment = worker_environment(study.threads)
-        count = study.workers or max(1, available_cores() // study.threads)
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._environment = worker_environment(work.place.threads)
+        count = work.place.workers or max(1, available_cores() // work.place.threads)
         logger.info(
             "%d worker processes with %s",
             count,
@@ -41,23 +47,23 @@ class Processes:
         pipe, self._held_end = self._context.Pipe(duplex=False)
         self._lifeline = Lifeline(pipe)
         self._idle = [self._start(is_first=not number) for number in range(count)]
-        self._running: dict[Future[Outcome], tuple[Job, ProcessPoolExecutor]] = {}
+        self._running: dict[Future[Outcome], tuple[Any, ProcessPoolExecutor]] = {}
 
     def has_room(self) -> bool:
         """Whether a process is idle."""
         return bool(self._idle)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Any) -> None:
         """Give a job to an idle process."""
         pool = self._idle.pop()
         self._running[pool.submit(_run, job)] = (job, pool)
 
-    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+    def finished(self, timeout: float) -> list[tuple[Any, Outcome | BaseException]]:
         """Wait for a process to finish its job."""
         if not self._running:
             time.sleep(timeout)
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        ended: list[tuple[Job, Outcome | BaseException]] = []
+        ended: list[tuple[Any, Outcome | BaseException]] = []
         for future in done:
             job, pool = self._running.pop(future)
             error = future.exception()
@@ -76,19 +82,19 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(self, is_first: bool = False) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(1, self._context, begin, (self._lifeline, _set_up_worker, self._study, is_first))
+        pool = ProcessPoolExecutor(1, self._context, begin, (self._lifeline, _set_up_worker, self._work, is_first))
         with environment(self._environment):  # a process starts with its first task
             pool.submit(_read_data)
         return pool
 
 
-_STUDY: JobsConfig | None = None
-"""The study of a worker process."""
+_WORK: Work | None = None
+"""The work of a worker process."""
 
 
-def _set_up_worker(study: JobsConfig, is_first: bool) -> None:
-    global _STUDY  # noqa: PLW0603 (what a pool's initializer is for)
-    _STUDY = study
+def _set_up_worker(work: Work, is_first: bool) -> None:
+    global _WORK  # noqa: PLW0603 (what a pool's initializer is for)
+    _WORK = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study itself ends its workers
     set_up_logging()
     quiet_lightning()
@@ -97,10 +103,10 @@ def _set_up_worker(study: JobsConfig, is_first: bool) -> None:
 
 
 @cache
-def _runner() -> CellRunner:
-    if _STUDY is None:
+def _runner() -> Runner:
+    if _WORK is None:
         raise RuntimeError("this worker process was not started by a study")
-    return CellRunner(_STUDY)
+    return _WORK.make_runner()
 
 
 def _read_data() -> None:
@@ -109,5 +115,5 @@ def _read_data() -> None:
         _runner().read_data()
 
 
-def _run(job: Job) -> Outcome:
+def _run(job: Any) -> Outcome:
     return _runner().run(job)

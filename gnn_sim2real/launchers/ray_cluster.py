@@ -11,10 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from gnn_sim2real.study.cells import CellRunner, Outcome
-from gnn_sim2real.study.config import JobsConfig
-from gnn_sim2real.study.jobs import Job
-from gnn_sim2real.study.launchers.base import JobLostError, worker_environment
+from gnn_sim2real.launchers.base import JobLostError, Outcome, Runner, Work, worker_environment
 
 logger = logging.getLogger(__name__)
 
@@ -28,42 +25,42 @@ _PATIENCE = 5
 class RayCluster:
     """Computes jobs as tasks of Ray.
 
-    All machines need this package, and the folder of the study and the data under the same paths.
+    All machines need this package, and the output folder and the data under the same paths.
 
     Args:
-        study: The study, with `address`, `threads` and `gpus`.
+        work: What is computed, with `address`, `threads` and `gpus`.
 
     Raises:
         ValueError: If Ray is not installed, or the cluster cannot be reached.
     """
 
-    def __init__(self, study: JobsConfig) -> None:
+    def __init__(self, work: Work) -> None:
         try:
             import ray
         except ImportError as error:
             raise ValueError("`--launcher ray` needs Ray: pip install 'gnn-sim2real[ray]'") from error
-        self._ray, self._study = ray, study
-        _require_answer(study.address)
+        self._ray, self._work = ray, work
+        _require_answer(work.place.address)
         own = {name: os.environ[name] for name in _FORWARDED if name in os.environ}
         try:
             ray.init(
-                address=study.address,
-                runtime_env={"env_vars": worker_environment(study.threads) | own},
+                address=work.place.address,
+                runtime_env={"env_vars": worker_environment(work.place.threads) | own},
                 log_to_driver=False,
                 logging_level=logging.WARNING,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"Ray cannot be used at {study.address or 'this machine'} ({' '.join(str(error).split())}); start a "
-                "cluster with `ray start --head`; where it has a token, set RAY_AUTH_MODE=token for every process"
+                f"Ray cannot be used at {work.place.address or 'this machine'} ({' '.join(str(error).split())}); start "
+                "a cluster with `ray start --head`; where it has a token, set RAY_AUTH_MODE=token for every process"
             ) from error
         # Without max_calls Ray would stop a worker after each task on a GPU, and the next would read all data again.
-        task = ray.remote(num_cpus=study.threads, num_gpus=study.gpus, max_retries=3, max_calls=0)(_run)
+        task = ray.remote(num_cpus=work.place.threads, num_gpus=work.place.gpus, max_retries=3, max_calls=0)(_run)
         self._start = task.remote
-        self._handle = ray.put(study)
-        self._running: dict[Any, Job] = {}
-        self._head = (study.address or "").removeprefix("ray://")
-        if not str(study.address).startswith("ray://"):
+        self._handle = ray.put(work)
+        self._running: dict[Any, Any] = {}
+        self._head = (work.place.address or "").removeprefix("ray://")
+        if not str(work.place.address).startswith("ray://"):
             self._head = ray.get_runtime_context().gcs_address
         self._is_gone = False
         logger.info("Ray cluster for %d cells at a time", self._slots())
@@ -75,17 +72,17 @@ class RayCluster:
             ValueError: If the head of the cluster is gone.
         """
         self._require_head()
-        return len(self._running) < min(self._slots() + _QUEUED, self._study.workers or 10**9)
+        return len(self._running) < min(self._slots() + _QUEUED, self._work.place.workers or 10**9)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Any) -> None:
         """Give a job to Ray."""
         self._running[self._ask(lambda: self._start(self._handle, job))] = job
 
-    def finished(self, timeout: float) -> list[tuple[Job, Outcome | BaseException]]:
+    def finished(self, timeout: float) -> list[tuple[Any, Outcome | BaseException]]:
         """Wait for Ray to finish a job."""
         running = list(self._running)
         done = self._ask(lambda: self._ray.wait(running, num_returns=1, timeout=timeout)[0]) if running else []
-        ended: list[tuple[Job, Outcome | BaseException]] = []
+        ended: list[tuple[Any, Outcome | BaseException]] = []
         for reference in done:
             job = self._running.pop(reference)
             try:
@@ -145,8 +142,8 @@ class RayCluster:
 
     def _slots(self) -> int:
         there = self._ask(self._ray.cluster_resources)
-        slots = there.get("CPU", 0) // self._study.threads
-        return int(min(slots, there.get("GPU", 0) / self._study.gpus) if self._study.gpus else slots)
+        slots = there.get("CPU", 0) // self._work.place.threads
+        return int(min(slots, there.get("GPU", 0) / self._work.place.gpus) if self._work.place.gpus else slots)
 
 
 def _require_answer(address: str | None) -> None:
@@ -171,17 +168,17 @@ def _reach(address: str) -> str | None:
     return None
 
 
-_RUNNERS: dict[str, CellRunner] = {}
-"""The cell runner of a worker process, made with its first job."""
+_RUNNERS: dict[str, Runner] = {}
+"""The runner of a worker process, made with its first job."""
 
 
-def _run(study: JobsConfig, job: Job) -> Outcome:
+def _run(work: Work, job: Any) -> Outcome:
     from gnn_sim2real.console import quiet_lightning, set_up_logging
 
-    name = repr(study)
+    name = repr(work)
     if name not in _RUNNERS:
         set_up_logging()
         quiet_lightning()
         _RUNNERS.clear()
-        _RUNNERS[name] = CellRunner(study)
+        _RUNNERS[name] = work.make_runner()
     return _RUNNERS[name].run(job)

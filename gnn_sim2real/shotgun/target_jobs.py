@@ -1,0 +1,156 @@
+"""The targets of a study of shotgun transfer as jobs, computed by any launcher.
+
+A target is one job, since all its draws share the features of each model. Every draw has its record, so that a job
+which is started again, after a stop or on another machine, goes on after the last one.
+"""
+
+import hashlib
+import logging
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from gnn_sim2real.launchers import make_launcher
+from gnn_sim2real.launchers.base import Outcome, Place, Work
+from gnn_sim2real.launchers.claims import Claims
+from gnn_sim2real.launchers.drive import drive, stop_on_signals
+from gnn_sim2real.shotgun.settings import ShotgunStudyConfig
+from gnn_sim2real.shotgun.study import read_shotgun_study, run_target
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 5.0
+"""Time after which a target that another run is at is looked at again [s]."""
+
+
+@dataclass(frozen=True)
+class TargetJob:
+    """One target.
+
+    Attributes:
+        name: Its name in the YAML.
+    """
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Name of its claim."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:32]
+
+
+class TargetRunner:
+    """Computes targets in one process.
+
+    Args:
+        config: The study.
+    """
+
+    def __init__(self, config: ShotgunStudyConfig) -> None:
+        torch.set_num_threads(config.threads)
+        self.config = config
+        self._claims = Claims(Path(config.output) / "claims")
+
+    def read_data(self) -> None:
+        """A worker reads the data of the targets that it is given, and of no others."""
+
+    def run(self, job: TargetJob) -> Outcome:
+        """See `launchers.base.Runner`.
+
+        Args:
+            job: The target.
+        """
+        with self._claims.hold(job.key) as held:
+            if not held:
+                return "elsewhere"
+            return "done" if run_target(self.config, job.name) else "cached"
+
+
+def make_runner(argv: Sequence[str], folder: str) -> TargetRunner:
+    """What computes targets in a worker, which reads the study for itself.
+
+    Args:
+        argv: Arguments after `gnn-sim2real shotgun study`.
+        folder: Folder in which they were typed, under the same path on every machine.
+    """
+    os.chdir(folder)
+    return TargetRunner(read_shotgun_study(argv))
+
+
+class TargetQueue:
+    """The targets that are left, in their order; see `launchers.drive.Queue`.
+
+    Args:
+        jobs: The targets.
+    """
+
+    def __init__(self, jobs: Sequence[TargetJob]) -> None:
+        self._ready = deque(jobs)
+        self._elsewhere: deque[tuple[float, TargetJob]] = deque()
+        self._open = len(jobs)
+        self.outcomes: Counter[str] = Counter()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every target has an outcome."""
+        return not self._open
+
+    def next(self) -> TargetJob | None:
+        """The next target; None if others are at all that are left."""
+        while self._elsewhere and self._elsewhere[0][0] <= time.monotonic():
+            self._ready.append(self._elsewhere.popleft()[1])
+        return self._ready.popleft() if self._ready else None
+
+    def give_back(self, job: TargetJob) -> None:
+        """Return a target whose machine was lost.
+
+        Args:
+            job: The target.
+        """
+        self._ready.append(job)
+
+    def settle(self, job: TargetJob, outcome: Outcome) -> None:
+        """Record the outcome of a target.
+
+        Args:
+            job: The target.
+            outcome: Its outcome.
+        """
+        if outcome == "elsewhere":
+            self._elsewhere.append((time.monotonic() + PAUSE, job))
+            return
+        self._open -= 1
+        self.outcomes[outcome] += 1
+
+
+def compute_targets(config: ShotgunStudyConfig, argv: Sequence[str], names: Sequence[str]) -> Counter[str]:
+    """Compute targets on the launcher of the study; those whose draws all have records cost nothing.
+
+    Args:
+        config: The study.
+        argv: The arguments that it was read from, which workers read again.
+        names: Names of the targets.
+
+    Returns:
+        Number of targets by outcome.
+    """
+    work = Work(Place.of(config), partial(make_runner, tuple(argv), str(Path.cwd())))
+    queue = TargetQueue([TargetJob(name) for name in names])
+    with stop_on_signals() as stopped:
+        launcher = make_launcher(work, TargetRunner(config) if config.launcher == "serial" else None)
+        try:
+            for job in drive(queue, launcher, stopped, lambda job: job.name, _say_lost):
+                logger.info("%s: %d of %d targets done", job.name, queue.outcomes.total(), len(names))
+        finally:
+            launcher.close()
+    return queue.outcomes
+
+
+def _say_lost(job: TargetJob, reason: str) -> None:
+    logger.error("%s: %s; the same command goes on after its last draw", job.name, reason)
