@@ -3,11 +3,7 @@
 Made-up curves of five families with known truth, measured by one noisy run whose neighboring sizes err alike: power
 laws without and with limit, saturating, broken, and curves that bend twice and slowly. And real curves, by
 `learning_curves.py`: the half of them on which the rules were not developed. From the sizes of one run up to a quarter
-of the largest, the mean error of all runs at the largest is forecast. Since the runs of a curve are alike, how sure it
-is that ours is best is told by resampling whole curves.
-
-Of the intervals, those of one run of each real curve are looked at, those of some made-up ones, and those of three ways
-to place the sizes, at a noise of 2 %.
+of the largest, the mean error of all runs at the largest is forecast.
 """
 
 import argparse
@@ -29,9 +25,6 @@ from gnn_sim2real.law.log_errors import tabulate
 NUM_SIZES = (5, 6, 8, 12)
 ALIKE = 0.3  # correlation of the errors of neighboring sizes
 CONFIDENCE = 0.90
-DESIGNS = ("10 even", "20 random", "10 even and one 10 % above")
-DESIGN_NOISE, DESIGN_SIZES = 0.02, (100.0, 10_000.0)
-NUM_RESAMPLES = 2000
 SPLIT = 25
 """Seed of the half of the real curves on which the rules were developed."""
 MOST_ABOVE = 1.03
@@ -52,12 +45,9 @@ def main() -> None:
             for curve in range(arguments.curves):
                 given = simulate(family, (arguments.seed, curve, count, number), count)
                 rows.append(judge(family, count, *given, with_interval=curve < arguments.intervals))
-        for number, run, given in real_curves(count):
-            rows.append(judge("real", count, *given, with_interval=run == 0) | {"curve": number})
+        rows += [judge("real", count, *given, with_interval=False) for given in real_curves(count)]
         print(count, round(time.process_time() - start), flush=True)
-    placed = list(judge_designs(arguments.intervals))
-    designed = {name: [row for row in placed if row["design"] == name] for name in DESIGNS}
-    made_up, real = ([row for row in rows if (row["family"] == "real") is is_real] for is_real in (False, True))
+    made_up = [row for row in rows if row["family"] != "real"]
     result = {
         "forecast_at": f"{FACTOR:g} times the largest size",
         "curves_a_family": arguments.curves,
@@ -65,10 +55,11 @@ def main() -> None:
         "made_up": {"all": summarize(made_up)}
         | {str(count): summarize([row for row in made_up if row["sizes"] == count]) for count in NUM_SIZES}
         | {family: summarize([row for row in made_up if row["family"] == family]) for family in FAMILIES},
-        "real": {"all": summarize_real(real)}
-        | {str(count): summarize_real([row for row in real if row["sizes"] == count]) for count in NUM_SIZES},
-        "designs": {"noise": DESIGN_NOISE, "sizes": DESIGN_SIZES, "curves_a_family": arguments.intervals}
-        | {name: summarize_design(found) for name, found in designed.items()},
+        "real": {"all": summarize([row for row in rows if row["family"] == "real"])}
+        | {
+            str(count): summarize([row for row in rows if row["family"] == "real" and row["sizes"] == count])
+            for count in NUM_SIZES
+        },
         "wanted": f"at each number of sizes at most {MOST_ABOVE:g} times the best of all",
         "processor_seconds": round(time.process_time() - start, 1),
         "processor": processor(),
@@ -127,11 +118,8 @@ def simulate(family: str, seed: tuple[int, ...], count: int) -> tuple[np.ndarray
     return smallest * ratio, truth(ratio) * np.exp(noise * factor), FACTOR * smallest * ratio[-1], wanted
 
 
-def real_curves(count: int) -> Iterator[tuple[int, int, tuple[np.ndarray, np.ndarray, float, float]]]:
-    """The same of each run of the real curves to be judged by; the truth is the geometric mean over the runs.
-
-    With it come the number of the curve, and that of the run.
-    """
+def real_curves(count: int) -> Iterator[tuple[np.ndarray, np.ndarray, float, float]]:
+    """The same of each run of the real curves to be judged by; the truth is the geometric mean over the runs."""
     curves = json.loads((_RESULTS / "learning_curves.json").read_text())["curves"]
     developed = {*np.random.default_rng(SPLIT).permutation(len(curves))[: len(curves) // 2].tolist()}
     for number, curve in enumerate(curves):
@@ -139,9 +127,8 @@ def real_curves(count: int) -> Iterator[tuple[int, int, tuple[np.ndarray, np.nda
         known = np.flatnonzero(sizes <= 1.01 * sizes[-1] / FACTOR)
         if number not in developed and len(known) >= count:
             some = known[np.linspace(0, len(known) - 1, count).round().astype(int)]
-            for place, run in enumerate(errors):
-                truth = float(np.exp(np.log(errors[:, -1]).mean()))
-                yield number, place, (sizes[some], run[some], float(sizes[-1]), truth)
+            for run in errors:
+                yield sizes[some], run[some], float(sizes[-1]), float(np.exp(np.log(errors[:, -1]).mean()))
 
 
 def judge(
@@ -160,49 +147,6 @@ def judge(
         low, high = (float(end) for end in law.predict_interval(at))
         row |= {"held": low <= wanted <= high, "width": np.log(high / low)}
     return row
-
-
-def judge_designs(count: int) -> Iterator[dict[str, Any]]:
-    """Whether the interval at four times the largest size holds the truth, and its width as a share of it."""
-    low, high = DESIGN_SIZES
-    for number, family in enumerate(FAMILIES):
-        for curve in range(count):
-            random = np.random.default_rng((curve, number))
-            share = 0.0 if random.random() < 0.25 else random.uniform(0.0, 0.6)
-            truth = FAMILIES[family](random, share, np.log10(high / low))
-            even = np.geomspace(low, high, 10).round()
-            some = np.sort(np.exp(random.uniform(np.log(low), np.log(high), 20)))
-            for design, sizes in zip(DESIGNS, (even, some, np.append(even, 1.1 * high)), strict=True):
-                errors = truth(sizes / low) * np.exp(DESIGN_NOISE * random.standard_normal(len(sizes)))
-                law = fit_scaling_law(sizes, errors, num_resamples=200, confidence=CONFIDENCE)
-                wanted = float(truth(np.array([FACTOR * sizes[-1] / low]))[0])
-                ends = [float(end) for end in law.predict_interval(FACTOR * sizes[-1])]
-                held, width = ends[0] <= wanted <= ends[1], (ends[1] - ends[0]) / wanted
-                yield {"family": family, "design": design, "held": held, "width": width}
-
-
-def summarize_design(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    def of(family: str) -> dict[str, float]:
-        some = [row for row in rows if family in ("all", row["family"])]
-        held, width = np.mean([row["held"] for row in some]), np.median([row["width"] for row in some])
-        return {"covered_by_90_percent_interval": round(float(held), 3), "median_width": round(float(width), 3)}
-
-    return {family: of(family) for family in ("all", *FAMILIES)}
-
-
-def summarize_real(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """As `summarize`, and in which share of resamples of the curves ours is as good as wanted."""
-    curves = np.array([row["curve"] for row in rows])
-    missed = {name: np.abs([row["missed"][name] for row in rows]) for name in rows[0]["missed"]}
-    of_curve = [np.flatnonzero(curves == number) for number in np.unique(curves)]
-    random, good = np.random.default_rng(0), {"median": 0, "mean": 0}
-    for _ in range(NUM_RESAMPLES):
-        drawn = np.concatenate([of_curve[place] for place in random.integers(len(of_curve), size=len(of_curve))])
-        for name, average in (("median", np.median), ("mean", np.mean)):
-            errors = {method: float(average(each[drawn])) for method, each in missed.items()}
-            good[name] += errors["ours"] <= MOST_ABOVE * min(errors.values())
-    shares = {name: round(count / NUM_RESAMPLES, 3) for name, count in good.items()}
-    return summarize(rows) | {"as_good_as_wanted_in_resamples": shares}
 
 
 def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.records.curve_columns import LABELS, SIZES, TEXT_HEADINGS, CurveColumns, find_columns
 from gnn_sim2real.records.results import whole_or_not
 from gnn_sim2real.tables.table import read_table
+from gnn_sim2real.tables.text_table import DECIMAL_COMMA
 from gnn_sim2real.tables.texts import to_texts
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 _LARGEST = 10.0**15
 _RISES = 0.8  # rank correlation with the size from which on values are said to rise
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_POINTED_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 _TEXT_KINDS = (".csv", ".tsv", ".jsonl")
@@ -274,6 +276,8 @@ class _Cells:
             )
         bare = [text.removesuffix("%").strip().replace("\N{MINUS SIGN}", "-") for text in texts]
         commas = [text for text in bare if _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text)]
+        if is_size and self.frame.attrs.get(DECIMAL_COMMA):  # then points are marks of thousands
+            bare = [text.replace(".", "") if _POINTED_THOUSANDS.fullmatch(text) else text for text in bare]
         found = []
         for place, text in enumerate(bare):
             number = text

@@ -51,6 +51,9 @@ _GROUPS_OF_THREE = re.compile(r"[+-−]?\d{1,3}(?:[.]\d{3})+")
 _THOUSANDS = {sign: re.compile(rf"[+-−]?[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") for sign in ",."}
 _SAMPLE = 50
 
+DECIMAL_COMMA = "decimal_comma"
+"""Attribute of a table in whose file the comma was read as the decimal sign."""
+
 
 def _unpack(path: Path) -> bytes:
     """The content of a file, which may be compressed."""
@@ -287,7 +290,7 @@ def _read_decimal_commas(
     """Read "0,93" as a number, where the file has such numbers; "1.030" is then refused: a thousand, or decimals?
 
     Where all numbers with a comma, or all with a point, look like "1,030", nothing tells, and all are refused. The
-    columns `names` stay text.
+    columns `names` stay text. A table whose commas were read as decimal signs has the attribute `DECIMAL_COMMA`.
     """
     import pandas
 
@@ -301,7 +304,9 @@ def _read_decimal_commas(
     if commas <= grouped:
         return _read_cells(read_texts(), names, lambda cell: _doubt(cell, ","))
     logger.info("%s: a comma in a number is read as the decimal sign", path)
-    return _read_cells(read_texts(), names, _with_point)
+    found = _read_cells(read_texts(), names, _with_point)
+    found.attrs[DECIMAL_COMMA] = True
+    return found
 
 
 def _may_be_thousands(frame: "pandas.DataFrame", names: Collection[Any]) -> bool:

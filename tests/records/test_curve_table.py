@@ -48,6 +48,18 @@ def test_each_kind_of_table_tells_the_same(tmp_path, kind):
 def test_semicolons_decimal_commas_and_units(tmp_path):
     found = read(write(tmp_path / "a.csv", "n_train;MAE [eV]", "100;0,5", "200;0,4", "400;0,35", "1.600;0,3"))
     assert (found.quantity, found.unit) == ("MAE", "eV")
+    assert only(found).source_sizes.tolist() == [100, 200, 400, 1600]
+
+
+def test_in_a_file_with_decimal_commas_points_are_marks_of_thousands(tmp_path):
+    rows = ("1.000;10;0,5", "2.000;1.000;0,4", "1.004.000,5;10;0,35", "8.000;10;0,3")
+    found = read(write(tmp_path / "a.csv", "n_train;target_size;MAE", *rows))
+    models = next(iter(found.grids.values())).models
+    assert sorted(models.source_sizes) == [1000, 2000, 8000, 1004000.5]
+    assert sorted(models.target_sizes) == [10, 10, 10, 1000]
+    # in others they are decimal signs, as of numbers that a program wrote
+    written = only(read(write(tmp_path / "b.csv", "n_train,MAE", "1.000,0.5", "2.000,0.4", "4.000,0.3", "8.000,0.2")))
+    assert written.source_sizes.tolist() == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize(
