@@ -33,7 +33,7 @@ ARROWS = {
     ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn foundation "
-        "page errors units files console metrics linear baselines graph figures ensemble launchers"
+        "page errors units files console metrics linear baselines graph figures ensemble launchers shown"
     ),
     "config": "records tasks data library nn units files console renamed",
     "records": (
@@ -47,11 +47,11 @@ ARROWS = {
     "library": "store tables featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",
-    "tables": "featurize units files console",
+    "tables": "featurize units files console shown",
     "databases": "featurize errors files plugins",
     "featurize": "errors console files graph",
     "nn": "errors linear graph plugins renamed",
-    "law": "units plugins",
+    "law": "units plugins shown",
     "baselines": "ensemble linear plugins gaussian_process",
     "figures": "files",
     "launchers": "console",

@@ -22,7 +22,7 @@ from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
 
 if TYPE_CHECKING:
-    from gnn_sim2real.library import ModelLibrary
+    from gnn_sim2real.estimator.source import Opened
     from gnn_sim2real.shotgun.answer import Answer
     from gnn_sim2real.shotgun.saved import EnsemblePrediction, SavedEnsemble
 
@@ -96,6 +96,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         error_: Mean absolute error on measurements that were left out of everything, with its 90 % interval, on the
             scale of the errors.
         members_: Name, weight and error of each member, the largest weight first.
+        ranking_: With `source="auto"`, the ranked models of the library; it is not saved.
         kind_: What the materials are.
         property_: Name of the property.
         unit_: Its unit.
@@ -158,6 +159,9 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: If there are too few measurements, X are no materials, one of them cannot be read, or a value is
                 missing.
         """
+        from gnn_sim2real.library import Card
+        from gnn_sim2real.shotgun.display import Ranking
+        from gnn_sim2real.shotgun.run import rank_rows
         from gnn_sim2real.shotgun.saved import load_ensemble, save_ensemble
 
         self._check_settings()
@@ -173,9 +177,12 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         opened, answer = self._answer(materials, values, Property(name, unit), weights)
         folder = self._own_folder()
         described = _describe_data(materials.kind, name, unit, self.simulated_column)
-        save_ensemble(answer, folder, opened, described)
+        save_ensemble(answer, folder, opened.library, described)
         self.ensemble_: SavedEnsemble = load_ensemble(folder)
         self.error_ = tuple(map(float, answer.stack.error))
+        if not opened.is_single:
+            cards = {card.key: card for card in opened.cards if isinstance(card, Card)}
+            self.ranking_ = Ranking(rank_rows(answer.ranked, cards), answer.target.unit)
         self.members_ = sorted(
             ({"name": each.name, "weight": each.weight, "error": each.error} for each in answer.stack.members),
             key=lambda each: (-float(each["weight"] or 0), str(each["name"])),
@@ -184,10 +191,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self._kinds = materials.kind
         return self
 
-    def _answer(
-        self, materials: Materials, values: Floats, of: Property, weights: Floats
-    ) -> "tuple[ModelLibrary, Answer]":
-        """Find the ensemble; and the library of its models."""
+    def _answer(self, materials: Materials, values: Floats, of: Property, weights: Floats) -> "tuple[Opened, Answer]":
+        """Find the ensemble; and the models that it starts from."""
         from gnn_sim2real.console import quiet_lightning
         from gnn_sim2real.ensemble.stack import StackSettings
         from gnn_sim2real.estimator.measurements import Measurements, repeats_of
@@ -212,7 +217,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
         blocks = [] if opened.is_single else find_blocks(self.foundation, target.own.name)
         answer = find_answer(opened.models, opened.cards, target, settings, Skipped(), blocks)
-        return opened.library, answer
+        return opened, answer
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict materials.

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gnn_sim2real.law.display import ShownPlan
 from gnn_sim2real.law.effective_data import FromScratch, effective_data
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
@@ -94,8 +95,8 @@ class IsoError:
     source_sizes: tuple[float | None, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(ShownPlan):
     """What a law implies for the next step.
 
     Attributes:

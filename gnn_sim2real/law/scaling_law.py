@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gnn_sim2real.law.display import ShownCurve
 from gnn_sim2real.law.forms import Floats, Parameter
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
@@ -39,8 +40,8 @@ class Interval(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True)
-class ScalingLaw:
+@dataclass(frozen=True, repr=False)
+class ScalingLaw(ShownCurve):
     """A fitted law with its intervals. In every form, E(n) - C falls as D n^-alpha for large n.
 
     If forms were compared, all intervals but those by profile span those of each form whose forecast was about as good.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.law.average import AVERAGE, AVERAGE_OF_CURVES, Averaged, Mixed
+from gnn_sim2real.law.display import ShownSurface
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import SURFACE_FORMS, Floats, SurfaceForm
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, log_position_beyond
@@ -41,8 +42,8 @@ from gnn_sim2real.law.selection import DEFAULT_FORM, SPARE_SIZES, Trial
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
 
 
-@dataclass(frozen=True)
-class ScalingSurface:
+@dataclass(frozen=True, repr=False)
+class ScalingSurface(ShownSurface):
     """A fitted law E(n, m), such as (D n^-alpha + G) m^-beta + L, which is delta (gamma + n^-alpha) m^-beta + L.
 
     D is delta and G = delta gamma is the transfer gap: written so, the form with L is also that of Barnett (2024).

@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from gnn_sim2real.files import (
 from gnn_sim2real.library import Card
 from gnn_sim2real.page.page import PAGE
 from gnn_sim2real.shotgun.answer import Answer, AnswerSettings, describe_fewer, find_answer, mean_error
+from gnn_sim2real.shotgun.display import Ranking
 from gnn_sim2real.shotgun.features import Skipped
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
 from gnn_sim2real.shotgun.libraries import find_cards, open_library
@@ -32,6 +33,7 @@ from gnn_sim2real.shotgun.members import Block
 from gnn_sim2real.shotgun.models import QuickLoader, source_name, without_seen
 from gnn_sim2real.shotgun.networks import frozen_name, tuned_name
 from gnn_sim2real.shotgun.saved import save_ensemble
+from gnn_sim2real.shotgun.scores import Score
 from gnn_sim2real.shotgun.settings import ShotgunConfig
 from gnn_sim2real.shotgun.target import Target, apart
 from gnn_sim2real.shotgun.understood import describe_data, describe_effort
@@ -89,6 +91,11 @@ class ShotgunResult:
             model = f"no. {place + 1}, {source_name(card)} ({card.architecture})"
             found |= {frozen_name(place): f"{model}, frozen", tuned_name(place): f"{model}, fine-tuned"}
         return found
+
+    @property
+    def ranking(self) -> Ranking:
+        """The ranked models, which show themselves."""
+        return Ranking(rank_rows(self.answer.ranked, self.cards), self.target.unit)
 
 
 def run_shotgun(
@@ -251,9 +258,19 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
     Args:
         result: From `run_shotgun`.
     """
+    return list(rank_rows(result.answer.ranked, result.cards))
+
+
+def rank_rows(ranked: Sequence[Score], cards: Mapping[str, Card]) -> list[dict[str, Any]]:
+    """A ranking in plain types, best first.
+
+    Args:
+        ranked: Scores of the models.
+        cards: Card of each model by its key.
+    """
     rows = []
-    for score in result.answer.ranked:
-        card = result.cards[score.key]
+    for score in ranked:
+        card = cards[score.key]
         row: dict[str, Any] = {"key": score.key, "source": source_name(card), "architecture": card.architecture}
         row |= {"size": card.size, "seed": card.seed, "probe": str(score.probe)}
         row |= {"error": score.error, "rung": score.rung + 1}

@@ -28,6 +28,7 @@ from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_mo
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.shotgun.answer import Answer, Outside, find_distances, measured_elements
+from gnn_sim2real.shotgun.display import ShownEnsemble
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.foundation import FoundationBlock, as_wide_as, load_blocks
 from gnn_sim2real.shotgun.library_predictions import Column, predict_columns
@@ -97,8 +98,8 @@ class Fallback:
     intervals: Intervals
 
 
-@dataclass(frozen=True, eq=False)
-class SavedEnsemble:
+@dataclass(frozen=True, eq=False, repr=False)
+class SavedEnsemble(ShownEnsemble):
     """An ensemble from a folder.
 
     Attributes:

@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.shown import Row, Shown
 from gnn_sim2real.tables.table import CleanTable, Duplicate
 from gnn_sim2real.units import convert
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _WORST = 5
 
@@ -123,8 +127,8 @@ class SimulatedFacts:
     worst: list[Difference]
 
 
-@dataclass(frozen=True)
-class DataReport:
+@dataclass(frozen=True, repr=False)
+class DataReport(Shown):
     """A data set in numbers.
 
     Attributes:
@@ -150,6 +154,30 @@ class DataReport:
     examples: dict[str, str] = field(default_factory=dict)
     duplicates: list[Duplicate] = field(default_factory=list)
     simulated: SimulatedFacts | None = None
+
+    def _headline(self) -> str:
+        refused = f", {self.num_rows_refused:,} refused" if self.num_rows_refused else ""
+        return f"{self.num_materials:,} materials from {self.num_rows_read:,} rows{refused}"
+
+    def _lines(self) -> Sequence[Row]:
+        lines = []
+        for each in self.properties:
+            values = f"{each.minimum:.4g} to {each.maximum:.4g}, median {each.median:.4g} {each.unit}".rstrip()
+            lines.append((each.name, f"{each.count:,} values, {values}"))
+        lines += [(f"refused: {reason}", f"{count:,}") for reason, count in self.refusals.items()]
+        lines += (
+            [(f"{len(self.duplicates)} materials of several rows that do not agree", "")] if self.duplicates else []
+        )
+        return lines
+
+    def _records(self) -> Sequence[dict[str, Any]]:
+        return [asdict(each) for each in self.properties]
+
+    def _draw(self, axes: "Axes") -> None:
+        bars = {"used": self.num_rows_read - self.num_rows_refused, **self.refusals}
+        axes.barh(range(len(bars))[::-1], list(bars.values()))
+        axes.set_yticks(range(len(bars))[::-1], list(bars))
+        axes.set_xlabel("rows")
 
     def to_json(self) -> dict[str, Any]:
         """The report in plain types."""

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from refused import refused
 from shotgun_library import SOURCE, add_planted
 from sklearn.base import clone
@@ -88,6 +89,14 @@ def test_the_coverage_is_a_conformal_quantile_of_the_left_out_errors(fitted):
     for wrong in (0, 1, 1.5):
         with refused():
             fitted.predict_interval(ASKED, wrong)
+
+
+def test_the_ensemble_shows_itself(fitted):
+    ensemble = fitted.ensemble_
+    assert len(repr(ensemble).splitlines()) == 1 + len(ensemble.weights)
+    assert ensemble.to_frame()["weight"].sum() == pytest.approx(1)
+    assert ensemble.plot(Figure().subplots()).has_data()
+    assert not hasattr(fitted, "ranking_")
 
 
 def test_only_the_model_that_was_chosen_is_transferred(fitted):
@@ -197,6 +206,7 @@ def test_a_simulated_column_takes_part_and_may_have_gaps(quick, monkeypatch):
         library=quick.source.rpartition("/")[0], simulated_column="md", foundation="none", **QUICK
     )
     model.set_params(best=1).fit(frame, Y)
+    assert model.ranking_.to_frame()["architecture"].tolist() == ["GINE"]
     asked = pd.DataFrame({"md": [density(each) - 0.2 for each in ASKED], "smiles": ASKED})
     truth = np.array([density(each) for each in ASKED])
     error = np.abs(model.predict(asked) - truth).mean()
