@@ -74,10 +74,17 @@ def sheet(
         return DataSheet(name, kind, num_rows, units, table.license, table.citation, "in the package", settings)
     entry = ENTRIES[name]
     origin = "downloaded if it is missing" if isinstance(entry, DataFile) else f"your own: {entry.instruction}"
-    if recipe := _recipes().get(name):
-        origin = f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
     license_ = entry.license or "none stated"
-    return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
+    return DataSheet(
+        name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings, _how_made
+    )
+
+
+def _how_made(name: str) -> str | None:
+    """How a table is made, if there is a recipe for it."""
+    if (recipe := _recipes().get(name)) is None:
+        return None
+    return f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
 
 
 def find_table(path: str | Path) -> Path:

@@ -424,7 +424,7 @@ _CURVES = """CURVES is one of
 
 
 def _notes() -> str:
-    from gnn_sim2real.config.command import format_list
+    from gnn_sim2real.config.help import format_list
     from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 
     forms: dict[str, Form] = {**CURVE_FORMS, **SURFACE_FORMS}

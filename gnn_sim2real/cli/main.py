@@ -168,7 +168,7 @@ def _format_unknown(name: str, names: list[str]) -> str:
 
 def _format_help() -> str:
     """The help of all commands, section by section."""
-    from gnn_sim2real.config.command import format_list
+    from gnn_sim2real.config.help import format_list
 
     commands = {name: load_command(name) for name in find_commands()}
     known = [*_SECTIONS, *sorted({each.section for each in commands.values()} - {*_SECTIONS})]
