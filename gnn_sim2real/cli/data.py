@@ -146,5 +146,5 @@ COMMAND = Command(
         "data check mine.csv": "which columns a file has",
         "data check mine.csv --property density --unit g/cm3 --against radonpy_pi1070": "what a training would read",
     },
-    notes={"check": lambda: "Other settings of `datamodules.Table` are read as well, such as --cutoff of crystals."},
+    notes={"check": lambda: "Other settings of `datamodules.Table` are read as well, such as --cutoff."},
 )

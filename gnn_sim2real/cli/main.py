@@ -142,7 +142,9 @@ def find_commands() -> list[str]:
     """Names of all commands: those of the files of this folder, but for this one and those that begin with `_`."""
     from pkgutil import iter_modules
 
-    found = (each.name for each in iter_modules([os.path.dirname(__file__)]))  # noqa: PTH120
+    from gnn_sim2real import cli
+
+    found = (each.name for each in iter_modules(cli.__path__))
     return [name.replace("_", "-") for name in found if name != "main" and not name.startswith("_")]
 
 

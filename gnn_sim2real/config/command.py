@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from gnn_sim2real.config.help import fill, format_list, last_word
+from gnn_sim2real.config.help import fill, fill_command, format_list, last_word
 from gnn_sim2real.config.options import format_wrong_option, respell
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Command:
     def _format_examples(self, name: str, subcommand: str) -> str:
         start = f"{name} {subcommand} ".replace("  ", " ")
         found = {line: about for line, about in self.examples.items() if line.startswith(start)}
-        lines = [f"{fill(about, 2)}\n    gnn-sim2real {line}\n" for line, about in found.items()]
+        lines = [f"{fill(about, 2)}\n{fill_command(f'gnn-sim2real {line}')}\n" for line, about in found.items()]
         return "\nexamples:\n" + "".join(lines) if lines else ""
 
 

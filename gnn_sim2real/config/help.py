@@ -31,6 +31,16 @@ def fill(text: str, by: int = 0) -> str:
     )
 
 
+def fill_command(line: str) -> str:
+    """A command line, with backslashes where it goes on in the next line.
+
+    Args:
+        line: The command.
+    """
+    lines = textwrap.wrap(line, help_width() - 10, break_long_words=False, break_on_hyphens=False)
+    return " \\\n".join(f"{'    ' if number == 0 else '      '}{each}" for number, each in enumerate(lines))
+
+
 def format_list(abouts: Mapping[str, str]) -> str:
     """Names with what they are, in two columns.
 
