@@ -343,10 +343,12 @@ def _require(parser: "ArgumentParser", words: Sequence[str], options: Sequence[s
             lacks = each.required and not given & {*each.option_strings}
         if lacks:
             name = each.option_strings[0] if each.option_strings else each.dest
-            about = (each.help or "").rstrip(".")
+            about = (each.help or "").rstrip(".").removesuffix(", see below")
             raise ValueError(
                 f"`{parser.prog}` needs {name} ({about[:1].lower()}{about[1:]}); `{parser.prog} --help` explains it"
             )
+    if count > 0 and not any(each.nargs == "*" for each in parser._actions):
+        raise ValueError(f"`{parser.prog}` takes no word {words[-1]!r}; `{parser.prog} --help` explains it")
 
 
 def _is_number(word: str) -> bool:

@@ -197,3 +197,15 @@ def test_defaults_of_the_law_are_those_of_the_library():
         DRAWS.num_resamples,
         DRAWS.seed,
     )
+
+
+def test_a_word_too_many_is_named():
+    with pytest.raises(ValueError, match=r"'d\.csv'"):
+        load_command("law")("law", ["fit", "c.csv", "d.csv"])
+
+
+def test_the_kinds_of_projects_are_in_the_help(capsys, monkeypatch):
+    from gnn_sim2real.cli.init import kinds
+
+    text = told(["init"], capsys, monkeypatch)
+    assert all(each in text for each in kinds())
