@@ -5,9 +5,7 @@ import importlib.util
 import io
 import os
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.data.module import PropertyDataModule
@@ -16,6 +14,9 @@ from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Set(NamedTuple):
@@ -106,7 +107,7 @@ class Matbench(PropertyDataModule):
             source=self.dataset,
         )
 
-    def _load(self) -> pd.DataFrame:
+    def _load(self) -> "pd.DataFrame":
         if self.folder is None and self.dataset in OPEN_TABLES:
             return read_table(OPEN_TABLES[self.dataset].file).rename(columns={"gap_eV": "gap expt"})
         if importlib.util.find_spec("matminer") is None:

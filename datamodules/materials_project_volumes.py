@@ -64,7 +64,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
             {name: each.unit for name, each in PROPERTIES.items()},
             labels.license,
             labels.citation,
-            labels.origin,
+            labels.comes_from,
         )
 
     def load_table(self) -> CleanTable:

@@ -85,9 +85,18 @@ def sheet(
         case OwnTable():
             origin = f"your own: {entry.instruction}"
         case TableRecipe():
-            origin = f"made: gnn-sim2real data make {name} ({entry.size / 1e6:.1f} MB, {entry.seconds:.0f} s)"
+            origin = "public files"
     license_ = entry.license or "none stated"
-    return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings)
+    return DataSheet(
+        name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings, _how_made
+    )
+
+
+def _how_made(name: str) -> str | None:
+    """How a table is made, if there is a recipe for it."""
+    if (recipe := _recipes().get(name)) is None:
+        return None
+    return f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
 
 
 def find_table(path: str | Path) -> Path:

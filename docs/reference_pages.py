@@ -5,42 +5,13 @@ import inspect
 import io
 import os
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
 import gnn_sim2real
+from gnn_sim2real.cli.main import find_commands, load_command
 from gnn_sim2real.cli.main import main as command
 
-COMMANDS = (
-    "",
-    "init",
-    "configs",
-    "data",
-    "data list",
-    "data get",
-    "data make",
-    "data check",
-    "study",
-    "study run",
-    "study status",
-    "study report",
-    "law",
-    "law fit",
-    "law plan",
-    "law next",
-    "law compare",
-    "shotgun",
-    "shotgun study",
-    "shotgun matrix",
-    "models",
-    "models list",
-    "models build",
-    "models export",
-    "models push",
-    "models pull",
-    "calibrate",
-    "fit",
-)
 CLASSES = {
     "Encoders": ("gnn_sim2real.nn", "gnn_sim2real.nn.encoder.Encoder"),
     "Data sets": ("datamodules", "gnn_sim2real.data.module.PropertyDataModule"),
@@ -57,9 +28,18 @@ CLASSES = {
 def commands() -> str:
     """Each command with its help."""
     parts = ["# Commands\n", "What `--help` says of each command.\n"]
-    for each in COMMANDS:
+    for each in ("", *names_of_commands()):
         parts += [f"## gnn-sim2real {each}".rstrip() + "\n", f"```text\n{help_of(each)}\n```\n"]
     return "\n".join(parts)
+
+
+def names_of_commands() -> Iterator[str]:
+    """All commands, each followed by its subcommands; of those of LightningCLI, which take the same options, one."""
+    for name in find_commands():
+        if name not in ("validate", "test"):
+            yield name
+            run = getattr(load_command(name), "run", None)
+            yield from (f"{name} {each}" for each in (run if isinstance(run, Mapping) else ()) if each)
 
 
 def help_of(name: str) -> str:

@@ -60,7 +60,7 @@ def print_list(name: str | None) -> None:
     for sheet, _ in sheets.values():
         units = ", ".join(f"{prop} [{unit or '-'}]" for prop, unit in sheet.units.items())
         rows = f"{sheet.num_rows:,}" if sheet.num_rows else "?"
-        table.add_row(*map(escape, (sheet.name, sheet.kind, rows, units, sheet.license, sheet.origin)))
+        table.add_row(*map(escape, (sheet.name, sheet.kind, rows, units, sheet.license, sheet.comes_from)))
     console.print(table)
     print_recipes(console)
     console.print("\ngnn-sim2real data list NAME: citation and YAML; your own file: datamodules.Table", highlight=False)
@@ -75,7 +75,7 @@ def _print_sheet(sheet: DataSheet, module: type[PropertyDataModule], console: Co
         f"properties: {units}",
         f"license: {sheet.license}",
         f"cite: {sheet.citation}",
-        f"from: {sheet.origin}",
+        f"from: {sheet.comes_from}",
         f"\ndata:\n  class_path: {package}.{module.__name__}" + (f"\n  init_args:{settings}" if settings else ""),
     ]
     for line in lines:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gnn_sim2real.config.command import Command
 
@@ -18,7 +18,7 @@ class TableOptions:
         column: Column with its values; the one whose heading is the name of the property unless given.
         file_unit: Unit in the file, if it is another one; a unit in the heading, as in `density [kg/m3]`, is read.
         unit_column: Column with the unit of each row, if the rows have several.
-        material: What the materials are: repeat_unit, molecule, composition or crystal; the file shows it unless given.
+        material: What the materials are; the file shows it unless given.
         material_column: Column of the materials; by its heading unless given.
         attachment: The two atoms that mark the ends of repeat units in place of `*`, e.g. '[Ce],[Th]'; `none` if
             such a pair are atoms of the material.
@@ -39,7 +39,7 @@ class TableOptions:
     column: str | None = None
     file_unit: str | None = None
     unit_column: str | None = None
-    material: str | None = None
+    material: Literal["repeat_unit", "molecule", "composition", "crystal"] | None = None
     material_column: str | None = None
     attachment: str | None = None
     table: str | None = None
@@ -146,5 +146,5 @@ COMMAND = Command(
         "data check mine.csv": "which columns a file has",
         "data check mine.csv --property density --unit g/cm3 --against radonpy_pi1070": "what a training would read",
     },
-    notes={"check": lambda: "Other settings of `datamodules.Table` are read as well, such as --cutoff of crystals."},
+    notes={"check": lambda: "Other settings of `datamodules.Table` are read as well, such as --cutoff."},
 )

@@ -27,7 +27,7 @@ def init(
 
     Args:
         folder: New folder of the project.
-        kind: What the materials are, see below.
+        kind: What the materials are: composition, crystal, molecule, pair or polymer.
         measured: Your own measured values, in any file that `datamodules.Table` reads.
         simulated: Your own simulated values of the same property.
         property: Name of the property in both files, e.g. density.
@@ -121,5 +121,4 @@ COMMAND = Command(
         "init my-project --kind polymer": "a project on made-up rows",
         "init mine --kind polymer --measured m.csv --simulated s.csv --property density --unit g/cm3": "on your own",
     },
-    notes={"": lambda: f"kinds: {', '.join(kinds())}"},
 )

@@ -409,22 +409,22 @@ def _draw(drawn: dict[str, Any], read: "LearningCurves", options: LawOptions, co
     console.print(f"\nfigure: {' and '.join(map(str, files))}")
 
 
-_CURVES = """CURVES is one of
-  FILE       a table (.csv .tsv .xlsx .parquet .json .jsonl): columns source_size
-             and error; optionally target_size, seed and split (equal ones share
-             their subsets or test sets), architecture, weight, error_std (the
-             standard deviation of the error; of a mean its standard error).
-             Usual other names are understood, such as n_train and MAE; others are
-             named by --columns. Rows with source_size 0 are models from scratch;
-             sizes may be fractions. Values that rise, such as R2: add --rising
-  DIR        the output folder of a study
-  FILE.json  what `gnn-sim2real study report DIR --publish FILE` wrote
-  wandb:ENTITY/PROJECT
-             the finished runs of a project of Weights & Biases"""
+_CURVES = {
+    "FILE": (
+        "a table (.csv .tsv .xlsx .parquet .json .jsonl): columns source_size and error; optionally target_size, seed "
+        "and split (equal ones share their subsets or test sets), architecture, weight, error_std (the standard "
+        "deviation of the error; of a mean its standard error). Usual other names are understood, such as n_train and "
+        "MAE; others are named by --columns. Rows with source_size 0 are models from scratch; sizes may be fractions. "
+        "Values that rise, such as R2: add --rising"
+    ),
+    "DIR": "the output folder of a study",
+    "FILE.json": "what `gnn-sim2real study report DIR --publish FILE` wrote",
+    "wandb:ENTITY/PROJECT": "the finished runs of a project of Weights & Biases",
+}
 
 
 def _notes() -> str:
-    from gnn_sim2real.config.command import format_list
+    from gnn_sim2real.config.help import format_list
     from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS
 
     forms: dict[str, Form] = {**CURVE_FORMS, **SURFACE_FORMS}
@@ -433,7 +433,8 @@ def _notes() -> str:
         "auto": "the one that forecasts the largest sizes best from the smaller ones",
     }
     names |= {name: f"{form.formula}: {form.use}" for name, form in forms.items()}
-    return f"{_CURVES}\n\nforms of the law, in the source size n, and the target size m\n{format_list(names)}"
+    forms_of = "forms of the law, in the source size n, and the target size m"
+    return f"CURVES is one of\n{format_list(_CURVES)}\n\n{forms_of}\n{format_list(names)}"
 
 
 COMMAND = Command(

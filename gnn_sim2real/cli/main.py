@@ -142,7 +142,9 @@ def find_commands() -> list[str]:
     """Names of all commands: those of the files of this folder, but for this one and those that begin with `_`."""
     from pkgutil import iter_modules
 
-    found = (each.name for each in iter_modules([os.path.dirname(__file__)]))  # noqa: PTH120
+    from gnn_sim2real import cli
+
+    found = (each.name for each in iter_modules(cli.__path__))
     return [name.replace("_", "-") for name in found if name != "main" and not name.startswith("_")]
 
 
@@ -168,7 +170,7 @@ def _format_unknown(name: str, names: list[str]) -> str:
 
 def _format_help() -> str:
     """The help of all commands, section by section."""
-    from gnn_sim2real.config.command import format_list
+    from gnn_sim2real.config.help import format_list
 
     commands = {name: load_command(name) for name in find_commands()}
     known = [*_SECTIONS, *sorted({each.section for each in commands.values()} - {*_SECTIONS})]

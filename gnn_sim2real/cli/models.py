@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnn_sim2real.config.command import Command
+from gnn_sim2real.config.command import Command, describe_settings
 from gnn_sim2real.config.options import take_options
 from gnn_sim2real.library.filters import CardFilters
 
@@ -325,9 +325,11 @@ def _row(card: "Card") -> tuple[str, ...]:
 
 
 def _add_settings(parser: "ArgumentParser") -> None:
-    from gnn_sim2real.study.library_config import add_library_options
+    from gnn_sim2real.study.config import add_run_options
+    from gnn_sim2real.study.library_config import LibraryConfig
 
-    add_library_options(parser)
+    add_run_options(parser)
+    describe_settings(parser, LibraryConfig)
 
 
 COMMAND = Command(

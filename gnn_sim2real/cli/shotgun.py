@@ -182,6 +182,7 @@ def _add_settings(parser: "ArgumentParser", name: str) -> None:
     from gnn_sim2real.shotgun import settings
 
     parser.add_argument("-c", "--config", metavar="FILE", help="the YAML, of which each setting below is one")
+    parser.add_argument("--print_config", action="store_true", help="print all settings, as a YAML, and exit")
     if name == "ShotgunConfig":
         parser.add_argument("table", nargs="?", metavar="TABLE", help="measured materials, in place of a YAML")
         parser.add_argument("--for", metavar="{interpolation,extrapolation}", help="short for --ranking.purpose")

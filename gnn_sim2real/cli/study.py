@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnn_sim2real.config.command import Command
+from gnn_sim2real.config.command import Command, describe_settings
 from gnn_sim2real.config.options import take_options
 
 if TYPE_CHECKING:
@@ -106,9 +106,11 @@ def report(folder: Path, *, publish: Path | None = None, overwrite: bool = False
 
 
 def _add_settings(parser: "ArgumentParser") -> None:
-    from gnn_sim2real.study.config import add_study_options
+    from gnn_sim2real.study.config import StudyConfig, add_reuse_option, add_run_options
 
-    add_study_options(parser)
+    add_run_options(parser)
+    add_reuse_option(parser)
+    describe_settings(parser, StudyConfig)
 
 
 COMMAND = Command(

@@ -1,18 +1,17 @@
 """A command is a function: its parameters are the words and options of the command line, its docstring is the help."""
 
 import inspect
-import textwrap
-from argparse import ArgumentError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from itertools import takewhile
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from jsonargparse import ArgumentParser, Namespace
-
-from gnn_sim2real.config.help import HelpFormatter, help_width, indent, last_word
+from gnn_sim2real.config.help import fill, fill_command, format_list, last_word
 from gnn_sim2real.config.options import format_wrong_option, respell
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
 
 Function = Callable[..., int | None]
 
@@ -43,7 +42,7 @@ class Command:
     about: str
     run: Function | Mapping[str, Function]
     examples: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Callable[[ArgumentParser], None]] = field(default_factory=dict)
+    settings: Mapping[str, Callable[["ArgumentParser"], None]] = field(default_factory=dict)
     notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
     def __call__(self, name: str, argv: Sequence[str]) -> int:
@@ -84,12 +83,12 @@ class Command:
         return call(function, parser, argv)
 
     def _format_group(self, name: str, functions: Mapping[str, Function]) -> str:
-        usage = f"usage: gnn-sim2real {name} COMMAND [options]\n\n{_fill(_sentence(self.about))}\n\ncommands:"
+        usage = f"usage: gnn-sim2real {name} COMMAND [options]\n\n{fill(_sentence(self.about))}\n\ncommands:"
         listed = format_list({each: first_sentence(function) for each, function in functions.items()})
         more = f"`gnn-sim2real {name} COMMAND --help` lists the options of a command."
-        return f"{usage}\n{listed}\n{self._format_notes('')}{self._format_examples(name, '')}\n{_fill(more)}"
+        return f"{usage}\n{listed}\n{self._format_notes('')}{self._format_examples(name, '')}\n{fill(more)}"
 
-    def _format_function(self, name: str, subcommand: str, parser: ArgumentParser) -> str:
+    def _format_function(self, name: str, subcommand: str, parser: "ArgumentParser") -> str:
         if subcommand in self.settings:
             self.settings[subcommand](parser)
         return (
@@ -102,7 +101,7 @@ class Command:
     def _format_examples(self, name: str, subcommand: str) -> str:
         start = f"{name} {subcommand} ".replace("  ", " ")
         found = {line: about for line, about in self.examples.items() if line.startswith(start)}
-        lines = [f"{indent(about, 2)}\n    gnn-sim2real {line}\n" for line, about in found.items()]
+        lines = [f"{fill(about, 2)}\n{fill_command(f'gnn-sim2real {line}')}\n" for line, about in found.items()]
         return "\nexamples:\n" + "".join(lines) if lines else ""
 
 
@@ -112,22 +111,8 @@ def _write(text: str) -> None:
     sys.stdout.write(text.rstrip() + "\n")
 
 
-def _fill(text: str) -> str:
-    return textwrap.fill(text, help_width(), break_long_words=False, break_on_hyphens=False)
-
-
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def format_list(abouts: Mapping[str, str]) -> str:
-    """Names with what they are, in two columns.
-
-    Args:
-        abouts: A line or a few on each name.
-    """
-    width = max(map(len, abouts)) + 4
-    return "\n".join("  " + name.ljust(width - 2) + indent(about, width).lstrip() for name, about in abouts.items())
 
 
 def first_sentence(function: Function) -> str:
@@ -136,13 +121,17 @@ def first_sentence(function: Function) -> str:
     return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
 
 
-def make_parser(function: Function, prog: str) -> ArgumentParser:
+def make_parser(function: Function, prog: str) -> "ArgumentParser":
     """The parser of a command.
 
     Args:
         function: The function, see `Command`.
         prog: Name of the command.
     """
+    from jsonargparse import ArgumentParser
+
+    from gnn_sim2real.config.formatter import HelpFormatter
+
     text, docs = read_docstring(function)
     parser = ArgumentParser(prog=prog, description=text, exit_on_error=False, formatter_class=HelpFormatter)
     for each in inspect.signature(function).parameters.values():
@@ -153,7 +142,7 @@ def make_parser(function: Function, prog: str) -> ArgumentParser:
     return parser
 
 
-def add_options(parser: ArgumentParser, kind: Any) -> None:
+def add_options(parser: "ArgumentParser", kind: Any) -> None:
     """Add the fields of a dataclass as options.
 
     Args:
@@ -165,7 +154,9 @@ def add_options(parser: ArgumentParser, kind: Any) -> None:
         _add(parser, each.name, each.type, _default(each), docs[each.name])
 
 
-def describe_settings(parser: ArgumentParser, kind: Any, prefix: str = "", title: str = "settings of the YAML") -> None:
+def describe_settings(
+    parser: "ArgumentParser", kind: Any, prefix: str = "", title: str = "settings of the YAML"
+) -> None:
     """Add the settings of a YAML to a help; nothing is parsed by them, so that no type needs to be imported.
 
     Args:
@@ -176,7 +167,8 @@ def describe_settings(parser: ArgumentParser, kind: Any, prefix: str = "", title
     """
     _, docs = read_docstring(kind)
     group, nested = parser.add_argument_group(title), []
-    for each in fields(kind):
+    own = vars(kind).get("__annotations__", {})
+    for each in sorted(fields(kind), key=lambda each: each.name not in own):  # those of its bases come after its own
         default = _default(each)
         inner = each.type if is_dataclass(each.type) else type(default) if is_dataclass(default) else None
         if inner is not None:
@@ -188,7 +180,7 @@ def describe_settings(parser: ArgumentParser, kind: Any, prefix: str = "", title
             f"--{prefix}{each.name}", default=default, help=help_text, metavar=_metavar(each.type, each.name)
         )
     for inner, start, about in nested:
-        describe_settings(parser, inner, start, f"{start}*: {about}".replace("-", "_").rstrip("."))
+        describe_settings(parser, inner, start, f"{about.rstrip('.')} ({start.replace('_', '-')}*)")
 
 
 def _default(of: Any) -> Any:
@@ -216,7 +208,7 @@ def read_docstring(of: Any) -> tuple[str, dict[str, str]]:
 
 
 def _add(
-    parser: ArgumentParser,
+    parser: "ArgumentParser",
     name: str,
     annotation: Any,
     default: Any,
@@ -258,7 +250,7 @@ def _metavar(annotation: Any, name: str) -> str:
     return _METAVARS.get(getattr(kinds[0], "__name__", ""), last_word(name.rstrip("_")))
 
 
-def call(function: Function, parser: ArgumentParser, argv: Sequence[str]) -> int:
+def call(function: Function, parser: "ArgumentParser", argv: Sequence[str]) -> int:
     """Parse the command line and call the function.
 
     Args:
@@ -296,7 +288,7 @@ def call(function: Function, parser: ArgumentParser, argv: Sequence[str]) -> int
     return function(*values, **options) or 0
 
 
-def parse(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
+def parse(parser: "ArgumentParser", argv: Sequence[str]) -> "Namespace":
     """Parse options.
 
     Args:
@@ -306,6 +298,8 @@ def parse(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
     Raises:
         ValueError: If an option is missing, or has a value that it cannot have.
     """
+    from argparse import ArgumentError
+
     try:
         parsed: Namespace = parser.parse_args(list(argv))
     except ArgumentError as error:
@@ -313,7 +307,7 @@ def parse(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
     return parsed
 
 
-def _separate(argv: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str], list[str]]:
+def _separate(argv: Sequence[str], parser: "ArgumentParser") -> tuple[list[str], list[str], list[str]]:
     """The words, the options that a parser knows, and the other options, each with its value."""
     words, options, others, left = list[str](), list[str](), list[str](), list(argv)
     while left:
@@ -338,7 +332,7 @@ def _separate(argv: Sequence[str], parser: ArgumentParser) -> tuple[list[str], l
     return words, options, others
 
 
-def _require(parser: ArgumentParser, words: Sequence[str], options: Sequence[str]) -> None:
+def _require(parser: "ArgumentParser", words: Sequence[str], options: Sequence[str]) -> None:
     """Refuse a command line without a word or an option that has no default."""
     given, count = {word.partition("=")[0] for word in options}, len(words)
     for each in parser._actions:
@@ -349,10 +343,12 @@ def _require(parser: ArgumentParser, words: Sequence[str], options: Sequence[str
             lacks = each.required and not given & {*each.option_strings}
         if lacks:
             name = each.option_strings[0] if each.option_strings else each.dest
-            about = (each.help or "").rstrip(".")
+            about = (each.help or "").rstrip(".").removesuffix(", see below")
             raise ValueError(
                 f"`{parser.prog}` needs {name} ({about[:1].lower()}{about[1:]}); `{parser.prog} --help` explains it"
             )
+    if count > 0 and not any(each.nargs == "*" for each in parser._actions):
+        raise ValueError(f"`{parser.prog}` takes no word {words[-1]!r}; `{parser.prog} --help` explains it")
 
 
 def _is_number(word: str) -> bool:
@@ -363,7 +359,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _format_unknown(word: str, parser: ArgumentParser) -> str:
+def _format_unknown(word: str, parser: "ArgumentParser") -> str:
     """The sentence about an option that does not exist."""
     option = word.partition("=")[0]
     known = [each for each in parser._option_string_actions if each.startswith("--")]

@@ -1,28 +1,24 @@
-"""How a command explains its options: the words, the unit and the default, in at most 100 columns."""
+"""Text of a help: filled to the width of the terminal, and lists in two columns."""
 
 import shutil
 import textwrap
-from argparse import SUPPRESS, Action, _HelpAction
-from typing import Any
+from collections.abc import Mapping
 
-from jsonargparse import DefaultHelpFormatter
-
-_COLUMN = 24
-"""Where the explanation of an option begins."""
 _WIDEST = 100
+"""Longer lines are hard to read [characters]."""
 
 
 def help_width() -> int:
-    """Width of the help: that of the terminal, as long as lines can be read."""
+    """Width of the help: that of the terminal, as long as lines can be read [characters]."""
     return min(shutil.get_terminal_size().columns, _WIDEST)
 
 
-def indent(text: str, by: int) -> str:
-    """Fill a text to the width of the help, every line indented.
+def fill(text: str, by: int = 0) -> str:
+    """Fill a text to the width of the help.
 
     Args:
         text: The text.
-        by: Number of blanks.
+        by: Number of blanks before each line.
     """
     blank = " " * by
     return textwrap.fill(
@@ -35,54 +31,27 @@ def indent(text: str, by: int) -> str:
     )
 
 
-class HelpFormatter(DefaultHelpFormatter):
-    """Words first; options with dashes, each with its default where it has one."""
+def fill_command(line: str) -> str:
+    """A command line, with backslashes where it goes on in the next line.
 
-    def __init__(self, prog: str, **settings: Any) -> None:
-        super().__init__(prog, max_help_position=_COLUMN, width=help_width())  # type: ignore[no-untyped-call]
+    Args:
+        line: The command.
+    """
+    lines = textwrap.wrap(line, help_width() - 10, break_long_words=False, break_on_hyphens=False)
+    return " \\\n".join(f"{'    ' if number == 0 else '      '}{each}" for number, each in enumerate(lines))
 
-    def _format_usage(self, usage: Any, actions: Any, *args: Any, **kwargs: Any) -> str:
-        words, needed = [], []
-        for each in actions:
-            if not each.option_strings:
-                words.append({"?": f"[{each.metavar}]", "*": f"[{each.metavar} ...]"}.get(each.nargs, each.metavar))
-            elif "-c" in each.option_strings:
-                needed = ["-c FILE"]  # which has all that is required
-            elif each.required and needed != ["-c FILE"]:
-                needed.append(f"{each.option_strings[0]} {each.metavar}")
-        return " ".join(["usage:", self._prog, *words, *needed, "[options]"]) + "\n\n"
 
-    def _format_action_invocation(self, action: Action) -> str:
-        if not action.option_strings:
-            return str(action.metavar)
-        names = [each for each in action.option_strings if not each.endswith("+")]
-        shown = [names[0], *(each for each in names[1:] if names[0].startswith("--") is False)]
-        text = ", ".join(each if each == "--print_config" else each.replace("_", "-") for each in shown)
-        return text if action.nargs == 0 else f"{text} {action.metavar or last_word(action.dest)}"
+def format_list(abouts: Mapping[str, str]) -> str:
+    """Names with what they are, in two columns.
 
-    def _get_help_string(self, action: Action) -> str:
-        if isinstance(action, _HelpAction):
-            return "show this help"
-        if action.option_strings[:1] == ["--print_config"]:
-            return "Print all settings, as a YAML, and exit"
-        text = (action.help or "").strip().rstrip(".")
-        text = text[:1].upper() + text[1:]
-        default = action.default
-        if action.required and action.option_strings:
-            return f"{text} (required)"
-        if default is None or default in ("", [], {}, SUPPRESS) or action.nargs == 0:
-            return text
-        shown = str(default).lower() if isinstance(default, bool) else str(default)
-        return f"{text} (default: {shown})"
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = text.split("\n\n")
-        return "\n\n".join(textwrap.fill(" ".join(each.split()), width, break_on_hyphens=False) for each in paragraphs)
+    Args:
+        abouts: A line or a few on each name.
+    """
+    width = max(map(len, abouts)) + 4
+    return "\n".join("  " + name.ljust(width - 2) + fill(about, width).lstrip() for name, about in abouts.items())
 
 
 def last_word(name: str) -> str:
     """What stands for the value of an option, by its name."""
-    return name.rpartition(".")[2].rpartition("_")[2].upper()
+    name = name.rpartition(".")[2]
+    return (name if len(name) <= 8 else name.rpartition("_")[2]).upper().replace("_", "-")

@@ -17,11 +17,9 @@ from gnn_sim2real.data.seeds import chosen_seed
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.curves import curve_of, source_sizes, whole
 from gnn_sim2real.records.keys import flatten, numbers_only
-from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.loggers import form_weights, law_metrics, log_figure, log_table
 from gnn_sim2real.records.public_predictions import public_predictions
 from gnn_sim2real.records.record import Record, RecordKey, write_record
-from gnn_sim2real.records.results import read_results
 from gnn_sim2real.records.training_keys import fine_tuning_key, training_content
 from gnn_sim2real.records.training_records import fine_tuning_record, logged_record
 from gnn_sim2real.tasks.base import PropertyRegression
@@ -242,6 +240,8 @@ def log_law(folder: Path, record: Record, loggers: Sequence[Logger], metric: str
         loggers: Loggers to write to.
         metric: Error to fit.
     """
+    from gnn_sim2real.records.laws import Results  # here, since pandas takes half a second to load
+    from gnn_sim2real.records.results import read_results
     from gnn_sim2real.records.study_figure import draw_figure
 
     table = read_results(folder)

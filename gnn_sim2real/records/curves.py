@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gnn_sim2real.law.frame import CONFIDENCE
@@ -17,6 +16,9 @@ from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.splits.acquisition.order import ORDERS
 from gnn_sim2real.tasks.policies import policy_title
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Kind(NamedTuple):
@@ -248,6 +250,8 @@ def pair_errors(better: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd
     Returns:
         By split and seed, column `a` of the first and `b` of the other; None if they share no repeat.
     """
+    import pandas as pd
+
     both = pd.concat([by_repeat(better, metric), by_repeat(baseline, metric)], axis=1, join="inner", keys=["a", "b"])
     return both if len(both) else None
 

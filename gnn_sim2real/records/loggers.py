@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from gnn_sim2real.law.scaling_law import ScalingLaw
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def require_usable(kind: type[Logger], settings: Mapping[str, Any]) -> None:
@@ -31,7 +33,7 @@ def require_usable(kind: type[Logger], settings: Mapping[str, Any]) -> None:
         raise ValueError(f"the logger {kind.__name__} {says}") from error
 
 
-def form_weights(law: ScalingLaw) -> pd.DataFrame:
+def form_weights(law: ScalingLaw) -> "pd.DataFrame":
     """Each form of the law with its weight in the average; a chosen form and its rivals have equal weights.
 
     Args:
@@ -46,6 +48,8 @@ def form_weights(law: ScalingLaw) -> pd.DataFrame:
         for each in law.trials
     ] or [(law.form, law.fit.form.num_parameters, 1.0, None, True)]
     reasons = [each.reason for each in law.trials] or ["the form that was asked for"]
+    import pandas as pd
+
     table = pd.DataFrame(rows, columns=["form", "num_parameters", "weight", "forecast_error", "is_chosen"])
     return table.astype({"forecast_error": float}).assign(reason=reasons)
 
@@ -69,7 +73,7 @@ def law_metrics(law: ScalingLaw) -> dict[str, float]:
     return found | {f"form_weight/{form}": weight for form, weight in zip(weights.form, weights.weight, strict=True)}
 
 
-def log_table(target: Logger, name: str, table: pd.DataFrame, pictures: Sequence[Any] | None = None) -> None:
+def log_table(target: Logger, name: str, table: "pd.DataFrame", pictures: Sequence[Any] | None = None) -> None:
     """Log a table.
 
     Weights & Biases and MLflow store a table, TensorBoard text in Markdown, `CSVLogger` a file `NAME.csv` beside its
@@ -168,7 +172,7 @@ def log_files(target: Logger, name: str, files: Mapping[str, Path]) -> None:
             target.experiment.log_artifact(str(target.run_id), str(path), name)
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def _markdown(table: "pd.DataFrame") -> str:
     """A table in Markdown; pandas would need one more package for it."""
     head = [[str(column) for column in table], ["---"] * table.shape[1]]
     rows = [[str(value) for value in row] for row in table.itertuples(index=False)]

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
@@ -86,6 +85,8 @@ class PredictionTable(Callback):
         rows: NDArray[np.int64],
         predictions: NDArray[np.float64],
     ) -> None:
+        import pandas as pd  # here, since it takes half a second to load
+
         table = data.table
         errors = predictions - table.values[rows]
         worst = np.argsort(-np.nan_to_num(np.abs(errors[:, 0]), nan=-1.0), kind="stable")[: self.most]

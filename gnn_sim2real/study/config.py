@@ -158,17 +158,14 @@ class RunOptions:
     reuse: Path | None = None
 
 
-def add_jobs_options(parser: ArgumentParser, kind: type[JobsConfig]) -> None:
-    """Add the YAML of a grid of trainings, the options that override it, and those of one run.
+def add_run_options(parser: ArgumentParser) -> None:
+    """Add the YAML of a grid of trainings, and the options of one run, which are no settings of the YAML.
 
     Args:
         parser: The parser.
-        kind: Class of the settings.
     """
-    parser.add_argument(
-        "-c", "--config", action="config", metavar="FILE", help="the YAML, of which each setting is one"
-    )
-    parser.add_class_arguments(kind)
+    about = "the YAML, of which each setting below is one; further YAMLs apply to all stages"
+    parser.add_argument("-c", "--config", action="config", metavar="FILE", help=about)
     parser.add_argument(
         "--shard",
         type=str | None,
@@ -182,13 +179,29 @@ def add_jobs_options(parser: ArgumentParser, kind: type[JobsConfig]) -> None:
     )
 
 
+def add_reuse_option(parser: ArgumentParser) -> None:
+    """Add the option that a study has beside.
+
+    Args:
+        parser: The parser.
+    """
+    parser.add_argument(
+        "--reuse",
+        "--known",  # its name in earlier versions
+        type=str | None,
+        default=None,
+        metavar="FILE",
+        help="reuse the cells of a published result, of this or another study: the JSON of `study report --publish`",
+    )
+
+
 def read_settings(
     parser: ArgumentParser, kind: type[Config], files: list[str], options: list[str]
 ) -> tuple[Config, Any]:
     """Read the YAML of a grid of trainings.
 
     Args:
-        parser: With the options of `add_jobs_options`.
+        parser: With the options of `add_run_options`.
         kind: Class of the settings.
         files: The YAML, then YAMLs that apply to all stages.
         options: Further arguments of the command line.
@@ -216,23 +229,6 @@ def read_settings(
     return config, settings
 
 
-def add_study_options(parser: ArgumentParser) -> None:
-    """Add the YAML of a study, and the options of one run.
-
-    Args:
-        parser: The parser.
-    """
-    add_jobs_options(parser, StudyConfig)
-    parser.add_argument(
-        "--reuse",
-        "--known",  # its name in earlier versions
-        type=str | None,
-        default=None,
-        metavar="FILE",
-        help="reuse the cells of a published result, of this or another study: the JSON of `study report --publish`",
-    )
-
-
 def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOptions]:
     """Read a study and the options of this run.
 
@@ -247,7 +243,9 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
         ValueError: If a file does not exist or a number is out of range.
     """
     parser = ArgumentParser(prog="gnn-sim2real study run", exit_on_error=False)
-    add_study_options(parser)
+    add_run_options(parser)
+    add_reuse_option(parser)
+    parser.add_class_arguments(StudyConfig)
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from gnn_sim2real.config.encoder import EncoderSettings
-from gnn_sim2real.study.config import JobsConfig, RunOptions, add_jobs_options, read_options, read_settings
+from gnn_sim2real.study.config import JobsConfig, RunOptions, add_run_options, read_options, read_settings
 
 
 @dataclass
@@ -56,15 +56,6 @@ class LibraryConfig(JobsConfig):
         return [asdict(source) for source in self.sources]
 
 
-def add_library_options(parser: ArgumentParser) -> None:
-    """Add the YAML of a library, and the options of one run.
-
-    Args:
-        parser: The parser.
-    """
-    add_jobs_options(parser, LibraryConfig)
-
-
 def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, RunOptions]:
     """Read the settings of a library and the options of this run.
 
@@ -79,7 +70,8 @@ def read_library(files: list[str], options: list[str]) -> tuple[LibraryConfig, R
         ValueError: If a file does not exist, a number is out of range, or there is no source.
     """
     parser = ArgumentParser(prog="gnn-sim2real models build", exit_on_error=False)
-    add_library_options(parser)
+    add_run_options(parser)
+    parser.add_class_arguments(LibraryConfig)
     config, settings = read_settings(parser, LibraryConfig, files, options)
     if not config.sources:
         raise ValueError(f"{files[0]} has no `sources`: name the YAML of at least one pretraining")
