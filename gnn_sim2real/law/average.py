@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.law.bootstrap import Means
-from gnn_sim2real.law.forms.form import LARGEST_SHARE, Floats, Form, SurfaceForm
+from gnn_sim2real.law.forms.form import HIGHEST, LARGEST_SHARE, Floats, Form, SurfaceForm
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import NO_BOUNDS, Bounds
 from gnn_sim2real.law.posterior import Cloud, spread_laws
@@ -110,7 +110,8 @@ class Averaged(Fits):
     def log_at(self, sizes: Floats) -> Floats:
         """As `Fits.log_at`."""
         each = np.concatenate([part.log_at(sizes) for part in self.parts])
-        return np.asarray(np.log(np.maximum(self.shares @ np.exp(each), 1e-300))[None])
+        # of laws that rise, the error at the farthest sizes is beyond all numbers
+        return np.asarray(np.log(np.maximum(self.shares @ np.exp(np.minimum(each, HIGHEST)), 1e-300))[None])
 
     def natural(self) -> dict[str, Floats]:
         """As `Fits.natural`: mean parameters; of the prefactor, whose unit depends on alpha, the geometric mean."""

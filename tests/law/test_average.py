@@ -1,8 +1,9 @@
+import json
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -102,20 +103,49 @@ def test_drift_alone_never_makes_more_data_hurt(form):
         assert any(note.startswith("Trust ends near n = ") for note in law.notes)
 
 
+SHAPES = {
+    "falls": lambda place: np.exp(-0.3 * place) + 0.1,
+    "steep": lambda place: np.exp(-np.minimum(5 * place, 60)),
+    "rises": lambda place: np.exp(0.2 * place),
+    "level": lambda place: np.full(len(place), 0.3),
+    "jumps": lambda place: np.where(place > np.median(place), 1e-6, 1.0),
+}
+
+
 @settings(max_examples=6)
-@given(st.integers(0, 10**6), st.sampled_from([4, 5, 9, 40]), st.booleans())
-def test_no_sizes_make_an_infinite_interval(seed, count, close):
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(sorted(SHAPES)),
+    st.sampled_from([1e-12, 1.0, 1e9]),
+    st.sampled_from([4, 5, 9, 40]),
+    st.sampled_from([1e-3, 5.0, 30.0]),
+    st.sampled_from([0.0, 0.01, 1.0]),
+    st.booleans(),
+)
+@example(2, "rises", 1e9, 6, 12.0, 0.01, False)
+def test_no_sizes_make_an_infinite_interval(seed, shape, scale, count, span, noise, close):
+    _require_finite(seed, shape, scale, count, span, noise, close)
+
+
+@pytest.mark.slow
+def test_nor_do_hundreds_of_sizes():
+    _require_finite(0, "falls", 1.0, 300, 12.0, 0.1, True)
+
+
+def _require_finite(seed, shape, scale, count, span, noise, close):
     random = np.random.default_rng(seed)
-    sizes = np.exp(random.uniform(0, 12, count))
-    if close:
-        sizes = np.append(sizes, sizes[0] * (1 + 1e-6))
-    errors = scattered(3 * sizes**-0.3 + 0.1, 0.1, seed=seed)
+    sizes = np.exp(random.uniform(0, span, count))
+    if close:  # almost equal ones, and repeats
+        sizes = np.concatenate([sizes, sizes[:1] * (1 + 1e-6), sizes[1:3]])
+    errors = scale * SHAPES[shape](np.log(sizes / sizes.min())) * np.exp(noise * random.standard_normal(len(sizes)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         law = fit(errors, sizes)
-        low, high = law.predict_interval(sizes.max() * np.array([1.0, 2.0, 10.0]))
-    assert np.isfinite([low, high]).all()
-    assert (low > 0).all()
+        at = sizes.max() * np.array([1.0, 2.0, 10.0])
+        found = [law.predict(at), *law.predict_interval(at), *law.predict_interval(at, of="run")]
+        json.dumps([law.to_dict(), plan(law, target_error=0.7 * errors.min()).to_dict()], allow_nan=False)
+    assert np.isfinite(found).all()
+    assert (np.array(found) >= 0).all()
 
 
 def test_a_new_run_scatters_more_than_the_mean():

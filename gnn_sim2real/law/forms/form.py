@@ -29,7 +29,7 @@ LARGEST_SHARE = 1.0 - 1e-9
 """Largest share that no size removes: a part must fall."""
 
 _INFINITE = 1e6  # log ratio of an infinite size; the smallest rate times it leaves nothing
-_HIGHEST = 690.0  # log of what a rising error becomes at an infinite size; exp of it is still a number
+HIGHEST = 690.0  # log of what a rising error becomes at an infinite size; exp of it is still a number
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Form(ABC):
 
     def log_shape(self, position: Floats, parameters: Floats) -> Floats:
         """Return log(E / S), shape ``(num_rows, num_points)``."""
-        remains = np.exp(np.minimum(-self.fall(position, parameters)[0], _HIGHEST))
+        remains = np.exp(np.minimum(-self.fall(position, parameters)[0], HIGHEST))
         share = parameters[:, -1:] if self.has_limit else 0.0
         return np.asarray(np.log(np.maximum((1.0 - share) * remains + share, 1e-300)))
 
