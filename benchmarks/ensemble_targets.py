@@ -460,6 +460,7 @@ def judge(cell: Cell) -> dict[str, Any]:
     """Test errors of members and rules, and what intervals hold, in plain types."""
     truth = cell.truth
     weights = {rule: learn_weights(cell.left_out, cell.values, rule, expected_of(cell)) for rule in RULES}
+    alone = learn_weights(cell.left_out, cell.values)
     tested = {rule: combine(cell.tested, each) for rule, each in weights.items()}
     predictions, spreads = honest(cell)
     known, asked = cell.deviations
@@ -496,6 +497,7 @@ def judge(cell: Cell) -> dict[str, Any]:
             for name, each in zip(cell.names, cell.tested.T, strict=True)
         },
         "rules": {rule: round(float(np.abs(each - truth).mean()), 6) for rule, each in tested.items()},
+        "expecting_nothing": round(float(np.abs(combine(cell.tested, alone) - truth).mean()), 6),
         "left_out": round(float(np.abs(predictions - cell.values).mean()), 6),
         "weights": {
             name: round(float(each), 3)
