@@ -32,10 +32,11 @@ from numpy.typing import NDArray
 from datamodules.registry import find_table
 from gnn_sim2real.baselines.extra_trees import fit_trees
 from gnn_sim2real.ensemble.weights import combine, learn_weights
-from gnn_sim2real.featurize.composition import describe_formulas
+from gnn_sim2real.featurize.composition import describe_formulas, read_formula
 from gnn_sim2real.featurize.composition_statistics import composition_statistics
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_files import read_crystals
+from gnn_sim2real.featurize.crystal_table import lattices_of_parameters
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.gaussian_process import GaussianProcess
 from gnn_sim2real.graph import Graph
@@ -49,9 +50,12 @@ Rows = NDArray[np.int64]
 RESULT = Path(__file__).parent / "results" / "disordered.json"
 FOLDS, DRAWS, SEEDS = 5, 2000, (0, 1)
 CELL = ["space_group_number", "a", "b", "c", "alpha", "beta", "gamma"]
-CUTOFF, NEAREST = 5.0, 8
+FIRST_OF_SYSTEM = [3, 16, 75, 143, 168, 195]
+"""First space group of each crystal system after the triclinic one."""
+
+CUTOFF, NEAREST = 4.5, 6
 BATCH, RATE, WIDTH = 32, 2e-3, 48
-EPOCHS = {"roost": 40, "cgcnn_average": 40, "cgcnn_order": 40}
+EPOCHS = {"roost": 40, "cgcnn_average": 60, "cgcnn_order": 60}
 
 
 class Data(NamedTuple):
@@ -77,17 +81,40 @@ def read() -> Data:
         with tarfile.open(table.with_name("all_cifs.tar.gz")) as archive:
             archive.extractall(folder, filter="data")
         found = {each.name: each.crystal for each in read_crystals(Path(folder) / "all_randomized_cifs", True)}
-    cells = frame[CELL].to_numpy(np.float64)
-    volume = cells[:, 1] * cells[:, 2] * cells[:, 3]
+    formulas = frame["composition"].tolist()
     return Data(
         ids=frame["id"].tolist(),
         is_test=(frame["part"] == "test").to_numpy(),
         values=np.log10(texts.str.lstrip("<").astype(float).to_numpy()),
         is_bound=texts.str.startswith("<").to_numpy(),
         papers=frame["doi"].fillna(frame["id"]).tolist(),
-        formulas=frame["composition"].tolist(),
-        cells=np.column_stack([cells, volume]),
+        formulas=formulas,
+        cells=_describe_cells(frame[CELL].to_numpy(np.float64), formulas),
         crystals=[found.get(f"{name}.cif") for name in frame["id"]],
+    )
+
+
+def _describe_cells(parameters: Floats, formulas: Sequence[str]) -> Floats:
+    """Space group and cell as they are, and what does not depend on the choice of the cell.
+
+    The crystal system, volume per atom, number density of lithium, ratios of the edges, and the largest deviation of an
+    angle from 90 degrees; beside them the volume and the number of atoms of the cell.
+    """
+    volume = np.abs(np.linalg.det(lattices_of_parameters(parameters[:, 1:])))
+    amounts = [read_formula(each) for each in formulas]
+    total, lithium = np.array([(sum(each.values()), each.get(3, 0.0)) for each in amounts]).T
+    edges = np.sort(parameters[:, 1:4], axis=1)
+    return np.column_stack(
+        [
+            parameters,
+            np.digitize(parameters[:, 0], FIRST_OF_SYSTEM),
+            volume / total,
+            lithium / volume,
+            np.log(volume),
+            total,
+            edges[:, 1:] / edges[:, :1],
+            np.abs(parameters[:, 4:] - 90).max(axis=1),
+        ]
     )
 
 
@@ -259,7 +286,7 @@ def store_of_structures(disorder: str) -> tuple[GraphStore, NDArray[np.bool_]]:
 
 
 def crystal_encoder() -> Encoder:
-    return CGCNN(hidden_dim=WIDTH, num_layers=2, num_gaussians=24, cutoff=CUTOFF)
+    return CGCNN(hidden_dim=32, num_layers=2, num_gaussians=24, cutoff=CUTOFF)
 
 
 def with_cell() -> Floats:
