@@ -45,7 +45,7 @@ def expand_partial(
     rows, places = list[list[int]](), list[NDArray[np.float64]]()
     firsts = np.empty((0, 3))
     for row, images in enumerate(np.einsum("oij,sj->soi", symmetry.rotations, fractional) + symmetry.translations):
-        same = _is_near(images[:, None] - firsts, lattice).any(axis=0).nonzero()[0]
+        same = np.flatnonzero(_is_near(images[:, None] - firsts, lattice).any(axis=0))
         if len(same):
             rows[same[0]].append(row)
             continue
