@@ -196,6 +196,8 @@ def _of_species(
     told: "_Occupancies",
 ) -> Crystal:
     """A crystal of what its sites hold, by symbol, and of the occupancies that its properties tell."""
+    if told.held is None and all(len(site) == 1 and site[0][1] == 1 for site in species):  # of nearly all
+        return Crystal(lattice, _numbers([str(site[0][0]) for site in species]), fractional)
     names = [f"site {number}" for number in range(1, len(species) + 1)]
     held = [read_species(site, name) for site, name in zip(species, names, strict=True)]
     partial = next((name for name, site in zip(names, held, strict=True) if not _is_full(site)), "")
