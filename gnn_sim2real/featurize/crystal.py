@@ -77,22 +77,27 @@ class Crystal:
         sites: Sequence[Mapping[int, float]],
         fractional: NDArray[np.float64],
         partial: str = "",
+        kinds: NDArray[np.int64] | None = None,
     ) -> "Crystal":
         """A crystal of sites that hold several elements; those that are always vacant are left out.
 
         Args:
             lattice: (3, 3), one lattice vector per row [angstrom].
-            sites: Occupancy by atomic number, of each site.
+            sites: Occupancy by atomic number, of each site, or of each kind of site.
             fractional: (num_sites, 3).
             partial: See `Crystal`.
+            kinds: (num_sites,); kind of each site, each its own unless given.
 
         Raises:
             ValueError: As for any crystal.
         """
-        if len(sites) != len(fractional):
-            raise ValueError(f"a crystal needs coordinates for each site, got {len(fractional)} for {len(sites)} sites")
-        filled = [number for number, site in enumerate(sites) if site]
-        species = SiteSpecies.of_sites([sites[number] for number in filled])
+        kinds = np.arange(len(sites)) if kinds is None else kinds
+        if len(kinds) != len(fractional):
+            raise ValueError(f"a crystal needs coordinates for each site, got {len(fractional)} for {len(kinds)} sites")
+        is_filled = np.array([bool(site) for site in sites], np.bool_)
+        place = np.cumsum(is_filled) - 1
+        filled = np.flatnonzero(is_filled[kinds])
+        species = SiteSpecies.of_sites([site for site in sites if site]).take(place[kinds[filled]])
         ordered = not species.is_partial.any()
         return cls(
             lattice,

@@ -196,6 +196,8 @@ def _of_species(
     told: "_Occupancies",
 ) -> Crystal:
     """A crystal of what its sites hold, by symbol, and of the occupancies that its properties tell."""
+    if told.held is None and all(len(site) == 1 and site[0][1] == 1 for site in species):  # of nearly all
+        return Crystal(lattice, _numbers([str(site[0][0]) for site in species]), fractional)
     names = [f"site {number}" for number in range(1, len(species) + 1)]
     held = [read_species(site, name) for site, name in zip(species, names, strict=True)]
     partial = next((name for name, site in zip(names, held, strict=True) if not _is_full(site)), "")
@@ -212,20 +214,24 @@ def crystal_of_symbols(
     held: Sequence[Mapping[str, float]],
     fractional: NDArray[np.float64],
     names: Sequence[str],
+    kinds: NDArray[np.int64] | None = None,
 ) -> Crystal:
     """A crystal of sites that hold elements by symbol.
 
     Args:
         lattice: (3, 3), one lattice vector per row [angstrom].
-        held: Occupancy by symbol, of each site, from `read_species`.
+        held: Occupancy by symbol, of each kind of site, from `read_species`.
         fractional: (num_sites, 3).
-        names: What to call each site in messages.
+        names: What to call each kind in messages.
+        kinds: (num_sites,); kind of each site, each its own unless given.
 
     Raises:
         ValueError: As for any crystal.
     """
+    if kinds is None:
+        kinds = np.arange(len(held), dtype=np.int64)
     if all(map(_is_full, held)):
-        return Crystal(lattice, _numbers([next(iter(site)) for site in held]), fractional)
+        return Crystal(lattice, _numbers([next(iter(site)) for site in held])[kinds], fractional)
     number = {symbol: atomic_number(symbol) for site in held for symbol in site}
     sites = []
     for site in held:
@@ -234,7 +240,8 @@ def crystal_of_symbols(
             of_site[number[symbol]] = of_site.get(number[symbol], 0.0) + share
         sites.append(of_site)
     first = next(row for row, site in enumerate(held) if not _is_full(site))
-    return Crystal.of_sites(lattice, sites, fractional, f"{names[first]} holds {format_species(held[first])}")
+    partial = f"{names[first]} holds {format_species(held[first])}"
+    return Crystal.of_sites(lattice, sites, fractional, partial, kinds)
 
 
 def _is_full(site: Mapping[str, float]) -> bool:

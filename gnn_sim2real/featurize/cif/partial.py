@@ -19,6 +19,10 @@ _SPECIAL_POSITION = 0.4
 """Images of a full site closer than this [angstrom] are one atom on a special position, as gemmi has it."""
 
 
+_GRID = 99_991.0
+"""Coordinates are compared on a grid of so many points; a prime, since those of files are round numbers."""
+
+
 def expand_partial(
     sites: Sequence[Any],
     shares: Sequence[float],
@@ -38,42 +42,44 @@ def expand_partial(
     Raises:
         ValueError: If occupancies at one place sum to more than 1.01.
     """
-    held: list[dict[str, float]] = []
-    names, places = list[str](), list[NDArray[np.float64]]()
-    rows: list[list[int]] = []
-    for row, position in enumerate(fractional):
-        images = symmetry.rotations @ position + symmetry.translations
-        same = next((number for number, at in enumerate(places) if _is_near(images, at[:1], lattice).any()), None)
-        if same is not None:
-            rows[same].append(row)
+    rows, places = list[list[int]](), list[NDArray[np.float64]]()
+    firsts = np.empty((0, 3))
+    for row, images in enumerate(np.einsum("oij,sj->soi", symmetry.rotations, fractional) + symmetry.translations):
+        same = np.flatnonzero(_is_near(images[:, None] - firsts, lattice).any(axis=0))
+        if len(same):
+            rows[same[0]].append(row)
             continue
         rows.append([row])
-        places.append(_distinct(images, _SPECIAL_POSITION if shares[row] == 1 else _SAME_PLACE, lattice))
-    for together in rows:
-        name = f"site {'/'.join(sites[row].label for row in together)}"
-        names.append(name)
-        held.append(read_species([(sites[row].element.name, shares[row]) for row in together], name))
-    count = [len(at) for at in places]
-    return crystal_of_symbols(
-        lattice,
-        [site for site, number in zip(held, count, strict=True) for _ in range(number)],
-        np.concatenate(places),
-        [name for name, number in zip(names, count, strict=True) for _ in range(number)],
-    )
+        places.append(_distinct(images, _SPECIAL_POSITION if shares[row] == 1 else _SAME_PLACE, lattice, symmetry))
+        firsts = np.concatenate([firsts, images[:1]])
+    names = [f"site {'/'.join(sites[row].label for row in together)}" for together in rows]
+    held = [
+        read_species([(sites[row].element.name, shares[row]) for row in together], name)
+        for together, name in zip(rows, names, strict=True)
+    ]
+    kinds = np.repeat(np.arange(len(places), dtype=np.int64), [len(at) for at in places])
+    return crystal_of_symbols(lattice, held, np.concatenate(places), names, kinds)
 
 
-def _distinct(images: NDArray[np.float64], reach: float, lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The images of a site that are not the same, (num_kept, 3); each is the first of those that are."""
-    kept = np.empty((0, 3))
-    while len(images):
-        kept = np.concatenate([kept, images[:1]])
-        images = images[~_is_near(images, images[:1], lattice, reach)]
-    return kept
+def _distinct(
+    images: NDArray[np.float64], reach: float, lattice: NDArray[np.float64], symmetry: Symmetry
+) -> NDArray[np.float64]:
+    """The images of a site that are not the same, (num_kept, 3), each once.
+
+    Those that are one lie around a special position, which is their mean: its images are the same or far apart.
+    """
+    apart = images - images[0]
+    near = _is_near(apart, lattice, reach)
+    if near.sum() == 1:  # by symmetry no two others are
+        return images
+    special = images[0] + (apart - np.rint(apart))[near].mean(axis=0)
+    images = symmetry.rotations @ special + symmetry.translations
+    keys = np.rint((images - np.floor(images)) * _GRID) % np.rint(_GRID)
+    _, first = np.unique(keys @ np.array([1.0, _GRID, _GRID**2]), return_index=True)
+    return images[np.sort(first)]
 
 
-def _is_near(
-    images: NDArray[np.float64], place: NDArray[np.float64], lattice: NDArray[np.float64], reach: float = _SAME_PLACE
-) -> NDArray[np.bool_]:
-    """Whether each image is at a place, in any cell."""
-    apart = images - place
-    return np.asarray(np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1) < reach)
+def _is_near(apart: NDArray[np.float64], lattice: NDArray[np.float64], reach: float = _SAME_PLACE) -> NDArray[np.bool_]:
+    """Whether places are one, in any cell, by the differences of their coordinates, (..., 3)."""
+    between = (apart - np.rint(apart)) @ lattice
+    return np.asarray(np.einsum("...i,...i->...", between, between) < reach**2)
