@@ -1,10 +1,10 @@
-"""`gnn-sim2real data list | get | make | check`."""
+"""`gnn-sim2real data list | get | make | check | features`."""
 
 import copy
 import inspect
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from gnn_sim2real.cli.data_features import OPTIONS, cache_of, features_parser
 from gnn_sim2real.cli.data_make import make_command, print_recipe, print_recipes
 from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.misread import MisreadError
@@ -38,6 +39,7 @@ _HELP = """usage: gnn-sim2real data list [NAME]
        gnn-sim2real data get NAME|CONFIG.yaml [--new]
        gnn-sim2real data make NAME [--output FOLDER] [--overwrite]
        gnn-sim2real data check FILE|NAME|CONFIG.yaml [--property P --unit U] [--against FILE|NAME ...] [options]
+       gnn-sim2real data features FILE|NAME|CONFIG.yaml --foundation NAME [--launcher L] [--workers K] [--shard i/N]
 
 list   all data sets: kind, rows, properties with units, license, origin; with NAME also how to cite that one
 get    download a data set and print where it is; for a database, its snapshot (--new: a new one, as of today).
@@ -55,7 +57,9 @@ check  rows read and refused, with reasons; duplicates and their spread; units a
                                 hashes come with the package
          --quarantine FILE.csv  where to write the refused rows (default: quarantine_NAME.csv)
          --json FILE.json       where to write the report as JSON
-         --overwrite            replace files that this command did not write; what is read is never replaced"""
+         --overwrite            replace files that this command did not write; what is read is never replaced
+features  compute the features of a foundation encoder, which every command then finds in the cache; on the launchers of
+       studies (serial, processes, ray), or a part of the materials in each job of an array (--shard)"""
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +86,12 @@ def data_command(argv: list[str]) -> int:
             return make_command(rest, console)
         case ["check", *rest]:
             return _check(rest, console)
+        case ["features", *rest]:
+            return _features(rest, console)
         case [] | ["-h" | "--help"]:
             console.print(_HELP, markup=False, highlight=False)
             return 0
-    raise ValueError(f"there is no command `data {argv[0]}`; choose list, get, make or check")
+    raise ValueError(f"there is no command `data {argv[0]}`; choose list, get, make, check or features")
 
 
 def _list(argv: list[str], console: Console) -> int:
@@ -217,6 +223,16 @@ def _check_values(given: Namespace, settings: dict[str, Any], console: Console) 
     return 0
 
 
+def _features(argv: list[str], console: Console) -> int:
+    parser = features_parser()
+    if {"-h", "--help"} & {*argv}:
+        console.print(parser.format_help(), markup=False, highlight=False, soft_wrap=True)
+        return 0
+    argv, settings = _split_settings(argv, OPTIONS)
+    given = parse_options(parser, argv)
+    return cache_of(given, _modules_of(given.name, settings), console)
+
+
 def _find_published(name: str) -> PublishedTable:
     published = find_published()
     if name not in published:
@@ -285,7 +301,7 @@ _OWN = ("--against", "--like", "--quarantine", "--json")
 _FLAGS = ("--overwrite", "--help")
 
 
-def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
+def _split_settings(argv: list[str], options: Sequence[str] = _OWN) -> tuple[list[str], dict[str, Any]]:
     """Arguments of the command itself, and settings of the data module: `--unit g/cm3` or `--unit=g/cm3`."""
     import yaml
 
@@ -294,8 +310,8 @@ def _split_settings(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     rest = iter(argv)
     for word in rest:
         name, equals, value = word.partition("=")
-        if not name.startswith("--") or name in (*_OWN, *_FLAGS):
-            own += [word] if equals or name not in _OWN else [word, next(rest, "")]
+        if not name.startswith("--") or name in (*options, *_FLAGS):
+            own += [word] if equals or name not in options else [word, next(rest, "")]
             continue
         text = value if equals else next(rest, None)
         if text is None:
