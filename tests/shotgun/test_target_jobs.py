@@ -17,7 +17,7 @@ from gnn_sim2real.launchers.queue import JobQueue
 from gnn_sim2real.shotgun.target_jobs import TargetJob
 
 NAMES = ("one", "two", "three")
-DRAWS = 2
+DRAWS = 1
 
 
 def write_study(folder):
