@@ -35,12 +35,14 @@ a matter of the network; `models push` skips what is there already. Neither has 
 | `study run` | yes | yes | yes | yes |
 | `models build` | yes | yes | yes | yes |
 | `shotgun` | yes | no | no | no |
-| `shotgun study` | yes | no | no | no |
-| features of foundation encoders | yes | no | no | no |
+| `shotgun study` | yes | yes | yes | yes |
+| `data features`, those of foundation encoders | yes | yes | yes | yes |
 
-`--launcher serial | processes | ray` and `--shard i/N` are those of [studies](cluster.md); one code plans, claims and
-resumes both. The weights of a library are the same to the last bit whatever the launcher, and a node of a Ray cluster
-that is lost costs no model (`tests/study/test_build_launchers.py`).
+`--launcher serial | processes | ray` and `--shard i/N` are those of [studies](cluster.md); one code gives out the jobs,
+claims and resumes them. A job is a cell, a model, a target of `shotgun study`, or 256 materials of `data features`. The
+weights of a library are the same to the last bit whatever the launcher, and so are the records of a shotgun study; a
+node of a Ray cluster that is lost costs neither (`tests/study/test_build_launchers.py`,
+`tests/shotgun/test_target_jobs.py`).
 """  # noqa: E501
 
 

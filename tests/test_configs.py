@@ -137,7 +137,7 @@ def test_the_targets_of_a_library_are_split_as_in_their_studies(path):
         "chi": "mixture/chi",
     }
     if path.stem == "held_out_open":
-        studied = {"polymer_density_open": "polymer/density_open"}
+        studied = {"polymer_density_open": "polymer/density_open", "band_gap_open": "crystal/band_gap_open"}
     for name, folder in studied.items():
         stage = plain(read_alone(CONFIGS / folder / "finetune.yaml")[1])["data"]
         assert stage["class_path"] == content[name]["class_path"]

@@ -43,7 +43,7 @@ ARROWS = {
     "data": "library splits store tables databases featurize nn units console graph plugins",
     "ensemble": "splits metrics gaussian_process console",
     "uncertainty": "ensemble library store featurize nn errors units files graph figures",
-    "foundation": "store featurize files console plugins",
+    "foundation": "store featurize files console plugins launchers",
     "library": "store tables featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",

@@ -27,6 +27,9 @@ from gnn_sim2real.data.variants import settings_of
 from gnn_sim2real.databases.recipe import find_recipes
 from gnn_sim2real.errors import DatasetNotFoundError
 from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
+from gnn_sim2real.foundation.jobs import cache_features
+from gnn_sim2real.launchers.base import Place
+from gnn_sim2real.launchers.shard import Shard
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.preview import describe_columns
@@ -192,6 +195,28 @@ def _check_values(
     _save(data.table, report.to_json() | more, quarantine, json, console)
 
 
+def cache_features_of(name: str, settings: dict[str, Any], foundation: str, place: Place, shard: str | None) -> None:
+    """Compute what features of a foundation encoder are missing.
+
+    Args:
+        name: A file, a data set or a YAML.
+        settings: What to read from a file.
+        foundation: Name of the encoder.
+        place: Where it is computed.
+        shard: Which part of the materials, i/N; all unless given.
+
+    Raises:
+        ValueError: If there is no such encoder, or it does not read the materials.
+    """
+    console = open_console()
+    part = None if shard is None else Shard.parse(shard)
+    for data in _modules_of(name, settings):
+        kind, materials = data.featurizer.name, data.table.materials
+        count = cache_features(foundation, materials, kind, place, shard=part)
+        text = f"{count:,} materials computed, the others of {len(materials):,} were there"
+        console.print(f"{foundation}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _find_published(name: str) -> PublishedTable:
     published = find_published()
     if name not in published:
@@ -231,6 +256,16 @@ def _save(table: CleanTable, report: dict[str, Any], quarantine: Path, json: Pat
         console.print(f"\nrefused rows and values, with reasons: {quarantine}", markup=False, highlight=False)
     if json is not None:
         write_json(json, report)
+
+
+def settings_of_options(options: object, others: Sequence[str]) -> dict[str, Any]:
+    """All settings of the data module: its options, and further ones.
+
+    Args:
+        options: Options of the command, None for those that are not given.
+        others: See `read_settings`.
+    """
+    return {name: value for name, value in vars(options).items() if value is not None} | read_settings(others)
 
 
 def read_settings(argv: Sequence[str]) -> dict[str, Any]:

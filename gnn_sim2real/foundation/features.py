@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,13 @@ def make_encoder(named: str | Mapping[str, Any]) -> NamedEncoder:
 
 
 def compute_features(
-    encoder: FoundationEncoder, materials: Sequence[Any], kind: str, layer: str = "", folder: Path | None = None
+    encoder: FoundationEncoder,
+    materials: Sequence[Any],
+    kind: str,
+    layer: str = "",
+    folder: Path | None = None,
+    *,
+    waits: bool = True,
 ) -> Features:
     """Features of materials, from the cache or computed and saved there.
 
@@ -96,6 +102,8 @@ def compute_features(
         kind: What they are, such as `crystal`, `molecule` or `repeat_unit`.
         layer: Layer of the encoder; the usual one unless given.
         folder: Folder of the cache; that of the user unless given.
+        waits: Whether to wait for another process that computes features of the same encoder, which may be the same
+            ones; not where each has materials of its own.
 
     Raises:
         ValueError: If the encoder does not read this kind, has no such layer, or must be computed and its libraries
@@ -111,7 +119,7 @@ def compute_features(
     files = {each: RowFile(folder / f"{_file_name(encoder, each)}.safetensors") for each in encoder.layers}
     rows = files[layer].find(keys)
     if not rows.known.all():
-        with _one_at_a_time(files[layer].path.with_suffix(".computing")):
+        with _one_at_a_time(files[layer].path.with_suffix(".computing")) if waits else nullcontext():
             rows = rows.filled(files[layer].find(keys))  # what another process computed meanwhile
             if not rows.known.all():
                 rows = rows.filled(_compute(encoder, readable, kind, keys, files, rows.known)[layer])
@@ -121,6 +129,28 @@ def compute_features(
         count = f"{len(found.refused):,} of {len(keys):,}"
         logger.info("%s has no features of %s materials (%s)", encoder.name, count, listed)
     return found
+
+
+def find_missing(
+    encoder: FoundationEncoder, materials: Sequence[Any], kind: str, folder: Path | None = None
+) -> list[Any]:
+    """The materials whose features are not in the cache, each once.
+
+    Args:
+        encoder: The encoder.
+        materials: As for `compute_features`.
+        kind: What they are.
+        folder: Folder of the cache; that of the user unless given.
+
+    Raises:
+        ValueError: If the encoder does not read this kind.
+    """
+    encoder.require_kind(kind)
+    folder = folder or default_cache_folder() / "foundation"
+    readable = [_as_content(materials[row], kind) for row in range(len(materials))]
+    keys = [material_key(each, kind) for each in readable]
+    known = RowFile(folder / f"{_file_name(encoder, encoder.layers[0])}.safetensors").find(keys).known
+    return list({key: each for key, each, is_known in zip(keys, readable, known, strict=True) if not is_known}.values())
 
 
 @contextmanager

@@ -7,8 +7,7 @@ which is started again, after a stop or on another machine, goes on after the la
 import hashlib
 import logging
 import os
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +19,11 @@ from gnn_sim2real.launchers import make_launcher
 from gnn_sim2real.launchers.base import Outcome, Place, Work
 from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.launchers.drive import drive, stop_on_signals
+from gnn_sim2real.launchers.queue import JobQueue
 from gnn_sim2real.shotgun.settings import ShotgunStudyConfig
 from gnn_sim2real.shotgun.study import read_shotgun_study, run_target
 
 logger = logging.getLogger(__name__)
-
-PAUSE = 5.0
-"""Time after which a target that another run is at is looked at again [s]."""
 
 
 @dataclass(frozen=True)
@@ -83,52 +80,6 @@ def make_runner(argv: Sequence[str], folder: str) -> TargetRunner:
     return TargetRunner(read_shotgun_study(argv))
 
 
-class TargetQueue:
-    """The targets that are left, in their order; see `launchers.drive.Queue`.
-
-    Args:
-        jobs: The targets.
-    """
-
-    def __init__(self, jobs: Sequence[TargetJob]) -> None:
-        self._ready = deque(jobs)
-        self._elsewhere: deque[tuple[float, TargetJob]] = deque()
-        self._open = len(jobs)
-        self.outcomes: Counter[str] = Counter()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether every target has an outcome."""
-        return not self._open
-
-    def next(self) -> TargetJob | None:
-        """The next target; None if others are at all that are left."""
-        while self._elsewhere and self._elsewhere[0][0] <= time.monotonic():
-            self._ready.append(self._elsewhere.popleft()[1])
-        return self._ready.popleft() if self._ready else None
-
-    def give_back(self, job: TargetJob) -> None:
-        """Return a target whose machine was lost.
-
-        Args:
-            job: The target.
-        """
-        self._ready.append(job)
-
-    def settle(self, job: TargetJob, outcome: Outcome) -> None:
-        """Record the outcome of a target.
-
-        Args:
-            job: The target.
-            outcome: Its outcome.
-        """
-        if outcome == "elsewhere":
-            self._elsewhere.append((time.monotonic() + PAUSE, job))
-            return
-        self._open -= 1
-        self.outcomes[outcome] += 1
-
-
 def compute_targets(config: ShotgunStudyConfig, argv: Sequence[str], names: Sequence[str]) -> Counter[str]:
     """Compute targets on the launcher of the study; those whose draws all have records cost nothing.
 
@@ -141,7 +92,7 @@ def compute_targets(config: ShotgunStudyConfig, argv: Sequence[str], names: Sequ
         Number of targets by outcome.
     """
     work = Work(Place.of(config), partial(make_runner, tuple(argv), str(Path.cwd())))
-    queue = TargetQueue([TargetJob(name) for name in names])
+    queue = JobQueue([TargetJob(name) for name in names])
     with stop_on_signals() as stopped:
         launcher = make_launcher(work, TargetRunner(config) if config.launcher == "serial" else None)
         try:

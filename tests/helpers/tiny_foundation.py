@@ -43,3 +43,9 @@ class NotInstalled(Tiny):
     name = "not_installed"
     distributions = ("gnn-sim2real-no-such-library",)
     extra = "foundation-crystal"
+
+
+class Named(str):
+    """The name of an encoder, with which this module is imported where it arrives, as a worker process has to."""
+
+    __slots__ = ()

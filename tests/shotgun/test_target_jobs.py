@@ -13,10 +13,11 @@ from tiny import CHAINS, density
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.launchers.base import JobLostError
 from gnn_sim2real.launchers.drive import MAX_ATTEMPTS, drive
-from gnn_sim2real.shotgun.target_jobs import TargetJob, TargetQueue
+from gnn_sim2real.launchers.queue import JobQueue
+from gnn_sim2real.shotgun.target_jobs import TargetJob
 
 NAMES = ("one", "two", "three")
-DRAWS = 2
+DRAWS = 1
 
 
 def write_study(folder):
@@ -128,7 +129,7 @@ class Fickle:
 
 @pytest.mark.parametrize(("times", "outcome"), [(1, "done"), (MAX_ATTEMPTS, "failed")])
 def test_a_lost_target_is_started_again(times, outcome):
-    queue, lost = TargetQueue([TargetJob("one")]), []
+    queue, lost = JobQueue([TargetJob("one")]), []
     done = list(drive(queue, Fickle(times), [], lambda job: job.name, lambda job, reason: lost.append(reason)))
     assert queue.outcomes == {outcome: 1}
     assert [job.name for job in done] == ["one"]
@@ -136,8 +137,8 @@ def test_a_lost_target_is_started_again(times, outcome):
 
 
 def test_a_target_that_another_run_is_at_is_looked_at_again(monkeypatch):
-    monkeypatch.setattr("gnn_sim2real.shotgun.target_jobs.PAUSE", 0.0)
-    queue = TargetQueue([TargetJob("one")])
+    monkeypatch.setattr("gnn_sim2real.launchers.queue.PAUSE", 0.0)
+    queue = JobQueue([TargetJob("one")])
     queue.settle(queue.next(), "elsewhere")
     assert not queue.is_finished
     queue.settle(queue.next(), "cached")
