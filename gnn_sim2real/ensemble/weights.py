@@ -212,10 +212,10 @@ DEFAULT = "bagged least absolute"
 """On ten fresh draws of 20 measurements its error is 1 and 4 % below that of the best member, which nobody knows
 beforehand, for boiling points and liquid densities, and 1 % above for conductivities of crystals; where nothing is
 expected of the members it is 5 % above, 3 % below and 6 % above, and the member that is best on the folds costs 10, 0
-and 12 %. It can still be far above the best member: 14 % for
-band gaps at 100, whose large errors are too few to tell (`benchmarks/ensemble_targets.py`). On simulated members,
-of which nothing is known, it loses less than `least absolute` on noise and where members are alike, and up to 7 % more
-where most of a hundred members are bad (`benchmarks/ensemble_rules.py`)."""
+and 12 %. It can still be far above the best member: the rule of before was 14 % for band gaps at 100, whose large
+errors are too few to tell (`benchmarks/ensemble_targets.py`). On simulated members, of which nothing is known, it loses
+less than `least absolute` on noise and where members are alike, and up to 7 % more where most of a hundred members are
+bad (`benchmarks/ensemble_rules.py`)."""
 
 
 def learn_weights(predictions: Floats, values: Floats, rule: str = DEFAULT, excess: Floats | None = None) -> Floats:
