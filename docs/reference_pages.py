@@ -5,6 +5,7 @@ import inspect
 import io
 import os
 import pkgutil
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 
@@ -34,12 +35,18 @@ COMMANDS = (
     "shotgun matrix",
     "models",
     "models list",
+    "models show",
+    "models verify",
     "models build",
     "models export",
+    "models import",
     "models push",
     "models pull",
+    "predict",
     "calibrate",
     "fit",
+    "reproduce",
+    "doctor",
 )
 CLASSES = {
     "Encoders": ("gnn_sim2real.nn", "gnn_sim2real.nn.encoder.Encoder"),
@@ -65,9 +72,11 @@ def commands() -> str:
 def help_of(name: str) -> str:
     """The help of a command, at a width of 100 characters."""
     os.environ["COLUMNS"] = "100"
-    printed = io.StringIO()
+    printed, before = io.StringIO(), sys.argv
+    sys.argv = ["gnn-sim2real"]  # its help has the name of the program
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         command([*name.split(), "--help"])
+    sys.argv = before
     return printed.getvalue().strip()
 
 
