@@ -5,6 +5,7 @@ import inspect
 import io
 import os
 import pkgutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
@@ -45,9 +46,11 @@ def names_of_commands() -> Iterator[str]:
 def help_of(name: str) -> str:
     """The help of a command, at a width of 100 characters."""
     os.environ["COLUMNS"] = "100"
-    printed = io.StringIO()
+    printed, before = io.StringIO(), sys.argv
+    sys.argv = ["gnn-sim2real"]  # its help has the name of the program
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         command([*name.split(), "--help"])
+    sys.argv = before
     return printed.getvalue().strip()
 
 

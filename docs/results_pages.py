@@ -238,10 +238,10 @@ OVERVIEW = (
 """Cases of the table in the README: its words, study, encoder, policy and source, m, decimals, and the page on it."""
 
 
-def overview(folder: str) -> str:
-    """The table of cases, with links to pages in a folder."""
+def overview(folder: str, cases: Sequence[tuple[Any, ...]] = ()) -> str:
+    """The table of cases, unless given of all, with links to pages in a folder."""
     lines = ["| case | m | n | from scratch | fine-tuned | best simple method |", "|---|---|---|---|---|---|"]
-    for words, name, encoder, tuned, size, decimals, page in OVERVIEW:
+    for words, name, encoder, tuned, size, decimals, page in cases or OVERVIEW:
         found = Study(name, encoder)
         row = found.row(*tuned, size)
         error, best = best_baseline(found, name, row)
@@ -278,16 +278,16 @@ compare_baselines = cache(baselines_page.compare)
 
 
 def readme() -> str:
-    """The README with its table of cases as it has to be."""
+    """The README with its table of cases as it has to be; the case without a page is told in its text."""
     text = README.read_text()
     start, end = text.index(TABLE) + len(TABLE), text.index("\n\n", text.index(TABLE))
-    return text[:start] + overview("docs/results/").rstrip() + text[end:]
+    return text[:start] + overview("docs/results/", [each for each in OVERVIEW if each[-1]]).rstrip() + text[end:]
 
 
 def law_page() -> str:
     """The page of the law with what its example of a plan prints."""
     text = LAW.read_text()
-    (shown,) = re.findall(r"```console\n(gnn-sim2real law plan .*?)```", text, re.DOTALL)
+    (shown,) = re.findall(r"```console[^\n]*\n(gnn-sim2real law plan .*?)```", text, re.DOTALL)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.chdir(ROOT):
         command(shown.replace("\\\n", " ").split()[1:])

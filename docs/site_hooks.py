@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the README is the home page, and pictures are where pages look for them."""
+"""Hooks of mkdocs: the README is the home page, notebooks are in the navigation, pictures where pages look for them."""
 
 import re
 import sys
@@ -13,6 +13,15 @@ import reference_pages
 ROOT = Path(__file__).parents[1]
 PICTURES = "benchmarks/results"
 REPOSITORY_FILE = re.compile(r"\]\((?:\.\./)*((?:benchmarks|configs|tests|gnn_sim2real|datamodules)/[^)]+)\)")
+
+
+def on_config(config: Any) -> Any:
+    """Put each notebook into the navigation, so that a new one is a single file."""
+    pages = sorted(path.name for path in (Path(__file__).parent / "notebooks").glob("*.md"))
+    for part in config.nav:
+        if "Notebooks" in part:
+            part["Notebooks"] = [f"notebooks/{name}" for name in pages]
+    return config
 
 
 def on_files(files: Files, config: Any) -> Files:

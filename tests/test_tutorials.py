@@ -1,11 +1,11 @@
 """Every block of a tutorial runs, in order, in one folder."""
 
 import json
-import re
 import shlex
 from pathlib import Path
 
 import pytest
+from fences import read_fences
 
 from gnn_sim2real.cli.main import main
 
@@ -14,10 +14,6 @@ FEW = {"study run": ["--axes.split", "[0]", "--launcher", "serial"]}
 """What the test adds: one test part of five."""
 IN_SLOW = "compositions"
 """The others run before a release."""
-
-
-def blocks(text):
-    return re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +26,13 @@ def blocks(text):
 def test_every_block_runs(name, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     text = (TUTORIALS / f"{name}.md").read_text()
-    files = re.findall(r"`(\w+\.yaml)`:\n\n```yaml\n(.*?)```", text, re.DOTALL)
-    ran = []
-    for kind, body in blocks(text):
-        if kind == "python":
-            exec(compile(body, f"{name}.md", "exec"), {})  # noqa: S102 (our own page)
-        for line in body.splitlines() if kind == "console" else ():
+    fences, ran = read_fences(text), []
+    files = [(each.marks["title"], each.text) for each in fences if "title" in each.marks]
+    for fence in fences:
+        assert fence.language in ("python", "console") or "title" in fence.marks, "it would not run"
+        if fence.language == "python":
+            exec(compile(fence.text, f"{name}.md", "exec"), {})  # noqa: S102 (our own page)
+        for line in fence.text.splitlines() if fence.language == "console" else ():
             command = shlex.split(line)
             if command[0] == "cd":
                 monkeypatch.chdir(command[1])

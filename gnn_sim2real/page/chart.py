@@ -322,10 +322,10 @@ class _Canvas:
             bar = Markup()
             if np.isfinite(point.low) and np.isfinite(point.high):
                 if self.chart.y.names:
-                    first, last = self._x([point.low, point.high])
+                    first, last = np.clip(self._x([point.low, point.high]), self.left, self.right)
                     bar = _path(f"M{first:.1f},{up:.1f}H{last:.1f}", series.style._replace(dash=""), "bar")
                 else:
-                    first, last = self._y([point.low, point.high])
+                    first, last = np.clip(self._y([point.low, point.high]), _TOP, self.bottom)
                     bar = _path(f"M{across:.1f},{first:.1f}V{last:.1f}", series.style._replace(dash=""), "bar")
             reach = Markup('<circle class="reach" cx="{:.1f}" cy="{:.1f}" r="{:g}"/>').format(across, up, _TOUCH)
             marker = _marker(float(across), float(up), series.style)

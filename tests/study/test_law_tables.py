@@ -19,4 +19,4 @@ def test_laws_in_both_sizes_have_a_column_for_each_parameter_of_any():
     assert with_limit[2].endswith("[0.4, 0.4]")
     assert with_limit[5].startswith("0.05 [")
     alone = surfaces_table({kind: law for kind, law in laws.items() if law.form == "product"}, "")
-    assert alone.headings[2:6] == ("alpha", "beta", "G", "identified")
+    assert alone.headings[2:6] == ("alpha", "beta", "G", "residual")
