@@ -503,7 +503,7 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
     if simulated_column is not None:
         settings["simulated_column"] = simulated_column
     if kind.name == "mixture":
-        settings["components"] = {role: role for role in kind.roles}
+        settings |= {"components": {role: role for role in kind.roles}, "column": name}
         settings |= {"temperature": "temperature"} if kind.conditions else {}
         return {"class_path": "datamodules.PairTable", "init_args": settings}
     return {"class_path": "datamodules.Table", "init_args": settings | {"material": kind.name}}
