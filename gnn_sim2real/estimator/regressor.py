@@ -258,7 +258,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"`coverage` must be above 0 and below 1, got {coverage}")
         return np.column_stack(self._predict(X, coverage)[1:])
 
-    def explain_members(self, X: Any) -> dict[str, Floats]:
+    def predict_members(self, X: Any) -> dict[str, Floats]:
         """Predict materials with each member of the ensemble alone.
 
         Args:
