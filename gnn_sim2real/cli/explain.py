@@ -37,7 +37,7 @@ def explain_command(argv: list[str]) -> int:
         Exit code.
     """
     parser = ArgumentParser(prog="gnn-sim2real explain", description=(explain.__doc__ or "").partition("\n")[0])
-    parser.add_argument("words", nargs="*", metavar="MODEL ... FILE")
+    parser.add_argument("words", nargs="*", metavar="MODEL", help="models, then the file or the material")
     parser.add_class_arguments(ExplainSettings)
     given = parse_options(parser, argv).as_dict()
     explain(*given.pop("words"), settings=ExplainSettings(**given))
