@@ -90,7 +90,9 @@ class Materials:
             return
         first = min(self.reasons)
         more = f" (and {len(self.reasons) - 1} more of {len(self)})" if len(self.reasons) > 1 else ""
-        raise ValueError(f"X[{first}], {self.names[first]!r}, cannot be read: {self.reasons[first]}{more}; {advice}")
+        raise ValueError(
+            f"X[{first}], {_shown(self.names[first])}, cannot be read: {self.reasons[first]}{more}; {advice}"
+        )
 
 
 def read_materials(
@@ -311,7 +313,7 @@ def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple
 
 def _name(material: Any) -> str:
     if isinstance(material, str):
-        return material
+        return material if "\n" not in material else material.strip().partition("\n")[0]  # the text of a CIF
     if isinstance(material, tuple | list):
         return " | ".join(map(str, material))
     if isinstance(material, Mixture):

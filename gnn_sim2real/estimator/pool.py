@@ -1,12 +1,12 @@
 """Materials in a file: candidates, or what is to be explained or embedded, whole or a few at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnn_sim2real.estimator.materials import Kinds, Materials, read_materials
-from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
+from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
@@ -28,9 +28,10 @@ class Pool:
         kind: What they are.
         path: The file.
         names: How each is written, or the name of its file.
-        contents: What is read of each: a spelling, or a crystal; a text for what is no crystal is its reason.
+        contents: What is read of each: a spelling, or a crystal; None for a crystal that cannot be read.
         frame: The table; None for crystals and lists.
         column: Column of the materials in the table.
+        reasons: Why crystals cannot be read, by row.
     """
 
     kind: Kinds
@@ -39,6 +40,7 @@ class Pool:
     contents: list[Any]
     frame: "pandas.DataFrame | None" = None
     column: str = "material"
+    reasons: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,7 +62,18 @@ class Pool:
         if self.kind.name == "mixture" and self.frame is not None:
             return read_materials(self.frame.iloc[some], self.kind)
         found = read_materials(self.contents[some], self.kind)
-        return Materials(self.kind, found.contents, self.names[some], found.identities, found.reasons)
+        known = self.reasons_of(some)
+        reasons = {row: known.get(row, reason) for row, reason in found.reasons.items()}
+        return Materials(self.kind, found.contents, self.names[some], found.identities, reasons)
+
+    def reasons_of(self, some: slice) -> dict[int, str]:
+        """Why crystals of some rows cannot be read, by their place among these.
+
+        Args:
+            some: The rows.
+        """
+        rows = range(len(self))[some]
+        return {place: self.reasons[row] for place, row in enumerate(rows) if row in self.reasons}
 
     def column_like(self, name: str) -> list[str]:
         """The cells of the column with a property, by its heading; empty if there is none.
@@ -105,11 +118,10 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
         entries = read_crystals_of(file)
         formula = kind.name == "composition"
         contents = [
-            (each.crystal is not None and (crystal_formula(as_crystal(each.crystal)) if formula else each.crystal))
-            or str(each.reason)
-            for each in entries
+            crystal_formula(each.crystal) if formula and each.crystal is not None else each.crystal for each in entries
         ]
-        return Pool(kind, file, [each.name for each in entries], contents)
+        reasons = {row: str(each.reason) for row, each in enumerate(entries) if each.crystal is None}
+        return Pool(kind, file, [each.name for each in entries], contents, reasons=reasons)
     if file.is_dir():
         raise ValueError(f"{file} is a folder, but this model reads materials of the kind {kind.name!r}; give a table")
     frame = read_table(file, texts=None)

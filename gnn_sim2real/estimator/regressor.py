@@ -257,7 +257,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"`coverage` must be above 0 and below 1, got {coverage}")
         return np.column_stack(self._predict(X, coverage)[1:])
 
-    def explain_members(self, X: Any) -> dict[str, Floats]:
+    def predict_members(self, X: Any) -> dict[str, Floats]:
         """Predict materials with each member of the ensemble alone.
 
         Args:
@@ -502,7 +502,7 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
     if simulated_column is not None:
         settings["simulated_column"] = simulated_column
     if kind.name == "mixture":
-        settings["components"] = {role: role for role in kind.roles}
+        settings |= {"components": {role: role for role in kind.roles}, "column": name}
         settings |= {"temperature": "temperature"} if kind.conditions else {}
         return {"class_path": "datamodules.PairTable", "init_args": settings}
     return {"class_path": "datamodules.Table", "init_args": settings | {"material": kind.name}}

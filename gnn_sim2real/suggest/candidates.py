@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,13 +68,16 @@ class Scorer:
     def __init__(self, model: TrainedModel, surrogate: Surrogate, aim: Aim, keep: int) -> None:
         self.model, self.surrogate, self.aim, self.keep = model, surrogate, aim, keep
 
-    def __call__(self, start: int, names: Sequence[str], contents: Sequence[Any]) -> tuple[list[Candidate], Seen]:
+    def __call__(
+        self, start: int, names: Sequence[str], contents: Sequence[Any], reasons: Mapping[int, str]
+    ) -> tuple[list[Candidate], Seen]:
         """Score a part.
 
         Args:
             start: Row of the first.
             names: Names of the candidates.
             contents: What is read of each.
+            reasons: Why some have no content, by their place among these.
 
         Returns:
             The best of them, and how many there were.
@@ -83,6 +86,8 @@ class Scorer:
         seen = Seen(len(contents))
         for row, content in enumerate(contents):
             try:
+                if row in reasons:
+                    raise ValueError(reasons[row])
                 graphs.append(self.model.featurizer.featurize(content))
                 rows.append(start + row)
             except ValueError as error:
@@ -131,7 +136,8 @@ def score_pool(pool: Pool, scorer: Scorer, workers: int) -> tuple[list[Candidate
 
 def _scored(pool: Pool, scorer: Scorer, workers: int) -> Iterator[tuple[list[Candidate], Seen]]:
     starts = range(0, len(pool), CHUNK)
-    parts = ((start, pool.names[start : start + CHUNK], pool.contents[start : start + CHUNK]) for start in starts)
+    slices = (slice(start, start + CHUNK) for start in starts)
+    parts = ((some.start, pool.names[some], pool.contents[some], pool.reasons_of(some)) for some in slices)
     if workers < 2 or len(starts) < 2:
         return itertools.starmap(scorer, parts)
     from joblib import Parallel, delayed

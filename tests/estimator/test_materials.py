@@ -8,6 +8,7 @@ from pymatgen.core import Lattice, Structure
 from refused import refused
 
 from gnn_sim2real.estimator.materials import Kinds, read_materials
+from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.featurize.mixture import Mixture
 
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -72,3 +73,26 @@ def test_columns_that_are_named(tmp_path):
     for wrong in ({"column": "c"}, {"simulated_column": "c"}):
         with refused():
             read_materials(frame, **({"column": "b"} | wrong))
+
+
+def test_the_text_of_a_crystal_is_named_by_its_first_line():
+    found = read_materials([SALT, "data_x\n_cell_length_a 3\n"])
+    with refused("X[1]", "data_x"):
+        found.require_readable()
+
+
+def test_a_pool_says_why_a_crystal_cannot_be_read(tmp_path):
+    (tmp_path / "a.cif").write_text(SALT.to(fmt="cif"))
+    (tmp_path / "b.cif").write_text("data_x\n")
+    for kind, identity in ((Kinds("crystal"), "NaCl"), (Kinds("composition"), "NaCl")):
+        found = read_pool(tmp_path, kind).materials()
+        assert found.identities == [identity, ""]
+        assert list(found.reasons) == [1]
+        assert "b.cif" in found.reasons[1] or "cell" in found.reasons[1]
+    with refused(error=FileNotFoundError):
+        read_pool(tmp_path / "none.csv", Kinds("molecule"))
+    (tmp_path / "empty.smi").write_text("\n")
+    with refused("empty.smi"):
+        read_pool(tmp_path / "empty.smi", Kinds("molecule"))
+    with refused("molecule"):
+        read_pool(tmp_path, Kinds("molecule"))

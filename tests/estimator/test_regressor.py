@@ -104,7 +104,7 @@ def test_only_the_model_that_was_chosen_is_transferred(fitted):
     assert "mean of the measurements" in names
     assert not any("trees" in each or "process" in each or "scratch" in each for each in names)
     assert sum(each["weight"] for each in fitted.members_) == pytest.approx(1)
-    assert fitted.explain_members(ASKED).keys() <= names
+    assert fitted.predict_members(ASKED).keys() <= names
 
 
 def test_nothing_of_the_input_is_changed_and_any_container_is_the_same(quick, fitted):

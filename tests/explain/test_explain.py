@@ -15,7 +15,7 @@ from tiny import save_source
 
 from gnn_sim2real import load_model, nn
 from gnn_sim2real.cli.main import main
-from gnn_sim2real.explain.explanation import Explanation, explain
+from gnn_sim2real.explain import Explanation, explain
 from gnn_sim2real.explain.masking import keep_atoms
 from gnn_sim2real.explain.page import PICTURES, TABLE_FILE
 from gnn_sim2real.featurize.featurizer import get_featurizer

@@ -16,9 +16,9 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.suggest import suggest
 from gnn_sim2real.suggest.acquisition import Aim
 from gnn_sim2real.suggest.candidates import Scorer, score_pool
-from gnn_sim2real.suggest.run import suggest
 from gnn_sim2real.suggest.surrogate import MIN_MEASURED, Encoded, Surrogate, encode
 
 MEASURED, OTHERS = CHAINS[::2], CHAINS[1::2]
@@ -177,6 +177,7 @@ def test_formulas_and_the_formulas_of_a_folder_of_crystals(tmp_path, monkeypatch
     found = suggest("measured.csv", "pool", model="starter:composition/density", workers=1)
     assert sorted(found.names) == ["Li.cif", "W.cif"]
     assert found.seen.refused == 1
+    assert found.seen.first_refused.startswith("broken.cif: ")
 
 
 def test_it_shows_itself(files, model):
