@@ -38,7 +38,7 @@ def calibrate(*models: str, output: str = "calibration", others: Sequence[str] =
 
 _OPTIONS = """The data are those of the training of the first model, which its checkpoint
 knows, unless a YAML is given by `-c FINETUNE.yaml`; `--data.NAME VALUE` changes
-one of its settings."""
+one of its settings. `predict` takes what was found as --calibration FILE."""
 
 COMMAND = Command(
     "one model",

@@ -1,5 +1,6 @@
 """`gnn-sim2real data list | get | check` as a user types it."""
 
+import gc
 import json
 import re
 
@@ -37,9 +38,12 @@ def test_a_data_set_of_a_plugin_is_named_by_its_module(tmp_path, monkeypatch, ca
         def load_table(self): ...
 
     Mine.__module__ = "my_data"
-    monkeypatch.setattr("gnn_sim2real.cli._data.find_sheets", lambda: {"mine": (Mine.sheets[0], Mine)})
+    monkeypatch.setattr("gnn_sim2real.cli._data.find_sheets", lambda mine=Mine: {"mine": (mine.sheets[0], mine)})
     assert main(["data", "list", "mine"]) == 0
     assert "class_path: my_data.Mine\n" in capfd.readouterr().out
+    monkeypatch.undo()
+    del Mine  # or a help in another test would import the module that is not there
+    gc.collect()
 
 
 def test_list(capfd):
