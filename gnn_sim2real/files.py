@@ -86,6 +86,8 @@ def require_writable(path: Path) -> None:
     there = place if place.is_dir() else next(each for each in place.parents if os.path.lexists(each))
     if not there.is_dir():
         raise ValueError(f"{path} cannot be written, since {there} is not a folder; give another place")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{path} cannot be written, since {there} is read-only; give another place")
     try:
         with tempfile.TemporaryFile(dir=there):  # permissions alone do not tell what a file system takes
             pass
