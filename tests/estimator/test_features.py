@@ -57,8 +57,8 @@ def test_files_of_features(source, tmp_path, form, capsys):
     np.testing.assert_allclose(found[[0, 2]], expected, rtol=1e-5)
     assert np.isnan(found[1]).all()
     assert main(words) == 2  # it is there
-    assert main([*words, "--overwrite", "true", "--layer", "0"]) == 0
-    assert main([*words, "--overwrite", "true", "--on-error", "raise"]) == 2
+    assert main([*words, "--overwrite", "--layer", "0"]) == 0
+    assert main([*words, "--overwrite", "--on-error", "raise"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,9 @@ def test_the_command_writes_a_table_and_replaces_nothing(files, model, capsys):
     assert float(rows[0]["density lower [g/cm3]"]) < float(rows[0]["density [g/cm3]"])
     assert POOL[int(rows[0]["row"]) - 1] == rows[0]["material"]
     assert main(words) == 2
-    assert main([*words, "--overwrite", "true"]) == 0
+    assert main([*words, "--overwrite"]) == 0
     for each in files:
-        assert main([*words, "--overwrite", "true", "--output", each]) == 2
+        assert main([*words, "--overwrite", "--output", each]) == 2
 
 
 @pytest.mark.parametrize(
