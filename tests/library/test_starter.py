@@ -113,7 +113,8 @@ def test_cards_say_what_may_be_done_and_what_was_simulated():
 def test_what_a_model_has_seen_is_known(name):
     key = find_starter(name).name
     card = LIBRARY.card(key)
-    assert len(LIBRARY.identities(key)) >= 0.9 * card.size
+    rows = 7 if card.architecture == "Blend" else 1  # a pair of units, linked in seven ways, is seen or not
+    assert len(LIBRARY.identities(key)) >= 0.9 * card.size / rows
 
 
 @pytest.mark.slow
