@@ -39,6 +39,9 @@ gnn-sim2real predict starter:polymer/density '*CC(*)c1ccccc1'
 gnn-sim2real predict starter:polymer/density polymers.csv
 gnn-sim2real models list --library starter:
 gnn-sim2real models show starter:polymer/density
+```
+
+```console {{ data-run="tests/newcomer.sh" }}
 gnn-sim2real shotgun my_polymers.csv --property tg --unit K
 ```
 

@@ -1,18 +1,18 @@
 """What every baseline promises, its own file and that of the documentation alike."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fences import read_fences
 
 from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, extra_trees, predict_test
 from gnn_sim2real.plugins import import_files
 from gnn_sim2real.tasks.policies import find_policies
 
 PAGE = Path(__file__).parents[2] / "docs/contributing/baseline.md"
-_EXAMPLE = re.search(r"```python file=nearest\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+(_EXAMPLE,) = [each.text for each in read_fences(PAGE.read_text()) if each.marks.get("title") == "nearest.py"]
 NUM_TRAIN, NUM_TEST = 40, 12
 TRAIN, TEST = np.arange(NUM_TRAIN), NUM_TRAIN + np.arange(NUM_TEST)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fences import read_fences
 
 from gnn_sim2real.law import fit_scaling_law, fit_scaling_surface
 from gnn_sim2real.law.forms import CURVE_FORMS, FORMS, SURFACE_FORMS, Form, find_form, register
@@ -19,7 +20,7 @@ from gnn_sim2real.law.least_squares import Fits, fit_rows
 SIZES = np.geomspace(50.0, 5e4, 12)
 PAIRS = np.stack([axis.ravel() for axis in np.meshgrid(np.geomspace(50.0, 5e4, 8), np.geomspace(20.0, 2000.0, 5))])
 PAGE = Path(__file__).parents[2] / "docs/contributing/form.md"
-_EXAMPLE = re.search(r"```python file=shifted\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+(_EXAMPLE,) = [each.text for each in read_fences(PAGE.read_text()) if each.marks.get("title") == "shifted.py"]
 
 
 def form_of_the_page():

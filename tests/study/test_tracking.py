@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from fences import read_fences
 from lightning.pytorch.loggers import TensorBoardLogger
 from mlflow_stub import RUN_NAME, use_stub
 from studies import NUM_FEW, set_axes, write_study
@@ -18,6 +19,7 @@ from wandb_files import stored_runs
 from wandb_server import wandb_server
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.config.shipped import replace_addresses
 from gnn_sim2real.law.forms import CURVE_FORMS
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.records.wandb_start import run_folder
@@ -434,7 +436,7 @@ def test_tensorboard_gets_each_cell_and_the_law(study_files):
 
 def page_blocks(language):
     page = Path(__file__).parents[2] / "docs" / "lightning.md"
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [each.text for each in read_fences(page.read_text(encoding="utf-8")) if each.language == language]
 
 
 @pytest.mark.slow
@@ -455,7 +457,7 @@ def test_the_settings_shown_on_the_page_make_runs(few):
 
 @pytest.mark.release
 def test_the_first_command_shown_on_the_page_runs(tmp_path, monkeypatch):
-    (shown,) = page_blocks("bash")
+    shown, *_ = page_blocks("console")
     monkeypatch.chdir(Path(__file__).parents[2])
     assert main([*shlex.split(shown.splitlines()[0])[1:], "--output", str(tmp_path / "out")]) == 0
     assert json.loads((tmp_path / "out/summary.json").read_text())["laws"]
@@ -465,12 +467,12 @@ def test_the_first_command_shown_on_the_page_runs(tmp_path, monkeypatch):
 
 
 def test_the_commands_shown_on_the_page_are_read(tmp_path, monkeypatch):
-    (shown,) = page_blocks("bash")
+    first, second, *_ = page_blocks("console")
     monkeypatch.chdir(Path(__file__).parents[2])
-    for line in shown.splitlines():
+    for line in (first + second).splitlines():
         words = [word for word in shlex.split(line) if word != "WANDB_MODE=online"]
         assert words[:3] == ["gnn-sim2real", "study", "run"]
         assert words[3::2] == ["-c", "-c"]
-        study, _ = read_study(words[4::2], ["--output", str(tmp_path / "out")])
+        study, _ = read_study(replace_addresses(words)[4::2], ["--output", str(tmp_path / "out")])
         assert Path(study.finetune).name == "polymer_finetune.yaml"
         assert [Path(path).name for path in study.overlays] == ["wandb.yaml"]
