@@ -271,6 +271,7 @@ def call(function: Function, parser: "ArgumentParser", argv: Sequence[str]) -> i
     if others and OTHERS not in parameters:
         raise ValueError(_format_unknown(others[0], parser))
     _require(parser, words, own)
+    _refuse_empty(parser, words, own)
     parsed = parse(parser, [*own, "--", *words] if words else own)
     values, options = list[Any](), dict[str, Any]()
     for each in parameters.values():
@@ -322,7 +323,7 @@ def _separate(argv: Sequence[str], parser: "ArgumentParser") -> tuple[list[str],
         action = parser._option_string_actions.get(option)
         found = others if action is None else options
         found.append(word)
-        has_value = left and not left[0].startswith("--")
+        has_value = left and (not left[0].startswith("-") or _is_number(left[0]) or left[0] == "-")
         if equals or (action is not None and action.nargs == 0):
             continue
         if has_value:
@@ -349,6 +350,21 @@ def _require(parser: "ArgumentParser", words: Sequence[str], options: Sequence[s
             )
     if count > 0 and not any(each.nargs == "*" for each in parser._actions):
         raise ValueError(f"`{parser.prog}` takes no word {words[-1]!r}; `{parser.prog} --help` explains it")
+
+
+def _refuse_empty(parser: "ArgumentParser", words: Sequence[str], options: Sequence[str]) -> None:
+    """Refuse empty words, and empty values but for texts: an empty path would be the working folder."""
+    if not all(words):
+        raise ValueError(f"an empty word is given to `{parser.prog}`; `{parser.prog} --help` explains its words")
+    for place, word in enumerate(options):
+        option, equals, value = word.partition("=")
+        action = parser._option_string_actions.get(option) if word.startswith("-") else None
+        if action is None or action.nargs == 0:
+            continue
+        given = value if equals else options[place + 1]
+        kind = getattr(action, "_typehint", action.type)
+        if not given and kind is not str and str not in get_args(kind):
+            raise ValueError(f"`{option}` needs a value, got an empty one")
 
 
 def _is_number(word: str) -> bool:

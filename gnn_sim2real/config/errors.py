@@ -24,7 +24,9 @@ from gnn_sim2real.config.wording import (
     find_beside_class,
     find_foreign,
     find_lacking,
+    find_required,
     find_unknown,
+    find_word,
     find_wrong,
 )
 from gnn_sim2real.renamed import current_paths, renamed_settings
@@ -83,6 +85,7 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
             _format_unreadable(files)
             or format_misspelled(str(error), of_command or parser, files)
             or format_wrong_value(str(error), files)
+            or _format_words(str(error))
         )
         if sentence is None:
             raise
@@ -137,6 +140,15 @@ def format_wrong_value(message: str, files: Sequence[Path] = ()) -> str | None:
         return _format_foreign(foreign, files)
     wrong = find_wrong(message)
     return None if wrong is None else _format_wrong(wrong, files)
+
+
+def _format_words(message: str) -> str | None:
+    """What to write where required settings are missing, or words stand that are no options."""
+    if lacking := find_required(message):
+        return f"there is no {' and no '.join(f'`{each}`' for each in lacking)}: give a YAML that has them by `-c FILE`"
+    if (word := find_word(message)) is not None:
+        return f"{word!r} is not an option; a YAML is given by `-c FILE`, a setting by `--setting value`"
+    return None
 
 
 def _format_wrong(wrong: Wrong, files: Sequence[Path]) -> str | None:

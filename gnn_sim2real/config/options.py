@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -52,13 +52,39 @@ def respell(argv: Sequence[str], *parsers: "ArgumentParser") -> list[str]:
     Args:
         argv: Arguments of the command line.
         parsers: Parsers of the command, which know its options.
+
+    Returns:
+        The arguments; a flag with a value, `--overwrite true`, has become the flag alone, or nothing.
+
+    Raises:
+        ValueError: If a flag has a value that is neither true nor false.
     """
     # argparse has no public list of the spellings that a parser knows.
-    known = {option for parser in parsers for option in parser._option_string_actions}
-    return [_respell(word, known) for word in argv]
+    known = {option: action for parser in parsers for option, action in parser._option_string_actions.items()}
+    spelled, left = list[str](), [_respell(word, known) for word in argv]
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return [*spelled, word, *left]
+        option, equals, value = word.partition("=")
+        action = known.get(option)
+        if action is None or action.nargs != 0 or action.const is not True:
+            spelled.append(word)
+            continue
+        if not equals and left and left[0].lower() in _TRUTH:
+            value = left.pop(0)
+        elif not equals:
+            value = "true"
+        if value.lower() not in _TRUTH:
+            raise ValueError(f"`{option}` is a flag: give it alone, or leave it out, got {word}")
+        spelled += [option] if _TRUTH[value.lower()] else []
+    return spelled
 
 
-def _respell(word: str, known: set[str]) -> str:
+_TRUTH = {"true": True, "false": False}
+
+
+def _respell(word: str, known: Container[str]) -> str:
     option, equals, value = word.partition("=")
     name = option.removeprefix("--")
     if not option.startswith("--") or not name or option in known:

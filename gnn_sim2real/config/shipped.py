@@ -99,6 +99,12 @@ def require_configs(argv: Sequence[str]) -> None:
     files, _ = take_options(argv, "-c", "--config")
     for each in files:
         path = Path(each)
+        if not each:
+            raise ValueError("`-c` needs the name of a YAML, got an empty one")
+        if path.is_dir():
+            inside = sorted(str(found) for ending in ("*.yaml", "*.yml") for found in path.glob(ending))
+            advice = f"give one of its files, e.g. {inside[0]}" if inside else "`-c` takes a YAML, and it has none"
+            raise ValueError(f"{each} is a folder: {advice}")
         if path.exists() or "\n" in each or ":" in each:  # a YAML may stand on the command line itself
             continue
         beside = [str(found) for ending in ("*.yaml", "*.yml") for found in sorted(path.parent.glob(ending))]

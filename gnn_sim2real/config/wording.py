@@ -78,6 +78,8 @@ _CHOSEN = re.compile(r"class_path='([\w.]+)'")
 _NO_CLASS = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _FOREIGN = re.compile(r"Import path (?:([\w.]+) )?does not correspond to a subclass of (\w+)")
 _LACKING = re.compile(r"(?:class_path '([\w.]+)':\s+|callable class: )the following arguments are required: ([\w., ]+)")
+_REQUIRED = re.compile(r"the following arguments are required: ([\w., ]+)")
+_NO_OPTION = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _GIVEN = re.compile(r"(?:Given|Got) value: (.*)$", re.MULTILINE)
 _GIVEN_PATH = re.compile(r"Given value: ([\w.]+)$", re.MULTILINE)
 _NO_PATH = re.compile(r"Expected a dot import path string: (.+)$", re.MULTILINE)
@@ -154,6 +156,18 @@ def find_lacking(message: str) -> Lacking | None:
     return Lacking(where, found[1] or (chosen[1] if chosen else ""), found[2].split(", "))
 
 
+def find_required(message: str) -> list[str]:
+    """The settings of a command that are not given and have no default."""
+    found = _REQUIRED.fullmatch(message)
+    return [each.rpartition(".")[2] for each in found[1].split(", ")] if found else []
+
+
+def find_word(message: str) -> str | None:
+    """The words that are not options; None if the message is about something else."""
+    found = _NO_OPTION.fullmatch(message)
+    return found[1] if found else None
+
+
 def find_foreign(message: str) -> Foreign | None:
     """The class that is not of the kind that its setting takes."""
     where, end = _find_where(message)
@@ -174,7 +188,7 @@ def find_wrong(message: str) -> Wrong | None:
     nested = _NESTED.fullmatch(values[0]) if values else None
     return Wrong(
         where=where,
-        given=nested[1] if nested else values[0] if values else "",
+        given=(nested[1] if nested else values[0]) or "nothing" if values else "",
         types=list(dict.fromkeys(_EXPECTED.findall(text))),
         is_class=bool(_NO_CLASS_GIVEN.search(text)),
         classes={path for found in _CLASS_WANTED.findall(text) for path in found if "." in path} - _ITS_OWN,

@@ -68,6 +68,8 @@ class Draws(NamedTuple):
             raise ValueError(
                 f"num_resamples must be at least {MIN_DRAWS} for meaningful percentiles, got {self.num_resamples}"
             )
+        if self.seed < 0:
+            raise ValueError(f"the seed of the draws must be 0 or more, got {self.seed}")
 
 
 DRAWS = Draws()

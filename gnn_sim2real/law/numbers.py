@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+_HUGE = 1e15
+"""From here on a number is written with an exponent: all its digits are more than it has."""
 _LEAST_DIGITS, _MOST_DIGITS, _USUAL_DIGITS = 2, 6, 3
 
 
@@ -13,6 +15,8 @@ def format_size(size: float) -> str:
     Args:
         size: The size.
     """
+    if abs(size) >= _HUGE:
+        return f"{size:.3g}"
     return f"{int(size):,}" if size == int(size) else f"{size:,.15g}"
 
 
@@ -25,6 +29,8 @@ def format_number(value: float, whole: bool = False) -> str:
     """
     if math.isinf(value):
         return "unbounded"
+    if abs(value) >= _HUGE:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 1000 or (whole and abs(value) >= 10) else f"{value:.3g}"
 
 

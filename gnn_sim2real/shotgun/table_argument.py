@@ -66,7 +66,7 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
             given[setting] = value
     file = expand(path)
     if not file.exists() and not any((each / path).exists() for each in data_folders()):
-        raise ValueError(f"there is no file {path}; give a table of measured materials, or a YAML by `-c`")
+        raise ValueError(f"there is no file {path}; give a table of measured materials")
     is_crystals = file.exists() and holds_crystals(file)
     if is_crystals and is_table(file) and (column := crystal_column(read_table(file), file.parent)) is not None:
         found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))

@@ -100,6 +100,7 @@ def paint(
     coat_count: int = 1,
     tools: Sequence[str] = (),
     for_: str | None = None,
+    primer: Path | None = None,
     others: Sequence[str] = (),
 ) -> int:
     """Paint walls. Twice is better.
@@ -111,6 +112,7 @@ def paint(
         coat_count: Number of coats.
         tools: A tool; may be repeated.
         for_: Whom for.
+        primer: Picture of the first coat.
         others: More.
     """
     FUNCTION_CALLS.append((wall, walls, colour, coat_count, list(tools), for_, list(others)))
@@ -146,6 +148,13 @@ def test_words_and_options_become_the_parameters_of_the_function():
         (["walls"], ["wall", "paint walls --help"]),
         (["walls", "a", "--coat-count", "two"], ["`--coat-count`", "a whole number", "two"]),
         (["walls", "a", "--coat-count"], ["`--coat-count`", "value"]),
+        (["walls", "a", "--coat-count="], ["`--coat-count`", "value"]),
+        (["walls", "a", "--coat-count", ""], ["`--coat-count`", "value"]),
+        (["walls", "a", "--coat-count", "-c", "x.yaml"], ["`--coat-count`", "value"]),
+        (["walls", "a", "--primer", ""], ["`--primer`", "value"]),
+        (["walls", ""], ["walls"]),
+        (["walls", "a", ""], ["walls"]),
+        (["walls", "a", "--is-bright=very"], ["`--is-bright`", "very"]),
     ],
 )
 def test_mistakes_are_named(argv, values):
@@ -153,6 +162,30 @@ def test_mistakes_are_named(argv, values):
         PAINT("paint", argv)
     assert all(each in str(caught.value) for each in values)
     assert not FUNCTION_CALLS
+
+
+def test_a_text_may_be_empty_and_a_flag_have_a_value():
+    assert PAINT("paint", ["walls", "--is_bright", "true", "a", "--for="]) == 3
+    assert FUNCTION_CALLS.pop() == (Path("a"), (), Colour(is_bright=True), 1, [], "", [])
+
+
+@pytest.mark.parametrize("name", ["fit", "study run", "shotgun"])
+@pytest.mark.parametrize("words", [["-c", "folder"], ["-c", ""], ["-c="], ["--config="], ["-c"], ["-c", "absent.yaml"]])
+def test_what_is_not_a_file_of_settings_is_refused(name, words, tmp_path, monkeypatch, capsys):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "inside.yaml").write_text("{}\n")
+    monkeypatch.chdir(tmp_path)
+    assert main([*name.split(), *words]) == 2
+    said = capsys.readouterr().err
+    assert "Parser key" not in said
+    assert "folder" not in words or "inside.yaml" in said
+
+
+@pytest.mark.parametrize("words", [[], ["--"], [""], ["word"], ["--trainer.max_epochs="]])
+def test_a_training_without_settings_is_told_how_they_are_given(words, capsys):
+    assert main(["fit", *words]) == 2
+    said = capsys.readouterr().err
+    assert ("`trainer.max_epochs`" if words[:1] == ["--trainer.max_epochs="] else "`-c FILE`") in said
 
 
 def test_an_option_that_does_not_exist_is_answered_with_the_nearest():

@@ -480,7 +480,7 @@ def answer(capfd, *words):
         (["fitt"], "'fitt'.* --help"),
         (["study", "walk"], "`study walk`.* run, status .*report"),
         (["study", "run"], "`gnn-sim2real study run -c"),
-        (["fit"], "required: .*data.*model"),
+        (["fit"], "data.*model.*-c"),
         (["fit", "-c", "nowhere.yaml"], "nowhere.yaml"),
         (["test", "--ckpt_path"], "ckpt_path.* argument"),
         (["test", "--ckpt-path"], "ckpt_path.* argument"),

@@ -47,6 +47,32 @@ def test_both_spellings_are_parsed():
     assert (first.target_size, first.seed_everything, first.axes.source_size) == (3, 4, 5)
 
 
+@pytest.mark.parametrize(
+    ("argv", "spelled"),
+    [
+        (["--dry_run", "true", "a"], ["--dry-run", "a"]),
+        (["--dry-run=True"], ["--dry-run"]),
+        (["a", "--dry-run", "false", "b"], ["a", "b"]),
+        (["--dry_run=false", "--dry-run"], ["--dry-run"]),
+        (["--dry-run", "truth"], ["--dry-run", "truth"]),
+        (["--target-size", "true"], ["--target-size", "true"]),
+        (["--", "--dry-run", "false"], ["--", "--dry-run", "false"]),
+    ],
+)
+def test_a_flag_may_have_a_value(argv, spelled):
+    parser = make_parser()
+    parser.add_argument("--dry-run", action="store_true")
+    assert respell(argv, parser) == spelled
+
+
+@pytest.mark.parametrize("value", ["", "maybe", "1"])
+def test_a_flag_is_true_or_false(value):
+    parser = make_parser()
+    parser.add_argument("--dry-run", action="store_true")
+    with pytest.raises(ValueError, match="`--dry-run`"):
+        respell([f"--dry_run={value}"], parser)
+
+
 @pytest.mark.parametrize("argv", [["a", "--publish", "x=1", "b"], ["--publish=x=1", "a", "b"]])
 def test_an_option_beside_those_of_the_configuration(argv):
     assert take_option(argv, "--publish") == ("x=1", ["a", "b"])
