@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 
-from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, makes_components
 from gnn_sim2real.library import Card, ModelLibrary, TrainedModel, load_model
@@ -15,8 +14,7 @@ from gnn_sim2real.shotgun.libraries import find_cards, open_library
 from gnn_sim2real.shotgun.models import QuickLoader
 from gnn_sim2real.shotgun.ranking import Entry, Models
 from gnn_sim2real.tasks import SourcePretraining
-from gnn_sim2real.tasks.interrupt import interruptible
-from gnn_sim2real.tasks.one_process import one_process
+from gnn_sim2real.tasks.small_training import train_small
 
 AUTO = "auto"
 
@@ -121,20 +119,7 @@ def pretrain(
     if encoder is None:
         encoder = _make_encoder(data.kind)
     task = SourcePretraining(encoder)
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        plugins=[one_process()],
-        max_epochs=epochs,
-        gradient_clip_val=1.0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    with interruptible(), quiet_tasks():
-        trainer.fit(task, datamodule=data)
+    train_small(task, data, epochs)
     return TrainedModel(task.network.eval(), data.featurizer, task.card())
 
 

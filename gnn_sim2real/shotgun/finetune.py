@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 
-from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.encoder import build_encoder
@@ -17,8 +16,7 @@ from gnn_sim2real.shotgun.settings import TuningSettings
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.tasks import TargetFineTuning
-from gnn_sim2real.tasks.interrupt import interruptible
-from gnn_sim2real.tasks.one_process import one_process
+from gnn_sim2real.tasks.small_training import train_small
 
 _BATCH_SIZE = 16
 
@@ -69,20 +67,7 @@ def _train(
 ) -> TrainedModel:
     seed_everything(seed, verbose=False)
     view = target.view(like.featurizer)
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        plugins=[one_process()],
-        max_epochs=epochs,
-        gradient_clip_val=1.0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    with interruptible(), quiet_tasks():
-        trainer.fit(task, datamodule=target.data(view, rows, _BATCH_SIZE, seed))
+    train_small(task, target.data(view, rows, _BATCH_SIZE, seed), epochs)
     return TrainedModel(task.network.eval(), view.featurizer, {})
 
 
