@@ -4,6 +4,7 @@ import copy
 import inspect
 import logging
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -32,6 +33,7 @@ from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 from gnn_sim2real.tables.conditions import ConditionsVaryError
+from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.preview import describe_columns
 from gnn_sim2real.tables.report import REPORT_KEYS, Comparison, DataReport, SimulatedFacts, make_report
 from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine
@@ -140,17 +142,32 @@ def check(
     console = open_console()
     if "property" not in settings and not _is_config(name) and _is_file(name):
         if like or against:
-            raise ValueError("to compare values, say of what: add `--property NAME --unit UNIT`")
+            raise ValueError(f"to compare values, say of what: add `{_options_of(name)}`")
         for line in describe_columns(name):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(
-            "\nadd `--property NAME --unit UNIT` to see what a training would read", markup=False, highlight=False
+            f"\nadd `{_options_of(name)}` to see what a training would read",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
         return
     typed = {*inspect.signature(find_table_reader()).parameters, *(each.name for each in fields(DataSettings))}
     typed = typed if settings else set()  # else they are those of a YAML
     with settings_as_options(lambda each: f"--{each.replace('_', '-')}" if each in typed else None):
         _check_values(name, settings, against, like, quarantine, json, overwrite=overwrite)
+
+
+def _options_of(name: str) -> str:
+    """What says which property of a file is read, as far as its headings tell."""
+    path = expand(name)
+    try:
+        if not path.is_file():
+            raise ValueError(f"{name} is a folder")
+        found = find_measured_column(path)
+    except ValueError:
+        return "--property NAME --unit UNIT"
+    return shlex.join(["--property", found.property, "--unit", found.unit])
 
 
 def _check_values(

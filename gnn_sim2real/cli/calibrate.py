@@ -19,8 +19,8 @@ def calibrate(*models: str, output: str = "calibration", others: Sequence[str] =
     one on the measured materials, each by an ensemble that has not seen its fold.
 
     Args:
-        models: MODEL MODEL [...]: models (.ckpt, or folders of the model library), trained alike with the same split
-            and `data.seed` and each with a different `--seed_everything`; or the folder `ensemble` of `shotgun`.
+        models: MODEL [MODEL ...]: models (.ckpt, or folders of the model library), trained alike with the same split
+            and `data.seed` and each with a different `--seed_everything`; or the folder `model` of `shotgun`.
         output: Folder for calibration.json and calibration_PROPERTY.png.
         others: Further settings.
 
@@ -46,7 +46,7 @@ COMMAND = Command(
     calibrate,
     examples={
         "calibrate A.ckpt B.ckpt C.ckpt": "fit and judge the intervals of three models",
-        "calibrate runs/shotgun/ensemble": "whether the intervals of an ensemble hold",
+        "calibrate runs/shotgun/model": "whether the intervals of an ensemble hold",
     },
     notes={"": lambda: _OPTIONS},
 )

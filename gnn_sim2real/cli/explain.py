@@ -33,6 +33,6 @@ COMMAND = Command(
     explain,
     examples={
         "explain starter:polymer/density '*CC(*)c1ccccc1'": "one material",
-        "explain runs/shotgun/ensemble new.csv": "a table, by an ensemble of `shotgun`",
+        "explain runs/shotgun/model new.csv": "a table, by an ensemble of `shotgun`",
     },
 )

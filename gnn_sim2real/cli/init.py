@@ -10,6 +10,9 @@ from gnn_sim2real.config.shipped import configs_folder, list_configs
 _ADDRESS = "project"
 """Folder of the projects among the YAMLs of the package, one for each kind."""
 
+_ENOUGH = 170
+"""Rows of a simulated table from which on the largest source size of the projects, 120, is left beside tests."""
+
 
 def init(
     folder: Path,
@@ -102,7 +105,26 @@ def _own_lines(kind: str, own: Mapping[str, str]) -> dict[str, str]:
         "property:": f"property: {json.dumps(own['property'])}",
         "unit:": f"unit: {json.dumps(own['unit'])}",
         "title:": title,
+        # However many there are; 20 may be more.
+        "size: 20": "size: all                       # target size m",
+        "target_size:": "target_size: [all]                              # all measured values outside the test part",
+        **_source_sizes(expand(own["simulated"])),
     }
+
+
+def _source_sizes(file: Path) -> dict[str, str]:
+    """The sizes of the source, where the user's table is too small for those of the made-up rows."""
+    from gnn_sim2real.tables.table import read_table
+
+    try:
+        number = len(read_table(file))
+    except (OSError, ValueError):  # a folder of crystals, or what `data check` will explain
+        return {}
+    if number >= _ENOUGH:
+        return {}
+    sizes = sorted({0, *(max(2, number // part) for part in (8, 4, 2))})
+    listed = f"source_size: [{', '.join(map(str, sizes))}, all]"
+    return {"source_size:": f"{listed:<47} # simulated values n; 0 is from scratch"}
 
 
 def _replace(line: str, lines: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ def predict(*models: str, calibration: str | None = None, others: Sequence[str] 
     """Predict materials, with units: a table of them (FILE), or one that is spelled on the command line.
 
     A model knows how the table of its training was read, and reads FILE likewise. With several models, which are best
-    trained alike with different seeds, the answer is mean and standard deviation; with the folder `ensemble` that
+    trained alike with different seeds, the answer is mean and standard deviation; with the folder `model` that
     `shotgun` wrote, a value with its interval. With `-c` and `--ckpt_path` in place of MODEL, a trainer predicts with
     all settings of a YAML.
 
@@ -72,7 +72,7 @@ COMMAND = Command(
         "predict A.ckpt B.ckpt C.ckpt new.csv --calibration calibration/calibration.json": (
             "a table, with calibrated intervals"
         ),
-        "predict runs/shotgun/ensemble new.csv": "a table, by an ensemble of `shotgun`",
+        "predict runs/shotgun/model new.csv": "a table, by an ensemble of `shotgun`",
         "predict -c FINETUNE.yaml --ckpt_path MODEL --data.predict_path new.csv": "with a trainer, e.g. on a GPU",
     },
     notes={"": lambda: _OPTIONS},

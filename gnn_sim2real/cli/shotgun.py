@@ -192,8 +192,8 @@ def _add_settings(parser: "ArgumentParser", name: str) -> None:
 
 _OUTPUT = """In the folder --output are report.html, the answer on a page; predictions.csv,
 your rows beside what was predicted for each without it; predictions_test.csv;
-ranking.csv; ensemble/, for `predict` and `calibrate`; settings.yaml, the same
-run again; predict.yaml; figures; result.json.
+ranking.csv; model/, for `predict`, `calibrate` and `explain`; settings.yaml,
+the same run again; predict.yaml; figures; result.json.
 
 more commands
   gnn-sim2real shotgun matrix --help   how much each source helps each target

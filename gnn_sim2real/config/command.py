@@ -219,7 +219,9 @@ def _add(
     required = default is inspect.Parameter.empty
     metavar = _metavar(annotation, name)
     if kind is inspect.Parameter.VAR_POSITIONAL:
-        parser.add_argument(name, type=annotation, nargs="*", help=about, metavar=name.upper())
+        words, _, rest = about.partition(": ")  # `MODEL [MODEL ...] FILE: what they are` is how they stand together
+        metavar, about = (words, rest) if words.isupper() else (name.upper(), about)
+        parser.add_argument(name, type=annotation, nargs="*", help=about, metavar=metavar)
     elif kind is not inspect.Parameter.KEYWORD_ONLY:
         optional: dict[str, Any] = {} if required else {"nargs": "?", "default": default}
         parser.add_argument(name, type=annotation, help=about, metavar=name.upper(), **optional)

@@ -18,9 +18,18 @@ class StageFormatter(DefaultHelpFormatter):
     def __init__(self, prog: str, **settings: Any) -> None:
         super().__init__(prog, max_help_position=_COLUMN, width=help_width())  # type: ignore[no-untyped-call]
 
-    def _format_usage(self, usage: Any, actions: Any, *args: Any, **kwargs: Any) -> str:
+    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None) -> str:
+        prefix = "usage: " if prefix is None else prefix
         named = any("-c" in each.option_strings for each in actions)
-        return f"usage: {self._prog.replace(' [options]', '')}{' -c FILE' if named else ''} [options]\n\n"
+        # The parser of a command takes the usage of `gnn-sim2real`, asked for without a prefix, as its name.
+        return f"{prefix}{self._prog.replace(' [options]', '')}{' -c FILE' if named else ''} [options]\n\n"
+
+
+def _in_usage(word: str, nargs: Any) -> str:
+    """A word of the command line as the usage has it; of several, unless it says itself how they stand together."""
+    if nargs == "?":
+        return f"[{word}]"
+    return f"[{word} ...]" if nargs == "*" and " " not in word else word
 
 
 class HelpFormatter(DefaultHelpFormatter):
@@ -33,11 +42,13 @@ class HelpFormatter(DefaultHelpFormatter):
         words, needed = [], []
         for each in actions:
             if not each.option_strings:
-                words.append({"?": f"[{each.metavar}]", "*": f"[{each.metavar} ...]"}.get(each.nargs, each.metavar))
+                words.append(_in_usage(str(each.metavar), each.nargs))
             elif "-c" in each.option_strings:
                 needed = ["-c FILE"]  # which has all that is required
             elif each.required and needed != ["-c FILE"]:
                 needed.append(f"{each.option_strings[0]} {each.metavar}")
+        if needed == ["-c FILE"] and words and words[0].startswith("["):  # a word in place of the YAML
+            words, needed = [f"({words[0].strip('[]')} | -c FILE)", *words[1:]], []
         return " ".join(["usage:", self._prog, *words, *needed, "[options]"]) + "\n\n"
 
     def _format_action_invocation(self, action: Action) -> str:

@@ -319,7 +319,7 @@ class _Trainings:
     def without(self, left_out: frozenset[int]) -> Floats:
         """Predictions of the folds left out, (num_train,) with NaN elsewhere; with none left out, of the rows asked."""
         if left_out not in self._made:
-            each = float(np.mean(self.seconds)) if self.seconds else self.member.cost
+            each = self._seconds_each()
             started = self._clock()
             self._tell(self.member.name, f"{len(self.seconds)} of {self.num_needed} trainings")
             if started + each * (self.num_needed - len(self.seconds)) > self._limit:
@@ -328,6 +328,12 @@ class _Trainings:
             self._made[left_out] = self._train(left_out)
             self.seconds.append(self._clock() - started)
         return self._made[left_out]
+
+    def _seconds_each(self) -> float:
+        """Seconds that a training is expected to take: the first one may also load what all the others share."""
+        if len(self.seconds) > 1:
+            return float(np.mean(self.seconds[1:]))
+        return min(self.member.cost, *self.seconds) if self.seconds else self.member.cost
 
     def _train(self, left_out: frozenset[int]) -> Floats:
         train = self._problem.train

@@ -79,8 +79,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         library: Folder of a model library of your own, beside the starter library.
         foundation: Foundation encoder whose features are used as well: its name, `auto` for all that are installed, or
             `none`.
-        minutes: Time for the trainings of a fit; what does not fit in is left out. None for no limit: then the same
-            input always gives the same numbers.
+        minutes: Time for the trainings of a fit; what does not fit in is left out, with a warning. None for no limit:
+            then the same input always gives the same numbers, also on a busy machine.
         folds: Folds for weights, error and intervals, at least 3; 8 up to 30 measurements and 5 beyond unless given.
         best: Number of models of the library that are fine-tuned.
         epochs: Epochs of a fine-tuning.
@@ -175,6 +175,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"X has {len(materials)} materials and y has {len(values)} values; give one for each")
         self._accept(materials, "left out of the fit")
         opened, answer = self._answer(materials, values, Property(name, unit), weights)
+        self._tell_late(answer)
         folder = self._own_folder()
         described = _describe_data(materials.kind, name, unit, self.simulated_column)
         save_ensemble(answer, folder, opened.library, described)
@@ -218,6 +219,21 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         blocks = [] if opened.is_single else find_blocks(self.foundation, target.own.name)
         answer = find_answer(opened.models, opened.cards, target, settings, Skipped(), blocks)
         return opened, answer
+
+    def _tell_late(self, answer: "Answer") -> None:
+        """Say which members had no time: on a busy machine these may be all but the mean of the measurements."""
+        members = answer.stack.members
+        if late := [each.name for each in members if each.is_late]:
+            left = ", ".join(each.name for each in members if each.weight > 0)
+            logger.warning(
+                "%d of %d members did not fit into `minutes=%g` and are left out: %s. The predictions are of: %s. Give "
+                "more `minutes`, or None for no limit",
+                len(late),
+                len(members),
+                self.minutes,
+                ", ".join(late),
+                left,
+            )
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict materials.

@@ -15,7 +15,7 @@ class EmbedSettings:
         column: Column of the materials; found by its heading unless given.
         on_error: What to do with a material that cannot be read: `nan` writes empty features and the reason, `raise`
             stops there.
-        overwrite: Whether a file that is there is replaced.
+        overwrite: Replace a file that is there; never what is read.
     """
 
     output: str = "features.csv"

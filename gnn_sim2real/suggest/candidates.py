@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
     """A candidate.
 
     Attributes:
-        score: What its measurement is worth.
+        log_score: Logarithm of what its measurement is worth.
         row: Its row in the pool, from 0.
         mean: Prediction, on the scale of the process.
         std: Calibrated standard deviation.
@@ -32,7 +32,7 @@ class Candidate(NamedTuple):
         features: Of the last layer.
     """
 
-    score: float
+    log_score: float
     row: int
     mean: float
     std: float
@@ -97,7 +97,7 @@ class Scorer:
             return [], seen
         encoded = encode(self.model, graphs)
         mean, std = self.surrogate.predict(encoded)
-        scores = self.aim.scores(mean, std)
+        scores = self.aim.log_scores(mean, std)
         best = np.argsort(-scores, kind="stable")[: self.keep]
         distances = self.surrogate.distances(encoded.take(best))
         return [
@@ -126,7 +126,7 @@ def score_pool(pool: Pool, scorer: Scorer, workers: int) -> tuple[list[Candidate
         total.refused += seen.refused
         total.first_refused = total.first_refused or seen.first_refused
         for each in found:
-            entry = (each.score, -each.row, each)  # of equal scores the first row, however parts are finished
+            entry = (each.log_score, -each.row, each)  # of equal scores the first row, however parts are finished
             if len(best) < scorer.keep:
                 heapq.heappush(best, entry)
             elif entry[:2] > best[0][:2]:

@@ -34,6 +34,9 @@ Floats = NDArray[np.float64]
 KEPT = 50
 """Candidates kept for each one of a batch, among which it is made diverse."""
 
+UNLIKELY = 0.01
+"""Chance of the likeliest suggestion below which it is said that none is likely."""
+
 _MOST_KEPT = 5000
 _KINDS = ("repeat_unit", "molecule", "composition", "crystal")
 
@@ -58,6 +61,7 @@ class Suggestions(Shown):
         measured: Number of measured materials.
         seen: How many candidates were looked at.
         meaning: What the scores are.
+        chance: Largest probability among them that one is what is sought; 1 where knowledge is.
         advice: What the next unit of budget buys; None without a study.
     """
 
@@ -76,6 +80,7 @@ class Suggestions(Shown):
     measured: int
     seen: Seen
     meaning: str
+    chance: float = 1.0
     advice: Advice | None = None
 
     def _headline(self) -> str:
@@ -95,6 +100,11 @@ class Suggestions(Shown):
 
     def _notes(self) -> Sequence[str]:
         notes = []
+        if self.chance < UNLIKELY:
+            notes.append(
+                f"none of these is likely to be what is sought: the model gives the likeliest a chance of "
+                f"{100 * self.chance:.2g} %; another pool, or `uncertainty` as the goal, may tell more"
+            )
         if self.seen.refused:
             notes.append(f"{self.seen.refused:,} candidates cannot be read, the first: {self.seen.first_refused}")
         if self.advice is not None:
@@ -213,6 +223,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
     spec = data.properties[0]
     mean, std = np.array([each.mean for each in chosen]), np.array([each.std for each in chosen])
     rows = [each.row for each in chosen]
+    chance = float(aim.chances(mean, std).max())
     others = candidates.other_columns()
     return Suggestions(
         names=[candidates.names[row] for row in rows],
@@ -221,7 +232,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
         lower=_from_scale(mean - std, settings.log),
         upper=_from_scale(mean + std, settings.log),
         distances=np.array([each.distance for each in chosen]),
-        scores=np.array([each.score for each in chosen]),
+        scores=np.exp([each.log_score for each in chosen]),
         others={column: [cells[row] for row in rows] for column, cells in others.items()},
         property_name=spec.name,
         unit=spec.unit,
@@ -230,6 +241,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
         measured=len(values),
         seen=seen,
         meaning=aim.meaning,
+        chance=chance,
         advice=advice,
     )
 
@@ -313,8 +325,8 @@ def _diverse(best: Sequence[Candidate], surrogate: Surrogate, number: int) -> li
     gaps = np.sqrt(np.square(known[:, None] - known[None]).sum(axis=2))
     np.fill_diagonal(gaps, np.inf)
     radius = float(np.median(gaps.min(axis=1))) or 1.0
-    scores = np.array([each.score for each in best])
-    return [best[row] for row in choose_batch(np.maximum(scores, 0), features, number, radius)]
+    scores = np.array([each.log_score for each in best])
+    return [best[row] for row in choose_batch(scores, features, number, radius)]
 
 
 def _to_scale(values: Floats, log: bool) -> Floats:

@@ -15,7 +15,7 @@ class SuggestSettings:
     """What is sought, and among what.
 
     Args:
-        goal: `maximize`, `minimize`, `range` (with `low` or `high`), or `uncertainty`, to learn most.
+        goal: `maximize`, `minimize`, `range` (with `low`, `high` or both), or `uncertainty`, to learn most.
         low: Lower end of the wanted range, in the unit of the property.
         high: Upper end of the wanted range.
         batch: Number of suggestions; each lowers the worth of those that are like it.
@@ -30,11 +30,11 @@ class SuggestSettings:
         log: Whether differences are those of the decimal logarithm, for values over orders of magnitude.
         study: Folder of a study of this property, whose law says whether the next unit of budget buys a measurement or
             calculations.
-        measurement_cost: Cost of a measurement, for `study`.
+        measurement_cost: Cost of a measurement, in any unit; needed with `study`.
         calculation_cost: Cost of a calculation, in the same unit.
         workers: Number of processes; all cores unless given.
         output: The CSV.
-        overwrite: Whether a file that is there is replaced.
+        overwrite: Replace a file that is there; never what is read.
         seed: Seed of the folds.
     """
 

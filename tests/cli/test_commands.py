@@ -12,6 +12,7 @@ import pytest
 
 from gnn_sim2real.cli.main import find_commands, load_command, main
 from gnn_sim2real.config.command import Command, make_parser
+from gnn_sim2real.shotgun.run import ENSEMBLE_FOLDER
 
 STAGES = ("fit", "validate", "test")
 """Commands whose help LightningCLI prints."""
@@ -44,6 +45,25 @@ def test_a_help_fits_into_80_columns(words, capsys, monkeypatch):
     assert text.startswith(f"usage: gnn-sim2real {' '.join(words)}")
     assert "==SUPPRESS==" not in text
     assert "<class" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["shotgun"], "shotgun (TABLE | -c FILE) [options]"),
+        (["predict"], "predict MODEL [MODEL ...] FILE [options]"),
+        (["law", "compare"], "law compare CURVES [MORE ...] [options]"),
+        (["data", "features"], "data features NAME --foundation FOUNDATION [options]"),
+    ],
+)
+def test_a_usage_says_how_the_words_stand_together(words, usage, capsys, monkeypatch):
+    assert told(words, capsys, monkeypatch).splitlines()[0] == f"usage: gnn-sim2real {usage}"
+
+
+def test_examples_name_the_folder_of_an_ensemble_as_it_is_written():
+    found = [line for name in find_commands() if name not in STAGES for line in load_command(name).examples]
+    folders = {word for line in found for word in line.split() if word.startswith("runs/shotgun/")}
+    assert folders == {f"runs/shotgun/{ENSEMBLE_FOLDER}"}
 
 
 @pytest.mark.parametrize("words", FUNCTIONS, ids=" ".join)

@@ -190,3 +190,18 @@ def test_get_and_check_what_a_yaml_names(capfd, tmp_path):
         assert "31 entries (31 counted" in capfd.readouterr().out
     assert main(["data", "check", "fit.yaml"]) == 0
     assert "band_gap: 31 values" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("headings", "options"),
+    [
+        ("smiles,Density [kg/m3]", "--property density --unit kg/m3"),
+        ("smiles,refractive index", "--property refractive_index --unit ''"),
+        ("smiles,density,tg", "--property NAME --unit UNIT"),
+    ],
+)
+def test_a_first_look_says_how_to_go_on(headings, options, tmp_path, capfd):
+    numbers = ",1.5" * headings.count(",")
+    (tmp_path / "mine.csv").write_text(f"{headings}\n*CC*{numbers}\n*CCO*{numbers}\n")
+    assert main(["data", "check", "mine.csv"]) == 0
+    assert f"`{options}`" in capfd.readouterr().out

@@ -89,11 +89,24 @@ def test_own_files_take_the_place_of_the_rows(tmp_path, monkeypatch, capfd):
         for settings in settings_of_data(tmp_path / f"mine/{name}.yaml"):
             assert (settings["property"], settings["unit"]) == ("tg", "K")
             paths.append(settings["path"])
+            assert settings.get("size", "all") == "all"  # 20 are more than there may be
+    assert yaml.safe_load((tmp_path / "mine/study.yaml").read_text())["axes"]["target_size"] == ["all"]
     assert paths == [str(tmp_path / "computed.csv"), *[str(tmp_path / "my measured.csv")] * 3]
     assert "made up" not in (tmp_path / "mine/study.yaml").read_text().split("title:")[1].split("\n")[0]
     capfd.readouterr()
     assert main(["data", "check", paths[1], "--property", "tg", "--unit", "K"]) == 0
     assert "rows read      3" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "sizes"), [(48, [0, 6, 12, 24, "all"]), (400, [0, 20, 50, 120, "all"])])
+def test_sizes_of_the_source_are_those_that_a_table_has(number, sizes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"smiles": ["C" * each for each in range(1, number + 1)], "homo [eV]": -6.0}).to_csv(
+        "rows.csv", index=False
+    )
+    own = ["--measured", "rows.csv", "--simulated", "rows.csv", "--property", "homo", "--unit", "eV"]
+    assert main(["init", "mine", "--kind", "molecule", *own]) == 0
+    assert yaml.safe_load((tmp_path / "mine/study.yaml").read_text())["axes"]["source_size"] == sizes
 
 
 @pytest.mark.parametrize(

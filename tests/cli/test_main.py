@@ -408,7 +408,8 @@ def test_help_explains(words, content, capfd):
 @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
 def test_the_help_of_a_command_says_whole_sentences(command, capfd):
     assert run(command, "--help") == 0
-    _, description, *_ = capfd.readouterr().out.split("\n\n")
+    usage, description, *_ = capfd.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: gnn-sim2real {command} ")
     assert re.search(r"\.$", description)
     assert len(description) > 20
 

@@ -186,10 +186,11 @@ class Slow:
     values: np.ndarray
     num_trainings: int = 0
     kind: str = ""
+    once: float = 0.0  # for what the first training loads
 
     def fit_predict(self, train, test):
+        self.clock.seconds += self.really + (0 if self.num_trainings else self.once)
         self.num_trainings += 1
-        self.clock.seconds += self.really
         return np.full(len(test), self.values[train].mean())
 
 
@@ -202,14 +203,22 @@ def test_members_without_time_are_left_out_and_told():
         Slow(clock, "dear", 30.0, 30.0, values),
     ]
     stack = fit_stack(members, make_problem(values, 40), StackSettings("equal", minutes=1.0), clock=clock)
-    assert [each.num_trainings for each in members] == [37, 1, 37, 0]
-    assert [each.num_trainings for each in stack.members] == [37, 1, 37, 0]
+    assert [each.num_trainings for each in members] == [37, 2, 37, 0]
+    assert [each.num_trainings for each in stack.members] == [37, 2, 37, 0]
     assert ["no time" in each.why for each in stack.members] == [False, True, False, True]
     assert [each.weight for each in stack.members] == [0.5, 0, 0.5, 0]
     assert clock.seconds < 1060
     # In no time at all, the cheapest still answers.
     stack = fit_stack(members, make_problem(values, 40), StackSettings("equal", minutes=1e-3), clock=clock)
     assert [each.weight for each in stack.members] == [1, 0, 0, 0]
+
+
+def test_what_only_the_first_training_loads_costs_no_member_its_place():
+    values, clock = np.random.default_rng(0).standard_normal(60), Clock()
+    members = [Slow(clock, "cheapest", 0.0, 0.0, values), Slow(clock, "loads", 0.2, 0.2, values, once=20.0)]
+    stack = fit_stack(members, make_problem(values, 40), StackSettings("equal", minutes=1.0), clock=clock)
+    assert [each.weight for each in stack.members] == [0.5, 0.5]  # 37 trainings of 20 s would take 12 minutes
+    assert clock.seconds < 1060
 
 
 def test_a_scale_comes_from_the_same_folds():

@@ -59,6 +59,20 @@ def test_the_conventions_of_scikit_learn_but_for_checks_on_numbers():
     assert {"check_estimators_unfitted", "check_get_params_invariance", "check_set_params"} <= passed
 
 
+def test_it_says_what_had_no_time(source, caplog):
+    late = TransferRegressor(source, **QUICK | {"minutes": 1e-6}).fit(X, Y)
+    np.testing.assert_allclose(late.predict(ASKED), np.mean(Y))
+    (told,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    left_out = {each["name"] for each in late.members_ if each["error"] is None}
+    assert len(left_out) == 3
+    assert all(name in told.getMessage() for name in left_out)
+
+
+def test_without_a_limit_nothing_is_late(quick, caplog):
+    clone(quick).fit(X, Y)
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+
+
 def test_it_learns_and_predicts_with_intervals(fitted):
     truth = np.array([density(each) for each in ASKED])
     middle, std = fitted.predict(ASKED, return_std=True)

@@ -84,7 +84,7 @@ def test_parts_and_processes_give_the_same_answer(files, model, monkeypatch):
     monkeypatch.setattr("gnn_sim2real.suggest.candidates.CHUNK", 5)
     parts, seen = score_pool(pool, scorer, 1)
     assert [each.row for each in parts] == [each.row for each in whole]
-    np.testing.assert_allclose([each.score for each in parts], [each.score for each in whole], rtol=1e-4)
+    np.testing.assert_allclose([each.log_score for each in parts], [each.log_score for each in whole], rtol=1e-4)
     assert seen.number == len(POOL)
 
 
@@ -186,3 +186,12 @@ def test_it_shows_itself(files, model):
     assert "<table>" in found._repr_html_()
     assert len(found.to_frame()) == len(OTHERS)
     assert found.plot().get_xlabel().startswith("density")
+
+
+def test_it_says_when_no_candidate_is_likely(files, model):
+    settings = {"model": model, "batch": 2, "workers": 1}
+    assert suggest(*files, **settings, goal="uncertainty").chance == 1
+    hoped, hopeless = (suggest(*files, **settings, goal="range", low=low) for low in (0.0, 50.0))
+    assert hoped.chance > 0.5
+    assert hopeless.chance < 0.01
+    assert len(repr(hopeless).splitlines()) == len(repr(hoped).splitlines()) + 1
