@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -102,6 +103,12 @@ def clear_frame(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+_HUGE = 1e9
+"""From here on a number beside an axis is written with an exponent."""
+_WIDEST = 100
+"""Letters of the longest line in a figure."""
+
+
 def set_ticks(axis: Axis, room: float, widest: float) -> None:
     """Label a few round numbers, so that no two labels touch.
 
@@ -154,7 +161,13 @@ def format_tick(value: float) -> str:
     Args:
         value: The number.
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < _HUGE else f"{value:.6g}"
+
+
+def _plain(text: str) -> str:
+    """A text from elsewhere as a figure can show it: without control characters, and not wider than the figure."""
+    lines = ("".join(each if each.isprintable() else " " for each in line) for line in text.split("\n"))
+    return "\n".join(f"{line[:_WIDEST]}…" if len(line) > _WIDEST + 1 else line for line in lines)
 
 
 def save_figure(figure: Figure, *files: Path) -> None:
@@ -168,6 +181,7 @@ def save_figure(figure: Figure, *files: Path) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
+        text.set_text(_plain(text.get_text()))
         if "$" in text.get_text() and "\\mathdefault" not in text.get_text():  # a user's price, not a tick's power
             text.set_parse_math(False)
     facts: dict[str, dict[str, Any]] = {
@@ -175,7 +189,8 @@ def save_figure(figure: Figure, *files: Path) -> None:
         ".pdf": {"CreationDate": None, "Creator": MADE_BY},
         ".png": {"Software": MADE_BY},
     }
-    with rc_context({"svg.hashsalt": "gnn_sim2real"}):
+    with rc_context({"svg.hashsalt": "gnn_sim2real"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph ")  # a name in letters that the font lacks
         for file in files:
             content = io.BytesIO()
             figure.savefig(content, format=file.suffix[1:], metadata=facts.get(file.suffix))

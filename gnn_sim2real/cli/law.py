@@ -293,7 +293,7 @@ def _check(options: LawOptions, *curves: Path) -> None:
     """
     from gnn_sim2real.law.average import AVERAGE
     from gnn_sim2real.law.forms import CURVE_FORMS, SURFACE_FORMS, find_form
-    from gnn_sim2real.law.frame import MIN_DRAWS
+    from gnn_sim2real.law.frame import MAX_DRAWS, MIN_DRAWS
     from gnn_sim2real.law.selection import AUTO
 
     if options.figure is not None:
@@ -314,6 +314,8 @@ def _check(options: LawOptions, *curves: Path) -> None:
         raise ValueError(f"--interval must be between 0 and 1, such as 0.9, got {options.interval:g}")
     if options.draws < MIN_DRAWS:
         raise ValueError(f"--draws must be at least {MIN_DRAWS}, or percentiles mean nothing, got {options.draws}")
+    if options.draws > MAX_DRAWS:
+        raise ValueError(f"--draws must be at most {MAX_DRAWS:,}, which takes long enough, got {options.draws}")
 
 
 def _read(path: Path, options: LawOptions) -> "LearningCurves":

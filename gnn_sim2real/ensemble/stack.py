@@ -106,7 +106,7 @@ class StackSettings:
             raise ValueError(f"{self.rule!r} is not a rule of weights; choose one of {', '.join(RULES)}")
         if self.num_folds is not None and self.num_folds < 3:
             raise ValueError(f"an ensemble needs at least 3 folds, got {self.num_folds}")
-        if self.minutes is not None and self.minutes <= 0:
+        if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"`minutes` must be more than 0, got {self.minutes}")
 
 

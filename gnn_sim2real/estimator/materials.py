@@ -26,6 +26,7 @@ Kind = Literal["auto", "repeat_unit", "molecule", "composition", "crystal", "mix
 _STRUCTURES = ("structure", "atoms", "crystal", "cif")
 _LOOKED_AT = 50
 _SHOWN = 60
+_MISSING = {"NAType", "NaTType"}  # of pandas, by name, since they equal nothing
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,8 @@ def _take_apart(
         )
     if hasattr(X, "tocsr"):
         raise ValueError("X is a sparse matrix of numbers, where materials are expected: SMILES, formulas, structures")
+    if isinstance(X, set | frozenset):
+        raise ValueError(f"X is a {type(X).__name__}, which has no order; give a list, so that each has its own value")
     if isinstance(X, dict) or not (isinstance(X, Iterable) or hasattr(X, "__array__")):
         raise ValueError(f"X must be a list of materials, got {type(X).__name__}")
     return (_from_array(np.asarray(X)) if hasattr(X, "__array__") else list(X)), (), None, None
@@ -206,7 +209,11 @@ def _from_frame(
             temperature = None
             if of_temperature is not None:
                 unit = read_heading(of_temperature, "K").unit or "K"
-                temperature = convert(np.asarray(frame[of_temperature], np.float64), unit, "K")
+                try:
+                    numbers = np.asarray(frame[of_temperature], np.float64)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"the column {of_temperature!r} of X must be numbers: {error}") from error
+                temperature = convert(numbers, unit, "K")
             pairs = [tuple(row) for row in frame[list(pair.values())].astype(object).to_numpy().tolist()]
             return pairs, tuple(pair), temperature, values
         if len(others) == 1:  # its heading says nothing, as after a ColumnTransformer
@@ -292,7 +299,7 @@ def _reads(featurizer: Featurizer, text: str) -> bool:
 
 def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple[Any, str]:
     """A material as the featurizer reads it, and its identity."""
-    if material is None or (isinstance(material, float) and np.isnan(material)):
+    if material is None or (isinstance(material, float) and np.isnan(material)) or type(material).__name__ in _MISSING:
         raise ValueError("it is missing")
     if kind.name == "crystal":
         crystal = as_crystal(material)

@@ -8,7 +8,7 @@ import tempfile
 import weakref
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,8 @@ ESTIMATOR_FILE = "estimator.json"
 """File beside those of the ensemble with what only the estimator knows."""
 
 _ENSEMBLE = "ensemble"
+_LARGEST = 1e100
+"""Measured value that is accepted; squares of larger ones are no numbers of a computer."""
 _ON_NUMBERS = """
     check_dict_unchanged check_dont_overwrite_parameters check_dtype_object check_estimator_sparse_array
     check_estimators_dtypes check_estimators_empty_data_messages
@@ -332,6 +334,11 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _check_settings(self) -> None:
         if self.on_error not in ("raise", "nan"):
             raise ValueError(f'`on_error` must be "raise" or "nan", got {self.on_error!r}')
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"`kind` must be one of {', '.join(get_args(Kind))}, got {self.kind!r}")
+        seed = self.random_state
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise ValueError(f"`random_state` must be a whole number from 0 up, below 2^32, got {seed!r}")
 
     def _name_property(self, y: Any) -> tuple[str, str]:
         """Name and unit of the property, from the name of y where they are not given."""
@@ -475,6 +482,10 @@ def _values(y: Any) -> Floats:
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None")
     try:
+        if np.iscomplexobj(y):
+            raise ValueError("Complex data not supported")  # the words that scikit-learn looks for
+        if (kind := np.asarray(y).dtype).kind in "mM":
+            raise ValueError(f"got {kind}")
         found = np.asarray(y, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be measured values, one number for each material: {error}") from error
@@ -487,13 +498,18 @@ def _values(y: Any) -> Floats:
             f"y[{wrong[0]}] is {found[wrong[0]]}; {len(wrong)} of {len(found)} values are NaN or infinite: leave these "
             "rows out"
         )
+    if (wrong := np.flatnonzero(np.abs(found) > _LARGEST)).size:
+        raise ValueError(f"y[{wrong[0]}] is {found[wrong[0]]:g}, but {_LARGEST:g} is the most: give another unit")
     return found
 
 
 def _weights(given: ArrayLike | None, number: int) -> Floats:
     if given is None:
         return np.ones(number)
-    found = np.asarray(given, np.float64)
+    try:
+        found = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`sample_weight` must have one number for each value: {error}") from error
     if found.shape != (number,):
         raise ValueError(f"`sample_weight` must have one weight for each of the {number} values, got {found.shape}")
     if not np.isfinite(found).all() or (found < 0).any():

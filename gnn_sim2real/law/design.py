@@ -39,6 +39,7 @@ from gnn_sim2real.law.selection import AUTO
 
 FARTHEST_NEXT = 4.0
 """Sizes are proposed up to this multiple of the largest measured one, unless another largest size is given."""
+_FARTHEST = 1e30  # size of a forecast
 _NUM_RUNS = (1, 2, 3, 5, 8, 12)
 _NUM_SIZES = 13
 _WORTHWHILE, _NOTABLE = 0.9, 0.97  # a proposal leaves at most this share of the width, where any does
@@ -175,7 +176,7 @@ def parse_wanted(wanted: str) -> tuple[str, float]:
         size = float(found[1].replace(",", "")) if found else 0.0
     except ValueError:
         size = 0.0
-    if not (math.isfinite(size) and size > 0):
+    if not 1 / _FARTHEST <= size <= _FARTHEST:
         raise ValueError(
             f"what shall be known better is C, alpha, or forecast@N such as forecast@20000, got {wanted!r}"
         )

@@ -41,6 +41,7 @@ _NEEDED = {1: (4, (_LEAST_SOURCES,)), 2: (8, (_LEAST_SOURCES, 2))}
 _CONSTANT = 1e-9  # log errors that differ by less are equal
 _NUM_KEPT, _MOST_KEPT = 32, 2000  # fits that are kept, and draws of those; bounds the memory
 MIN_DRAWS = 100  # for percentiles to mean anything
+MAX_DRAWS = 100_000  # more would take minutes, and change no digit that is shown
 
 
 class Draws(NamedTuple):
@@ -68,6 +69,8 @@ class Draws(NamedTuple):
             raise ValueError(
                 f"num_resamples must be at least {MIN_DRAWS} for meaningful percentiles, got {self.num_resamples}"
             )
+        if self.num_resamples > MAX_DRAWS:
+            raise ValueError(f"num_resamples must be at most {MAX_DRAWS:,}, got {self.num_resamples}")
         if self.seed < 0:
             raise ValueError(f"the seed of the draws must be 0 or more, got {self.seed}")
 

@@ -13,6 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from gnn_sim2real.law.forms import Floats
 
 _MOST_POINTS = 1000
+_SIZE_RANGE = (1e-15, 1e15)
+"""Sizes, which may be shares of all materials, of the models that a law is fitted to."""
+_ERROR_RANGE = (1e-50, 1e50)
+"""Errors and weights: in any unit of a material they are within it, and beyond it forecasts leave the numbers of a
+computer."""
+_LARGEST_SPREAD = 20.0
+"""Standard deviation of a log error, of which 1 already means that nothing is known."""
 _ROUNDING = 1e-6  # relative; a mean over materials that agrees so well with an error is that error
 _DIGITS = 6  # of a log error; what differs by less is rounding
 
@@ -139,8 +146,8 @@ def tabulate(
         The table. Neither labels nor the order of the input change its numbers.
 
     Raises:
-        ValueError: If lengths differ, a size, an error or a weight is not positive and finite, a label
-            cannot be hashed, two test materials have one label, there is no model, there are too many different
+        ValueError: If lengths differ, a size, an error or a weight is not positive and finite or beyond
+            all that is measured, a label cannot be hashed, two test materials have one label, there is no model, there are too many different
             points, or the errors are not those of the test materials.
     """
     values = np.asarray(errors, dtype=float)
@@ -151,8 +158,9 @@ def tabulate(
     if not values.size:
         raise ValueError("there are no trained models: source_sizes and errors are empty")
     for which, of_variable in zip(("source", "target"), sizes, strict=False):
-        check_sizes(of_variable, which)
+        _check_range(f"{which} sizes", check_sizes(of_variable, which), _SIZE_RANGE, "give them in another unit")
     _check_positive("errors", values, sizes[0], "leave failed runs out, and use an error measure that cannot be 0")
+    _check_range("errors", values, _ERROR_RANGE, "give them in another unit, and leave failed runs out")
     points, column = np.unique(sizes, axis=1, return_inverse=True)
     column = column.ravel()
     if points.shape[1] > _MOST_POINTS:
@@ -165,6 +173,7 @@ def tabulate(
     if shares.shape != values.shape:
         raise ValueError(f"weights must have one entry per model, got shape {shares.shape}")
     _check_positive("weights", shares, sizes[0], "leave out models that must not count")
+    _check_range("weights", shares, _ERROR_RANGE, "only their ratios count")
     total, weight, count = np.zeros((3, len(labels), points.shape[1]))
     np.add.at(total, (row, column), shares * np.log(values))
     np.add.at(weight, (row, column), shares)
@@ -200,6 +209,7 @@ def _mean_spread(row: NDArray[np.intp], column: NDArray[np.intp], count: Floats,
     wrong = np.flatnonzero(~(np.isfinite(spreads) & (spreads >= 0)))
     if wrong.size:
         raise ValueError(f"spreads must be finite and not negative, got {spreads[wrong[0]]:g} in entry {wrong[0]}")
+    _check_range("the standard deviations of log errors", spreads, (0.0, _LARGEST_SPREAD), "leave such models out")
     squares = np.zeros_like(count)
     np.add.at(squares, (row, column), spreads**2)
     return np.where(count > 0, np.sqrt(squares) / np.maximum(count, 1.0), np.nan)
@@ -223,6 +233,12 @@ def _check_positive(name: str, values: Floats, sizes: Floats, advice: str) -> No
             f"{name} must be positive and finite, got {values[wrong[0]]:g} in entry {wrong[0]} (source size "
             f"{sizes[wrong[0]]:g}); {advice}"
         )
+
+
+def _check_range(name: str, values: Floats, ends: tuple[float, float], advice: str) -> None:
+    wrong = values[(values < ends[0]) | (values > ends[1])]
+    if wrong.size:
+        raise ValueError(f"{name} must be between {ends[0]:g} and {ends[1]:g}, got {wrong[0]:g}; {advice}")
 
 
 def _rows_of_curves(

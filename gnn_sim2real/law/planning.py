@@ -36,6 +36,7 @@ FARTHEST = 1000.0
 """An error that needs more than this multiple of the largest measured size is called out of reach in a draw."""
 
 _NUM_SPLITS = 401
+_MOST_BOUGHT = 1e15  # materials, as many as the sizes of a law may be
 _ROUNDING = 1e-9  # of an error; a smaller difference is none
 
 
@@ -323,6 +324,11 @@ def _split_budget(
     for name, value in zip(("source_cost", "target_cost", "budget"), (*costs, budget), strict=True):
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be positive and finite, got {value:g}")
+    if not budget / _MOST_BOUGHT < min(costs):
+        raise ValueError(
+            f"the budget {budget:g} buys more than {_MOST_BOUGHT:g} materials at {min(costs):g} each; check the units "
+            "of the costs"
+        )
     share = np.linspace(0.0, 1.0, _NUM_SPLITS)
     added = np.floor(np.stack([share * budget / costs[0], (1.0 - share) * budget / costs[1]]) + 1e-9)
     points = np.array(place)[:, None] + added

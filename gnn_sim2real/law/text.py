@@ -153,7 +153,7 @@ def print_plan(plan: Plan, unit: str, confidence: float, console: Console) -> No
         split = plan.split
         lines += [
             "the budget lowers the error most as",
-            f"  {split.num_source:,} calculations and {split.num_target:,} measurements, "
+            f"  {format_size(split.num_source)} calculations and {format_size(split.num_target)} measurements, "
             f"{format_quantity(split.source_share)} of it for calculations: error {format_quantity(split.error)}{tail}",
             f"  all for calculations: {format_quantity(split.error_all_source)}{tail}; "
             f"all for measurements: {format_quantity(split.error_all_target)}{tail}",

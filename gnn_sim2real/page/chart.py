@@ -135,7 +135,8 @@ class Axis(NamedTuple):
         """
         ends, found = np.asarray(self.limits), np.asarray(list(values), dtype=np.float64)
         if self.is_log:
-            ends, found = np.log(ends), np.log(found)
+            with np.errstate(divide="ignore", invalid="ignore"):  # what is not above 0 has no place
+                ends, found = np.log(ends), np.log(found)
         return np.asarray((found - ends[0]) / (ends[1] - ends[0]))
 
 
@@ -213,19 +214,26 @@ class ChartFigure(NamedTuple):
     caption: str
 
 
+_LEAST = 1e-100
+"""Where a logarithmic axis ends at the latest, as does its inverse."""
+
+
 def limits_of(values: Iterable[float], is_log: bool) -> tuple[float, float]:
     """Ends of an axis that holds all values, with a margin.
 
     Args:
-        values: Finite; above 0 on a logarithmic axis.
+        values: The values; what is not finite, or not above 0 on a logarithmic axis, has no place on it.
         is_log: Whether the axis is logarithmic.
 
     Returns:
         Two different numbers.
     """
-    found = np.asarray([each for each in values if np.isfinite(each)], dtype=np.float64)
-    low, high = float(found.min()), float(found.max())
+    found = [float(each) for each in values if np.isfinite(each) and (each > 0 or not is_log)]
+    if not found:
+        return (1.0, 10.0) if is_log else (0.0, 1.0)
+    low, high = min(found), max(found)
     if is_log:
+        low, high = max(low, _LEAST), min(max(high, _LEAST), 1 / _LEAST)
         margin = max((high / low) ** 0.05, 1.05)
         return low / margin, high * margin
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
@@ -303,7 +311,8 @@ class _Canvas:
         x, found = self._x(line.x), Markup()
         if line.low is not None and line.high is not None:
             ends = np.concatenate([self._y(line.low), self._y(line.high)[::-1]])
-            found += _path(_points(np.concatenate([x, x[::-1]]), ends) + "Z", line.style, "band")
+            around = _points(np.concatenate([x, x[::-1]]), ends)
+            found += _path(f"{around}Z" if around else "", line.style, "band")
         path = _points(x, self._y(line.y))
         found += _path(path, line.style, "line")
         if line.text:
@@ -319,6 +328,8 @@ class _Canvas:
         x, y = self._x(each.x for each in series.points), self._y(each.y for each in series.points)
         found = _path(_points(x, y), series.style, "thin") if series.is_joined else Markup()
         for point, across, up in zip(series.points, x, y, strict=True):
+            if not (np.isfinite(across) and np.isfinite(up)):
+                continue
             bar = Markup()
             if np.isfinite(point.low) and np.isfinite(point.high):
                 if self.chart.y.names:
@@ -349,7 +360,15 @@ def css_class(color: str) -> str:
 
 
 def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    return "M" + "L".join(f"{across:.1f},{up:.1f}" for across, up in zip(x, y, strict=True))
+    """A path through points, broken where one has no place."""
+    parts, starts = list[str](), "M"
+    for across, up in zip(x, y, strict=True):
+        if np.isfinite(across) and np.isfinite(up):
+            parts.append(f"{starts}{across:.1f},{up:.1f}")
+            starts = "L"
+        else:
+            starts = "M"
+    return "".join(parts)
 
 
 def _path(path: str, style: Style, kind: str) -> Markup:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gnn_sim2real import __version__
 from gnn_sim2real.figures import BASELINE_COLORS, COLORS
-from gnn_sim2real.files import write_atomically
+from gnn_sim2real.files import spreadsheet_text, write_atomically
 
 _IN_THE_DARK = ("#4DA6E0", "#FF8C42", "#2FC79C", "#E6EAED", "#B79CE0", "#CFA07C")
 _PALE_IN_THE_DARK = ("#E3A6C6", "#F0BE5A", "#A5DDF7", "#B5B5B5")
@@ -77,15 +77,15 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def csv_of(table: TextTable) -> bytes:
-    """A table as CSV, without its pictures.
+    """A table as CSV, without its pictures, in which no cell is a formula.
 
     Args:
         table: The table.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.headings)
-    writer.writerows([each.text if isinstance(each, Picture) else each for each in row] for row in table.rows)
+    for row in (table.headings, *table.rows):
+        writer.writerow(spreadsheet_text(each.text if isinstance(each, Picture) else each) for each in row)
     return text.getvalue().encode()
 
 
@@ -115,5 +115,4 @@ def write_page(path: Path, package: str, template: str, content: Mapping[str, An
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "version": __version__,
     }
-    made |= {"colors": colors, "pale_colors": pale}
     write_atomically(path, pages.get_template(template).render({**content, **made}).encode())

@@ -27,6 +27,8 @@ _LARGEST = 10.0**15
 _RISES = 0.8  # rank correlation with the size from which on values are said to rise
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _POINTED_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
+_SPACE = "[ \u00a0\u2009\u202f'\u2019]"
+_SPACED_THOUSANDS = re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+(?:[.,]\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 _TEXT_KINDS = (".csv", ".tsv", ".jsonl")
@@ -275,6 +277,7 @@ class _Cells:
                 "of the column with %, or none"
             )
         bare = [text.removesuffix("%").strip().replace("\N{MINUS SIGN}", "-") for text in texts]
+        bare = [re.sub(_SPACE, "", text) if _SPACED_THOUSANDS.fullmatch(text) else text for text in bare]
         commas = [text for text in bare if _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text)]
         if is_size and self.frame.attrs.get(DECIMAL_COMMA):  # then points are marks of thousands
             bare = [text.replace(".", "") if _POINTED_THOUSANDS.fullmatch(text) else text for text in bare]

@@ -173,10 +173,11 @@ def level_sizes(results: pd.DataFrame) -> dict[str, float]:
     Returns:
         Whole numbers, but where sizes are shares or other units.
     """
+    levels = results.groupby("source_level", observed=True)["source_size"]
+    ends = levels.agg(["first", "min", "max"])
     found: dict[str, float] = {}
-    for level, sizes in results.groupby("source_level", observed=True)["source_size"]:
-        first = sizes.iloc[0].item()
-        found[str(level)] = whole(first) if (sizes == first).all() else round(sizes.mean())
+    for level, first, least, most in zip(ends.index, *(ends[name].tolist() for name in ends), strict=True):
+        found[str(level)] = whole(first) if least == most else round(levels.get_group(level).mean())
     return found
 
 

@@ -219,7 +219,7 @@ def _is_table(path: Path) -> bool:
         content = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         return False
-    is_records = isinstance(content, list) or {"columns", "data"} <= content.keys() or "schema" in content
+    is_records = not isinstance(content, dict) or {"columns", "data"} <= content.keys() or "schema" in content
     return is_records or (bool(content) and "cells" not in content and "versions" not in content)
 
 

@@ -20,6 +20,7 @@ from tiny import CHAINS, TinyPolymers, density, gine
 from gnn_sim2real import TransferRegressor, load_model
 from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.estimator.materials import read_materials
 from gnn_sim2real.estimator.regressor import EXPECTED_FAILED_CHECKS
 from gnn_sim2real.library import ModelLibrary
 
@@ -272,7 +273,7 @@ def test_one_broken_material_is_named_with_its_reason(quick, fitted, caplog):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["*CC*", b"*CC*", None, [], {}, 3, [1.0, 2.0], np.zeros((4, 3)), [[1.0], [2.0]], [None, None], {"a": 1}, [b"*CC*"]],
+    ["*CC*", b"*CC*", None, [], {}, 3, [1.0, 2.0], np.zeros((4, 3)), [[1.0], [2.0]], [None, None], {"a": 1}, [b"*CC*"], {"*CC*", "*CO*"}],
 )
 def test_what_is_not_a_list_of_materials_gets_a_sentence(fitted, quick, wrong):
     for call in (lambda: fitted.predict(wrong), lambda: clone(quick).fit(wrong, Y)):
@@ -293,11 +294,38 @@ def test_what_is_not_a_list_of_materials_gets_a_sentence(fitted, quick, wrong):
         (Y, [-1.0] * len(X)),
         (Y, [0.0] * len(X)),
         (Y, [np.nan] * len(X)),
+        (Y, [None] * len(X)),
+        (Y, ["a"] * len(X)),
+        (Y, {1.0, 2.0}),
+        (set(Y), None),
+        (iter(Y), None),
+        ([[1.0], [2.0, 3.0]], None),
+        (np.array(Y) * 1j, None),
+        (pd.Series(pd.date_range("2020", periods=len(X))), None),
+        ([*Y[:-1], 1e300], None),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_values_and_weights_that_cannot_be_used(quick, values, weights):
     with refused():
         clone(quick).fit(X, values, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kind": "metal"}, {"kind": None}, {"random_state": -1}, {"random_state": None}, {"random_state": 1.5}]
+    + [{"minutes": float("nan")}, {"minutes": -1}, {"folds": 1}],
+    ids=repr,
+)
+def test_settings_that_cannot_be(quick, wrong):
+    with refused():
+        clone(quick).set_params(**wrong).fit(X, Y)
+
+
+def test_a_missing_material_of_pandas_is_missing(quick):
+    materials = read_materials(pd.Series([*X[:3], pd.NA], dtype="string"))
+    assert materials.reasons == read_materials([*X[:3], None]).reasons
+    assert [*materials.reasons] == [3]
 
 
 def test_before_the_fit_and_with_too_few_measurements(quick, tmp_path):

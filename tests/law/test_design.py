@@ -123,6 +123,6 @@ def test_costs_that_are_none(text):
 def test_what_can_be_wanted():
     assert parse_wanted("forecast@1e5") == ("forecast", 1e5)
     assert parse_wanted("forecast@12,800") == ("forecast", 12800.0)
-    for wrong in ("forecast", "forecast@0", "forecast@-1", "c", "beta", "forecast@1e999"):
+    for wrong in ("forecast", "forecast@0", "forecast@-1", "c", "beta", "forecast@1e999", "forecast@1e-300"):
         with pytest.raises(ValueError, match=r"forecast@N"):
             parse_wanted(wrong)

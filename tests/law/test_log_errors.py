@@ -138,3 +138,30 @@ def test_a_hundred_thousand_models_are_no_burden():
 def test_a_thousand_sizes_are_the_most():
     with pytest.raises(ValueError, match=r"1,000 .*1,500"):
         fit_scaling_law(np.arange(1, 1501), np.linspace(2, 1, 1500))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sizes": [[1e-16, 2.0]]},
+        {"sizes": [[1.0, 1e16]]},
+        {"sizes": [[1.0, 2.0], [1e-300, 1.0]]},
+        {"errors": [1.0, 1e-60]},
+        {"errors": [1.0, 1e60]},
+        {"weights": [1.0, 1e60]},
+        {"spreads": [0.1, 21.0]},
+    ],
+    ids=repr,
+)
+def test_numbers_beyond_all_that_is_measured_are_refused(wrong):
+    given = {"sizes": [[1.0, 2.0]], "errors": [1.0, 2.0], "curves": None} | wrong
+    with pytest.raises(ValueError):  # noqa: PT011
+        tabulate(np.array(given.pop("sizes")), **given)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sizes", [[1e-15, 1e-10, 1e-3, 1.0, 1e10, 1e15], [100, 100.1, 100.2, 100.3, 100.4, 100.5]])
+@pytest.mark.parametrize("errors", [[1e50, 1e30, 1e10, 1, 1e-20, 1e-50], [1.0] * 5 + [1e-50], [1e-50] + [1.0] * 5])
+def test_the_ends_of_what_is_accepted_are_fitted_without_a_warning(sizes, errors):
+    law = fit_scaling_law(sizes, errors, num_resamples=100)
+    assert np.isfinite([law.decay_rate, law.transfer_gap, law.prefactor]).all()

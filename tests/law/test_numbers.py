@@ -2,7 +2,12 @@ import math
 
 import pytest
 
-from gnn_sim2real.law.numbers import format_ends, format_size, format_with_ends
+from gnn_sim2real.law.numbers import format_ends, format_number, format_size, format_with_ends
+
+
+@pytest.mark.parametrize("show", [format_size, format_number])
+def test_digits_that_a_number_does_not_have_are_not_shown(show):
+    assert show(1e300) == "1e+300"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Figures as elements of a page."""
 
+import csv
+import io
 import re
 import xml.etree.ElementTree as ET
 
@@ -8,6 +10,7 @@ import pytest
 
 from gnn_sim2real.figures import BASELINE_COLORS, COLORS, GRAY
 from gnn_sim2real.page.chart import MARKERS, Axis, Chart, Entry, Line, Point, Series, Style, css_class, limits_of
+from gnn_sim2real.page.page import TextTable, csv_of
 
 NAN = float("nan")
 
@@ -67,6 +70,37 @@ def test_limits_hold_all_values_with_a_margin():
     assert 10.0 < high < 100.0
     assert limits_of([5.0], False)[0] < 5.0 < limits_of([5.0], False)[1]
     assert limits_of([0.0], False) == (-1.0, 1.0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("is_log", [True, False])
+@pytest.mark.parametrize(
+    "values",
+    [[], [NAN], [1.0, NAN, 3.0], [0.0, 1.0], [-1.0, 1.0], [1.0, np.inf], [1e300, 1e-300], [1e-310], [1e50] * 2, [1.0]],
+    ids=repr,
+)
+def test_what_has_no_place_is_left_out(values, is_log):
+    low, high = limits_of(values, is_log)
+    assert -np.inf < low < high < np.inf
+    axis = Axis("error", is_log, (low, high))
+    found = np.array(values)
+    line = Line(Style("c0"), np.full(len(found), 100.0), found, found, found)
+    drawn = chart([Point(100, each, each, each, "") for each in values], y=axis, lines=[line])
+    assert not re.search(r"nan|inf", ET.tostring(drawn).decode())
+    placed = [each for each in values if np.isfinite(each) and (each > 0 or not is_log)]
+    assert len(places(drawn)) >= len(placed)
+
+
+def test_a_line_is_broken_where_it_has_no_place():
+    line = Line(Style("c0"), np.array([10.0, 30.0, 100.0, 300.0]), np.array([0.1, NAN, 0.3, 0.4]))
+    (path,) = [each.get("d") for each in chart([], lines=[line]).iter("path") if each.get("class") == "line c0"]
+    assert re.sub(r"[\d.,]", "", path) == "MML"
+
+
+def test_no_cell_of_a_download_is_a_formula():
+    table = TextTable(("=a", "b"), [("=cmd|' /C calc'!A0", "-0.5"), ("@x\n", "+1e5"), ("[C@@H]", "\N{MINUS SIGN}5")])
+    rows = list(csv.reader(io.StringIO(csv_of(table).decode())))
+    assert rows == [["'=a", "b"], ["'=cmd|' /C calc'!A0", "-0.5"], ["'@x\n", "+1e5"], ["[C@@H]", "\N{MINUS SIGN}5"]]
 
 
 def test_the_legend_shows_each_style():

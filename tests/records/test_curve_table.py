@@ -1,6 +1,7 @@
 """Tables of learning curves as people write them."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -184,3 +185,33 @@ def test_a_study_has_no_columns_to_choose(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"cells": []}))
     with pytest.raises(ValueError, match=r"a\.json .*--columns"):
         read(tmp_path / "a.json", "size=n")
+
+
+@pytest.mark.parametrize("space", [" ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "'"])
+def test_spaces_are_marks_of_thousands(tmp_path, space):
+    rows = [f"{size};{error}" for size, error in zip(SIZES, (f"1{space}000,5", "7", "5", "4"), strict=True)]
+    models = only(read(write(tmp_path / "a.csv", "n_train;MAE", *rows, f"1{space}600;3")))
+    assert dict(zip(models.source_sizes, models.errors, strict=True)) == {100: 1000.5, 200: 7, 400: 5, 800: 4, 1600: 3}
+    with pytest.raises(ValueError):  # noqa: PT011
+        read(write(tmp_path / "b.csv", "n_train;MAE", *rows, f"16{space}00;3"))
+
+
+@pytest.mark.parametrize("content", ["5", "null", '"text"', "[]", "[5]", "true"])
+def test_json_that_is_not_a_table_is_refused(tmp_path, content):
+    with pytest.raises(ValueError):  # noqa: PT011
+        read(write(tmp_path / "a.json", content))
+
+
+@pytest.mark.parametrize("wrong", [{"metric": "rmse"}, {"policies": ["full"]}])
+def test_what_only_a_study_has_is_not_ignored(tmp_path, wrong):
+    path = write(tmp_path / "a.csv", "n_train,MAE", *(f"{n},{e}" for n, e in zip(SIZES, ERRORS, strict=True)))
+    with pytest.raises(ValueError):  # noqa: PT011
+        read_learning_curves(path, **wrong)
+
+
+def test_a_hundred_thousand_sizes_are_read_in_a_moment(tmp_path):
+    sizes = np.linspace(10, 1e5, 30_000)
+    pd.DataFrame({"source_size": sizes, "error": sizes**-0.5}).to_csv(tmp_path / "a.csv", index=False)
+    began = time.process_time()
+    assert len(only(read(tmp_path / "a.csv")).errors) == len(sizes)
+    assert time.process_time() - began < 4

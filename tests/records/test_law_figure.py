@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnn_sim2real.law import Models, fit_scaling_surface, plan
+from gnn_sim2real.law import Models, fit_scaling_law, fit_scaling_surface, plan
 from gnn_sim2real.records import law_figure
 
 
@@ -24,3 +24,15 @@ def test_what_a_law_in_both_sizes_misses_is_in_its_figure(monkeypatch, tmp_path)
     for place, value in zip(zip(m, n, strict=True), missed, strict=True):
         assert drawn[place] == pytest.approx(value, abs=1e-6)
     assert points.get_clim() == pytest.approx((-max(abs(missed)), max(abs(missed))))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["x" * 3000, "a\nb\r\x1b[31m\u202e", "\u65e5\u672c", "$\\frac{$ & <script>"])
+@pytest.mark.parametrize("scale", [1.0, 1e49, 1e-49])
+def test_any_name_and_any_number_is_drawn_without_a_warning(tmp_path, name, scale):
+    n = np.geomspace(100, 5000, 5)
+    errors = scale * (3 * n**-0.4 + 0.05)
+    law = fit_scaling_law(n, errors, num_resamples=100)
+    png, svg = law_figure.draw_laws({name: (Models(n, errors, None), law)}, name, "", tmp_path / "a")
+    assert png.stat().st_size > 1000
+    assert "<script" not in svg.read_text(encoding="utf-8")

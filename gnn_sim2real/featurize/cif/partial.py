@@ -19,6 +19,9 @@ _SPECIAL_POSITION = 0.4
 """Images of a full site closer than this [angstrom] are one atom on a special position, as gemmi has it."""
 
 
+_SHOWN = 8
+"""Labels of one place that are named."""
+
 _GRID = 99_991.0
 """Coordinates are compared on a grid of so many points; a prime, since those of files are round numbers."""
 
@@ -40,8 +43,10 @@ def expand_partial(
         symmetry: The symmetry.
 
     Raises:
-        ValueError: If occupancies at one place sum to more than 1.01.
+        ValueError: If occupancies at one place sum to more than 1.01, or a site has no coordinates.
     """
+    for row in np.flatnonzero(~np.isfinite(fractional).all(axis=1)).tolist():
+        raise ValueError(f"site {sites[row].label} has no coordinates")
     rows, places = list[list[int]](), list[NDArray[np.float64]]()
     firsts = np.empty((0, 3))
     for row, images in enumerate(np.einsum("oij,sj->soi", symmetry.rotations, fractional) + symmetry.translations):
@@ -52,13 +57,18 @@ def expand_partial(
         rows.append([row])
         places.append(_distinct(images, _SPECIAL_POSITION if shares[row] == 1 else _SAME_PLACE, lattice, symmetry))
         firsts = np.concatenate([firsts, images[:1]])
-    names = [f"site {'/'.join(sites[row].label for row in together)}" for together in rows]
+    names = [f"site {_join([sites[row].label for row in together])}" for together in rows]
     held = [
         read_species([(sites[row].element.name, shares[row]) for row in together], name)
         for together, name in zip(rows, names, strict=True)
     ]
     kinds = np.repeat(np.arange(len(places), dtype=np.int64), [len(at) for at in places])
     return crystal_of_symbols(lattice, held, np.concatenate(places), names, kinds)
+
+
+def _join(labels: Sequence[str]) -> str:
+    """The labels of a place, the first few of many."""
+    return "/".join([*labels[:_SHOWN], *(["..."] if len(labels) > _SHOWN else [])])
 
 
 def _distinct(
