@@ -247,7 +247,7 @@ def _assemble(
                 weight=weight,
                 outer_weights=tuple(float(each.weights[number]) for each in outer),
                 num_trainings=len(trainings.seconds),
-                why=_reason(trainings, predicted, weight, settings.rule),
+                why=_reason(trainings, predicted, weight, settings.rule, is_first=number == 0),
                 left_out=np.full(len(values), np.nan) if predicted is None else predicted.inner,
                 predictions=np.full(len(problem.asked), np.nan) if predicted is None else predicted.tested,
                 is_late=trainings.too_long,
@@ -476,9 +476,11 @@ def make_folds(problem: Problem, settings: StackSettings) -> list[Rows]:
     return [fold.test for fold in random_folds(groups, num_folds, [settings.seed])]
 
 
-def _reason(trainings: _Trainings, predicted: _Predicted | None, weight: float, rule: str) -> str:
+def _reason(trainings: _Trainings, predicted: _Predicted | None, weight: float, rule: str, *, is_first: bool) -> str:
     if trainings.too_long:
         return f"left out: no time for {trainings.num_needed} trainings"
     if predicted is None:
         return f"left out after half of the folds: {100 * MIXED:.0f} % of it did not lower the error"
-    return RULES[rule].chosen if weight > 0 else RULES[rule].other
+    if weight == 0:
+        return RULES[rule].other
+    return (is_first and RULES[rule].plainest) or RULES[rule].chosen

@@ -33,11 +33,13 @@ class Rule:
             `learn_weights`, to weights (num_members,); the first member is the plainest.
         chosen: Reason of a weight in words.
         other: Reason of no weight in words.
+        plainest: Reason of the weight of the first member in words; `chosen` unless given.
     """
 
     learn: Callable[[Floats, Floats], Floats]
     chosen: str
     other: str
+    plainest: str = ""
 
 
 RIDGE = 0.3
@@ -199,8 +201,9 @@ RULES = {
     ),
     "bagged least absolute": Rule(
         bagged_least_absolute,
-        "lowers the error of the whole, or the whole is not surely better than it",
+        "lowers the error of the whole",
         "does not lower the error of the whole",
+        "as far as the others are not surely better than it",
     ),
 }
 """All rules by name."""

@@ -47,7 +47,7 @@ class Prediction:
     units: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedModel:
     """A network with everything needed to use it on new materials.
 
@@ -62,6 +62,14 @@ class TrainedModel:
     featurizer: Featurizer
     card: dict[str, Any]
     fingerprint: str = ""
+
+    def __repr__(self) -> str:
+        properties = ", ".join(
+            f"{each.name} [{each.unit}]" if each.unit else each.name for each in self.network.properties
+        )
+        source = f", trained on {self.card['source']}" if self.card.get("source") else ""
+        name = self.card.get("architecture") or type(self.network.encoder).__name__
+        return f"{name} that predicts {properties} of the kind {self.featurizer.name!r}{source}"
 
     def predict(self, materials: Sequence[Any], batch_size: int = 256) -> Prediction:
         """Predict in physical units.

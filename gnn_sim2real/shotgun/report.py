@@ -48,19 +48,21 @@ def print_result(result: ShotgunResult, console: Console) -> None:
 
 
 def caveats(result: ShotgunResult) -> list[str]:
-    """What must not be overlooked: models that know the materials, and a time that left nothing but the mean.
+    """What must not be overlooked: models that know the materials, and a time that was too short for members.
 
     Args:
         result: From `run_shotgun`.
     """
     members = result.answer.stack.members
     found = []
+    late = sum(each.is_late for each in members)
     if not any(each.weight > 0 and each.name != MEAN for each in members):
-        late = sum(each.is_late for each in members)
         found.append(
             "this is the mean of the measurements and nothing else"
             + (f": there was no time for {late} other members, so give more `--minutes`" if late else "")
         )
+    elif late:
+        found.append(f"there was no time for {late} of {len(members)} members; more `--minutes` may give a lower error")
     if any(key in result.cards for key in result.seen):  # else they were skipped
         found.append(describe_seen(result.seen, len(result.cards), result.target))
     return found

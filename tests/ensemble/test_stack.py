@@ -130,6 +130,20 @@ def test_the_weights_are_those_of_the_rule_on_all_folds():
         assert all(each.why for each in stack.members)
 
 
+def test_the_reason_of_the_plainest_member_is_its_own():
+    values = np.random.default_rng(0).standard_normal(60)
+    members = [Told("plain", np.zeros(60), cost=0.0), Told("good", 0.5 * values, cost=1.0)]
+    plain, good = fit_stack(members, make_problem(values, 20), StackSettings()).members
+    only, _ = fit_stack(
+        [members[0], Told("bad", 9 - values, cost=1.0)], make_problem(values, 20), StackSettings()
+    ).members
+    assert good.weight > 0
+    assert only.weight > 0.9
+    rule = RULES[StackSettings().rule]
+    assert (good.why, only.why) == (rule.chosen, rule.plainest)
+    assert plain.why == (rule.plainest if plain.weight else rule.other)
+
+
 def test_the_honest_spread_is_that_of_the_weights_without_the_fold():
     values = np.random.default_rng(0).standard_normal(50)
     members = [Told("above", values + 1), Told("below", values - 3)]

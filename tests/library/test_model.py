@@ -47,6 +47,14 @@ def test_a_stored_model_gives_the_same_answers(trained, folder):
     assert found.values.shape == (len(CHAINS), 2)
 
 
+def test_a_model_shows_what_it_predicts_in_a_line(trained, folder):
+    for shown in (repr(trained[1]), repr(load_model(folder))):
+        assert len(shown.splitlines()) == 1
+        assert all(each in shown for each in ("GINE", "density [g/cm3]", "mass [g/mol]", "repeat_unit"))
+    source = repr(load_model("starter:polymer/density"))
+    assert "radonpy_pi1070" in source
+
+
 ENCODERS = [each for each in vars(nn).values() if isinstance(each, type) and issubclass(each, nn.Encoder)]
 
 

@@ -11,6 +11,7 @@ import torch
 from shotgun_library import SOURCE, add_model, make_library
 from tiny import CHAINS, TinyPolymers, density, same
 
+from gnn_sim2real.baselines.member import MEAN
 from gnn_sim2real.ensemble.stack import StackSettings, training_parts
 from gnn_sim2real.featurize.identity import repeat_unit_identity
 from gnn_sim2real.library import ModelLibrary
@@ -24,7 +25,7 @@ from gnn_sim2real.shotgun.models import QuickLoader, entries_of, without_seen
 from gnn_sim2real.shotgun.networks import SCRATCH, Network, frozen_name
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
 from gnn_sim2real.shotgun.ranking import RankingSettings, Rung, folds_of, plan_rungs, rank_models, score_model
-from gnn_sim2real.shotgun.report import sentence
+from gnn_sim2real.shotgun.report import caveats, sentence
 from gnn_sim2real.shotgun.ridge import fit_ridge
 from gnn_sim2real.shotgun.run import run_shotgun, write_result
 from gnn_sim2real.shotgun.scores import Score, ScoreCache
@@ -515,6 +516,21 @@ def test_a_short_time_leaves_out_networks_first(made):
     assert told["mean of the measurements"].num_trainings > 0
     assert told[SCRATCH].num_trainings == 0
     assert "no time" in told[SCRATCH].why
+
+
+@pytest.mark.parametrize(
+    ("weights", "late", "number"), [([0.2, 0.8], 0, 0), ([0.2, 0.8], 3, 1), ([1.0, 0.0], 3, 1), ([1.0, 0.0], 0, 1)]
+)
+def test_a_time_that_was_too_short_is_said(weights, late, number):
+    members = [
+        SimpleNamespace(name=name, weight=each, is_late=False)
+        for name, each in zip([MEAN, "line"], weights, strict=True)
+    ]
+    members += [SimpleNamespace(name=f"{each}", weight=0.0, is_late=True) for each in range(late)]
+    result = SimpleNamespace(answer=SimpleNamespace(stack=SimpleNamespace(members=members)), cards={}, seen={})
+    found = caveats(result)
+    assert len(found) == number
+    assert all(("--minutes" in each) == (late > 0) for each in found)
 
 
 def test_no_name_in_a_heat_map_is_a_formula_for_a_spreadsheet(tmp_path):
