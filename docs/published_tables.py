@@ -36,7 +36,7 @@ TABLES = {
     ),
     "measured_solvation": ("mixture/solvation/finetune", ("solvation",)),
     "chi_measured": ("mixture/chi/finetune", ("chi", "chi_pairs")),
-    "simpoly": ("polymer/density_open/finetune", ("density_open_quick", "density_open_simulated")),
+    "simpoly": ("polymer/density_open/finetune", ("density_open", "density_open_quick", "density_open_simulated")),
 }
 """Which YAML reads each table, and which results were made with it."""
 

@@ -93,7 +93,7 @@ class Pool:
         return {str(each): to_texts(self.frame[each]) for each in self.frame if str(each) != self.column}
 
 
-def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
+def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: str = "--column") -> Pool:
     """Read a file of materials.
 
     Args:
@@ -101,16 +101,19 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
             file of crystals; for a model of formulas, the formulas of crystals are read.
         kind: What the materials are.
         column: Column of the materials; found by its heading unless given.
+        option: Option by which a user gives it, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds none of these.
     """
-    file = expand(str(path))
-    if not file.exists():
-        raise FileNotFoundError(f"there is no file or folder {path}: check the path")
+    file = require_pool(path)
     if file.suffix.lower() in _LISTS and file.is_file():
-        lines = [line.split(maxsplit=1)[0] for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file} is not UTF-8 text; a list has one SMILES a line") from error
+        lines = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
         if not lines:
             raise ValueError(f"{file} has no lines; give one SMILES a line")
         return Pool(kind, file, lines, [*lines])
@@ -128,13 +131,28 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
     if kind.name == "mixture":
         names = [" | ".join(map(str, row)) for row in frame.to_numpy().tolist()]
         return Pool(kind, file, names, names, frame, "")
-    found = column or _find_column(frame, kind, file.name)
+    found = column or _find_column(frame, kind, file.name, option)
     if found not in frame:
         raise ValueError(f"{file.name} has no column {found!r}, only {', '.join(map(str, frame))}")
     texts = to_texts(frame[found])
     return Pool(kind, file, texts, [*texts], frame, found)
 
 
-def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str) -> str:
+def require_pool(path: str | Path) -> Path:
+    """The file or folder of a pool.
+
+    Args:
+        path: As the user gives it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    file = expand(str(path))
+    if not file.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}: check the path")
+    return file
+
+
+def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str, option: str) -> str:
     headings = MATERIAL_HEADINGS.get(kind.name, ("smiles",))
-    return find_column([str(each) for each in frame], headings, "the materials", source, "--column").column
+    return find_column([str(each) for each in frame], headings, "the materials", source, option).column

@@ -146,9 +146,9 @@ def tabulate(
         The table. Neither labels nor the order of the input change its numbers.
 
     Raises:
-        ValueError: If lengths differ, a size, an error or a weight is not positive and finite or beyond
-            all that is measured, a label cannot be hashed, two test materials have one label, there is no model, there are too many different
-            points, or the errors are not those of the test materials.
+        ValueError: If lengths differ, a size, an error or a weight is not positive and finite, or beyond all that is
+            measured, a label cannot be hashed, two test materials have one label, there is no model, there are too many
+            different points, or the errors are not those of the test materials.
     """
     values = np.asarray(errors, dtype=float)
     if values.ndim != 1 or any(of_variable.shape != values.shape for of_variable in sizes):

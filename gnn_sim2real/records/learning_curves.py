@@ -163,11 +163,7 @@ def read_learning_curves(
     runs = read_wandb(path, table) if str(path).startswith(PREFIX) else None
     found_table = runs.table if runs else read_curve_table(path, table) if _is_table(path) else None
     if found_table is not None:
-        if metric is not None or policies is not None:
-            raise ValueError(
-                f"{path} is a table, of which --metric and --policy choose nothing: name the column of the error by "
-                "--columns error=NAME, and leave them out"
-            )
+        _refuse_of_study(path, metric, policies)
         results, quantity, unit = found_table.results, found_table.quantity, found_table.unit
         metric, wanted_policies, own_labels = "error", [""], found_table.has_labels
     else:
@@ -206,6 +202,15 @@ def read_learning_curves(
                 *(path, metric, "; ".join(map(curve_name, lacking)), path.with_suffix("")),
             )
     return LearningCurves(path, quantity, unit, curves, read_grids(chosen, *given))
+
+
+def _refuse_of_study(path: Path, metric: str | None, policies: Collection[str] | None) -> None:
+    """Refuse for a table what chooses among the records of a study."""
+    if metric is not None or policies is not None:
+        raise ValueError(
+            f"{path} is a table, of which --metric and --policy choose nothing: name the column of the error by "
+            "--columns error=NAME, and leave them out"
+        )
 
 
 def _is_table(path: Path) -> bool:

@@ -71,6 +71,7 @@ STUDIES = {
     each.name: each
     for each in (
         Study("density_open_quick", "polymer/density_open/quick.yaml"),
+        Study("density_open", "polymer/density_open/study.yaml"),
         Study("density_open_simulated", "polymer/density_open/simulated.yaml"),
         Study("chi", "mixture/chi/study.yaml"),
         Study("chi_pairs", "mixture/chi_pairs/study.yaml"),

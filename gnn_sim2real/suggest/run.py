@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Kinds
-from gnn_sim2real.estimator.pool import read_pool
+from gnn_sim2real.estimator.pool import read_pool, require_pool
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.gaussian_process import StandardColumns
 from gnn_sim2real.library import TrainedModel, load_model
@@ -199,6 +199,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
         ValueError: As `suggest`.
     """
     settings.check()
+    require_pool(pool)
     data = _read_measured(table, settings)
     advice = None
     present = np.flatnonzero(np.isfinite(data.table.values[:, 0]))
@@ -206,10 +207,12 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
     if settings.study is not None and measurement is not None and calculation is not None:
         advice = advise(expand(settings.study), len(present), measurement, calculation)
     values = _to_scale(data.table.values[present, 0], settings.log)
+    if values.size and values.min() == values.max():
+        raise ValueError(f"all {len(values)} measured values of {table} are {values[0]:g}, of which nothing is learned")
     materials = [data.table.materials[row] for row in present.tolist()]
     groups = [data.table.groups[row] for row in present.tolist()]
     name, model, surrogate = _choose(settings, data.kind, materials, values, groups)
-    candidates = read_pool(pool, kind_of(model), settings.pool_column)
+    candidates = read_pool(pool, kind_of(model), settings.pool_column, "--pool-column")
     aim = _make_aim(settings, values)
     keep = min(_MOST_KEPT, KEPT * settings.batch)
     scorer = Scorer(model, surrogate, aim, keep + len(materials))

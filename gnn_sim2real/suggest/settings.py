@@ -1,5 +1,6 @@
 """Settings of `suggest`, in a file that is read in no time: their help does not wait for torch."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +72,14 @@ class SuggestSettings:
         ends = [each for each in (self.low, self.high) if each is not None]
         if (self.goal == "range") != bool(ends):
             raise ValueError("a goal of `range` needs `low`, `high` or both, and no other goal has them")
+        if not all(map(math.isfinite, ends)):
+            raise ValueError(f"the ends of the range must be finite, got {' and '.join(f'{each:g}' for each in ends)}")
+        if len(ends) == 2 and not ends[0] < ends[1]:
+            raise ValueError(f"`low` must be below `high`, got {ends[0]:g} and {ends[1]:g}")
+        if self.seed < 0:
+            raise ValueError(f"`seed` must be 0 or more, got {self.seed}")
+        if any(each is not None and not 0 < each < math.inf for each in (self.measurement_cost, self.calculation_cost)):
+            raise ValueError("costs must be positive and finite")
         if self.log and any(each <= 0 for each in ends):
             raise ValueError("with `log`, the ends of the range must be above 0")
         costs = [self.measurement_cost, self.calculation_cost]

@@ -46,9 +46,10 @@ _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xf
 _WESTERN = set("°µ·±²³¹ºª×÷½¼¾–—‘’“”•…€™®©§£«»\N{NO-BREAK SPACE}ŒœŠšŽžŸ")
 _TOGETHER = set("°µ·±²³¹º×\N{NO-BREAK SPACE}")
 _COMMENT = re.compile(r"^[#%]", re.MULTILINE)
-_DECIMAL_COMMA = re.compile(r"[+-−]?\d+,\d+(?:[eE][+-]?\d+)?")
-_GROUPS_OF_THREE = re.compile(r"[+-−]?\d{1,3}(?:[.]\d{3})+")
-_THOUSANDS = {sign: re.compile(rf"[+-−]?[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") for sign in ",."}
+_SIGN = r"(?:[<>]=?\s*|[≤≥⩽⩾]\s*)?[+\-−]?"  # also that of a limit of detection
+_DECIMAL_COMMA = re.compile(rf"{_SIGN}\d+,\d+(?:[eE][+-]?\d+)?")
+_GROUPS_OF_THREE = re.compile(rf"{_SIGN}\d{{1,3}}(?:[.]\d{{3}})+")
+_THOUSANDS = {sign: re.compile(rf"{_SIGN}[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") for sign in ",."}
 _SAMPLE = 50
 
 DECIMAL_COMMA = "decimal_comma"

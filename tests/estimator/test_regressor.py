@@ -273,7 +273,10 @@ def test_one_broken_material_is_named_with_its_reason(quick, fitted, caplog):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["*CC*", b"*CC*", None, [], {}, 3, [1.0, 2.0], np.zeros((4, 3)), [[1.0], [2.0]], [None, None], {"a": 1}, [b"*CC*"], {"*CC*", "*CO*"}],
+    [
+        *["*CC*", b"*CC*", None, [], {}, 3, [1.0, 2.0], np.zeros((4, 3)), [[1.0], [2.0]], [None, None], {"a": 1}],
+        *[[b"*CC*"], {"*CC*", "*CO*"}],
+    ],
 )
 def test_what_is_not_a_list_of_materials_gets_a_sentence(fitted, quick, wrong):
     for call in (lambda: fitted.predict(wrong), lambda: clone(quick).fit(wrong, Y)):
@@ -305,7 +308,7 @@ def test_what_is_not_a_list_of_materials_gets_a_sentence(fitted, quick, wrong):
         ([*Y[:-1], 1e300], None),
     ],
 )
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::numpy.exceptions.ComplexWarning")
 def test_values_and_weights_that_cannot_be_used(quick, values, weights):
     with refused():
         clone(quick).fit(X, values, sample_weight=weights)
@@ -313,8 +316,10 @@ def test_values_and_weights_that_cannot_be_used(quick, values, weights):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "metal"}, {"kind": None}, {"random_state": -1}, {"random_state": None}, {"random_state": 1.5}]
-    + [{"minutes": float("nan")}, {"minutes": -1}, {"folds": 1}],
+    [
+        *[{"kind": "metal"}, {"kind": None}, {"random_state": -1}, {"random_state": None}, {"random_state": 1.5}],
+        *[{"minutes": float("nan")}, {"minutes": -1}, {"folds": 1}],
+    ],
     ids=repr,
 )
 def test_settings_that_cannot_be(quick, wrong):

@@ -323,3 +323,19 @@ def test_ragged_columns():
     assert species.is_partial.tolist() == [True, False, True]
     assert species.occupancy.tolist() == [0.75, 1.0, 0.5]
     assert [species.spell(site) for site in range(3)] == ["Na0.5K0.25", "Cl", "O0.5"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("place", ["? 0 0", ". . .", "nan 0 0"])
+@pytest.mark.parametrize("occupancy", ["0.5", "1"])
+def test_a_site_without_coordinates_is_refused(place, occupancy):
+    rows = [f"Na1 Na {place} {occupancy}\n", "Cl1 Cl .5 .5 .5 0.5\n"]
+    with pytest.raises(ValueError):  # noqa: PT011
+        as_crystal(cif(rows), disordered=True)
+
+
+def test_not_every_label_of_a_place_is_named():
+    rows = [f"Na{number} Na 0 0 0 0.01\n" for number in range(50)]
+    with pytest.raises(ValueError, match="Na0/Na1") as caught:
+        as_crystal(cif(rows))
+    assert "Na40" not in str(caught.value)

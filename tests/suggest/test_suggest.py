@@ -14,11 +14,13 @@ from tiny import CHAINS, density
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.estimator.features import kind_of
+from gnn_sim2real.estimator.materials import Kinds
 from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.library import ModelLibrary, load_model
 from gnn_sim2real.suggest import suggest
 from gnn_sim2real.suggest.acquisition import Aim
 from gnn_sim2real.suggest.candidates import Scorer, score_pool
+from gnn_sim2real.suggest.settings import SuggestSettings
 from gnn_sim2real.suggest.surrogate import MIN_MEASURED, Encoded, Surrogate, encode
 
 MEASURED, OTHERS = CHAINS[::2], CHAINS[1::2]
@@ -195,3 +197,41 @@ def test_it_says_when_no_candidate_is_likely(files, model):
     assert hoped.chance > 0.5
     assert hopeless.chance < 0.01
     assert len(repr(hopeless).splitlines()) == len(repr(hoped).splitlines()) + 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"goal": "range", "low": 2.0, "high": 1.0},
+        {"goal": "range", "low": 1.0, "high": 1.0},
+        {"goal": "range", "low": float("nan")},
+        {"goal": "range", "high": float("inf")},
+        {"seed": -1},
+        {"study": "x", "measurement_cost": -1.0, "calculation_cost": 1.0},
+        {"study": "x", "measurement_cost": float("nan"), "calculation_cost": 1.0},
+    ],
+    ids=repr,
+)
+def test_settings_are_refused_before_anything_is_read(wrong):
+    with pytest.raises(ValueError):  # noqa: PT011
+        SuggestSettings(**wrong).check()
+
+
+def test_a_pool_that_is_not_there_is_refused_before_anything_is_computed(files, monkeypatch):
+    monkeypatch.setattr("gnn_sim2real.suggest.run._choose", None)
+    with pytest.raises(FileNotFoundError):
+        suggest(files[0], "nowhere.csv")
+
+
+def test_equal_values_teach_nothing(files, monkeypatch):
+    monkeypatch.setattr("gnn_sim2real.suggest.run._choose", None)
+    Path("equal.csv").write_text("smiles,density [g/cm3]\n" + "".join(f"{each},1.0\n" for each in MEASURED))
+    with pytest.raises(ValueError, match=r"\b1\b"):
+        suggest("equal.csv", files[1])
+
+
+def test_a_list_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "a.smi").write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        read_pool(tmp_path / "a.smi", Kinds("molecule"))
+    assert not isinstance(caught.value, UnicodeDecodeError)

@@ -317,3 +317,11 @@ def test_a_small_parquet_that_unpacks_to_very_much_is_refused(tmp_path, monkeypa
     assert path.stat().st_size < 20_000
     with pytest.raises(ValueError, match="unpack"):
         read_table(path)
+
+
+def test_of_a_limit_the_comma_is_the_decimal_sign_and_of_a_name_it_is_not(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("name;x\nB1,2;<1,5\n7,8;> 2,25\nC;≤-3,5\nD;0,5\n", encoding="utf-8")
+    found = read_table(path)
+    assert found["x"].tolist() == ["<1.5", "> 2.25", "≤-3.5", "0.5"]
+    assert found["name"].tolist() == ["B1,2", "7.8", "C", "D"]
