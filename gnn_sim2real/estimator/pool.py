@@ -93,7 +93,7 @@ class Pool:
         return {str(each): to_texts(self.frame[each]) for each in self.frame if str(each) != self.column}
 
 
-def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
+def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: str = "--column") -> Pool:
     """Read a file of materials.
 
     Args:
@@ -101,6 +101,7 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
             file of crystals; for a model of formulas, the formulas of crystals are read.
         kind: What the materials are.
         column: Column of the materials; found by its heading unless given.
+        option: How a message names what sets the column.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -128,13 +129,13 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None) -> Pool:
     if kind.name == "mixture":
         names = [" | ".join(map(str, row)) for row in frame.to_numpy().tolist()]
         return Pool(kind, file, names, names, frame, "")
-    found = column or _find_column(frame, kind, file.name)
+    found = column or _find_column(frame, kind, file.name, option)
     if found not in frame:
         raise ValueError(f"{file.name} has no column {found!r}, only {', '.join(map(str, frame))}")
     texts = to_texts(frame[found])
     return Pool(kind, file, texts, [*texts], frame, found)
 
 
-def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str) -> str:
+def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str, option: str) -> str:
     headings = MATERIAL_HEADINGS.get(kind.name, ("smiles",))
-    return find_column([str(each) for each in frame], headings, "the materials", source, "--column").column
+    return find_column([str(each) for each in frame], headings, "the materials", source, option).column

@@ -209,7 +209,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
     materials = [data.table.materials[row] for row in present.tolist()]
     groups = [data.table.groups[row] for row in present.tolist()]
     name, model, surrogate = _choose(settings, data.kind, materials, values, groups)
-    candidates = read_pool(pool, kind_of(model), settings.pool_column)
+    candidates = read_pool(pool, kind_of(model), settings.pool_column, "--pool-column")
     aim = _make_aim(settings, values)
     keep = min(_MOST_KEPT, KEPT * settings.batch)
     scorer = Scorer(model, surrogate, aim, keep + len(materials))
@@ -252,7 +252,7 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
         "--property": settings.property,
         "--unit": settings.unit,
         "--column": settings.column,
-        "--smiles": settings.material_column,
+        "--material-column": settings.material_column,
     }
     argv = [table, *(word for name, value in given.items() if value is not None for word in (name, value))]
     found = read_table_argument(argv)

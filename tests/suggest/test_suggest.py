@@ -195,3 +195,15 @@ def test_it_says_when_no_candidate_is_likely(files, model):
     assert hoped.chance > 0.5
     assert hopeless.chance < 0.01
     assert len(repr(hopeless).splitlines()) == len(repr(hoped).splitlines()) + 1
+
+
+def test_a_missing_column_is_told_by_the_option_of_its_table(files, model, capsys):
+    table, pool = (Path(each).read_text() for each in files)
+    Path("other_table.csv").write_text(table.replace("smiles", "polymer", 1))
+    Path("other_pool.csv").write_text(pool.replace("smiles", "polymer", 1))
+    for words, option in (
+        (["other_table.csv", files[1]], "`--material-column`"),
+        ([files[0], "other_pool.csv"], "`--pool-column`"),
+    ):
+        assert main(["suggest", *words, "--model", model, "--workers", "1"]) == 2
+        assert option in capsys.readouterr().err
