@@ -22,7 +22,7 @@ class TableWords:
         unit: Its unit; that in the heading unless given.
         column: Its column; the one with the name of the property unless given.
         file_unit: Unit of the file, where it is not that of the answer: --unit K --file-unit degC.
-        smiles: Column of the materials; by its heading unless given.
+        material_column: Column of the materials; by its heading unless given.
         simulated_column: Simulated values of the same property, for members that correct them.
     """
 
@@ -30,7 +30,7 @@ class TableWords:
     unit: str | None = None
     column: str | None = None
     file_unit: str | None = None
-    smiles: str | None = None
+    material_column: str | None = None
     simulated_column: str | None = None
 
 

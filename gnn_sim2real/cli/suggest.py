@@ -12,10 +12,13 @@ def suggest(table: str, pool: str, *, settings: SuggestSettings) -> None:
         pool: Candidates: a table, a list of SMILES, or a folder or file of crystals.
         settings: What is sought.
     """
+    from gnn_sim2real.config.options import settings_as_options
     from gnn_sim2real.console import open_console, visible
+    from gnn_sim2real.shotgun.table_argument import option_of
     from gnn_sim2real.suggest.run import run_suggest
 
-    found = run_suggest(table, pool, settings)
+    with settings_as_options(option_of):
+        found = run_suggest(table, pool, settings)
     console = open_console()
     console.print(visible(repr(found)), markup=False, highlight=False, soft_wrap=True)
     console.print(f"suggestions: {settings.output}", markup=False, highlight=False, soft_wrap=True)

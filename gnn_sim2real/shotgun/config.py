@@ -35,8 +35,9 @@ def read_shotgun(argv: Sequence[str]) -> tuple[ShotgunConfig, dict[str, Any]]:
     """Read the settings from the command line.
 
     Args:
-        argv: A YAML with `-c`, or a table with as much of `--smiles COLUMN --target COLUMN --property NAME --unit UNIT
-            --simulated-column COLUMN` as its headings do not say; then `--test TABLE`, `--for PURPOSE` and any setting.
+        argv: A YAML with `-c`, or a table with as much of `--material-column COLUMN --column COLUMN --property NAME
+            --unit UNIT --simulated-column COLUMN` as its headings do not say; then `--test TABLE`, `--for PURPOSE` and
+            any setting.
 
     Returns:
         The configuration, and the same in plain types, with absolute paths: what `-c` reads.

@@ -13,9 +13,10 @@ from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.units import check_unit
 
 _SHORT = {
+    "--material-column": "material_column",  # as `data check` and `suggest` spell it
     "--smiles": "material_column",
-    "--target": "column",
     "--column": "column",
+    "--target": "column",
     "--property": "property",
     "--unit": "unit",
     "--file-unit": "file_unit",

@@ -255,7 +255,7 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
         "--property": settings.property,
         "--unit": settings.unit,
         "--column": settings.column,
-        "--smiles": settings.material_column,
+        "--material-column": settings.material_column,
     }
     argv = [table, *(word for name, value in given.items() if value is not None for word in (name, value))]
     found = read_table_argument(argv)

@@ -167,6 +167,7 @@ def test_the_heat_map(folder, capsys):
     ("argv", "values"),
     [
         (["mine.csv", "--smiles", "smiles"], ["mine.csv", "'rho'", "--unit"]),
+        (["mine.csv", "--material-column", "nothing", "--target", "rho", "--unit", "g/cm3"], ["nothing"]),
         (["study", "-c", "nowhere.yaml"], ["nowhere.yaml"]),
         (["missing.csv"], ["missing.csv"]),
         (["mine.csv", "--column", "roh", "--unit", "g/cm3"], ["roh"]),

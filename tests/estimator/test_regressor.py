@@ -221,7 +221,9 @@ def test_a_simulated_column_takes_part_and_may_have_gaps(quick, monkeypatch):
         library=quick.source.rpartition("/")[0], simulated_column="md", foundation="none", **QUICK
     )
     model.set_params(best=1).fit(frame, Y)
-    assert model.ranking_.to_frame()["architecture"].tolist() == ["GINE"]
+    ranked = model.ranking_.to_frame()  # the planted model and the starter library
+    assert ranked["architecture"].iloc[0] == "GINE"
+    assert len(ranked) > 1
     asked = pd.DataFrame({"md": [density(each) - 0.2 for each in ASKED], "smiles": ASKED})
     truth = np.array([density(each) for each in ASKED])
     error = np.abs(model.predict(asked) - truth).mean()

@@ -296,7 +296,7 @@ def test_one_file_in_the_folder_is_all_it_takes(tmp_path):
     (tmp_path / "forms/shifted.py").write_text(_EXAMPLE)
     beside = "import gnn_sim2real.law.forms as forms; forms.__path__.append('forms')"
     shown = run_with(beside + _FIT, tmp_path).stdout
-    assert "shifted         D (n + n0)^-alpha + C: falls as if some materials had been seen before" in shown
+    assert "shifted D (n + n0)^-alpha + C: falls as if some materials had been seen before" in " ".join(shown.split())
     assert re.search(r"n0, materials as if seen before +800 ", shown)
 
 

@@ -235,3 +235,15 @@ def test_a_list_that_is_not_text_is_refused(tmp_path):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         read_pool(tmp_path / "a.smi", Kinds("molecule"))
     assert not isinstance(caught.value, UnicodeDecodeError)
+
+
+def test_a_missing_column_is_told_by_the_option_of_its_table(files, model, capsys):
+    table, pool = (Path(each).read_text() for each in files)
+    Path("other_table.csv").write_text(table.replace("smiles", "polymer", 1))
+    Path("other_pool.csv").write_text(pool.replace("smiles", "polymer", 1))
+    for words, option in (
+        (["other_table.csv", files[1]], "`--material-column`"),
+        ([files[0], "other_pool.csv"], "`--pool-column`"),
+    ):
+        assert main(["suggest", *words, "--model", model, "--workers", "1"]) == 2
+        assert option in capsys.readouterr().err
