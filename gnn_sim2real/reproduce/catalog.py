@@ -72,6 +72,8 @@ STUDIES = {
     for each in (
         Study("density_open_quick", "polymer/density_open/quick.yaml"),
         Study("density_open", "polymer/density_open/study.yaml"),
+        Study("band_gap_open_quick", "crystal/band_gap_open/quick.yaml"),
+        Study("band_gap_open", "crystal/band_gap_open/study.yaml"),
         Study("density_open_simulated", "polymer/density_open/simulated.yaml"),
         Study("chi", "mixture/chi/study.yaml"),
         Study("chi_pairs", "mixture/chi_pairs/study.yaml"),

@@ -14,6 +14,7 @@ from gnn_sim2real.featurize.composition import (
     describe_formulas,
     element_statistics,
     element_table,
+    formula_of_amounts,
     formula_of_counts,
     read_formula,
     reduced_formula,
@@ -164,3 +165,9 @@ def test_decimal_points_stay(formula):
 def test_a_minus_is_never_dropped(formula):
     with pytest.raises(ValueError, match="brackets"):
         read_formula(formula)
+
+
+def test_a_trace_is_in_a_formula_from_a_thousandth_on():
+    assert "Na" in formula_of_amounts({3: 1.0, 11: 0.0015})
+    assert formula_of_amounts({3: 1.0, 11: 0.0004}) == "Li"
+    assert formula_of_amounts({3: 0.999, 11: 2.001}) == "Na2Li" == formula_of_amounts({3: 1, 11: 2})
