@@ -396,12 +396,12 @@ def require_sound_zip(path: Path) -> None:
 def spreadsheet_text(text: str) -> str:
     """A cell of a CSV that no spreadsheet runs as a formula: an apostrophe in front of what begins like one.
 
-    Numbers, signed ones as well, stay as they are. https://owasp.org/www-community/attacks/CSV_Injection
+    Numbers, signed ones as well, and a dash alone stay as they are. https://owasp.org/www-community/attacks/CSV_Injection
 
     Args:
         text: The cell.
     """
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+    if text == "-" or not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return text
     try:
         float(text)

@@ -190,7 +190,7 @@ def test_what_no_spreadsheet_runs_stays(text):
 def test_no_cell_begins_like_a_formula_unless_it_is_a_number(text):
     found = spreadsheet_text(text)
     assert found.removeprefix("'") == text
-    if found[:1] in set("=+-@\t\r\n"):
+    if found != "-" and found[:1] in set("=+-@\t\r\n"):
         float(found)
 
 

@@ -39,7 +39,7 @@ ARROWS = {
     "records": (
         "tasks data library splits store tables featurize nn law units files console metrics baselines figures renamed"
     ),
-    "tasks": "data library store featurize nn errors units files metrics baselines graph plugins renamed",
+    "tasks": "data library store featurize nn errors units files console metrics baselines graph plugins renamed",
     "data": "library splits store tables databases featurize nn units console graph plugins",
     "ensemble": "splits metrics gaussian_process console",
     "uncertainty": "ensemble library store featurize nn errors units files graph figures",

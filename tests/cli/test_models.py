@@ -95,7 +95,7 @@ def test_export_import_push_pull_verify(run, tmp_path):
         (["list", "--min-r2", "good"], ["`--min-r2`", "a number", "good"]),
         (["list", "--max-size", "1.5"], ["`--max-size`", "a whole number", "1.5"]),
         (["list", "--colour", "red"], ["--colour", "models list --help"]),
-        (["push", ""], ["address"]),
+        (["push", ""], ["empty"]),
         (["pull", " "], ["address"]),
         (["pull", "ftp://nowhere.invalid/x"], ["ftp://nowhere.invalid/x"]),
     ],

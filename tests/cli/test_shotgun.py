@@ -204,4 +204,7 @@ def test_what_would_be_lost_at_the_end_is_told_at_the_beginning(folder, tmp_path
 def test_help(capsys):
     assert main(["shotgun"]) == 0
     out = capsys.readouterr().out
-    assert all(each in out for each in ("gnn-sim2real shotgun [TABLE]", "--property", "--tuning.best", "shotgun study"))
+    assert all(
+        each in out
+        for each in ("gnn-sim2real shotgun (TABLE | -c FILE)", "--property", "--tuning.best", "shotgun study")
+    )

@@ -214,7 +214,7 @@ def test_models_that_do_not_belong_together(folder, tmp_path):
 def test_help(capfd):
     assert run("calibrate", "--help") == 0
     printed = capfd.readouterr().out
-    for each in ("gnn-sim2real calibrate [MODELS", "--output", "--calibration", "validation"):
+    for each in ("gnn-sim2real calibrate MODEL [MODEL ...]", "--output", "--calibration", "validation"):
         assert each in printed
 
 
