@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,19 +177,19 @@ def write_pieces_atomically(path: Path, pieces: Iterable[bytes | memoryview]) ->
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file, if any, is untouched.
     """
-    with named_in_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"  # known before Ctrl-C can come
     try:
-        with named_in_errors(path), os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~umask())
-        Path(temporary).replace(path)
+        with named_in_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
