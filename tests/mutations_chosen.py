@@ -409,14 +409,14 @@ CHOSEN = (
     Chosen(
         "files are written in place",
         "gnn_sim2real.files",
-        "Path(temporary).replace(path)",
-        "path.write_bytes(Path(temporary).read_bytes())",
+        "temporary.replace(path)",
+        "path.write_bytes(temporary.read_bytes())",
         ("test_the_old_file_survives_a_failure", "test_written_whole_and_replaced"),
     ),
     Chosen(
         "files are not on the disk before the old one goes",
         "gnn_sim2real.files",
-        "            os.fsync(file.fileno())\n",
+        "                os.fsync(file.fileno())\n",
         "",
         ("test_the_old_file_survives_a_failure",),
     ),
