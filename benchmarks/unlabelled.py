@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from machine import processor, publish, versions
 from numpy.typing import NDArray
 from rdkit.Chem import rdMolDescriptors
@@ -40,6 +40,7 @@ from gnn_sim2real.nn import GINE, PropertyModel
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.tasks import TargetFineTuning
+from gnn_sim2real.tasks.small_training import train_small
 
 _RESULT = Path(__file__).parent / "results" / "unlabelled.json"
 _DONE, _MODEL = Path("runs/unlabelled.json"), Path("runs/unlabelled")
@@ -169,17 +170,7 @@ def fine_tune(prop: str, size: int, split: int, start: str) -> dict[str, Any]:
     if start == "pretrained":
         settings |= {"pretrained": str(_MODEL), "encoder_rate": 0.1}
     task = TargetFineTuning(GINE(hidden_dim=64, num_layers=3, dropout=0.1), **settings)
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=50,
-        gradient_clip_val=1.0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    trainer.fit(task, datamodule=data)
+    train_small(task, data, 50)
     network, rows = task.network.eval(), data.parts.test
     with torch.no_grad():
         predicted: NDArray[np.float64] = network.predict(data.store.select(torch.from_numpy(rows))).double().numpy()

@@ -64,7 +64,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
             {name: each.unit for name, each in PROPERTIES.items()},
             labels.license,
             labels.citation,
-            labels.comes_from,
+            labels.origin,
         )
 
     def load_table(self) -> CleanTable:

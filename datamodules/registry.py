@@ -77,26 +77,17 @@ def sheet(
     if name in OPEN_TABLES:
         table = OPEN_TABLES[name]
         return DataSheet(name, kind, num_rows, units, table.license, table.citation, "in the package", settings)
-    match entry := _find_entry(name):
-        case None:
-            raise ValueError(f'there is no data set "{name}"')
-        case DataFile():
-            origin = "downloaded if it is missing"
-        case OwnTable():
-            origin = f"your own: {entry.instruction}"
+    if (entry := _find_entry(name)) is None:
+        raise ValueError(f'there is no data set "{name}"')
+    match origin := _recipes().get(name, entry):
         case TableRecipe():
-            origin = "public files"
+            told = f"made: gnn-sim2real data make {name} ({origin.size / 1e6:.1f} MB, {origin.seconds:.0f} s)"
+        case DataFile():
+            told = "downloaded if it is missing"
+        case OwnTable():
+            told = f"your own: {origin.instruction}"
     license_ = entry.license or "none stated"
-    return DataSheet(
-        name, kind, num_rows, units, license_, entry.citation or "its authors", origin, settings, _how_made
-    )
-
-
-def _how_made(name: str) -> str | None:
-    """How a table is made, if there is a recipe for it."""
-    if (recipe := _recipes().get(name)) is None:
-        return None
-    return f"made: gnn-sim2real data make {name} ({recipe.size / 1e6:.1f} MB, {recipe.seconds:.0f} s)"
+    return DataSheet(name, kind, num_rows, units, license_, entry.citation or "its authors", told, settings)
 
 
 def find_table(path: str | Path) -> Path:

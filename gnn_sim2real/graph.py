@@ -51,6 +51,11 @@ ATOM_DESCRIPTORS = (
 )
 """Contributions of an atom to common molecular descriptors, in column order, see `featurize.descriptors`."""
 
+NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors", "species_count")
+EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
+SPECIES_FIELDS = ("species_number", "species_share")
+"""Fields of a graph with a row for each atom, edge, and element of a site; the last only where there is disorder."""
+
 
 @dataclass(frozen=True)
 class Graph:

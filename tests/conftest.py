@@ -1,5 +1,6 @@
 """What all tests share: a cache of their own, one thread, no network, known random numbers, spellings of polymers."""
 
+import gc
 import logging
 import os
 import shutil
@@ -224,3 +225,17 @@ def cut_everywhere() -> Callable[[str], list[str]]:
         return spellings
 
     return cut
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head that computes nothing, to which a test adds nodes; their GPUs exist in Ray's book-keeping only."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 would leave them nothing beside other tests
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        yield made
+    finally:
+        made.shutdown()
+        gc.collect()  # what Ray left, before another test is blamed for it

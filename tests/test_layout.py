@@ -17,7 +17,8 @@ ARROWS = {
         "store tables databases law errors files console launchers"
     ),
     "suggest": (
-        "estimator shotgun ensemble records data library splits store law figures files metrics gaussian_process shown"
+        "estimator shotgun ensemble records data library launchers splits store law figures files metrics "
+        "gaussian_process shown"
     ),
     "explain": (
         "estimator shotgun ensemble library store featurize page figures units files gaussian_process graph shown"

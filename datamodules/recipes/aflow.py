@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from datamodules.recipes.crystals import read_p1_cif
+from datamodules.recipes.crystals import CELL_UNITS, read_p1_cif
 from datamodules.recipes.mp_labels import reduced
 from gnn_sim2real.databases.recipe import Files, RawFile, TableRecipe
 
@@ -99,15 +99,7 @@ AFLOW_AGL_AEL = TableRecipe(
         "formula_sum": None,
         "reduced_formula": None,
         "nsites": "dimensionless",
-        "a": "angstrom",
-        "b": "angstrom",
-        "c": "angstrom",
-        "alpha": "degree",
-        "beta": "degree",
-        "gamma": "degree",
-        "volume": "angstrom^3",
-        "species": None,
-        "frac_e8": "dimensionless",
+        **CELL_UNITS,
         "agl_thermal_conductivity_300K": "W/(m K)",
         "agl_thermal_expansion_300K": "1/K",
         "ael_debye_temperature": "K",

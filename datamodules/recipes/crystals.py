@@ -4,6 +4,15 @@ from typing import Any
 
 import numpy as np
 
+CELL_UNITS: dict[str, str | None] = {
+    **dict.fromkeys(("a", "b", "c"), "angstrom"),
+    **dict.fromkeys(("alpha", "beta", "gamma"), "degree"),
+    "volume": "angstrom^3",
+    "species": None,
+    "frac_e8": "dimensionless",
+}
+"""Columns of a cell and its sites with their units, see `gnn_sim2real.featurize.crystal_table.CELL_COLUMNS`."""
+
 _CELL = {
     "_cell_length_a": "a",
     "_cell_length_b": "b",

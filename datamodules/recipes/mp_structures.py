@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datamodules.recipes.crystals import read_p1_cif
+from datamodules.recipes.crystals import CELL_UNITS, read_p1_cif
 from datamodules.recipes.mp_labels import MP_LABELS, read_label_ids, reduced
 from gnn_sim2real.databases.recipe import Files, RawArchive, TableRecipe
 
@@ -49,15 +49,7 @@ MP_STRUCTURES = TableRecipe(
         "formula_pretty": None,
         "reduced_formula": None,
         "nsites": "dimensionless",
-        "a": "angstrom",
-        "b": "angstrom",
-        "c": "angstrom",
-        "alpha": "degree",
-        "beta": "degree",
-        "gamma": "degree",
-        "volume": "angstrom^3",
-        "species": None,
-        "frac_e8": "dimensionless",
+        **CELL_UNITS,
     },
     raw={
         "archive": RawArchive(

@@ -65,7 +65,7 @@ def print_list(name: str | None) -> None:
     for sheet, _ in sheets.values():
         units = ", ".join(f"{prop} [{unit or '-'}]" for prop, unit in sheet.units.items())
         rows = f"{sheet.num_rows:,}" if sheet.num_rows else "?"
-        table.add_row(*map(escape, (sheet.name, sheet.kind, rows, units, sheet.license, sheet.comes_from)))
+        table.add_row(*map(escape, (sheet.name, sheet.kind, rows, units, sheet.license, sheet.origin)))
     console.print(table)
     print_recipes(console)
     console.print("\ngnn-sim2real data list NAME: citation and YAML; your own file: datamodules.Table", highlight=False)
@@ -80,7 +80,7 @@ def _print_sheet(sheet: DataSheet, module: type[PropertyDataModule], console: Co
         f"properties: {units}",
         f"license: {sheet.license}",
         f"cite: {sheet.citation}",
-        f"from: {sheet.comes_from}",
+        f"from: {sheet.origin}",
         f"\ndata:\n  class_path: {package}.{module.__name__}" + (f"\n  init_args:{settings}" if settings else ""),
     ]
     for line in lines:
@@ -139,23 +139,51 @@ def check(
     Raises:
         ValueError: If it is not clear what is to be read, or a file would be lost.
     """
-    console = open_console()
     if "property" not in settings and not _is_config(name) and _is_file(name):
         if like or against:
             raise ValueError(f"to compare values, say of what: add `{_options_of(name)}`")
-        for line in describe_columns(name):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-        console.print(
-            f"\nadd `{_options_of(name)}` to see what a training would read",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        _show_columns(name)
         return
     typed = {*inspect.signature(find_table_reader()).parameters, *(each.name for each in fields(DataSettings))}
     typed = typed if settings else set()  # else they are those of a YAML
     with settings_as_options(lambda each: f"--{each.replace('_', '-')}" if each in typed else None):
-        _check_values(name, settings, against, like, quarantine, json, overwrite=overwrite)
+        console = open_console()
+        published = None if like is None else _find_published(like)
+        data, *_ = _modules_of(name, settings)
+        named = [value for value in data.given.values() if isinstance(value, str)]  # the files that a YAML names
+        require_replaceable(
+            *(each for each in (quarantine, json) if each is not None),
+            is_ours=lambda path: is_quarantine(path) if path == quarantine else has_keys(path, *REPORT_KEYS),
+            inputs=[expand(each) for each in (name, *against, *named)],
+            overwrite=overwrite,
+        )
+        warnings: list[str] = []
+        data = _read_all(data, name, warnings)
+        plain = {each: value for each, value in settings.items() if not each.startswith("simulated_")}
+        others = {each: _read_all(_modules_of(each, plain)[0], each, warnings) for each in against}
+        report = make_report(data.table, {each: other.table for each, other in others.items()})
+        likeness = None if published is None else compare_with_published(data.table, published)
+        _print_report(report, console)
+        if published is not None and likeness is not None:
+            for line in describe_likeness(likeness, published):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in [*_compare_vocabularies(data, others), *warnings]:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        quarantine = quarantine or name_quarantine(Path(), Path(name).stem)
+        more = (
+            {}
+            if published is None or likeness is None
+            else {"like": {"table": published.name, "is_same": likeness.is_same, **asdict(likeness)}}
+        )
+        _save(data.table, report.to_json() | more, quarantine, json, console)
+
+
+def _show_columns(name: str) -> None:
+    console = open_console()
+    for line in describe_columns(name):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    more = f"\nadd `{_options_of(name)}` to see what a training would read"
+    console.print(more, markup=False, highlight=False, soft_wrap=True)
 
 
 def _options_of(name: str) -> str:
@@ -168,48 +196,6 @@ def _options_of(name: str) -> str:
     except ValueError:
         return "--property NAME --unit UNIT"
     return shlex.join(["--property", found.property, "--unit", found.unit])
-
-
-def _check_values(
-    name: str,
-    settings: dict[str, Any],
-    against: Sequence[str],
-    like: str | None,
-    quarantine: Path | None,
-    json: Path | None,
-    *,
-    overwrite: bool,
-) -> None:
-    """Read all rows, and report."""
-    console = open_console()
-    published = None if like is None else _find_published(like)
-    data, *_ = _modules_of(name, settings)
-    named = [value for value in data.given.values() if isinstance(value, str)]  # the files that a YAML names
-    require_replaceable(
-        *(each for each in (quarantine, json) if each is not None),
-        is_ours=lambda path: is_quarantine(path) if path == quarantine else has_keys(path, *REPORT_KEYS),
-        inputs=[expand(each) for each in (name, *against, *named)],
-        overwrite=overwrite,
-    )
-    warnings: list[str] = []
-    data = _read_all(data, name, warnings)
-    plain = {each: value for each, value in settings.items() if not each.startswith("simulated_")}
-    others = {each: _read_all(_modules_of(each, plain)[0], each, warnings) for each in against}
-    report = make_report(data.table, {each: other.table for each, other in others.items()})
-    likeness = None if published is None else compare_with_published(data.table, published)
-    _print_report(report, console)
-    if published is not None and likeness is not None:
-        for line in describe_likeness(likeness, published):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for line in [*_compare_vocabularies(data, others), *warnings]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    quarantine = quarantine or name_quarantine(Path(), Path(name).stem)
-    more = (
-        {}
-        if published is None or likeness is None
-        else {"like": {"table": published.name, "is_same": likeness.is_same, **asdict(likeness)}}
-    )
-    _save(data.table, report.to_json() | more, quarantine, json, console)
 
 
 def cache_features_of(name: str, settings: dict[str, Any], foundation: str, place: Place, shard: str | None) -> None:

@@ -113,5 +113,5 @@ def _explain_missing(name: str, recipes: dict[str, TableRecipe]) -> str:
     from gnn_sim2real.data.registry import find_sheets
 
     if name in (sheets := find_sheets()):
-        return f"{name} cannot be made; it comes from: {sheets[name][0].comes_from}"
+        return f"{name} cannot be made; it comes from: {sheets[name][0].origin}"
     return f"there is no recipe {name!r}; `data make` makes {', '.join(recipes)}"

@@ -124,7 +124,7 @@ class Acquisition:
 
     @cached_property
     def _model(self) -> "TrainedModel | None":
-        path = self.settings.diversity_model
         from gnn_sim2real.library import load_model  # here, since settings of a grid are read without torch
 
+        path = self.settings.diversity_model
         return None if path is None else self.data.shared.once(("model", path), lambda: load_model(Path(path)))

@@ -1,7 +1,7 @@
 """What is known of a data set without reading it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ class DataSheet:
         citation: What to cite.
         origin: Where it comes from.
         settings: Settings of the data module that read it.
-        made: How it is made, which is asked for when it is told, since recipes load pandas; None if it is not made.
     """
 
     name: str
@@ -34,12 +33,6 @@ class DataSheet:
     citation: str
     origin: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    made: Callable[[str], str | None] | None = None
-
-    @property
-    def comes_from(self) -> str:
-        """Where it comes from, or how it is made."""
-        return (self.made(self.name) if self.made else None) or self.origin
 
     @property
     def is_open(self) -> bool:

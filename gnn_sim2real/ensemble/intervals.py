@@ -32,6 +32,9 @@ SPREAD_ROWS = 50
 WIDEST_ROWS = 30
 """Least number of training rows beyond two thirds of the scales, from which on these have a factor of their own."""
 
+STANDARD = 0.6827
+"""Coverage of plus and minus one standard deviation of a normal distribution."""
+
 INSIDE = 0.95
 """Share of the training rows that `TrainingRange` takes for inside of its range, each compared with the others."""
 

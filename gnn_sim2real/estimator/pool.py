@@ -118,8 +118,8 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
             raise ValueError(f"{file} has no lines; give one SMILES a line")
         return Pool(kind, file, lines, [*lines])
     if kind.name == "crystal" or (kind.name == "composition" and column is None and holds_crystals(file)):
-        entries = read_crystals_of(file)
-        formula = kind.name == "composition"
+        formula = kind.name == "composition"  # which a disordered crystal has as well
+        entries = read_crystals_of(file, disordered=formula)
         contents = [
             crystal_formula(each.crystal) if formula and each.crystal is not None else each.crystal for each in entries
         ]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from gnn_sim2real.ensemble.intervals import STANDARD
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.estimator.materials import Kind, Kinds, Materials, read_materials
 from gnn_sim2real.files import read_sealed, require_replaceable, write_sealed
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from gnn_sim2real.shotgun.saved import EnsemblePrediction, SavedEnsemble
 
 Floats = NDArray[np.float64]
-
-STANDARD = 0.6827
-"""Coverage of an interval of plus and minus one standard deviation of a normal distribution."""
 
 ESTIMATOR_FILE = "estimator.json"
 """File beside those of the ensemble with what only the estimator knows."""

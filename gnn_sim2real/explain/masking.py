@@ -7,15 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gnn_sim2real.graph import Graph, GraphBatch
+from gnn_sim2real.graph import EDGE_FIELDS, NODE_FIELDS, SPECIES_FIELDS, Graph, GraphBatch
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.store.graphs import GraphStore
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors")
-_EDGE_FIELDS = ("bond_codes", "crosses_cell", "edge_vector")
 _BATCH = 512
 
 
@@ -30,9 +28,11 @@ def keep_atoms(graph: Graph, kept: Bools) -> Graph:
     """
     edges = kept[graph.edge_index].all(axis=0)
     number = np.cumsum(kept) - 1
-    nodes = {name: value[kept] for name in _NODE_FIELDS if (value := getattr(graph, name)) is not None}
-    others = {name: value[edges] for name in _EDGE_FIELDS if (value := getattr(graph, name)) is not None}
-    return replace(graph, edge_index=number[graph.edge_index[:, edges]].astype(np.int32), **nodes, **others)
+    rows = [(NODE_FIELDS, kept), (EDGE_FIELDS[1:], edges)]  # but for the edges themselves, whose nodes are renumbered
+    if graph.species_count is not None:
+        rows.append((SPECIES_FIELDS, np.repeat(kept, graph.species_count)))
+    left = {name: value[some] for names, some in rows for name in names if (value := getattr(graph, name)) is not None}
+    return replace(graph, edge_index=number[graph.edge_index[:, edges]].astype(np.int32), **left)
 
 
 def values_of_subsets(models: Sequence[TrainedModel], graph: Graph, subsets: Bools, column: int = 0) -> Floats:

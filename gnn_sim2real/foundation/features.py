@@ -114,8 +114,7 @@ def compute_features(
     if layer not in encoder.layers:
         raise ValueError(f"`layer` of `{encoder.name}` must be one of {', '.join(encoder.layers)}, got {layer!r}")
     folder = folder or default_cache_folder() / "foundation"
-    readable = [_as_content(materials[row], kind) for row in range(len(materials))]
-    keys = [material_key(each, kind) for each in readable]
+    readable, keys = _read(materials, kind)
     files = {each: RowFile(folder / f"{_file_name(encoder, each)}.safetensors") for each in encoder.layers}
     rows = files[layer].find(keys)
     if not rows.known.all():
@@ -147,10 +146,15 @@ def find_missing(
     """
     encoder.require_kind(kind)
     folder = folder or default_cache_folder() / "foundation"
-    readable = [_as_content(materials[row], kind) for row in range(len(materials))]
-    keys = [material_key(each, kind) for each in readable]
+    readable, keys = _read(materials, kind)
     known = RowFile(folder / f"{_file_name(encoder, encoder.layers[0])}.safetensors").find(keys).known
     return list({key: each for key, each, is_known in zip(keys, readable, known, strict=True) if not is_known}.values())
+
+
+def _read(materials: Sequence[Any], kind: str) -> tuple[list[Any], list[bytes]]:
+    """What the encoder reads, and the key of each in the cache."""
+    readable = [_as_content(materials[row], kind) for row in range(len(materials))]
+    return readable, [material_key(each, kind) for each in readable]
 
 
 @contextmanager

@@ -14,9 +14,8 @@ from typing import Any
 
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.foundation.features import compute_features, find_missing, make_encoder
-from gnn_sim2real.launchers import make_launcher
 from gnn_sim2real.launchers.base import Outcome, Place, Work
-from gnn_sim2real.launchers.drive import drive, stop_on_signals
+from gnn_sim2real.launchers.drive import compute
 from gnn_sim2real.launchers.queue import JobQueue
 from gnn_sim2real.launchers.shard import Shard
 
@@ -104,16 +103,11 @@ def cache_features(
     queue = JobQueue(
         [FeatureJob(number, tuple(missing[start : start + AT_ONCE])) for number, start in enumerate(starts, start=1)]
     )
-    if queue.is_finished:
-        return 0
-    work = Work(place, partial(FeatureRunner, setting, kind, folder))
-    with stop_on_signals() as stopped:
-        launcher = make_launcher(work)
-        try:
-            for _ in drive(queue, launcher, stopped, _describe, _say_lost):
-                logger.info("features of %s: %d of %d parts", encoder.name, queue.outcomes.total(), len(starts))
-        finally:
-            launcher.close()
+
+    def tell(_: FeatureJob) -> None:
+        logger.info("features of %s: %d of %d parts", encoder.name, queue.outcomes.total(), len(starts))
+
+    compute(queue, Work(place, partial(FeatureRunner, setting, kind, folder)), _describe, _say_lost, tell)
     return len(missing)
 
 

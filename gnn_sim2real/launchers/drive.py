@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol, TypeVar
 
-from gnn_sim2real.launchers.base import Job, JobLostError, Launcher, Outcome
+from gnn_sim2real.launchers import make_launcher
+from gnn_sim2real.launchers.base import Job, JobLostError, Launcher, Outcome, Runner, Work
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,38 @@ def drive(
             else:
                 queue.settle(job, outcome)
             yield job
+
+
+def compute(
+    queue: Queue[Kind],
+    work: Work,
+    describe: Callable[[Kind], str],
+    lost: Callable[[Kind, str], None],
+    done: Callable[[Kind], None],
+    runner: Runner | None = None,
+) -> None:
+    """Compute jobs that are all known beforehand, on a launcher of their own.
+
+    Args:
+        queue: The jobs.
+        work: What is computed, and where.
+        describe: Names a job in messages.
+        lost: Gets a job that was lost too often, with the reason.
+        done: Gets each finished job.
+        runner: Runner for a launcher that computes in this process; a new one unless given.
+
+    Raises:
+        KeyboardInterrupt: If a signal has come.
+    """
+    if queue.is_finished:
+        return
+    with stop_on_signals() as stopped:
+        launcher = make_launcher(work, runner)
+        try:
+            for job in drive(queue, launcher, stopped, describe, lost):
+                done(job)
+        finally:
+            launcher.close()
 
 
 @contextmanager

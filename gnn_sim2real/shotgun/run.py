@@ -258,7 +258,7 @@ def ranking_rows(result: ShotgunResult) -> list[dict[str, Any]]:
     Args:
         result: From `run_shotgun`.
     """
-    return list(rank_rows(result.answer.ranked, result.cards))
+    return rank_rows(result.answer.ranked, result.cards)
 
 
 def rank_rows(ranked: Sequence[Score], cards: Mapping[str, Card]) -> list[dict[str, Any]]:

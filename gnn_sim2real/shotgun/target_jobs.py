@@ -15,10 +15,9 @@ from pathlib import Path
 
 import torch
 
-from gnn_sim2real.launchers import make_launcher
 from gnn_sim2real.launchers.base import Outcome, Place, Work
 from gnn_sim2real.launchers.claims import Claims
-from gnn_sim2real.launchers.drive import drive, stop_on_signals
+from gnn_sim2real.launchers.drive import compute
 from gnn_sim2real.launchers.queue import JobQueue
 from gnn_sim2real.shotgun.settings import ShotgunStudyConfig
 from gnn_sim2real.shotgun.study import read_shotgun_study, run_target
@@ -93,13 +92,12 @@ def compute_targets(config: ShotgunStudyConfig, argv: Sequence[str], names: Sequ
     """
     work = Work(Place.of(config), partial(make_runner, tuple(argv), str(Path.cwd())))
     queue = JobQueue([TargetJob(name) for name in names])
-    with stop_on_signals() as stopped:
-        launcher = make_launcher(work, TargetRunner(config) if config.launcher == "serial" else None)
-        try:
-            for job in drive(queue, launcher, stopped, lambda job: job.name, _say_lost):
-                logger.info("%s: %d of %d targets done", job.name, queue.outcomes.total(), len(names))
-        finally:
-            launcher.close()
+
+    def tell(job: TargetJob) -> None:
+        logger.info("%s: %d of %d targets done", job.name, queue.outcomes.total(), len(names))
+
+    runner = TargetRunner(config) if config.launcher == "serial" else None
+    compute(queue, work, lambda job: job.name, _say_lost, tell, runner)
     return queue.outcomes
 
 

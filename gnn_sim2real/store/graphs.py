@@ -18,13 +18,9 @@ from torch import Tensor
 
 from gnn_sim2real.errors import CacheDamagedError
 from gnn_sim2real.files import stamp, write_atomically, write_pieces_atomically
-from gnn_sim2real.graph import Graph, GraphBatch
+from gnn_sim2real.graph import EDGE_FIELDS, NODE_FIELDS, SPECIES_FIELDS, Graph, GraphBatch
 
 STORE_FORMAT = "4"
-_NODE_FIELDS = ("atomic_number", "node_weight", "component", "atom_codes", "atom_descriptors", "species_count")
-_SPECIES_FIELDS = ("species_number", "species_share")
-"""Ragged columns of what the sites of disordered crystals hold; a store without such a crystal does not have them."""
-_EDGE_FIELDS = ("edge_index", "bond_codes", "crosses_cell", "edge_vector")
 _POINTERS = ("node_pointer", "edge_pointer", "species_pointer")
 _CODES = frozenset({"atomic_number", "component", "atom_codes", "bond_codes", "species_count", "species_number"})
 """Fields that are stored as bytes and used as int64."""
@@ -97,7 +93,7 @@ class GraphStore:
             name: torch.tensor([0, *np.cumsum(count)], dtype=torch.int64)
             for name, count in zip(_POINTERS, counts, strict=False)
         }
-        for name in _NODE_FIELDS + _EDGE_FIELDS + _SPECIES_FIELDS:
+        for name in NODE_FIELDS + EDGE_FIELDS + SPECIES_FIELDS:
             columns = [column for graph in graphs if (column := getattr(graph, name)) is not None]
             if not columns:
                 continue
@@ -191,11 +187,11 @@ class GraphStore:
         edges, edge_count = _slices(self._columns["edge_pointer"], graph)
         # A graph has few atoms and, in crystals, hundreds of edges: it is faster to pick atoms one by one and to copy
         # edges as a block.
-        taken = {name: self._columns[name][nodes] for name in _NODE_FIELDS if name in self._columns}
-        taken |= {name: _copy(self._columns[name], edges) for name in _EDGE_FIELDS if name in self._columns}
+        taken = {name: self._columns[name][nodes] for name in NODE_FIELDS if name in self._columns}
+        taken |= {name: _copy(self._columns[name], edges) for name in EDGE_FIELDS if name in self._columns}
         if "species_pointer" in self._columns:
             species, _ = _positions(self._columns["species_pointer"], graph)
-            taken |= {name: self._columns[name][species] for name in _SPECIES_FIELDS}
+            taken |= {name: self._columns[name][species] for name in SPECIES_FIELDS}
         tensors = {
             name: torch.from_numpy(column.astype(np.int64) if name in _CODES else column)
             for name, column in taken.items()
@@ -211,9 +207,9 @@ class GraphStore:
 
 def _pointer_of(name: str) -> str:
     """Where the rows of a column begin for each graph."""
-    if name in _SPECIES_FIELDS:
+    if name in SPECIES_FIELDS:
         return "species_pointer"
-    return "edge_pointer" if name in _EDGE_FIELDS else "node_pointer"
+    return "edge_pointer" if name in EDGE_FIELDS else "node_pointer"
 
 
 def _with_species(graph: Graph) -> Graph:

@@ -14,6 +14,7 @@ from gnn_sim2real.estimator.materials import Kinds
 from gnn_sim2real.estimator.pool import read_pool, require_pool
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.gaussian_process import StandardColumns
+from gnn_sim2real.launchers.base import available_cores
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.libraries import open_library
 from gnn_sim2real.shotgun.table_argument import read_table_argument
@@ -216,7 +217,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
     aim = _make_aim(settings, values)
     keep = min(_MOST_KEPT, KEPT * settings.batch)
     scorer = Scorer(model, surrogate, aim, keep + len(materials))
-    best, seen = score_pool(candidates, scorer, settings.workers or _cores())
+    best, seen = score_pool(candidates, scorer, settings.workers or available_cores())
     known = {data.table.identities[row] for row in present.tolist()} if data.kind != "crystal" else set(groups)
     new = _without_known(best, candidates.contents, model, known)
     if not new:
@@ -271,8 +272,6 @@ def _choose(
     settings: SuggestSettings, kind: str, materials: list[Any], values: Floats, groups: list[str]
 ) -> tuple[str, TrainedModel, Surrogate]:
     """The model whose features are used, and what predicts from them."""
-    if settings.log and values.size and not np.isfinite(values).all():
-        raise ValueError("`log` needs measured values above zero")
     if settings.model != AUTO:
         model = load_model(settings.model)
         if model.featurizer.name != kind:
@@ -342,9 +341,3 @@ def _to_scale(values: Floats, log: bool) -> Floats:
 
 def _from_scale(values: Floats, log: bool) -> Floats:
     return 10**values if log else values
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gnn_sim2real.ensemble.intervals import TrainingRange, conformal_quantile
+from gnn_sim2real.ensemble.intervals import STANDARD, TrainingRange, conformal_quantile
 from gnn_sim2real.gaussian_process import GaussianProcess
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import interval_of_mean
@@ -24,9 +24,6 @@ Floats = NDArray[np.float64]
 
 FOLDS = 10
 """Folds on which the standard deviation is calibrated."""
-
-STANDARD = 0.6827
-"""Coverage of plus and minus one standard deviation of a normal distribution."""
 
 MIN_MEASURED = 8
 """Smallest number of measurements."""

@@ -172,7 +172,7 @@ def _entry(name: str, cell: Any, values: dict[str, Any], folder: Path) -> Entry:
     if not isinstance(cell, str | dict):
         return Entry(name, None, f"{name}: it has no crystal", values)
     if isinstance(cell, str) and _is_file(cell, folder):
-        found = read_crystals(folder / cell)
+        found = read_crystals(folder / cell, disordered=True)
         if len(found) > 1:
             return Entry(name, None, f"{name}: {cell} holds {len(found)} crystals, and a row is of one", values)
         return Entry(name, found[0].crystal, found[0].reason, values)

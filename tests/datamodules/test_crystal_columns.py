@@ -139,6 +139,16 @@ def test_a_table_with_paths_of_files(tmp_path):
     assert not holds_crystals(write(tmp_path / "cifs/t.csv", rows))  # where the paths lead nowhere
 
 
+def test_disordered_crystals_of_files_are_refused_or_read_as_asked(tmp_path):
+    half = structure(ROCK_SALT)
+    half.replace(0, {"Na": 0.5})
+    (tmp_path / "half.cif").write_text(as_cif(half))
+    path = write(tmp_path / "t.csv", pd.DataFrame({"file": ["half.cif"], "band gap [eV]": [8.0]}))
+    (refused,), (read,) = read_crystals_of(path), read_crystals_of(path, disordered=True)
+    assert refused.crystal is None
+    assert not read.crystal.is_ordered
+
+
 def test_a_folder_says_what_of_it_is_not_read(tmp_path, caplog):
     folder = tmp_path / "cifs"
     (folder / "deeper").mkdir(parents=True)

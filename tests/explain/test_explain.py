@@ -18,6 +18,7 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.explain import Explanation, explain
 from gnn_sim2real.explain.masking import keep_atoms
 from gnn_sim2real.explain.page import PICTURES, TABLE_FILE
+from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
@@ -80,6 +81,14 @@ def test_values_over_orders_of_magnitude_add_up_in_their_unit():
     (found,) = explain(["CCO"], made(nn.GINE(), "molecule", form="exponential"))
     assert found.base == pytest.approx(2.0)
     assert found.remainder == pytest.approx(0, abs=1e-5)
+
+
+def test_an_atom_of_a_disordered_crystal_leaves_with_all_that_its_site_holds():
+    mixed = Crystal.of_sites(np.eye(3) * 4.1, [{11: 0.5, 19: 0.25}, {17: 1.0}], np.array([[0.0] * 3, [0.5] * 3]))
+    graph = get_featurizer("crystal", disorder="average").featurize(mixed)
+    less = keep_atoms(graph, np.array([False, True]))
+    assert less.species_count.tolist() == [1]
+    assert (less.species_number.tolist(), less.species_share.tolist()) == ([17], [1.0])
 
 
 def test_what_is_masked_is_not_seen_and_what_the_network_ignores_contributes_nothing():

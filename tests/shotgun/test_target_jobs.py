@@ -1,12 +1,11 @@
 """A study of shotgun transfer on every launcher: the same records, and nothing is lost with a machine."""
 
-import gc
 import json
-from importlib.util import find_spec
 
 import pytest
 import yaml
 from processes import running_command, wait_until
+from ray_marks import needs_ray
 from shotgun_library import make_library
 from tiny import CHAINS, density
 
@@ -84,26 +83,16 @@ def test_shards_make_the_same_records(serial, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'")
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_lost_node_of_a_ray_cluster_costs_no_record(serial, tmp_path, monkeypatch):
-    from ray.cluster_utils import Cluster
-
+@needs_ray
+def test_a_lost_node_of_a_ray_cluster_costs_no_record(serial, tmp_path, cluster):
     path, wanted = serial
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     output = tmp_path / "out"
-    try:
-        first, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
-        options = ("--launcher", "ray", "--address", cluster.address, "--output", str(output))
-        with running_command(tmp_path / "said", "shotgun", "study", "-c", str(path), *options) as command:
-            wait_until(lambda: [*output.glob("records/*.json")] or not command.is_running, "there is no record")
-            cluster.remove_node(first, allow_graceful=False)
-            assert command.wait() == 0, command.said
-    finally:
-        cluster.shutdown()
-        gc.collect()
+    first, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
+    options = ("--launcher", "ray", "--address", cluster.address, "--output", str(output))
+    with running_command(tmp_path / "said", "shotgun", "study", "-c", str(path), *options) as command:
+        wait_until(lambda: [*output.glob("records/*.json")] or not command.is_running, "there is no record")
+        cluster.remove_node(first, allow_graceful=False)
+        assert command.wait() == 0, command.said
     assert records_of(output) == wanted
 
 

@@ -1,12 +1,11 @@
 """`models build` on every launcher: the same models, weight for weight, and none is lost with a node."""
 
-import gc
 import hashlib
-from importlib.util import find_spec
 
 import pytest
 import yaml
 from processes import running_command, wait_until
+from ray_marks import needs_ray
 from studies import write_study
 
 from gnn_sim2real.cli.main import main
@@ -63,26 +62,16 @@ def test_shards_make_the_same_weights_and_each_model_once(serial, tmp_path, caps
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'")
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_lost_node_of_a_ray_cluster_costs_no_model(serial, tmp_path, monkeypatch):
-    from ray.cluster_utils import Cluster
-
+@needs_ray
+def test_a_lost_node_of_a_ray_cluster_costs_no_model(serial, tmp_path, cluster):
     path, wanted = serial
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     output = tmp_path / "out"
-    try:
-        first, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
-        options = ("--launcher", "ray", "--address", cluster.address, "--output", str(output))
-        with running_command(tmp_path / "said", "models", "build", "-c", str(path), *options) as command:
-            made = output / "models"
-            wait_until(lambda: [*made.glob("*/card.json")] or not command.is_running, "no model is made")
-            cluster.remove_node(first, allow_graceful=False)
-            assert command.wait() == 0, command.said
-    finally:
-        cluster.shutdown()
-        gc.collect()
+    first, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
+    options = ("--launcher", "ray", "--address", cluster.address, "--output", str(output))
+    with running_command(tmp_path / "said", "models", "build", "-c", str(path), *options) as command:
+        made = output / "models"
+        wait_until(lambda: [*made.glob("*/card.json")] or not command.is_running, "no model is made")
+        cluster.remove_node(first, allow_graceful=False)
+        assert command.wait() == 0, command.said
     assert weights_of(output) == wanted
     assert not [*(output / "failures").glob("*.json")]

@@ -1,36 +1,17 @@
 """A study on a real Ray cluster on this machine: one node is lost in the middle, another one joins."""
 
-import gc
 import re
-from importlib.util import find_spec
 
 import pytest
 from processes import wait_until
+from ray_marks import NEEDS_RAY
 from studies import NUM_CELLS, num_records, pretraining_keys, results, running_study, wait_for_records
 
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.records.record import read_records
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gnn-sim2real[ray]'"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # Ray leaves some to the garbage collector
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture
-def cluster(monkeypatch):
-    """A head that computes nothing, to which a test adds nodes; their GPUs exist in Ray's book-keeping only."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 would leave them nothing beside other tests
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        yield made
-    finally:
-        made.shutdown()
-        gc.collect()  # what Ray left, before another test is blamed for it
+pytestmark = NEEDS_RAY
 
 
 @pytest.mark.slow
