@@ -168,7 +168,7 @@ def _parse(key: str, given: Any, file: str) -> Range | Choices:
     where = f"`{key}` in {file}"
     if key.partition(".")[0] not in _STAGE or "." not in key:
         near = get_close_matches(key.partition(".")[0], _STAGE, n=1)
-        guess = f"; did you mean `{near[0]}`?" if near else ""
+        guess = f"; did you mean `{near[0]}`?" if near else ";"
         raise ValueError(
             f"{where} is not a setting that can be tuned{guess} its name begins with trainer., model. or data., as "
             "model.optimizer.lr"
@@ -202,15 +202,9 @@ def _parse_range(where: str, given: Mapping[str, Any]) -> Range:
         near = get_close_matches(unknown[0], [*_RANGE, "choices"], n=1)
         guess = f"; did you mean `{near[0]}`?" if near else ";"
         raise ValueError(f"{where} has no {unknown[0]!r}{guess} a range has low, high, log and step, a list choices")
-    for name in ("low", "high"):
-        if name not in given:
-            raise ValueError(f"{where} has no `{name}`; a range has `low` and `high`")
     for name in ("low", "high", "step"):
-        number = given.get(name)
-        if number is None and name == "step":
-            continue
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise ValueError(f"`{name}` of {where} must be a number, got {number!r}")
+        if name in given or name != "step":
+            _require_number(where, name, given)
     low, high, step, log = given["low"], given["high"], given.get("step"), given.get("log", False)
     if not isinstance(log, bool):
         raise ValueError(f"`log` of {where} must be true or false, got {log!r}")
@@ -224,6 +218,14 @@ def _parse_range(where: str, given: Mapping[str, Any]) -> Range:
         raise ValueError(f"`step` of {where} must be above 0 and at most {high - low:g}, got {step}")
     whole = all(isinstance(each, int) for each in (low, high, 1 if step is None else step))
     return Range(low, high, log, step, whole)
+
+
+def _require_number(where: str, name: str, given: Mapping[str, Any]) -> None:
+    if name not in given:
+        raise ValueError(f"{where} has no `{name}`; a range has `low` and `high`")
+    number = given[name]
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValueError(f"`{name}` of {where} must be a number, got {number!r}")
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:
