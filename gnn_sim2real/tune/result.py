@@ -14,6 +14,7 @@ import yaml
 from gnn_sim2real.files import MADE_BY, write_atomically
 from gnn_sim2real.shown import Row, Shown
 from gnn_sim2real.study.status import format_time
+from gnn_sim2real.tune.trials import About
 from gnn_sim2real.units import format_unit
 
 if TYPE_CHECKING:
@@ -33,20 +34,14 @@ class Trial:
         state: `complete`, `pruned` or `failed`.
         error: Error of the validation part; None unless it is complete.
         values: Values by the name of the setting.
-        epochs: Epochs that it trained.
-        seconds: Time that it took [s].
-        threads: Threads that it computed with.
-        reason: Why it failed; empty otherwise.
+        about: What else is known of it.
     """
 
     number: int
     state: str
     error: float | None
     values: dict[str, Any]
-    epochs: float
-    seconds: float
-    threads: int | None
-    reason: str
+    about: About
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -83,7 +78,7 @@ class Tuning(Shown):
     @property
     def epochs(self) -> float:
         """Epochs that all trials have trained."""
-        return sum(each.epochs for each in self.trials)
+        return sum(each.about.epochs for each in self.trials)
 
     @property
     def heading(self) -> str:
@@ -97,8 +92,8 @@ class Tuning(Shown):
     def _headline(self) -> str:
         states = [each.state for each in self.trials]
         counted = [f"{states.count(state)} {state}" for state in ("pruned", "failed") if state in states]
-        taken = f"{self.epochs:,.0f} epochs, {format_time(sum(each.seconds for each in self.trials))}"
-        return f"{len(states)} trials{f' ({chr(44).join(counted)})' if counted else ''}, {taken}"
+        taken = f"{self.epochs:,.0f} epochs, {format_time(sum(each.about.seconds for each in self.trials))}"
+        return f"{len(states)} trials{f' ({told})' if (told := ', '.join(counted)) else ''}, {taken}"
 
     def _lines(self) -> Sequence[Row]:
         best = self.best
@@ -112,7 +107,7 @@ class Tuning(Shown):
 
     def _notes(self) -> Sequence[str]:
         if self.best is None:
-            reasons = [each.reason for each in self.trials if each.reason]
+            reasons = [each.about.reason for each in self.trials if each.about.reason]
             return [f"the last one: {reasons[-1]}"] if reasons else []
         return [
             f"The lowest of {len(self.trials)} errors on {self.num_validation} validation materials is optimistic; "
@@ -126,9 +121,9 @@ class Tuning(Shown):
                 "state": each.state,
                 self.heading: math.nan if each.error is None else each.error,
                 **{key: spell_cell(value) for key, value in each.values.items()},
-                "epochs": round(each.epochs, 3),
-                "seconds": round(each.seconds, 3),
-                "reason": each.reason,
+                "epochs": round(each.about.epochs, 3),
+                "seconds": round(each.about.seconds, 3),
+                "reason": each.about.reason,
             }
             for each in self.trials
         ]
@@ -191,7 +186,7 @@ class Comparison(Shown):
                 "pruned": sum(one.state == "pruned" for one in each.trials),
                 "failed": sum(one.state == "failed" for one in each.trials),
                 "epochs": round(each.epochs, 3),
-                "seconds": round(sum(one.seconds for one in each.trials), 3),
+                "seconds": round(sum(one.about.seconds for one in each.trials), 3),
             }
             for name, each in self.tunings.items()
         ]
@@ -233,7 +228,7 @@ def write_best(found: Tuning, config: Mapping[str, Any]) -> None:
     best = found.best
     if best is None or best.error is None:
         raise ValueError("there is no best trial")
-    threads = f"OMP_NUM_THREADS={best.threads} " if best.threads else ""
+    threads = f"OMP_NUM_THREADS={best.about.threads} " if best.about.threads else ""
     head = (
         f"# Made by {MADE_BY} tune: trial {best.number} of {len(found.trials)}, {found.metric} "
         f"{found.spell(best.error)} on {found.num_validation} validation materials.\n"
@@ -289,5 +284,5 @@ def _save(figure: Any, path: Path) -> None:
     import io
 
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150, bbox_inches="tight", metadata={"Software": MADE_BY})
+    figure.savefig(content, format="png", dpi=100, bbox_inches="tight", metadata={"Software": MADE_BY})
     write_atomically(path, content.getvalue())

@@ -34,7 +34,7 @@ from gnn_sim2real.tune.result import (
 from gnn_sim2real.tune.settings import TuneSettings
 from gnn_sim2real.tune.space import Space, read_files, value_at
 from gnn_sim2real.tune.training import Training, Watch
-from gnn_sim2real.tune.trials import DATABASE, EPOCHS, REASON, SECONDS, THREADS, Job, Trials
+from gnn_sim2real.tune.trials import DATABASE, About, Job, Trials
 
 logger = logging.getLogger(__name__)
 
@@ -110,12 +110,12 @@ class Runner:
             failed = False
         except (ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            self._trials.fail(job.number, reason, **{SECONDS: time.monotonic() - began})
+            self._trials.fail(job.number, About(seconds=time.monotonic() - began, reason=reason))
             return "failed"
         finally:
             close_loggers(loggers, self.plan.folder, failed)
-        about = {EPOCHS: found.epochs, SECONDS: time.monotonic() - began, THREADS: torch.get_num_threads()}
-        self._trials.end(job, found.error, **about)
+        about = About(found.epochs, time.monotonic() - began, torch.get_num_threads())
+        self._trials.end(job, found.error, about)
         return "done"
 
     def _open_loggers(self, job: Job) -> list[Any]:
@@ -187,7 +187,7 @@ class Queue:
 
     def _is_spent(self) -> bool:
         most = self._settings.epochs
-        return most is not None and sum(each.user_attrs.get(EPOCHS, 0.0) for each in self._trials.all()) >= most
+        return most is not None and sum(self._trials.about(each).epochs for each in self._trials.all()) >= most
 
 
 def tune(
@@ -341,7 +341,7 @@ class _Tuner:
             Queue(trials, settings, self.start),
             Work(place, partial(Runner, plan)),
             describe=lambda job: f"trial {job.number}",
-            lost=lambda job, reason: trials.fail(job.number, reason),
+            lost=lambda job, reason: trials.fail(job.number, About(reason=reason)),
             done=done,
             runner=Runner(plan, self.training, trials) if settings.workers == 1 else None,
         )
@@ -352,12 +352,12 @@ class _Tuner:
         if ended.error is not None:
             what = found.spell(ended.error)
         else:
-            what = "pruned" if ended.state == "pruned" else f"failed: {ended.reason}"
+            what = "pruned" if ended.state == "pruned" else f"failed: {ended.about.reason}"
         so_far = f", best {found.spell(best.error)} (trial {best.number})" if best and best.error is not None else ""
         left = self.settings.trials - len(found.trials)
         time_left = f", {format_time(left * seconds / here)} left" if left > 0 else ""
         count = f"{len(found.trials)} of {self.settings.trials}"
-        return f"trial {ended.number} ({count}): {what}{so_far}, {format_time(ended.seconds)}{time_left}"
+        return f"trial {ended.number} ({count}): {what}{so_far}, {format_time(ended.about.seconds)}{time_left}"
 
     def _find(self, trials: Trials) -> Tuning:
         """The trials that have ended, by this process and by others."""
@@ -367,10 +367,7 @@ class _Tuner:
                 {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}[each.state.name],
                 each.value if each.state.name == "COMPLETE" else None,
                 trials.values_of(each),
-                each.user_attrs.get(EPOCHS, 0.0),
-                each.user_attrs.get(SECONDS, 0.0),
-                each.user_attrs.get(THREADS),
-                each.user_attrs.get(REASON, ""),
+                trials.about(each),
             )
             for each in trials.all()
             if each.state.is_finished()

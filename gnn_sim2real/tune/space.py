@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,9 @@ class Range:
         """Values that must all fit their setting."""
         if self.step is None:
             return [self.low, self.high]
-        return [self.low, self.low + math.floor((self.high - self.low) / self.step + 1e-9) * self.step]
+        # In decimals, as a YAML has them: three steps of 0.1 are 0.3.
+        low, high, step = (Decimal(str(each)) for each in (self.low, self.high, self.step))
+        return [self.low, type(self.high)(low + (high - low) // step * step)]
 
     def contains(self, value: Any) -> bool:
         """Whether a value of a YAML is one of those that are tried."""
@@ -61,8 +64,8 @@ class Range:
         from optuna.distributions import FloatDistribution, IntDistribution
 
         if self.whole:
-            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
-        return FloatDistribution(float(self.low), float(self.high), self.log, self.step)
+            return IntDistribution(int(self.low), int(self.extremes[1]), self.log, int(self.step or 1))
+        return FloatDistribution(float(self.low), float(self.extremes[1]), self.log, self.step)
 
     def decode(self, value: Any) -> Any:
         """The value of a setting that Optuna's stands for."""
@@ -214,7 +217,7 @@ def _parse_range(where: str, given: Mapping[str, Any]) -> Range:
         raise ValueError(f"`low` of {where} must be above 0 where `log` is true, got {low}")
     if step is not None and log:
         raise ValueError(f"{where} has `log` and `step`; give one of them")
-    if step is not None and not 0 < step <= high - low:
+    if step is not None and not 0 < step <= (high - low) * (1 + 1e-9):
         raise ValueError(f"`step` of {where} must be above 0 and at most {high - low:g}, got {step}")
     whole = all(isinstance(each, int) for each in (low, high, 1 if step is None else step))
     return Range(low, high, log, step, whole)

@@ -4,7 +4,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,26 @@ _NAME = "tuning"
 _CONTENT = "content"
 _WAIT = 120.0
 """How long a process waits for another one that writes [s]."""
-_STARTUP, _WARM_UP = 5, 2
-"""Trials before the first one is pruned; tenths of a training in which none is."""
+_STARTUP, _WARM_UP = 5, 3
+"""Trials before the first one is pruned; tenth of a training from which on one is."""
+_ABOUT = "about"
 
-EPOCHS, SECONDS, REASON, THREADS = "epochs", "seconds", "reason", "threads"
-"""What is kept of a trial beside its values and its error."""
+
+@dataclass(frozen=True)
+class About:
+    """What is kept of a trial beside its values and its error.
+
+    Attributes:
+        epochs: Epochs that it trained, also parts of one.
+        seconds: Time that it took [s].
+        threads: Threads that it computed with.
+        reason: Why it failed; empty otherwise.
+    """
+
+    epochs: float = 0.0
+    seconds: float = 0.0
+    threads: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,14 @@ class Trials:
         """
         return {key: self.space[key].decode(value) for key, value in trial.params.items()}
 
+    def about(self, trial: FrozenTrial) -> About:
+        """What is known of a trial.
+
+        Args:
+            trial: The trial.
+        """
+        return About(**trial.user_attrs.get(_ABOUT, {}))
+
     def begin(self, most: int, start: Mapping[str, Any] | None, may_add: bool) -> Job | None:
         """Begin a trial, first of all one whose process was stopped.
 
@@ -152,7 +175,7 @@ class Trials:
                 if each.state == TrialState.RUNNING and each.number not in self._held and self._hold(each.number):
                     if each.params.keys() == self.space.keys():
                         return self._job(each)
-                    self.fail(each.number, "it was stopped before it began")
+                    self.fail(each.number, About(reason="it was stopped before it began"))
             if len(found) >= most or not may_add:
                 return None
             number = len(found)
@@ -196,9 +219,9 @@ class Trials:
         if tenth in self._storage.get_trial(job.trial).intermediate_values:  # of a training that was stopped
             return False
         trial.report(lowest, tenth)
-        return trial.should_prune()
+        return bool(trial.should_prune())
 
-    def end(self, job: Job, error: float | None, **about: Any) -> None:
+    def end(self, job: Job, error: float | None, about: About = About()) -> None:  # noqa: B008 (frozen)
         """Keep what a trial gave.
 
         Args:
@@ -208,26 +231,23 @@ class Trials:
         """
         if self._storage.get_trial(job.trial).state.is_finished():  # by another process, since this one slept too long
             return
-        for name, value in about.items():
-            self._storage.set_trial_user_attr(job.trial, name, value)
+        self._storage.set_trial_user_attr(job.trial, _ABOUT, asdict(about))
         if error is None:
             self.study.tell(job.number, state=TrialState.PRUNED, skip_if_finished=True)
         else:
             self.study.tell(job.number, error, skip_if_finished=True)
 
-    def fail(self, number: int, reason: str, **about: Any) -> None:
+    def fail(self, number: int, about: About) -> None:
         """Keep why a trial has no error.
 
         Args:
             number: Its number.
-            reason: Why.
-            about: What else is known of it.
+            about: With the reason.
         """
         trial = self.study.get_trials(deepcopy=False)[number]
         if trial.state.is_finished():
             return
-        for name, value in {REASON: reason, **about}.items():
-            self._storage.set_trial_user_attr(trial._trial_id, name, value)
+        self._storage.set_trial_user_attr(trial._trial_id, _ABOUT, asdict(about))
         self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
         self.release(number)
 
