@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gnn_sim2real.files import MADE_BY, write_atomically
-from gnn_sim2real.shown import Row, Shown
+from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.study.status import format_time
 from gnn_sim2real.tune.trials import About
 from gnn_sim2real.units import format_unit
@@ -85,17 +85,30 @@ class Tuning(Shown):
         """Heading of the errors in a table."""
         return f"{self.metric} [{self.unit}]" if self.unit else self.metric
 
-    def spell(self, error: float) -> str:
+    @property
+    def label(self) -> str:
+        """What stands beside an axis."""
+        return f"{self.metric} [{format_unit(self.unit)}]" if self.unit else self.metric
+
+    def spell(self, error: float | None) -> str:
         """An error with its unit."""
+        if error is None:
+            return "none"
         return f"{error:.4g} {format_unit(self.unit)}".rstrip()
 
-    def _headline(self) -> str:
+    @property
+    def taken(self) -> str:
+        """How much was tried, in words."""
         states = [each.state for each in self.trials]
         counted = [f"{states.count(state)} {state}" for state in ("pruned", "failed") if state in states]
         taken = f"{self.epochs:,.0f} epochs, {format_time(sum(each.about.seconds for each in self.trials))}"
         return f"{len(states)} trials{f' ({told})' if (told := ', '.join(counted)) else ''}, {taken}"
 
-    def _lines(self) -> Sequence[Row]:
+    def display(self) -> Display:
+        """The best trial beside that of the YAML; all of them in the table."""
+        return Display(self.taken, self._rows(), self._draw, self._notes(), self._records())
+
+    def _rows(self) -> list[Row]:
         best = self.best
         if best is None or best.error is None:
             return [("best", "none: no trial has an error")]
@@ -105,7 +118,7 @@ class Tuning(Shown):
             rows.append(("the YAML as it is", f"trial {start.number}: {self.metric} {self.spell(start.error)}"))
         return [*rows, *((key, format_value(value)) for key, value in best.values.items())]
 
-    def _notes(self) -> Sequence[str]:
+    def _notes(self) -> list[str]:
         if self.best is None:
             reasons = [each.about.reason for each in self.trials if each.about.reason]
             return [f"the last one: {reasons[-1]}"] if reasons else []
@@ -114,7 +127,7 @@ class Tuning(Shown):
             "`gnn-sim2real test` tells the error on materials that chose nothing."
         ]
 
-    def _records(self) -> Sequence[dict[str, Any]]:
+    def _records(self) -> list[dict[str, Any]]:
         return [
             {
                 "trial": each.number,
@@ -140,7 +153,7 @@ class Tuning(Shown):
         axes.plot(numbers, [error for _, error in found], "o", markersize=SMALL_MARKER, color=COLORS[0], label="trial")
         axes.step(numbers, so_far, where="post", linewidth=THIN, color=COLORS[1], label="lowest so far")
         axes.set_xlabel("trial")
-        axes.set_ylabel(f"{self.metric} [{format_unit(self.unit)}]" if self.unit else self.metric)
+        axes.set_ylabel(self.label)
         clear_frame(axes)
         axes.legend(frameon=False)
 
@@ -155,41 +168,47 @@ class Comparison(Shown):
 
     tunings: dict[str, Tuning]
 
-    def _headline(self) -> str:
-        return f"{len(self.tunings)} tunings with the same budget"
-
-    def _lines(self) -> Sequence[Row]:
-        return [
-            (
-                name,
-                f"{each.metric} {each.spell(each.best.error) if each.best and each.best.error is not None else 'none'} "
-                f"of {each._headline()}",
-            )
+    def display(self) -> Display:
+        """The lowest error of each, and what it took."""
+        rows = [
+            (name, f"{each.metric} {'none' if (best := each.best) is None else each.spell(best.error)}, {each.taken}")
             for name, each in self.tunings.items()
         ]
-
-    def _notes(self) -> Sequence[str]:
-        return [
+        notes = [
             "Errors of validation parts, by which the best of each was chosen: compare the best YAMLs by `test`, or in "
             "a study with several seeds and splits."
         ]
+        headline = f"{len(self.tunings)} tunings with the same budget"
+        return Display(headline, rows, self._draw, notes, [self._record(name) for name in self.tunings])
 
-    def _records(self) -> Sequence[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                f"{each.metric} [{each.unit}]" if each.unit else each.metric: each.best.error
-                if each.best
-                else math.nan,
-                "best trial": None if each.best is None else each.best.number,
-                "trials": len(each.trials),
-                "pruned": sum(one.state == "pruned" for one in each.trials),
-                "failed": sum(one.state == "failed" for one in each.trials),
-                "epochs": round(each.epochs, 3),
-                "seconds": round(sum(one.about.seconds for one in each.trials), 3),
-            }
-            for name, each in self.tunings.items()
-        ]
+    def _record(self, name: str) -> dict[str, Any]:
+        each = self.tunings[name]
+        best, states = each.best, [one.state for one in each.trials]
+        return {
+            "name": name,
+            each.heading: math.nan if best is None else best.error,
+            "best trial": None if best is None else best.number,
+            "trials": len(states),
+            "pruned": states.count("pruned"),
+            "failed": states.count("failed"),
+            "epochs": round(each.epochs, 3),
+            "seconds": round(sum(one.about.seconds for one in each.trials), 3),
+        }
+
+    def _draw(self, axes: Axes) -> None:
+        from gnn_sim2real.figures import COLORS, THIN, clear_frame
+
+        for number, (name, each) in enumerate(self.tunings.items()):
+            spent, lowest, curve = 0.0, math.inf, []
+            for one in each.trials:
+                spent, lowest = spent + one.about.epochs, min(lowest, math.inf if one.error is None else one.error)
+                curve.append((spent, lowest))
+            color = COLORS[number % len(COLORS)]
+            axes.step(*zip(*curve, strict=True), where="post", linewidth=THIN, color=color, label=name)
+            axes.set_ylabel(each.label)
+        axes.set_xlabel("epochs trained by all trials")
+        clear_frame(axes)
+        axes.legend(frameon=False)
 
 
 def format_value(value: Any) -> str:
@@ -250,7 +269,7 @@ def write_pictures(study: optuna.Study, found: Tuning) -> list[Path]:
     import matplotlib.pyplot as plt
     import optuna.visualization.matplotlib as draw
 
-    label = f"{found.metric} [{format_unit(found.unit)}]" if found.unit else found.metric
+    label = found.label
     pictures: dict[str, Callable[[], Any]] = {
         "history": lambda: draw.plot_optimization_history(study, target_name=label),
         "slices": lambda: draw.plot_slice(study, target_name=label),

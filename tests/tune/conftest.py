@@ -9,6 +9,7 @@ from tunings import DEMO, SMALL, SPACE
 
 from gnn_sim2real.cli.main import main
 
+
 @pytest.fixture(scope="session")
 def tune():
     """Runs `gnn-sim2real tune` in a folder, which gets the space: `tune(folder, *words)`; returns its exit code."""

@@ -128,7 +128,9 @@ def test_values_are_spelled_so_that_they_are_read_back():
 
 
 def test_a_setting_is_found_by_its_dotted_name():
-    config = {"model": {"class_path": "M", "init_args": {"encoder": {"class_path": "E", "init_args": {"dropout": 0.2}}}}}
+    config = {
+        "model": {"class_path": "M", "init_args": {"encoder": {"class_path": "E", "init_args": {"dropout": 0.2}}}}
+    }
     assert value_at(config, "model.encoder.dropout") == 0.2
     with pytest.raises(ValueError, match=r"`model\.encoder\.dropout`\?"):
         value_at(config, "model.encoder.dropuot")
