@@ -34,11 +34,11 @@ def tune(*, settings: TuneSettings, others: Sequence[str]) -> int:
 
     with settings_as_options(_option_of):
         if settings.compare:
-            found = compare(*files, options=options, tell=tell, settings=settings)
+            found = compare(*files, options=options, tell=tell, **vars(settings))
             tell(repr(found))
             tell(f"written: {settings.output}/{COMPARISON_FILE}, and a folder each")
             return int(any(each.best is None for each in found.tunings.values()))
-        tuned = run(*files, options=options, tell=tell, settings=settings)
+        tuned = run(*files, options=options, tell=tell, **vars(settings))
     tell(repr(tuned))
     if tuned.best is None:
         return 1

@@ -80,6 +80,9 @@ class Runner:
         plan: The plan.
         training: The training; read again unless given.
         trials: The trials; opened again unless given.
+
+    Raises:
+        ValueError: If a YAML has changed since the plan was made.
     """
 
     def __init__(self, plan: Plan, training: Training | None = None, trials: Trials | None = None) -> None:
@@ -87,6 +90,8 @@ class Runner:
             torch.set_num_threads(plan.threads)
         self.plan = plan
         self._training = training or Training(plan.files, plan.options, plan.metric)
+        if any(self._training.config[name] != plan.content[name] for name in ("model", "data", "seed_everything")):
+            raise ValueError("the YAMLs have changed since this tuning began; run the same command again")
         self._trials = trials or plan.open()
 
     def read_data(self) -> None:
@@ -191,7 +196,7 @@ class Queue:
 
 
 def tune(
-    *files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, settings: TuneSettings | None = None
+    *files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, **settings: Any
 ) -> Tuning:
     """Try values of the settings of a training, and find those of the lowest validation error.
 
@@ -201,7 +206,7 @@ def tune(
         files: YAMLs of a training, and at least one with the section `tune`, which says what is tried.
         options: Settings that replace those of the YAMLs, as `["--model.encoder.hidden_dim=64"]`.
         tell: Gets a line after each trial.
-        settings: How much is tried, and where it is written.
+        settings: How much is tried, and where it is written, see `TuneSettings`: `trials=20, output="runs/mine"`.
 
     Returns:
         All trials, and the best of them; files in the folder say the same.
@@ -209,14 +214,14 @@ def tune(
     Raises:
         ValueError: If a setting or a value does not fit, there is no validation part, or the folder has another tuning.
     """
-    settings = settings or TuneSettings()
-    settings.check()
+    made = TuneSettings(**settings)
+    made.check()
     stages, space = read_files(_find(files))
-    return _Tuner(stages, options, space, settings).run(tell)
+    return _Tuner(stages, options, space, made).run(tell)
 
 
 def compare(
-    *files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, settings: TuneSettings
+    *files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, **settings: Any
 ) -> Comparison:
     """Tune several trainings with the same trials and epochs each, such as those of several encoders.
 
@@ -224,7 +229,7 @@ def compare(
         files: See `tune`.
         options: See `tune`.
         tell: Gets a line after each trial.
-        settings: See `tune`; `compare` has a YAML for each.
+        settings: See `tune`; `compare` has a YAML for each of them.
 
     Returns:
         The tunings by the name of their YAML.
@@ -232,20 +237,21 @@ def compare(
     Raises:
         ValueError: See `tune`; nothing is trained unless all of them fit.
     """
-    settings.check()
+    made = TuneSettings(**settings)
+    made.check()
     stages, space = read_files(_find(files))
-    compared = _find(settings.compare)
+    compared = _find(made.compare)
     names = [Path(each).stem for each in compared]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two YAMLs of `compare` are called {repeated[0]}; give each its own name")
-    folder = Path(settings.output)
+    folder = Path(made.output)
     require_replaceable(
         folder / COMPARISON_FILE,
         is_ours=lambda _: all((folder / name / DATABASE).exists() for name in names),
         advice="give another folder by `--output`",
     )
     tuners = {
-        name: _Tuner([*stages, file], options, space, replace(settings, output=str(folder / name)))
+        name: _Tuner([*stages, file], options, space, replace(made, output=str(folder / name)))
         for name, file in zip(names, compared, strict=True)
     }
     found = {}

@@ -86,6 +86,11 @@ class Training:
         self.parser, self._config = cli.parser, cli.config
         require_one_device(self._config.trainer.as_dict(), "the trainer", "`tune`")
         self._refuse_checkpoints()
+        trainer = self._config.trainer
+        if trainer.fast_dev_run or trainer.limit_val_batches == 0:
+            raise ValueError(
+                "trials are judged by the validation part: remove `trainer.fast_dev_run` and `limit_val_batches: 0`"
+            )
         self.data = self._make_data(self._config)
         """The data without values of a trial."""
         self._last: tuple[dict[str, Any], PropertyDataModule] = plain(self._config)["data"], self.data

@@ -18,7 +18,6 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.tune import Tuning
 from gnn_sim2real.tune import tune as tune_from_python
-from gnn_sim2real.tune.settings import TuneSettings
 from gnn_sim2real.tune.training import Training, Watch
 from gnn_sim2real.tune.trials import Trials
 
@@ -95,6 +94,7 @@ RATE = {"model.optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}}
         (RATE, ["--compare=nowhere.yaml"], ["nowhere.yaml"]),
         (RATE, ["--trials=0"], ["`--trials`"]),
         (RATE, ["--trainer.devices=2"], ["devices"]),
+        (RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"]),
         ({}, [], ["configs:tune/finetune.yaml"]),
     ],
 )
@@ -185,6 +185,23 @@ def test_a_training_that_is_not_worth_it_ends_early(measured):
     assert lowest == sorted(lowest, reverse=True)
 
 
+@pytest.mark.slow
+def test_best_weights_judge_a_trial_that_ends_with_them(measured):
+    folder, _, _ = measured
+    words = ["--trainer.max_epochs=12", "--trainer.callbacks=[{class_path: gnn_sim2real.tasks.BestWeights}]"]
+    words += ["--model.optimizer=torch.optim.AdamW", "--model.optimizer.lr=0.2"]
+    training, epochs = Training([str(folder / "stage.yaml")], words, None), []
+
+    class Note(Watch):
+        def on_validation_end(self, trainer, pl_module):
+            super().on_validation_end(trainer, pl_module)
+            if trainer.state.fn == "fit" and not trainer.sanity_checking:
+                epochs.append(tuple(float(trainer.callback_metrics[f"val/{name}"]) for name in ("loss", "mae")))
+
+    found = training.run({}, Note("val/mae"), folder)
+    assert found.error == min(epochs)[1] != epochs[-1][1]
+
+
 def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch, capfd):
     folder, _, _ = measured
     monkeypatch.setattr(Trials, "judge", lambda self, job, lowest, tenth: job.number == 1)
@@ -234,8 +251,8 @@ def test_from_python(measured):
     folder, _, _ = measured
     (folder / "space.yaml").write_text(yaml.safe_dump({"tune": RATE}))
     lines = []
-    settings = TuneSettings(trials=2, output=str(folder / "tuned"))
-    found = tune_from_python(folder / "stage.yaml", folder / "space.yaml", tell=lines.append, settings=settings)
+    files = folder / "stage.yaml", folder / "space.yaml"
+    found = tune_from_python(*files, tell=lines.append, trials=2, output=str(folder / "tuned"))
     assert isinstance(found, Tuning)
     assert found.best.error == min(each.error for each in found.trials)
     assert (found.best_yaml, found.num_validation, found.unit) == (folder / "tuned/best.yaml", 6, "g/cm3")
