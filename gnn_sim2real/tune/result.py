@@ -204,7 +204,9 @@ class Comparison(Shown):
                 spent, lowest = spent + one.about.epochs, min(lowest, math.inf if one.error is None else one.error)
                 curve.append((spent, lowest))
             color = COLORS[number % len(COLORS)]
-            axes.step(*zip(*curve, strict=True), where="post", linewidth=THIN, color=color, label=name)
+            axes.step(
+                [x for x, _ in curve], [y for _, y in curve], where="post", linewidth=THIN, color=color, label=name
+            )
             axes.set_ylabel(each.label)
         axes.set_xlabel("epochs trained by all trials")
         clear_frame(axes)

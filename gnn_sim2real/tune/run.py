@@ -1,5 +1,6 @@
 """`tune`: many trainings of one YAML with other values, and the best of them."""
 
+import json
 import logging
 import math
 import time
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from gnn_sim2real.config.shipped import replace_addresses, require_configs
 from gnn_sim2real.files import require_replaceable, require_writable
 from gnn_sim2real.launchers.base import Outcome, Place, Work, available_cores
 from gnn_sim2real.launchers.drive import compute
 from gnn_sim2real.records.keys import record_key
+from gnn_sim2real.records.training_keys import training_content
 from gnn_sim2real.study.status import format_time
 from gnn_sim2real.study.tracking import Run, close_loggers, open_loggers, require_loggers, wandb_settings
 from gnn_sim2real.study.wandb_runs import how_to_sync, wandb_service
@@ -113,7 +116,7 @@ class Runner:
             if found.error is not None and not math.isfinite(found.error):
                 raise ValueError(f"the validation error is {found.error}")
             failed = False
-        except (ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+        except (ValueError, RuntimeError, ArithmeticError, MemoryError, MisconfigurationException) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             self._trials.fail(job.number, About(seconds=time.monotonic() - began, reason=reason))
             return "failed"
@@ -195,9 +198,7 @@ class Queue:
         return most is not None and sum(self._trials.about(each).epochs for each in self._trials.all()) >= most
 
 
-def tune(
-    *files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, **settings: Any
-) -> Tuning:
+def tune(*files: str | Path, options: Sequence[str] = (), tell: Tell = lambda _: None, **settings: Any) -> Tuning:
     """Try values of the settings of a training, and find those of the lowest validation error.
 
     Each trial is a training as by `gnn-sim2real fit`, whose data have no test part. With the same folder it goes on.
@@ -290,7 +291,9 @@ class _Tuner:
         self.space = space = training.check(space)
         require_loggers(training.loggers)
         given = {key: value_at(training.config, key) for key in space}
-        self.start = given if all(space[key].contains(value) for key, value in given.items()) else None
+        self.outside = {key: value for key, value in given.items() if not space[key].contains(value)}
+        """Values of the YAML that are not among those that are tried."""
+        self.start = None if self.outside else given
         config = training.config
         threads = max(1, available_cores() // settings.workers) if settings.workers > 1 else None
         trainer = {name: value for name, value in config["trainer"].items() if name not in _NOT_OF_NUMBERS}
@@ -301,6 +304,7 @@ class _Tuner:
             "seed_everything": config["seed_everything"],
             "tune": {key: each.plain() for key, each in space.items()},
             "table": training.data.data_set.fingerprint,
+            "numerics": training_content(config, threads=0)["numerics"],
             "metric": training.metric,
             "seed": settings.seed,
             "no_pruning": settings.no_pruning,
@@ -320,6 +324,11 @@ class _Tuner:
     def run(self, tell: Tell) -> Tuning:
         """Compute the trials that are left, and write what they gave."""
         trials = self.plan.open()
+        if self.outside:
+            key, value = next(iter(self.outside.items()))
+            tell(
+                f"no trial is the YAML as it is: its {key}, {json.dumps(value)}, is not among the values that are tried"
+            )
         try:
             with self._tracked():
                 self._compute(trials, tell)

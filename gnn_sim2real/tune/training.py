@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerFn
 
 from gnn_sim2real.config.errors import parse_settings
-from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config
+from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config, what_is_missing
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.splits.parts import Parts
@@ -233,7 +234,9 @@ class Training:
         try:
             trainer, task = make_training(self.parser, config, Path(), [])
             task.check_trainer(trainer, "fit")
-        except ValueError as error:
+        except MisconfigurationException as error:
+            raise ValueError(what_is_missing(str(error))) from error
+        except (ValueError, RuntimeError, TypeError, LookupError) as error:  # the latter of Lightning's trainer
             raise ValueError(f"{error} (tried: {shown})") from error
         self._require_same_validation(self._data(config), values)
 

@@ -94,6 +94,7 @@ RATE = {"model.optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}}
         (RATE, ["--compare=nowhere.yaml"], ["nowhere.yaml"]),
         (RATE, ["--trials=0"], ["`--trials`"]),
         (RATE, ["--trainer.devices=2"], ["devices"]),
+        (RATE, ["--trainer.accelerator=gpu"], ["GPU", "--trainer.accelerator cpu"]),
         (RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"]),
         ({}, [], ["configs:tune/finetune.yaml"]),
     ],
@@ -249,14 +250,16 @@ def test_a_range_of_whole_numbers_is_one_of_all_numbers_where_the_setting_takes_
 
 def test_from_python(measured):
     folder, _, _ = measured
-    (folder / "space.yaml").write_text(yaml.safe_dump({"tune": RATE}))
+    (folder / "space.yaml").write_text(yaml.safe_dump({"tune": RATE | {"model.dropout": [0.1, 0.2]}}))
     lines = []
     files = folder / "stage.yaml", folder / "space.yaml"
     found = tune_from_python(*files, tell=lines.append, trials=2, output=str(folder / "tuned"))
     assert isinstance(found, Tuning)
     assert found.best.error == min(each.error for each in found.trials)
     assert (found.best_yaml, found.num_validation, found.unit) == (folder / "tuned/best.yaml", 6, "g/cm3")
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert "model.dropout, null" in lines[0]
+    assert found.start is None
     assert len(found.to_frame()) == 2
     assert found.plot().get_xlabel() == "trial"
 
