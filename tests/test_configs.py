@@ -16,6 +16,7 @@ from gnn_sim2real.shotgun.targets import read_many_targets
 from gnn_sim2real.study.config import read_study
 from gnn_sim2real.study.library_config import read_library
 from gnn_sim2real.study.pretrainings import LibraryResolver, read_targets
+from gnn_sim2real.tune.space import read_files
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
@@ -39,7 +40,7 @@ def kind(path):
         return "shotgun"
     if path.name.startswith("held_out"):
         return "targets"
-    kinds = {"parameters": "sweep", "pretrain": "study", "sources": "library"}
+    kinds = {"parameters": "sweep", "pretrain": "study", "sources": "library", "tune": "space"}
     return next((name for entry, name in kinds.items() if entry in content), "stage")
 
 
@@ -65,6 +66,13 @@ def test_a_stage_can_be_read(path):
     assert config.model.class_path in ("gnn_sim2real.SourcePretraining", "gnn_sim2real.TargetFineTuning")
     assert config.data.class_path.startswith("datamodules.")
     assert "0x" not in json.dumps(plain(config)), "it is spelled otherwise in every process"
+
+
+@pytest.mark.parametrize("path", of_kind("space"))
+def test_a_space_can_be_read(path):
+    files, space = read_files([str(path)])
+    assert files == []
+    assert len(space) >= 5
 
 
 @pytest.mark.parametrize("path", of_kind("study"))

@@ -31,6 +31,7 @@ LANES = {
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
     "data": pytest.mark.slow,
+    "tuning": pytest.mark.slow,
 }
 """Lane of a page, of others before a release."""
 

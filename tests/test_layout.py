@@ -13,9 +13,10 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "suggest explain estimator reproduce study shotgun config records tasks data uncertainty library foundation "
-        "store tables databases law errors files console launchers"
+        "suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
+        "foundation store tables databases law errors files console launchers"
     ),
+    "tune": "config study records tasks data splits units files console figures shown launchers",
     "suggest": (
         "estimator shotgun ensemble records data library launchers splits store law figures files metrics "
         "gaussian_process shown"

@@ -158,7 +158,7 @@ class Sim2RealCLI(LightningCLI):
                     | {each: _DESCRIPTIONS[each] for each in self.subcommands()},
                 )
         except MisconfigurationException as error:
-            raise ValueError(_what_is_missing(str(error))) from error
+            raise ValueError(what_is_missing(str(error))) from error
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """The command that is asked for; the parsers of the others would take a fifth of a second."""
@@ -433,8 +433,12 @@ def _help_with_tables(argv: Sequence[str]) -> None:
         raise SystemExit(0)
 
 
-def _what_is_missing(message: str) -> str:
-    """What Lightning's refusal says; where it looked for a GPU or the like in vain, also what to write instead."""
+def what_is_missing(message: str) -> str:
+    """What Lightning's refusal says; where it looked for a GPU or the like in vain, also what to write instead.
+
+    Args:
+        message: What Lightning says.
+    """
     if re.search("No supported gpu backend|can not run on your system|You requested gpu", message):
         return (
             "there is no GPU (or other accelerator) of the kind and number asked for that torch sees here; use "

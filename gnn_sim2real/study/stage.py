@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import Logger
 
 from gnn_sim2real.config.lightning_cli import plain, read_stage
@@ -53,24 +54,13 @@ class Stage:
         options: Sequence[str] = (),
     ) -> None:
         self.name, self.study = name, study
-        self._environment = one_process()
         self.parser, self._config = read_stage(path, study.overlays, options)
         for setting, value in data.items():
             self._config.data.init_args[setting] = value
         data_only = copy.deepcopy(self._config)
         data_only.model, data_only.trainer.logger = None, False
         self.data: PropertyDataModule = self.parser.instantiate(data_only).data
-        self._require_one_device()
-
-    def _require_one_device(self) -> None:
-        """Refuse trainers with several devices, since each of their processes would run the whole study."""
-        settings = self.trainer_settings
-        devices, nodes = settings.get("devices"), settings.get("num_nodes")
-        if str(devices) not in ("auto", "1", "[0]", "None") or nodes not in (1, None):
-            raise ValueError(
-                f"the {self.name} stage has several devices (devices {devices}, num_nodes {nodes}), but a study trains "
-                "each model on one device, and many models at a time; use `gnn-sim2real fit` for one large training"
-            )
+        require_one_device(self.trainer_settings, f"the {name} stage", "a study")
 
     def config(self, seed: int, model: dict[str, Any]) -> Any:
         """The configuration of one cell.
@@ -155,20 +145,58 @@ class Stage:
             callbacks: Callbacks that replace those of the YAML that write records, save models or show progress.
             loggers: Loggers that replace those of the YAML.
         """
-        config = copy.deepcopy(config)
-        config.trainer.logger = False
-        seed_everything(config.seed_everything, verbose=False)
-        made = self.parser.instantiate(config)
-        settings = made.trainer.as_dict() if hasattr(made.trainer, "as_dict") else dict(made.trainer)
-        own = settings.pop("callbacks", None) or []
-        own = own if isinstance(own, list) else [own]
-        own = [callback for callback in own if not isinstance(callback, _OF_ONE_TRAINING)]
-        if settings.get("devices") == "auto":  # all GPUs of a machine
-            settings["devices"] = 1
-        plugins = settings.get("plugins") or []
-        settings["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), self._environment]
-        settings |= _QUIET | {"default_root_dir": self.study.folder, "logger": list(loggers)}
-        return Trainer(**settings, callbacks=own + callbacks), made.model
+        return make_training(self.parser, config, self.study.folder, callbacks, loggers)
+
+
+def make_training(
+    parser: LightningArgumentParser,
+    config: Any,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger] = (),
+) -> tuple[Trainer, PropertyRegression]:
+    """Make trainer and task of one training among many, independent of earlier trainings in this process.
+
+    Args:
+        parser: Parser of the configuration.
+        config: The configuration of the training.
+        folder: Folder of all of them.
+        callbacks: Callbacks that replace those of the YAML that write records, save models or show progress.
+        loggers: Loggers that replace those of the YAML.
+    """
+    config = copy.deepcopy(config)
+    config.trainer.logger = False
+    seed_everything(config.seed_everything, verbose=False)
+    made = parser.instantiate(config)
+    settings = made.trainer.as_dict() if hasattr(made.trainer, "as_dict") else dict(made.trainer)
+    own = settings.pop("callbacks", None) or []
+    own = own if isinstance(own, list) else [own]
+    own = [callback for callback in own if not isinstance(callback, _OF_ONE_TRAINING)]
+    if settings.get("devices") == "auto":  # all GPUs of a machine
+        settings["devices"] = 1
+    plugins = settings.get("plugins") or []
+    settings["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), one_process()]
+    settings |= _QUIET | {"default_root_dir": folder, "logger": list(loggers)}
+    return Trainer(**settings, callbacks=[*own, *callbacks]), made.model
+
+
+def require_one_device(trainer: Mapping[str, Any], what: str, who: str) -> None:
+    """Refuse trainers with several devices, since each of their processes would run all trainings.
+
+    Args:
+        trainer: Settings of the trainer, as in the YAML.
+        what: Whose trainer it is.
+        who: What makes many trainings.
+
+    Raises:
+        ValueError: If it has several.
+    """
+    devices, nodes = trainer.get("devices"), trainer.get("num_nodes")
+    if str(devices) not in ("auto", "1", "[0]", "None") or nodes not in (1, None):
+        raise ValueError(
+            f"{what} has several devices (devices {devices}, num_nodes {nodes}), but {who} trains each model on one "
+            "device, and many models at a time; use `gnn-sim2real fit` for one large training"
+        )
 
 
 def logger_settings(trainer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -223,6 +223,31 @@ def close_loggers(loggers: Sequence[Logger], folder: Path, failed: bool = False)
             end_run(each, folder, failed)
 
 
+def require_loggers(settings: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse loggers that cannot be used, before anything is computed.
+
+    Args:
+        settings: Class path and settings of each logger.
+
+    Raises:
+        ValueError: If one is none of Lightning's, lacks its package, or refuses its settings.
+    """
+    for each in settings:
+        require_usable(_kind(each), _init_args(each))
+
+
+def wandb_settings(settings: Sequence[Mapping[str, Any]], run: Run, folder: Path) -> dict[str, Any] | None:
+    """Settings of the first `WandbLogger` for a run; None if there is none.
+
+    Args:
+        settings: Class path and settings of each logger.
+        run: The run.
+        folder: Folder of the study.
+    """
+    found = _of_wandb(settings)
+    return None if found is None else _wandb_settings(found, run, folder)
+
+
 @contextmanager
 def tracked(study: JobsConfig, stages: Sequence[Stage]) -> Iterator[None]:
     """Have what the loggers of a study need while it runs.
@@ -234,10 +259,9 @@ def tracked(study: JobsConfig, stages: Sequence[Stage]) -> Iterator[None]:
     Raises:
         ValueError: If a logger is none of Lightning's, lacks its package, or refuses its settings.
     """
-    for each in (each for stage in stages for each in stage.loggers):
-        require_usable(_kind(each), _init_args(each))
-    settings = next((found for stage in stages if (found := _of_wandb(stage.loggers)) is not None), None)
-    own = None if settings is None else _wandb_settings(settings, _report_run(study), study.folder)
+    settings = [each for stage in stages for each in stage.loggers]
+    require_loggers(settings)
+    own = wandb_settings(settings, _report_run(study), study.folder)
     with wandb_service(own, study.folder):
         yield
     # A study says so after its report, in which there is one run more.
@@ -282,8 +306,8 @@ def log_report(study: JobsConfig, results: Results, summary: Mapping[str, Any], 
         logger.warning("the report is written, but not all of it was logged: %s", error)
     finally:
         close_loggers(loggers, study.folder)
-    wandb_settings = _of_wandb(settings)
-    return "" if wandb_settings is None else how_to_sync(wandb_settings, study.folder)
+    own = _of_wandb(settings)
+    return "" if own is None else how_to_sync(own, study.folder)
 
 
 def _saved_loggers(path: Path) -> list[dict[str, Any]]:

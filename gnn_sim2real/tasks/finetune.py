@@ -38,6 +38,7 @@ from gnn_sim2real.tasks.transfer import (
     freeze,
     keep_statistics,
     require_same_encoder,
+    with_dropout,
 )
 from gnn_sim2real.units import format_unit
 
@@ -60,6 +61,7 @@ class TargetFineTuning(PropertyRegression):
         policy_settings: Further settings of policies, by name; each policy takes its own.
         encoder_rate: Learning rate of the encoder divided by that of the head; a value below 1 changes what was
             pretrained more slowly.
+        dropout: Dropout of the encoder in this training; that of the pretrained model, or of `encoder`, unless given.
         loss: Loss of standardized properties; `huber` is squared near zero and linear beyond half a standard deviation,
             so that one wrong measurement among a few dozen does not dominate.
         forms: What values a property can take, by its name: `linear` (any, the default), `softplus` (above zero),
@@ -86,6 +88,7 @@ class TargetFineTuning(PropertyRegression):
         start_penalty: float = 0.01,
         policy_settings: dict[str, Any] | None = None,
         encoder_rate: float = 1.0,
+        dropout: float | None = None,
         loss: Loss = "huber",
         forms: dict[str, OutputForm] | None = None,
         optimizer: OptimizerCallable = default_optimizer,
@@ -100,7 +103,7 @@ class TargetFineTuning(PropertyRegression):
             raise ValueError(f"`encoder_rate` must be above 0 and at most 1, got {encoder_rate}")
         settings = {"unfreeze_every": unfreeze_every, "start_penalty": start_penalty} | (policy_settings or {})
         self.policy = make_policy(policy, settings)
-        self.encoder_rate = encoder_rate
+        self.encoder_rate, self.dropout = encoder_rate, dropout
         self.source_card: dict[str, Any] | None = None
         self.start_error: float | None = None
         self.trained_policy = self.policy.name
@@ -140,6 +143,8 @@ class TargetFineTuning(PropertyRegression):
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
             require_same_cutoff(encoder, self.data)
+            if self.dropout is not None:
+                encoder = with_dropout(encoder, self.dropout)
             network = PropertyModel(encoder, [self.target()], self.policy.takes_simulated, self.data.conditions)
             self.fit_scales(network)
             return network
@@ -150,6 +155,8 @@ class TargetFineTuning(PropertyRegression):
         network, report = adapt(
             source.network, self.target(source.network), self.policy.takes_simulated, self.data.conditions
         )
+        if self.dropout is not None:
+            network.encoder = with_dropout(network.encoder, self.dropout)
         if self.trainer.state.fn == TrainerFn.FITTING:
             warn_of_unseen(source.card.get("vocabulary"), self.data.store, "fine-tuning")
         self._has_new_head = bool(report.initialized)

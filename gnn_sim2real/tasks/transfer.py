@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.nn.blend import Blend
 from gnn_sim2real.nn.conditions import ConditionSpec
-from gnn_sim2real.nn.encoder import Encoder
+from gnn_sim2real.nn.encoder import Encoder, build_encoder
 from gnn_sim2real.nn.head import FROM_ZERO
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.units import convert
@@ -113,6 +114,38 @@ def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:
             f"the encoder of the pretrained model is {found['class_path']} with {found['init_args']}, but that of the "
             f"configuration is {wanted['class_path']} with {wanted['init_args']}; make them the same"
         )
+
+
+def with_dropout(encoder: Encoder, dropout: float) -> Encoder:
+    """An encoder with the same weights and another dropout, also in the encoders inside of it.
+
+    Args:
+        encoder: The encoder; it is not changed.
+        dropout: Share of features set to zero during training.
+
+    Raises:
+        ValueError: If it has none, or the share is not at least 0 and below 1.
+    """
+    described = encoder.describe()
+    changed = _replace_dropout(described, dropout)
+    if changed == _replace_dropout(described, None):
+        raise ValueError(f"`dropout` is given, but {encoder.name} has none; leave it out")
+    made = build_encoder(changed, trusted=True)
+    made.load_state_dict(encoder.state_dict())
+    return made
+
+
+def _replace_dropout(described: dict[str, Any], dropout: float | None) -> dict[str, Any]:
+    """A description with another dropout wherever it has one."""
+    settings = {
+        name: dropout
+        if name == "dropout"
+        else _replace_dropout(value, dropout)
+        if isinstance(value, dict) and "class_path" in value
+        else value
+        for name, value in described["init_args"].items()
+    }
+    return {**described, "init_args": settings}
 
 
 def freeze(model: PropertyModel, parts: list[nn.Module]) -> None:

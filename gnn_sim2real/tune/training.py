@@ -1,0 +1,276 @@
+"""One trial: a training of the YAML with other values, judged by its validation part."""
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.trainer.states import TrainerFn
+
+from gnn_sim2real.config.errors import parse_settings
+from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config, what_is_missing
+from gnn_sim2real.console import quiet_tasks
+from gnn_sim2real.data.module import DataSettings, PropertyDataModule
+from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.study.stage import logger_settings, make_training, require_one_device
+from gnn_sim2real.tasks.base import default_optimizer
+from gnn_sim2real.tasks.interrupt import interruptible
+from gnn_sim2real.tune.space import Range, Space, as_options, value_at
+
+_OPTIMIZER = "model.optimizer"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave.
+
+    Attributes:
+        error: Error of the validation part by the model that the training ended with; None if it was pruned.
+        epochs: Epochs that it trained, also parts of one.
+    """
+
+    error: float | None
+    epochs: float
+
+
+class Watch(Callback):
+    """Looks at the validation error in each tenth of a training, and ends one that is not worth its time.
+
+    Trainings of other lengths have other schedules, so they are compared at the same share of their steps.
+
+    Args:
+        metric: Name of the error.
+        is_worse: Gets the lowest error so far and the number of tenths that are done, each once; whether to end.
+    """
+
+    def __init__(self, metric: str, is_worse: Callable[[float, int], bool] = lambda *_: False) -> None:
+        self.metric, self._is_worse = metric, is_worse
+        self._lowest, self._tenth, self.is_pruned = math.inf, 0, False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the error."""
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
+            return
+        self._lowest = min(self._lowest, float(trainer.callback_metrics.get(self.metric, math.inf)))
+        tenth = int(10 * trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches)) + 1e-9)
+        if self._tenth < tenth < 10:
+            self._tenth = tenth
+            self.is_pruned = self._is_worse(self._lowest, tenth)
+            trainer.should_stop = trainer.should_stop or self.is_pruned
+
+
+class Training:
+    """The training that is tuned.
+
+    Args:
+        files: Its YAMLs.
+        options: Settings that replace those of the YAMLs, as arguments of the command line.
+        metric: Name of the error; None for the usual one.
+
+    Raises:
+        ValueError: If it cannot be trained, or has no validation part.
+    """
+
+    def __init__(self, files: Sequence[str], options: Sequence[str], metric: str | None) -> None:
+        self.options = list(options)
+        self._argv = [word for each in files for word in ("--config", each)]
+        cli = Sim2RealCLI([*self._argv, *options], run=False)
+        self.parser, self._config = cli.parser, cli.config
+        require_one_device(self._config.trainer.as_dict(), "the trainer", "`tune`")
+        self._refuse_checkpoints()
+        trainer = self._config.trainer
+        if trainer.fast_dev_run or trainer.limit_val_batches == 0:
+            raise ValueError(
+                "trials are judged by the validation part: remove `trainer.fast_dev_run` and `limit_val_batches: 0`"
+            )
+        self.data = self._make_data(self._config)
+        """The data without values of a trial."""
+        self._last: tuple[dict[str, Any], PropertyDataModule] = plain(self._config)["data"], self.data
+        if not len(self.data.parts.validation):
+            raise ValueError(
+                "there is no validation part, by which trials are judged; give one by `--data.validation_fraction 0.2`"
+            )
+        names = [spec.name for spec in self.data.properties]
+        self.metric = metric or ("val/mae" if len(names) == 1 else "val/loss")
+        errors = [f"{name}/{each}" if name else each for name in names for each in ("mae", "rmse")]
+        if len(names) == 1:
+            errors = ["mae", "rmse"]
+        known = ["val/loss", *(f"val/{each}" for each in errors)]
+        if self.metric not in known:
+            raise ValueError(f"there is no error {self.metric} of these data; choose from {', '.join(known)}")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the error; the loss has none."""
+        if self.metric.endswith("/loss"):
+            return ""
+        parts = self.metric.split("/")
+        named = {spec.name: spec.unit for spec in self.data.properties}
+        return named[parts[1]] if len(parts) == 3 else next(iter(named.values()))
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The configuration without values of a trial, in plain types."""
+        return self._plain(self._config)
+
+    @property
+    def loggers(self) -> list[dict[str, Any]]:
+        """Class path and settings of each logger of the YAML."""
+        return logger_settings(self.config["trainer"])
+
+    def resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole configuration of a trial, in plain types.
+
+        Args:
+            values: Values by the name of the setting.
+        """
+        return self._plain(self._compose(values))
+
+    def check(self, space: Space) -> Space:
+        """Refuse a space before the first trial if a setting does not exist or cannot have a value.
+
+        Args:
+            space: What is tried.
+
+        Returns:
+            The space; a range between whole numbers has become one of all numbers if its setting takes them.
+
+        Raises:
+            ValueError: If a value does not fit, or changes the validation part.
+        """
+        self._spell_optimizer(space)
+        found: Space = {}
+        for key, each in space.items():
+            value_at(self.config, key)
+            found[key] = each
+            if isinstance(each, Range) and each.whole and each.step is None and self._takes(key, each.low + 0.5):
+                found[key] = replace(each, whole=False)
+        columns = [[(key, value) for value in each.extremes] for key, each in found.items()]
+        for row in zip_longest(*columns):
+            values = dict(given or column[-1] for given, column in zip(row, columns, strict=True))
+            config = self._compose(values)
+            self._check_one(config, values)
+        return found
+
+    def run(self, values: Mapping[str, Any], watch: Watch, folder: Path, loggers: Sequence[Logger] = ()) -> Outcome:
+        """Train, and judge by the validation part; the data that are trained with have no test part.
+
+        Args:
+            values: Values by the name of the setting.
+            watch: Looks at the validation error on the way.
+            folder: Folder of the tuning.
+            loggers: Loggers of the trial.
+
+        Raises:
+            ValueError: If the values do not go together, or the training diverged.
+        """
+        config = self._compose(values)
+        trainer, task = make_training(self.parser, config, folder, [watch], loggers)
+        task.check_trainer(trainer, "fit")
+        data = self._data(config)
+        self._require_same_validation(data, values)
+        parts = data.parts
+        data = data.with_parts(Parts(parts.train, parts.validation, np.empty(0, np.int64)))
+        with interruptible(), quiet_tasks():
+            trainer.fit(task, datamodule=data, weights_only=True)
+            epochs = (trainer.fit_loop.total_batch_idx + 1) / max(1, int(trainer.num_training_batches))
+            if watch.is_pruned:
+                return Outcome(None, epochs)
+            (found,) = trainer.validate(task, datamodule=data, verbose=False)
+        if self.metric not in found:
+            raise ValueError(f"the training has no {self.metric}; is `trainer.limit_val_batches` 0?")
+        return Outcome(float(found[self.metric]), epochs)
+
+    def _compose(self, values: Mapping[str, Any]) -> Any:
+        """The configuration with values of a trial."""
+        return parse_settings(self.parser, [*self._argv, *self.options, *as_options(values)])
+
+    def _plain(self, config: Any) -> dict[str, Any]:
+        return stage_config(plain(config))
+
+    def _spell_optimizer(self, space: Space) -> None:
+        """Name the class of the optimizer that a YAML leaves out, so that its settings can be tuned."""
+        standard = f"{default_optimizer.__module__}.{default_optimizer.__qualname__}"
+        tuned = any(key.startswith(f"{_OPTIMIZER}.") for key in space)
+        if tuned and self.config["model"]["init_args"].get("optimizer") == standard:
+            import torch
+
+            made = default_optimizer([torch.nn.Parameter(torch.zeros(1))])
+            self.options += [f"--{_OPTIMIZER}={type(made).__module__}.{type(made).__qualname__}"]
+            self.options += [f"--{_OPTIMIZER}.{name}={made.defaults[name]!r}" for name in ("lr", "weight_decay")]
+            self._config = self._compose({})
+            del self.config
+
+    def _refuse_checkpoints(self) -> None:
+        """Refuse a choice of epochs by files, which trials do not write."""
+        given = self._config.trainer.callbacks or []
+        for each in given if isinstance(given, list) else [given]:
+            monitor = each.get("init_args", {}).get("monitor") if hasattr(each, "get") else None
+            if str(each.get("class_path", "")).endswith(ModelCheckpoint.__name__) and monitor:
+                raise ValueError(
+                    f"the ModelCheckpoint of the YAML chooses an epoch by {monitor}, but trials write no checkpoints; "
+                    "use gnn_sim2real.tasks.BestWeights, which ends a training with its best epoch"
+                )
+
+    def _takes(self, key: str, value: Any) -> bool:
+        try:
+            self._compose({key: value})
+        except (ValueError, TypeError):
+            return False
+        return True
+
+    def _check_one(self, config: Any, values: Mapping[str, Any]) -> None:
+        """Refuse values with which nothing could be made."""
+        shown = ", ".join(f"{key}: {value}" for key, value in values.items())
+        try:
+            trainer, task = make_training(self.parser, config, Path(), [])
+            task.check_trainer(trainer, "fit")
+        except MisconfigurationException as error:
+            raise ValueError(what_is_missing(str(error))) from error
+        except (ValueError, RuntimeError, TypeError, LookupError) as error:  # the latter of Lightning's trainer
+            raise ValueError(f"{error} (tried: {shown})") from error
+        self._require_same_validation(self._data(config), values)
+
+    def _require_same_validation(self, data: PropertyDataModule, values: Mapping[str, Any]) -> None:
+        """Refuse values that change what trials are judged by."""
+        own = self.data
+        same = data is own or (
+            data.data_set.fingerprint == own.data_set.fingerprint
+            and np.array_equal(np.sort(data.parts.validation), np.sort(own.parts.validation))
+        )
+        if not same:
+            names = ", ".join(f"`{key}`" for key in values if key.startswith("data."))
+            raise ValueError(
+                f"{names} cannot be tuned: the validation part, by which trials are judged, would not be the same for "
+                "all"
+            )
+
+    def _data(self, config: Any) -> PropertyDataModule:
+        """The data of a configuration; the table is read once for all that share it."""
+        own, wanted = plain(self._config)["data"], plain(config)["data"]
+        if wanted == own:
+            return self.data
+        if wanted != self._last[0]:
+            before, after = own["init_args"], wanted["init_args"]
+            changes = {name: value for name, value in after.items() if name not in before or value != before[name]}
+            shared = {each.name for each in fields(DataSettings)}
+            simple = changes.keys() <= shared and not any(isinstance(each, dict | list) for each in changes.values())
+            same_class = {**wanted, "init_args": {}} == {**own, "init_args": {}} and before.keys() <= after.keys()
+            made = self.data.variant(**changes) if simple and same_class else self._make_data(config)
+            self._last = wanted, made
+        return self._last[1]
+
+    def _make_data(self, config: Any) -> PropertyDataModule:
+        only = copy.deepcopy(config)
+        only.model, only.trainer.logger = None, False
+        made: PropertyDataModule = self.parser.instantiate(only).data
+        return made
