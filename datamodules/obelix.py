@@ -35,21 +35,26 @@ class OBELiX(CrystalDataModule):
     ```yaml
     data:
       class_path: OBELiX
-      init_args: {disorder: average, validation_fraction: 0}
+      init_args: {disorder: average, split_by: official, split_column: part, validation_fraction: 0}
     ```
 
     Args:
         path: Your own copy of the table, with the columns of the one in the package.
         censored: What becomes of the 37 values below a limit of detection, see `datamodules.CrystalFolder`.
-        settings: See `gnn_sim2real.data.crystals.CrystalSettings`. The split is the official one unless `split_by` or
-            `split_file` is given.
+        settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
-    sheets = (sheet("obelix", "crystal", 599, {_LOG: ""}, {"disorder": "average"}),)
+    sheets = (
+        sheet(
+            "obelix",
+            "crystal",
+            599,
+            {_LOG: ""},
+            {"disorder": "average", "split_by": "official", "split_column": "part"},
+        ),
+    )
 
     def __init__(self, path: str | None = None, censored: Censored = "bound", **settings: Any) -> None:
-        if settings.get("split_by") is None and settings.get("split_file") is None:
-            settings |= {"split_by": "official", "split_column": "part"}
         super().__init__(**settings)
         self.path = path
         self.property = Property(_LOG, "", censored=censored)
