@@ -119,4 +119,8 @@ def _is_given(text: object) -> bool:
 def _logarithm(cell: str) -> str:
     """The decimal logarithm of a conductivity, with the sign of a limit before it."""
     value, side = read_limit(cell)
-    return f"{'<>'[side > 0] if side else ''}{math.log10(float(str(value))):.12g}"
+    try:
+        logarithm = math.log10(float(str(value)))
+    except ValueError:  # not a number, or not above zero: refused as it is written
+        return f"log10 of {cell}"
+    return f"{'<>'[side > 0] if side else ''}{logarithm:.12g}"
