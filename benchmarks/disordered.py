@@ -3,13 +3,17 @@
 OBELiX has 599 measured room-temperature conductivities of lithium electrolytes, 321 of them with a CIF, most of which
 are disordered, and an official split, whose papers do not cross it (Therrien et al., arXiv 2502.14234, CC BY 4.0). Each
 member learns log10 of the conductivity from the training part alone; values below a detection limit are taken for it.
-Nothing is chosen on the test part: the weights of the ensemble are learned from predictions of five folds of the
-training part, between which no paper is shared. Members of structures answer for materials with a CIF; of the others
-they say nothing, and the ensemble goes without them.
+Nothing is chosen on the test part: settings, members, the rule of the weights and the weights themselves are chosen by
+predictions of five folds of the training part, between which no paper is shared. Members of structures answer for
+materials with a CIF; the others have an ensemble without them.
 
 Errors are mean absolute errors in decades, with 90 % intervals over draws of test materials: of all 121, of those with
 a readable CIF, and of those below a detection limit, where a prediction below the limit has no error. Two members are
 also compared with each other, on the same materials.
+
+Members with `library` have predictions of the models of formulas in the starter library, which were trained on the
+Materials Project and AFLOW; those with `chgnet` features of CHGNet of ordered approximants, and need the extra
+`foundation-crystal`.
 
 Networks are small and trained for a few epochs, so that all fits into minutes; they are no measure of what the encoders
 can do.
@@ -31,6 +35,7 @@ import pandas as pd
 import torch
 from machine import processor, publish, versions
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
 
 from datamodules.registry import find_table
 from gnn_sim2real.baselines.extra_trees import fit_trees
@@ -41,8 +46,11 @@ from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_files import read_crystals
 from gnn_sim2real.featurize.crystal_table import lattices_of_parameters
 from gnn_sim2real.featurize.featurizer import get_featurizer
+from gnn_sim2real.featurize.ordering import CannotOrderError, order
+from gnn_sim2real.foundation.features import compute_features, make_encoder
 from gnn_sim2real.gaussian_process import GaussianProcess
 from gnn_sim2real.graph import Graph
+from gnn_sim2real.library import load_model
 from gnn_sim2real.nn import CGCNN, Encoder, PropertyModel, Roost
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.store.graphs import GraphStore
@@ -51,10 +59,16 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 RESULT = Path(__file__).parent / "results" / "disordered.json"
+KEPT = Path("runs/disordered")
+LIBRARY = ("composition/density", "composition/formation_energy", "composition/volume_per_atom")
 FOLDS, DRAWS, SEEDS = 5, 2000, (0, 1)
 CELL = ["space_group_number", "a", "b", "c", "alpha", "beta", "gamma"]
 FIRST_OF_SYSTEM = [3, 16, 75, 143, 168, 195]
 """First space group of each crystal system after the triclinic one."""
+
+APPROXIMANTS, MOST_SITES = 2, 160
+FEWEST = 3
+"""Materials of the training part in which an element must be to have a column of its own."""
 
 CUTOFF, NEAREST = 4.5, 6
 BATCH, RATE, WIDTH = 32, 2e-3, 48
@@ -136,6 +150,48 @@ def statistics() -> Floats:
 
 
 @cache
+def fractions() -> Floats:
+    """(num_materials, num_elements); square roots of the fractions of the elements."""
+    data = read()
+    amounts = [read_formula(each) for each in data.formulas]
+    elements = sorted({number for each in amounts for number in each})
+    table = np.array([[each.get(number, 0.0) / sum(each.values()) for number in elements] for each in amounts])
+    frequent = (table[~data.is_test] > 0).sum(axis=0) >= FEWEST
+    return np.sqrt(table[:, frequent])
+
+
+@cache
+def of_library() -> Floats:
+    """(num_materials, num_columns); what models of formulas in the starter library predict."""
+    formulas = read().formulas
+    return np.column_stack([load_model(f"starter:{name}").predict(formulas).values for name in LIBRARY])
+
+
+@cache
+def of_chgnet() -> Floats:
+    """(num_materials, num_features); mean features of CHGNet over the ordered approximants, NaN without any."""
+    path = KEPT / "chgnet.npy"
+    if not path.exists():
+        ordered: list[Crystal] = []
+        row_of: list[int] = []
+        for row, crystal in enumerate(read().crystals):
+            if crystal is None:
+                continue
+            try:
+                found = order(crystal, APPROXIMANTS, MOST_SITES)
+            except CannotOrderError:
+                continue
+            ordered += found
+            row_of += [row] * len(found)
+        features = compute_features(make_encoder("chgnet").encoder, ordered, "crystal", "readout_mean").values
+        table = np.full((len(read().ids), features.shape[1]), np.nan)
+        for row in sorted({*row_of}):
+            table[row] = features[np.array(row_of) == row].mean(axis=0)
+        np.save(path, table)
+    return np.load(path)
+
+
+@cache
 def of_structure() -> Floats:
     """(num_materials, num_features); what an average structure says of lithium and its sites, NaN without one.
 
@@ -201,6 +257,18 @@ def _structure_features(crystal: Crystal) -> list[float]:
 
 # Each member learns from some rows and answers for others: NaN where it cannot.
 Member = Callable[[Rows, Rows], Floats]
+
+
+def small_trees(columns: Callable[[], Floats], train: Rows, asked: Rows) -> Floats:
+    """Extra trees whose leaves hold two materials at least, and that read columns with gaps."""
+    table, values = columns(), read().values
+    fitted = [
+        ExtraTreesRegressor(300, min_samples_leaf=2, max_features=0.5, random_state=seed).fit(
+            table[train], values[train]
+        )
+        for seed in SEEDS
+    ]
+    return np.asarray(np.mean([each.predict(table[asked]) for each in fitted], axis=0))
 
 
 def trees(columns: Callable[[], Floats], train: Rows, asked: Rows) -> Floats:
@@ -277,7 +345,12 @@ def store_of_compositions() -> tuple[GraphStore, NDArray[np.bool_]]:
 def store_of_structures(disorder: str) -> tuple[GraphStore, NDArray[np.bool_]]:
     """Graphs of the crystals that can be read, and which they are."""
     featurize = get_featurizer(
-        "crystal", cutoff=CUTOFF, max_neighbors=NEAREST, disorder=disorder, approximants=2, max_ordered_sites=160
+        "crystal",
+        cutoff=CUTOFF,
+        max_neighbors=NEAREST,
+        disorder=disorder,
+        approximants=APPROXIMANTS,
+        max_ordered_sites=MOST_SITES,
     ).featurize
     graphs: list[Graph] = []
     readable = np.zeros(len(read().ids), np.bool_)
@@ -296,8 +369,9 @@ def with_cell() -> Floats:
     return np.column_stack([statistics(), read().cells])
 
 
-def with_structure() -> Floats:
-    return np.column_stack([statistics(), read().cells, of_structure()])
+def side_by_side(*blocks: Callable[[], Floats]) -> Callable[[], Floats]:
+    """Several blocks of columns as one."""
+    return cache(lambda: np.column_stack([each() for each in blocks]))
 
 
 def cells() -> Floats:
@@ -307,15 +381,62 @@ def cells() -> Floats:
 MEMBERS: dict[str, Member] = {
     "trees": partial(trees, statistics),
     "trees_cell": partial(trees, with_cell),
-    "trees_structure": partial(trees, with_structure),
+    "trees_fractions": partial(small_trees, side_by_side(fractions, cells)),
+    "trees_library": partial(small_trees, side_by_side(fractions, cells, of_library)),
     "gaussian_process": partial(gaussian_process, [statistics]),
     "gaussian_process_cell": partial(gaussian_process, [statistics, cells]),
-    "gaussian_process_structure": partial(gaussian_process, [statistics, cells, of_structure]),
+    "gaussian_process_fractions": partial(gaussian_process, [fractions, cells]),
+    "gaussian_process_library": partial(gaussian_process, [fractions, cells, of_library]),
     "roost": partial(network, "roost", lambda: Roost(hidden_dim=WIDTH, mlp_dim=64), store_of_compositions),
+    "trees_structure": partial(small_trees, side_by_side(fractions, cells, of_structure)),
+    "gaussian_process_structure": partial(gaussian_process, [fractions, cells, of_structure]),
+    "trees_chgnet": partial(small_trees, side_by_side(fractions, cells, of_chgnet)),
+    "gaussian_process_chgnet": partial(gaussian_process, [fractions, cells, of_chgnet]),
     "cgcnn_average": partial(network, "cgcnn_average", crystal_encoder, partial(store_of_structures, "average")),
     "cgcnn_order": partial(network, "cgcnn_order", crystal_encoder, partial(store_of_structures, "order")),
 }
-OF_STRUCTURES = tuple(name for name in MEMBERS if "structure" in name or name.startswith("cgcnn"))
+OF_STRUCTURES = tuple(name for name in MEMBERS if name.endswith(("structure", "chgnet", "average", "order")))
+RULES = ("bagged least absolute", "one standard error", "best three", "equal")
+
+
+class Stack(NamedTuple):
+    """Members and the rule of their weights, chosen on the folds."""
+
+    members: tuple[str, ...]
+    rule: str
+    error: float
+
+
+def stacked(inner: Floats, values: Floats, fold: NDArray[np.int64], rule: str) -> Floats:
+    """Predictions of an ensemble for rows that neither its members nor its weights have seen."""
+    answer = np.empty(len(values))
+    for number in range(FOLDS):
+        out = fold == number
+        answer[out] = combine(inner[out], learn_weights(inner[~out], values[~out], rule))
+    return answer
+
+
+def choose(names: Sequence[str], inner: Floats, values: Floats, fold: NDArray[np.int64]) -> Stack:
+    """The best members, added one by one while the ensemble of the folds gains, and the rule of their weights.
+
+    Args:
+        names: Names of the members.
+        inner: (num_rows, num_members); predictions in folds.
+        values: (num_rows,).
+        fold: (num_rows,); fold of each.
+    """
+
+    def error(some: Sequence[int], rule: str) -> float:
+        return float(np.abs(stacked(inner[:, some], values, fold, rule) - values).mean())
+
+    order_of_merit = np.argsort(np.abs(inner - values[:, None]).mean(axis=0)).tolist()
+    best = Stack((), "", np.inf)
+    for rule in RULES:
+        for number in range(1, len(names) + 1):
+            found = error(order_of_merit[:number], rule)
+            if found < best.error:
+                best = Stack(tuple(names[each] for each in order_of_merit[:number]), rule, found)
+    return best
 
 
 def interval(errors: Floats) -> list[float]:
@@ -356,7 +477,7 @@ def main() -> None:
     """Compute the members that are named, and write the result."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("members", nargs="*", default=list(MEMBERS), help="members, all unless given")
-    parser.add_argument("--kept", type=Path, default=Path("runs/disordered"), help="folder of what is computed")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what is computed")
     options = parser.parse_args()
     inner, outer, names = compute(options.members, options.kept)
     data = read()
@@ -365,12 +486,30 @@ def main() -> None:
     has_cif = np.array([each is not None for each in data.crystals])[test]
     disordered = np.array([each is not None and not each.is_ordered for each in data.crystals])
     of_composition = [number for number, name in enumerate(names) if name not in OF_STRUCTURES]
-    weights, plain = learn_weights(inner, data.values[train]), None
     answers = {name: outer[:, number] for number, name in enumerate(names)}
-    answers["ensemble"] = combine(outer, weights)
-    if 0 < len(of_composition) < len(names):
-        plain = learn_weights(inner[:, of_composition], data.values[train])
-        answers["ensemble_without_structures"] = combine(outer[:, of_composition], plain)
+    known, fold = data.values[train], folds_of(data, np.flatnonzero(train))
+    all_members = np.isfinite(inner).all(axis=1)
+    stacks = {
+        "without_structures": choose([names[each] for each in of_composition], inner[:, of_composition], known, fold)
+    }
+    stacks["with_structures"] = choose(names, inner[all_members], known[all_members], fold[all_members])
+    weights: dict[str, dict[str, float]] = {}
+    for kind, stack in stacks.items():
+        some = [names.index(name) for name in stack.members]
+        rows = all_members if kind == "with_structures" else np.ones(len(known), np.bool_)
+        learned = learn_weights(inner[rows][:, some], known[rows], stack.rule)
+        weights[kind] = {name: round(float(each), 3) for name, each in zip(stack.members, learned, strict=True)}
+        answered = np.isfinite(outer[:, some]).all(axis=1)
+        answers[f"ensemble_{kind}"] = np.full(len(outer), np.nan)
+        answers[f"ensemble_{kind}"][answered] = combine(outer[answered][:, some], learned)
+    plain, structures = answers["ensemble_without_structures"], answers["ensemble_with_structures"]
+    answers["ensemble"] = np.where(np.isfinite(structures), structures, plain)
+    # Of the materials of the folds whose structure all members read: does it help there?
+    in_folds = {
+        kind: np.abs(stacked(inner[:, some], known, fold, stacks[kind].rule) - known)
+        for kind in ("without_structures",)
+        if (some := [names.index(name) for name in stacks[kind].members])
+    }
     answers["median_of_training"] = np.full(int(test.sum()), np.median(data.values[train]))
     result: dict[str, Any] = {
         "command": f"python benchmarks/disordered.py {' '.join(names)}",
@@ -381,11 +520,23 @@ def main() -> None:
         "num_test": int(test.sum()),
         "num_readable_cifs": sum(each is not None for each in data.crystals),
         "num_disordered": int(disordered.sum()),
-        "weights": {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)},
+        "weights": weights,
+        "rules": {kind: stack.rule for kind, stack in stacks.items()},
         "in_folds_of_training": {
-            name: round(float(np.nanmean(np.abs(inner[:, number] - data.values[train]))), 4)
+            name: {
+                "all": round(float(np.nanmean(np.abs(inner[:, number] - known))), 4),
+                "read_by_all": round(float(np.abs(inner[all_members, number] - known[all_members]).mean()), 4),
+            }
             for number, name in enumerate(names)
+        }
+        | {
+            "ensemble_without_structures": {
+                "all": round(float(in_folds["without_structures"].mean()), 4),
+                "read_by_all": round(float(in_folds["without_structures"][all_members].mean()), 4),
+            },
+            "ensemble_with_structures": {"read_by_all": round(stacks["with_structures"].error, 4)},
         },
+        "num_train_read_by_all": int(all_members.sum()),
         "test": {},
     }
     for name, answer in answers.items():
@@ -400,12 +551,11 @@ def main() -> None:
             "measured": score(as_published, ~bound),
             "below_limit_one_sided": score(error, bound),
         }
-    if plain is not None:
-        gain = np.abs(answers["ensemble_without_structures"] - values) - np.abs(answers["ensemble"] - values)
-        result["gain_of_structures"] = {
-            name: {"mean": round(float(gain[where].mean()), 4), "interval_90": interval(gain[where])}
-            for name, where in (("all", np.ones_like(bound)), ("with_cif", has_cif))
-        }
+    gain = np.abs(plain - values) - np.abs(answers["ensemble"] - values)
+    result["gain_of_structures"] = {
+        name: {"mean": round(float(gain[where].mean()), 4), "interval_90": interval(gain[where])}
+        for name, where in (("all", np.ones_like(bound)), ("with_cif", has_cif))
+    }
     publish(result, RESULT)
 
 

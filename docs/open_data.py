@@ -7,6 +7,7 @@ package, and writes notice and page again.
 import argparse
 import hashlib
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,15 @@ def _refractive_index_open() -> pd.DataFrame:
     return table[table["clean_licence"].astype(str) == "True"]
 
 
+def _obelix() -> pd.DataFrame:
+    """The measured conductivities, with the CIF of each crystal beside it as text."""
+    folder = Path(os.environ["GNN_SIM2REAL_DATA"]) / "crystal/obelix"
+    table = read_table(folder / "obelix.csv", texts=["id", "ionic_conductivity_S_cm"])
+    with tarfile.open(folder / "all_cifs.tar.gz") as archive:
+        cifs = {Path(each.name).stem: file.read().decode() for each in archive if (file := archive.extractfile(each))}
+    return table.assign(cif=[cifs.get(name) for name in table["id"]])
+
+
 MAKERS: dict[str, Callable[[], pd.DataFrame]] = {
     "radonpy_pi1070": lambda: _read("polymer/radonpy_pi1070/PI1070.csv"),
     "simpoly": lambda: _read("polymer/simpoly_measured/simpoly_measured.csv"),
@@ -88,6 +98,7 @@ MAKERS: dict[str, Callable[[], pd.DataFrame]] = {
     "chi_measured": lambda: _read("polymer/chi_mtl/data_Chi.csv"),
     "mp_formulas": _mp_formulas,
     "matbench_expt_gap": _matbench_expt_gap,
+    "obelix": _obelix,
 }
 """What makes the rows of each table; more columns than it has are left out."""
 
@@ -136,7 +147,7 @@ def format_page() -> str:
             column = frame[name]
             values = column.dropna()
             if unit is None:
-                cells = [f"`{_short(values.iloc[0])}`", "", ""]
+                cells = [f"`{_short(values.iloc[0].partition(chr(10))[0])}`", "", ""]
             else:
                 cells = [f"{each:.4g}" for each in (values.min(), values.median(), values.max())]
             lines.append(f"| {name} | {unit or '-'} | {len(values):,} | {' | '.join(cells)} |")

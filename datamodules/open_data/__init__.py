@@ -164,6 +164,36 @@ _TABLES = (
         sha256="fa22e06b8144793c55e8cb736ab79dadee8ef6bec0c73521622b9a4a0de70910",
     ),
     OpenTable(
+        name="obelix",
+        num_rows=599,
+        columns={
+            "id": None,
+            "part": None,
+            "composition": None,
+            "ionic_conductivity_S_cm": None,
+            "space_group_number": "",
+            "a": "angstrom",
+            "b": "angstrom",
+            "c": "angstrom",
+            "alpha": "degree",
+            "beta": "degree",
+            "gamma": "degree",
+            "family": None,
+            "doi": None,
+            "cif": None,
+        },
+        license="CC BY 4.0",
+        holder="the authors of OBELiX",
+        citation="Therrien et al., Digital Discovery (2026), arXiv 2502.14234",
+        origin="github.com/NRC-Mila/OBELiX at 4eaac889, data/downloads: train.csv, test.csv and all_cifs.tar.gz",
+        description=(
+            "Measured ionic conductivities of lithium solid electrolytes at room temperature, 37 of them below a limit "
+            "of detection, with the official split; 321 have a CIF, with random noise on the positions that keeps the "
+            "symmetry"
+        ),
+        sha256="bfb2240c7c7eb6fd03fdb40e8df6da42457efba386f7cce29e5325f27e87f025",
+    ),
+    OpenTable(
         name="matbench_expt_gap",
         num_rows=4604,
         columns={"composition": None, "gap_eV": "eV", "mp_gap_eV": "eV", "mp_formation_energy_eV_atom": "eV/atom"},

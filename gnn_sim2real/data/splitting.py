@@ -49,8 +49,9 @@ class SplitSettings:
             50 %, or with a `development_fraction` of 0.4 all other 60 %.
         split_by: How the test part differs from the training part: not at all (`random`), by families that only it has,
             from a `column` of the table, the `polymer_class` or the Murcko `scaffold`, or by values of the first
-            property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`).
-        split_column: Column with the families of `split_by: column`.
+            property above, below or outside the range of training (`above_range`, `below_range`, `outside_range`); or
+            it is the `official` one, by a column with `train` or `test` in each row.
+        split_column: Column with the families of `split_by: column`, or the parts of `split_by: official`.
         split_file: A split written by `fit` next to its configuration (`split.json`): exactly these materials train,
             validate and test again, whatever the settings above are; `size` and `split` must agree with it.
     """
@@ -79,8 +80,8 @@ class SplitSettings:
         """
         if SPLITS.find(self.split_by).needs_column != (self.split_column is not None):
             raise ValueError(
-                f"`split_by: column` and `split_column` (the column with the families) go together, got "
-                f"{self.split_by!r} and {self.split_column!r}"
+                f"`split_column` (the column with the families, or parts) goes with `split_by: column` or `official`, "
+                f"got {self.split_by!r} and {self.split_column!r}"
             )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.estimator.materials import Kind, Kinds, read_materials
 from gnn_sim2real.estimator.settings import EmbedSettings
+from gnn_sim2real.featurize.crystal_files import Disorder
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
@@ -26,6 +27,7 @@ def embed(
     *,
     on_error: Literal["raise", "nan"] = "raise",
     material_column: str | None = None,
+    disorder: Disorder | None = None,
 ) -> NDArray[np.float64]:
     """Features of materials from a layer of a frozen model.
 
@@ -35,6 +37,7 @@ def embed(
         layer: Number of the layer, from 0 for the first; -1 is the last one, -2 the one before.
         on_error: What to do with a material that cannot be read: `raise` says which, and why; `nan` gives a row of NaN.
         material_column: Column of the materials, where X is a DataFrame; found by its heading unless given.
+        disorder: How disordered crystals are read, `average` or `order`; as the model was trained unless given.
 
     Returns:
         (num_materials, width of the layer).
@@ -44,7 +47,7 @@ def embed(
     """
     if on_error not in ("raise", "nan"):
         raise ValueError(f'`on_error` must be "raise" or "nan", got {on_error!r}')
-    loaded = model if isinstance(model, TrainedModel) else load_model(model)
+    loaded = (model if isinstance(model, TrainedModel) else load_model(model)).with_disorder(disorder)
     materials = read_materials(X, kind_of(loaded), column=material_column)
     if on_error == "raise":
         materials.require_readable()
@@ -66,7 +69,8 @@ def kind_of(model: TrainedModel) -> Kinds:
     units = {each.name: each.unit for each in model.network.condition_specs}
     roles = tuple(model.featurizer.settings.get("roles", ()))
     kind: Kind = model.featurizer.name  # type: ignore[assignment]
-    return Kinds(kind, roles, units if kind == "mixture" else {})
+    disorder: Disorder = model.featurizer.settings.get("disorder", "refuse")
+    return Kinds(kind, roles, units if kind == "mixture" else {}, disorder)
 
 
 def embed_readable(model: TrainedModel, contents: list[Any], layer: int = -1) -> NDArray[np.float64]:
@@ -130,7 +134,7 @@ def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Pa
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"the output {output} must end with {', '.join(FORMATS)}")
     require_replaceable(output, inputs=[expand(asked)], overwrite=settings.overwrite)
-    model = load_model(source)
+    model = load_model(source).with_disorder(settings.disorder)
     pool = read_pool(asked, kind_of(model), settings.column)
     found, reasons = list[NDArray[np.float32]](), [""] * len(pool)
     width = 0

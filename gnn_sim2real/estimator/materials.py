@@ -1,15 +1,15 @@
 """What a user gives as X: materials of any kind in a list, an array, a Series or a DataFrame."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.attachment import require_no_marks
-from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
-from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.crystal_files import Disorder, as_crystal, crystal_formula
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, with_disorder
 from gnn_sim2real.featurize.mixture import TEMPERATURE, Mixture, mixture_identity, normalize
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
@@ -37,17 +37,19 @@ class Kinds:
         name: Name of their featurizer.
         roles: Role of each component of a pair; empty for pure materials.
         conditions: Unit of each condition by name.
+        disorder: What becomes of disordered crystals, see `featurize.crystal_files.featurize_crystal`.
     """
 
     name: str
     roles: tuple[str, ...] = ()
     conditions: dict[str, str] = field(default_factory=dict)
+    disorder: Disorder = "refuse"
 
     def featurizer(self) -> Featurizer:
         """How such materials become graphs."""
         if self.name == "mixture":
             return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.conditions))
-        return get_featurizer(self.name)
+        return with_disorder(get_featurizer(self.name), {"disorder": self.disorder})
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ def read_materials(
     column: str | None = None,
     simulated_column: str | None = None,
     like: Property | None = None,
+    disorder: Disorder = "refuse",
 ) -> Materials:
     """Read X.
 
@@ -114,6 +117,7 @@ def read_materials(
         column: Column of the materials in a DataFrame; found by its heading unless given.
         simulated_column: Column of a DataFrame with simulated values.
         like: The property of the simulated values, with the unit that they get.
+        disorder: What becomes of disordered crystals; with `kind` that of it counts.
 
     Raises:
         ValueError: If X is not a collection of materials, a column is missing, or pairs have other roles.
@@ -123,7 +127,8 @@ def read_materials(
         raise ValueError("X is empty; give one or more materials")
     _require_materials(given)
     if kind is None:
-        kind = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
+        found = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
+        kind = replace(found, disorder=disorder)
     if kind.conditions and temperature is None and not any(isinstance(each, Mixture) for each in given):
         raise ValueError(
             f"X has no {', '.join(kind.conditions)}, which the model was learned with; give a DataFrame with it, or "
@@ -302,7 +307,7 @@ def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple
     if material is None or (isinstance(material, float) and np.isnan(material)) or type(material).__name__ in _MISSING:
         raise ValueError("it is missing")
     if kind.name == "crystal":
-        crystal = as_crystal(material)
+        crystal = as_crystal(material, disordered=kind.disorder != "refuse")
         return crystal, crystal_formula(crystal)
     if kind.name == "mixture":
         if isinstance(material, tuple | list):

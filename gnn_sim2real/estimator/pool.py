@@ -119,7 +119,7 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
         return Pool(kind, file, lines, [*lines])
     if kind.name == "crystal" or (kind.name == "composition" and column is None and holds_crystals(file)):
         formula = kind.name == "composition"  # which a disordered crystal has as well
-        entries = read_crystals_of(file, disordered=formula)
+        entries = read_crystals_of(file, disordered=formula or kind.disorder != "refuse")
         contents = [
             crystal_formula(each.crystal) if formula and each.crystal is not None else each.crystal for each in entries
         ]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from gnn_sim2real.ensemble.intervals import STANDARD
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.estimator.materials import Kind, Kinds, Materials, read_materials
+from gnn_sim2real.featurize.crystal_files import Disorder
 from gnn_sim2real.files import read_sealed, require_replaceable, write_sealed
 from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
@@ -90,6 +91,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         on_error: What to do with a material that cannot be read: `raise` says which, and why; `nan` leaves it out of
             the fit, with a warning, and predicts NaN.
         random_state: Seed of folds and trainings.
+        disorder: What becomes of disordered crystals: they are refused, or each site is the `average` of what it holds,
+            or they are ordered approximants of low electrostatic energy (`order`).
 
     Attributes:
         ensemble_: The ensemble, see `gnn_sim2real.shotgun.saved.SavedEnsemble`.
@@ -123,6 +126,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         source_epochs: int = 30,
         on_error: Literal["raise", "nan"] = "raise",
         random_state: int = 0,
+        disorder: Disorder = "refuse",
     ) -> None:
         self.source = source
         self.property = property
@@ -142,6 +146,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.source_epochs = source_epochs
         self.on_error = on_error
         self.random_state = random_state
+        self.disorder = disorder
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from measurements.
@@ -169,7 +174,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         values = _values(y)
         weights = _weights(sample_weight, len(values))
         materials = read_materials(
-            X, None, self.kind, self.material_column, self.simulated_column, Property(name, unit)
+            X, None, self.kind, self.material_column, self.simulated_column, Property(name, unit), self.disorder
         )
         if len(materials) != len(values):
             raise ValueError(f"X has {len(materials)} materials and y has {len(values)} values; give one for each")
@@ -334,6 +339,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f'`on_error` must be "raise" or "nan", got {self.on_error!r}')
         if self.kind not in get_args(Kind):
             raise ValueError(f"`kind` must be one of {', '.join(get_args(Kind))}, got {self.kind!r}")
+        if self.disorder not in get_args(Disorder):
+            raise ValueError(f"`disorder` must be one of {', '.join(get_args(Disorder))}, got {self.disorder!r}")
         seed = self.random_state
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
             raise ValueError(f"`random_state` must be a whole number from 0 up, below 2^32, got {seed!r}")
@@ -376,6 +383,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "name": self._kinds.name,
                 "roles": list(self._kinds.roles),
                 "conditions": dict(self._kinds.conditions),
+                "disorder": self._kinds.disorder,
             },
             "unit": self.unit_,
         }
@@ -400,7 +408,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             made = cls(**content["settings"])
             made.error_, made.members_ = tuple(content["error"]), content["members"]
             kind = content["kind"]
-            made._kinds = Kinds(kind["name"], tuple(kind["roles"]), kind["conditions"])
+            made._kinds = Kinds(kind["name"], tuple(kind["roles"]), kind["conditions"], kind.get("disorder", "refuse"))
             made.kind_, made.unit_ = kind["name"], content["unit"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -535,4 +543,5 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
         settings |= {"components": {role: role for role in kind.roles}, "column": name}
         settings |= {"temperature": "temperature"} if kind.conditions else {}
         return {"class_path": "datamodules.PairTable", "init_args": settings}
+    settings |= {} if kind.disorder == "refuse" else {"disorder": kind.disorder}
     return {"class_path": "datamodules.Table", "init_args": settings | {"material": kind.name}}

@@ -16,6 +16,8 @@ class EmbedSettings:
         on_error: What to do with a material that cannot be read: `nan` writes empty features and the reason, `raise`
             stops there.
         overwrite: Replace a file that is there; never what is read.
+        disorder: How disordered crystals are read, as an `average` or in ordered approximants (`order`); as the model
+            was trained unless given.
     """
 
     output: str = "features.csv"
@@ -23,3 +25,4 @@ class EmbedSettings:
     column: str | None = None
     on_error: Literal["raise", "nan"] = "nan"
     overwrite: bool = False
+    disorder: Literal["refuse", "average", "order"] | None = None

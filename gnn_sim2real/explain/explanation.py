@@ -14,6 +14,7 @@ from gnn_sim2real.explain.masking import values_of_nothing, values_of_subsets
 from gnn_sim2real.explain.pictures import draw_bars, draw_structure, elements_of, find_fragments
 from gnn_sim2real.explain.settings import EVALUATIONS
 from gnn_sim2real.explain.shapley import find_contributions
+from gnn_sim2real.featurize.crystal_files import Disorder
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.saved import ENSEMBLE_FILE, SavedEnsemble, load_ensemble
@@ -181,6 +182,7 @@ def explain(
     property: str | None = None,  # noqa: A002 (the word users know)
     evaluations: int = EVALUATIONS,
     seed: int = 0,
+    disorder: Disorder | None = None,
 ) -> list[Explanation]:
     """Find what the parts of materials contribute to their predictions.
 
@@ -194,11 +196,13 @@ def explain(
         property: Name of the property, where a model predicts several; the first unless given.
         evaluations: About how many masked copies of each material are predicted; more of them lower the scatter.
         seed: Seed of the orders in which the parts come together.
+        disorder: How disordered crystals are read, `average` or `order`; as the model was trained unless given.
 
     Raises:
         ValueError: If a material cannot be read or has no parts to mask, or the models do not go together.
     """
     models, shares = open_models(model)
+    models = [each.with_disorder(disorder) for each in models]
     materials = read_materials(X, kind_of(models[0]))
     materials.require_readable("leave it out")
     return explain_materials(materials, models, shares, property, evaluations, seed)

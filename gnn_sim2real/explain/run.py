@@ -48,10 +48,12 @@ def run_explain(paths: Sequence[str], asked: str, settings: ExplainSettings) -> 
     if settings.limit < 1:
         raise ValueError(f"`--limit` must be at least 1, got {settings.limit}")
     models, shares = open_models(list(paths))
+    models = [each.with_disorder(settings.disorder) for each in models]
     materials, notes = _read(asked, settings, models[0])
     before: list[Explanation | None] = [None] * len(materials.readable)
     if settings.before is not None:
         earlier, of_earlier = open_models([settings.before])
+        earlier = [each.with_disorder(settings.disorder) for each in earlier]
         if earlier[0].featurizer.describe() != models[0].featurizer.describe():
             raise ValueError(f"{settings.before} reads other graphs than {paths[0]}: no part is the same")
         before = [*explain_materials(materials, earlier, of_earlier, settings.property, settings.evaluations)]

@@ -1,6 +1,7 @@
 """Settings of `explain`, in a file that is read in no time: their help does not wait for torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 EVALUATIONS = 4000
 """About how many masked copies of a material each model predicts."""
@@ -18,6 +19,8 @@ class ExplainSettings:
         column: Column of the materials in the file; found by its heading unless given.
         property: Name of the property, where a model predicts several.
         evaluations: About how many masked copies of each material are predicted.
+        disorder: How disordered crystals are read, as an `average` or in ordered approximants (`order`); as the model
+            was trained unless given.
         limit: Largest number of materials; beyond it the first ones are explained, which is said.
     """
 
@@ -28,4 +31,5 @@ class ExplainSettings:
     column: str | None = None
     property: str | None = None
     evaluations: int = EVALUATIONS
+    disorder: Literal["refuse", "average", "order"] | None = None
     limit: int = 200

@@ -97,11 +97,12 @@ class Crystal:
         is_filled = np.array([bool(site) for site in sites], np.bool_)
         place = np.cumsum(is_filled) - 1
         filled = np.flatnonzero(is_filled[kinds])
-        species = SiteSpecies.of_sites([site for site in sites if site]).take(place[kinds[filled]])
-        ordered = not species.is_partial.any()
+        of_kinds, kind = SiteSpecies.of_sites([site for site in sites if site]), place[kinds[filled]]
+        ordered = not of_kinds.is_partial[kind].any()
+        species = of_kinds.take(kind)
         return cls(
             lattice,
-            species.main,
+            of_kinds.main[kind],
             fractional[filled],
             species=None if ordered else species,
             partial="" if ordered else partial,
@@ -356,10 +357,14 @@ def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_n
     while True:
         center, neighbor, image, distance = _finder()(position, position[centers], radius, _PERIODIC, lattice, 1e-8)
         if crystal.species is not None:
-            itself = (centers[center] == neighbor) & ~image.any(axis=1)
-            together = itself | ~crystal.species.exclude(centers[center], neighbor, distance)
-            center, neighbor = center[together], neighbor[together]
-            image, distance = image[together], distance[together]
+            near = crystal.species.exclude(centers.take(center), neighbor, distance).nonzero()[0]
+            itself = (centers[center[near]] == neighbor[near]) & ~image[near].any(axis=1)
+            if not itself.all():
+                together = np.ones(len(center), np.bool_)
+                together[near[~itself]] = False
+                kept = together.nonzero()[0]
+                center, neighbor = center.take(kept), neighbor.take(kept)
+                image, distance = image.take(kept, 0), distance.take(kept)
         near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
             _refuse_near(float(np.sort(distance[near])[len(centers)]))

@@ -494,6 +494,7 @@ def _numbers(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.array([known[symbol] for symbol in symbols], np.uint8)
 
 
+@lru_cache(maxsize=2**10)
 def atomic_number(symbol: str) -> int:
     """Atomic number of a symbol; 0 if it is not that of an element.
 

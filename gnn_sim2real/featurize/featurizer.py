@@ -172,6 +172,19 @@ def _without_disorder(description: Mapping[str, Any]) -> dict[str, Any]:
     return {**description, "settings": {name: value for name, value in settings.items() if name not in _OF_DISORDER}}
 
 
+def with_disorder(featurizer: Featurizer, settings: Mapping[str, Any]) -> Featurizer:
+    """A featurizer of crystals that reads disordered ones in another way; any other as it is.
+
+    Args:
+        featurizer: Featurizer, such as that of a model.
+        settings: Settings of the wanted way, of which only those of disorder count; none of them refuses.
+    """
+    if featurizer.name != "crystal":
+        return featurizer
+    wanted = {name: value for name, value in settings.items() if name in _OF_DISORDER}
+    return get_featurizer("crystal", **_without_disorder({"settings": featurizer.settings})["settings"], **wanted)
+
+
 _OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
 
 

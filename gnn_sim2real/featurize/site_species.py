@@ -74,7 +74,7 @@ class SiteSpecies:
         """(num_sites,); whether a site holds several elements, or is not full."""
         return np.asarray((self.count != 1) | (self.occupancy != 1))
 
-    @property
+    @cached_property
     def first(self) -> NDArray[np.int64]:
         """(num_sites,); where the elements of each site begin."""
         return np.cumsum(self.count, dtype=np.int64) - self.count
@@ -139,8 +139,12 @@ class SiteSpecies:
             B. Cordero et al., Dalton Trans. 2832 (2008), doi 10.1039/b801115j: the radii.
         """
         radius = np.bincount(self.site, weights=self.share * _radii()[self.atomic_number]) / self.occupancy
-        near = distance < _SHORTEST_BOND * (radius[first] + radius[second])
-        return np.asarray(near & (self.occupancy[first] + self.occupancy[second] <= MOST))
+        found: NDArray[np.bool_] = distance < 2 * _SHORTEST_BOND * radius.max()
+        pairs = found.nonzero()[0]  # a few of many
+        first, second = first[pairs], second[pairs]
+        near = distance[pairs] < _SHORTEST_BOND * (radius[first] + radius[second])
+        found[pairs] = near & (self.occupancy[first] + self.occupancy[second] <= MOST)
+        return found
 
 
 @cache
@@ -179,8 +183,8 @@ def read_species(held: Sequence[tuple[Any, Any]], site: str) -> dict[str, float]
     Raises:
         ValueError: If an occupancy is not a number, is negative or above 1, or they sum to more than 1.01.
     """
-    if len(held) == 1 and held[0][1] == 1:
-        return {str(held[0][0]): 1.0}
+    if len(held) == 1 and ((share := held[0][1]) == 1 or (type(share) is float and 0 < share < FULL)):  # of most
+        return {str(held[0][0]): float(share)}
     try:
         shares = [float(share) for _, share in held]
     except (TypeError, ValueError) as error:

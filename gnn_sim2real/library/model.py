@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.attachment import require_no_marks
-from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer
+from gnn_sim2real.featurize.crystal_files import Disorder
+from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer, with_disorder
 from gnn_sim2real.files import as_read, file_sha256, require_sound_zip, unseal, write_atomically, write_sealed
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library.card import CARD_FILE, check_network, read_card, read_small_json
@@ -70,6 +71,17 @@ class TrainedModel:
         source = f", trained on {self.card['source']}" if self.card.get("source") else ""
         name = self.card.get("architecture") or type(self.network.encoder).__name__
         return f"{name} that predicts {properties} of the kind {self.featurizer.name!r}{source}"
+
+    def with_disorder(self, disorder: Disorder | None) -> "TrainedModel":
+        """The model, which reads disordered crystals in another way than it was trained with.
+
+        Args:
+            disorder: `average`, `order` or `refuse`, see `featurize.crystal_files.featurize_crystal`; None for its own.
+                A model of formulas reads disordered crystals in any case.
+        """
+        if disorder is None:
+            return self
+        return replace(self, featurizer=with_disorder(self.featurizer, {"disorder": disorder}))
 
     def predict(self, materials: Sequence[Any], batch_size: int = 256) -> Prediction:
         """Predict in physical units.

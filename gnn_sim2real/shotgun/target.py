@@ -13,7 +13,7 @@ import torch
 
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, with_disorder
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.featurize.mixture import MixtureTable
 from gnn_sim2real.graph import GraphBatch
@@ -272,10 +272,14 @@ class Target:
     def view(self, featurizer: Featurizer) -> View:
         """Graphs of the target for a source model: of the target's own kind, for crystals with the model's settings.
 
+        Disordered crystals are read as the target has them, whatever the model was trained on.
+
         Args:
             featurizer: Featurizer of the source model.
         """
-        wanted = featurizer if featurizer.name == self.own.name == "crystal" else self.own
+        wanted = self.own
+        if featurizer.name == self.own.name == "crystal":
+            wanted = with_disorder(featurizer, self.own.settings)
         key = json.dumps(wanted.describe(), sort_keys=True)
         if key not in self._views:
             store = store_of(list(self.table.materials), wanted)

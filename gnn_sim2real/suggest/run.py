@@ -262,7 +262,8 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
     found = read_table_argument(argv)
     if "components" in found.settings:
         raise ValueError("candidates for pairs cannot be suggested yet; give a table of pure materials")
-    data = find_table_reader("Table")(**found.settings)
+    of_disorder = {} if settings.disorder is None else {"disorder": settings.disorder}
+    data = find_table_reader("Table")(**found.settings, **of_disorder)
     if data.kind not in _KINDS:
         raise ValueError(f"candidates of the kind {data.kind!r} cannot be suggested")
     return data
@@ -273,7 +274,7 @@ def _choose(
 ) -> tuple[str, TrainedModel, Surrogate]:
     """The model whose features are used, and what predicts from them."""
     if settings.model != AUTO:
-        model = load_model(settings.model)
+        model = load_model(settings.model).with_disorder(settings.disorder)
         if model.featurizer.name != kind:
             raise ValueError(
                 f"{settings.model} reads materials of the kind {model.featurizer.name!r}, but {kind!r} was measured"
@@ -285,13 +286,17 @@ def _choose(
     for card in library.cards():
         if card.featurizer.get("name") != kind:
             continue
-        model = library.load(card.key)
+        model = library.load(card.key).with_disorder(settings.disorder)
         found.append((card.key, encode(model, [model.featurizer.featurize(each) for each in materials])))
     if not found:
         raise ValueError(f"no model of the library reads materials of the kind {kind!r}; give one by `model`")
     key, surrogate = Surrogate.best_of(found, values, groups, settings.seed)
     card = next(each for each in library.cards() if each.key == key)
-    return f"{card.source} {card.properties[0]} {card.architecture}", library.load(key), surrogate
+    return (
+        f"{card.source} {card.properties[0]} {card.architecture}",
+        library.load(key).with_disorder(settings.disorder),
+        surrogate,
+    )
 
 
 def _make_aim(settings: SuggestSettings, values: Floats) -> Aim:

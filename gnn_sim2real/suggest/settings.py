@@ -28,6 +28,8 @@ class SuggestSettings:
         column: Column of the measured values in the table.
         material_column: Column of the materials in the table.
         pool_column: Column of the materials in the pool; found by its heading unless given.
+        disorder: How disordered crystals are read, as an `average` or in ordered approximants (`order`); they are
+            refused unless given.
         log: Whether differences are those of the decimal logarithm, for values over orders of magnitude.
         study: Folder of a study of this property, whose law says whether the next unit of budget buys a measurement or
             calculations.
@@ -50,6 +52,7 @@ class SuggestSettings:
     column: str | None = None
     material_column: str | None = None
     pool_column: str | None = None
+    disorder: Literal["refuse", "average", "order"] | None = None
     log: bool = False
     study: str | None = None
     measurement_cost: float | None = None

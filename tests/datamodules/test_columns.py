@@ -17,6 +17,7 @@ from datamodules.demo.prototypes import PROTOTYPES
 from gnn_sim2real.data.registry import find_datasets
 from gnn_sim2real.databases.snapshot import Snapshot
 from gnn_sim2real.featurize.crystal_files import crystal_formula
+from gnn_sim2real.featurize.crystal_objects import to_pymatgen
 
 NUMBERS = range(12)
 BATCHES = [f"batch {number % 4}" for number in NUMBERS]
@@ -86,6 +87,12 @@ def own_crystals(folder):
         frames[-1].info |= {"gap": float(number), **own}
     write_ase(folder / "all.extxyz", frames)
     return str(folder / "all.extxyz")
+
+
+def electrolytes(folder):
+    columns = {"id": NAMES, "part": ["train", "test"] * 6, "composition": SIZES["reduced_formula"]}
+    cifs = [to_pymatgen(each).to(fmt="cif") for each in CRYSTALS]
+    return save(folder, "obelix.csv", columns | {"ionic_conductivity_S_cm": ["<1E-10", *["1e-4"] * 11], "cif": cifs})
 
 
 def measured_crystals(folder):
@@ -177,6 +184,7 @@ READERS = {
     ),
     "MeasuredLiquids": lambda f, m, **s: datamodules.MeasuredLiquids("density", save(f, "liquids.csv", LIQUIDS), **s),
     "MeasuredSolvation": lambda f, m, **s: datamodules.MeasuredSolvation(solvation(f), **s),
+    "OBELiX": lambda f, m, **s: datamodules.OBELiX(electrolytes(f), **s),
     "Optimade": lambda f, m, **s: snapshot(datamodules.Optimade, f, m, "https://example.org", **s),
     "PairTable": lambda f, m, **s: datamodules.PairTable(
         own_pairs(f), {"polymer": "unit", "solvent": "smiles"}, "density", "density", "g/cm3", **s

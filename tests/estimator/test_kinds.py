@@ -5,14 +5,18 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from ase.build import bulk
 from ase.io import write
+from pymatgen.core import Lattice, Structure
 
 from gnn_sim2real import TransferRegressor, nn
 from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.estimator.features import embed
+from gnn_sim2real.explain import explain
 from gnn_sim2real.featurize.featurizer import get_featurizer
-from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.library import TrainedModel, save_model
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 
 QUICK = {"folds": 3, "epochs": 1, "minutes": None, "foundation": "none", "best": 1}
@@ -59,3 +63,66 @@ def test_pairs_with_and_without_a_temperature(tmp_path):
     np.testing.assert_allclose(model.fit(frame, values).predict(frame[:2]), alone)
     frame[:2].to_csv(tmp_path / "new.csv", index=False)
     np.testing.assert_allclose(predicted(model, tmp_path, tmp_path / "new.csv", "chi"), alone, rtol=1e-5)
+
+
+def disordered_salts(number=10):
+    """Rock salts whose cation site is shared by two elements, in changing parts."""
+    cations, anions = ["Na", "K", "Rb", "Li", "Ag"], ["Cl", "Br"]
+    lattice = Lattice.cubic(5.6)
+    salts = []
+    for row in range(number):
+        shared = {cations[row % 5]: 0.25 + 0.05 * (row // 5), cations[(row + 1) % 5]: 0.5}
+        salts.append(Structure.from_spacegroup("Fm-3m", lattice, [shared, anions[row % 2]], [[0] * 3, [0.5] * 3]))
+    return salts
+
+
+def tiny_crystal_model():
+    torch.manual_seed(0)
+    network = PropertyModel(nn.CGCNN(hidden_dim=8, num_layers=1), [PropertySpec("density", "g/cm3")]).eval()
+    return TrainedModel(network, get_featurizer("crystal"), {})
+
+
+def test_disordered_crystals_are_refused_unless_asked_for():
+    model, salts = tiny_crystal_model(), disordered_salts(3)
+    for ask in (model.predict, lambda some: embed(some, model), lambda some: explain(some, model)):
+        with pytest.raises(ValueError, match="disorder: average"):
+            ask(salts)
+    with pytest.raises(ValueError, match="`disorder`"):
+        TransferRegressor(model, disorder="mean").fit(salts, [1.0, 2.0, 3.0])
+
+
+def test_features_predictions_and_explanations_of_disordered_crystals():
+    model, salts = tiny_crystal_model(), disordered_salts(3)
+    average = model.with_disorder("average")
+    alone = embed(salts, model, disorder="average")
+    np.testing.assert_array_equal(embed(salts, average), alone)  # a model that was trained so reads so
+    assert alone.std(axis=0).max() > 0
+    values = average.predict(salts).values[:, 0]
+    found = explain(salts, model, disorder="average")
+    np.testing.assert_allclose([each.prediction for each in found], values, rtol=1e-5)
+    assert len(found[0].contributions) == 8
+    ordered = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0] * 3, [0.5] * 3])
+    np.testing.assert_array_equal(average.predict([ordered]).values, model.predict([ordered]).values)
+
+
+def test_a_table_of_features_of_disordered_crystals(tmp_path):
+    save_model(tiny_crystal_model(), tmp_path / "model")
+    disordered_salts(1)[0].to(str(tmp_path / "salt.cif"), fmt="cif")
+    asked = ["embed", str(tmp_path / "model"), str(tmp_path / "salt.cif"), "--output", str(tmp_path / "out.csv")]
+    assert main(asked) != 0
+    assert main([*asked, "--disorder", "average"]) == 0
+    assert np.isfinite(pd.read_csv(tmp_path / "out.csv")["feature_0"]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disorder", ["average", "order"])
+def test_disordered_crystals_are_learned_saved_and_predicted(tmp_path, disorder):
+    salts, source = disordered_salts(), tiny_crystal_model()
+    model = TransferRegressor(source, property="density", unit="g/cm3", disorder=disorder, **QUICK)
+    model.fit(salts, np.linspace(1.0, 2.0, len(salts)))
+    alone = model.predict(salts[:2])
+    assert np.isfinite(alone).all()
+    salts[1].to(str(tmp_path / "salt.cif"), fmt="cif")
+    (found,) = predicted(model, tmp_path, tmp_path / "salt.cif", "density [g/cm3]")
+    assert found == pytest.approx(alone[1], rel=1e-4)
+    np.testing.assert_allclose(TransferRegressor.load(tmp_path / "model").predict(salts[:2]), alone)

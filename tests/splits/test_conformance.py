@@ -39,6 +39,7 @@ class Some:
         random = np.random.default_rng(self.seed)
         frame = pd.DataFrame({"unit": [f"{number:03}" for number in range(NUM)], "value": random.normal(size=NUM)})
         frame["lab"] = [f"lab {number // 6 * 3 % 8}" for number in range(NUM)]
+        frame["part"] = ["test" if number % 4 == 1 else "train" for number in range(NUM)]
         table = clean_table(
             frame, material_column="unit", properties=[Property("value", "eV")], identity=str, source="some"
         )
@@ -62,7 +63,8 @@ over_orders = given(some=st.sampled_from(SOME), seed=numbers, rows=st.sets(st.in
 @cache
 def families(name, seed):
     kind = SPLITS.find(name)()
-    return kind.families(SOME[seed], "lab" if kind.needs_column else None)
+    column = "part" if name == "official" else "lab"
+    return kind.families(SOME[seed], column if kind.needs_column else None)
 
 
 def make(name, some, **drawing):
@@ -74,8 +76,8 @@ def sides(parts):
 
 
 def attempt(name, some, **drawing):
-    """Parts, or a failed assumption where these families cannot be split so; of the tails there is one test part."""
-    if name.endswith("_range"):
+    """Parts, or a failed assumption where families cannot be split so; tails and `official` have one test part."""
+    if name.endswith("_range") or name == "official":
         drawing |= {"split": 0, "development_fraction": 0.0}
     try:
         return make(name, some, **drawing)

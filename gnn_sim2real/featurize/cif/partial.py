@@ -1,5 +1,6 @@
 """Sites of a CIF that are filled in part: those at one place become one, with all that it holds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ _SPECIAL_POSITION = 0.4
 
 _SHOWN = 8
 """Labels of one place that are named."""
+
+_MOST_AT_ONCE = 2**19
+"""Pairs of places whose distances are in memory at once."""
 
 _GRID = 99_991.0
 """Coordinates are compared on a grid of so many points; a prime, since those of files are round numbers."""
@@ -47,23 +51,42 @@ def expand_partial(
     """
     for row in np.flatnonzero(~np.isfinite(fractional).all(axis=1)).tolist():
         raise ValueError(f"site {sites[row].label} has no coordinates")
-    rows, places = list[list[int]](), list[NDArray[np.float64]]()
-    firsts = np.empty((0, 3))
-    for row, images in enumerate(np.einsum("oij,sj->soi", symmetry.rotations, fractional) + symmetry.translations):
-        same = np.flatnonzero(_is_near(images[:, None] - firsts, lattice).any(axis=0))
-        if len(same):
-            rows[same[0]].append(row)
-            continue
-        rows.append([row])
-        places.append(_distinct(images, _SPECIAL_POSITION if shares[row] == 1 else _SAME_PLACE, lattice, symmetry))
-        firsts = np.concatenate([firsts, images[:1]])
+    images = np.einsum("oij,sj->soi", symmetry.rotations, fractional) + symmetry.translations
+    rows = _rows_of_places(images, lattice)
     names = [f"site {_join([sites[row].label for row in together])}" for together in rows]
     held = [
         read_species([(sites[row].element.name, shares[row]) for row in together], name)
         for together, name in zip(rows, names, strict=True)
     ]
-    kinds = np.repeat(np.arange(len(places), dtype=np.int64), [len(at) for at in places])
-    return crystal_of_symbols(lattice, held, np.concatenate(places), names, kinds)
+    starts = [together[0] for together in rows]
+    reach = np.where(np.array(shares)[starts] == 1, _SPECIAL_POSITION, _SAME_PLACE)
+    images = images[starts]
+    is_new = _find_distinct(images, reach, lattice, symmetry)
+    kinds = np.repeat(np.arange(len(rows), dtype=np.int64), is_new.sum(axis=1))
+    return crystal_of_symbols(lattice, held, images[is_new], names, kinds)
+
+
+def _rows_of_places(images: NDArray[np.float64], lattice: NDArray[np.float64]) -> list[list[int]]:
+    """Rows of the sites of each place: those that are one by symmetry, in the order of the file.
+
+    Args:
+        images: (num_sites, num_operations, 3).
+        lattice: (3, 3), one lattice vector per row [angstrom].
+    """
+    num_sites, num_operations, _ = images.shape
+    at_once = max(1, _MOST_AT_ONCE // (num_sites * num_operations))
+    same = np.zeros((num_sites, num_sites), np.bool_)
+    reach = _SAME_PLACE * 1.01 * math.hypot(*np.linalg.inv(lattice)[:, 0].tolist())  # of a coordinate
+    for start in range(0, num_sites, at_once):
+        some = slice(start, start + at_once)
+        along = images[some, :, None, 0] - images[:, 0, 0]  # of most places one coordinate tells
+        site, operation, other = (np.abs(along - np.rint(along)) < reach).nonzero()
+        near = _is_near(images[some][site, operation] - images[other, 0], lattice)
+        same[site[near] + start, other[near]] = True
+    rows: dict[int, list[int]] = {}
+    for row, others in enumerate(same.tolist()):
+        rows.setdefault(next((first for first in rows if others[first]), row), []).append(row)
+    return [*rows.values()]
 
 
 def _join(labels: Sequence[str]) -> str:
@@ -71,25 +94,43 @@ def _join(labels: Sequence[str]) -> str:
     return "/".join([*labels[:_SHOWN], *(["..."] if len(labels) > _SHOWN else [])])
 
 
-def _distinct(
-    images: NDArray[np.float64], reach: float, lattice: NDArray[np.float64], symmetry: Symmetry
-) -> NDArray[np.float64]:
-    """The images of a site that are not the same, (num_kept, 3), each once.
+def _find_distinct(
+    images: NDArray[np.float64], reach: NDArray[np.float64], lattice: NDArray[np.float64], symmetry: Symmetry
+) -> NDArray[np.bool_]:
+    """Which images of each site are not the same as an earlier one, (num_sites, num_operations).
 
-    Those that are one lie around a special position, which is their mean: its images are the same or far apart.
+    Those that are one lie around a special position, which is their mean: its images are the same or far apart, and
+    take the place of those of the site.
+
+    Args:
+        images: (num_sites, num_operations, 3); those of sites on special positions are replaced.
+        reach: (num_sites,); images closer than this are one [angstrom].
+        lattice: (3, 3), one lattice vector per row [angstrom].
+        symmetry: The operations.
     """
-    apart = images - images[0]
-    near = _is_near(apart, lattice, reach)
-    if near.sum() == 1:  # by symmetry no two others are
-        return images
-    special = images[0] + (apart - np.rint(apart))[near].mean(axis=0)
-    images = symmetry.rotations @ special + symmetry.translations
-    keys = np.rint((images - np.floor(images)) * _GRID) % np.rint(_GRID)
-    _, first = np.unique(keys @ np.array([1.0, _GRID, _GRID**2]), return_index=True)
-    return images[np.sort(first)]
+    is_new = np.ones(images.shape[:2], np.bool_)
+    apart = images - images[:, :1]
+    near = _is_near(apart, lattice, reach[:, None])
+    special = np.flatnonzero(near.sum(axis=1) > 1)  # of others no two images are near, by symmetry
+    if not len(special):
+        return is_new
+    apart, near = apart[special], near[special]
+    count = near.sum(axis=1)[:, None]
+    center = images[special, 0] + np.where(near[..., None], apart - np.rint(apart), 0).sum(axis=1) / count
+    moved = np.einsum("oij,sj->soi", symmetry.rotations, center) + symmetry.translations
+    keys = np.rint((moved - np.floor(moved)) * _GRID) % np.rint(_GRID) @ np.array([1.0, _GRID, _GRID**2])
+    order = keys.argsort(axis=1, kind="stable")
+    row = np.arange(len(keys))[:, None]
+    keys = keys[row, order]
+    first = np.empty(keys.shape, np.bool_)
+    first[row, order] = np.concatenate([np.ones((len(keys), 1), np.bool_), keys[:, 1:] != keys[:, :-1]], axis=1)
+    images[special], is_new[special] = moved, first
+    return is_new
 
 
-def _is_near(apart: NDArray[np.float64], lattice: NDArray[np.float64], reach: float = _SAME_PLACE) -> NDArray[np.bool_]:
+def _is_near(
+    apart: NDArray[np.float64], lattice: NDArray[np.float64], reach: float | NDArray[np.float64] = _SAME_PLACE
+) -> NDArray[np.bool_]:
     """Whether places are one, in any cell, by the differences of their coordinates, (..., 3)."""
-    between = (apart - np.rint(apart)) @ lattice
-    return np.asarray(np.einsum("...i,...i->...", between, between) < reach**2)
+    flat = (apart - np.rint(apart)).reshape(-1, 3) @ lattice  # one product: of many small ones each costs more
+    return np.asarray(np.einsum("ij,ij->i", flat, flat).reshape(apart.shape[:-1]) < reach**2)

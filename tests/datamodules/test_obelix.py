@@ -1,0 +1,64 @@
+"""OBELiX as it comes with the package: its rows, its official split, its limits of detection."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datamodules import OBELiX
+from datamodules.open_data import OPEN_TABLES
+
+OFFICIAL = {"split_by": "official", "split_column": "part", "validation_fraction": 0}
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """No data folder, and a cache of its own."""
+    monkeypatch.delenv("GNN_SIM2REAL_DATA", raising=False)
+    monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path))
+
+
+def test_all_rows_by_composition_in_the_official_split(nowhere):
+    data = OBELiX(representation="composition", **OFFICIAL)
+    table, frame = data.table, pd.read_parquet(OPEN_TABLES["obelix"].file).set_index("id")
+    assert len(table.identities) == 599
+    assert set(np.array(table.identities)[data.parts.test]) == set(frame.index[frame["part"] == "test"])
+    trained = np.array(table.groups)[data.parts.train]
+    assert len(trained) == 476  # two formulas are in both parts: what is tested is not trained on
+    assert not {*trained} & {*np.array(table.groups)[data.parts.test]}
+    papers = np.array([frame.loc[name, "doi"] for name in table.identities])
+    assert not {*papers[data.parts.train]} & {*papers[data.parts.test]}
+    assert (table.censored != 0).sum() == 37
+    assert table.values[table.identities.index("jqc"), 0] == pytest.approx(np.log10(1.58489e-6))
+    assert table.values[table.identities.index("47i"), 0] == -10
+    assert len(data.store) == 599
+
+
+def test_the_crystals_that_can_be_read(nowhere):
+    data = OBELiX(disorder="average", **OFFICIAL)
+    assert len(data.table.identities) == 317
+    assert [len(rows) for rows in (data.parts.train, data.parts.test)] == [250, 67]
+    assert data.data_set.is_disordered.sum() == 245
+    reasons = data.table.quarantine["reason"]
+    assert reasons.str.startswith("no structure").sum() == 278
+    assert reasons.str.startswith("unreadable crystal").sum() == 4
+
+
+def test_limits_may_be_left_out_and_conductivities_must_be_positive(nowhere, tmp_path):
+    table = OBELiX(representation="composition", censored="drop", **OFFICIAL).table
+    assert len(table.identities) == 562
+    frame = pd.read_parquet(OPEN_TABLES["obelix"].file).head(4).drop(columns="cif").assign(cif="")
+    frame.loc[[1, 3], "ionic_conductivity_S_cm"] = ["0", "unknown"]
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    refused = OBELiX(str(tmp_path / "own.csv"), representation="composition").table
+    assert len(refused.identities) == 2
+    assert len(refused.quarantine) == 2
+
+
+def test_words_of_a_split_that_are_none(nowhere):
+    data = OBELiX(representation="composition", split_by="official", split_column="family")
+    with pytest.raises(ValueError, match=r"'family'.*train or test"):
+        _ = data.parts
+    with pytest.raises(ValueError, match="`split` must be 0"):
+        _ = OBELiX(representation="composition", split=1, **OFFICIAL).parts
+    with pytest.raises(ValueError, match="`split_column`"):
+        OBELiX(split_by="official")
