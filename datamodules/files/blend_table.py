@@ -73,7 +73,15 @@ class BlendTable(MixtureDataModule):
                 f"got {len(components)} and {len(weights or [])}"
             )
         self.path, self.at = path, at
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
+        self.property = Property(
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            transform=self.settings.transform_of(property),
+        )
         conditions, self.condition_units = at_temperature(temperature, temperature_unit)
         self.input_columns = MixtureColumns(components, weights, conditions, linkage)
 

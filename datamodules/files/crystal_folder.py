@@ -86,7 +86,14 @@ class CrystalFolder(CrystalDataModule):
     ) -> None:
         super().__init__(**settings)
         self.property = Property(
-            property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, censored=censored
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            censored=censored,
+            transform=self.settings.transform_of(property),
         )
         check_property_unit(property, unit)
         self.structures_path, self.table_path, self.name_column, self.at = structures, table, name_column, at

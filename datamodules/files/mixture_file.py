@@ -5,7 +5,7 @@ from typing import Any
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.featurize.mixture import TEMPERATURE
+from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 

@@ -68,7 +68,15 @@ class PairTable(MixtureDataModule):
         self.roles = tuple(components)
         super().__init__(**settings)
         self.path, self.at = path, at
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
+        self.property = Property(
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            transform=self.settings.transform_of(property),
+        )
         conditions, self.condition_units = at_temperature(temperature, temperature_unit)
         self.input_columns = MixtureColumns(list(components.values()), conditions=conditions)
 

@@ -46,6 +46,7 @@ from gnn_sim2real.records.wandb_start import (
     settings_of_run,
     start_or_go_offline,
 )
+from gnn_sim2real.scales import DECADES
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checkpoint_files import WholeCheckpoints
@@ -362,7 +363,8 @@ class Sim2RealCLI(LightningCLI):
         if self.trainer.is_global_zero:
             for spec in self.model.properties:
                 unit = format_unit(spec.unit)
-                sys.stdout.write(f"errors of {spec.name} {f'are in {unit}' if unit else 'have no unit'}\n")
+                of_logs = f", those of its logarithm (log10) in {DECADES}" if spec.transform else ""
+                sys.stdout.write(f"errors of {spec.name} {f'are in {unit}' if unit else 'have no unit'}{of_logs}\n")
 
     after_test = after_validate
 

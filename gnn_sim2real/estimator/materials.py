@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.attachment import require_no_marks
+from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
-from gnn_sim2real.featurize.mixture import TEMPERATURE, Mixture, mixture_identity, normalize
+from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
 from gnn_sim2real.tables.material_column import find_material_column, find_pair, find_temperature

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gnn_sim2real import scales
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
@@ -125,7 +126,7 @@ class Target:
 
         Args:
             data: Data set, whose first property is the target.
-            log: Whether errors are those of the decimal logarithm.
+            log: Whether errors are those of the decimal logarithm; they are as well where the data have `transform`.
             name: Name of the target; that of the data set unless given.
             test: Another data set, whose test part is tested instead; see `apart`.
 
@@ -147,6 +148,9 @@ class Target:
             tested = test.parts.test[~np.isnan(test.table.values[test.parts.test, 0])]
             table = _join(table, select_rows(test.table, tested), data.featurizer)
             found = _join_simulated(found, test.table.simulated, tested)
+        log = log or table.properties[0].transform is not None
+        # The models of a target have the logarithm in the form of their output.
+        table = replace(table, properties=tuple(replace(each, transform=None) for each in table.properties))
         if log and float(table.values[:, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
         own_families = None if families is None else [families[row] for row in rows.tolist()]
@@ -202,7 +206,7 @@ class Target:
     @property
     def unit(self) -> str:
         """Unit of the errors."""
-        return "decades" if self.log else self.spec.unit
+        return scales.error_unit(self.spec.unit, "log10" if self.log else None)
 
     @cached_property
     def values(self) -> Floats:
@@ -215,7 +219,7 @@ class Target:
 
     def unscale(self, values: Floats) -> Floats:
         """Convert the scale of the errors to physical units."""
-        return 10**values if self.log else values
+        return scales.from_scale(values, "log10" if self.log else None)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -411,7 +415,7 @@ def to_scale(values: Floats, log: bool) -> Floats:
         values: In physical units.
         log: Whether errors are those of the decimal logarithm.
     """
-    return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if log else values
+    return scales.to_scale(values, "log10" if log else None)
 
 
 def _with_descriptors(featurizer: Featurizer) -> Featurizer:

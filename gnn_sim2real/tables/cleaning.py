@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.scales import from_scale, to_scale
 from gnn_sim2real.tables.censored import read_limit, side_of_groups
 from gnn_sim2real.tables.columns import with_unit
 from gnn_sim2real.tables.conditions import At, refuse_other_conditions, require_one_condition
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 _LISTED = 3
 """Duplicates named in a warning; a report lists more."""
+
+NO_LOGARITHM = "not above 0, so that it has no logarithm"
+"""Why a value of a property that is learned as its logarithm is refused."""
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "none", "null"})
 
@@ -168,6 +172,8 @@ def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
     refused |= _refuse_implausible(numbers, values, prop, source, setting)
+    if prop.transform is not None:
+        refused |= {row: f"{NO_LOGARITHM}: {values[row]:g}" for row in np.flatnonzero(values <= 0).tolist()}
     values[list(refused)] = np.nan
     sides[~np.isfinite(values)] = 0
     return ColumnValues(values, labeled, refused, read_ranges(frame, prop, values), sides)
@@ -284,6 +290,21 @@ def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: i
     return np.asarray(median, np.float64)
 
 
+def _median_on_scale(
+    codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int, prop: Property
+) -> NDArray[np.float64]:
+    """Median by group; of an even number of values that are learned as logarithms, the middle is that of these."""
+    median = _median(codes, values, num_groups)
+    if prop.transform is None:
+        return median
+    found = from_scale(_median(codes, to_scale(values, prop.transform), num_groups), prop.transform)
+    return np.where(np.isclose(found, median, rtol=1e-12, atol=0), median, found)  # without the rounding of a logarithm
+
+
+def _on_scale(ranges: Ranges, prop: Property) -> Ranges:
+    return Ranges(to_scale(ranges.lowest, prop.transform), to_scale(ranges.highest, prop.transform), ranges.number)
+
+
 def _merge(
     codes: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -296,10 +317,13 @@ def _merge(
 ) -> CleanTable:
     """Merge the rows of each material; materials without a value are left out."""
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))
-    medians = [_median(codes, column, len(identities)) for column in values.T]
+    medians = [
+        _median_on_scale(codes, column, len(identities), prop)
+        for column, prop in zip(values.T, properties, strict=True)
+    ]
     merged = [
-        merge_ranges(codes, column, each.ranges, len(identities))
-        for column, each in zip(values.T, columns, strict=True)
+        merge_ranges(codes, to_scale(column, prop.transform), _on_scale(each.ranges, prop), len(identities))
+        for column, each, prop in zip(values.T, columns, properties, strict=True)
     ]
     num_merged = np.bincount(codes[rows], minlength=len(identities))
     kept = np.flatnonzero(num_merged)

@@ -24,6 +24,7 @@ from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.scales import DECADES
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import Vocabulary, join_vocabularies, warn_of_unseen
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -204,7 +205,7 @@ class TargetFineTuning(PropertyRegression):
         if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction can have either sign
             return replace(target, form="linear")
         if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
-            forms = {spec.name: spec.form for spec in source.properties}
+            forms = {spec.name: spec.form for spec in source.properties if spec.transform == target.transform}
             return replace(target, form=forms.get(target.name, target.form))
         return target
 
@@ -277,7 +278,10 @@ class TargetFineTuning(PropertyRegression):
         if self.start_error is None:
             self.start_error = self.error_at_start()
         # An error over several properties, whose units differ, has none.
-        unit = format_unit(self.properties[0].unit) if len(self.properties) == 1 else ""
+        spec = self.properties[0]
+        unit = ""
+        if len(self.properties) == 1:
+            unit = format_unit(spec.unit) if spec.transform is None else DECADES
         error = f"{self.start_error:.4g} {unit}".rstrip()
         logger.info("%d parameters trained, %d frozen; MAE before the first step %s", free, frozen, error)
         if self.logger is not None:
@@ -298,12 +302,16 @@ class TargetFineTuning(PropertyRegression):
 
     @torch.no_grad()
     def error_at_start(self) -> float:
-        """Mean absolute error on the training part before training."""
+        """Mean absolute error on the training part before training, on the scale on which the property is learned."""
         self.eval()
         total, count = 0.0, 0
         for batch in make_loader(self.data.part("train"), batch_size=256):
             batch = batch.to(self.device)  # noqa: PLW2901
-            error = (self.network.predict(batch) - batch.targets).abs()
+            predicted, measured = (
+                self.network.on_scale(self.network.predict(batch)),
+                self.network.on_scale(batch.targets),
+            )
+            error = (predicted - measured).abs()
             total, count = total + float(error.nansum()), count + int((~error.isnan()).sum())
         self.train()
         return total / count

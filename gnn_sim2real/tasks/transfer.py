@@ -66,9 +66,9 @@ def adapt(
     """Make the model that fine-tuning starts from.
 
     The encoder is always copied. The head and the scaler are copied if the pretrained model predicts the same property
-    in the same form under the same conditions (its output is selected from several, and its scaler converted to the
-    unit of the target), so that before the first step the model predicts the simulated value; else they are newly
-    initialized.
+    in the same form on the same scale under the same conditions (its output is selected from several, and its scaler
+    converted to the unit of the target), so that before the first step the model predicts the simulated value; else
+    they are newly initialized.
 
     Args:
         pretrained: The source model; it is not changed.
@@ -81,18 +81,19 @@ def adapt(
     """
     conditions = pretrained.condition_specs if conditions is None else list(conditions)
     model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation, conditions)
-    names = [(spec.name, spec.form) for spec in pretrained.properties]
+    names = [(spec.name, spec.form, spec.transform) for spec in pretrained.properties]
+    wanted = (target.name, target.form, target.transform)
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
     fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
     # What a model adds to a simulated value is not the property itself.
-    predicts_target = (target.name, target.form) in names and pretrained.line is None
+    predicts_target = wanted in names and pretrained.line is None
     if corrects_simulation or not predicts_target or conditions != pretrained.condition_specs:
         return model, fresh
-    column = names.index((target.name, target.form))
+    column = names.index(wanted)
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
-    if target.form in FROM_ZERO and shift != 0:  # zero in one unit is not zero in the other
+    if shift != 0 and (target.form in FROM_ZERO or target.transform):  # zero in one unit is not zero in the other
         return model, fresh
     model.select_property(pretrained, column, factor, shift)
     unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)
