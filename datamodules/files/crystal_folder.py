@@ -17,6 +17,7 @@ from gnn_sim2real.files import expand
 from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, in_table
+from gnn_sim2real.tables.conditions import join_at
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
     crystal_column,
@@ -66,6 +67,7 @@ class CrystalFolder(CrystalDataModule):
             there have no loss; other methods take the limit. They are counted, and scored apart.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median.
+        where: The same in words, as in `T = 298 +- 5`.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
@@ -82,6 +84,7 @@ class CrystalFolder(CrystalDataModule):
         upper: float | None = None,
         at: dict[str, Any] | None = None,
         censored: Censored = "drop",
+        where: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -96,7 +99,8 @@ class CrystalFolder(CrystalDataModule):
             transform=self.settings.transform_of(property),
         )
         check_property_unit(property, unit)
-        self.structures_path, self.table_path, self.name_column, self.at = structures, table, name_column, at
+        self.structures_path, self.table_path, self.name_column = structures, table, name_column
+        self.at, self.where = at, where
 
     @property
     def title(self) -> str:
@@ -167,7 +171,7 @@ class CrystalFolder(CrystalDataModule):
             identity=str,
             source=source,
             refused_before=reasons,
-            at=self.at,
+            at=join_at(self.at, self.where, columns, source),
         )
         return self.data_set.with_structures(table)
 

@@ -204,6 +204,14 @@ class Target:
         return PropertySpec(own.name, own.unit, "exponential" if self.log else "linear")
 
     @property
+    def num_own_conditions(self) -> int:
+        """Number of conditions of pure materials, the last of their descriptors; 0 of mixtures.
+
+        Mixtures at several conditions are neighbors of each other, as in all results so far.
+        """
+        return 0 if self.own.name == "mixture" else len(self.conditions)
+
+    @property
     def unit(self) -> str:
         """Unit of the errors."""
         return scales.error_unit(self.spec.unit, "log10" if self.log else None)
