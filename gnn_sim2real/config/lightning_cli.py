@@ -66,7 +66,10 @@ _ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config
 """Options that are none of the settings."""
 
 _DESCRIPTIONS = {
-    "fit": {"description": "Pretrain on simulated materials, or fine-tune on measured ones."},
+    "fit": {
+        "description": "Pretrain on simulated materials, or fine-tune on measured ones. With --kfold K, a model is "
+        "trained for each fold of the measurements, and kfold/out_of_fold.csv has what it predicts of the others."
+    },
     "validate": {"description": "The errors of a trained model on the validation part."},
     "test": {"description": "The errors of a trained model on the test part; ScalingLawCallback writes a record."},
     "predict": {"description": "Predict materials of a table or of files; a model knows its YAML: predict MODEL FILE."},

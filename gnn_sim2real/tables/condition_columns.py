@@ -92,7 +92,7 @@ def read_conditions(
 
 def _read(frame: "pandas.DataFrame", given: Property, source: str) -> NDArray[np.float64]:
     """Values of a condition in the unit wanted; the heading says that of the file, if the user does not."""
-    setting = f"{given.name}_unit"
+    setting = f"conditions.{given.name}.unit"
     prop = with_unit(given, frame, source, setting)
     values = numbers(frame[str(prop.column)])
     if prop.unit_column is not None:

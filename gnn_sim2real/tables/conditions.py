@@ -101,7 +101,7 @@ def read_where(text: str, columns: Sequence[str], source: str) -> At:
     for part in re.split(r"\s+and\s+", text.strip()):
         read = _WHERE.fullmatch(part)
         name, _, word = part.partition("=")
-        if not read and (not word.strip() or re.search(r"[<>=±]|\+-|\d", word)):
+        if not read and (not word.strip() or re.search(r"[<>=±]|\+-|^\s*[-+.\d]", word)):
             raise ValueError(
                 f"`where` is NAME = VALUE, or NAME = VALUE +- TOLERANCE, as in `T = 298 +- 5`, got {part!r}"
             )
