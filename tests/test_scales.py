@@ -14,6 +14,7 @@ from gnn_sim2real.nn import GINE
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.scales import error_unit, from_scale, to_scale
+from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.transfer import adapt
 
 SOME = ("*CC*", "*CCO*", "*CC(*)c1ccccc1", "*COC*")
@@ -93,3 +94,18 @@ def test_arrhenius_is_the_logarithm_on_one_over_t():
     assert torch.allclose(terms[:, 1] + terms[:, 2] / 300, logs[1][:, 0], atol=1e-4)
     with pytest.raises(ValueError, match="ionic_conductivity"):
         model(replace(LOG, form="exponential"))
+
+
+def test_a_loss_weighs_its_values():
+    """With weights 2 and 0 the loss is that of the first value alone."""
+    task = TargetFineTuning(encoder=GINE(hidden_dim=8, num_layers=1), loss="mse")
+    task.network = model(PropertySpec("density", "g/cm3"))
+    targets = torch.tensor([[1.0], [5.0]])
+    task.network.fit_scales(targets)
+    batch = replace(units(*SOME[:2]), targets=targets)
+    plain, count = task.masked_loss(batch)
+    weighed, _ = task.masked_loss(replace(batch, loss_weights=torch.tensor([[2.0], [0.0]])))
+    alone = task.network.losses(task.network(batch), batch, torch.square)[0][0, 0]
+    assert int(count) == 2
+    assert weighed.item() == pytest.approx(alone.item())
+    assert plain.item() != pytest.approx(alone.item())

@@ -68,6 +68,8 @@ class CrystalFolder(CrystalDataModule):
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median.
         where: The same in words, as in `T = 298 +- 5`.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
+            count more in the loss of a network, at most twice as much as typical ones.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
@@ -85,6 +87,7 @@ class CrystalFolder(CrystalDataModule):
         at: dict[str, Any] | None = None,
         censored: Censored = "drop",
         where: str | None = None,
+        uncertainty_column: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -97,6 +100,7 @@ class CrystalFolder(CrystalDataModule):
             upper=upper,
             censored=censored,
             transform=self.settings.transform_of(property),
+            uncertainty_column=uncertainty_column,
         )
         check_property_unit(property, unit)
         self.structures_path, self.table_path, self.name_column = structures, table, name_column

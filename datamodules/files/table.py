@@ -56,6 +56,8 @@ class MaterialTable(PropertyDataModule):
             does not say it, as in `{temperature: {column: T, unit: K}, frequency: {column: "f [Hz]"}}`. Rows of one
             material at several of them stay apart, and train, validate or test together. A temperature is in K in the
             model.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
+            count more in the loss of a network, at most twice as much as typical ones.
         attachment: The two atoms that mark the ends of repeat units in place of `*`, e.g. '[Ce],[Th]'; `none` if such a
             pair, which is refused otherwise, are atoms of the material.
         settings: See `gnn_sim2real.data.module.DataSettings`.
@@ -82,6 +84,7 @@ class MaterialTable(PropertyDataModule):
         censored: Censored = "drop",
         conditions: dict[str, str | dict[str, str]] | None = None,
         where: str | None = None,
+        uncertainty_column: str | None = None,
         **settings: Any,
     ) -> None:
         # Before all else, since what reads and describes the materials depends on them.
@@ -103,6 +106,7 @@ class MaterialTable(PropertyDataModule):
             unit_column=unit_column,
             censored=censored,
             transform=self.settings.transform_of(property),
+            uncertainty_column=uncertainty_column,
         )
         self.path, self.name, self.material_column = path, name, material_column
         self.material: MaterialKind | None = material

@@ -244,6 +244,28 @@ class DataSet:
             return None
         return self.once("one-sided", lambda: torch.from_numpy(sides.astype(np.int64) * np.array(asked)))
 
+    @property
+    def loss_weights(self) -> Tensor | None:
+        """Weight of each value in a loss, float32, (num_materials, num_properties); None where all count alike.
+
+        It is that of a value with the variance of its measurement and that of a typical measurement, which stands for
+        all other errors; so the most precise values count no more than twice as much as a typical one. A value of
+        which nothing is said is typical. The mean is 1.
+        """
+        said = self.table.uncertainty
+        if said is None:
+            return None
+
+        def make() -> Tensor:
+            typical = np.array([np.nanmedian(each) if np.isfinite(each).any() else 1.0 for each in said.T])
+            known = np.where(np.isfinite(said), said, typical)
+            weights = 1 / (np.square(known) + np.square(typical))
+            present = np.isfinite(self.table.values)
+            mean = (weights * present).sum(axis=0) / present.sum(axis=0)
+            return torch.from_numpy(weights / mean).float()
+
+        return self.once("loss weights", make)
+
     def measured(self, rows: NDArray[np.int64], column: int = 0) -> NDArray[np.float64]:
         """Values of some materials with which predictions are compared: limits of detection are scored apart.
 

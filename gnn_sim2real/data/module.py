@@ -296,7 +296,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         """The materials of one part."""
         data = self.data_set
         rows = torch.from_numpy(getattr(self.parts, name))
-        return MaterialSet(data.store, rows, data.targets, data.simulated, data.one_sided)
+        return MaterialSet(data.store, rows, data.targets, data.simulated, data.one_sided, data.loss_weights)
 
     def seen_identities(self) -> frozenset[str]:
         """Hashed identities of the materials that train or validate; for crystals of the formula, as everywhere."""
@@ -381,6 +381,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             "identity": IDENTITY_VERSION,
         }
         content |= self._transform_card()
+        if (weights := self.data_set.loss_weights) is not None:
+            content["loss_weights"] = hashlib.sha256(weights.numpy().tobytes()).hexdigest()[:32]
         if self.splitter.acquisition is not None:
             content["growth"] = self.splitter.acquisition.content()
         if settings.excluded:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +27,8 @@ from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 from gnn_sim2real.tables.censored import join_sides
 from gnn_sim2real.tables.table import CleanTable, Property
+
+logger = logging.getLogger(__name__)
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""
@@ -140,6 +143,8 @@ class Target:
         rows = np.concatenate([train, tested])
         if len(train) < MIN_SIZE:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
+        if data.table.uncertainty is not None:
+            logger.warning("`uncertainty_column` weighs the loss of `fit`; here all measurements count alike")
         table, simulated = select_rows(data.table, rows), data.table.simulated
         found = None if simulated is None else simulated[rows, 0]
         families, kind = data.splitter.families, data.splitter.kind
@@ -408,6 +413,7 @@ def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
         num_merged=table.num_merged[rows],
         censored=None if table.censored is None else table.censored[rows, :1],
         num_values=table.num_values[rows, :1],
+        uncertainty=None,
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         quarantine=table.quarantine.iloc[:0],  # it was written when the target was read

@@ -24,6 +24,7 @@ from gnn_sim2real.tables.properties import check_property_unit, plausible_values
 from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
 from gnn_sim2real.tables.table import CleanTable, Property, count_reasons
 from gnn_sim2real.tables.texts import ColumnTexts, to_texts
+from gnn_sim2real.tables.uncertainties import merge_uncertainties
 from gnn_sim2real.units import check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def clean_table(
         reasons += [(row, prop.name, reason) for row, reason in beside.items()]
     used = np.where(np.isfinite(values).any(axis=1), codes, -1)
     own = [material_column, *(prop.column or prop.name for prop in properties)]
+    own += [prop.uncertainty_column for prop in properties if prop.uncertainty_column]
     require_one_condition(frame, used, materials, at or {}, own, source)
     if max_spread is not None:
         reasons += _refuse_disagreeing(codes, values, properties, max_spread)
@@ -103,6 +105,7 @@ def clean_table(
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
     table = _merge(codes, values, columns, materials, identities, properties, quarantine, np.stack(sides, axis=1))
     table = replace(table, duplicates=find_duplicates(table, codes, values, numbers, identities))
+    table = replace(table, uncertainty=merge_uncertainties(frame, codes, values, properties, len(identities)))
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
@@ -359,6 +362,7 @@ def _check_request(
         each.unit_column for each in properties if each.unit_column
     ]
     given += [column for prop in properties for column in prop.replicates or ()]
+    given += [each.uncertainty_column for each in properties if each.uncertainty_column]
     for wanted in [material_column, *given]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)

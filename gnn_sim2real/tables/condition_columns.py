@@ -68,7 +68,11 @@ def read_settings(given: ConditionSettings | None) -> Conditions:
 
 
 def read_conditions(
-    frame: "pandas.DataFrame", columns: ConditionColumns, units: Mapping[str, str], source: str
+    frame: "pandas.DataFrame",
+    columns: ConditionColumns,
+    units: Mapping[str, str],
+    source: str,
+    of_temperature: str = f"conditions.{TEMPERATURE}.unit",
 ) -> dict[str, NDArray[np.float64]]:
     """Values (num_rows,) of each condition in the unit wanted, NaN where there is none, by its name.
 
@@ -77,6 +81,7 @@ def read_conditions(
         columns: Column of each condition.
         units: Unit wanted of each.
         source: Name of the file, for messages.
+        of_temperature: Setting by which a user says the unit of the temperature, for messages.
 
     Raises:
         ValueError: If a column is missing, or its unit is not understood.
@@ -85,14 +90,18 @@ def read_conditions(
         if column not in frame:
             raise ValueError(f"{source} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
     return {
-        name: _read(frame, Property(name, units[name], column=column, file_unit=unit), source)
+        name: _read(
+            frame,
+            Property(name, units[name], column=column, file_unit=unit),
+            source,
+            of_temperature if name == TEMPERATURE else f"conditions.{name}.unit",
+        )
         for name, (column, unit) in columns.items()
     }
 
 
-def _read(frame: "pandas.DataFrame", given: Property, source: str) -> NDArray[np.float64]:
+def _read(frame: "pandas.DataFrame", given: Property, source: str, setting: str) -> NDArray[np.float64]:
     """Values of a condition in the unit wanted; the heading says that of the file, if the user does not."""
-    setting = f"conditions.{given.name}.unit"
     prop = with_unit(given, frame, source, setting)
     values = numbers(frame[str(prop.column)])
     if prop.unit_column is not None:

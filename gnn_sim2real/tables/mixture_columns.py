@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+_OF_TEMPERATURE = "temperature_unit"
+"""Setting of pairs and blends."""
+
+
 @dataclass(frozen=True)
 class MixtureColumns:
     """Columns of the mixtures in a table.
@@ -52,7 +56,7 @@ def read_mixtures(
     linkages = [""] * len(frame) if columns.linkage is None else to_texts(frame[columns.linkage])
     spellings = [to_texts(frame[name]) for name in columns.components]
     weights = [numbers(frame[name]).tolist() for name in columns.weights or ()]
-    conditions = read_conditions(frame, columns.conditions or {}, units, source)
+    conditions = read_conditions(frame, columns.conditions or {}, units, source, _OF_TEMPERATURE)
     values = {name: column.tolist() for name, column in conditions.items()}
     for row in range(len(frame)):
         cells = [column[row] for column in spellings]
@@ -95,7 +99,7 @@ def read_pairs(
     texts = [text for name in columns.components for text in to_texts(frame[name])]
     numbers, components = pandas.factorize(np.array(texts, object))
     members = numbers.reshape(len(columns.components), len(frame)).T.astype(np.int32)
-    given = read_conditions(frame, columns.conditions or {}, units, source)
+    given = read_conditions(frame, columns.conditions or {}, units, source, _OF_TEMPERATURE)
     nowhere = np.full(len(frame), np.nan)
     conditions = np.array([given.get(name, nowhere) for name in units], np.float64).reshape(len(units), len(frame)).T
     weights = np.ones(members.shape, np.float32)

@@ -199,6 +199,7 @@ def take_rows(table: CleanTable, rows: NDArray[np.int64]) -> CleanTable:
         num_merged=table.num_merged[rows],
         censored=None if table.censored is None else table.censored[rows],
         num_values=table.num_values[rows],
+        uncertainty=None if table.uncertainty is None else table.uncertainty[rows],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         simulated=None if table.simulated is None else table.simulated[rows],
         texts=texts,

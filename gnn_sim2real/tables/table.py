@@ -95,6 +95,7 @@ class Property:
         unit_column: Column with the unit of each row, if the units differ; `file_unit` is then ignored.
         replicates: Columns on the measurements behind each row, if there are several.
         censored: What becomes of values below or above a limit of detection, such as `<1E-10`.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values.
         transform: Scale on which the values are learned; several rows of one material are then merged on it, and values
             that have none, such as zero, are refused.
     """
@@ -109,6 +110,7 @@ class Property:
     replicates: Replicates | None = None
     censored: Censored = "drop"
     transform: Transform | None = None
+    uncertainty_column: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +140,8 @@ class CleanTable:
             the others.
         censored: (num_materials, num_properties); -1 where the value is a limit that the true one is below, 1 where it
             is above, 0 where it was measured. None if all were.
+        uncertainty: (num_materials, num_properties); standard deviation of each value on the scale on which the
+            property is learned, NaN where the file says none. None without such a column.
     """
 
     materials: Sequence[Any]
@@ -155,6 +159,7 @@ class CleanTable:
     duplicates: tuple[Duplicate, ...] = ()
     simulated_origin: str = ""
     censored: NDArray[np.int8] | None = None
+    uncertainty: NDArray[np.float64] | None = None
 
     @property
     def groups(self) -> list[str]:

@@ -290,6 +290,8 @@ class PropertyRegression(LightningModule, ABC):
             # A material without a simulated value has no answer of a model that corrects it.
             errors.update(self.network.values(outputs.detach(), batch), batch.need("targets").where(present, torch.nan))
         count = present.sum()
+        if batch.loss_weights is not None:
+            losses = losses * batch.loss_weights
         return losses.sum() / count.clamp_min(1), count
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:

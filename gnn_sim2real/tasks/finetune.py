@@ -1,8 +1,9 @@
 """Fine-tuning on measured materials."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ from gnn_sim2real.tasks.transfer import (
 from gnn_sim2real.units import format_unit
 
 logger = logging.getLogger(__name__)
+
+_LISTED = 20
+"""Properties of a source that are named in a warning."""
 
 _POLICY_ENTRY = "gnn_sim2real_policy"
 
@@ -156,6 +160,8 @@ class TargetFineTuning(PropertyRegression):
         self._has_new_head = bool(report.initialized)
         if self._has_new_head:
             self.fit_scales(network)
+            if self.trainer.state.fn == TrainerFn.FITTING and not self.policy.takes_simulated:
+                _warn_of_new_head(_spelled(source.network.properties), _spelled([self.target(source.network)]))
         logger.info("%s", report.describe())
         return network
 
@@ -388,6 +394,22 @@ class TargetFineTuning(PropertyRegression):
         super().on_test_start()
         if self.source_seen is not None:
             warn_of_seen_by_source(self.source_seen, self.data)
+
+
+def _spelled(specs: Sequence[PropertySpec]) -> str:
+    parts = (f"{each.transform} of {each.name}" if each.transform else each.name for each in specs)
+    named = [f"{part} [{each.unit}]" if each.unit else part for part, each in zip(parts, specs, strict=True)]
+    return ", ".join(named[:_LISTED]) + (f" and {len(named) - _LISTED} more" if len(named) > _LISTED else "")
+
+
+@lru_cache(maxsize=64)  # a study makes the same model for many cells
+def _warn_of_new_head(source: str, target: str) -> None:
+    why = "in another form or under other conditions" if source == target else f"not {target}"
+    logger.warning(
+        "the pretrained model predicts %s, %s: its head is replaced by a new one, and its encoder alone is kept",
+        source,
+        why,
+    )
 
 
 # For the help: the policies are known once they have registered.

@@ -1,16 +1,19 @@
 """A user's own table at several conditions, and of values that span decades."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from datamodules import BlendTable, PairTable, RadonPy, Table
+from datamodules import BlendTable, PairTable, Table
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.conditions import AtConditions, ConditionTable
 from gnn_sim2real.featurize.featurizer import get_featurizer, load_featurizer, same_graphs
 from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.tables.conditions import ConditionsVaryError, read_where
+from gnn_sim2real.tables.transforms import with_transforms
 from gnn_sim2real.tasks.checks import require_same_graphs
 
 UNITS = ("*CC*", "*CCO*", "*CC(C)*", "*CC(*)c1ccccc1", "*CC(C)O*", "*CC(=O)O*", "*CCCCO*", "*CC(F)*")
@@ -189,14 +192,19 @@ def test_mixtures_take_any_condition(tmp_path):
     assert len(blends.table.identities) == len(rows) / 2
 
 
-def test_any_data_set_is_learned_as_logarithms():
-    data = RadonPy(properties=["thermal_conductivity", "density"], transform={"thermal_conductivity": "log10"})
-    assert [each.transform for each in data.properties] == ["log10", None]
-    assert np.isnan(data.table.spread[:, 0]).all()
-    every = RadonPy(properties=["thermal_conductivity", "density"], transform="log10")
-    assert [each.transform for each in every.properties] == ["log10", "log10"]
+def test_any_table_is_learned_as_logarithms(conductivities):
+    """Also one whose reader knows nothing of logarithms."""
+    plain = read(conductivities, transform=None, property="mine").table
+    assert (plain.values == 0).sum() == 1
+    found = with_transforms(plain, {"mine": "log10"}, "mine.csv")
+    assert found.properties[0].transform == "log10"
+    assert len(found.identities) == len(plain.identities) - 1
+    assert (found.quarantine["row"] == 27).sum() == 1
+    assert np.isnan(found.spread).all()
     with pytest.raises(ValueError, match="no_such"):
-        _ = RadonPy(properties=["density"], transform={"no_such": "log10"}).table
+        _ = read(conductivities, transform={"no_such": "log10"}).table
+    with pytest.raises(ValueError, match="above 0"):
+        with_transforms(replace(plain, values=-plain.values), {"mine": "log10"}, "mine.csv")
 
 
 def test_a_table_of_conditions_is_sliced_like_a_list():
@@ -206,3 +214,36 @@ def test_a_table_of_conditions_is_sliced_like_a_list():
     assert table.take(np.array([1])).without_unused()[0] == table[1]
     with pytest.raises(ValueError, match="above 0 K"):
         ConditionTable.of([AtConditions("*CC*", {"temperature": -1})], ("temperature",))
+
+
+def test_precise_values_count_more(tmp_path):
+    rows = [(unit, 300.0, 1.0 + number, 0.1 * 2**number) for number, unit in enumerate(UNITS)]
+    rows += [("*CC*", 300.0, 1.2, 0.1), ("*OCC*", 300.0, 2.0, None)]
+    path = save(tmp_path / "mine.csv", rows, ["smiles", "T", "Tg [degC]", "err"])
+    data = Table(
+        path,
+        property="glass_transition",
+        column="Tg [degC]",
+        unit="K",
+        uncertainty_column="err",
+        lower=0,
+        validation_fraction=0,
+    )
+    table = data.table
+    said = dict(zip(table.materials, table.uncertainty[:, 0].tolist(), strict=True))
+    assert said["*CC*"] == pytest.approx(0.1 / 2**0.5)  # two measurements, and a difference of 1 degC is one of 1 K
+    assert said["*CC(C)*"] == pytest.approx(0.4)
+    weights = dict(zip(table.materials, data.data_set.loss_weights[:, 0].tolist(), strict=True))
+    assert float(data.data_set.loss_weights.mean()) == pytest.approx(1.0)
+    typical = np.nanmedian(table.uncertainty)
+    assert weights["*CC*"] / weights["*CC(F)*"] == pytest.approx((12.8**2 + typical**2) / (0.1**2 / 2 + typical**2))
+    batch = data.part("train")[torch.tensor([0])]
+    assert batch.loss_weights.shape == (1, 1)
+    plain = Table(path, property="glass_transition", column="Tg [degC]", unit="K", lower=0, validation_fraction=0)
+    assert plain.data_set.loss_weights is None
+    assert data.key_content().keys() - plain.key_content().keys() == {"loss_weights"}
+    logs = Table(path, property="x", column="Tg [degC]", unit="degC", uncertainty_column="err", transform="log10").table
+    found = dict(zip(logs.materials, logs.uncertainty[:, 0].tolist(), strict=True))
+    assert found["*CC(C)*"] == pytest.approx(0.4 / (3.0 * np.log(10)))
+    with pytest.raises(ValueError, match="smiles"):
+        _ = Table(path, property="x", column="Tg [degC]", unit="degC", uncertainty_column="smiles").table
