@@ -16,6 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.featurize.conditions import pure_materials
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.foundation.encoder import ENCODERS, FoundationEncoder, LayerFeatures, installed_version
 from gnn_sim2real.store.rows import RowFile, Rows, material_key, widened

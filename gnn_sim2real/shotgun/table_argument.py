@@ -23,6 +23,8 @@ _SHORT = {
     "--file-unit": "file_unit",
     "--file_unit": "file_unit",
     "--simulated-column": "simulated_column",
+    "--transform": "transform",
+    "--where": "where",
 }
 
 _KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}
