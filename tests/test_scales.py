@@ -109,3 +109,13 @@ def test_a_loss_weighs_its_values():
     assert int(count) == 2
     assert weighed.item() == pytest.approx(alone.item())
     assert plain.item() != pytest.approx(alone.item())
+
+
+def test_several_properties_keep_the_head_of_exactly_these():
+    specs = [LOG, PropertySpec("density", "g/cm3")]
+    source, batch = model(*specs), units(*SOME)
+    source.fit_scales(torch.tensor([[1e-3, 1.0], [1e-6, 1.2]]))
+    found, report = adapt(source, specs[0], further=specs[1:])
+    assert not report.initialized
+    assert torch.allclose(found.predict(batch), source.predict(batch))
+    assert adapt(source, specs[1], further=specs[:1])[1].initialized

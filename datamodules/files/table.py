@@ -56,6 +56,9 @@ class MaterialTable(PropertyDataModule):
             does not say it, as in `{temperature: {column: T, unit: K}, frequency: {column: "f [Hz]"}}`. Rows of one
             material at several of them stay apart, and train, validate or test together. A temperature is in K in the
             model.
+        further: More properties of the same table, by name, as in `{melting_point: {column: Tm, unit: K}}`: one model
+            learns all of them, each from the materials that have it. `lower`, `upper`, `unit_column`, `censored` and
+            `uncertainty_column` are of the first one alone.
         uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
             count more in the loss of a network, at most twice as much as typical ones.
         attachment: The two atoms that mark the ends of repeat units in place of `*`, e.g. '[Ce],[Th]'; `none` if such a
@@ -85,6 +88,7 @@ class MaterialTable(PropertyDataModule):
         conditions: dict[str, str | dict[str, str]] | None = None,
         where: str | None = None,
         uncertainty_column: str | None = None,
+        further: dict[str, dict[str, str]] | None = None,
         **settings: Any,
     ) -> None:
         # Before all else, since what reads and describes the materials depends on them.
@@ -108,11 +112,26 @@ class MaterialTable(PropertyDataModule):
             transform=self.settings.transform_of(property),
             uncertainty_column=uncertainty_column,
         )
+        self.further = [self._more(each, said) for each, said in (further or {}).items()]
         self.path, self.name, self.material_column = path, name, material_column
         self.material: MaterialKind | None = material
         self.at, self.where = at, where
         self.may_be_marked = attachment is None
         self.marks = None if attachment in (None, "none") else read_marks(attachment)
+
+    def _more(self, name: str, said: dict[str, str]) -> Property:
+        """A property beside the first one.
+
+        Raises:
+            ValueError: If a setting of it is another one, or its unit does not fit.
+        """
+        if set(said) - {"column", "unit", "file_unit"} or "unit" not in said:
+            raise ValueError(
+                f"{name!r} of `further` needs its `unit`, and may have `column` and `file_unit`, got {said}"
+            )
+        check_property_unit(name, said["unit"])
+        transform = self.settings.transform_of(name)
+        return Property(name, said["unit"], said.get("column"), said.get("file_unit"), transform=transform)
 
     @property
     def title(self) -> str:
@@ -151,7 +170,7 @@ class MaterialTable(PropertyDataModule):
                 frame,
                 self.condition_columns,
                 material_column=column,
-                properties=[in_table(self.property, headings, file.name)],
+                properties=[in_table(each, headings, file.name) for each in (self.property, *self.further)],
                 identity=self.featurizer.identity,
                 source=file.name,
                 at=join_at(self.at, self.where, headings, file.name),

@@ -145,23 +145,22 @@ class TargetFineTuning(PropertyRegression):
             if encoder is None:
                 raise ValueError("fine-tuning needs `pretrained`, or an `encoder` to train from scratch; got neither")
             require_same_cutoff(encoder, self.data)
-            network = PropertyModel(encoder, [self.target()], self.policy.takes_simulated, self.data.conditions)
+            network = PropertyModel(encoder, self.targets(), self.policy.takes_simulated, self.data.conditions)
             self.fit_scales(network)
             return network
         source = self.source()
         if encoder is not None:
             require_same_encoder(encoder, source.network.encoder)
         self.source_card = source.card | {"fingerprint": source.fingerprint}
-        network, report = adapt(
-            source.network, self.target(source.network), self.policy.takes_simulated, self.data.conditions
-        )
+        target, *further = self.targets(source.network)
+        network, report = adapt(source.network, target, self.policy.takes_simulated, self.data.conditions, further)
         if self.trainer.state.fn == TrainerFn.FITTING:
             warn_of_unseen(source.card.get("vocabulary"), self.data.store, "fine-tuning")
         self._has_new_head = bool(report.initialized)
         if self._has_new_head:
             self.fit_scales(network)
             if self.trainer.state.fn == TrainerFn.FITTING and not self.policy.takes_simulated:
-                _warn_of_new_head(_spelled(source.network.properties), _spelled([self.target(source.network)]))
+                _warn_of_new_head(_spelled(source.network.properties), _spelled([target, *further]))
         logger.info("%s", report.describe())
         return network
 
@@ -201,13 +200,24 @@ class TargetFineTuning(PropertyRegression):
             f"target are made by {self.data.featurizer.describe()}; pretrain again or choose another source"
         )
 
-    def target(self, source: PropertyModel | None = None) -> PropertySpec:
-        """The measured property, in the requested form, else in that of the source, so that its head can be used.
+    def targets(self, source: PropertyModel | None = None) -> list[PropertySpec]:
+        """The measured properties, each in the requested form, else in that of the source, to use its head.
 
         Args:
             source: The pretrained model.
+
+        Raises:
+            ValueError: If there are several, and the policy corrects the simulated value of one.
         """
-        (target,) = self.properties
+        specs = self.properties
+        if len(specs) > 1 and self.policy.takes_simulated:
+            raise ValueError(
+                f"policy {self.policy.name!r} corrects the simulated value of one property, but the data have "
+                f"{', '.join(each.name for each in specs)}; choose another policy, or one property"
+            )
+        return [self._in_form(each, source) for each in specs]
+
+    def _in_form(self, target: PropertySpec, source: PropertyModel | None) -> PropertySpec:
         if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction can have either sign
             return replace(target, form="linear")
         if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
@@ -298,8 +308,8 @@ class TargetFineTuning(PropertyRegression):
         if self.pretrained is None:
             return {}
         conditions = self.network.condition_specs
-        spec, corrects = self.network.properties[0], self.policy.takes_simulated
-        network, report = adapt(self.source().network, spec, corrects, conditions)
+        (spec, *further), corrects = self.network.properties, self.policy.takes_simulated
+        network, report = adapt(self.source().network, spec, corrects, conditions, further)
         return {
             name: start.detach().to(self.device)
             for name, start in network.named_parameters()

@@ -247,3 +247,33 @@ def test_precise_values_count_more(tmp_path):
     assert found["*CC(C)*"] == pytest.approx(0.4 / (3.0 * np.log(10)))
     with pytest.raises(ValueError, match="smiles"):
         _ = Table(path, property="x", column="Tg [degC]", unit="degC", uncertainty_column="smiles").table
+
+
+def test_several_properties_each_from_the_materials_that_have_it(tmp_path):
+    rows = [
+        (unit, 300.0 + number if number % 2 else None, 1.0 + number / 10 if number % 3 else None)
+        for number, unit in enumerate(UNITS)
+    ]
+    path = save(tmp_path / "mine.csv", rows, ["smiles", "Tg [K]", "density [kg/m3]"])
+    given = {"property": "glass_transition", "column": "Tg [K]", "unit": "K", "validation_fraction": 0}
+    data = Table(
+        path, **given, further={"density": {"unit": "g/cm3", "file_unit": "g/cm3", "column": "density [kg/m3]"}}
+    )
+    with pytest.raises(ValueError, match="kg/m3"):
+        _ = data.table
+    rows = [(unit, tg, None if rho is None else 1000 * rho) for unit, tg, rho in rows]
+    path = save(tmp_path / "mine.csv", rows, ["smiles", "Tg [K]", "density [kg/m3]"])
+    data = Table(path, **given, further={"density": {"unit": "g/cm3"}}, transform={"density": "log10"})
+    assert [(each.name, each.unit, each.transform) for each in data.properties] == [
+        ("glass_transition", "K", None),
+        ("density", "g/cm3", "log10"),
+    ]
+    assert np.isfinite(data.table.values).sum(axis=0).tolist() == [4, 5]
+    assert len(data.table.identities) == 6  # two have neither
+    for wrong in (
+        {"density": {"column": "x"}},
+        {"density": {"unit": "eV"}},
+        {"density": {"unit": "g/cm3", "lower": "0"}},
+    ):
+        with pytest.raises(ValueError, match="density"):
+            Table(path, **given, further=wrong)
