@@ -9,6 +9,7 @@ import numpy as np
 
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.crystal_entries import Entry, attempt
 from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
 from gnn_sim2real.featurize.crystal_table import CrystalTable
@@ -44,15 +45,18 @@ class OBELiX(CrystalDataModule):
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
-    sheets = (
-        sheet(
-            "obelix",
-            "crystal",
-            599,
-            {_LOG: ""},
-            {"disorder": "average", "split_by": "official", "split_column": "part"},
-        ),
-    )
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (
+            sheet(
+                "obelix",
+                "crystal",
+                599,
+                {_LOG: ""},
+                {"disorder": "average", "split_by": "official", "split_column": "part"},
+            ),
+        )
 
     def __init__(self, path: str | None = None, censored: Censored = "bound", **settings: Any) -> None:
         super().__init__(**settings)

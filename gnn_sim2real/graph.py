@@ -127,6 +127,7 @@ class GraphBatch:
         simulated: Simulated values of the same properties, for models that correct them; None for all others.
         censored: -1 where a target is a limit that the true value is below, 1 where above, 0 else; None if all were
             measured, or limits are taken for values.
+        loss_weights: Weight of each target in a loss; None where all count alike.
         component_row: Of mixtures: row of each distinct component in the store of components.
         members: Of mixtures: components of each mixture, by their number in the batch; -1 for none.
         weights: Of mixtures: weight of each member, 0 for none.
@@ -151,6 +152,7 @@ class GraphBatch:
     targets: Float[Tensor, "num_graphs num_properties"] | None = None
     simulated: Float[Tensor, "num_graphs num_properties"] | None = None
     censored: Int[Tensor, "num_graphs num_properties"] | None = None
+    loss_weights: Float[Tensor, "num_graphs num_properties"] | None = None
     component_row: Int[Tensor, " num_components"] | None = None
     members: Int[Tensor, "num_graphs max_components"] | None = None
     weights: Float[Tensor, "num_graphs max_components"] | None = None
@@ -174,7 +176,10 @@ class GraphBatch:
         if self.component_row is None:
             raise ValueError("this encoder reads mixtures, and these materials are pure ones; choose another encoder")
         without: dict[str, Any] = dict.fromkeys(
-            ("component_row", "members", "weights", "linkage", "conditions", "targets", "simulated", "censored")
+            (
+                *("component_row", "members", "weights", "linkage", "conditions"),
+                *("targets", "simulated", "censored", "loss_weights"),
+            )
         )
         pure = replace(self, row=self.component_row, **without)
         return pure if which is None else pure.take(which)
@@ -195,7 +200,7 @@ class GraphBatch:
         columns |= dict.fromkeys(node_fields, node)
         if self.species_count is not None:
             columns |= dict.fromkeys(("species_number", "species_share"), node.repeat_interleave(self.species_count))
-        columns |= dict.fromkeys(("targets", "simulated", "censored", "conditions"), which)
+        columns |= dict.fromkeys(("targets", "simulated", "censored", "loss_weights", "conditions"), which)
         taken = {
             name: value[:, wanted] if name == "edge_index" else value[wanted]
             for name, wanted in columns.items()

@@ -6,20 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t, ttest_1samp
 
+from gnn_sim2real.scales import Transform, to_scale
+
 METRICS = ("mae", "rmse", "r2", "mae_nonzero")
 
 
-def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
+LOGARITHMIC = ("mae_log10", "rmse_log10", "r2_log10")
+"""Errors of the decimal logarithms, of values that are learned so."""
+
+
+def whole_set_metrics(
+    prediction: NDArray[Any], truth: NDArray[Any], transform: Transform | None = None
+) -> dict[str, float]:
     """Compare predictions with measured (or computed) values.
 
     Args:
         prediction: (num_materials,), physical units.
         truth: (num_materials,), physical units; NaN if missing, and then left out.
+        transform: Scale on which the values are learned.
 
     Returns:
         `mae` and `rmse` in the property's unit, `r2` (coefficient of determination; absent if the true values do not
         vary), `num_test`, the number of values compared, and if some but not all true values are exactly zero, such as
-        the band gaps of metals, `mae_nonzero` over the others, since the zeros are easy and many.
+        the band gaps of metals, `mae_nonzero` over the others, since the zeros are easy and many. Of logarithms
+        `mae_log10` and `rmse_log10` [decades] and `r2_log10` as well.
 
     Raises:
         ValueError: If there are no true values, or a prediction is not finite.
@@ -45,7 +55,29 @@ def whole_set_metrics(prediction: NDArray[Any], truth: NDArray[Any]) -> dict[str
     spread = float(np.square(truth - truth.mean()).sum())
     if spread > 0:
         metrics["r2"] = 1 - float(np.square(error).sum()) / spread
+    if transform is not None:
+        of_logs = whole_set_metrics(to_scale(prediction, transform), to_scale(truth, transform))
+        metrics |= {f"{name}_{transform}": of_logs[name] for name in ("mae", "rmse", "r2") if name in of_logs}
     return metrics
+
+
+def learned_metrics(
+    prediction: NDArray[Any], truth: NDArray[Any], transform: Transform | None = None
+) -> dict[str, float]:
+    """The errors on the scale on which the values are learned, under the names of any errors: those of a law.
+
+    Args:
+        prediction: (num_materials,), physical units.
+        truth: (num_materials,), physical units; NaN if missing, and then left out.
+        transform: The scale; the values themselves unless given.
+
+    Raises:
+        ValueError: As `whole_set_metrics`.
+    """
+    if transform is None:
+        return whole_set_metrics(prediction, truth)
+    prediction, truth = prediction.astype(np.float64), truth.astype(np.float64)
+    return whole_set_metrics(to_scale(prediction, transform), to_scale(truth, transform))
 
 
 def interval_of_mean(values: NDArray[np.float64], level: float = 0.9) -> tuple[float, float, float]:

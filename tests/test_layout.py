@@ -14,7 +14,7 @@ ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
         "suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
-        "foundation store tables databases law errors files console launchers"
+        "foundation store tables databases law errors files console launchers scales"
     ),
     "tune": "config study records tasks data splits units files console figures shown launchers",
     "suggest": (
@@ -25,37 +25,41 @@ ARROWS = {
         "estimator shotgun ensemble library store featurize page figures units files gaussian_process graph shown"
     ),
     "estimator": (
-        "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console "
-        "graph"
+        "study shotgun ensemble records tasks data library store tables featurize nn law errors units files "
+        "console graph"
     ),
     "reproduce": "config study tasks data databases records errors files",
     "study": (
-        "config records tasks data library foundation tables nn law page errors units files console metrics baselines "
-        "renamed launchers"
+        "config records tasks data library foundation tables nn law page errors units files console metrics "
+        "baselines renamed launchers scales"
     ),
     "shotgun": (
-        "config records tasks data library splits store tables featurize nn foundation "
-        "page errors units files console metrics linear baselines graph figures ensemble launchers shown"
+        "config records tasks data library splits store tables featurize nn foundation page errors units "
+        "files console metrics linear baselines graph figures ensemble launchers shown scales"
     ),
-    "config": "records tasks data library nn units files console renamed",
+    "config": "records tasks data library nn units files console renamed scales",
     "records": (
-        "tasks data library splits store tables featurize nn law units files console metrics baselines figures renamed"
+        "tasks data library splits store tables featurize nn law units files console metrics baselines "
+        "figures renamed scales"
     ),
-    "tasks": "data library store featurize nn errors units files console metrics baselines graph plugins renamed",
-    "data": "library splits store tables databases featurize nn units console graph plugins",
+    "tasks": (
+        "data library store featurize nn errors units files console metrics baselines graph plugins renamed scales"
+    ),
+    "data": "library splits store tables databases featurize nn units console graph plugins scales",
     "ensemble": "splits metrics gaussian_process console",
-    "uncertainty": "ensemble library store featurize nn errors units files graph figures",
+    "uncertainty": "ensemble library store featurize nn errors units files graph figures scales",
     "foundation": "store featurize files console plugins launchers",
     "library": "store tables featurize nn errors files console graph",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",
-    "tables": "featurize units files console shown",
+    "tables": "featurize units files console shown scales",
     "databases": "featurize errors files plugins",
     "featurize": "errors console files graph",
-    "nn": "errors linear graph plugins renamed",
+    "nn": "errors linear graph plugins renamed scales",
     "law": "units plugins shown",
     "baselines": "ensemble linear plugins gaussian_process",
     "figures": "files",
+    "metrics": "scales",
     "launchers": "console",
     "page": "figures files",
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from datamodules.files.mixture_file import at_temperature, read_mixture_file
+from datamodules.files.mixture_file import conditions_of, read_mixture_file
 from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property
@@ -43,6 +43,9 @@ class BlendTable(MixtureDataModule):
         linkage: Column that says how the units of a copolymer are linked: alternating, random or block (with mole
             shares in `weights`), or the share of the bonds between units that join unlike ones, as of dyads; empty for
             a blend.
+        where: The same in words, as in `T = 298 +- 5`.
+        conditions: What a model sees beside the materials, by name, as in `{pressure: {column: p, unit: bar}}`; see
+            `datamodules.Table`.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`.
 
     Raises:
@@ -64,6 +67,8 @@ class BlendTable(MixtureDataModule):
         upper: float | None = None,
         at: dict[str, Any] | None = None,
         linkage: str | None = None,
+        where: str | None = None,
+        conditions: dict[str, str | dict[str, str]] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -72,10 +77,19 @@ class BlendTable(MixtureDataModule):
                 f"a BlendTable needs at least one column in `components`, and as many in `weights` if it is given, "
                 f"got {len(components)} and {len(weights or [])}"
             )
-        self.path, self.at = path, at
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
-        conditions, self.condition_units = at_temperature(temperature, temperature_unit)
-        self.input_columns = MixtureColumns(components, weights, conditions, linkage)
+        self.path, self.at, self.where = path, at, where
+        self.property = Property(
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            transform=self.settings.transform_of(property),
+        )
+        found = conditions_of(temperature, temperature_unit, conditions)
+        self.condition_units = found.units
+        self.input_columns = MixtureColumns(components, weights, found.columns, linkage)
 
     @property
     def title(self) -> str:
@@ -88,4 +102,4 @@ class BlendTable(MixtureDataModule):
         Raises:
             ConditionsVaryError: If a condition varies that neither `at` nor `temperature` names.
         """
-        return read_mixture_file(self, self.path, self.property, self.at)
+        return read_mixture_file(self, self.path, self.property, self.at, self.where)

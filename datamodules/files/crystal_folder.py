@@ -17,6 +17,7 @@ from gnn_sim2real.files import expand
 from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, in_table
+from gnn_sim2real.tables.conditions import join_at
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
     crystal_column,
@@ -66,6 +67,9 @@ class CrystalFolder(CrystalDataModule):
             there have no loss; other methods take the limit. They are counted, and scored apart.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median.
+        where: The same in words, as in `T = 298 +- 5`.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
+            count more in the loss of a network, at most twice as much as typical ones.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
@@ -82,14 +86,25 @@ class CrystalFolder(CrystalDataModule):
         upper: float | None = None,
         at: dict[str, Any] | None = None,
         censored: Censored = "drop",
+        where: str | None = None,
+        uncertainty_column: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.property = Property(
-            property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper, censored=censored
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            censored=censored,
+            transform=self.settings.transform_of(property),
+            uncertainty_column=uncertainty_column,
         )
         check_property_unit(property, unit)
-        self.structures_path, self.table_path, self.name_column, self.at = structures, table, name_column, at
+        self.structures_path, self.table_path, self.name_column = structures, table, name_column
+        self.at, self.where = at, where
 
     @property
     def title(self) -> str:
@@ -160,7 +175,7 @@ class CrystalFolder(CrystalDataModule):
             identity=str,
             source=source,
             refused_before=reasons,
-            at=self.at,
+            at=join_at(self.at, self.where, columns, source),
         )
         return self.data_set.with_structures(table)
 

@@ -1,32 +1,37 @@
 """What tables of blends and of pairs have in common: a temperature, and how their file is read."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.mixtures import MixtureDataModule
-from gnn_sim2real.featurize.mixture import TEMPERATURE
-from gnn_sim2real.tables.conditions import ConditionsVaryError
+from gnn_sim2real.featurize.conditions import TEMPERATURE
+from gnn_sim2real.tables.condition_columns import Conditions, ConditionSettings, read_settings
+from gnn_sim2real.tables.conditions import ConditionsVaryError, join_at
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
-Conditions = Mapping[str, tuple[str, str | None]]
-"""Column of each condition and its unit in the file, by the name of the condition."""
 
-
-def at_temperature(column: str | None, unit: str | None) -> tuple[Conditions | None, dict[str, str]]:
-    """The temperature as the only condition.
+def conditions_of(temperature: str | None, unit: str | None, conditions: ConditionSettings | None) -> Conditions:
+    """The conditions that a user names, the temperature also by a setting of its own.
 
     Args:
-        column: Column with the temperature; None if there is none.
+        temperature: Column with the temperature; None if there is none, or it is among the conditions.
         unit: Its unit in the file; None for that in its heading.
+        conditions: All others, or all, see `read_settings`.
 
-    Returns:
-        Column of each condition, and the unit wanted of each.
+    Raises:
+        ValueError: If a temperature is given twice, or a setting is another one.
     """
-    return (None, {}) if column is None else ({TEMPERATURE: (column, unit)}, {TEMPERATURE: "K"})
+    if temperature is None:
+        return read_settings(conditions)
+    if TEMPERATURE in (conditions or {}):
+        raise ValueError("give the temperature by `temperature` or among `conditions`, not both")
+    said = {"column": temperature} | ({} if unit is None else {"unit": unit})
+    return read_settings({TEMPERATURE: said, **(conditions or {})})
 
 
-def read_mixture_file(data: MixtureDataModule, path: str, prop: Property, at: dict[str, Any] | None) -> CleanTable:
+def read_mixture_file(
+    data: MixtureDataModule, path: str, prop: Property, at: dict[str, Any] | None, where: str | None = None
+) -> CleanTable:
     """Read and clean a file of mixtures.
 
     Args:
@@ -34,13 +39,16 @@ def read_mixture_file(data: MixtureDataModule, path: str, prop: Property, at: di
         path: The file; absolute, or relative to the working folder or GNN_SIM2REAL_DATA.
         prop: The property.
         at: Which rows are used, by the column of a condition.
+        where: The same in words.
 
     Raises:
         ConditionsVaryError: If a condition varies that neither `at` nor the data module names.
     """
     file = find_table(path)
     try:
-        return data.clean_mixtures(read_table(file), data.input_columns, [prop], file.name, at=at)
+        frame = read_table(file)
+        chosen = join_at(at, where, [str(each) for each in frame], file.name)
+        return data.clean_mixtures(frame, data.input_columns, [prop], file.name, at=chosen)
     except ConditionsVaryError as error:
         if data.condition_units:
             raise

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from datamodules.files.mixture_file import at_temperature, read_mixture_file
+from datamodules.files.mixture_file import conditions_of, read_mixture_file
 from gnn_sim2real.data.mixtures import MixtureDataModule
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property
@@ -38,6 +38,9 @@ class PairTable(MixtureDataModule):
         at: Which rows are used, by the column of a condition: those at one value (`{pressure: 1}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one pair differ
             in a pressure, frequency, humidity, or in a temperature that is not an input.
+        where: The same in words, as in `T = 298 +- 5`.
+        conditions: What a model sees beside the materials, by name, as in `{pressure: {column: p, unit: bar}}`; see
+            `datamodules.Table`.
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture (the pair at all
             temperatures), or a role.
 
@@ -58,6 +61,8 @@ class PairTable(MixtureDataModule):
         lower: float | None = None,
         upper: float | None = None,
         at: dict[str, Any] | None = None,
+        where: str | None = None,
+        conditions: dict[str, str | dict[str, str]] | None = None,
         **settings: Any,
     ) -> None:
         if len(components) != 2:
@@ -67,10 +72,19 @@ class PairTable(MixtureDataModule):
             )
         self.roles = tuple(components)
         super().__init__(**settings)
-        self.path, self.at = path, at
-        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
-        conditions, self.condition_units = at_temperature(temperature, temperature_unit)
-        self.input_columns = MixtureColumns(list(components.values()), conditions=conditions)
+        self.path, self.at, self.where = path, at, where
+        self.property = Property(
+            property,
+            unit,
+            column=column,
+            file_unit=file_unit,
+            lower=lower,
+            upper=upper,
+            transform=self.settings.transform_of(property),
+        )
+        found = conditions_of(temperature, temperature_unit, conditions)
+        self.condition_units = found.units
+        self.input_columns = MixtureColumns(list(components.values()), conditions=found.columns)
 
     @property
     def title(self) -> str:
@@ -79,4 +93,4 @@ class PairTable(MixtureDataModule):
 
     def load_table(self) -> CleanTable:
         """Read and clean the file."""
-        return read_mixture_file(self, self.path, self.property, self.at)
+        return read_mixture_file(self, self.path, self.property, self.at, self.where)

@@ -3,16 +3,21 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from datamodules.files.crystal_folder import CrystalFolder
 from datamodules.registry import find_file, find_table
 from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
 from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
+from gnn_sim2real.featurize.conditions import AtConditions, read_condition
 from gnn_sim2real.files import expand
+from gnn_sim2real.tables.at_conditions import clean_table_at_conditions
 from gnn_sim2real.tables.censored import Censored
-from gnn_sim2real.tables.cleaning import clean_table
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading, read_heading
+from gnn_sim2real.tables.condition_columns import read_conditions, read_settings
+from gnn_sim2real.tables.conditions import ConditionsVaryError, join_at
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.material_column import SpelledKind, find_kind, find_material_column
 from gnn_sim2real.tables.properties import check_property_unit
@@ -44,7 +49,18 @@ class MaterialTable(PropertyDataModule):
             there have no loss; other methods take the limit. They are counted, and scored apart.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median. Needed where rows of one material
-            differ in a temperature, pressure, frequency or humidity.
+            differ in a temperature, pressure, frequency or humidity that is none of the `conditions`.
+        where: The same in words: `T = 298 +- 5`, with a unit where the heading of the column says one (`T = 25 +- 5
+            degC`), several with `and` between them.
+        conditions: What a model sees beside the material, by name: the column of each, and its unit where the heading
+            does not say it, as in `{temperature: {column: T, unit: K}, frequency: {column: "f [Hz]"}}`. Rows of one
+            material at several of them stay apart, and train, validate or test together. A temperature is in K in the
+            model.
+        further: More properties of the same table, by name, as in `{melting_point: {column: Tm, unit: K}}`: one model
+            learns all of them, each from the materials that have it. `lower`, `upper`, `unit_column`, `censored` and
+            `uncertainty_column` are of the first one alone.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
+            count more in the loss of a network, at most twice as much as typical ones.
         attachment: The two atoms that mark the ends of repeat units in place of `*`, e.g. '[Ce],[Th]'; `none` if such a
             pair, which is refused otherwise, are atoms of the material.
         settings: See `gnn_sim2real.data.module.DataSettings`.
@@ -69,8 +85,15 @@ class MaterialTable(PropertyDataModule):
         at: dict[str, Any] | None = None,
         attachment: str | None = None,
         censored: Censored = "drop",
+        conditions: dict[str, str | dict[str, str]] | None = None,
+        where: str | None = None,
+        uncertainty_column: str | None = None,
+        further: dict[str, dict[str, str]] | None = None,
         **settings: Any,
     ) -> None:
+        # Before all else, since what reads and describes the materials depends on them.
+        self.condition_columns = read_settings(conditions)
+        self.condition_units = self.condition_columns.units
         super().__init__(**settings)
         if path is None and name is None:
             raise ValueError(
@@ -86,12 +109,29 @@ class MaterialTable(PropertyDataModule):
             upper=upper,
             unit_column=unit_column,
             censored=censored,
+            transform=self.settings.transform_of(property),
+            uncertainty_column=uncertainty_column,
         )
+        self.further = [self._more(each, said) for each, said in (further or {}).items()]
         self.path, self.name, self.material_column = path, name, material_column
         self.material: MaterialKind | None = material
-        self.at = at
+        self.at, self.where = at, where
         self.may_be_marked = attachment is None
         self.marks = None if attachment in (None, "none") else read_marks(attachment)
+
+    def _more(self, name: str, said: dict[str, str]) -> Property:
+        """A property beside the first one.
+
+        Raises:
+            ValueError: If a setting of it is another one, or its unit does not fit.
+        """
+        if set(said) - {"column", "unit", "file_unit"} or "unit" not in said:
+            raise ValueError(
+                f"{name!r} of `further` needs its `unit`, and may have `column` and `file_unit`, got {said}"
+            )
+        check_property_unit(name, said["unit"])
+        transform = self.settings.transform_of(name)
+        return Property(name, said["unit"], said.get("column"), said.get("file_unit"), transform=transform)
 
     @property
     def title(self) -> str:
@@ -124,14 +164,21 @@ class MaterialTable(PropertyDataModule):
             ).column
         if self.kind != "composition" and column in frame:
             frame = frame.assign(**{column: self.plain_spellings(to_texts(frame[column]), file.name)})
-        return clean_table(
-            frame,
-            material_column=column,
-            properties=[in_table(self.property, [str(each) for each in frame], file.name)],
-            identity=self.featurizer.identity,
-            source=file.name,
-            at=self.at,
-        )
+        headings = [str(each) for each in frame]
+        try:
+            return clean_table_at_conditions(
+                frame,
+                self.condition_columns,
+                material_column=column,
+                properties=[in_table(each, headings, file.name) for each in (self.property, *self.further)],
+                identity=self.featurizer.identity,
+                source=file.name,
+                at=join_at(self.at, self.where, headings, file.name),
+            )
+        except ConditionsVaryError as error:
+            named = ", ".join(f"{plain_heading(read_heading(each).name)}: {{column: {each}}}" for each in error.columns)
+            more = f"or set `conditions: {{{named}}}` to make the model see them"
+            raise ConditionsVaryError(error.found, f"{error.advice}; {more}", error.columns) from error
 
     def plain_spellings(self, texts: list[str], source: str) -> list[str]:
         """Spellings with `*` at the ends of repeat units.
@@ -167,13 +214,35 @@ class _TablePredictor(Predictor):
         super().__init__(settings, data)
         self.reader = reader
 
+    @property
+    def accepts(self) -> str:
+        """What `predict_path` may be."""
+        columns = [column for column, _ in self.reader.condition_columns.columns.values()]
+        return super().accepts + (f" and {', '.join(map(repr, columns))}" if columns else "")
+
     def read(self, path: Path) -> list[Material]:
-        """Read the materials."""
+        """Read the materials, at the conditions that their rows say."""
         found = super().read(path)
-        if self.reader.kind == "composition":
+        if self.reader.kind != "composition":
+            spellings = self.reader.plain_spellings([each.content for each in found], path.name)
+            found = [each._replace(content=text) for each, text in zip(found, spellings, strict=True)]
+        if not (columns := self.reader.condition_columns).units:
             return found
-        spellings = self.reader.plain_spellings([each.content for each in found], path.name)
-        return [each._replace(content=text) for each, text in zip(found, spellings, strict=True)]
+        given = read_conditions(self._table, columns.columns, columns.units, path.name)
+        rows = [dict(zip(given, row, strict=True)) for row in np.column_stack([*given.values()]).tolist()]
+        return [_at(each, conditions) for each, conditions in zip(found, rows, strict=True)]
+
+
+def _at(material: Material, conditions: dict[str, float]) -> Material:
+    """A material at its conditions, or the reason why it cannot be asked."""
+    if material.reason is not None:
+        return material
+    try:
+        for name in conditions:
+            read_condition(conditions, name)
+    except ValueError as error:
+        return material._replace(reason=str(error))
+    return material._replace(content=AtConditions(material.content, conditions))
 
 
 def Table(  # noqa: N802 (a class path in a YAML)

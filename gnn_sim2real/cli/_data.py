@@ -31,6 +31,7 @@ from gnn_sim2real.files import expand, has_keys, require_replaceable, write_json
 from gnn_sim2real.foundation.jobs import cache_features
 from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
+from gnn_sim2real.scales import DECADES
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.measured_column import find_measured_column
@@ -378,9 +379,10 @@ def _print_report(report: DataReport, console: Console) -> None:
         if each.is_constant:
             show("  WARNING: all values are the same, so there is nothing to learn; is this the right column?")
         if each.num_duplicates:
+            of_spread = DECADES if each.spread_unit == DECADES else unit.strip()
             show(
                 f"  materials with several rows: {each.num_duplicates:,}, merged by median: half range "
-                f"{each.median_spread:.3g} in the median, {each.largest_spread:.3g}{unit} at most"
+                f"{each.median_spread:.3g} in the median, {f'{each.largest_spread:.3g} {of_spread}'.rstrip()} at most"
             )
     beyond = sum(each.is_beyond for each in report.duplicates)
     if report.duplicates:

@@ -27,6 +27,7 @@ from gnn_sim2real.library import DESCRIPTION_FILE, TrainedModel, load_model
 from gnn_sim2real.library.card import CARD_FILE
 from gnn_sim2real.library.content import CONFIG_FILE, find_model
 from gnn_sim2real.library.starter import format_simulated
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import warn_of_unseen
 from gnn_sim2real.tables.table import TABLE_SUFFIXES
@@ -115,10 +116,11 @@ def _predict_with_ensemble(ensemble: Ensemble, data: PropertyDataModule, output:
     found = ensemble.predict_batches(batches)
     columns, values = list[str](), list[NDArray[np.float64]]()
     for column, (name, unit) in enumerate(zip(found.names, found.units, strict=True)):
-        mean, half = found.mean[:, column], found.half_widths[:, column]
-        each = {"": mean, " std": found.std[:, column]}
-        each |= {} if np.isnan(half).all() else {" lower": mean - half, " upper": mean + half}
-        columns += [heading(f"{name}{what}", unit) for what in each]
+        lower, upper = found.ends(column)
+        each = {"": found.mean[:, column], " std": found.std[:, column]}
+        each |= {} if np.isnan(lower).all() else {" lower": lower, " upper": upper}
+        of_std = error_unit(unit, found.transforms[column])
+        columns += [heading(f"{name}{what}", of_std if what == " std" else unit) for what in each]
         values += each.values()
     notes = [
         f"{count} of {len(ensemble.models)} models answer: no simulated value"
@@ -190,7 +192,12 @@ def _predict_part(ensemble: Ensemble, data: PropertyDataModule, part: PartName) 
             "%s part: %d of %d materials; the others have no simulated value, which a model needs",
             *(part, answered.sum(), len(answered)),
         )
-    return Comparison(found.mean[answered], found.std[answered], data.table.values[getattr(data.parts, part)][answered])
+    rows, data_set = getattr(data.parts, part)[answered], data.data_set
+    mean, truth = found.mean[answered], data.table.values[rows]
+    for column in range(truth.shape[1]):
+        for values in (mean, truth):
+            values[:, column] = data_set.to_scale(values[:, column], column)
+    return Comparison(mean, found.std[answered], truth)
 
 
 def _separate_models(words: Sequence[str]) -> tuple[list[str], str | None]:

@@ -9,6 +9,7 @@ from gnn_sim2real.console import open_console, visible
 from gnn_sim2real.library import ModelLibrary, TrainedModel
 from gnn_sim2real.library.content import find_model
 from gnn_sim2real.library.starter import format_simulated
+from gnn_sim2real.scales import DECADES, from_scale, to_scale
 
 _SPELLED = {
     "repeat_unit": "a repeat unit (SMILES with two `*`)",
@@ -68,9 +69,11 @@ def print_answer(paths: Sequence[str], models: Sequence[TrainedModel], material:
     values = np.stack([model.predict([material]).values[0] for model in models])
     console = open_console()
     for column, spec in enumerate(models[0].network.properties):
-        text = f"{spec.name} {values[:, column].mean():.4g} {spec.unit}".rstrip()
+        answers = to_scale(values[:, column], spec.transform)
+        text = f"{spec.name} {float(from_scale(answers.mean(), spec.transform)):.4g} {spec.unit}".rstrip()
         if len(models) > 1:
-            text += f", standard deviation of {len(models)} models {values[:, column].std(ddof=1):.2g}"
+            of_std = f" {DECADES}" if spec.transform else ""
+            text += f", standard deviation of {len(models)} models {answers.std(ddof=1):.2g}{of_std}"
         said = format_simulated(models[0].card)
         console.print(visible(f"{text}; {said}" if said else text), markup=False, highlight=False, soft_wrap=True)
     if any(_has_seen(path, model, material) for path, model in zip(paths, models, strict=True)):

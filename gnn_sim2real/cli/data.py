@@ -29,6 +29,10 @@ class TableOptions:
         upper: Values at or above this are excluded as impossible, in --unit.
         at: Which rows are used, by the column of a condition: '{T: 298}' in the unit of the column, '{T: [293, 303]}',
             or '{T: all}', merged by median.
+        where: The same in words: 'T = 298 +- 5'.
+        conditions: What a model sees beside the material: '{temperature: {column: T, unit: K}}'.
+        transform: log10 for values that span decades.
+        uncertainty_column: Column with the standard deviation of each value.
         simulated_column: Column with simulated values of the same property, compared with the measured ones.
         simulated_unit: Unit of that column, if it is not the one in its heading or that of the measured values.
         simulated_from: A data set, YAML or file with the same property simulated, in which each material is looked up.
@@ -48,6 +52,10 @@ class TableOptions:
     lower: float | None = None
     upper: float | None = None
     at: dict[str, Any] | None = None
+    where: str | None = None
+    conditions: dict[str, Any] | None = None
+    transform: Literal["log10"] | None = None
+    uncertainty_column: str | None = None
     simulated_column: str | None = None
     simulated_unit: str | None = None
     simulated_from: str | None = None

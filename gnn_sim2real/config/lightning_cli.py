@@ -46,6 +46,7 @@ from gnn_sim2real.records.wandb_start import (
     settings_of_run,
     start_or_go_offline,
 )
+from gnn_sim2real.scales import DECADES
 from gnn_sim2real.tasks import TargetFineTuning
 from gnn_sim2real.tasks.base import PropertyRegression
 from gnn_sim2real.tasks.checkpoint_files import WholeCheckpoints
@@ -65,7 +66,10 @@ _ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config
 """Options that are none of the settings."""
 
 _DESCRIPTIONS = {
-    "fit": {"description": "Pretrain on simulated materials, or fine-tune on measured ones."},
+    "fit": {
+        "description": "Pretrain on simulated materials, or fine-tune on measured ones. With --kfold K, a model is "
+        "trained for each fold of the measurements, and kfold/out_of_fold.csv has what it predicts of the others."
+    },
     "validate": {"description": "The errors of a trained model on the validation part."},
     "test": {"description": "The errors of a trained model on the test part; ScalingLawCallback writes a record."},
     "predict": {"description": "Predict materials of a table or of files; a model knows its YAML: predict MODEL FILE."},
@@ -362,7 +366,8 @@ class Sim2RealCLI(LightningCLI):
         if self.trainer.is_global_zero:
             for spec in self.model.properties:
                 unit = format_unit(spec.unit)
-                sys.stdout.write(f"errors of {spec.name} {f'are in {unit}' if unit else 'have no unit'}\n")
+                of_logs = f", those of its logarithm (log10) in {DECADES}" if spec.transform else ""
+                sys.stdout.write(f"errors of {spec.name} {f'are in {unit}' if unit else 'have no unit'}{of_logs}\n")
 
     after_test = after_validate
 

@@ -156,7 +156,7 @@ class CrystalDataSet(DataSet):
 
     def __init__(self, reader: CrystalReader, shared: Shared, settings: CrystalSettings) -> None:
         of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
-        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in)
+        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in, settings.transforms)
         self.settings = settings
 
     @property

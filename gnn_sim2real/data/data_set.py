@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnn_sim2real.data.simulated import Found, SimulatedSettings
+from gnn_sim2real.data.transforms import Transforms, transforms_of
 from gnn_sim2real.data.variants import Made, Shared, settings_of
+from gnn_sim2real.featurize.conditions import pure_materials
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.scales import to_scale
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen
 from gnn_sim2real.tables.conditions import ConditionsVaryError
 from gnn_sim2real.tables.simulated import keep_simulated, read_simulated_column, with_simulated
 from gnn_sim2real.tables.table import CleanTable, Property
+from gnn_sim2real.tables.transforms import with_transforms
 from gnn_sim2real.units import convert
 
 logger = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ class DataSet:
         of_table: Values of the settings that the table depends on.
         of_graphs: Values of the settings that the graphs depend on in addition.
         simulated: Which simulated values the table gets beside those that its reader knows.
+        transforms: Scale on which a property is learned, by its name; `TransformSettings.transforms`.
         simulated_in: Another data set, in which they are looked up.
     """
 
@@ -64,10 +69,11 @@ class DataSet:
         of_graphs: tuple[Hashable, ...] = (),
         simulated: SimulatedSettings = _NOT_ASKED,
         simulated_in: "DataSet | None" = None,
+        transforms: Transforms = (),
     ) -> None:
         self.reader, self.shared = reader, Shared() if shared is None else shared
         self.of_table, self.of_graphs = of_table, of_graphs
-        self.simulated_settings, self.simulated_in = simulated, simulated_in
+        self.simulated_settings, self.simulated_in, self.transforms = simulated, simulated_in, transforms
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Compute something about the table, unless it is known.
@@ -96,6 +102,9 @@ class DataSet:
     def _read(self) -> CleanTable:
         """Read the table, with its simulated values."""
         table, asked = self._load(), self.simulated_settings
+        if self.transforms:
+            wanted = transforms_of(self.transforms, [each.name for each in table.properties])
+            table = with_transforms(table, wanted, title_of(self.reader))
         if asked.simulated_column is not None:
             table = read_simulated_column(table, asked.simulated_column, asked.simulated_unit)
         elif self.simulated_in is not None:
@@ -235,6 +244,28 @@ class DataSet:
             return None
         return self.once("one-sided", lambda: torch.from_numpy(sides.astype(np.int64) * np.array(asked)))
 
+    @property
+    def loss_weights(self) -> Tensor | None:
+        """Weight of each value in a loss, float32, (num_materials, num_properties); None where all count alike.
+
+        It is that of a value with the variance of its measurement and that of a typical measurement, which stands for
+        all other errors; so the most precise values count no more than twice as much as a typical one. A value of
+        which nothing is said is typical. The mean is 1.
+        """
+        said = self.table.uncertainty
+        if said is None:
+            return None
+
+        def make() -> Tensor:
+            typical = np.array([np.nanmedian(each) if np.isfinite(each).any() else 1.0 for each in said.T])
+            known = np.where(np.isfinite(said), said, typical)
+            weights = 1 / (np.square(known) + np.square(typical))
+            present = np.isfinite(self.table.values)
+            mean = (weights * present).sum(axis=0) / present.sum(axis=0)
+            return torch.from_numpy(weights / mean).float()
+
+        return self.once("loss weights", make)
+
     def measured(self, rows: NDArray[np.int64], column: int = 0) -> NDArray[np.float64]:
         """Values of some materials with which predictions are compared: limits of detection are scored apart.
 
@@ -251,6 +282,15 @@ class DataSet:
             return values
         return np.where(sides[rows, column] != 0, np.nan, values)
 
+    def to_scale(self, values: NDArray[np.float64], column: int = 0) -> NDArray[np.float64]:
+        """Values of a property on the scale on which it is learned.
+
+        Args:
+            values: In physical units, NaN where missing.
+            column: Number of the property.
+        """
+        return to_scale(values, self.table.properties[column].transform)
+
     def error_groups(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
         """Materials whose errors are told apart, by the name of their group; none unless there are several.
 
@@ -264,27 +304,30 @@ class DataSet:
     ) -> dict[str, dict[str, float]]:
         """Number and mean absolute error of the materials of each group, and of those known by a limit.
 
-        A prediction on the right side of a limit has no error.
+        A prediction on the right side of a limit has no error. Errors are on the scale on which the property is
+        learned.
 
         Args:
             rows: (num_materials,); rows of the table.
             prediction: (num_materials,), in physical units.
             column: Number of the property.
         """
-        error, found = np.abs(prediction - self.measured(rows, column)), dict[str, dict[str, float]]()
+        found, prediction = dict[str, dict[str, float]](), self.to_scale(prediction, column)
+        error = np.abs(prediction - self.to_scale(self.measured(rows, column), column))
         for name, where in self.error_groups(rows).items():
             if (kept := where & np.isfinite(error)).any():
                 found[name] = {"num": float(kept.sum()), "mae": float(error[kept].mean())}
         sides = None if self.table.censored is None else self.table.censored[rows, column]
         if sides is not None and sides.any():
-            beyond = np.maximum(-sides * (prediction - self.table.values[rows, column]), 0)[sides != 0]
+            limits = self.to_scale(self.table.values[rows, column], column)
+            beyond = np.maximum(-sides * (prediction - limits), 0)[sides != 0]
             found["limits"] = {"num": float(len(beyond)), "mae": float(beyond.mean())}
         return found
 
     @cached_property
     def properties(self) -> list[PropertySpec]:
         """Name and unit of each property."""
-        return [PropertySpec(each.name, each.unit) for each in self.table.properties]
+        return [PropertySpec(each.name, each.unit, transform=each.transform) for each in self.table.properties]
 
     @property
     def num_atoms(self) -> NDArray[np.int64]:
@@ -295,7 +338,7 @@ class DataSet:
     @property
     def spellings(self) -> Sequence[Any]:
         """The text of each material from which its family is found."""
-        return self.table.materials
+        return pure_materials(self.table.materials)
 
     def unseen_materials(self, seen: Vocabulary, rows: NDArray[np.int64]) -> dict[str, Any]:
         """Materials with an element, bond or charge that a model has never seen, in plain types.
@@ -327,8 +370,12 @@ class DataSet:
         Args:
             rows: (num_materials,); rows of the table.
             prediction: (num_materials,), in physical units.
+
+        Returns:
+            The errors on the scale on which the property is learned.
         """
-        return self.by_identity(rows, np.abs(prediction - self.table.values[rows, 0]))
+        error = self.to_scale(prediction) - self.to_scale(self.table.values[rows, 0])
+        return self.by_identity(rows, np.abs(error))
 
 
 def title_of(data: object) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -25,7 +24,6 @@ from gnn_sim2real.featurize.mixture import (
     mixture_identity,
     normalize,
 )
-from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.store.cache import open_or_build
 from gnn_sim2real.store.mixtures import AnyStore, MixtureStore, store_of
 from gnn_sim2real.tables.conditions import At
@@ -89,7 +87,7 @@ class MixtureDataSet(DataSet):
 
     def __init__(self, reader: Reader, shared: Shared, settings: MixtureSettings) -> None:
         of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
-        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in)
+        super().__init__(reader, shared, of_table, of_graphs, settings, settings.simulated_in, settings.transforms)
         self.settings = settings
 
     @property
@@ -219,8 +217,6 @@ class MixtureDataModule(PropertyDataModule):
     """Role of each component; empty for blends."""
     input_columns: MixtureColumns
     """Columns of the mixtures in a table to predict."""
-    condition_units: Mapping[str, str] = MappingProxyType({})
-    """Unit of each condition, by name."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(MixtureSettings(**settings))
@@ -246,11 +242,6 @@ class MixtureDataModule(PropertyDataModule):
     @abstractmethod
     def load_table(self) -> CleanTable:
         """Read and clean the whole data set by `clean_mixtures`; called once."""
-
-    @property
-    def conditions(self) -> list[ConditionSpec]:
-        """Name and unit of each condition."""
-        return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
 
     def make_featurizer(self) -> Featurizer:
         """Choose graphs of components, with the roles and conditions that a model is made for."""

@@ -4,9 +4,10 @@ import copy
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -22,7 +23,9 @@ from gnn_sim2real.data.seeds import order_seed
 from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.data.simulated import SimulatedSettings
 from gnn_sim2real.data.splitting import SplitSettings, Splitter
+from gnn_sim2real.data.transforms import TransformSettings
 from gnn_sim2real.data.variants import Remembered, Shared, check_types, settings_of
+from gnn_sim2real.featurize.conditions import ConditionTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import IDENTITY_VERSION, identity_hash
 from gnn_sim2real.nn.conditions import ConditionSpec
@@ -40,7 +43,7 @@ PartName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class DataSettings(PredictionSettings, SimulatedSettings, AcquisitionSettings, SplitSettings):
+class DataSettings(PredictionSettings, SimulatedSettings, TransformSettings, AcquisitionSettings, SplitSettings):
     """Settings that all data modules share.
 
     Args:
@@ -56,7 +59,11 @@ class DataSettings(PredictionSettings, SimulatedSettings, AcquisitionSettings, S
             is read, test materials included, since a user has their simulated values as well.
     """
 
-    of_table: ClassVar[tuple[str, ...]] = (*(each.name for each in fields(SimulatedSettings)), "simulated_from")
+    of_table: ClassVar[tuple[str, ...]] = (
+        *(each.name for each in fields(SimulatedSettings)),
+        "simulated_from",
+        "transforms",
+    )
     """Settings that the table depends on."""
     of_graphs: ClassVar[tuple[str, ...]] = ("atom_descriptors",)
     """Settings that the graphs depend on in addition."""
@@ -131,6 +138,9 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
 
+    condition_units: Mapping[str, str] = MappingProxyType({})
+    """Unit of each condition by name, of tables with rows at several of them."""
+
     settings: DataSettings
     data_set: DataSet
     splitter: Splitter
@@ -181,8 +191,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     @property
     def conditions(self) -> list[ConditionSpec]:
-        """Name and unit of each condition; pure materials have none."""
-        return []
+        """Name and unit of each condition that a model sees."""
+        return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
 
     def make_data_set(self, shared: Shared) -> DataSet:
         """Combine table and graphs.
@@ -192,7 +202,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         """
         settings = self.settings
         of_table, of_graphs = settings.values(settings.of_table), settings.values(settings.of_graphs)
-        return DataSet(self, shared, of_table, of_graphs, settings, settings.simulated_in)
+        return DataSet(self, shared, of_table, of_graphs, settings, settings.simulated_in, settings.transforms)
 
     def make_predictor(self) -> Predictor:
         """Make the reader of the materials to predict."""
@@ -200,7 +210,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     def make_featurizer(self) -> Featurizer:
         """Choose how the materials of this data set become graphs."""
-        return get_featurizer(self.kind, **({"atom_descriptors": True} if self.settings.atom_descriptors else {}))
+        return get_featurizer(self.kind, **self._graph_settings(), conditions=tuple(self.condition_units))
 
     def make_store(self) -> AnyStore:
         """Open the graphs of the materials of the table, or make them.
@@ -208,10 +218,20 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         Raises:
             ValueError: If a material of the clean table cannot become a graph.
         """
-        store = open_or_build(self.table.materials, self.featurizer.featurize, self.featurizer.describe())
+        materials = self.table.materials
+        if isinstance(materials, ConditionTable):
+            described = get_featurizer(self.kind, **self._graph_settings()).describe()
+            graphs = open_or_build(materials.materials, self.featurizer.featurize, described)
+            store = graphs.at_conditions(materials.members, materials.conditions)
+        else:
+            store = open_or_build(materials, self.featurizer.featurize, self.featurizer.describe())
         for row, reason in store.refused.items():
             raise ValueError(f"{self.table.identities[row]} passed the cleaning but cannot become a graph: {reason}")
         return store
+
+    def _graph_settings(self) -> dict[str, Any]:
+        """Settings of the graphs, left out where they are those of versions that had none."""
+        return {"atom_descriptors": True} if self.settings.atom_descriptors else {}
 
     def removed_rows(self) -> NDArray[np.int64]:
         """Rows of a removed material of `exclude`."""
@@ -278,7 +298,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         """The materials of one part."""
         data = self.data_set
         rows = torch.from_numpy(getattr(self.parts, name))
-        return MaterialSet(data.store, rows, data.targets, data.simulated, data.one_sided)
+        return MaterialSet(data.store, rows, data.targets, data.simulated, data.one_sided, data.loss_weights)
 
     def seen_identities(self) -> frozenset[str]:
         """Hashed identities of the materials that train or validate; for crystals of the formula, as everywhere."""
@@ -327,6 +347,8 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             "removed": removed if settings.excluded else None,
             "noise_floor": None if noise is None else asdict(noise),
             **self._simulated_card(),
+            **self._transform_card(),
+            **self._condition_card(),
         }
 
     def _simulated_card(self) -> dict[str, Any]:
@@ -336,6 +358,16 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             return {}
         count = int(np.isfinite(table.simulated[:, 0]).sum())
         return {"simulated": {"num_materials": count, "from": table.simulated_origin}}
+
+    def _transform_card(self) -> dict[str, Any]:
+        """Properties that are learned as logarithms, if there are any."""
+        found = {each.name: each.transform for each in self.table.properties if each.transform is not None}
+        return {"transform": found} if found else {}
+
+    def _condition_card(self) -> dict[str, Any]:
+        """Name and unit of each condition, if there are any."""
+        found = {each.name: each.unit for each in self.conditions}
+        return {"conditions": found} if found else {}
 
     def key_content(self) -> dict[str, Any]:
         """What determines which materials train and test, and their values: part of every key."""
@@ -350,6 +382,9 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
             "splits": self.splitter.key_version,
             "identity": IDENTITY_VERSION,
         }
+        content |= self._transform_card()
+        if (weights := self.data_set.loss_weights) is not None:
+            content["loss_weights"] = hashlib.sha256(weights.numpy().tobytes()).hexdigest()[:32]
         if self.splitter.acquisition is not None:
             content["growth"] = self.splitter.acquisition.content()
         if settings.excluded:

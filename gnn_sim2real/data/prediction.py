@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.data_set import DataSet
+from gnn_sim2real.featurize.conditions import ConditionTable
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph import Graph
@@ -194,8 +195,11 @@ class Predictor:
         return [content for content, found in pairs if found.graph is not None]
 
     def make_store(self) -> AnyStore:
-        """The graphs of the materials that can be read, in their order."""
-        return GraphStore.from_graphs(each.graph for each in self.inputs if each.graph is not None)
+        """The graphs of the materials that can be read, in their order, with their conditions."""
+        store = GraphStore.from_graphs(each.graph for each in self.inputs if each.graph is not None)
+        if names := self.data.featurizer.settings.get("conditions"):
+            return store.at_conditions(np.arange(len(store)), ConditionTable.of(self.readable, names).conditions)
+        return store
 
     @cached_property
     def store(self) -> AnyStore:

@@ -161,14 +161,19 @@ class TrainingRange:
     to the nearest other row that `INSIDE` of the training rows do not exceed. Intervals of rows beyond 1 have no
     guarantee: mark them, or widen them by the distance.
 
+    Args:
+        descriptors: (num_rows, num_columns) of the training rows.
+        groups: (num_rows,); numbers of groups of rows such as one material at several temperatures. The nearest other
+            row is then one of another group, as it is for a material that was never measured.
+
     Attributes:
         unit: That unit, a distance of standardized columns.
 
     Raises:
-        ValueError: If all rows are the same.
+        ValueError: If all rows are the same, or of one group.
     """
 
-    def __init__(self, descriptors: ArrayLike) -> None:
+    def __init__(self, descriptors: ArrayLike, groups: NDArray[np.int64] | None = None) -> None:
         from sklearn.neighbors import NearestNeighbors
 
         self._columns = StandardColumns(descriptors)
@@ -176,7 +181,15 @@ class TrainingRange:
         if len(standard) < 2 or not standard.shape[1]:
             raise ValueError("a range needs two training rows that differ; without descriptors nothing is outside")
         self._nearest = NearestNeighbors(n_neighbors=1).fit(standard)
-        self.unit = float(np.quantile(self._nearest.kneighbors()[0], INSIDE)) or 1.0
+        if groups is None:
+            to_others = self._nearest.kneighbors()[0]
+        else:
+            largest = int(np.bincount(groups).max())
+            if largest == len(groups):
+                raise ValueError("a range needs two groups of training rows")
+            distances, rows = self._nearest.kneighbors(n_neighbors=largest)
+            to_others = np.where(groups[rows] != groups[:, None], distances, np.inf).min(axis=1)
+        self.unit = float(np.quantile(to_others, INSIDE)) or 1.0
 
     def distances(self, descriptors: ArrayLike) -> Floats:
         """Distance from the training rows, (num_rows,); beyond 1 a row is outside of their range.

@@ -1,6 +1,6 @@
 """What a user gives as X: materials of any kind in a list, an array, a Series or a DataFrame."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.featurize.attachment import require_no_marks
+from gnn_sim2real.featurize.conditions import TEMPERATURE, AtConditions, read_condition
 from gnn_sim2real.featurize.crystal_files import Disorder, as_crystal, crystal_formula
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, with_disorder
-from gnn_sim2real.featurize.mixture import TEMPERATURE, Mixture, mixture_identity, normalize
+from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
 from gnn_sim2real.tables.material_column import find_material_column, find_pair, find_temperature
@@ -49,7 +50,7 @@ class Kinds:
         """How such materials become graphs."""
         if self.name == "mixture":
             return get_featurizer("mixture", roles=self.roles, conditions=tuple(self.conditions))
-        return with_disorder(get_featurizer(self.name), {"disorder": self.disorder})
+        return with_disorder(get_featurizer(self.name, conditions=tuple(self.conditions)), {"disorder": self.disorder})
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,9 @@ def read_materials(
 
     Args:
         X: Materials in a list, a tuple, an array, a Series, or a DataFrame with a column of them: PSMILES, SMILES,
-            formulas, crystals (see `featurize.crystal_files.as_crystal`), pairs of two spellings, or `Mixture`.
+            formulas, crystals (see `featurize.crystal_files.as_crystal`), pairs of two spellings, `Mixture`, or
+            `featurize.conditions.AtConditions`. A column of temperatures is one of conditions, beside pure materials if
+            it is not the same everywhere.
         kind: What the materials are, found in an earlier X; found in this one unless given.
         wanted: What they are, if the user says it.
         column: Column of the materials in a DataFrame; found by its heading unless given.
@@ -125,20 +128,24 @@ def read_materials(
     given, roles, temperature, values = _take_apart(X, column, simulated_column, like)
     if not given:
         raise ValueError("X is empty; give one or more materials")
+    at = [dict(each.conditions) if isinstance(each, AtConditions) else {} for each in given]
+    given = [each.material if isinstance(each, AtConditions) else each for each in given]
     _require_materials(given)
     if kind is None:
         found = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
         kind = replace(found, disorder=disorder)
-    if kind.conditions and temperature is None and not any(isinstance(each, Mixture) for each in given):
+        if kind.name not in ("mixture", "crystal"):
+            kind = replace(kind, conditions=_find_conditions(at, temperature))
+    if kind.conditions and temperature is None and not any(at) and not any(isinstance(each, Mixture) for each in given):
         raise ValueError(
             f"X has no {', '.join(kind.conditions)}, which the model was learned with; give a DataFrame with it, or "
-            "Mixture objects with conditions"
+            f"{'Mixture' if kind.name == 'mixture' else 'AtConditions'} objects with conditions"
         )
     if kind.name in ("repeat_unit", "molecule"):
         require_no_marks([each for each in given if isinstance(each, str)], "X")
     contents, names, identities, reasons = [], [], [], {}
     for row, each in enumerate(given):
-        conditions = {} if temperature is None else {TEMPERATURE: float(temperature[row])}
+        conditions = at[row] or ({} if temperature is None else {TEMPERATURE: float(temperature[row])})
         content = None
         try:
             content, identity = _read_one(each, kind, conditions)
@@ -148,6 +155,16 @@ def read_materials(
         names.append(_name(each))
         identities.append(identity)
     return Materials(kind, contents, names, identities, reasons, values)
+
+
+def _find_conditions(
+    at: Sequence[Mapping[str, int | float]], temperature: NDArray[np.float64] | None
+) -> dict[str, str]:
+    """Unit of each condition of pure materials; a temperature that is the same everywhere is none."""
+    names = sorted({name for each in at for name in each})
+    if not names and temperature is not None and len(np.unique(temperature)) > 1:
+        names = [TEMPERATURE]
+    return {name: "K" if name == TEMPERATURE else "" for name in names}
 
 
 def _take_apart(
@@ -210,21 +227,25 @@ def _from_frame(
         if crystals is not None:
             return frame[crystals].tolist(), (), None, values
         if pair := find_pair(others):
-            of_temperature = find_temperature(others)
-            temperature = None
-            if of_temperature is not None:
-                unit = read_heading(of_temperature, "K").unit or "K"
-                try:
-                    numbers = np.asarray(frame[of_temperature], np.float64)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(f"the column {of_temperature!r} of X must be numbers: {error}") from error
-                temperature = convert(numbers, unit, "K")
             pairs = [tuple(row) for row in frame[list(pair.values())].astype(object).to_numpy().tolist()]
-            return pairs, tuple(pair), temperature, values
+            return pairs, tuple(pair), _temperatures(frame, others), values
         if len(others) == 1:  # its heading says nothing, as after a ColumnTransformer
             return frame[others[0]].tolist(), (), None, values
     found = find_material_column(frame[others], "X", column)
-    return frame[found].tolist(), (), None, values
+    return frame[found].tolist(), (), _temperatures(frame, [each for each in others if each != found]), values
+
+
+def _temperatures(frame: "pandas.DataFrame", columns: Sequence[str]) -> NDArray[np.float64] | None:
+    """Temperature of each row [K]; None without a column of them."""
+    column = find_temperature(columns)
+    if column is None:
+        return None
+    unit = read_heading(column, "K").unit or "K"
+    try:
+        numbers = np.asarray(frame[column], np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the column {column!r} of X must be numbers: {error}") from error
+    return convert(numbers, unit, "K")
 
 
 def _heading(X: Any, column: str | None) -> str:
@@ -302,7 +323,7 @@ def _reads(featurizer: Featurizer, text: str) -> bool:
     return True
 
 
-def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple[Any, str]:
+def _read_one(material: Any, kind: Kinds, conditions: Mapping[str, int | float]) -> tuple[Any, str]:
     """A material as the featurizer reads it, and its identity."""
     if material is None or (isinstance(material, float) and np.isnan(material)) or type(material).__name__ in _MISSING:
         raise ValueError("it is missing")
@@ -320,7 +341,12 @@ def _read_one(material: Any, kind: Kinds, conditions: dict[str, float]) -> tuple
         material = str(material.composition.formula)
     if not isinstance(material, str):
         raise ValueError(f"it is not a text, but {type(material).__name__}")
-    return material, kind.featurizer().identity(material)
+    content = material if not kind.conditions else _at(material, kind, conditions)
+    return content, kind.featurizer().identity(content)
+
+
+def _at(material: str, kind: Kinds, conditions: Mapping[str, int | float]) -> AtConditions:
+    return AtConditions(material, {name: read_condition(conditions, name) for name in kind.conditions})
 
 
 def _name(material: Any) -> str:

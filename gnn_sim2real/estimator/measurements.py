@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.estimator.materials import Kinds, Materials
-from gnn_sim2real.featurize.featurizer import Featurizer
+from gnn_sim2real.featurize.conditions import ConditionTable
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.mixture import MixtureTable, component_identity
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.store.mixtures import AnyStore, store_of
@@ -99,16 +100,19 @@ class Measurements(PropertyDataModule):
 
     def _collect(self, contents: list[Any]) -> Sequence[Any]:
         if self.kind != "mixture":
-            return contents
+            return ConditionTable.of(contents, tuple(self.kinds.conditions)) if self.kinds.conditions else contents
         return MixtureTable.from_mixtures(contents, self.kinds.roles, tuple(self.kinds.conditions))
 
     def _groups(self, rows: Sequence[int]) -> list[str] | None:
-        """Formulas of crystals, and components of mixtures at any condition; None for other materials."""
+        """Formulas of crystals, and components of mixtures and other materials at any condition; else None."""
         given = self.given_materials
         if self.kind == "crystal":
             return [given.identities[row] for row in rows]
         if self.kind == "mixture":
             return [" | ".join(map(component_identity, given.contents[row].components)) for row in rows]
+        if self.kinds.conditions:
+            identity = get_featurizer(self.kind).identity
+            return [identity(given.contents[row].material) for row in rows]
         return None
 
     def weights_of_rows(self) -> NDArray[np.int64]:

@@ -544,4 +544,6 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
         settings |= {"temperature": "temperature"} if kind.conditions else {}
         return {"class_path": "datamodules.PairTable", "init_args": settings}
     settings |= {} if kind.disorder == "refuse" else {"disorder": kind.disorder}
+    if kind.conditions:
+        settings["conditions"] = {each: {"column": each, "unit": unit} for each, unit in kind.conditions.items()}
     return {"class_path": "datamodules.Table", "init_args": settings | {"material": kind.name}}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.featurize.conditions import at_conditions
 from gnn_sim2real.graph import Graph
 
 MAX_CUTOFF = 20.0
@@ -64,9 +65,9 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
         name: `repeat_unit` (PSMILES with two `*`), `molecule` (SMILES), `mixture` (of these two), `crystal`, or
             `composition` (a formula).
         settings: Of a crystal: `cutoff` [angstrom], `max_neighbors`, and what becomes of disordered ones, see
-            `featurize.crystal_files.featurize_crystal`. Of a mixture: `roles` of the components, none for a blend, and
-            names of the `conditions`. Of repeat units, molecules and mixtures: `atom_descriptors`, whether the graphs
-            have them.
+            `featurize.crystal_files.featurize_crystal`. Of a mixture: `roles` of the components, none for a blend. Of
+            all: names of the `conditions`, see `featurize.conditions.AtConditions`. Of repeat units, molecules and
+            mixtures: `atom_descriptors`, whether the graphs have them.
 
     Raises:
         ValueError: If there is no featurizer of this name, or it has no such setting.
@@ -80,10 +81,12 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     }
     if name not in known:
         raise ValueError(f"the kind of materials must be one of {', '.join(known)}, got {name!r}")
+    conditions = () if name == "mixture" else tuple(settings.pop("conditions", ()))
     unknown = sorted(set(settings) - set(signature(known[name]).parameters))
     if unknown:
         raise ValueError(f"graphs of the kind {name!r} have no setting {', '.join(unknown)}")
-    return known[name](**settings)
+    made = known[name](**settings)
+    return at_conditions(made, conditions) if conditions else made
 
 
 def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:
@@ -158,18 +161,24 @@ def _described(atom_descriptors: bool) -> dict[str, Any]:
 def same_graphs(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two featurizers make the same graphs of all materials that both read.
 
-    What becomes of disordered crystals does not matter: the graphs of ordered ones are the same.
+    What becomes of disordered crystals does not matter: the graphs of ordered ones are the same. Nor do conditions of
+    pure materials, which are in no graph.
 
     Args:
         one: Description of a featurizer.
         other: Description of another.
     """
-    return _without_disorder(one) == _without_disorder(other)
+    return _of_graphs(one) == _of_graphs(other)
 
 
-def _without_disorder(description: Mapping[str, Any]) -> dict[str, Any]:
-    settings = description.get("settings", {})
-    return {**description, "settings": {name: value for name, value in settings.items() if name not in _OF_DISORDER}}
+def _of_graphs(description: Mapping[str, Any]) -> dict[str, Any]:
+    settings, is_mixture = description.get("settings", {}), description.get("name") == "mixture"
+    kept = {
+        name: value
+        for name, value in settings.items()
+        if name not in _OF_DISORDER and (is_mixture or name != "conditions")
+    }
+    return {**description, "settings": kept}
 
 
 def with_disorder(featurizer: Featurizer, settings: Mapping[str, Any]) -> Featurizer:

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.featurize.conditions import read_condition, spell_conditions
 from gnn_sim2real.featurize.descriptors import molecule_descriptors, per_atom_descriptors, repeat_unit_descriptors
 from gnn_sim2real.featurize.identity import molecule_identity, repeat_unit_identity
 from gnn_sim2real.featurize.physical_descriptors import physical_descriptors
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule, featurize_repeat_unit
 from gnn_sim2real.graph import Graph
-
-TEMPERATURE = "temperature"
-"""Name of the condition that is a temperature [K]."""
 
 BLOCK_LENGTH = 8
 """Units for each bond that joins unlike ones, of a block copolymer of which no more is known: the chains that Aldeghi
@@ -57,7 +55,7 @@ class Mixture:
             weights = self.weights or (1.0,) * len(self.components)
             text = " + ".join(f"{weight:.6g} {each}" for weight, each in zip(weights, self.components, strict=True))
             text += "" if self.linkage is None else f" linked {self.linkage:.6g}"
-        return text + "".join(f" @ {name} {value:.6g}" for name, value in sorted(self.conditions.items()))
+        return text + spell_conditions(self.conditions)
 
 
 def linkage_of(kind: str, weights: Sequence[int | float]) -> float:
@@ -124,7 +122,7 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
         ValueError: If a component cannot be read, a weight is negative, a condition is missing, a temperature is not
             above 0 K, the number of components is wrong, or a linkage is not from 0 to 1 or is one of a pair.
     """
-    given = {name: _condition(mixture, name) for name in conditions}
+    given = {name: read_condition(mixture.conditions, name, "mixture") for name in conditions}
     if roles:
         if len(mixture.components) != len(roles) or (mixture.weights, mixture.linkage) != (None, None):
             raise ValueError(
@@ -152,15 +150,6 @@ def normalize(mixture: Mixture, roles: Sequence[str] = (), conditions: Sequence[
     ordered = [merged[name] for name in sorted(merged)]
     linkage = mixture.linkage if len(ordered) > 1 else None
     return Mixture(tuple(each for each, _ in ordered), tuple(weight for _, weight in ordered), given, linkage)
-
-
-def _condition(mixture: Mixture, name: str) -> float:
-    value = float(mixture.conditions.get(name, float("nan")))
-    if not isfinite(value):
-        raise ValueError(f"no {name}: this kind of mixture needs one")
-    if name == TEMPERATURE and value <= 0:
-        raise ValueError(f"the temperature must be above 0 K, got {value:g} K")
-    return value
 
 
 def mixture_identity(mixture: Mixture, ordered: bool) -> str:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.featurize.conditions import pure_materials
 from gnn_sim2real.files import default_cache_folder
 from gnn_sim2real.foundation.encoder import ENCODERS, FoundationEncoder, LayerFeatures, installed_version
 from gnn_sim2real.store.rows import RowFile, Rows, material_key, widened
@@ -99,6 +100,7 @@ def compute_features(
     Args:
         encoder: The encoder.
         materials: A SMILES or repeat-unit SMILES each; for crystals what `featurize.crystal_files.as_crystal` accepts.
+            Conditions of their measurement do not count.
         kind: What they are, such as `crystal`, `molecule` or `repeat_unit`.
         layer: Layer of the encoder; the usual one unless given.
         folder: Folder of the cache; that of the user unless given.
@@ -114,7 +116,7 @@ def compute_features(
     if layer not in encoder.layers:
         raise ValueError(f"`layer` of `{encoder.name}` must be one of {', '.join(encoder.layers)}, got {layer!r}")
     folder = folder or default_cache_folder() / "foundation"
-    readable, keys = _read(materials, kind)
+    readable, keys = _read(pure_materials(materials), kind)
     files = {each: RowFile(folder / f"{_file_name(encoder, each)}.safetensors") for each in encoder.layers}
     rows = files[layer].find(keys)
     if not rows.known.all():
@@ -146,7 +148,7 @@ def find_missing(
     """
     encoder.require_kind(kind)
     folder = folder or default_cache_folder() / "foundation"
-    readable, keys = _read(materials, kind)
+    readable, keys = _read(pure_materials(materials), kind)
     known = RowFile(folder / f"{_file_name(encoder, encoder.layers[0])}.safetensors").find(keys).known
     return list({key: each for key, each, is_known in zip(keys, readable, known, strict=True) if not is_known}.values())
 

@@ -1,5 +1,6 @@
 """Encoder, head and scaler as one network that predicts in physical units."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,9 +16,13 @@ from gnn_sim2real.nn.encoder import Encoder, build_encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm, PropertyHead
 from gnn_sim2real.nn.scaler import TargetScaler
 from gnn_sim2real.nn.simulated_line import SimulatedLine
+from gnn_sim2real.scales import Transform
 
 NUMERICS_VERSION = 1
 """Increased by hand if head or scaler would give other numbers from the same weights."""
+
+_MAX_DECADES = 37.0
+"""Powers of ten that single precision holds."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,19 @@ class PropertySpec:
         name: The property, e.g. `density`.
         unit: Its unit, e.g. `g/cm3`; empty for a pure number.
         form: What values it can take, see `gnn_sim2real.nn.head.OutputForm`.
+        transform: Scale on which the form holds, and on which losses are computed; None for the values themselves. Of
+            the form `inverse_temperature` the logarithm is A + B / T then, as Arrhenius has it.
     """
 
     name: str
     unit: str
     form: OutputForm = "linear"
+    transform: Transform | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Plain types; the scale only where there is one, as in versions that had none."""
+        described = asdict(self)
+        return described if self.transform else {name: each for name, each in described.items() if name != "transform"}
 
 
 class PropertyModel(nn.Module):
@@ -47,7 +60,8 @@ class PropertyModel(nn.Module):
             of the material, except the temperature if a property has the form `inverse_temperature`.
 
     Raises:
-        ValueError: If a form needs a temperature and there is none.
+        ValueError: If a form needs a temperature and there is none, or is that of values of which the logarithm is
+            learned.
     """
 
     def __init__(
@@ -61,6 +75,13 @@ class PropertyModel(nn.Module):
         self.encoder = encoder
         self.properties = properties
         forms = [each.form for each in properties]
+        for each in properties:
+            if each.transform is not None and each.form in FROM_ZERO:
+                raise ValueError(
+                    f"the logarithm of {each.name!r} is learned (`transform: {each.transform}`), which may have any "
+                    f"sign: leave out the form {each.form!r}, or `transform`"
+                )
+        self.is_log = [each.transform is not None for each in properties]
         self.has_temperature_form = "inverse_temperature" in forms
         hidden = frozenset({TEMPERATURE}) if self.has_temperature_form else frozenset()
         self.condition_specs = list(conditions)
@@ -133,11 +154,16 @@ class PropertyModel(nn.Module):
     def terms(self) -> list[tuple[str, str]]:
         """Name and unit of A and B of each property of the form A + B / T, such as `chi A` and `chi B`.
 
+        Of a property that is learned as its logarithm they are those of the logarithm.
+
         Empty if the model corrects simulated values, since what it adds to them is not the property.
         """
         terms = []
         for spec in self._inverse_temperature:
-            terms += [(f"{spec.name} A", spec.unit), (f"{spec.name} B", f"{spec.unit} K".strip())]
+            if spec.transform is None:
+                terms += [(f"{spec.name} A", spec.unit), (f"{spec.name} B", f"{spec.unit} K".strip())]
+            else:  # of the number in the unit of the property
+                terms += [(f"{spec.transform} {spec.name} A", ""), (f"{spec.transform} {spec.name} B", "K")]
         return terms
 
     @property
@@ -154,7 +180,23 @@ class PropertyModel(nn.Module):
             batch: The materials, for their temperature and their simulated values.
         """
         values = self.scaler.unscale(self.head.values(outputs, self.temperature(batch)))
-        return values if self.line is None else values + self.line(batch.simulated)
+        if self.line is not None:
+            values = values + self.line(None if batch.simulated is None else self.on_scale(batch.simulated))
+        if not any(self.is_log):
+            return values
+        powers = 10 ** values.clamp(-_MAX_DECADES, _MAX_DECADES)
+        return torch.where(torch.tensor(self.is_log, device=values.device), powers, values)
+
+    def on_scale(self, values: Tensor) -> Tensor:
+        """Physical units to the scale on which each property is learned.
+
+        Args:
+            values: (num_graphs, num_properties), NaN where missing.
+        """
+        if not any(self.is_log):
+            return values
+        logs = values.clamp_min(torch.finfo(values.dtype).tiny).log10()
+        return torch.where(torch.tensor(self.is_log, device=values.device), logs, values)
 
     def scaled_targets(self, batch: GraphBatch) -> Float[Tensor, "num_graphs num_properties"]:
         """Values that the head should predict, NaN where missing.
@@ -164,7 +206,9 @@ class PropertyModel(nn.Module):
         """
         if batch.targets is None:
             raise ValueError("training needs measured or computed values; these data are for prediction only")
-        targets = batch.targets if self.line is None else batch.targets - self.line(batch.simulated)
+        targets = self.on_scale(batch.targets)
+        if self.line is not None:
+            targets = targets - self.line(None if batch.simulated is None else self.on_scale(batch.simulated))
         return self.scaler.scale(targets)
 
     def losses(
@@ -207,6 +251,7 @@ class PropertyModel(nn.Module):
         """
         if self.conditions is not None:
             self.conditions.fit(conditions)
+        targets, simulated = self.on_scale(targets), None if simulated is None else self.on_scale(simulated)
         if self.line is not None:
             if slope and simulated is not None:
                 self.line.fit(simulated, targets)
@@ -228,6 +273,8 @@ class PropertyModel(nn.Module):
             shift: See `factor`.
         """
         self.take_conditions(other)
+        if self.is_log[0]:  # another unit shifts a logarithm
+            factor, shift = 1.0, math.log10(factor)
         self.scaler.select_property(other.scaler, column, factor, shift)
         self.head.select_outputs(other.head, other.head.outputs_of(column))
 
@@ -244,7 +291,7 @@ class PropertyModel(nn.Module):
         """Plain types from which `from_description` makes the same network."""
         described: dict[str, Any] = {
             "encoder": self.encoder.describe(),
-            "properties": [asdict(spec) for spec in self.properties],
+            "properties": [spec.describe() for spec in self.properties],
             "corrects_simulation": self.line is not None,
         }
         if self.condition_specs:

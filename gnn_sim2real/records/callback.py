@@ -162,6 +162,8 @@ class ScalingLawCallback(Callback):
 
     def _problem(self, module: TargetFineTuning) -> str:
         """Why a tested model gets no record; empty if it does."""
+        if len(module.network.properties) > 1:
+            return "the model predicts several properties, and a law is of one"
         if not module.is_trained:
             return "the model was not fine-tuned, and records are of fine-tuned models"
         tested, wanted = module.num_tested, len(module.data.parts.test)

@@ -8,9 +8,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.metrics import METRICS, whole_set_metrics
+from gnn_sim2real.metrics import METRICS, learned_metrics, whole_set_metrics
 from gnn_sim2real.records.keys import record_key
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 
 
@@ -24,6 +25,8 @@ def fine_tuning_record(
     pretraining: str = "",
 ) -> Record:
     """Make the record of a tested model.
+
+    Its errors are on the scale on which the property is learned; those in its unit are among the details then.
 
     Args:
         key: Key of the record.
@@ -54,14 +57,16 @@ def fine_tuning_record(
     seen = (module.source_card or {}).get("vocabulary")
     if groups := module.group_errors():
         details["groups"] = groups
+    if spec.transform is not None:
+        details["physical"] = whole_set_metrics(prediction, measured) | {"unit": spec.unit}
     if seen is not None:
         details["unseen"] = data.data_set.unseen_materials(seen, rows)
     return Record(
         key=key,
         cell=cell,
         property=spec.name,
-        unit=spec.unit,
-        metrics=whole_set_metrics(prediction, measured),
+        unit=error_unit(spec.unit, spec.transform),
+        metrics=learned_metrics(prediction, measured, spec.transform),
         data=cards,
         details=details,
         provenance=provenance(seconds),

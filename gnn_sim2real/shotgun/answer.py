@@ -418,7 +418,7 @@ def find_outside(target: Target, table: Floats, train: Rows, asked: Rows) -> Out
         asked: Rows asked.
     """
     unseen = find_unseen(target.own_store, measured_elements(target, train), asked).rows
-    return Outside(find_distances(table, train, asked), unseen)
+    return Outside(find_distances(table, train, asked, target.num_own_conditions), unseen)
 
 
 def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:
@@ -434,18 +434,23 @@ def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:
     return np.maximum(np.sqrt(distances), np.where(unseen, UNSEEN_WIDENING, 1.0))
 
 
-def find_distances(table: Floats, train: Rows, asked: Rows) -> Floats:
+def find_distances(table: Floats, train: Rows, asked: Rows, num_conditions: int = 0) -> Floats:
     """Distance of each row asked from the training rows, (num_asked,), see `TrainingRange`; 0 if these are all alike.
 
     Args:
         table: Descriptors, (num_materials, num_columns).
         train: Training rows.
         asked: Rows asked.
+        num_conditions: Number of columns at the end that are conditions; rows that differ in nothing else are one
+            material, and no neighbors of each other.
     """
     if not len(asked):
         return np.empty(0)
+    known, groups = table[train[first_places(train)]], None
+    if num_conditions:
+        groups = np.unique(known[:, :-num_conditions], axis=0, return_inverse=True)[1].reshape(-1)
     try:
-        return TrainingRange(table[train[first_places(train)]]).distances(table[asked])
+        return TrainingRange(known, groups).distances(table[asked])
     except ValueError:
         return np.zeros(len(asked))
 

@@ -128,7 +128,8 @@ def _predict(models: Models, key: str, target: Target) -> dict[str, Floats]:
     values = torch.cat(found).double().numpy()
     specs = model.network.properties
     columns = {
-        spec.name: to_scale(each, spec.form == "exponential") for spec, each in zip(specs, values.T, strict=True)
+        spec.name: to_scale(each, spec.form == "exponential" or spec.transform is not None)
+        for spec, each in zip(specs, values.T, strict=True)
     }
     return {name: each for name, each in columns.items() if np.isfinite(each).all()}
 

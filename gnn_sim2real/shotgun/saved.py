@@ -206,7 +206,7 @@ class SavedEnsemble(Shown):
         table = np.column_stack(list(predictions.values()))
         deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
         unseen = find_unseen(target.own_store, self.elements).rows
-        outside = Outside(find_distances(tables[PHYSICAL], self.first, asked), unseen)
+        outside = Outside(find_distances(tables[PHYSICAL], self.first, asked, target.num_own_conditions), unseen)
         other = 1.0
         if coverage is not None and coverage != self.intervals.coverage:
             own = self.intervals.factor

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnn_sim2real.config.options import take_option
+from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.files import data_folders, expand
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
@@ -22,6 +23,8 @@ _SHORT = {
     "--file-unit": "file_unit",
     "--file_unit": "file_unit",
     "--simulated-column": "simulated_column",
+    "--transform": "transform",
+    "--where": "where",
 }
 
 _KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}
@@ -100,6 +103,10 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
     else:
         column = find_material_column(frame, file.name, given.get("material_column"))
         materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}"
+        temperature = find_temperature([each for each in headings if each not in (column, found.column)])
+        if temperature is not None and frame.groupby(column)[temperature].nunique().gt(1).any():
+            settings["conditions"] = {TEMPERATURE: temperature}
+            materials += f", at the temperature in {temperature!r}"
     name, unit = found.property.replace("_", " "), found.unit or "no unit"
     text = f"{file.name}: {len(frame):,} rows; {materials}; {name} in {unit} in {found.column!r}"
     return TableArgument(settings, others, text)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gnn_sim2real import scales
 from gnn_sim2real.data.data_set import title_of
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, with_disorder
@@ -25,6 +27,8 @@ from gnn_sim2real.splits.split import Tail
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 from gnn_sim2real.tables.censored import join_sides
 from gnn_sim2real.tables.table import CleanTable, Property
+
+logger = logging.getLogger(__name__)
 
 WITH_BONDS = ("repeat_unit", "molecule", "mixture")
 """Kinds of materials whose atoms can have descriptors; encoders that do not read them ignore them."""
@@ -125,7 +129,7 @@ class Target:
 
         Args:
             data: Data set, whose first property is the target.
-            log: Whether errors are those of the decimal logarithm.
+            log: Whether errors are those of the decimal logarithm; they are as well where the data have `transform`.
             name: Name of the target; that of the data set unless given.
             test: Another data set, whose test part is tested instead; see `apart`.
 
@@ -139,6 +143,8 @@ class Target:
         rows = np.concatenate([train, tested])
         if len(train) < MIN_SIZE:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
+        if data.table.uncertainty is not None:
+            logger.warning("`uncertainty_column` weighs the loss of `fit`; here all measurements count alike")
         table, simulated = select_rows(data.table, rows), data.table.simulated
         found = None if simulated is None else simulated[rows, 0]
         families, kind = data.splitter.families, data.splitter.kind
@@ -147,6 +153,9 @@ class Target:
             tested = test.parts.test[~np.isnan(test.table.values[test.parts.test, 0])]
             table = _join(table, select_rows(test.table, tested), data.featurizer)
             found = _join_simulated(found, test.table.simulated, tested)
+        log = log or table.properties[0].transform is not None
+        # The models of a target have the logarithm in the form of their output.
+        table = replace(table, properties=tuple(replace(each, transform=None) for each in table.properties))
         if log and float(table.values[:, 0].min()) <= 0:
             raise ValueError("`log: true` needs values above zero; the lowest is not, so leave it out")
         own_families = None if families is None else [families[row] for row in rows.tolist()]
@@ -200,9 +209,17 @@ class Target:
         return PropertySpec(own.name, own.unit, "exponential" if self.log else "linear")
 
     @property
+    def num_own_conditions(self) -> int:
+        """Number of conditions of pure materials, the last of their descriptors; 0 of mixtures.
+
+        Mixtures at several conditions are neighbors of each other, as in all results so far.
+        """
+        return 0 if self.own.name == "mixture" else len(self.conditions)
+
+    @property
     def unit(self) -> str:
         """Unit of the errors."""
-        return "decades" if self.log else self.spec.unit
+        return scales.error_unit(self.spec.unit, "log10" if self.log else None)
 
     @cached_property
     def values(self) -> Floats:
@@ -215,7 +232,7 @@ class Target:
 
     def unscale(self, values: Floats) -> Floats:
         """Convert the scale of the errors to physical units."""
-        return 10**values if self.log else values
+        return scales.from_scale(values, "log10" if self.log else None)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -400,6 +417,7 @@ def select_rows(table: CleanTable, rows: Rows) -> CleanTable:
         num_merged=table.num_merged[rows],
         censored=None if table.censored is None else table.censored[rows, :1],
         num_values=table.num_values[rows, :1],
+        uncertainty=None,
         properties=table.properties[:1],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         quarantine=table.quarantine.iloc[:0],  # it was written when the target was read
@@ -415,7 +433,7 @@ def to_scale(values: Floats, log: bool) -> Floats:
         values: In physical units.
         log: Whether errors are those of the decimal logarithm.
     """
-    return np.log10(np.maximum(values, np.finfo(np.float32).tiny)) if log else values
+    return scales.to_scale(values, "log10" if log else None)
 
 
 def _with_descriptors(featurizer: Featurizer) -> Featurizer:

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gnn_sim2real.console import track
+from gnn_sim2real.featurize.conditions import pure_materials
 from gnn_sim2real.splits.parts import (
     Parts,
     Rows,
@@ -72,7 +73,8 @@ class ChemicalFamilySplit(FamilySplit):
                 f"`split_by: {self.name}` is for {kinds}, but {materials.name} has materials of the kind "
                 f"{materials.kind!r}; use random, column or a range"
             )
-        return [finders[materials.kind](each) for each in track(materials.table.materials, "Finding families")]
+        spelled = pure_materials(materials.table.materials)
+        return [finders[materials.kind](each) for each in track(spelled, "Finding families")]
 
 
 def join_families(groups: Sequence[str], families: Sequence[str]) -> list[str]:

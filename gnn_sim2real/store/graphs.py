@@ -45,6 +45,7 @@ class GraphStore:
             of a site, and `species_pointer`.
         rows: int64, (num_materials,); position of the graph of each material, -1 for none. In order unless given.
         refused: Reason by material for those that have no graph.
+        conditions: float32, (num_materials, num_conditions); None without conditions. They are not saved with graphs.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class GraphStore:
         tensors: dict[str, Tensor],
         rows: NDArray[np.int64] | None = None,
         refused: Mapping[int, str] | None = None,
+        conditions: NDArray[np.float32] | None = None,
     ) -> None:
-        self.tensors, self.refused = tensors, dict(refused or {})
+        self.tensors, self.refused, self.conditions = tensors, dict(refused or {}), conditions
         self._columns = {name: tensor.numpy() for name, tensor in tensors.items()}
         self._rows = np.arange(len(self._columns["node_pointer"]) - 1) if rows is None else rows
 
@@ -143,11 +145,22 @@ class GraphStore:
     def take(self, rows: NDArray[np.int64]) -> "GraphStore":
         """The store of some of the materials; the tensors are shared."""
         kept = {number: self.refused[row] for number, row in enumerate(rows.tolist()) if row in self.refused}
-        return GraphStore(self.tensors, self._rows[rows], kept)
+        conditions = None if self.conditions is None else self.conditions[rows]
+        return GraphStore(self.tensors, self._rows[rows], kept, conditions)
+
+    def at_conditions(self, members: NDArray[np.int64], conditions: NDArray[np.float64]) -> "GraphStore":
+        """Materials at conditions, each as often as it was measured; its graph is there once.
+
+        Args:
+            members: (num_rows,); the material of each row.
+            conditions: (num_rows, num_conditions).
+        """
+        rows = self.take(members)
+        return GraphStore(rows.tensors, rows._rows, rows.refused, conditions.astype(np.float32))
 
     def conditions_of(self, rows: Tensor) -> Tensor | None:
-        """Conditions of some of the materials: pure ones have none."""
-        return None
+        """Conditions of some of the materials, (num_rows, num_conditions); None without conditions."""
+        return None if self.conditions is None else torch.from_numpy(self.conditions[rows.numpy()])
 
     def gather(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """One column of the atoms, edges or species of some of the materials; those without a graph have none.
@@ -202,7 +215,14 @@ class GraphStore:
         edge_index += first_node
         tensors["edge_index"] = torch.from_numpy(edge_index)
         owner = torch.from_numpy(np.repeat(np.arange(len(graph)), node_count))
-        return GraphBatch(**tensors, batch_index=owner, row=rows, targets=targets, simulated=simulated)
+        return GraphBatch(
+            **tensors,
+            batch_index=owner,
+            row=rows,
+            targets=targets,
+            simulated=simulated,
+            conditions=self.conditions_of(rows),
+        )
 
 
 def _pointer_of(name: str) -> str:

@@ -22,6 +22,7 @@ class MaterialSet(Dataset[GraphBatch]):
         targets: float32, (len(store), num_properties) in physical units, NaN where missing; None in prediction.
         simulated: float32, (len(store), num_properties); simulated values of the same properties; None if unknown.
         censored: int64, (len(store), num_properties); on which side of a target the true value is, see `GraphBatch`.
+        loss_weights: float32, (len(store), num_properties); weight of each value in a loss; None for equal ones.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class MaterialSet(Dataset[GraphBatch]):
         targets: Tensor | None,
         simulated: Tensor | None = None,
         censored: Tensor | None = None,
+        loss_weights: Tensor | None = None,
     ) -> None:
         self.store, self.rows, self.targets, self.simulated = store, rows, targets, simulated
-        self.censored = censored
+        self.censored, self.loss_weights = censored, loss_weights
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,7 +45,9 @@ class MaterialSet(Dataset[GraphBatch]):
         rows = self.rows[positions]
         targets, simulated = (None if values is None else values[rows] for values in (self.targets, self.simulated))
         batch = self.store.select(rows, targets, simulated)
-        return batch if self.censored is None else replace(batch, censored=self.censored[rows])
+        given = {"censored": self.censored, "loss_weights": self.loss_weights}
+        more = {name: values[rows] for name, values in given.items() if values is not None}
+        return replace(batch, **more) if more else batch
 
     @property
     def present_targets(self) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnn_sim2real.featurize.conditions import ConditionTable
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.featurize.mixture import Mixture, MixtureTable, normalize
 from gnn_sim2real.graph import GraphBatch
@@ -131,6 +132,10 @@ def store_of(materials: Sequence[Any], featurizer: Featurizer) -> AnyStore:
         ValueError: If one cannot be read.
     """
     if featurizer.name != "mixture":
+        if names := featurizer.settings.get("conditions"):
+            rows = ConditionTable.of(materials, names)
+            graphs = GraphStore.from_graphs([featurizer.featurize(material) for material in rows.materials])
+            return graphs.at_conditions(rows.members, rows.conditions)
         return GraphStore.from_graphs([featurizer.featurize(material) for material in materials])
     roles, conditions = featurizer.settings["roles"], featurizer.settings["conditions"]
     other = next((each for each in materials if not isinstance(each, Mixture)), None)

@@ -14,11 +14,12 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.simulated import HOW_TO_GIVE
 from gnn_sim2real.foundation import ENCODERS, Features, NamedEncoder, compute_features
 from gnn_sim2real.library import TrainedModel
-from gnn_sim2real.metrics import whole_set_metrics
+from gnn_sim2real.metrics import learned_metrics, whole_set_metrics
 from gnn_sim2real.nn.model import NUMERICS_VERSION as MODEL_VERSION
 from gnn_sim2real.records.keys import Canonical, record_key
 from gnn_sim2real.records.public_predictions import public_predictions
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
+from gnn_sim2real.scales import error_unit, from_scale, to_scale
 from gnn_sim2real.study.grid import GridPoint
 from gnn_sim2real.tables.table import CleanTable
 
@@ -85,8 +86,10 @@ def run_baseline(
     card: dict[str, Any] | None = model.card if model else None
     baseline = BASELINES[point.policy]
     inputs = gather_inputs(baseline, source, target, model, foundation)
-    used = np.concatenate([target.parts.train, target.parts.validation])
-    prediction = predict_test(baseline, inputs, target.table.values[:, 0], used, target.parts.test, seed=point.seed)
+    used, spec = np.concatenate([target.parts.train, target.parts.validation]), target.properties[0]
+    values = target.data_set.to_scale(target.table.values[:, 0])
+    prediction = predict_test(baseline, inputs, values, used, target.parts.test, seed=point.seed)
+    prediction = from_scale(prediction, spec.transform)
     details = _foundation_details(foundation, target) if foundation and baseline.uses_foundation else {}
     if baseline.fallback is not None and (lacking := ~inputs.complete(baseline.needs)[target.parts.test]).any():
         details["answered_by"] = {baseline.fallback.name: int(lacking.sum())}
@@ -94,7 +97,9 @@ def run_baseline(
     prediction, rows = prediction[kept], target.parts.test[kept]
     if groups := target.data_set.group_errors(rows, prediction):
         details["groups"] = groups
-    spec = target.properties[0]
+    measured = target.data_set.measured(rows)
+    if spec.transform is not None:
+        details["physical"] = whole_set_metrics(prediction, measured) | {"unit": spec.unit}
     cards = {"source": card["data"] if card else None, "target": target.card()}
     record = Record(
         key=key,
@@ -111,8 +116,8 @@ def run_baseline(
             pretraining=point.pretraining,
         ),
         property=spec.name,
-        unit=spec.unit,
-        metrics=whole_set_metrics(prediction, target.data_set.measured(rows)),
+        unit=error_unit(spec.unit, spec.transform),
+        metrics=learned_metrics(prediction, measured, spec.transform),
         data=cards,
         details=details,
         provenance=provenance(time.monotonic() - started),
@@ -151,7 +156,7 @@ def gather_inputs(
     gather: dict[str, Callable[[], NDArray[Any]]] = {
         "descriptors": partial(_describe, kind.descriptors, target.table),
         "physical_descriptors": partial(_describe, kind.physical_descriptors, target.table),
-        "simulated": partial(find_simulated, baseline.name, source, target),
+        "simulated": lambda: target.data_set.to_scale(find_simulated(baseline.name, source, target)),
     }
     if foundation is not None:
         gather["foundation"] = lambda: foundation_features(foundation, target).values
@@ -224,8 +229,11 @@ def find_simulated(policy: str, source: PropertyDataModule, target: PropertyData
 
 
 def _source_answers(model: TrainedModel, target: PropertyDataModule) -> NDArray[np.float64]:
-    """Prediction of the pretrained model for each target material: of the shared property, or else of its first."""
-    names = [spec.name for spec in model.network.properties]
-    wanted = target.properties[0].name
-    column = names.index(wanted) if wanted in names else 0
-    return model.predict_graphs(target.store)[:, column]
+    """Prediction of the pretrained model for each target material: of the shared property, or else of its first.
+
+    On the scale on which the property of the target is learned, or if it is another, that of the model.
+    """
+    specs, wanted = model.network.properties, target.properties[0]
+    column = next((number for number, spec in enumerate(specs) if spec.name == wanted.name), None)
+    answers = model.predict_graphs(target.store)[:, column or 0]
+    return to_scale(answers, specs[0].transform if column is None else wanted.transform)

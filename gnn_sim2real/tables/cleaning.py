@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.scales import from_scale, to_scale
 from gnn_sim2real.tables.censored import read_limit, side_of_groups
 from gnn_sim2real.tables.columns import with_unit
 from gnn_sim2real.tables.conditions import At, refuse_other_conditions, require_one_condition
@@ -23,6 +24,7 @@ from gnn_sim2real.tables.properties import check_property_unit, plausible_values
 from gnn_sim2real.tables.replicates import Ranges, merge_ranges, read_ranges
 from gnn_sim2real.tables.table import CleanTable, Property, count_reasons
 from gnn_sim2real.tables.texts import ColumnTexts, to_texts
+from gnn_sim2real.tables.uncertainties import merge_uncertainties
 from gnn_sim2real.units import check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _LISTED = 3
 """Duplicates named in a warning; a report lists more."""
+
+NO_LOGARITHM = "not above 0, so that it has no logarithm"
+"""Why a value of a property that is learned as its logarithm is refused."""
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "none", "null"})
 
@@ -90,6 +95,7 @@ def clean_table(
         reasons += [(row, prop.name, reason) for row, reason in beside.items()]
     used = np.where(np.isfinite(values).any(axis=1), codes, -1)
     own = [material_column, *(prop.column or prop.name for prop in properties)]
+    own += [prop.uncertainty_column for prop in properties if prop.uncertainty_column]
     require_one_condition(frame, used, materials, at or {}, own, source)
     if max_spread is not None:
         reasons += _refuse_disagreeing(codes, values, properties, max_spread)
@@ -99,6 +105,7 @@ def clean_table(
     quarantine = pandas.DataFrame(entries, columns=["row", "material", "property", "reason"])
     table = _merge(codes, values, columns, materials, identities, properties, quarantine, np.stack(sides, axis=1))
     table = replace(table, duplicates=find_duplicates(table, codes, values, numbers, identities))
+    table = replace(table, uncertainty=merge_uncertainties(frame, codes, values, properties, len(identities)))
     _report(table, source)
     kept = np.where(np.isfinite(values).any(axis=1), codes, -1)
     names = [(identities[code] if code >= 0 else None) for code in kept.tolist()]
@@ -168,6 +175,8 @@ def read_column(frame: "pandas.DataFrame", prop: Property, source: str, setting:
             refused[position] = f"not a finite number: {cells.iloc[position]!r}"
     values[list(refused)] = np.nan
     refused |= _refuse_implausible(numbers, values, prop, source, setting)
+    if prop.transform is not None:
+        refused |= {row: f"{NO_LOGARITHM}: {values[row]:g}" for row in np.flatnonzero(values <= 0).tolist()}
     values[list(refused)] = np.nan
     sides[~np.isfinite(values)] = 0
     return ColumnValues(values, labeled, refused, read_ranges(frame, prop, values), sides)
@@ -284,6 +293,21 @@ def _median(codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: i
     return np.asarray(median, np.float64)
 
 
+def _median_on_scale(
+    codes: NDArray[np.int64], values: NDArray[np.float64], num_groups: int, prop: Property
+) -> NDArray[np.float64]:
+    """Median by group; of an even number of values that are learned as logarithms, the middle is that of these."""
+    median = _median(codes, values, num_groups)
+    if prop.transform is None:
+        return median
+    found = from_scale(_median(codes, to_scale(values, prop.transform), num_groups), prop.transform)
+    return np.where(np.isclose(found, median, rtol=1e-12, atol=0), median, found)  # without the rounding of a logarithm
+
+
+def _on_scale(ranges: Ranges, prop: Property) -> Ranges:
+    return Ranges(to_scale(ranges.lowest, prop.transform), to_scale(ranges.highest, prop.transform), ranges.number)
+
+
 def _merge(
     codes: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -296,10 +320,13 @@ def _merge(
 ) -> CleanTable:
     """Merge the rows of each material; materials without a value are left out."""
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))
-    medians = [_median(codes, column, len(identities)) for column in values.T]
+    medians = [
+        _median_on_scale(codes, column, len(identities), prop)
+        for column, prop in zip(values.T, properties, strict=True)
+    ]
     merged = [
-        merge_ranges(codes, column, each.ranges, len(identities))
-        for column, each in zip(values.T, columns, strict=True)
+        merge_ranges(codes, to_scale(column, prop.transform), _on_scale(each.ranges, prop), len(identities))
+        for column, each, prop in zip(values.T, columns, properties, strict=True)
     ]
     num_merged = np.bincount(codes[rows], minlength=len(identities))
     kept = np.flatnonzero(num_merged)
@@ -335,6 +362,7 @@ def _check_request(
         each.unit_column for each in properties if each.unit_column
     ]
     given += [column for prop in properties for column in prop.replicates or ()]
+    given += [each.uncertainty_column for each in properties if each.uncertainty_column]
     for wanted in [material_column, *given]:
         if wanted not in columns:
             nearest = difflib.get_close_matches(wanted, columns, n=20, cutoff=0)

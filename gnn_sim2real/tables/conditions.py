@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.tables.columns import plain_heading, read_heading
 from gnn_sim2real.tables.properties import spellings_of
 from gnn_sim2real.tables.texts import to_texts
+from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 At = Mapping[str, int | float | Sequence[int | float] | str]
 """Which rows are used, by the column of a condition: those at one value, those between two, those with a text, or `all`
 of them."""
+
+_WHERE = re.compile(
+    r"\s*(?P<name>[^=<>]+?)\s*=\s*(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)"
+    r"(?:\s*(?:\+-|\+/-|±)\s*(?P<within>[\d.]+(?:[eE][-+]?\d+)?))?\s*(?P<unit>[^\d\s].*)?"
+)
+"""One condition of `where`."""
 
 _TEMPERATURE = "t|temp|temperature|temperatur|temperatura|temp_rature"  # the last is "température" in plain letters
 _NAMES = re.compile(
@@ -74,6 +81,68 @@ class ConditionsVaryError(ValueError):
     def __init__(self, found: str, advice: str, columns: Sequence[str]) -> None:
         super().__init__(f"{found}; {advice}")
         self.found, self.advice, self.columns = found, advice, list(columns)
+
+
+def read_where(text: str, columns: Sequence[str], source: str) -> At:
+    """Read which rows are used, as a user writes it: `T = 298 +- 5`, `T = 25 +- 5 degC and pressure = 1`.
+
+    Args:
+        text: One condition or several, with `and` between them; without `+-` it is one value, or a text.
+        columns: Headings of the table.
+        source: Name of the file, for messages.
+
+    Returns:
+        The same as `At`, in the units of the columns.
+
+    Raises:
+        ValueError: If it cannot be read, or its unit is not that of the column and cannot be converted to it.
+    """
+    found: dict[str, int | float | Sequence[int | float] | str] = {}
+    for part in re.split(r"\s+and\s+", text.strip()):
+        read = _WHERE.fullmatch(part)
+        name, _, word = part.partition("=")
+        if not read and (not word.strip() or re.search(r"[<>=±]|\+-|^\s*[-+.\d]", word)):
+            raise ValueError(
+                f"`where` is NAME = VALUE, or NAME = VALUE +- TOLERANCE, as in `T = 298 +- 5`, got {part!r}"
+            )
+        column = _find_name(columns, name.strip(), source, "where")
+        if not read:
+            found[column] = word.strip()
+            continue
+        middle, within = float(read["value"]), float(read["within"] or 0)
+        ends = np.array([middle - within, middle + within])
+        if (unit := read["unit"]) is not None:
+            of_column = read_heading(column).unit
+            if of_column is None and not (unit == "K" and _is_temperature(column)):
+                raise ValueError(
+                    f"the heading {column!r} of {source} does not say its unit, so {unit!r} of `where` cannot be "
+                    "compared with it: leave it out, for a value in the unit of the column"
+                )
+            ends = convert(ends, unit, of_column or "K")
+        found[column] = [float(ends[0]), float(ends[1])]
+    return found
+
+
+def join_at(at: At | None, where: str | None, columns: Sequence[str], source: str) -> At:
+    """Which rows are used, as both settings say.
+
+    Args:
+        at: Values by column.
+        where: See `read_where`.
+        columns: Headings of the table.
+        source: Name of the file, for messages.
+
+    Raises:
+        ValueError: If one of them cannot be read, or both name one column.
+    """
+    said = {} if where is None else read_where(where, columns, source)
+    if both := [name for name in at or {} if _find_name(columns, name, source, "at") in said]:
+        raise ValueError(f"`at` and `where` both choose rows by {both[0]!r}; leave one of them out")
+    return {**(at or {}), **said}
+
+
+def _is_temperature(column: str) -> bool:
+    return re.fullmatch(_TEMPERATURE, read_heading(column).name) is not None
 
 
 def is_condition(column: str) -> bool:
@@ -186,12 +255,15 @@ def require_one_condition(
 
 
 def _find(frame: "pandas.DataFrame", name: str, source: str) -> str:
-    columns = list(map(str, frame.columns))
+    return _find_name(list(map(str, frame.columns)), name, source, "at")
+
+
+def _find_name(columns: Sequence[str], name: str, source: str, setting: str) -> str:
     found = [each for each in columns if each == name] or [
         each for each in columns if read_heading(each).name == plain_heading(name)
     ]
     if len(found) != 1:
-        raise ValueError(f"{source} has no column {name!r} of `at`: its columns are {', '.join(columns)}")
+        raise ValueError(f"{source} has no column {name!r} of `{setting}`: its columns are {', '.join(columns)}")
     return found[0]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.scales import to_scale
 from gnn_sim2real.tables.table import CleanTable, Duplicate
 
 WORST = 5
@@ -35,13 +36,13 @@ def find_duplicates(
     of_code = np.array([position.get(name, -1) for name in identities], np.int64)
     found: list[tuple[float, Duplicate]] = []
     for column, prop in enumerate(table.properties):
-        medians = table.values[:, column]
+        medians, given = to_scale(table.values[:, column], prop.transform), to_scale(values[:, column], prop.transform)
         deviation = float(np.nanstd(medians)) if np.isfinite(medians).sum() > 1 else 0.0
         present = np.flatnonzero(np.isfinite(values[:, column]) & (codes >= 0))
         rows_of = of_code[codes[present]]
         low, high = np.full(len(medians), np.inf), np.full(len(medians), -np.inf)
-        np.minimum.at(low, rows_of, values[present, column])
-        np.maximum.at(high, rows_of, values[present, column])
+        np.minimum.at(low, rows_of, given[present])
+        np.maximum.at(high, rows_of, given[present])
         width = np.where(high > low, high - low, 0.0)
         beyond = (width > deviation) & (width > 0)
         listed = np.flatnonzero(beyond | np.isin(np.arange(len(width)), np.argsort(-width)[:WORST]) & (width > 0))

@@ -3,22 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.mixture import LINKAGES, TEMPERATURE, Mixture, MixtureTable, linkage_of
-from gnn_sim2real.tables.cleaning import convert_by_row
-from gnn_sim2real.tables.columns import with_unit
-from gnn_sim2real.tables.plausible import Column, find_implausible
-from gnn_sim2real.tables.properties import ABOVE_ZERO, COLD, Plausible
-from gnn_sim2real.tables.table import Property
+from gnn_sim2real.featurize.mixture import LINKAGES, Mixture, MixtureTable, linkage_of
+from gnn_sim2real.tables.condition_columns import ConditionColumns, numbers, read_conditions
 from gnn_sim2real.tables.texts import to_texts
-from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
+
+
+_OF_TEMPERATURE = "temperature_unit"
+"""Setting of pairs and blends."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,14 @@ class MixtureColumns:
     Attributes:
         components: Columns with the spellings of the components; an empty field means no component.
         weights: Columns with their weights, in the same order; None for equal weights.
-        conditions: Column of each condition, by its name, and its unit in the file: None for that in the heading, else
-            the unit wanted.
+        conditions: Column of each condition.
         linkage: Column that says how the units of copolymers are linked: alternating, random, block, or the share of
             bonds that join unlike units; an empty field means a blend.
     """
 
     components: Sequence[str]
     weights: Sequence[str] | None = None
-    conditions: Mapping[str, tuple[str, str | None]] | None = None
+    conditions: ConditionColumns | None = None
     linkage: str | None = None
 
 
@@ -58,8 +55,9 @@ def read_mixtures(
     _require_columns(frame, columns, source)
     linkages = [""] * len(frame) if columns.linkage is None else to_texts(frame[columns.linkage])
     spellings = [to_texts(frame[name]) for name in columns.components]
-    weights = [_numbers(frame[name]) for name in columns.weights or ()]
-    values = {name: column.tolist() for name, column in _read_conditions(frame, columns, units, source).items()}
+    weights = [numbers(frame[name]).tolist() for name in columns.weights or ()]
+    conditions = read_conditions(frame, columns.conditions or {}, units, source, _OF_TEMPERATURE)
+    values = {name: column.tolist() for name, column in conditions.items()}
     for row in range(len(frame)):
         cells = [column[row] for column in spellings]
         there = [place for place, cell in enumerate(cells) if cell or keep_empty]
@@ -101,7 +99,7 @@ def read_pairs(
     texts = [text for name in columns.components for text in to_texts(frame[name])]
     numbers, components = pandas.factorize(np.array(texts, object))
     members = numbers.reshape(len(columns.components), len(frame)).T.astype(np.int32)
-    given = _read_conditions(frame, columns, units, source)
+    given = read_conditions(frame, columns.conditions or {}, units, source, _OF_TEMPERATURE)
     nowhere = np.full(len(frame), np.nan)
     conditions = np.array([given.get(name, nowhere) for name in units], np.float64).reshape(len(units), len(frame)).T
     weights = np.ones(members.shape, np.float32)
@@ -114,36 +112,3 @@ def _require_columns(frame: "pandas.DataFrame", columns: MixtureColumns, source:
     wanted = [*columns.components, *(columns.weights or ()), *conditions, *linkage]
     if lacking := [name for name in wanted if name not in frame]:
         raise ValueError(f"{source} has no column {lacking[0]!r}: its columns are {', '.join(map(str, frame))}")
-
-
-def _read_conditions(
-    frame: "pandas.DataFrame", columns: MixtureColumns, units: Mapping[str, str], source: str
-) -> dict[str, NDArray[np.float64]]:
-    return {
-        name: _read_condition(frame, Property(name, units[name], column=column, file_unit=unit), source)
-        for name, (column, unit) in (columns.conditions or {}).items()
-    }
-
-
-def _read_condition(frame: "pandas.DataFrame", given: Property, source: str) -> NDArray[np.float64]:
-    """Values of a condition in the unit wanted; the heading says that of the file, if the user does not."""
-    setting = f"{given.name}_unit"
-    prop = with_unit(given, frame, source, setting)
-    numbers = np.array(_numbers(frame[str(prop.column)]))
-    if prop.unit_column is not None:
-        return convert_by_row(numbers, np.isfinite(numbers), to_texts(frame[prop.unit_column]), prop.unit)[0]
-    file_unit = prop.unit if prop.file_unit is None else prop.file_unit
-    values = convert(numbers, file_unit, prop.unit)
-    if prop.name == TEMPERATURE and prop.file_unit is None and len(frame):
-        usual = Plausible("K", ABOVE_ZERO, np.inf, COLD)
-        try:
-            find_implausible(Column(numbers, values, prop.unit, file_unit, stated=False), usual, setting)
-        except ValueError as error:
-            raise ValueError(f"the temperatures in column {prop.column!r} of {source}: {error}") from error
-    return values
-
-
-def _numbers(cells: "pandas.Series[Any]") -> list[float]:
-    import pandas
-
-    return [float(value) for value in pandas.to_numeric(cells, errors="coerce").tolist()]

@@ -12,8 +12,8 @@ import numpy as np
 
 from gnn_sim2real.console import track
 from gnn_sim2real.featurize.attachment import require_no_marks
+from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.featurize.mixture import (
-    TEMPERATURE,
     Mixture,
     MixtureTable,
     component_identity,

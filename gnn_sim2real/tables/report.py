@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.tables.table import CleanTable, Duplicate
 from gnn_sim2real.units import convert
@@ -30,6 +31,7 @@ class PropertyFacts:
         median_spread, largest_spread: Half range of the rows of one material, over those that had several.
         is_constant: Whether several materials all have the same value.
         num_limits: Number of values that are limits of detection.
+        spread_unit: Unit of the half ranges: that of the values, or decades where logarithms are learned.
     """
 
     name: str
@@ -44,6 +46,7 @@ class PropertyFacts:
     largest_spread: float | None
     is_constant: bool = False
     num_limits: int = 0
+    spread_unit: str = ""
 
 
 class Difference(NamedTuple):
@@ -320,6 +323,7 @@ def _facts(table: CleanTable, column: int) -> PropertyFacts:
         num_duplicates=len(several),
         median_spread=_of(several, np.median),
         largest_spread=_of(several, np.max),
+        spread_unit=error_unit(prop.unit, prop.transform) or "dimensionless",
         is_constant=len(present) > 1 and low == high,
         num_limits=0 if table.censored is None else int(np.count_nonzero(table.censored[:, column])),
     )

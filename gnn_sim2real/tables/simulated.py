@@ -5,6 +5,7 @@ refused or missing keeps its measured value.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +140,6 @@ def keep_simulated(table: CleanTable) -> CleanTable:
     Raises:
         ValueError: If none has one.
     """
-    import pandas
-
     prop = table.properties[0]
     known = np.zeros(len(table.identities), bool) if table.simulated is None else ~np.isnan(table.simulated[:, 0])
     if known.all():
@@ -150,19 +149,31 @@ def keep_simulated(table: CleanTable) -> CleanTable:
             f"`require_simulated` needs the simulated {prop.name} of each material, but none has one; give it by "
             "`simulated_column` or `simulated_from`"
         )
-    rows, lacking = np.flatnonzero(known), {table.identities[row] for row in np.flatnonzero(~known)}
-    lines = []
+    return keep_rows(table, known, dict.fromkeys(np.flatnonzero(~known).tolist(), f"no simulated {prop.name}"))
+
+
+def keep_rows(table: CleanTable, kept: NDArray[np.bool_], reasons: Mapping[int, str]) -> CleanTable:
+    """Some rows of a table; a line in the quarantine for each row of the file that is behind one of the others.
+
+    Args:
+        table: The clean table.
+        kept: (num_materials,); whether a row stays.
+        reasons: Why a row does not, or why it lost a value.
+    """
+    import pandas
+
+    reason_of, lines = {table.identities[row]: reason for row, reason in reasons.items()}, []
     if isinstance(table.texts, ColumnTexts):
         numbers = row_numbers(next(iter(table.texts.columns.values())))
         spelled = _spellings(table)
         lines = [
-            (numbers[row], spelled[name], "", f"no simulated {prop.name}")
+            (numbers[row], spelled[name], "", reason_of[name])
             for row, name in enumerate(table.texts.rows_of)
-            if name in lacking
+            if name in reason_of
         ]
     refused = pandas.DataFrame(lines, columns=["row", "material", "property", "reason"])
     quarantine = pandas.concat([table.quarantine, refused], ignore_index=True) if len(table.quarantine) else refused
-    return replace(take_rows(table, rows), quarantine=quarantine)
+    return replace(take_rows(table, np.flatnonzero(kept)), quarantine=quarantine)
 
 
 def take_rows(table: CleanTable, rows: NDArray[np.int64]) -> CleanTable:
@@ -188,6 +199,7 @@ def take_rows(table: CleanTable, rows: NDArray[np.int64]) -> CleanTable:
         num_merged=table.num_merged[rows],
         censored=None if table.censored is None else table.censored[rows],
         num_values=table.num_values[rows],
+        uncertainty=None if table.uncertainty is None else table.uncertainty[rows],
         own_groups=None if table.own_groups is None else [table.own_groups[row] for row in some],
         simulated=None if table.simulated is None else table.simulated[rows],
         texts=texts,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.files import free_names, spreadsheet_text, stamp, write_atomically
+from gnn_sim2real.scales import Transform
 from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.json_table import UNITS, read_json_lines, read_json_table
 from gnn_sim2real.tables.spreadsheet import read_sheet
@@ -94,6 +95,9 @@ class Property:
         unit_column: Column with the unit of each row, if the units differ; `file_unit` is then ignored.
         replicates: Columns on the measurements behind each row, if there are several.
         censored: What becomes of values below or above a limit of detection, such as `<1E-10`.
+        uncertainty_column: Column with the standard deviation of each value, in the unit of the values.
+        transform: Scale on which the values are learned; several rows of one material are then merged on it, and values
+            that have none, such as zero, are refused.
     """
 
     name: str
@@ -105,6 +109,8 @@ class Property:
     unit_column: str | None = None
     replicates: Replicates | None = None
     censored: Censored = "drop"
+    transform: Transform | None = None
+    uncertainty_column: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +121,8 @@ class CleanTable:
         materials: The first spelling of each material in the file, or its crystal.
         identities: Canonical identity of each material, unique.
         values: (num_materials, num_properties) in the unit of each property; NaN where missing.
-        spread: (num_materials, num_properties); half the range of the measurements behind each value, NaN when single.
+        spread: (num_materials, num_properties); half the range of the measurements behind each value, on the scale on
+            which the property is learned; NaN when single.
         num_merged: (num_materials,); number of rows of the file behind each material.
         num_values: (num_materials, num_properties); number of measurements behind each value.
         properties: The columns of `values`.
@@ -133,6 +140,8 @@ class CleanTable:
             the others.
         censored: (num_materials, num_properties); -1 where the value is a limit that the true one is below, 1 where it
             is above, 0 where it was measured. None if all were.
+        uncertainty: (num_materials, num_properties); standard deviation of each value on the scale on which the
+            property is learned, NaN where the file says none. None without such a column.
     """
 
     materials: Sequence[Any]
@@ -150,6 +159,7 @@ class CleanTable:
     duplicates: tuple[Duplicate, ...] = ()
     simulated_origin: str = ""
     censored: NDArray[np.int8] | None = None
+    uncertainty: NDArray[np.float64] | None = None
 
     @property
     def groups(self) -> list[str]:

@@ -26,6 +26,7 @@ from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.store.vocabulary import Vocabulary, find_vocabulary, warn_of_unseen
 from gnn_sim2real.tasks.checks import (
     check_callbacks,
@@ -183,6 +184,8 @@ class PropertyRegression(LightningModule, ABC):
             network: The model.
         """
         self.network = network.to(self.device)
+        for errors in (self.train_errors, self.validation_errors):
+            errors.transforms = [each.transform for each in network.properties]
         if self.compiled:
             self.network.compile(dynamic=True)
 
@@ -287,6 +290,8 @@ class PropertyRegression(LightningModule, ABC):
             # A material without a simulated value has no answer of a model that corrects it.
             errors.update(self.network.values(outputs.detach(), batch), batch.need("targets").where(present, torch.nan))
         count = present.sum()
+        if batch.loss_weights is not None:
+            losses = losses * batch.loss_weights
         return losses.sum() / count.clamp_min(1), count
 
     def training_step(self, batch: GraphBatch, batch_number: int) -> Tensor:
@@ -346,10 +351,18 @@ class PropertyRegression(LightningModule, ABC):
                 self.num_tested,
                 lacking,
             )
-        results = [self.test_result(column) for column in range(len(self.network.properties))]
-        self.log_errors("test", [whole_set_metrics(prediction, truth) for _, prediction, truth in results])
+        specs = self.network.properties
+        results = [self.test_result(column) for column in range(len(specs))]
+        self.log_errors(
+            "test",
+            [
+                whole_set_metrics(prediction, truth, spec.transform)
+                for (_, prediction, truth), spec in zip(results, specs, strict=True)
+            ],
+        )
+        unit = error_unit(specs[0].unit, specs[0].transform)
         for name, found in self.group_errors().items():
-            logger.info("MAE of %d %s of the test part: %.4g", found["num"], name, found["mae"])
+            logger.info("MAE of %d %s of the test part: %s", found["num"], name, f"{found['mae']:.4g} {unit}".rstrip())
             self.log_errors(f"test/{name}", [{"mae": found["mae"]}, *({} for _ in results[1:])])
 
     def group_errors(self) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,16 @@ def require_same_graphs(trained_on: dict[str, Any], data: PropertyDataModule) ->
             f"the model was trained on graphs made by {trained_on}, but those of the data are made by "
             f"{data.featurizer.describe()}; give `data.init_args` the same settings"
         )
+    ours, theirs = (each.get("settings", {}).get("conditions", []) for each in (data.featurizer.describe(), trained_on))
+    if list(ours) != list(theirs):
+        raise CheckpointError(
+            f"the model was trained under {_say_conditions(theirs)}, but the data have {_say_conditions(ours)}; give "
+            "`data.init_args.conditions` as in its training"
+        )
+
+
+def _say_conditions(names: Sequence[str]) -> str:
+    return f"the conditions {', '.join(names)}" if names else "no conditions"
 
 
 def require_same_cutoff(encoder: Encoder, data: PropertyDataModule) -> None:

@@ -1,8 +1,9 @@
 """Fine-tuning on measured materials."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.scales import DECADES
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import Vocabulary, join_vocabularies, warn_of_unseen
 from gnn_sim2real.tasks.base import PropertyRegression, default_optimizer
@@ -43,6 +45,9 @@ from gnn_sim2real.tasks.transfer import (
 from gnn_sim2real.units import format_unit
 
 logger = logging.getLogger(__name__)
+
+_LISTED = 20
+"""Properties of a source that are named in a warning."""
 
 _POLICY_ENTRY = "gnn_sim2real_policy"
 
@@ -145,16 +150,15 @@ class TargetFineTuning(PropertyRegression):
             require_same_cutoff(encoder, self.data)
             if self.dropout is not None:
                 encoder = with_dropout(encoder, self.dropout)
-            network = PropertyModel(encoder, [self.target()], self.policy.takes_simulated, self.data.conditions)
+            network = PropertyModel(encoder, self.targets(), self.policy.takes_simulated, self.data.conditions)
             self.fit_scales(network)
             return network
         source = self.source()
         if encoder is not None:
             require_same_encoder(encoder, source.network.encoder)
         self.source_card = source.card | {"fingerprint": source.fingerprint}
-        network, report = adapt(
-            source.network, self.target(source.network), self.policy.takes_simulated, self.data.conditions
-        )
+        target, *further = self.targets(source.network)
+        network, report = adapt(source.network, target, self.policy.takes_simulated, self.data.conditions, further)
         if self.dropout is not None:
             network.encoder = with_dropout(network.encoder, self.dropout)
         if self.trainer.state.fn == TrainerFn.FITTING:
@@ -162,6 +166,8 @@ class TargetFineTuning(PropertyRegression):
         self._has_new_head = bool(report.initialized)
         if self._has_new_head:
             self.fit_scales(network)
+            if self.trainer.state.fn == TrainerFn.FITTING and not self.policy.takes_simulated:
+                _warn_of_new_head(_spelled(source.network.properties), _spelled([target, *further]))
         logger.info("%s", report.describe())
         return network
 
@@ -201,17 +207,28 @@ class TargetFineTuning(PropertyRegression):
             f"target are made by {self.data.featurizer.describe()}; pretrain again or choose another source"
         )
 
-    def target(self, source: PropertyModel | None = None) -> PropertySpec:
-        """The measured property, in the requested form, else in that of the source, so that its head can be used.
+    def targets(self, source: PropertyModel | None = None) -> list[PropertySpec]:
+        """The measured properties, each in the requested form, else in that of the source, to use its head.
 
         Args:
             source: The pretrained model.
+
+        Raises:
+            ValueError: If there are several, and the policy corrects the simulated value of one.
         """
-        (target,) = self.properties
+        specs = self.properties
+        if len(specs) > 1 and self.policy.takes_simulated:
+            raise ValueError(
+                f"policy {self.policy.name!r} corrects the simulated value of one property, but the data have "
+                f"{', '.join(each.name for each in specs)}; choose another policy, or one property"
+            )
+        return [self._in_form(each, source) for each in specs]
+
+    def _in_form(self, target: PropertySpec, source: PropertyModel | None) -> PropertySpec:
         if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction can have either sign
             return replace(target, form="linear")
         if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
-            forms = {spec.name: spec.form for spec in source.properties}
+            forms = {spec.name: spec.form for spec in source.properties if spec.transform == target.transform}
             return replace(target, form=forms.get(target.name, target.form))
         return target
 
@@ -284,7 +301,10 @@ class TargetFineTuning(PropertyRegression):
         if self.start_error is None:
             self.start_error = self.error_at_start()
         # An error over several properties, whose units differ, has none.
-        unit = format_unit(self.properties[0].unit) if len(self.properties) == 1 else ""
+        spec = self.properties[0]
+        unit = ""
+        if len(self.properties) == 1:
+            unit = format_unit(spec.unit) if spec.transform is None else DECADES
         error = f"{self.start_error:.4g} {unit}".rstrip()
         logger.info("%d parameters trained, %d frozen; MAE before the first step %s", free, frozen, error)
         if self.logger is not None:
@@ -295,8 +315,8 @@ class TargetFineTuning(PropertyRegression):
         if self.pretrained is None:
             return {}
         conditions = self.network.condition_specs
-        spec, corrects = self.network.properties[0], self.policy.takes_simulated
-        network, report = adapt(self.source().network, spec, corrects, conditions)
+        (spec, *further), corrects = self.network.properties, self.policy.takes_simulated
+        network, report = adapt(self.source().network, spec, corrects, conditions, further)
         return {
             name: start.detach().to(self.device)
             for name, start in network.named_parameters()
@@ -305,12 +325,16 @@ class TargetFineTuning(PropertyRegression):
 
     @torch.no_grad()
     def error_at_start(self) -> float:
-        """Mean absolute error on the training part before training."""
+        """Mean absolute error on the training part before training, on the scale on which the property is learned."""
         self.eval()
         total, count = 0.0, 0
         for batch in make_loader(self.data.part("train"), batch_size=256):
             batch = batch.to(self.device)  # noqa: PLW2901
-            error = (self.network.predict(batch) - batch.targets).abs()
+            predicted, measured = (
+                self.network.on_scale(self.network.predict(batch)),
+                self.network.on_scale(batch.targets),
+            )
+            error = (predicted - measured).abs()
             total, count = total + float(error.nansum()), count + int((~error.isnan()).sum())
         self.train()
         return total / count
@@ -387,6 +411,22 @@ class TargetFineTuning(PropertyRegression):
         super().on_test_start()
         if self.source_seen is not None:
             warn_of_seen_by_source(self.source_seen, self.data)
+
+
+def _spelled(specs: Sequence[PropertySpec]) -> str:
+    parts = (f"{each.transform} of {each.name}" if each.transform else each.name for each in specs)
+    named = [f"{part} [{each.unit}]" if each.unit else part for part, each in zip(parts, specs, strict=True)]
+    return ", ".join(named[:_LISTED]) + (f" and {len(named) - _LISTED} more" if len(named) > _LISTED else "")
+
+
+@lru_cache(maxsize=64)  # a study makes the same model for many cells
+def _warn_of_new_head(source: str, target: str) -> None:
+    why = "in another form or under other conditions" if source == target else f"not {target}"
+    logger.warning(
+        "the pretrained model predicts %s, %s: its head is replaced by a new one, and its encoder alone is kept",
+        source,
+        why,
+    )
 
 
 # For the help: the policies are known once they have registered.

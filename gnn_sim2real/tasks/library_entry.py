@@ -69,6 +69,6 @@ def validation_metrics(model: TrainedModel, data: PropertyDataModule) -> dict[st
     found = {}
     for column, spec in enumerate(model.network.properties):
         if (truth[:, column] == truth[:, column]).any():  # some value is not NaN
-            errors = whole_set_metrics(prediction[:, column], truth[:, column])
+            errors = whole_set_metrics(prediction[:, column], truth[:, column], spec.transform)
             found[spec.name] = {name: value for name, value in errors.items() if name != "num_test"}
     return found

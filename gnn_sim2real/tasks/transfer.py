@@ -63,37 +63,46 @@ def adapt(
     target: PropertySpec,
     corrects_simulation: bool = False,
     conditions: Sequence[ConditionSpec] | None = None,
+    further: Sequence[PropertySpec] = (),
 ) -> tuple[PropertyModel, LoadReport]:
     """Make the model that fine-tuning starts from.
 
     The encoder is always copied. The head and the scaler are copied if the pretrained model predicts the same property
-    in the same form under the same conditions (its output is selected from several, and its scaler converted to the
-    unit of the target), so that before the first step the model predicts the simulated value; else they are newly
-    initialized.
+    in the same form on the same scale under the same conditions (its output is selected from several, and its scaler
+    converted to the unit of the target), so that before the first step the model predicts the simulated value; else
+    they are newly initialized. Several measured properties need a pretrained model of exactly these.
 
     Args:
         pretrained: The source model; it is not changed.
         target: The measured property.
         corrects_simulation: Whether the model corrects simulated values; then head and scaler are newly initialized.
         conditions: Conditions of the target's data; None for those of the pretrained model.
+        further: Measured properties beside the target.
 
     Returns:
         The model, and the report of what was loaded.
     """
     conditions = pretrained.condition_specs if conditions is None else list(conditions)
-    model = PropertyModel(copy.deepcopy(pretrained.encoder), [target], corrects_simulation, conditions)
-    names = [(spec.name, spec.form) for spec in pretrained.properties]
+    specs = [target, *further]
+    model = PropertyModel(copy.deepcopy(pretrained.encoder), specs, corrects_simulation, conditions)
+    names = [(spec.name, spec.form, spec.transform) for spec in pretrained.properties]
+    wanted = (target.name, target.form, target.transform)
     encoder = tuple(f"encoder.{name}" for name in pretrained.encoder.state_dict())
     head = tuple(name for name in model.state_dict() if not name.startswith("encoder."))
     fresh = LoadReport(loaded=encoder, adapted=(), initialized=head)
     # What a model adds to a simulated value is not the property itself.
-    predicts_target = (target.name, target.form) in names and pretrained.line is None
+    predicts_target = wanted in names and pretrained.line is None
     if corrects_simulation or not predicts_target or conditions != pretrained.condition_specs:
         return model, fresh
-    column = names.index((target.name, target.form))
+    if further:
+        if specs != pretrained.properties:
+            return model, fresh
+        model.load_state_dict(pretrained.state_dict())
+        return model, LoadReport(loaded=encoder + head, adapted=(), initialized=())
+    column = names.index(wanted)
     shift, one = convert(np.array([0.0, 1.0]), pretrained.properties[column].unit, target.unit).tolist()
     factor = one - shift
-    if target.form in FROM_ZERO and shift != 0:  # zero in one unit is not zero in the other
+    if shift != 0 and (target.form in FROM_ZERO or target.transform):  # zero in one unit is not zero in the other
         return model, fresh
     model.select_property(pretrained, column, factor, shift)
     unchanged = len(names) == 1 and (shift, factor) == (0.0, 1.0)

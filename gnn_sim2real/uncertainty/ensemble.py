@@ -14,6 +14,7 @@ from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.scales import Transform, from_scale, to_scale
 from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import store_of
@@ -26,13 +27,14 @@ class UncertainPrediction:
     """Predicted properties with their uncertainty.
 
     Attributes:
-        mean: (num_materials, num_columns), physical units; mean over the models. After the properties come A and B of
-            those with the form `inverse_temperature`.
-        std: The same shape and units; standard deviation over the models, recalibrated if the ensemble is. NaN where
-            fewer than two models answer.
+        mean: (num_materials, num_columns), physical units; mean over the models, of a property that is learned as its
+            logarithm the geometric mean. After the properties come A and B of those with the form
+            `inverse_temperature`.
+        std: The same shape; standard deviation over the models on the scale on which the property is learned,
+            recalibrated if the ensemble is. NaN where fewer than two models answer.
+        half_widths: The same shape and scale as `std`; half the width of the 90 % interval; NaN of columns without one.
         names: Name of each column.
         units: Unit of each column.
-        half_widths: The same shape and units; half the width of the 90 % interval; NaN of columns without one.
         num_models: (num_materials,); models that answer, fewer than all for a material without a simulated value where
             some models need one. Mean and std are over these; NaN where no model answers.
     """
@@ -43,6 +45,17 @@ class UncertainPrediction:
     names: tuple[str, ...]
     units: tuple[str, ...]
     num_models: NDArray[np.int64]
+    transforms: tuple[Transform | None, ...] = ()
+
+    def ends(self, column: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper ends (num_materials,) of the 90 % intervals, physical units.
+
+        Args:
+            column: Number of the column.
+        """
+        transform, half = self.transforms[column], self.half_widths[:, column]
+        middle = to_scale(self.mean[:, column], transform)
+        return from_scale(middle - half, transform), from_scale(middle + half, transform)
 
 
 @dataclass(frozen=True)
@@ -126,7 +139,9 @@ class Ensemble:
                     device = next(model.network.parameters()).device
                     own.append(model.network.predict_with_terms(batch.to(device)).cpu().double())
         values = torch.stack([torch.cat(own) for own in members]).numpy()
-        columns = _columns(self.models[0])
+        columns, transforms = _columns(self.models[0]), _transforms(self.models[0])
+        for column, transform in enumerate(transforms):
+            values[:, :, column] = to_scale(values[:, :, column], transform)
         answers = ~np.isnan(values).any(axis=2)  # (num_models, num_materials)
         mean, std = values.mean(axis=0), values.std(axis=0, ddof=1)
         for row in np.flatnonzero(~answers.all(axis=0)).tolist():
@@ -141,7 +156,9 @@ class Ensemble:
                 if recalibration.interval is not None:
                     half_widths[:, column] = recalibration.interval * std[:, column]
         names, units = zip(*columns, strict=True)
-        return UncertainPrediction(mean, std, half_widths, names, units, answers.sum(axis=0))
+        for column, transform in enumerate(transforms):
+            mean[:, column] = from_scale(mean[:, column], transform)
+        return UncertainPrediction(mean, std, half_widths, names, units, answers.sum(axis=0), transforms)
 
 
 def load_ensemble(paths: Sequence[str | Path]) -> Ensemble:
@@ -170,6 +187,11 @@ def _require_alike(first: TrainedModel, other: TrainedModel, number: int) -> Non
 
 def _spelled(model: TrainedModel) -> list[str]:
     return [f"{name} [{unit}]" if unit else name for name, unit in _columns(model)]
+
+
+def _transforms(model: TrainedModel) -> tuple[Transform | None, ...]:
+    """Scale of each property; A and B of one that depends on the temperature are on theirs already."""
+    return (*(spec.transform for spec in model.network.properties), *(None for _ in model.network.terms))
 
 
 def _columns(model: TrainedModel) -> list[tuple[str, str]]:

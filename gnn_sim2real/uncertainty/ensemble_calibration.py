@@ -11,6 +11,7 @@ import numpy as np
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import has_keys, is_own_figure, require_replaceable, write_json
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.uncertainty.calibration import Floats, Quality, Recalibration, assess, find_recalibration
 from gnn_sim2real.uncertainty.ensemble import Ensemble
 from gnn_sim2real.uncertainty.plot import plot_calibration
@@ -27,7 +28,8 @@ class Comparison:
     """Predictions of a part beside its true values, in the order of the properties.
 
     Attributes:
-        mean: (num_materials, num_properties or more); mean over the models.
+        mean: (num_materials, num_properties or more); mean over the models, on the scale on which a property is
+            learned, as all of these.
         std: The same shape; standard deviation over the models.
         truth: (num_materials, num_properties); NaN where missing.
     """
@@ -50,7 +52,7 @@ class PropertyCalibration:
     """How far the standard deviations of one property can be trusted.
 
     Attributes:
-        unit: Unit of the property.
+        unit: Unit of the errors: that of the property, or decades.
         recalibration: Found on the validation part.
         num_validation: Number of materials that it was found on.
         spread: Quality of the spread of the models on the test part.
@@ -124,7 +126,9 @@ def calibrate(
         num_validation = int((np.isfinite(truth) & (std > 0)).sum())
         mean, std, truth = test.column(number)
         spread, recalibrated = assess(mean, std, truth), assess(mean, recalibration.apply(std), truth)
-        found[spec.name] = PropertyCalibration(spec.unit, recalibration, num_validation, spread, recalibrated)
+        found[spec.name] = PropertyCalibration(
+            error_unit(spec.unit, spec.transform), recalibration, num_validation, spread, recalibrated
+        )
     return found
 
 

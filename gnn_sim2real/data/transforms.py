@@ -1,0 +1,51 @@
+"""Properties that are learned as their decimal logarithm."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gnn_sim2real.scales import Transform
+
+ALL = ""
+"""In place of a name: all properties of a table."""
+
+Transforms = tuple[tuple[str, Transform], ...]
+"""Names of properties, or `ALL`, each with its scale."""
+
+
+@dataclass(frozen=True)
+class TransformSettings:
+    """The scale on which properties are learned.
+
+    Args:
+        transform: `log10` for values that span decades, such as conductivities: models, baselines and errors are of
+            their decimal logarithms, predictions in the unit of the property. Of a table with several properties it may
+            be one for each, by name: `{ionic_conductivity: log10}`.
+    """
+
+    transform: Transform | dict[str, Transform] | None = None
+
+    @property
+    def transforms(self) -> Transforms:
+        """The setting, as part of the name of a table."""
+        if self.transform is None:
+            return ()
+        return tuple(sorted(self.transform.items())) if isinstance(self.transform, dict) else ((ALL, self.transform),)
+
+    def transform_of(self, name: str) -> Transform | None:
+        """The scale of a property.
+
+        Args:
+            name: Its name.
+        """
+        return transforms_of(self.transforms, [name]).get(name)
+
+
+def transforms_of(transforms: Transforms, names: Sequence[str]) -> Mapping[str, Transform]:
+    """Scale of properties by name.
+
+    Args:
+        transforms: From `TransformSettings.transforms`.
+        names: Names of the properties that `ALL` stands for.
+    """
+    found = dict(transforms)
+    return found if ALL not in found else dict.fromkeys(names, found[ALL])

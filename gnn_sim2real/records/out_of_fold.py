@@ -1,0 +1,279 @@
+"""Cross-validation of one training: each measured material is predicted by a model that was trained without it."""
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch import Trainer
+from numpy.typing import NDArray
+
+from gnn_sim2real.console import track
+from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.ensemble.intervals import quantiles_of_others
+from gnn_sim2real.featurize.conditions import AtConditions, pure_materials
+from gnn_sim2real.featurize.mixture import Mixture
+from gnn_sim2real.figures import (
+    COLORS,
+    DOTTED,
+    GRAY,
+    HAIR,
+    NO_CAP,
+    SMALL,
+    SMALL_MARKER,
+    STRONG_BAND,
+    TEXT,
+    clear_frame,
+    new_figure,
+    save_figure,
+)
+from gnn_sim2real.files import spreadsheet_text, write_atomically
+from gnn_sim2real.metrics import interval_of_mean, whole_set_metrics
+from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.scales import DECADES, from_scale, to_scale
+from gnn_sim2real.splits.folds import random_folds
+from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.tasks.finetune import TargetFineTuning
+from gnn_sim2real.tasks.prediction import heading
+from gnn_sim2real.units import format_unit
+
+logger = logging.getLogger(__name__)
+
+COVERAGE = 0.9
+"""Nominal coverage of the intervals."""
+
+_FIRST = "material"
+_FOLD = "fold"
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What was predicted for each material without it, in physical units.
+
+    Attributes:
+        spec: The property.
+        rows: Rows of the table, ascending, (num_materials,).
+        measured: (num_materials,); NaN for limits of detection, which are no errors.
+        predicted: (num_materials,).
+        lower: Lower end of the 90 % interval, (num_materials,): as far from the prediction as the errors of the other
+            materials say (conformal), NaN where these are too few.
+        upper: Upper end, (num_materials,).
+        fold: Number of the fold that tested each, from 1, (num_materials,).
+    """
+
+    spec: PropertySpec
+    rows: NDArray[np.int64]
+    measured: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    fold: NDArray[np.int64]
+
+    def describe(self) -> list[str]:
+        """Errors with their intervals over the folds, in the unit of the property, and those of its logarithm."""
+        folds = [self.fold == number for number in np.unique(self.fold)]
+        each = [
+            whole_set_metrics(self.predicted[fold], self.measured[fold], self.spec.transform)
+            for fold in folds
+            if np.isfinite(self.measured[fold]).any()
+        ]
+        pooled = whole_set_metrics(self.predicted, self.measured, self.spec.transform)
+        unit = f" {format_unit(self.spec.unit)}".rstrip()
+        scales = [("", unit)] if self.spec.transform is None else [("", unit), ("_log10", f" {DECADES}")]
+        lines = []
+        for suffix, of in scales:
+            mean, low, high = interval_of_mean(np.array([fold[f"mae{suffix}"] for fold in each]))
+            what = f"{self.spec.name}{' (log10)' if suffix else ''}"
+            r2 = f", R2 {pooled[f'r2{suffix}']:.3f}" if f"r2{suffix}" in pooled else ""
+            lines.append(
+                f"{what}: MAE {mean:.4g}{of} [{low:.4g}, {high:.4g}] over {len(each)} folds, "
+                f"RMSE {pooled[f'rmse{suffix}']:.4g}{of}{r2}, {pooled['num_test']:.0f} values"
+            )
+        known = np.isfinite(self.lower) & np.isfinite(self.measured)
+        if known.any():
+            inside = ((self.measured >= self.lower) & (self.measured <= self.upper))[known].mean()
+            lines.append(
+                f"{100 * inside:.0f} % of the measured values are within their {100 * COVERAGE:.0f} % intervals"
+            )
+        return lines
+
+
+def cross_validate(
+    data: PropertyDataModule, make: Callable[[], tuple[Trainer, TargetFineTuning]], num_folds: int, seed: int
+) -> OutOfFold:
+    """Train a model for each fold, and predict the fold with it; a test part of the data takes no part.
+
+    Groups, such as one material at several temperatures, are in one fold.
+
+    Args:
+        data: The measurements; `validation_fraction` is that of the training part of each fold.
+        make: Makes trainer and task, independent of earlier trainings.
+        num_folds: Number of folds.
+        seed: Seed of the folds.
+
+    Raises:
+        ValueError: If there are fewer groups than folds.
+    """
+    used = np.sort(np.concatenate([data.parts.train, data.parts.validation]))
+    used = used[np.isfinite(data.table.values[used, 0])]
+    groups = [data.table.groups[row] for row in used.tolist()]
+    if not 2 <= num_folds <= len(set(groups)):
+        raise ValueError(
+            f"`--kfold` must be from 2 to the number of materials, {len(set(groups))} here, got {num_folds}"
+        )
+    if len(data.parts.test):
+        logger.info("the %d materials of the test part take no part in the folds", len(data.parts.test))
+    predicted, fold_of = np.full(len(used), np.nan), np.zeros(len(used), np.int64)
+    for number, fold in enumerate(track(random_folds(groups, num_folds, [seed]), "Folds"), start=1):
+        train, validation = _without_validation(fold.train, groups, data.settings.validation_fraction, [seed, number])
+        part = data.with_parts(Parts(used[train], used[validation], used[fold.test]))
+        trainer, module = make()
+        trainer.fit(module, datamodule=part)
+        trainer.test(module, datamodule=part, verbose=False)
+        rows, values, _ = module.test_result()
+        place = np.searchsorted(used, rows)
+        predicted[place], fold_of[place] = values, number
+    answered = np.isfinite(predicted)
+    used, predicted, fold_of = used[answered], predicted[answered], fold_of[answered]
+    spec, measured = data.properties[0], data.data_set.measured(used)
+    middle, known = to_scale(predicted, spec.transform), np.isfinite(measured)
+    half = np.full(len(used), np.nan)
+    half[known] = quantiles_of_others(np.abs(middle - to_scale(measured, spec.transform))[known], COVERAGE)
+    half[~np.isfinite(half)] = np.nan
+    lower, upper = (from_scale(end, spec.transform) for end in (middle - half, middle + half))
+    return OutOfFold(spec, used, measured, predicted, lower, upper, fold_of)
+
+
+def _without_validation(
+    train: NDArray[np.int64], groups: Sequence[str], fraction: float, seed: list[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions that train, and that validate, without a group in both."""
+    own = [groups[place] for place in train.tolist()]
+    if fraction <= 0 or len(set(own)) < 2:
+        return train, train[:0]
+    first = random_folds(own, max(2, round(1 / fraction)), seed)[0]
+    return train[first.train], train[first.test]
+
+
+def is_out_of_fold(path: Path) -> bool:
+    """Whether a file is a table that `write_out_of_fold` wrote.
+
+    Args:
+        path: The file.
+    """
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        names = next(csv.reader(file), [])
+    return names[:1] == [_FIRST] and _FOLD in names
+
+
+def write_out_of_fold(path: Path, found: OutOfFold, data: PropertyDataModule) -> None:
+    """Write one row for each material: its name, measured and predicted value, interval and fold, then its columns.
+
+    Args:
+        path: The CSV.
+        found: From `cross_validate`.
+        data: What the materials are from.
+    """
+    name, unit = found.spec.name, found.spec.unit
+    conditions = [heading(each.name, each.unit) for each in data.conditions]
+    values = [heading(f"{name}{what}", unit) for what in (" measured", " predicted", " lower", " upper")]
+    spelled = {row: _spell(data.table.materials[row], data, row) for row in found.rows.tolist()}
+    others = {
+        column: texts
+        for column, texts in _other_columns(data).items()
+        if any(texts[row] != material for row, material in spelled.items())
+    }
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    own = [_FIRST, *conditions, *values, _FOLD]
+    writer.writerow([spreadsheet_text(each) for each in (*own, *others)])
+    for position, row in enumerate(found.rows.tolist()):
+        material = data.table.materials[row]
+        at = getattr(material, "conditions", {})
+        numbers = [each[position] for each in (found.measured, found.predicted, found.lower, found.upper)]
+        cells = [f"{number:.8g}" if np.isfinite(number) else "" for number in numbers]
+        writer.writerow(
+            [
+                spreadsheet_text(spelled[row]),
+                *(f"{at[each.name]:.8g}" for each in data.conditions),
+                *cells,
+                int(found.fold[position]),
+                *(spreadsheet_text(column[row]) for column in others.values()),
+            ]
+        )
+    write_atomically(path, text.getvalue().encode())
+
+
+def _spell(material: object, data: PropertyDataModule, row: int) -> str:
+    if isinstance(material, Mixture):
+        return Mixture(material.components, material.weights, {}, material.linkage).spell(
+            bool(data.featurizer.settings.get("roles"))
+        )
+    plain = pure_materials([material])[0] if isinstance(material, AtConditions) else material
+    return plain if isinstance(plain, str) else data.table.identities[row]
+
+
+def _other_columns(data: PropertyDataModule) -> dict[str, list[str]]:
+    """The columns of the user's table, but for what was read, and those of which rows that were merged differ."""
+    read = {getattr(getattr(data, "property", None), "column", None), getattr(data, "material_column", None)}
+    found = {}
+    for column in data.table.texts:
+        if column in read or column.endswith("(as written)"):
+            continue
+        try:
+            found[column] = data.table.texts[column]
+        except ValueError:
+            logger.info("the column %r is left out: rows of one material differ in it", column)
+    return found
+
+
+def draw_out_of_fold(path: Path, found: OutOfFold) -> None:
+    """Draw the predictions against the measurements, with their intervals, folds by color.
+
+    Args:
+        path: PNG to write.
+        found: From `cross_validate`.
+    """
+    figure = new_figure(6.2, 6.0)
+    axes = figure.subplots()
+    for number in np.unique(found.fold).tolist():
+        fold = found.fold == number
+        bars = np.stack([found.predicted[fold] - found.lower[fold], found.upper[fold] - found.predicted[fold]])
+        color = COLORS[(number - 1) % len(COLORS)]
+        axes.errorbar(
+            found.measured[fold],
+            found.predicted[fold],
+            yerr=None if np.isnan(bars).any() else bars,
+            fmt="o",
+            markersize=SMALL_MARKER,
+            capsize=NO_CAP,
+            elinewidth=HAIR,
+            linestyle="none",
+            color=color,
+            ecolor=(color, STRONG_BAND),
+            label=f"fold {number} ({int(fold.sum())})",
+        )
+    if found.spec.transform is not None:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    shown = np.concatenate([found.measured, found.predicted])
+    ends = to_scale(np.array([np.nanmin(shown), np.nanmax(shown)]), found.spec.transform)
+    room = 0.05 * (ends[1] - ends[0]) or 0.1
+    low, high = from_scale(ends + np.array([-room, room]), found.spec.transform).tolist()
+    axes.plot([low, high], [low, high], DOTTED, color=GRAY)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal")
+    clear_frame(axes)
+    unit = f" [{format_unit(found.spec.unit)}]" if found.spec.unit else ""
+    name = found.spec.name.replace("_", " ")
+    axes.set_xlabel(f"measured {name}{unit}")
+    axes.set_ylabel(f"predicted without it{unit}")
+    axes.legend(fontsize=SMALL, loc="upper left")
+    figure.suptitle(f"{name}: {len(found.rows)} values, bars: {100 * COVERAGE:.0f} % intervals", fontsize=TEXT)
+    save_figure(figure, path)
