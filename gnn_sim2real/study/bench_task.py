@@ -68,7 +68,9 @@ class BenchTask:
         return self.path.stem
 
     def narrow(self, grids: Sequence[Axes]) -> list[Axes]:
-        """Leave of a published study what belongs to the task: one policy, one target size, and training from scratch.
+        """Leave of a published study what belongs to the task: one policy, one target size, one encoder.
+
+        Training from scratch belongs to it where the study has it.
 
         Args:
             grids: The axes of each grid of the study.
@@ -79,7 +81,10 @@ class BenchTask:
         transferred = [axes for axes in grids if self.policy in axes.policy and {*axes.source_size} != {0}]
         if not transferred:
             raise ValueError(f"the study of the task {self.name} has no policy {self.policy}")
-        own = replace(transferred[0], policy=[self.policy], target_size=[self.target_size])
+        first = transferred[0]
+        own = replace(
+            first, policy=[self.policy], target_size=[self.target_size], architecture=first.architecture[:1]
+        )
         from_scratch = any(0 in axes.source_size and REFERENCE in axes.policy for axes in grids)
         sizes = [size for size in own.source_size if size != 0]
         if not from_scratch:
