@@ -64,9 +64,9 @@ class Score:
         forecast_size: Four times the largest source size.
         forecast: The error there by the law, with its interval.
         parameters: Numbers in the weights of the encoder; None if unknown.
-        pretraining_seconds: Time of all pretrainings times threads [s]; None if it was not published.
-        fine_tuning_seconds: The same of all fine-tunings and trainings from scratch.
-        num_repeats: Number of models at the largest source size.
+        pretraining: Processor time of all pretrainings [s]; None if it was not published.
+        fine_tuning: The same of all fine-tunings and trainings from scratch; of published ones the wall time times threads,
+            since they have no other.
     """
 
     name: str
@@ -80,8 +80,8 @@ class Score:
     forecast_size: float | None = None
     forecast: tuple[float, float, float] | None = None
     parameters: int | None = None
-    pretraining_seconds: float | None = None
-    fine_tuning_seconds: float | None = None
+    pretraining: float | None = None
+    fine_tuning: float | None = None
 
     @property
     def is_tied(self) -> bool:
@@ -223,7 +223,7 @@ def _level(results: Results, entered: Sequence[str]) -> str:
         table = table[table["architecture"] == entered[-1]]
     if not len(table):
         raise ValueError("there is no cell with a source yet")
-    return str(table.loc[table["source_size"].idxmax(), "source_level"])
+    return str(table["source_level"].iloc[int(table["source_size"].to_numpy().argmax())])
 
 
 def _with_law(row: Score, law: ScalingLaw) -> Score:
@@ -242,13 +242,9 @@ def _with_compute(
     row: Score, label: CurveLabel, published: Published, content: Mapping[str, Any] | None, task: BenchTask
 ) -> Score:
     if content is not None:
-        found, threads = content["compute"], content["compute"]["threads"]
-        before, after = (found[f"{name}_seconds"] for name in ("pretraining", "fine_tuning"))
+        found = content["compute"]
         return replace(
-            row,
-            parameters=content["parameters"],
-            pretraining_seconds=None if before is None else before * threads,
-            fine_tuning_seconds=None if after is None else after * threads,
+            row, parameters=content["parameters"], pretraining=found["pretraining"], fine_tuning=found["fine_tuning"]
         )
     own = [
         each.provenance.get("seconds")
@@ -257,13 +253,11 @@ def _with_compute(
     ]
     encoder = encoders_of(task, published).get(label.architecture)
     seconds = None if None in own else sum(map(float, own)) * (published.threads or 1)  # type: ignore[arg-type]
-    return replace(
-        row, parameters=None if encoder is None else count_parameters(encoder), fine_tuning_seconds=seconds
-    )
+    return replace(row, parameters=None if encoder is None else count_parameters(encoder), fine_tuning=seconds)
 
 
 def _rank(rows: list[tuple[Score, Any]], metric: str) -> tuple[Score, ...]:
-    """Put the lowest error first; a rank counts only what differs by more than the interval of the paired difference."""
+    """Put the lowest error first; a rank counts what is lower by more than the interval of the paired difference."""
     ordered = sorted(rows, key=lambda each: each[0].error.mean)
     first, ranked = ordered[0][1], []
     for row, found in ordered:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.console import visible
+from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.card import read_small_json
 from gnn_sim2real.nn.encoder import build_encoder, fill_defaults
 from gnn_sim2real.records.published import find_published, read_published
@@ -19,10 +20,10 @@ from gnn_sim2real.study.bench_fixed import FIXED, find_differences
 from gnn_sim2real.study.bench_task import BenchTask, find_task
 from gnn_sim2real.study.config import load_saved_config, read_study
 from gnn_sim2real.study.grid import Axes
+from gnn_sim2real.study.jobs import has_model
 from gnn_sim2real.study.plan import make_plan
 from gnn_sim2real.study.resolve import Resolver
 from gnn_sim2real.study.stage import with_settings
-from gnn_sim2real.study.status import pretraining_seconds
 
 FORMAT = 1
 _LONGEST = 300
@@ -67,8 +68,11 @@ def make_submission(folder: Path, name: str = "", url: str = "") -> tuple[dict[s
     if missing := len(jobs) - len(records):
         problems.append(f"its cells, of which {missing} of {len(jobs)} are missing")
     pretrainings = {job.model for job in jobs.values() if job.model}
-    found = [seconds for key in sorted(pretrainings) for seconds in pretraining_seconds(config, key)]
-    tuned = [each.provenance.get("seconds") for each in records]
+    library = ModelLibrary(config.models_folder)
+    cards = [
+        library.content(folder.name) for folder in map(resolver.model_folder, sorted(pretrainings)) if has_model(folder)
+    ]
+    trained = [each["provenance"] for each in cards] if len(cards) == len(pretrainings) else [{}]
     versions = sorted({json.dumps(each.provenance.get("versions") or {}, sort_keys=True) for each in records})
     content = {
         "submission": FORMAT,
@@ -79,8 +83,8 @@ def make_submission(folder: Path, name: str = "", url: str = "") -> tuple[dict[s
         "encoder": encoder,
         "parameters": count_parameters(encoder),
         "compute": {
-            "pretraining_seconds": round(sum(found), 3) if len(found) == len(pretrainings) else None,
-            "fine_tuning_seconds": None if None in tuned else round(sum(map(float, tuned)), 3),  # type: ignore[arg-type]
+            "pretraining": _core_seconds(trained),
+            "fine_tuning": _core_seconds([each.provenance for each in records]),
             "threads": config.threads,
         },
         "property": records[0].property,
@@ -90,6 +94,12 @@ def make_submission(folder: Path, name: str = "", url: str = "") -> tuple[dict[s
         "cells": [_cell(each, name or entered.name) for each in records],
     }
     return content, problems
+
+
+def _core_seconds(provenances: Sequence[Mapping[str, Any]]) -> float | None:
+    """Processor time of trainings [s]; None if it is not known of all."""
+    found = [each.get("core_seconds") for each in provenances]
+    return round(sum(each for each in found if each is not None), 3) if None not in found else None
 
 
 def count_parameters(encoder: Mapping[str, Any]) -> int:
@@ -164,7 +174,13 @@ def _check_cells(content: Mapping[str, Any], task: BenchTask) -> None:
         raise ValueError(f"its metric is {config.metric}")
     wanted = Counter(place for axes in config.grids for place in _places(axes))
     found = Counter(
-        (each["policy"], each["source_level"], each["target_level"] or str(each["target_size"]), each["seed"], each["split"])
+        (
+            each["policy"],
+            each["source_level"],
+            each["target_level"] or str(each["target_size"]),
+            each["seed"],
+            each["split"],
+        )
         for each in content["cells"]
     )
     if wanted != found:
@@ -175,9 +191,7 @@ def _check_cells(content: Mapping[str, Any], task: BenchTask) -> None:
     if len({each["key"] for each in content["cells"]}) < len(content["cells"]):
         raise ValueError("two of its cells have the same key")
     sizes = {(each.cell.source_level, each.cell.split): each.cell.source_size for each in published.records}
-    tests = {
-        each.cell.split: each.metrics["num_test"] for each in published.records if each.cell.policy == task.policy
-    }
+    tests = {each.cell.split: each.metrics["num_test"] for each in published.records if each.cell.policy == task.policy}
     for number, each in enumerate(content["cells"], 1):
         metrics, place = each["metrics"], (each["source_level"], each["split"])
         if each["architecture"] != content["name"]:

@@ -11,7 +11,18 @@ from gnn_sim2real.law.numbers import format_size, format_with_ends
 from gnn_sim2real.records.curves import Estimate
 from gnn_sim2real.units import format_unit
 
-HEADINGS = ("rank", "entry", "n", "error", "behind the first", "alpha", "C", "forecast at 4n", "parameters", "core-seconds")
+HEADINGS = (
+    "rank",
+    "entry",
+    "n",
+    "error",
+    "behind the first",
+    "alpha",
+    "C",
+    "forecast at 4n",
+    "parameters",
+    "core-seconds",
+)
 
 
 def print_scores(scores: Scores, console: Console) -> None:
@@ -90,7 +101,7 @@ def notes(scores: Scores) -> list[str]:
     ]
     if scores.num_splits == 1:
         lines.append(
-            "there is one test part: intervals are over seeds, and do not contain that another choice of test materials "
+            "there is one test part: intervals are over seeds, and do not contain the choice of test materials, which "
             "may turn the order around"
         )
     found = [each for row in scores.rows for each in (row.rate, row.limit) if each is not None]
@@ -98,16 +109,14 @@ def notes(scores: Scores) -> list[str]:
         lines.append("?: not identified by the data, so that no entries can be ordered by it")
     if any(row.kind == "published" for row in scores.rows):
         lines.append(
-            "core-seconds: pretraining + fine-tuning of all cells, wall time times threads, each on its own machine; the "
-            "time of published pretrainings is not in their results"
+            "core-seconds: processor time of all pretrainings + all fine-tunings, each on its own machine; published "
+            "results have the wall time of fine-tunings only"
         )
     return lines
 
 
 def _compute(row: Score) -> str:
-    if row.pretraining_seconds is None and row.fine_tuning_seconds is None:
+    if row.pretraining is None and row.fine_tuning is None:
         return ""
-    before, after = (
-        "?" if each is None else f"{each:,.0f}" for each in (row.pretraining_seconds, row.fine_tuning_seconds)
-    )
+    before, after = ("?" if each is None else f"{each:,.0f}" for each in (row.pretraining, row.fine_tuning))
     return f"{before} + {after}"

@@ -99,11 +99,9 @@ def join_encoder(
     there = [*axis] or ([of_yaml] if of_yaml else [])
     added: EncoderSettings = {"class_path": encoder} if isinstance(encoder, str) else encoder
     if there and not _kind(added).reads_mixtures and _kind(there[0]).reads_mixtures:
-        outer = dict(there[0])
-        inner = outer.pop("init_args")
-        assert isinstance(inner, dict)
-        settings: Any = {name: added if isinstance(each, Mapping) else each for name, each in inner.items()}
-        added = {"class_path": outer["class_path"], "init_args": settings}
+        outer: Any = there[0]
+        inner: Any = {name: added if isinstance(each, Mapping) else each for name, each in outer["init_args"].items()}
+        added = {"class_path": outer["class_path"], "init_args": inner}
     return [added] if alone else [*there, added]
 
 

@@ -37,7 +37,9 @@ def hash_fixed(resolver: Resolver) -> dict[str, str]:
     """
     parts = set()
     for point in resolver.points():
-        for data in (resolver.source(point), resolver.target(point)) if point.source_size else (resolver.target(point),):
+        for data in (
+            (resolver.source(point), resolver.target(point)) if point.source_size else (resolver.target(point),)
+        ):
             content = {name: value for name, value in data.key_content().items() if name != "featurizer"}
             parts.add(canonical(content))
     return {

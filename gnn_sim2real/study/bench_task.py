@@ -1,4 +1,4 @@
-"""A task of the benchmark: a part of a published study that other encoders enter, and the hashes of what is fixed in it.
+"""A task of the benchmark: a part of a published study that other encoders enter, and hashes of what is fixed in it.
 
 The YAML of a task names the YAML of the published study, which alone says what source, target, splits, sizes and seeds
 are; the task only says which policy and target size count, and has a hash of each thing that must not differ.
@@ -82,9 +82,7 @@ class BenchTask:
         if not transferred:
             raise ValueError(f"the study of the task {self.name} has no policy {self.policy}")
         first = transferred[0]
-        own = replace(
-            first, policy=[self.policy], target_size=[self.target_size], architecture=first.architecture[:1]
-        )
+        own = replace(first, policy=[self.policy], target_size=[self.target_size], architecture=first.architecture[:1])
         from_scratch = any(0 in axes.source_size and REFERENCE in axes.policy for axes in grids)
         sizes = [size for size in own.source_size if size != 0]
         if not from_scratch:

@@ -142,10 +142,10 @@ def _seconds_left(
     times: dict[str, list[float]] = defaultdict(list)
     for policy, keys in done.groupby("policy")["key"]:
         for key in chosen.sample(list(keys), min(_SAMPLE, len(keys))):
-            times[str(policy)] += pretraining_seconds(study, key) if study.pretrains_only else _seconds(study, key)
+            times[str(policy)] += _pretraining_seconds(study, key) if study.pretrains_only else _seconds(study, key)
     known = sorted(models & models_there)
     for key in chosen.sample(known, min(_SAMPLE, len(known))):
-        times["pretraining"] += pretraining_seconds(study, key)
+        times["pretraining"] += _pretraining_seconds(study, key)
     if not times:
         return None
     missing = Counter({str(policy): int(count) for policy, count in left["policy"].value_counts().items()})
@@ -158,13 +158,7 @@ def _seconds(study: JobsConfig, key: str) -> list[float]:
     return _recorded_seconds(study.records / f"{key}.json", "provenance")
 
 
-def pretraining_seconds(study: JobsConfig, key: str) -> list[float]:
-    """Wall time of a pretraining [s], in a list that is empty if it is not known.
-
-    Args:
-        study: The study.
-        key: Key of the pretraining.
-    """
+def _pretraining_seconds(study: JobsConfig, key: str) -> list[float]:
     folder = model_folder(study.models_folder, key)
     if (folder / CARD_FILE).exists():
         return _recorded_seconds(folder / CARD_FILE, "provenance")
