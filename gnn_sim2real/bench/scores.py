@@ -65,8 +65,8 @@ class Score:
         forecast: The error there by the law, with its interval.
         parameters: Numbers in the weights of the encoder; None if unknown.
         pretraining: Processor time of all pretrainings [s]; None if it was not published.
-        fine_tuning: The same of all fine-tunings and trainings from scratch; of published ones the wall time times threads,
-            since they have no other.
+        fine_tuning: The same of all fine-tunings and trainings from scratch; of published ones the wall time times
+            threads, since they have no other.
     """
 
     name: str

@@ -6,14 +6,14 @@ from gnn_sim2real.config.command import Command
 
 
 def list_() -> None:
-    """Show the tasks: what they predict, which published encoders they have, and where their tables come from."""
+    """Show the tasks: what each asks, which published encoders they have, and where their tables come from."""
     from rich.markup import escape
     from rich.table import Table
 
     from gnn_sim2real.bench.catalog import describe_tasks
     from gnn_sim2real.console import open_console
 
-    table = Table("task", "predicts", "m", "cells", "published", "tables", box=None, pad_edge=False)
+    table = Table("task", "question", "cells", "published", "tables", box=None, pad_edge=False)
     for each in describe_tasks():
         table.add_row(*map(escape, each))
     open_console().print(table)
