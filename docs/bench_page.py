@@ -4,7 +4,8 @@ Entries are the published results of the tasks and the submissions in `benchmark
 `benchmarks/results/leaderboard.json`, with the hash of each file that they were made of, and from there to the page.
 """
 
-import json
+import contextlib
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gnn_sim2real.bench.catalog import TITLES
 from gnn_sim2real.bench.scores import Parameter, Score, Scores, score
 from gnn_sim2real.bench.submission import read_submission
 from gnn_sim2real.bench.text import HEADINGS, cells, notes
+from gnn_sim2real.cli.main import main as command
 from gnn_sim2real.files import file_sha256, write_json
 from gnn_sim2real.records.curves import Estimate
 from gnn_sim2real.study.bench_task import find_task, task_names
@@ -21,6 +23,7 @@ from gnn_sim2real.units import format_unit
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("leaderboard.md")
 SUBMISSIONS = ROOT / "benchmarks/submissions"
+GUIDE, EXAMPLE = PAGE.with_name("bench.md"), SUBMISSIONS / "neighbor_mean_density_open_quick.json"
 RESULT = ROOT / "benchmarks/results/leaderboard.json"
 
 _START = """# Leaderboard
@@ -28,12 +31,12 @@ _START = """# Leaderboard
 Written by `python docs/bench_page.py` from `benchmarks/results/leaderboard.json`, which it makes of the published
 results and of `benchmarks/submissions`. [How to enter](bench.md).
 
-An error is the geometric mean of the test {metric} at the largest source, with its 90 % interval; `behind the first` is the
-paired difference to the first row, and a `tie` cannot be told from it. A rank is 1 + the number of rows whose error is
-lower by more than the interval of the paired difference, of which one in twenty is by chance: rows with one rank have no
-order, and neither have alphas and Cs with a `?`, which the data do not identify. Rows without a law are reference lines:
-networks from scratch and simple methods that are given the same source. A submission is what its author says: whoever
-has the encoder computes its cells again by the same command.
+An error is the geometric mean of the test {metric} at the largest source, with its 90 % interval; `behind the first` is
+the paired difference to the first row, and a `tie` cannot be told from it. A rank is 1 + the number of rows whose error
+is lower by more than the interval of the paired difference, which chance alone makes in one of twenty comparisons. Rows
+with one rank have no order, and neither have alphas and Cs with a `?`, which the data do not identify. Rows without a
+law are reference lines: networks from scratch and simple methods on the same data. A submission is what its author says:
+whoever has the encoder computes its cells again by the same command.
 """
 
 
@@ -92,7 +95,21 @@ def _estimate(content: dict[str, Any] | None) -> Estimate | None:
     return content and Estimate(**{name: math.nan if each is None else each for name, each in content.items()})
 
 
+def guide() -> str:
+    """The page on the benchmark with what its example of a report prints."""
+    text = GUIDE.read_text(encoding="utf-8")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        command(["bench", "report", str(EXAMPLE)])
+    shown = "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
+    start = text.index("```text\n", text.index(f"bench report benchmarks/submissions/{EXAMPLE.name}")) + len(
+        "```text\n"
+    )
+    return f"{text[:start]}{shown.strip()}{text[text.index(chr(10) + '```', start) :]}"
+
+
 if __name__ == "__main__":
     scored = compute(task_names())
     write_json(RESULT, scored)
     PAGE.write_text(page(scored), encoding="utf-8")
+    GUIDE.write_text(guide(), encoding="utf-8")

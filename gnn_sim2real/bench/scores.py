@@ -58,7 +58,8 @@ class Score:
         error: Geometric mean of the test error there, with its 90 % interval over test parts, or seeds if there is one
             part.
         behind: How much higher its error is than that of the first row, paired by test part and seed; None for that.
-        rank: One more than the number of rows whose error is lower by more than the interval of the paired difference.
+        rank: One more than the number of rows whose error is lower by more than the interval of the paired difference;
+            None for a single model, whose differences have no interval.
         rate: alpha; None without a law.
         limit: C, in the unit of the error.
         forecast_size: Four times the largest source size.
@@ -74,7 +75,7 @@ class Score:
     source_size: float
     error: Estimate
     behind: Estimate | None = None
-    rank: int = 0
+    rank: int | None = None
     rate: Parameter | None = None
     limit: Parameter | None = None
     forecast_size: float | None = None
@@ -86,7 +87,7 @@ class Score:
     @property
     def is_tied(self) -> bool:
         """Whether its error cannot be told from that of the first row."""
-        return self.behind is not None and not self.behind.low > 0
+        return self.behind is not None and self.behind.low <= 0
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,8 @@ def score(task: BenchTask, entries: Sequence[tuple[Kind, Mapping[str, Any]]] = (
                 curves[row.name] = (models, law)
                 row = _with_law(row, law)
             rows.append((_with_compute(row, label, published, known.get(row.name), task), found))
-    largest = {label.architecture for label in points}
     for (label, at), found in results.points.items():
-        reference = _reference(label, at, level, largest, task)
+        reference = _reference(label, at, level, found)
         if reference is not None and found["num_test"].min() >= rows[0][1]["num_test"].min():
             kind, name = reference
             error = geometric_mean(by_repeat(found, metric))
@@ -180,13 +180,13 @@ def _belongs(record: Record, task: BenchTask) -> bool:
     )
 
 
-def _reference(label: CurveLabel, at: str, level: str, names: set[str], task: BenchTask) -> tuple[Kind, str] | None:
+def _reference(label: CurveLabel, at: str, level: str, found: Any) -> tuple[Kind, str] | None:
     """Kind and name of a row that is no entry: from scratch, or a baseline; None for all others."""
     if label.policy in BASELINES:
         needs = BASELINES[label.policy].needs_source
         name = BASELINES[label.policy].title + (f" of {label.architecture}" if needs and label.architecture else "")
         return ("baseline", name) if at == (level if needs else "0") else None
-    if at == "0" and label.policy == REFERENCE and label.architecture in names:
+    if at == "0" and label.policy == REFERENCE and len(found) > 1:
         return "from scratch", f"{label.architecture} from scratch"
     return None
 
@@ -264,7 +264,7 @@ def _rank(rows: list[tuple[Score, Any]], metric: str) -> tuple[Score, ...]:
         ahead = sum(_is_lower(other, found, metric) for each, other in ordered if each is not row)
         pairs = None if found is first else pair_errors(first, found, metric)
         behind = None if pairs is None else geometric_gain(pairs)
-        ranked.append(replace(row, rank=1 + ahead, behind=behind))
+        ranked.append(replace(row, rank=1 + ahead if len(found) > 1 else None, behind=behind))
     return tuple(ranked)
 
 

@@ -56,7 +56,7 @@ def cells(row: Score) -> tuple[str, ...]:
         row: The row.
     """
     return (
-        str(row.rank),
+        "-" if row.rank is None else str(row.rank),
         f"{row.name} ({row.kind})" if row.kind in ("submission", "run") else row.name,
         format_size(row.source_size),
         format_estimate(row.error),
@@ -101,12 +101,14 @@ def notes(scores: Scores) -> list[str]:
     ]
     if scores.num_splits == 1:
         lines.append(
-            "there is one test part: intervals are over seeds, and do not contain the choice of test materials, which "
-            "may turn the order around"
+            "there is one test part: intervals are over seeds, and ranks hold for its materials only; others may turn "
+            "the order around"
         )
     found = [each for row in scores.rows for each in (row.rate, row.limit) if each is not None]
     if any(not each.identified for each in found):
         lines.append("?: not identified by the data, so that no entries can be ordered by it")
+    if any(row.rank is None for row in scores.rows):
+        lines.append("-: a single model, whose error has no interval and no rank")
     if any(row.kind == "published" for row in scores.rows):
         lines.append(
             "core-seconds: processor time of all pretrainings + all fine-tunings, each on its own machine; published "

@@ -13,6 +13,7 @@ from gnn_sim2real.bench.catalog import TITLES
 from gnn_sim2real.bench.scores import score
 from gnn_sim2real.bench.submission import check_submission, read_submission
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.graph import NUM_ELEMENTS
 from gnn_sim2real.nn.encoder import encoder_name
 from gnn_sim2real.records.published import find_published, read_published
 from gnn_sim2real.reproduce.catalog import STUDIES
@@ -48,7 +49,11 @@ def entry_of_published(factor=1.0, name="Copy"):
     cells = [cell for cell in published["cells"] if cell["policy"] == "full"]
     metrics = ("mae", "rmse")
     cells = [
-        {**cell, "architecture": name, "metrics": cell["metrics"] | {key: factor * cell["metrics"][key] for key in metrics}}
+        {
+            **cell,
+            "architecture": name,
+            "metrics": cell["metrics"] | {key: factor * cell["metrics"][key] for key in metrics},
+        }
         for cell in cells
     ]
     return {
@@ -181,7 +186,7 @@ HOSTILE = {
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
 def test_a_submission_that_does_not_fit_is_refused(content, change):
     check_submission(content)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"[a-z]"):
         check_submission(changed(content, change))
 
 
@@ -203,7 +208,7 @@ def test_a_submission_that_does_not_fit_is_refused(content, change):
 def test_a_damaged_file_is_refused_in_a_sentence(text, tmp_path, capfd):
     path = tmp_path / "mine.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match="mine.json"):
+    with pytest.raises(ValueError, match=r"mine\.json"):
         read_submission(path)
     assert main(["bench", "report", str(path)]) == 2
     assert "Traceback" not in capfd.readouterr().err
@@ -217,12 +222,12 @@ def test_equal_errors_are_a_tie_and_half_as_large_ones_are_not():
     assert rows["Copy"].error == rows["GINE"].error
     assert {rows["Copy"].is_tied, rows["GINE"].is_tied} == {True, False}  # the first row is the first
     assert rows["Copy"].rate == rows["GINE"].rate
-    found = score(task, [("submission", entry_of_published(0.5))])
+    found = score(task, [("submission", entry_of_published(0.5, "GINE"))])
     rows = {row.name: row for row in found.rows}
-    assert found.rows[0].name == "Copy"
-    assert (rows["Copy"].rank, rows["GINE"].rank) == (1, 2)
+    assert found.rows[0].name == "GINE (2)"  # a second entry of a name
+    assert (rows["GINE (2)"].rank, rows["GINE"].rank) == (1, 2)
     assert rows["GINE"].behind.mean == pytest.approx(rows["GINE"].error.mean / 2)
-    assert rows["Copy"].error.mean == pytest.approx(rows["GINE"].error.mean / 2)
+    assert rows["GINE (2)"].error.mean == pytest.approx(rows["GINE"].error.mean / 2)
 
 
 def test_the_error_is_the_geometric_mean_over_the_test_parts(submitted):
@@ -234,7 +239,7 @@ def test_the_error_is_the_geometric_mean_over_the_test_parts(submitted):
     assert row.error.low < row.error.mean < row.error.high
     assert row.forecast_size == 4 * row.source_size
     assert row.forecast[1] <= row.forecast[0] <= row.forecast[2]
-    assert row.parameters == 119 * 64 + 64 * 64 + 64 or row.parameters == submitted["parameters"]
+    assert row.parameters == 64 * NUM_ELEMENTS + 64 * 64 + 64
     published = next(row for row in found.rows if row.name == "GINE")
     law = next(
         each
@@ -245,20 +250,20 @@ def test_the_error_is_the_geometric_mean_over_the_test_parts(submitted):
     assert published.limit.identified is law["transfer_gap_identified"]
 
 
-def test_two_entries_of_one_name_are_two_rows(submitted):
-    found = score(find_task(TASK), [("submission", submitted), ("submission", entry_of_published(name="NeighborMean"))])
-    assert {"NeighborMean", "NeighborMean (2)"} <= {row.name for row in found.rows}
-
-
 def test_the_commands(capfd):
     assert main(["bench", "list"]) == 0
     assert all(name in capfd.readouterr().out for name in task_names())
-    assert main(["bench", "report", str(COMMITTED), "--json"]) == 0
+    assert main(["bench", "report", "nothing.json"]) == 2
+    assert main(["bench", "submit", ".", "--output", "x.json"]) == 2
+
+
+@pytest.mark.slow
+def test_a_report_as_json_and_as_a_figure(tmp_path, capfd):
+    assert main(["bench", "report", str(COMMITTED), "--json", "--figure", str(tmp_path / "laws")]) == 0
     found = json.loads(capfd.readouterr().out)
     assert found["rows"][0]["name"] == "GINE"
     assert found["problems"] == []
-    assert main(["bench", "report", "nothing.json"]) == 2
-    assert main(["bench", "submit", ".", "--output", "x.json"]) == 2
+    assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".svg"}
 
 
 @pytest.mark.slow
@@ -298,11 +303,9 @@ def test_the_leaderboard_has_the_numbers_of_its_entries(name):
         assert ours["forecast"] == (theirs["forecast"] and pytest.approx(theirs["forecast"], rel=1e-3))
 
 
-def test_the_report_on_the_page_is_what_the_command_prints(capsys):
-    text = (bench_page.ROOT / "docs/bench.md").read_text()
-    assert main(["bench", "report", str(COMMITTED)]) == 0
-    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
-    assert printed.strip() in text
+@pytest.mark.slow
+def test_the_report_on_the_page_is_what_the_command_prints():
+    assert bench_page.guide() == bench_page.GUIDE.read_text(encoding="utf-8"), "run python docs/bench_page.py"
 
 
 def test_every_task_that_is_shipped_names_a_result_that_is_shipped():
