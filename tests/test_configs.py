@@ -40,7 +40,7 @@ def kind(path):
         return "shotgun"
     if path.name.startswith("held_out"):
         return "targets"
-    kinds = {"parameters": "sweep", "pretrain": "study", "sources": "library", "tune": "space"}
+    kinds = {"parameters": "sweep", "pretrain": "study", "fixed": "study", "sources": "library", "tune": "space"}
     return next((name for entry, name in kinds.items() if entry in content), "stage")
 
 

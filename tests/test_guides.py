@@ -28,6 +28,7 @@ LANES = {
     "law": [],
     "studies": [],
     "python": pytest.mark.slow,
+    "bench": pytest.mark.slow,
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
     "data": pytest.mark.slow,
@@ -77,6 +78,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("GNN_SIM2REAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("GNN_SIM2REAL_DATA", raising=False)
     return tmp_path
@@ -87,7 +89,9 @@ def test_every_block_of_a_page_runs(page, folder, capfd):
     """In order; names in capitals are the models that the `fit` of the page have printed, one after the other."""
     trained, names, known = [], {}, {"__name__": page.stem}
     for fence in filter(runs_here, read_fences(page.read_text())):
-        if fence.language == "python":
+        if fence.language == "python" and (name := fence.marks.get("title")):
+            Path(name).write_text(fence.text)
+        elif fence.language == "python":
             exec(compile(fence.text, page.name, "exec"), known)  # noqa: S102 (our own page)
         elif fence.language == "yaml":
             run_yaml(fence)

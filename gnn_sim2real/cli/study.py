@@ -106,10 +106,11 @@ def report(folder: Path, *, publish: Path | None = None, overwrite: bool = False
 
 
 def _add_settings(parser: "ArgumentParser") -> None:
-    from gnn_sim2real.study.config import StudyConfig, add_reuse_option, add_run_options
+    from gnn_sim2real.study.config import StudyConfig, add_encoder_option, add_reuse_option, add_run_options
 
     add_run_options(parser)
     add_reuse_option(parser)
+    add_encoder_option(parser)
     describe_settings(parser, StudyConfig)
 
 

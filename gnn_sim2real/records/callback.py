@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ class ScalingLawCallback(Callback):
         self.pretraining = ""
         """Name of the pretraining in a study that compares several."""
         self._started: float | None = None
+        self._core_started = 0.0
 
     @property
     def metric(self) -> str:
@@ -110,7 +112,8 @@ class ScalingLawCallback(Callback):
         Raises:
             ValueError: If it is a pretraining, or the sizes of another LightningModule are not given.
         """
-        self._started = self._started or time.monotonic()
+        if self._started is None:
+            self._started, self._core_started = time.monotonic(), time.process_time()
         if isinstance(pl_module, TargetFineTuning):
             return
         if isinstance(pl_module, PropertyRegression):
@@ -156,6 +159,8 @@ class ScalingLawCallback(Callback):
             return
         else:
             record = self._record_of_other(trainer, pl_module, seconds)
+        core_seconds = {"core_seconds": round(time.process_time() - self._core_started, 3)}
+        record = replace(record, provenance={**record.provenance, **core_seconds})
         write_record(self.records, record, errors, predictions)
         if self.key is None:  # a study fits its laws once, in its report
             log_law(self.records, record, trainer.loggers, self.metric)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import gnn_sim2real
 from gnn_sim2real.records.material_pulls import NO_PULLS, PublishedPulls, parse_pulls
 from gnn_sim2real.records.public_predictions import parse_predictions
 from gnn_sim2real.records.record import Record, RecordKey
@@ -45,6 +46,22 @@ class Published:
     architectures: Mapping[str, Any] = field(default_factory=dict)
     pulls: PublishedPulls = NO_PULLS
     predictions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def find_published(name: str) -> Path:
+    """The JSON of a published study of this package.
+
+    Args:
+        name: Name of the result.
+
+    Raises:
+        ValueError: If it is missing.
+    """
+    package = Path(gnn_sim2real.__file__).parent
+    for folder in (package / "results", package.parent / "benchmarks/results"):
+        if (path := folder / f"{name}.json").is_file():
+            return path
+    raise ValueError(f"the published result of {name} is missing; install gnn-sim2real again")
 
 
 def read_published(path: Path) -> Published:

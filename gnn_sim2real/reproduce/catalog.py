@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gnn_sim2real
+from gnn_sim2real.records.published import find_published
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ class Study:
         Raises:
             ValueError: If it is missing.
         """
-        package = Path(gnn_sim2real.__file__).parent
-        for folder in (package / "results", package.parent / "benchmarks/results"):
-            if (path := folder / f"{self.name}.json").is_file():
-                return path
-        raise ValueError(f"the published result of {self.name} is missing; install gnn-sim2real again")
+        return find_published(self.name)
 
 
 _DENSITY = Brought("measured_density", "polymer/measured/density.csv", "density", "g/cm3", "density_g_cm3")

@@ -80,6 +80,36 @@ def name_architectures(
     ]
 
 
+def join_encoder(
+    axis: Sequence[EncoderSettings], encoder: str | EncoderSettings, of_yaml: EncoderSettings | None, *, alone: bool
+) -> list[EncoderSettings]:
+    """The axis `architecture` with one more encoder.
+
+    One of single materials goes into the pair or blend of the study, in the place of each encoder inside of it.
+
+    Args:
+        axis: The axis.
+        encoder: Its class path, or that with settings.
+        of_yaml: Encoder of the YAML, which a grid without such an axis has.
+        alone: Whether it replaces the others.
+
+    Raises:
+        CheckpointError: If the class does not exist.
+    """
+    there = [*axis] or ([of_yaml] if of_yaml else [])
+    added: EncoderSettings = {"class_path": encoder} if isinstance(encoder, str) else encoder
+    if there and not _kind(added).reads_mixtures and _kind(there[0]).reads_mixtures:
+        outer: Any = there[0]
+        inner: Any = {name: added if isinstance(each, Mapping) else each for name, each in outer["init_args"].items()}
+        added = {"class_path": outer["class_path"], "init_args": inner}
+    return [added] if alone else [*there, added]
+
+
+def _kind(entry: EncoderSettings) -> type[Encoder]:
+    path = str(entry["class_path"])
+    return encoder_class(path, trusted=True) if "." in path else encoder_called(path)
+
+
 @dataclass(frozen=True)
 class _Entry:
     """An encoder.

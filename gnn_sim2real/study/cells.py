@@ -130,10 +130,11 @@ class CellRunner:
         checkpoint = self._checkpoint(job)
         run = self._open_loggers(job)
         trainer, module = stage.make(self.resolver.config(job), [checkpoint, ReleaseMemory()], self._loggers)
-        started = time.monotonic()
+        started, core_started = time.monotonic(), time.process_time()
         checkpoint.fit(trainer, module, source)
         model = TrainedModel(module.network, source.featurizer, module.card() | {"key": job.key})
-        self.resolver.add_model(job, model, provenance(time.monotonic() - started))
+        core_seconds = {"core_seconds": round(time.process_time() - core_started, 3)}
+        self.resolver.add_model(job, model, provenance(time.monotonic() - started) | core_seconds)
         if run is not None:
             log_result(self._loggers, run, {}, trainer.global_step)
             log_model(stage.loggers, self._loggers, self.resolver.model_folder(job.key))

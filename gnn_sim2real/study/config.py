@@ -9,10 +9,13 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
+from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
+from gnn_sim2real.records.published import find_published
+from gnn_sim2real.study.bench_task import PUBLISHED, BenchTask
 from gnn_sim2real.study.grid import Axes
 
 Config = TypeVar("Config", bound="JobsConfig")
@@ -119,6 +122,7 @@ class StudyConfig(JobsConfig):
         foundation: Foundation encoder of the baselines `foundation_gp` and `foundation_trees`: its name, or its `name`
             with its settings and a `layer` (`{name: mace, path: my.model, trusted: true}`); `gnn-sim2real models list`
             shows all. It only concerns these two.
+        bench: Task of the benchmark that this study enters; the YAML of the task sets it.
     """
 
     pretrain: str
@@ -129,6 +133,7 @@ class StudyConfig(JobsConfig):
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
     foundation: str | dict[str, Any] = ""
+    bench: str = ""
 
     @property
     def grids(self) -> list[Axes]:
@@ -191,7 +196,24 @@ def add_reuse_option(parser: ArgumentParser) -> None:
         type=str | None,
         default=None,
         metavar="FILE",
-        help="reuse the cells of a published result, of this or another study: the JSON of `study report --publish`",
+        help="reuse the cells of a published result, of this or another study: the JSON of `study report --publish`; "
+        "for a task of the benchmark, `published` is that of its study",
+    )
+
+
+def add_encoder_option(parser: ArgumentParser) -> None:
+    """Add the option by which an encoder joins those of a study.
+
+    Args:
+        parser: The parser.
+    """
+    parser.add_argument(
+        "--encoder",
+        type=EncoderSettings | str | None,
+        default=None,
+        metavar="CLASS",
+        help="also compute the study with this encoder: its class path, such as my_package.MyEncoder, or that with "
+        "settings, as on the axis `architecture`",
     )
 
 
@@ -245,12 +267,34 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     parser = ArgumentParser(prog="gnn-sim2real study run", exit_on_error=False)
     add_run_options(parser)
     add_reuse_option(parser)
+    add_encoder_option(parser)
     parser.add_class_arguments(StudyConfig)
+    task = BenchTask.read(Path(files[0])) if files else None
+    if task is not None:
+        files = [str(task.study), *files[1:]]
+        options = ["--output", f"runs/bench/{task.name}", "--models", "", *options]
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
     for stage in ("pretrain", "finetune", "scratch"):
         setattr(config, stage, str((Path(files[0]).parent / getattr(config, stage)).resolve()))
-    return config, read_options(settings, Path(settings.reuse) if settings.reuse else None)
+    reuse = Path(settings.reuse) if settings.reuse else None
+    if task is not None:
+        config.axes, *config.more_axes = task.narrow(config.grids)
+        config.bench = task.name
+        reuse = find_published(task.result) if settings.reuse == PUBLISHED else reuse
+    if settings.encoder is not None:
+        _join_encoder(config, settings.encoder, alone=task is not None and reuse is None)
+    return config, read_options(settings, reuse)
+
+
+def _join_encoder(config: StudyConfig, encoder: Any, *, alone: bool) -> None:
+    """Put an encoder on the axis `architecture` of each grid, after those that are there, or in their place."""
+    from gnn_sim2real.config.lightning_cli import plain, read_stage
+    from gnn_sim2real.study.architectures import join_encoder
+
+    of_yaml = plain(read_stage(Path(config.pretrain), config.overlays)[1])["model"]["init_args"].get("encoder")
+    for axes in config.grids:
+        axes.architecture = join_encoder(axes.architecture, encoder, of_yaml, alone=alone)
 
 
 def read_options(settings: Any, reuse: Path | None = None) -> RunOptions:

@@ -26,6 +26,8 @@ from gnn_sim2real.launchers.claims import Claims
 from gnn_sim2real.launchers.drive import drive, stop_on_signals
 from gnn_sim2real.records.published import Published, read_published
 from gnn_sim2real.records.record import rename_architectures
+from gnn_sim2real.study.bench_fixed import find_differences
+from gnn_sim2real.study.bench_task import find_task
 from gnn_sim2real.study.cells import CellRunner, describe
 from gnn_sim2real.study.config import STUDY_FILE, JobsConfig, RunOptions, is_saved, save_config
 from gnn_sim2real.study.failures import Failures
@@ -42,6 +44,7 @@ from gnn_sim2real.study.plan import (
     select_shard,
     set_aside_damaged,
 )
+from gnn_sim2real.study.resolve import Resolver
 from gnn_sim2real.study.reuse import find_reusable, write_reused
 from gnn_sim2real.study.schedule import Schedule
 from gnn_sim2real.study.status import format_time
@@ -94,6 +97,8 @@ def _run(
     launcher = None if finished else _launch(study, resolver)
     try:
         plan = plan_study(study, resolver)
+        if isinstance(resolver, Resolver) and resolver.study.bench:
+            _compare_with_task(resolver)
         if published is not None:
             _reuse(study, plan, resolver, published, str(options.reuse))
         if options.shard is not None:
@@ -112,6 +117,12 @@ def _run(
             launcher.close()
             _sweep(study)  # the claims of workers that were stopped: another machine would wait for them
     return schedule.outcomes
+
+
+def _compare_with_task(resolver: Resolver) -> None:
+    """Say in what a study is no entry of the benchmark, before hours go into it."""
+    for line in find_differences(resolver, find_task(resolver.study.bench)):
+        logger.warning("no entry of the benchmark %s, since it fixes %s", resolver.study.bench, line)
 
 
 def _launch(study: JobsConfig, resolver: JobResolver) -> Launcher:
