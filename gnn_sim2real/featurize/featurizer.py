@@ -191,7 +191,8 @@ def with_disorder(featurizer: Featurizer, settings: Mapping[str, Any]) -> Featur
     if featurizer.name != "crystal":
         return featurizer
     wanted = {name: value for name, value in settings.items() if name in _OF_DISORDER}
-    return get_featurizer("crystal", **_without_disorder({"settings": featurizer.settings})["settings"], **wanted)
+    kept = {name: value for name, value in featurizer.settings.items() if name not in _OF_DISORDER}
+    return get_featurizer("crystal", **kept, **wanted)
 
 
 _OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
