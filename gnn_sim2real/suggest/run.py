@@ -223,7 +223,7 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
     if not new:
         reason = f": {seen.first_refused}" if seen.first_refused else ", or all were measured already"
         raise ValueError(f"no candidate of {pool} can be suggested: none of {seen.number:,} can be read{reason}")
-    chosen = _diverse(new, surrogate, settings.batch)
+    chosen = choose_diverse(new, surrogate, settings.batch)
     spec = data.properties[0]
     mean, std = np.array([each.mean for each in chosen]), np.array([each.std for each in chosen])
     rows = [each.row for each in chosen]
@@ -324,7 +324,14 @@ def _without_known(
     return found
 
 
-def _diverse(best: Sequence[Candidate], surrogate: Surrogate, number: int) -> list[Candidate]:
+def choose_diverse(best: Sequence[Candidate], surrogate: Surrogate, number: int) -> list[Candidate]:
+    """A batch that is not of one kind.
+
+    Args:
+        best: Candidates of high scores.
+        surrogate: What predicted them.
+        number: How many.
+    """
     columns = StandardColumns(surrogate.known.features)
     known = columns.apply(surrogate.known.features)
     features = columns.apply(np.array([each.features for each in best]))
