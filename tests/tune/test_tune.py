@@ -61,8 +61,10 @@ def test_a_tuning_goes_on_and_ends_as_one_that_was_not_stopped(tuned, tune, tmp_
 @pytest.mark.parametrize(
     ("words", "space", "said"),
     [
-        (["--trainer.max_epochs=4"], {}, ["`trainer.max_epochs`", "3", "4", "--output"]),
-        (["--seed=1"], {}, ["`--seed`", "0, now 1"]),
+        pytest.param(
+            ["--trainer.max_epochs=4"], {}, ["`trainer.max_epochs`", "3", "4", "--output"], marks=pytest.mark.slow
+        ),
+        pytest.param(["--seed=1"], {}, ["`--seed`", "0, now 1"], marks=pytest.mark.slow),
         ([], {"model.optimizer.lr": {"low": 1e-3, "high": 1e-2}}, ["`tune.model.optimizer.lr.low`", "0.001"]),
     ],
 )
@@ -81,21 +83,26 @@ RATE = {"model.optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}}
 @pytest.mark.parametrize(
     ("space", "words", "said"),
     [
-        ({"model.optimizer.lrr": [1e-3, 1e-2]}, [], ["`model.optimizer.lr`?"]),
+        pytest.param({"model.optimizer.lrr": [1e-3, 1e-2]}, [], ["`model.optimizer.lr`?"], marks=pytest.mark.slow),
         ({"trainer.max_epoch": [3, 4]}, [], ["`trainer.max_epochs`?"]),
         ({"model.encoder.dropout": {"low": 0.0, "high": 1.5}}, [], ["`dropout`", "1.5"]),
-        ({"model.policy": ["full", "fulll"]}, [], ["'fulll'"]),
+        pytest.param({"model.policy": ["full", "fulll"]}, [], ["'fulll'"], marks=pytest.mark.slow),
         ({"model.policy": ["full", "l2_sp"]}, [], ["l2_sp", "`pretrained`"]),
-        ({"trainer.max_epochs": [3, "many"]}, [], ["`trainer.max_epochs`", "whole number", "many"]),
+        pytest.param(
+            {"trainer.max_epochs": [3, "many"]},
+            [],
+            ["`trainer.max_epochs`", "whole number", "many"],
+            marks=pytest.mark.slow,
+        ),
         ({"data.size": [10, 12]}, [], ["`data.size`", "validation part"]),
         (RATE, ["--data.validation_fraction=0"], ["validation part", "--data.validation_fraction"]),
-        (RATE, ["--metric=val/density/mae"], ["val/mae"]),
+        pytest.param(RATE, ["--metric=val/density/mae"], ["val/mae"], marks=pytest.mark.slow),
         (RATE, ["--metric=test/mae"], ["`--metric"]),
         (RATE, ["--compare=nowhere.yaml"], ["nowhere.yaml"]),
-        (RATE, ["--trials=0"], ["`--trials`"]),
-        (RATE, ["--trainer.devices=2"], ["devices"]),
-        (RATE, ["--trainer.accelerator=gpu"], ["GPU", "--trainer.accelerator cpu"]),
-        (RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"]),
+        pytest.param(RATE, ["--trials=0"], ["`--trials`"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.devices=2"], ["devices"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.accelerator=gpu"], ["GPU", "--trainer.accelerator cpu"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"], marks=pytest.mark.slow),
         ({}, [], ["configs:tune/finetune.yaml"]),
     ],
 )
@@ -228,6 +235,7 @@ def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch
     assert "1 pruned, 1 failed" in out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Encountered `nan` values")  # torchmetrics, of a training that diverges
 def test_a_tuning_without_any_error_says_why(measured, tune, capfd):
     folder, _, _ = measured
@@ -353,9 +361,10 @@ def test_the_spaces_that_are_shipped_fit_the_demo(stage, tmp_path):
     from gnn_sim2real.tune.run import _find
     from gnn_sim2real.tune.space import read_files
 
-    words = [*SMALL[:1], "--trainer.max_epochs=3"]
+    words = [*SMALL[:1], "--trainer.max_epochs=3"] + ["--data.size=40"] * (stage == "pretrain")
     if stage == "finetune":
-        pretraining = ["fit", "-c", str(DEMO / "polymer_pretrain.yaml"), "--trainer.max_steps=2", "--library=null"]
+        pretraining = ["fit", "-c", str(DEMO / "polymer_pretrain.yaml"), "--data.size=40", "--library=null"]
+        pretraining += ["--trainer.max_steps=2"]
         assert main([*pretraining, f"--trainer.default_root_dir={tmp_path}", "--trainer.logger=false"]) == 0
         (source,) = tmp_path.rglob("*.ckpt")
         words.append(f"--model.pretrained={source}")
