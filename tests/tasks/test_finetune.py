@@ -144,11 +144,10 @@ def test_gradual_resumed_equals_undisturbed(source_folder, tmp_path, killed_at):
 
 
 def test_a_dropout_of_its_own_changes_the_training_and_not_the_start(source_folder):
-    tasks = [TargetFineTuning(pretrained=source_folder, dropout=dropout) for dropout in (None, 0.0, 0.5)]
-    for task in tasks:
-        torch.manual_seed(0)
-        fit(task, TinyPolymers())
-    usual, none, half = tasks
+    usual, none, half = (
+        fit(lambda dropout=dropout: TargetFineTuning(pretrained=str(source_folder), dropout=dropout), TinyPolymers())[1]
+        for dropout in (None, 0.0, 0.5)
+    )
     assert usual.start_error == none.start_error == half.start_error
     assert same(copied(usual), copied(none)), "the source has none"
     assert not same(copied(usual), copied(half))
