@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 from processes import running_command, wait_until
 from tiny import CHAINS, density
@@ -15,9 +14,11 @@ from tunings import DEMO, SMALL, SPACE
 from wandb_files import stored_runs
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.config.shipped import find_config
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.tune import Tuning
 from gnn_sim2real.tune import tune as tune_from_python
+from gnn_sim2real.tune.space import Range, read_files
 from gnn_sim2real.tune.training import Training, Watch
 from gnn_sim2real.tune.trials import Trials
 
@@ -249,8 +250,6 @@ def test_a_tuning_without_any_error_says_why(measured, tune, capfd):
 def test_a_range_of_whole_numbers_is_one_of_all_numbers_where_the_setting_takes_them(measured):
     folder, _, _ = measured
     training = Training([str(folder / "stage.yaml")], [], None)
-    from gnn_sim2real.tune.space import Range
-
     whole = Range(1, 4, log=False, step=None, whole=True)
     found = training.check({"trainer.max_epochs": whole, "model.start_penalty": whole})
     assert (found["trainer.max_epochs"].whole, found["model.start_penalty"].whole) == (True, False)
@@ -356,21 +355,22 @@ def test_runs_of_wandb_share_a_group(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["finetune", "pretrain"])
-def test_the_spaces_that_are_shipped_fit_the_demo(stage, tmp_path):
-    from gnn_sim2real.tune.run import _find
-    from gnn_sim2real.tune.space import read_files
-
-    words = [*SMALL[:1], "--trainer.max_epochs=3"] + ["--data.size=40"] * (stage == "pretrain")
+@pytest.mark.parametrize("stage", ["finetune", "pretrain", "scratch"])
+def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured):
+    folder, _, _ = measured
+    config = yaml.safe_load((folder / "stage.yaml").read_text())
+    pretraining = config | {"model": config["model"] | {"class_path": "gnn_sim2real.tasks.SourcePretraining"}}
+    (folder / "pretrain.yaml").write_text(yaml.safe_dump(pretraining))
+    words = []
     if stage == "finetune":
-        pretraining = ["fit", "-c", str(DEMO / "polymer_pretrain.yaml"), "--data.size=40", "--library=null"]
-        pretraining += ["--trainer.max_steps=2"]
-        assert main([*pretraining, f"--trainer.default_root_dir={tmp_path}", "--trainer.logger=false"]) == 0
-        (source,) = tmp_path.rglob("*.ckpt")
-        words.append(f"--model.pretrained={source}")
-    stages, space = read_files(_find([DEMO / f"polymer_{stage}.yaml", f"configs:tune/{stage}.yaml"]))
+        quiet = [f"--trainer.default_root_dir={folder}", "--trainer.logger=false", "--library=null"]
+        assert main(["fit", "-c", str(folder / "pretrain.yaml"), *quiet]) == 0
+        (source,) = folder.rglob("*.ckpt")
+        words = [f"--model.pretrained={source}"]
+    file = folder / ("pretrain.yaml" if stage == "pretrain" else "stage.yaml")
+    stages, space = read_files([str(file), str(find_config(f"tune/{'finetune' if words else 'pretrain'}"))])
     training = Training(stages, words, None)
     assert training.check(space).keys() == space.keys()
-    values = {key: each.extremes[-1] for key, each in space.items()} | {"trainer.max_epochs": 2}
-    assert training.run(values, Watch("val/mae"), tmp_path).error > 0
-    assert torch.get_num_threads() == 1
+    for end in (0, -1):
+        values = {key: each.extremes[end] for key, each in space.items()} | {"trainer.max_epochs": 2}
+        assert training.run(values, Watch("val/mae"), folder).error > 0
