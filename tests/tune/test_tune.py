@@ -255,6 +255,7 @@ def test_a_range_of_whole_numbers_is_one_of_all_numbers_where_the_setting_takes_
     assert (found["trainer.max_epochs"].whole, found["model.start_penalty"].whole) == (True, False)
 
 
+@pytest.mark.slow
 def test_from_python(measured):
     folder, _, _ = measured
     (folder / "space.yaml").write_text(yaml.safe_dump({"tune": RATE | {"model.dropout": [0.1, 0.2]}}))
