@@ -1,9 +1,13 @@
 """`gnn-sim2real tune`."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gnn_sim2real.config.command import Command
 from gnn_sim2real.tune.settings import TuneSettings
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 
 def tune(*, settings: TuneSettings, others: Sequence[str]) -> int:
@@ -53,6 +57,15 @@ def _option_of(setting: str) -> str | None:
     return f"--{setting.replace('_', '-')}" if setting in {each.name for each in fields(TuneSettings)} else None
 
 
+def _add_files(parser: "ArgumentParser") -> None:
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="a YAML of the training, or of what is tried; may be repeated, and settings of the training come after it",
+    )
+
+
 def _format_space() -> str:
     from gnn_sim2real.config.help import fill
 
@@ -77,5 +90,6 @@ COMMAND = Command(
         "tune -c pretrain.yaml -c space.yaml --compare gine.yaml --compare gatv2.yaml": "two encoders, with the same "
         "number of trials each",
     },
+    settings={"": _add_files},
     notes={"": _format_space},
 )

@@ -1,7 +1,8 @@
 """Settings of `tune`, in a file that is read in no time: their help does not wait for torch."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class TuneSettings:
     workers: int = 1
     metric: str | None = None
     no_pruning: bool = False
-    compare: list[str] = field(default_factory=list)
+    compare: Sequence[str] = ()
     output: str = "runs/tune"
     seed: int = 0
 

@@ -143,6 +143,17 @@ def test_gradual_resumed_equals_undisturbed(source_folder, tmp_path, killed_at):
     assert free_resumed == free[killed_at:]
 
 
+def test_a_dropout_of_its_own_changes_the_training_and_not_the_start(source_folder):
+    usual, none, half = (
+        fit(lambda dropout=dropout: TargetFineTuning(pretrained=str(source_folder), dropout=dropout), TinyPolymers())[1]
+        for dropout in (None, 0.0, 0.5)
+    )
+    assert usual.start_error == none.start_error == half.start_error
+    assert same(copied(usual), copied(none)), "the source has none"
+    assert not same(copied(usual), copied(half))
+    assert half.network.encoder.describe()["init_args"]["dropout"] == 0.5
+
+
 def test_encoder_rate_slows_the_encoder_only(source_folder):
     rates = {}
 

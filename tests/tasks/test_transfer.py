@@ -8,6 +8,7 @@ import torch
 from tiny import CHAINS, TinyPolymers, copied, gine, same
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.nn import CGCNN, Blend
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 from gnn_sim2real.tasks.policies import make_policy
 from gnn_sim2real.tasks.transfer import (
@@ -16,6 +17,7 @@ from gnn_sim2real.tasks.transfer import (
     freeze,
     keep_statistics,
     require_same_encoder,
+    with_dropout,
 )
 
 
@@ -128,3 +130,18 @@ def test_encoders_must_agree_in_every_setting():
     for other in (gine(hidden_dim=16), gine(num_layers=3), gine(dropout=0.1)):
         with pytest.raises(CheckpointError, match=r"GINE.*GINE"):
             require_same_encoder(other, gine())
+
+
+def test_another_dropout_leaves_every_weight_as_it_is():
+    for encoder in (gine(dropout=0.1), Blend(gine())):
+        changed = with_dropout(encoder, 0.3)
+        assert {module.p for module in changed.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
+        assert same(copied(changed), copied(encoder))
+        assert with_dropout(changed, 0.1).describe() == with_dropout(encoder, 0.1).describe()
+
+
+def test_a_dropout_of_an_encoder_without_one_is_refused():
+    with pytest.raises(ValueError, match="CGCNN"):
+        with_dropout(CGCNN(), 0.1)
+    with pytest.raises(ValueError, match="dropout"):
+        with_dropout(gine(), 1.0)

@@ -1,7 +1,9 @@
 """The trials in their file: begun once, judged by the median, gone on with after a stop; nothing is trained."""
 
 import multiprocessing
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +101,9 @@ def test_two_processes_never_have_the_same_trial(opened):
 
 
 def _begin_and_die(folder):
-    Trials(Path(folder), SPACE, CONTENT, 0, True).begin(9, None, may_add=True)
+    trials = Trials(Path(folder), SPACE, CONTENT, 0, True)
+    trials.begin(9, None, may_add=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -108,6 +112,7 @@ def test_a_trial_of_a_dead_process_is_begun_again(opened, tmp_path):
     dead = multiprocessing.get_context("fork").Process(target=_begin_and_die, args=(str(tmp_path / "tuning"),))
     dead.start()
     dead.join()
+    assert dead.exitcode == -signal.SIGKILL
     assert len(list((tmp_path / "tuning/claims").glob("*.json"))) == 1
     job = opened().begin(9, None, may_add=False)
     assert job is not None

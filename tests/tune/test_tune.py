@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 from processes import running_command, wait_until
 from tiny import CHAINS, density
@@ -15,9 +14,11 @@ from tunings import DEMO, SMALL, SPACE
 from wandb_files import stored_runs
 
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.config.shipped import find_config
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.tune import Tuning
 from gnn_sim2real.tune import tune as tune_from_python
+from gnn_sim2real.tune.space import Range, read_files
 from gnn_sim2real.tune.training import Training, Watch
 from gnn_sim2real.tune.trials import Trials
 
@@ -61,8 +62,10 @@ def test_a_tuning_goes_on_and_ends_as_one_that_was_not_stopped(tuned, tune, tmp_
 @pytest.mark.parametrize(
     ("words", "space", "said"),
     [
-        (["--trainer.max_epochs=4"], {}, ["`trainer.max_epochs`", "3", "4", "--output"]),
-        (["--seed=1"], {}, ["`--seed`", "0, now 1"]),
+        pytest.param(
+            ["--trainer.max_epochs=4"], {}, ["`trainer.max_epochs`", "3", "4", "--output"], marks=pytest.mark.slow
+        ),
+        pytest.param(["--seed=1"], {}, ["`--seed`", "0, now 1"], marks=pytest.mark.slow),
         ([], {"model.optimizer.lr": {"low": 1e-3, "high": 1e-2}}, ["`tune.model.optimizer.lr.low`", "0.001"]),
     ],
 )
@@ -81,21 +84,26 @@ RATE = {"model.optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}}
 @pytest.mark.parametrize(
     ("space", "words", "said"),
     [
-        ({"model.optimizer.lrr": [1e-3, 1e-2]}, [], ["`model.optimizer.lr`?"]),
+        pytest.param({"model.optimizer.lrr": [1e-3, 1e-2]}, [], ["`model.optimizer.lr`?"], marks=pytest.mark.slow),
         ({"trainer.max_epoch": [3, 4]}, [], ["`trainer.max_epochs`?"]),
         ({"model.encoder.dropout": {"low": 0.0, "high": 1.5}}, [], ["`dropout`", "1.5"]),
-        ({"model.policy": ["full", "fulll"]}, [], ["'fulll'"]),
+        pytest.param({"model.policy": ["full", "fulll"]}, [], ["'fulll'"], marks=pytest.mark.slow),
         ({"model.policy": ["full", "l2_sp"]}, [], ["l2_sp", "`pretrained`"]),
-        ({"trainer.max_epochs": [3, "many"]}, [], ["`trainer.max_epochs`", "whole number", "many"]),
+        pytest.param(
+            {"trainer.max_epochs": [3, "many"]},
+            [],
+            ["`trainer.max_epochs`", "whole number", "many"],
+            marks=pytest.mark.slow,
+        ),
         ({"data.size": [10, 12]}, [], ["`data.size`", "validation part"]),
         (RATE, ["--data.validation_fraction=0"], ["validation part", "--data.validation_fraction"]),
-        (RATE, ["--metric=val/density/mae"], ["val/mae"]),
+        pytest.param(RATE, ["--metric=val/density/mae"], ["val/mae"], marks=pytest.mark.slow),
         (RATE, ["--metric=test/mae"], ["`--metric"]),
         (RATE, ["--compare=nowhere.yaml"], ["nowhere.yaml"]),
-        (RATE, ["--trials=0"], ["`--trials`"]),
-        (RATE, ["--trainer.devices=2"], ["devices"]),
-        (RATE, ["--trainer.accelerator=gpu"], ["GPU", "--trainer.accelerator cpu"]),
-        (RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"]),
+        pytest.param(RATE, ["--trials=0"], ["`--trials`"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.devices=2"], ["devices"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.accelerator=gpu"], ["GPU", "--trainer.accelerator cpu"], marks=pytest.mark.slow),
+        pytest.param(RATE, ["--trainer.limit_val_batches=0"], ["limit_val_batches"], marks=pytest.mark.slow),
         ({}, [], ["configs:tune/finetune.yaml"]),
     ],
 )
@@ -228,6 +236,7 @@ def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch
     assert "1 pruned, 1 failed" in out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Encountered `nan` values")  # torchmetrics, of a training that diverges
 def test_a_tuning_without_any_error_says_why(measured, tune, capfd):
     folder, _, _ = measured
@@ -241,13 +250,12 @@ def test_a_tuning_without_any_error_says_why(measured, tune, capfd):
 def test_a_range_of_whole_numbers_is_one_of_all_numbers_where_the_setting_takes_them(measured):
     folder, _, _ = measured
     training = Training([str(folder / "stage.yaml")], [], None)
-    from gnn_sim2real.tune.space import Range
-
     whole = Range(1, 4, log=False, step=None, whole=True)
     found = training.check({"trainer.max_epochs": whole, "model.start_penalty": whole})
     assert (found["trainer.max_epochs"].whole, found["model.start_penalty"].whole) == (True, False)
 
 
+@pytest.mark.slow
 def test_from_python(measured):
     folder, _, _ = measured
     (folder / "space.yaml").write_text(yaml.safe_dump({"tune": RATE | {"model.dropout": [0.1, 0.2]}}))
@@ -348,20 +356,22 @@ def test_runs_of_wandb_share_a_group(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["finetune", "pretrain"])
-def test_the_spaces_that_are_shipped_fit_the_demo(stage, tmp_path):
-    from gnn_sim2real.tune.run import _find
-    from gnn_sim2real.tune.space import read_files
-
-    words = [*SMALL[:1], "--trainer.max_epochs=3"]
+@pytest.mark.parametrize("stage", ["finetune", "pretrain", "scratch"])
+def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured):
+    folder, _, _ = measured
+    config = yaml.safe_load((folder / "stage.yaml").read_text())
+    pretraining = config | {"model": config["model"] | {"class_path": "gnn_sim2real.tasks.SourcePretraining"}}
+    (folder / "pretrain.yaml").write_text(yaml.safe_dump(pretraining))
+    words = []
     if stage == "finetune":
-        pretraining = ["fit", "-c", str(DEMO / "polymer_pretrain.yaml"), "--trainer.max_steps=2", "--library=null"]
-        assert main([*pretraining, f"--trainer.default_root_dir={tmp_path}", "--trainer.logger=false"]) == 0
-        (source,) = tmp_path.rglob("*.ckpt")
-        words.append(f"--model.pretrained={source}")
-    stages, space = read_files(_find([DEMO / f"polymer_{stage}.yaml", f"configs:tune/{stage}.yaml"]))
+        quiet = [f"--trainer.default_root_dir={folder}", "--trainer.logger=false", "--library=null"]
+        assert main(["fit", "-c", str(folder / "pretrain.yaml"), *quiet]) == 0
+        (source,) = folder.rglob("*.ckpt")
+        words = [f"--model.pretrained={source}"]
+    file = folder / ("pretrain.yaml" if stage == "pretrain" else "stage.yaml")
+    stages, space = read_files([str(file), str(find_config(f"tune/{'finetune' if words else 'pretrain'}"))])
     training = Training(stages, words, None)
     assert training.check(space).keys() == space.keys()
-    values = {key: each.extremes[-1] for key, each in space.items()} | {"trainer.max_epochs": 2}
-    assert training.run(values, Watch("val/mae"), tmp_path).error > 0
-    assert torch.get_num_threads() == 1
+    for end in (0, -1):
+        values = {key: each.extremes[end] for key, each in space.items()} | {"trainer.max_epochs": 2}
+        assert training.run(values, Watch("val/mae"), folder).error > 0
