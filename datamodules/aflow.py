@@ -7,6 +7,7 @@ import numpy as np
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
@@ -47,7 +48,10 @@ class AflowAGL(CrystalDataModule):
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
-    sheets = (sheet("aflow_agl_ael", "crystal", 4905, {name: each.unit for name, each in PROPERTIES.items()}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("aflow_agl_ael", "crystal", 4905, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)

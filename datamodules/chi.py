@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
@@ -48,7 +49,10 @@ class CosmoChi(_ChiPairs):
             temperatures), polymer or solvent.
     """
 
-    sheets = (sheet("chi_cosmo", "polymer and solvent", 1206, {"chi": ""}, {}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("chi_cosmo", "polymer and solvent", 1206, {"chi": ""}, {}),)
 
     def __init__(self, path: str | None = None, measured_path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -74,7 +78,10 @@ class MeasuredChi(_ChiPairs, MeasuredPairs):
             temperatures), polymer or solvent.
     """
 
-    sheets = (sheet("chi_measured", "polymer and solvent", 1190, {"chi": ""}, {}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("chi_measured", "polymer and solvent", 1190, {"chi": ""}, {}),)
 
     def load_table(self) -> CleanTable:
         """Read the measured pairs, and look up their simulated values."""

@@ -33,7 +33,10 @@ class PolymerElectrolytes(PropertyDataModule):
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
-    sheets = (sheet("htpmd_conductivity", "repeat_unit", 6024, {_CONDUCTIVITY.name: _CONDUCTIVITY.unit}, {}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("htpmd_conductivity", "repeat_unit", 6024, {_CONDUCTIVITY.name: _CONDUCTIVITY.unit}, {}),)
 
     def __init__(self, path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -65,9 +68,14 @@ class AlternatingCopolymers(PropertyDataModule):
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
-    sheets = (
-        sheet("copolymer_ea_ip", "repeat_unit", 6138, {name: each.unit for name, each in COPOLYMER_PROPERTIES.items()}),
-    )
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (
+            sheet(
+                "copolymer_ea_ip", "repeat_unit", 6138, {name: each.unit for name, each in COPOLYMER_PROPERTIES.items()}
+            ),
+        )
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -119,7 +127,7 @@ class Copolymers(MixtureDataModule):
     @property
     def sheet(self) -> DataSheet:
         """That of the table, of which the alternating copolymers are a part."""
-        (alternating,) = AlternatingCopolymers.sheets
+        (alternating,) = AlternatingCopolymers.sheets()
         return replace(alternating, kind="copolymer", num_rows=42_966)
 
     def load_table(self) -> CleanTable:

@@ -36,8 +36,12 @@ class SimulatedLiquids(PropertyDataModule):
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
-    sheets = (sheet("md_liquids", "molecule", 6284, {name: each.unit for name, each in _SIMULATED.items()}),)
     kind = "molecule"
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("md_liquids", "molecule", 6284, {name: each.unit for name, each in _SIMULATED.items()}),)
 
     def __init__(
         self,
@@ -82,10 +86,14 @@ class MeasuredLiquids(PropertyDataModule):
     """
 
     kind = "molecule"
-    sheets = tuple(
-        sheet(name, "molecule", rows, {each.name: each.unit}, {"property": each.name})
-        for (name, each), rows in zip(_MEASURED.values(), (1124, 1114), strict=True)
-    )
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return tuple(
+            sheet(name, "molecule", rows, {each.name: each.unit}, {"property": each.name})
+            for (name, each), rows in zip(_MEASURED.values(), (1124, 1114), strict=True)
+        )
 
     def __init__(
         self,
@@ -101,7 +109,7 @@ class MeasuredLiquids(PropertyDataModule):
     @property
     def sheet(self) -> DataSheet | None:
         """The sheet of the property."""
-        return next((each for each in self.sheets if each.name == self.registered), None)
+        return next((each for each in self.sheets() if each.name == self.registered), None)
 
     def load_table(self) -> CleanTable:
         """Read the measurements."""

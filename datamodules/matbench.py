@@ -66,19 +66,23 @@ class Matbench(PropertyDataModule):
     """
 
     kind = "composition"
-    sheets = tuple(
-        DataSheet(
-            name,
-            "composition",
-            each.num_rows,
-            {each.property: each.unit},
-            "MIT (Matbench)",
-            f"{each.citation}; Dunn et al., npj Comput. Mater. 6, 138 (2020)",
-            "in the package" if name in OPEN_TABLES else "matminer's loader (pip install 'gnn-sim2real[matbench]')",
-            {"dataset": name},
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return tuple(
+            DataSheet(
+                name,
+                "composition",
+                each.num_rows,
+                {each.property: each.unit},
+                "MIT (Matbench)",
+                f"{each.citation}; Dunn et al., npj Comput. Mater. 6, 138 (2020)",
+                "in the package" if name in OPEN_TABLES else "matminer's loader (pip install 'gnn-sim2real[matbench]')",
+                {"dataset": name},
+            )
+            for name, each in SETS.items()
         )
-        for name, each in SETS.items()
-    )
 
     def __init__(
         self,
@@ -94,7 +98,7 @@ class Matbench(PropertyDataModule):
     @property
     def sheet(self) -> DataSheet | None:
         """The sheet of the set."""
-        return next((each for each in self.sheets if each.name == self.dataset), None)
+        return next((each for each in self.sheets() if each.name == self.dataset), None)
 
     def load_table(self) -> CleanTable:
         """Read and clean the set."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
@@ -52,7 +53,10 @@ class MaterialsProjectTables(CrystalDataModule):
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
-    sheets = (sheet("mp_labels", "crystal", 108_865, {name: each.unit for name, each in PROPERTIES.items()}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("mp_labels", "crystal", 108_865, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(
         self,

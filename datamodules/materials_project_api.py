@@ -144,18 +144,22 @@ class MaterialsProject(SnapshotDataModule):
 
     known_fields = FIELDS
     database = "materials_project"
-    sheets = (
-        DataSheet(
-            "materials_project",
-            "crystal",
-            0,
-            {name: unit for name, (_, unit) in FIELDS.items()},
-            "CC BY 4.0",
-            "Jain et al., APL Mater. 1, 011002 (2013), doi 10.1063/1.4812323",
-            "mp-api, with your key in MP_API_KEY",
-            {"properties": {"band_gap": "eV", "formation_energy": "eV/atom"}},
-        ),
-    )
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (
+            DataSheet(
+                "materials_project",
+                "crystal",
+                0,
+                {name: unit for name, (_, unit) in FIELDS.items()},
+                "CC BY 4.0",
+                "Jain et al., APL Mater. 1, 011002 (2013), doi 10.1063/1.4812323",
+                "mp-api, with your key in MP_API_KEY",
+                {"properties": {"band_gap": "eV", "formation_energy": "eV/atom"}},
+            ),
+        )
 
     def __init__(self, properties: dict[str, str], criteria: dict[str, Any] | None = None, **settings: Any) -> None:
         self.criteria = criteria or {}

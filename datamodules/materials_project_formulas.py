@@ -6,6 +6,7 @@ from datamodules.materials_project import PROPERTIES as _OF_CRYSTALS
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
@@ -35,7 +36,11 @@ class MaterialsProjectFormulas(PropertyDataModule):
     """
 
     kind = "composition"
-    sheets = (sheet("mp_formulas", "composition", 86_927, {name: each.unit for name, each in PROPERTIES.items()}),)
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("mp_formulas", "composition", 86_927, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], **settings: Any) -> None:
         super().__init__(**settings)

@@ -56,7 +56,7 @@ class MaterialsProjectVolumes(PropertyDataModule):
     @property
     def sheet(self) -> DataSheet:
         """That of the structures, whose license and citation are those of the volumes."""
-        (labels,) = MaterialsProjectTables.sheets
+        (labels,) = MaterialsProjectTables.sheets()
         return DataSheet(
             "mp_structures",
             self.kind,

@@ -95,10 +95,13 @@ class MeasuredCrystals(CrystalDataModule):
         ValueError: If the settings name no table or more than one, or need a simulated value that does not exist.
     """
 
-    sheets = tuple(
-        sheet(name, "crystal", rows, {each.name: each.unit}, {"name": name})
-        for (name, each), rows in zip(KNOWN.items(), (3876, 2321, 4181, 176), strict=True)
-    )
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return tuple(
+            sheet(name, "crystal", rows, {each.name: each.unit}, {"name": name})
+            for (name, each), rows in zip(KNOWN.items(), (3876, 2321, 4181, 176), strict=True)
+        )
 
     def __init__(
         self,
@@ -148,7 +151,7 @@ class MeasuredCrystals(CrystalDataModule):
     @property
     def sheet(self) -> DataSheet | None:
         """The sheet of the table of the registry; None for your own."""
-        return next((each for each in self.sheets if each.name == self.name), None)
+        return next((each for each in self.sheets() if each.name == self.name), None)
 
     @property
     def title(self) -> str:

@@ -117,19 +117,22 @@ class Optimade(SnapshotDataModule):
         ValueError: If `provider` is neither known nor an address, or `page_limit` is below 1.
     """
 
-    sheets = tuple(
-        DataSheet(
-            name,
-            "crystal",
-            each.num_rows,
-            {prop: unit for prop, (_, unit) in each.fields.items()},
-            each.license,
-            each.citation,
-            f"OPTIMADE, {each.base_url}",
-            {"provider": name, "properties": {prop: unit for prop, (_, unit) in each.fields.items()}},
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return tuple(
+            DataSheet(
+                name,
+                "crystal",
+                each.num_rows,
+                {prop: unit for prop, (_, unit) in each.fields.items()},
+                each.license,
+                each.citation,
+                f"OPTIMADE, {each.base_url}",
+                {"provider": name, "properties": {prop: unit for prop, (_, unit) in each.fields.items()}},
+            )
+            for name, each in PROVIDERS.items()
         )
-        for name, each in PROVIDERS.items()
-    )
 
     def __init__(
         self,
@@ -156,7 +159,7 @@ class Optimade(SnapshotDataModule):
     @property
     def sheet(self) -> DataSheet | None:
         """The sheet of the provider; None for the address of another one."""
-        return next((each for each in self.sheets if each.name == self.provider_name), None)
+        return next((each for each in self.sheets() if each.name == self.provider_name), None)
 
     @property
     def database(self) -> str:

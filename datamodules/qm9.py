@@ -5,6 +5,7 @@ from typing import Any
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
@@ -50,7 +51,11 @@ class QM9(PropertyDataModule):
     """
 
     kind = "molecule"
-    sheets = (sheet("qm9", "molecule", 110_279, {name: each.unit for name, each in PROPERTIES.items()}),)
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("qm9", "molecule", 110_279, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)

@@ -8,6 +8,7 @@ import numpy as np
 from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.data.registry import choose_properties
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_folder, read_table
@@ -65,7 +66,11 @@ class RadonPy(PropertyDataModule):
     """
 
     kind = "repeat_unit"
-    sheets = (sheet("radonpy_pi1070", "repeat_unit", 1077, {name: each.unit for name, each in PROPERTIES.items()}),)
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("radonpy_pi1070", "repeat_unit", 1077, {name: each.unit for name, each in PROPERTIES.items()}),)
 
     def __init__(self, properties: list[str], path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)

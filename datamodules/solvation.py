@@ -5,6 +5,7 @@ from typing import Any
 from datamodules.measured_pairs import MeasuredPairs
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.data.sheet import DataSheet
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
@@ -29,7 +30,10 @@ class CosmoSolvation(_SolvationPairs):
         settings: See `gnn_sim2real.data.mixtures.MixtureSettings`; `group_by` is mixture, solute or solvent.
     """
 
-    sheets = (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("cosmo_solvation", "solvent and solute", 270_933, {"solvation_free_energy": "kcal/mol"}, {}),)
 
     def __init__(self, path: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -53,7 +57,10 @@ class MeasuredSolvation(_SolvationPairs, MeasuredPairs):
             `require_simulated` the simulated value of each pair is looked up.
     """
 
-    sheets = (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (sheet("measured_solvation", "solvent and solute", 8691, {"solvation_free_energy": "kcal/mol"}, {}),)
 
     def load_table(self) -> CleanTable:
         """Read the measured pairs, and look up their simulated values."""

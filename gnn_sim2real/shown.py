@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -17,34 +19,39 @@ _LONGEST = 24
 """Rows of a table that are shown; a DataFrame has them all."""
 
 
-class Shown:
-    """A result that shows itself; a subclass says what there is to show."""
+@dataclass(frozen=True)
+class Display:
+    """What there is to show of a result.
 
-    def _headline(self) -> str:
-        """What this is, in a line."""
-        raise NotImplementedError
+    Attributes:
+        headline: What it is, in a line.
+        rows: What there is to say, row by row.
+        draw: Draws the figure.
+        notes: Sentences below the table.
+        records: Rows of `to_frame`, where these hold more than what is shown.
+    """
 
-    def _lines(self) -> Sequence[Row]:
-        """What there is to say, row by row."""
-        raise NotImplementedError
+    headline: str
+    rows: Sequence[Row]
+    draw: Callable[[Axes], None]
+    notes: Sequence[str] = ()
+    records: Sequence[dict[str, Any]] | None = None
 
-    def _notes(self) -> Sequence[str]:
-        """Sentences below the table."""
-        return ()
 
-    def _records(self) -> Sequence[dict[str, Any]]:
-        """Rows of `to_frame`; those shown unless they hold more."""
-        return [{"what": name, "value": value} for name, value in self._lines()]
+class Shown(ABC):
+    """A result that shows itself."""
 
-    def _draw(self, axes: Axes) -> None:
-        """Draw the figure."""
-        raise NotImplementedError
+    @abstractmethod
+    def display(self) -> Display:
+        """What there is to show."""
 
     def to_frame(self) -> DataFrame:
         """All of it as a table."""
         import pandas
 
-        return pandas.DataFrame(list(self._records()))
+        display = self.display()
+        rows = [{"what": name, "value": value} for name, value in display.rows]
+        return pandas.DataFrame(rows if display.records is None else list(display.records))
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw it.
@@ -59,25 +66,27 @@ class Shown:
             import matplotlib.pyplot as plt
 
             _, axes = plt.subplots()
-        self._draw(axes)
+        self.display().draw(axes)
         return axes
 
     def __repr__(self) -> str:
-        shown, more = self._shortened()
+        display = self.display()
+        shown, more = _shorten(display.rows)
         width = max((len(name) for name, _ in shown), default=0)
-        lines = [self._headline(), *(f"  {name:<{width}}  {value}".rstrip() for name, value in shown)]
-        return "\n".join([*lines, *([f"  {more}"] if more else []), *(f"  {note}" for note in self._notes())])
+        lines = [display.headline, *(f"  {name:<{width}}  {value}".rstrip() for name, value in shown)]
+        return "\n".join([*lines, *([f"  {more}"] if more else []), *(f"  {note}" for note in display.notes)])
 
     def _repr_html_(self) -> str:
-        shown, more = self._shortened()
+        display = self.display()
+        shown, more = _shorten(display.rows)
         cells = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
             for name, value in shown
         )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in ([more] if more else []) + [*self._notes()])
-        return f"<p><b>{escape(self._headline())}</b></p><table>{cells}</table>{notes}"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in ([more] if more else []) + [*display.notes])
+        return f"<p><b>{escape(display.headline)}</b></p><table>{cells}</table>{notes}"
 
-    def _shortened(self) -> tuple[Sequence[Row], str]:
-        lines = self._lines()
-        left = len(lines) - _LONGEST
-        return lines[:_LONGEST], f"and {left} more, in `to_frame()`" if left > 0 else ""
+
+def _shorten(rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
+    left = len(rows) - _LONGEST
+    return rows[:_LONGEST], f"and {left} more, in `to_frame()`" if left > 0 else ""

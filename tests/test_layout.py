@@ -227,6 +227,14 @@ def test_the_library_does_not_load_its_data_modules():
     assert "datamodules" not in loaded_by("import gnn_sim2real.config.lightning_cli, gnn_sim2real.study.cells")
 
 
+@pytest.mark.slow
+def test_data_modules_are_listed_without_pandas():
+    # The help of `fit` names them all; their recipes, which do need it, are read by `data` alone.
+    loaded = loaded_by("from gnn_sim2real.data.registry import find_datasets; find_datasets()")
+    assert "datamodules.qm9" in loaded
+    assert not {name for name in loaded if name == "pandas" or name.startswith("datamodules.recipes")}
+
+
 def test_names_at_the_root_are_found_and_known_to_type_checkers():
     import gnn_sim2real
 

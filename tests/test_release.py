@@ -1,7 +1,9 @@
 """What a release is made by: the workflow, the recipe for conda-forge, and the script of a newcomer."""
 
+import json
 import os
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -58,3 +60,18 @@ def test_the_published_results_are_in_the_wheel():
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     wanted = {f"benchmarks/results/{name}.json": f"gnn_sim2real/results/{name}.json" for name in STUDIES}
     assert {source: place for source, place in included.items() if source.startswith("benchmarks")} == wanted
+
+
+def test_what_became_slower_is_noticed():
+    check = runpy.run_path(str(ROOT / "benchmarks/check.py"))
+    for each in check["CHECKS"]:
+        committed = json.loads((ROOT / f"benchmarks/results/{each.script}.json").read_text())
+        assert check["compare"](each, committed, committed) == []
+        slower = json.loads(json.dumps(committed))
+        for path in each.ratios:
+            *outer, last = path
+            inner = slower
+            for name in outer:
+                inner = inner[name]
+            inner[last] *= 0.7 if each.better == "more" else 1.4
+        assert len(check["compare"](each, slower, committed)) == len(each.ratios)

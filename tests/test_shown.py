@@ -12,7 +12,7 @@ from tiny import TinyPolymers
 
 from gnn_sim2real import fit_scaling_law, fit_scaling_surface, plan
 from gnn_sim2real.shotgun.display import Ranking
-from gnn_sim2real.shown import Shown
+from gnn_sim2real.shown import Display, Shown
 from gnn_sim2real.tables.report import make_report
 
 SIZES = np.repeat([100, 200, 400, 800, 1600], 3)
@@ -80,10 +80,10 @@ def test_a_few_lines_a_table_and_a_frame(law, surface, name):
     shown = every(law, surface)[name]
     lines = repr(shown).splitlines()
     assert 2 <= len(lines) <= 30
-    assert max(map(len, lines[: 1 + len(shown._lines())])) < 200
+    assert max(map(len, lines[: 1 + len(shown.display().rows)])) < 200
     page = Reader(shown._repr_html_())
     assert not page.open
-    assert page.cells == len(shown._lines())
+    assert page.cells == len(shown.display().rows)
     assert isinstance(shown.to_frame(), pd.DataFrame)
     assert len(shown.to_frame()) > 0
 
@@ -123,11 +123,8 @@ def test_html_is_escaped_and_long_tables_are_cut():
 
 def test_an_object_says_what_it_has():
     class Nothing(Shown):
-        def _headline(self):
-            return "nothing"
-
-        def _lines(self):
-            return []
+        def display(self):
+            return Display("nothing", [], draw=print)
 
     assert repr(Nothing()) == "nothing"
     assert Nothing().to_frame().empty

@@ -29,9 +29,12 @@ LATTICE_ENERGY = Property("lattice_energy", "eV/atom", upper=0)
 class DemoSimulated(PropertyDataModule):
     """Refractive index of generated repeat units by an additive calculation; see `datamodules.demo.polymers`."""
 
-    sheets = (DataSheet("demo_simulated", "repeat_unit", 4202, {"refractive_index": ""}, *_DEMO),)
-
     kind = "repeat_unit"
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (DataSheet("demo_simulated", "repeat_unit", 4202, {"refractive_index": ""}, *_DEMO),)
 
     def load_table(self) -> CleanTable:
         """Generate the repeat units and compute them."""
@@ -47,9 +50,12 @@ class DemoSimulated(PropertyDataModule):
 class DemoMeasured(PropertyDataModule):
     """Measured refractive index of common polymers with a reference each; see `datamodules.demo.measured`."""
 
-    sheets = (DataSheet("demo_measured", "repeat_unit", 21, {"refractive_index": ""}, *_DEMO),)
-
     kind = "repeat_unit"
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (DataSheet("demo_measured", "repeat_unit", 21, {"refractive_index": ""}, *_DEMO),)
 
     def load_table(self) -> CleanTable:
         """Take the typed table."""
@@ -105,7 +111,10 @@ class DemoCrystals(CrystalDataModule):
 class DemoSimulatedCrystals(DemoCrystals):
     """Lattice energy of decorated prototypes after Born and Lande; see `datamodules.demo.crystals`."""
 
-    sheets = (DataSheet("demo_simulated_crystals", "crystal", 3282, {"lattice_energy": "eV/atom"}, *_DEMO),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (DataSheet("demo_simulated_crystals", "crystal", 3282, {"lattice_energy": "eV/atom"}, *_DEMO),)
 
     def load_frame(self) -> "pd.DataFrame":
         """Decorate the prototypes and compute them."""
@@ -117,7 +126,10 @@ class DemoSimulatedCrystals(DemoCrystals):
 class DemoMeasuredCrystals(DemoCrystals):
     """Lattice energy of halides from measured heats, with the simulated one; see `datamodules.demo.born_haber`."""
 
-    sheets = (DataSheet("demo_measured_crystals", "crystal", 62, {"lattice_energy": "eV/atom"}, *_DEMO),)
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return (DataSheet("demo_measured_crystals", "crystal", 62, {"lattice_energy": "eV/atom"}, *_DEMO),)
 
     def load_frame(self) -> "pd.DataFrame":
         """Close the Born-Haber cycles."""

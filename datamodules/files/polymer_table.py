@@ -25,24 +25,27 @@ class PolymerTable(MaterialTable):
         settings: See `gnn_sim2real.data.module.DataSettings`.
     """
 
-    sheets = tuple(
-        sheet(
-            name,
-            "repeat_unit",
-            rows,
-            {prop: unit},
-            {"name": name, "property": prop, "column": column, "unit": unit},
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """The sheets of the tables that it reads."""
+        return tuple(
+            sheet(
+                name,
+                "repeat_unit",
+                rows,
+                {prop: unit},
+                {"name": name, "property": prop, "column": column, "unit": unit},
+            )
+            for name, rows, prop, column, unit in (
+                ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
+                ("measured_tg", 7170, "tg", "tg_K", "K"),
+                ("md_tg", 661, "tg", "tg_K", "K"),
+                ("simpoly", 130, "density", "density_g_cm3", "g/cm3"),
+                ("refractive_index_open", 38, "refractive_index", "refractive_index", ""),
+                ("vitrimer_md_tg", 8424, "tg", "tg_md_K", "K"),
+                ("homopolymer_md_tg", 295, "tg", "tg_md_K", "K"),
+            )
         )
-        for name, rows, prop, column, unit in (
-            ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
-            ("measured_tg", 7170, "tg", "tg_K", "K"),
-            ("md_tg", 661, "tg", "tg_K", "K"),
-            ("simpoly", 130, "density", "density_g_cm3", "g/cm3"),
-            ("refractive_index_open", 38, "refractive_index", "refractive_index", ""),
-            ("vitrimer_md_tg", 8424, "tg", "tg_md_K", "K"),
-            ("homopolymer_md_tg", 295, "tg", "tg_md_K", "K"),
-        )
-    )
 
     def __init__(
         self,
@@ -74,4 +77,4 @@ class PolymerTable(MaterialTable):
     @property
     def sheet(self) -> DataSheet | None:
         """The sheet of the table of the registry; None for your own."""
-        return next((each for each in self.sheets if each.name == self.name), None)
+        return next((each for each in self.sheets() if each.name == self.name), None)

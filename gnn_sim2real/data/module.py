@@ -137,9 +137,6 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
 
-    sheets: ClassVar[tuple[DataSheet, ...]] = ()
-    """What `gnn-sim2real data list` shows of its data sets; a subclass does not inherit those of another data set."""
-
     settings: DataSettings
     data_set: DataSet
     splitter: Splitter
@@ -174,10 +171,15 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
         A data module with several sheets says here which one it is.
         """
-        own: tuple[DataSheet, ...] = vars(type(self)).get("sheets", ())
+        own = type(self).sheets() if "sheets" in vars(type(self)) else ()
         return own[0] if len(own) == 1 else None
 
     # What a subclass may override.
+
+    @classmethod
+    def sheets(cls) -> tuple[DataSheet, ...]:
+        """What `gnn-sim2real data list` shows of its data sets; those of a subclass are its own alone."""
+        return ()
 
     @abstractmethod
     def load_table(self) -> CleanTable:

@@ -41,7 +41,8 @@ def find_datasets() -> "dict[str, type[PropertyDataModule]]":
 
 def find_sheets() -> "dict[str, tuple[DataSheet, type[PropertyDataModule]]]":
     """Data sheets of all installed data modules, by name, with the data module that each belongs to."""
-    sheets = [(sheet, each) for each in find_datasets().values() for sheet in vars(each).get("sheets", ())]
+    own = [each for each in find_datasets().values() if "sheets" in vars(each)]
+    sheets = [(sheet, each) for each in own for sheet in each.sheets()]
     return {sheet.name: (sheet, each) for sheet, each in sorted(sheets, key=lambda pair: pair[0].name)}
 
 

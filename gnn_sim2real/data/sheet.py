@@ -12,7 +12,7 @@ _OPEN = r"(MIT|ISC|BSD-[23]-Clause|Apache-2\.0|LGPL-[23]\.[01]|CC0 1\.0|CC BY(-S
 class DataSheet:
     """What `gnn-sim2real data list` shows of a data set.
 
-    A data module has its sheets in the attribute `sheets`, and the one of what it reads in `sheet`.
+    A data module has its sheets in `sheets()`, and the one of what it reads in `sheet`.
 
     Attributes:
         name: Name for `data get` and `data check`.

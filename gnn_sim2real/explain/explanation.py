@@ -17,7 +17,7 @@ from gnn_sim2real.explain.shapley import find_contributions
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.saved import ENSEMBLE_FILE, SavedEnsemble, load_ensemble
-from gnn_sim2real.shown import Row, Shown
+from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.store.mixtures import store_of
 
 if TYPE_CHECKING:
@@ -119,15 +119,17 @@ class Explanation(Shown):
         """
         return draw_structure(self, width, height, "png") or draw_bars(self, width, height, "png")
 
-    def _headline(self) -> str:
+    def display(self) -> Display:
+        """What there is to show."""
         unit = f" {self.unit}" if self.unit else ""
         models = f", mean of {len(self.shares)} models" if len(self.shares) > 1 else ""
-        return (
+        headline = (
             f"{self.property_name} of {self.name}: {self.prediction:.4g}{unit}{models} = {self.base:.4g} of a typical "
             f"material {float(self.contributions.sum()):+.4g} of the parts below"
         )
+        return Display(headline, self._rows(), self._draw, records=self.records())
 
-    def _lines(self) -> Sequence[Row]:
+    def _rows(self) -> list[Row]:
         whole = self.fragments or [(name, [row]) for row, name in enumerate(self.parts)]
         sums = [self.contributions[parts].sum() for _, parts in whole]
         spread = self.fragment_spread if self.fragments else self.spread
@@ -137,7 +139,8 @@ class Explanation(Shown):
             for row in order
         ]
 
-    def _records(self) -> Sequence[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
+        """Its parts, one by one."""
         fragment = {part: name for name, parts in self.fragments for part in parts}
         return [
             {

@@ -74,7 +74,7 @@ def write_explanations(folder: Path, entries: Sequence[Entry], title: str, notes
             stem = folder / PICTURES / f"{number}{name}"
             write_atomically(stem.with_suffix(".svg"), each.svg().encode())
             write_atomically(stem.with_suffix(".png"), each.png())
-            pictures.append((each._headline(), _picture(each), _table(each)))
+            pictures.append((each.display().headline, _picture(each), _table(each)))
         near = [(name, _neighbor_table(found)) for name, found in entry.neighbors.items()]
         shown.append({"name": entry.after.name, "pictures": pictures, "neighbors": near})
     _write_table(folder / TABLE_FILE, entries)
@@ -91,7 +91,7 @@ def _picture(explanation: Explanation) -> Picture:
 
 
 def _table(explanation: Explanation) -> TextTable:
-    rows = tuple((name, *value.partition(" +- ")[::2]) for name, value in explanation._lines())
+    rows = tuple((name, *value.partition(" +- ")[::2]) for name, value in explanation.display().rows)
     return TextTable(("part", "contribution", "spread"), rows)
 
 
@@ -106,7 +106,7 @@ def _write_table(path: Path, entries: Sequence[Entry]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADINGS)
     for entry in entries:
-        for row in entry.after._records():
+        for row in entry.after.records():
             numbers = ["" if row[name] != row[name] else f"{row[name]:.8g}" for name in _HEADINGS[4:]]
             texts = [
                 spreadsheet_text(str(each)) for each in (entry.after.name, *(row[name] for name in _HEADINGS[1:4]))

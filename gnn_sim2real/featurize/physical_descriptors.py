@@ -25,6 +25,10 @@ RING_FRAGMENTS = 12
 """Least number of pieces of backbone, between bonds that are in no ring, of a closed ring."""
 
 _COPIES = 3
+_SHARED = re.compile("EState|BCUT2D")
+_WITHOUT_SEARCH = re.compile(r"AvgIpc|BertzCT|BalabanJ|\w*EState\w*")
+"""Descriptors by the graph and its distances alone, the slowest ones: nothing in them can be cut short unseen."""
+
 _LARGEST = 1e6  # a few descriptors grow without bound, and one such number would hide all others
 
 
@@ -123,14 +127,22 @@ def _describe(mol: Chem.Mol) -> list[float]:
 
     functions = dict(Descriptors.descList)
 
-    def describe(name: str, shared: Chem.Mol) -> float:
-        # Of a copy each time, since RDKit keeps what it has found with the molecule. Only the E-state indices of the
-        # atoms are kept for all that read them: half of the time would go into finding them again.
-        value = float(functions[name](shared if "EState" in name else Chem.Mol(mol)))
-        return 0.0 if isnan(value) else value  # NaN would differ from itself
-
-    def describe_all() -> list[float]:
+    def describe(names: Sequence[str]) -> dict[str, float]:
+        # Of a copy each time, since RDKit keeps what it has found with the molecule. Only what several descriptors
+        # read is kept for them, the E-state indices of the atoms and the eight eigenvalues of BCUT2D: most of the time
+        # would go into finding these again.
         shared = Chem.Mol(mol)
-        return [describe(name, shared) for name in physical_names()]
+        found = {}
+        for name in names:
+            kept = (0,) if name.endswith("EStateIndex") else ()  # else it finds the indices anew
+            try:
+                value = float(functions[name](shared if _SHARED.search(name) else Chem.Mol(mol), *kept))
+            except ZeroDivisionError:  # an average over heavy atoms, of which hydrogen has none
+                value = 0.0
+            found[name] = 0.0 if isnan(value) else value  # NaN would differ from itself
+        return found
 
-    return whole(describe_all)
+    searching = [name for name in physical_names() if not _WITHOUT_SEARCH.fullmatch(name)]
+    others = [name for name in physical_names() if _WITHOUT_SEARCH.fullmatch(name)]
+    found = whole(lambda: describe(searching)) | describe(others)
+    return [found[name] for name in physical_names()]

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from gnn_sim2real.law.display import ShownPlan
 from gnn_sim2real.law.effective_data import FromScratch, effective_data
 from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.inversion import Quantity, errors_at, invert, iso_error_line, plain, quantity
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
-from gnn_sim2real.law.numbers import format_number, format_size
+from gnn_sim2real.law.numbers import format_number, format_size, format_with_ends
 from gnn_sim2real.law.scaling_law import Interval, ScalingLaw, is_level
 from gnn_sim2real.law.surface import ScalingSurface
+from gnn_sim2real.shown import Display, Shown
 
 FAR = 4.0
 """A forecast beyond this multiple of the largest measured size is called far: up to here it is tested that intervals
@@ -97,7 +97,7 @@ class IsoError:
 
 
 @dataclass(frozen=True, repr=False)
-class Plan(ShownPlan):
+class Plan(Shown):
     """What a law implies for the next step.
 
     Attributes:
@@ -123,6 +123,48 @@ class Plan(ShownPlan):
     split: BudgetSplit | None
     iso_errors: tuple[IsoError, ...]
     notes: tuple[str, ...]
+
+    def display(self) -> Display:
+        """What there is to show."""
+        quantities = self._quantities()
+        rows = [(name, format_with_ends(each.value, *each.interval)) for name, each in quantities.items()]
+        if self.split is not None:
+            rows.append(("calculations to add", format_size(self.split.num_source)))
+            rows.append(("measurements to add", format_size(self.split.num_target)))
+        of = "" if self.target_size is None else f" and {format_size(self.target_size)} measured"
+        return Display(
+            headline=f"plan from {format_size(self.source_size)} simulated{of} materials",
+            rows=rows,
+            draw=self._draw,
+            notes=self.notes,
+            records=[
+                {"quantity": name, "value": each.value, "low": each.interval[0], "high": each.interval[1]}
+                for name, each in quantities.items()
+            ],
+        )
+
+    def _quantities(self) -> dict[str, Quantity]:
+        """What there is, by what it is called."""
+        found = {
+            "error there": self.error,
+            "gain of a doubled source": self.gain_of_doubling,
+            "calculations worth one measurement": self.worth_of_measurement,
+            "measurements that the source is worth": self.effective_data,
+        }
+        if self.wanted is not None:
+            found[f"source size for the error {format_number(self.wanted.error)}"] = self.wanted.source_size
+        if self.split is not None:
+            found |= {"share of the budget for calculations": self.split.source_share, "error after": self.split.error}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _draw(self, axes: Any) -> None:
+        if not self.iso_errors:
+            raise ValueError("a plan of a law in n alone has no lines of equal error; plot the law")
+        for line in self.iso_errors:
+            sizes = [np.nan if each is None else each for each in line.source_sizes]
+            axes.plot(sizes, line.target_sizes, label=f"error {format_number(line.error)}")
+        axes.set(xscale="log", yscale="log", xlabel="source size n", ylabel="target size m")
+        axes.legend()
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in types that JSON knows; None for infinite."""

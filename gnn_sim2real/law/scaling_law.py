@@ -17,12 +17,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnn_sim2real.law.display import ShownCurve
+from gnn_sim2real.law.display import FARTHEST, display_parameters
 from gnn_sim2real.law.forms import Floats, Parameter
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.numbers import format_size, format_with_ends
 from gnn_sim2real.law.selection import Trial
+from gnn_sim2real.shown import Display, Shown
 
 Of = Literal["mean", "run"]
 """What an interval is of: the mean over runs, or one new run."""
@@ -41,7 +42,7 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class ScalingLaw(ShownCurve):
+class ScalingLaw(Shown):
     """A fitted law with its intervals. In every form, E(n) - C falls as D n^-alpha for large n.
 
     If forms were compared, all intervals but those by profile span those of each form whose forecast was about as good.
@@ -148,6 +149,27 @@ class ScalingLaw(ShownCurve):
         spread = spread_of(of, self.run_spread)
         low, high = span(self.fit, self.draws, sizes.reshape(1, -1), self.confidence, spread)
         return low.reshape(sizes.shape), high.reshape(sizes.shape)
+
+    def display(self) -> Display:
+        """What there is to show."""
+        sizes = f"{self.num_sizes} sizes from {format_size(self.smallest_size)} to {format_size(self.largest_size)}"
+        curves = f"{self.num_curves} curve{'s' * (self.num_curves != 1)}"
+        parameters = {
+            "decay rate alpha": (self.decay_rate, self.decay_rate_interval),
+            "transfer gap": (self.transfer_gap, self.transfer_gap_interval),
+            "prefactor": (self.prefactor, self.prefactor_interval),
+            **{name: (value, self.further_intervals[name]) for name, value in self.further.items()},
+        }
+        notes = (f"{100 * self.confidence:g} % intervals", *self.notes)
+        return display_parameters(f"E(n) = {self.formula}, {curves}, {sizes}", parameters, self._draw, notes)
+
+    def _draw(self, axes: Any) -> None:
+        ends = ((self.smallest_size, self.largest_size, "-"), (self.largest_size, FARTHEST * self.largest_size, "--"))
+        for start, end, dashes in ends:
+            sizes = np.geomspace(start, end, 60)
+            axes.plot(sizes, self.predict(sizes), color="C0", linestyle=dashes)
+            axes.fill_between(sizes, *self.predict_interval(sizes), color="C0", alpha=0.2)
+        axes.set(xscale="log", yscale="log", xlabel="source size n", ylabel="test error")
 
     def describe(self, unit: str = "") -> str:
         """Return the law in a few sentences.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gnn_sim2real.law.average import AVERAGE, AVERAGE_OF_CURVES, Averaged, Mixed
-from gnn_sim2real.law.display import ShownSurface
+from gnn_sim2real.law.display import FARTHEST, display_parameters
 from gnn_sim2real.law.fit import MIN_SIZES
 from gnn_sim2real.law.forms import SURFACE_FORMS, Floats, SurfaceForm
 from gnn_sim2real.law.forms.form import RATE_BOUNDS, log_position_beyond
@@ -25,6 +25,7 @@ from gnn_sim2real.law.identify import doubts_of_rate, doubts_of_surface_gap
 from gnn_sim2real.law.least_squares import Fits
 from gnn_sim2real.law.log_errors import check_sizes
 from gnn_sim2real.law.models import Models
+from gnn_sim2real.law.numbers import format_size
 from gnn_sim2real.law.profile import profile_rate
 from gnn_sim2real.law.scaling_law import (
     ALL_EQUAL,
@@ -38,12 +39,13 @@ from gnn_sim2real.law.scaling_law import (
     tails,
 )
 from gnn_sim2real.law.selection import DEFAULT_FORM, SPARE_SIZES, Trial
+from gnn_sim2real.shown import Display, Shown
 
 MIN_TARGET_SIZES = 3  # a rate, and one size to contradict it
 
 
 @dataclass(frozen=True, repr=False)
-class ScalingSurface(ShownSurface):
+class ScalingSurface(Shown):
     """A fitted law E(n, m), such as (D n^-alpha + G) m^-beta + L, which is delta (gamma + n^-alpha) m^-beta + L.
 
     D is delta and G = delta gamma is the transfer gap: written so, the form with L is also that of Barnett (2024).
@@ -156,6 +158,33 @@ class ScalingSurface(ShownSurface):
         """
         slices = [_slice(fits, target_size) for fits in (self.fit, *self.draws)]
         return slices[0], tuple(slices[1:])
+
+    def display(self) -> Display:
+        """What there is to show."""
+        (first, last), (few, many) = ((each[0], each[-1]) for each in (self.source_sizes, self.target_sizes))
+        headline = (
+            f"E(n, m) = {self.formula}, {format_size(first)} to {format_size(last)} simulated and {format_size(few)} "
+            f"to {format_size(many)} measured materials"
+        )
+        parameters = {
+            "decay rate alpha": (self.decay_rate, self.decay_rate_interval),
+            "rate of measurements beta": (self.target_rate, self.target_rate_interval),
+            "transfer gap": (self.transfer_gap, self.transfer_gap_interval),
+            "prefactor": (self.prefactor, self.prefactor_interval),
+            "limit": (self.limit, self.limit_interval),
+            **{name: (value, self.further_intervals[name]) for name, value in self.further.items()},
+        }
+        notes = (f"{100 * self.confidence:g} % intervals", *self.notes)
+        return display_parameters(headline, parameters, self._draw, notes)
+
+    def _draw(self, axes: Any) -> None:
+        sizes = np.geomspace(self.source_sizes[0], FARTHEST * self.source_sizes[-1], 80)
+        for number, measured in enumerate(self.target_sizes):
+            name = f"{format_size(measured)} measured"
+            axes.plot(sizes, self.predict(sizes, np.full(len(sizes), measured)), color=f"C{number % 10}", label=name)
+        axes.axvline(self.source_sizes[-1], color="gray", linestyle=":")
+        axes.set(xscale="log", yscale="log", xlabel="source size n", ylabel="test error")
+        axes.legend()
 
     def describe(self, unit: str = "") -> str:
         """Return the law in a few sentences.

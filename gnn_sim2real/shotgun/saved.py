@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -28,7 +28,7 @@ from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_mo
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.shotgun.answer import Answer, Outside, find_distances, measured_elements
-from gnn_sim2real.shotgun.display import ShownEnsemble
+from gnn_sim2real.shotgun.display import draw_left_out
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.foundation import FoundationBlock, as_wide_as, load_blocks
 from gnn_sim2real.shotgun.library_predictions import Column, predict_columns
@@ -47,6 +47,7 @@ from gnn_sim2real.shotgun.members import (
 from gnn_sim2real.shotgun.models import QuickLoader
 from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.target import Target, first_places, to_scale
+from gnn_sim2real.shown import Display, Shown
 from gnn_sim2real.splits.parts import Rows
 from gnn_sim2real.store.vocabulary import find_unseen
 from gnn_sim2real.tables.table import Property
@@ -99,7 +100,7 @@ class Fallback:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SavedEnsemble(ShownEnsemble):
+class SavedEnsemble(Shown):
     """An ensemble from a folder.
 
     Attributes:
@@ -151,6 +152,24 @@ class SavedEnsemble(ShownEnsemble):
     def first(self) -> Rows:
         """Places of the measured rows that are not repetitions of others, (num_materials,)."""
         return np.arange(len(self.values)) if self.repeats is None else first_places(self.repeats)
+
+    def display(self) -> Display:
+        """What there is to show."""
+        name, unit = self.property.name, self.property.unit
+        measured, predicted = self.values[self.first], self.left_out[self.first]
+        error = f"{np.abs(measured - predicted).mean():.3g}{' decades' if self.log else f' {unit}'.rstrip()}"
+        ordered = sorted(self.weights.items(), key=lambda each: (-each[1], each[0]))
+        too_few = f"too few measurements for intervals of {100 * self.intervals.coverage:.0f} %"
+        half_width = self.intervals.factor * self.left_out_scale[self.first]
+        label = f"{'log10 of ' if self.log else ''}{name.replace('_', ' ')}{f' [{unit}]' if unit else ''}"
+        return Display(
+            headline=f"ensemble for {name} from {len(measured)} measured materials, mean absolute error {error} on "
+            "left-out ones",
+            rows=[(member, f"{100 * weight:.0f} %") for member, weight in ordered],
+            draw=partial(draw_left_out, measured=measured, predicted=predicted, half_width=half_width, label=label),
+            notes=() if np.isfinite(self.intervals.factor) else (too_few,),
+            records=[{"member": member, "weight": weight} for member, weight in self.weights.items()],
+        )
 
     def quantile(self, coverage: float) -> float:
         """What the factor of the intervals is for another coverage; infinite if there are too few measurements.

@@ -18,7 +18,7 @@ from gnn_sim2real.launchers.base import available_cores
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.libraries import open_library
 from gnn_sim2real.shotgun.table_argument import read_table_argument
-from gnn_sim2real.shown import Row, Shown
+from gnn_sim2real.shown import Display, Shown
 from gnn_sim2real.suggest.acquisition import Aim, choose_batch
 from gnn_sim2real.suggest.budget import Advice, advise
 from gnn_sim2real.suggest.candidates import Candidate, Scorer, Seen, score_pool
@@ -84,20 +84,20 @@ class Suggestions(Shown):
     chance: float = 1.0
     advice: Advice | None = None
 
-    def _headline(self) -> str:
+    def display(self) -> Display:
+        """What there is to show."""
         unit = f" {self.unit}" if self.unit else ""
-        return (
+        headline = (
             f"{len(self.names)} of {self.seen.number:,} candidates to measure next for {self.property_name}, by "
             f"{self.meaning}; {self.model} and {self.measured} measurements, error {self.error[0]:.3g}{unit} "
             f"[{max(self.error[1], 0):.3g}, {self.error[2]:.3g}] on left-out ones"
         )
-
-    def _lines(self) -> Sequence[Row]:
         numbers = zip(self.names, self.mean, self.lower, self.upper, self.distances, strict=True)
-        return [
+        rows = [
             (name, f"{mean:.4g} ({low:.4g} to {high:.4g}){'  far from what was measured' if far > 1 else ''}")
             for name, mean, low, high, far in numbers
         ]
+        return Display(headline, rows, self._draw, notes=self._notes(), records=self._records())
 
     def _notes(self) -> Sequence[str]:
         notes = []

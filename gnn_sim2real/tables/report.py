@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.scales import error_unit
-from gnn_sim2real.shown import Row, Shown
+from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.tables.table import CleanTable, Duplicate
 from gnn_sim2real.units import convert
 
@@ -158,11 +158,17 @@ class DataReport(Shown):
     duplicates: list[Duplicate] = field(default_factory=list)
     simulated: SimulatedFacts | None = None
 
-    def _headline(self) -> str:
+    def display(self) -> Display:
+        """What there is to show."""
         refused = f", {self.num_rows_refused:,} refused" if self.num_rows_refused else ""
-        return f"{self.num_materials:,} materials from {self.num_rows_read:,} rows{refused}"
+        return Display(
+            headline=f"{self.num_materials:,} materials from {self.num_rows_read:,} rows{refused}",
+            rows=self._rows(),
+            draw=self._draw,
+            records=[asdict(each) for each in self.properties],
+        )
 
-    def _lines(self) -> Sequence[Row]:
+    def _rows(self) -> list[Row]:
         lines = []
         for each in self.properties:
             values = f"{each.minimum:.4g} to {each.maximum:.4g}, median {each.median:.4g} {each.unit}".rstrip()
@@ -172,9 +178,6 @@ class DataReport(Shown):
             [(f"{len(self.duplicates)} materials of several rows that do not agree", "")] if self.duplicates else []
         )
         return lines
-
-    def _records(self) -> Sequence[dict[str, Any]]:
-        return [asdict(each) for each in self.properties]
 
     def _draw(self, axes: "Axes") -> None:
         bars = {"used": self.num_rows_read - self.num_rows_refused, **self.refusals}

@@ -33,12 +33,14 @@ def own_folder(tmp_path, monkeypatch):
 
 def test_a_data_set_of_a_plugin_is_named_by_its_module(tmp_path, monkeypatch, capfd):
     class Mine(PropertyDataModule):
-        sheets = (DataSheet("mine", "molecule", 3, {"density": "g/cm3"}, "mine", "me", "typed"),)
+        @classmethod
+        def sheets(cls):
+            return (DataSheet("mine", "molecule", 3, {"density": "g/cm3"}, "mine", "me", "typed"),)
 
         def load_table(self): ...
 
     Mine.__module__ = "my_data"
-    monkeypatch.setattr("gnn_sim2real.cli._data.find_sheets", lambda mine=Mine: {"mine": (mine.sheets[0], mine)})
+    monkeypatch.setattr("gnn_sim2real.cli._data.find_sheets", lambda mine=Mine: {"mine": (mine.sheets()[0], mine)})
     assert main(["data", "list", "mine"]) == 0
     assert "class_path: my_data.Mine\n" in capfd.readouterr().out
     monkeypatch.undo()

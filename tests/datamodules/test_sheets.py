@@ -8,7 +8,7 @@ from gnn_sim2real.data.registry import choose_properties, find_sheets
 
 def test_what_a_sheet_reads_has_that_sheet():
     for sheet, module in find_sheets().values():
-        assert module(**dict(sheet.settings)).sheet is sheet
+        assert module(**dict(sheet.settings)).sheet == sheet
 
 
 def test_a_file_or_address_of_ones_own_has_none():

@@ -104,3 +104,19 @@ def test_elements_without_charges_are_described_with_zeros():
     found = dict(zip(physical_names(), physical_descriptors(["C[Se]C"])[0], strict=True))
     assert found["MaxPartialCharge"] == 0
     assert found["MolWt"] == pytest.approx(109.03, abs=0.01)
+
+
+def test_they_are_those_of_rdkit_one_by_one():
+    # What descriptors share is found once; each alone, of a fresh molecule, gives the same.
+    from rdkit.Chem import Descriptors
+
+    smiles = "CC(=O)Nc1ccc(O)cc1F"
+    alone = dict(Descriptors.descList)
+    wanted = [alone[name](Chem.MolFromSmiles(smiles)) for name in physical_names()]
+    assert physical_descriptors([smiles])[0].tolist() == wanted
+
+
+def test_a_molecule_without_heavy_atoms_is_described():
+    (found,) = physical_descriptors(["[H][H]"])
+    assert np.isfinite(found).all()
+    assert found[physical_names().index("MolWt")] == pytest.approx(2.016)

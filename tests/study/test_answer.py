@@ -63,6 +63,7 @@ def test_the_first_sentence_goes_by_the_interval_against_the_same_network_from_s
     sign = 1 if sum(interval) > 0 else -1
     low, high = sorted(sign * end for end in interval)
     assert format_with_ends(abs(sum(interval)) / 2, low, high) in first
+    assert ("not shown to differ" in first) == (interval[0] < 0 < interval[1])
 
 
 def test_the_strongest_simple_method_answers_for_all_test_materials():

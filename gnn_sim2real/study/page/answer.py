@@ -116,19 +116,20 @@ def _does_it_help(
         f"materials, has a test {summary['metric'].upper()} of {_ends(best[summary['metric']])}{unit}"
     )
     if scratch is not None:
-        text += f", {_change(scratch, unit)} than the same network from scratch"
+        text += f", {_change(scratch, unit, 'that of the same network from scratch')}"
     if simple is None:
         return text + "; no simple method was tested on the same materials."
     name = BASELINES[simple["policy"]].title
     text += f"; the strongest simple method, {name}, has {_ends(simple[summary['metric']])}{unit}"
-    return text + (f", and the error of the network is {_change(rival, unit)}." if rival is not None else ".")
+    return text + (f", and the error of the network is {_change(rival, unit, 'that')}." if rival is not None else ".")
 
 
-def _change(gain: Mapping[str, Any], unit: str) -> str:
-    """A paired gain as `lower by 0.02 [0.01, 0.03] eV`."""
+def _change(gain: Mapping[str, Any], unit: str, over: str) -> str:
+    """A paired gain over a model, as `lower by 0.02 [0.01, 0.03] eV than that`."""
     word, sign = ("lower", 1) if gain["mean"] >= 0 else ("higher", -1)
     low, high = sorted((sign * gain["low"], sign * gain["high"]))
-    return f"{word} by {format_with_ends(sign * gain['mean'], low, high)}{unit}"
+    change = f"{word} by {format_with_ends(sign * gain['mean'], low, high)}{unit}"
+    return f"{change} than {over}" if low > 0 else f"not shown to differ from {over} (it is {change})"
 
 
 def _ends(value: Mapping[str, Any]) -> str:
