@@ -39,7 +39,7 @@ ARROWS = {
     ),
     "config": "records tasks data library nn units files console renamed scales",
     "records": (
-        "tasks data library splits store tables featurize nn law units files console metrics baselines "
+        "tasks data library ensemble splits store tables featurize nn law units files console metrics baselines "
         "figures renamed scales"
     ),
     "tasks": (

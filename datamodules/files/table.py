@@ -154,7 +154,11 @@ class MaterialTable(PropertyDataModule):
         return find_file(self.name, self.path) if self.name else find_table(str(self.path))
 
     def load_table(self) -> CleanTable:
-        """Read and clean the file."""
+        """Read and clean the file.
+
+        Raises:
+            ConditionsVaryError: If rows of one material differ in a condition that no setting names.
+        """
         file = self._find_file()
         frame = read_table(file)
         column = self.material_column

@@ -43,9 +43,11 @@ def read_material(models: Sequence[TrainedModel], word: str) -> str | None:
         models: The models; the first one says the kind.
         word: The word.
     """
-    kind = models[0].featurizer.name
+    kind, conditions = models[0].featurizer.name, models[0].network.condition_specs
     if kind not in _SPELLED:
         return f"a model of a {kind} needs a file"
+    if conditions:
+        return f"a model that sees the {' and '.join(each.name for each in conditions)} needs a file with it"
     try:
         models[0].featurizer.identity(word)
     except ValueError as error:

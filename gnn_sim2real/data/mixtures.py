@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -217,6 +218,8 @@ class MixtureDataModule(PropertyDataModule):
     """Role of each component; empty for blends."""
     input_columns: MixtureColumns
     """Columns of the mixtures in a table to predict."""
+    condition_units: Mapping[str, str] = MappingProxyType({})
+    """Unit of each condition, by name."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(MixtureSettings(**settings))

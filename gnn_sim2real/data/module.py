@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -138,9 +137,6 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
     kind: ClassVar[str] = "repeat_unit"
     """Name of the featurizer of this data set's materials."""
 
-    condition_units: Mapping[str, str] = MappingProxyType({})
-    """Unit of each condition by name, of tables with rows at several of them."""
-
     settings: DataSettings
     data_set: DataSet
     splitter: Splitter
@@ -191,8 +187,9 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     @property
     def conditions(self) -> list[ConditionSpec]:
-        """Name and unit of each condition that a model sees."""
-        return [ConditionSpec(name, unit) for name, unit in self.condition_units.items()]
+        """Name and unit of each condition that a model sees: the `condition_units` of a reader that has some."""
+        units: Mapping[str, str] = getattr(self, "condition_units", {})
+        return [ConditionSpec(name, unit) for name, unit in units.items()]
 
     def make_data_set(self, shared: Shared) -> DataSet:
         """Combine table and graphs.
@@ -210,7 +207,9 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
 
     def make_featurizer(self) -> Featurizer:
         """Choose how the materials of this data set become graphs."""
-        return get_featurizer(self.kind, **self._graph_settings(), conditions=tuple(self.condition_units))
+        return get_featurizer(
+            self.kind, **self._graph_settings(), conditions=tuple(each.name for each in self.conditions)
+        )
 
     def make_store(self) -> AnyStore:
         """Open the graphs of the materials of the table, or make them.

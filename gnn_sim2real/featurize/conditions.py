@@ -3,17 +3,13 @@
 The graph of a material does not depend on its conditions, so it is made once for all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from gnn_sim2real.featurize.featurizer import Featurizer
 
 TEMPERATURE = "temperature"
 """Name of the condition that is a temperature [K]."""
@@ -148,39 +144,3 @@ def pure_materials(materials: Sequence[Any]) -> Sequence[Any]:
     if isinstance(materials, list) and any(isinstance(each, AtConditions) for each in materials):
         return [each.material if isinstance(each, AtConditions) else each for each in materials]
     return materials
-
-
-def at_conditions(featurizer: "Featurizer", names: Sequence[str]) -> "Featurizer":
-    """A featurizer of materials at conditions: the graphs are the same, descriptors end with the conditions.
-
-    Args:
-        featurizer: Of the pure materials.
-        names: Names of the conditions, in order.
-    """
-    return replace(
-        featurizer,
-        featurize=partial(_of_material, featurizer.featurize),
-        identity=partial(_identify, featurizer.identity, tuple(names)),
-        descriptors=partial(_describe, featurizer.descriptors, tuple(names)),
-        physical_descriptors=partial(_describe, featurizer.physical_descriptors, tuple(names)),
-        settings={**featurizer.settings, "conditions": list(names)},
-    )
-
-
-def _of_material(function: Callable[[Any], Any], material: Any) -> Any:
-    return function(material.material if isinstance(material, AtConditions) else material)
-
-
-def _identify(identity: Callable[[Any], str], names: Sequence[str], material: Any) -> str:
-    """That of the material, followed by its conditions where they are known."""
-    if not isinstance(material, AtConditions):
-        return identity(material)
-    values = {name: read_condition(material.conditions, name) for name in names}
-    return f"{identity(material.material)}{spell_conditions(values)}"
-
-
-def _describe(
-    describe: Callable[[Sequence[Any]], NDArray[np.float64]], names: Sequence[str], materials: Sequence[Any]
-) -> NDArray[np.float64]:
-    table = ConditionTable.of(materials, names)
-    return np.column_stack([describe(table.materials)[table.members], table.conditions])

@@ -1,7 +1,7 @@
 """The kinds of materials that can become graphs, by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.errors import CheckpointError
-from gnn_sim2real.featurize.conditions import at_conditions
+from gnn_sim2real.featurize.conditions import AtConditions, ConditionTable, read_condition, spell_conditions
 from gnn_sim2real.graph import Graph
 
 MAX_CUTOFF = 20.0
@@ -86,7 +86,38 @@ def get_featurizer(name: str, **settings: Any) -> Featurizer:
     if unknown:
         raise ValueError(f"graphs of the kind {name!r} have no setting {', '.join(unknown)}")
     made = known[name](**settings)
-    return at_conditions(made, conditions) if conditions else made
+    return _at_conditions(made, conditions) if conditions else made
+
+
+def _at_conditions(featurizer: Featurizer, names: Sequence[str]) -> Featurizer:
+    """A featurizer of materials at conditions: the graphs are the same, descriptors end with the conditions."""
+    return replace(
+        featurizer,
+        featurize=partial(_of_material, featurizer.featurize),
+        identity=partial(_identify, featurizer.identity, tuple(names)),
+        descriptors=partial(_describe, featurizer.descriptors, tuple(names)),
+        physical_descriptors=partial(_describe, featurizer.physical_descriptors, tuple(names)),
+        settings={**featurizer.settings, "conditions": list(names)},
+    )
+
+
+def _of_material(function: Callable[[Any], Any], material: Any) -> Any:
+    return function(material.material if isinstance(material, AtConditions) else material)
+
+
+def _identify(identity: Callable[[Any], str], names: Sequence[str], material: Any) -> str:
+    """That of the material, followed by its conditions where they are known."""
+    if not isinstance(material, AtConditions):
+        return identity(material)
+    values = {name: read_condition(material.conditions, name) for name in names}
+    return f"{identity(material.material)}{spell_conditions(values)}"
+
+
+def _describe(
+    describe: Callable[[Sequence[Any]], NDArray[np.float64]], names: Sequence[str], materials: Sequence[Any]
+) -> NDArray[np.float64]:
+    table = ConditionTable.of(materials, names)
+    return np.column_stack([describe(table.materials)[table.members], table.conditions])
 
 
 def _repeat_unit(atom_descriptors: bool = False) -> Featurizer:

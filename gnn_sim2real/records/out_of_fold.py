@@ -36,6 +36,7 @@ from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.scales import DECADES, from_scale, to_scale
 from gnn_sim2real.splits.folds import random_folds
 from gnn_sim2real.splits.parts import Parts
+from gnn_sim2real.tables.texts import ColumnTexts
 from gnn_sim2real.tasks.finetune import TargetFineTuning
 from gnn_sim2real.tasks.prediction import heading
 from gnn_sim2real.units import format_unit
@@ -86,6 +87,7 @@ class OutOfFold:
         lines = []
         for suffix, of in scales:
             mean, low, high = interval_of_mean(np.array([fold[f"mae{suffix}"] for fold in each]))
+            low = low if np.isnan(low) else max(0.0, low)
             what = f"{self.spec.name}{' (log10)' if suffix else ''}"
             r2 = f", R2 {pooled[f'r2{suffix}']:.3f}" if f"r2{suffix}" in pooled else ""
             lines.append(
@@ -219,7 +221,7 @@ def _spell(material: object, data: PropertyDataModule, row: int) -> str:
 
 
 def _other_columns(data: PropertyDataModule) -> dict[str, list[str]]:
-    """The columns of the user's table, but for what was read, and those of which rows that were merged differ."""
+    """The columns of the user's table, but for what was read; where rows were merged, each of their texts."""
     read = {getattr(getattr(data, "property", None), "column", None), getattr(data, "material_column", None)}
     found = {}
     for column in data.table.texts:
@@ -227,8 +229,9 @@ def _other_columns(data: PropertyDataModule) -> dict[str, list[str]]:
             continue
         try:
             found[column] = data.table.texts[column]
-        except ValueError:
-            logger.info("the column %r is left out: rows of one material differ in it", column)
+        except ValueError:  # rows of one material differ in it
+            if isinstance(data.table.texts, ColumnTexts):
+                found[column] = [" | ".join(each) for each in data.table.texts.distinct(column)]
     return found
 
 

@@ -35,6 +35,18 @@ class ColumnTexts(Mapping[str, list[str]]):
         some.rows_of = [name if name in kept else None for name in self.rows_of]
         return some
 
+    def distinct(self, column: str) -> list[list[str]]:
+        """The different texts of each material in a column, in the order of the file, without empty ones.
+
+        Args:
+            column: The column.
+        """
+        texts: dict[str, dict[str, None]] = {}
+        for name, text in zip(self.rows_of, to_texts(self.columns[column]), strict=True):
+            if name is not None and text:
+                texts.setdefault(name, {})[text] = None
+        return [list(texts.get(name, {})) for name in self.identities]
+
     def __getitem__(self, column: str) -> list[str]:
         """Text of each material in a column.
 

@@ -213,3 +213,15 @@ def test_every_kind_of_material_is_found_again_in_the_users_file(kind, tmp_path)
     assert len(used) >= len(values)
     for row in used:
         assert float(row[predicted]) == pytest.approx(float(row[measured[0]]) + 1, rel=1e-6)
+
+
+def test_a_temperature_is_seen_where_rows_of_one_material_differ_in_it(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"{unit},{t},{1e-5 * t}" for unit in CHAINS[:3] for t in (300, 350)]
+    path.write_text("\n".join(["smiles,T [K],ionic conductivity [S/cm]", *rows, ""]))
+    found = read_table_argument([str(path), "--transform", "log10"])
+    assert found.settings["conditions"] == {"temperature": "T [K]"}
+    assert found.settings["transform"] == "log10"
+    assert "at the temperature in 'T [K]'" in found.text
+    path.write_text("\n".join(["smiles,T [K],ionic conductivity [S/cm]", *rows[::2], ""]))
+    assert "conditions" not in read_table_argument([str(path)]).settings

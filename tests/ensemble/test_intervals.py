@@ -148,3 +148,14 @@ def test_rows_outside_of_the_range_count_once(alike, low, high):
 def test_a_range_needs_rows_that_differ(rows):
     with pytest.raises(ValueError, match="differ"):
         TrainingRange(rows)
+
+
+def test_rows_of_one_group_are_no_neighbors():
+    """Three materials a unit apart, each at two temperatures a hundredth apart."""
+    rows = np.array([[place, place + step] for place in (0.0, 1.0, 2.0) for step in (0.0, 0.01)])
+    groups = np.repeat(np.arange(3), 2)
+    asked = np.array([[3.0, 3.0]])
+    assert TrainingRange(rows).distances(asked)[0] > 50
+    assert TrainingRange(rows, groups).distances(asked)[0] < 1.1
+    with pytest.raises(ValueError, match="two groups"):
+        TrainingRange(rows, np.zeros(6, np.int64))
