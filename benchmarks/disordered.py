@@ -4,8 +4,8 @@ OBELiX has 599 measured room-temperature conductivities of lithium electrolytes,
 are disordered, and an official split, whose papers do not cross it (Therrien et al., arXiv 2502.14234, CC BY 4.0). Each
 member learns log10 of the conductivity from the training part alone; values below a detection limit are taken for it.
 Nothing is chosen on the test part: settings, members, the rule of the weights and the weights themselves are chosen by
-predictions of five folds of the training part, between which no paper is shared. Members of structures answer for
-materials with a CIF; the others have an ensemble without them.
+predictions of five folds of the training part, between which no paper and no formula is shared, as in the official
+split. Members of structures answer for materials with a CIF; the others have an ensemble without them.
 
 Errors are mean absolute errors in decades, with 90 % intervals over draws of test materials: of all 121, of those with
 a readable CIF, and of those below a detection limit, where a prediction below the limit has no error. Two members are
@@ -25,6 +25,7 @@ names the folder of the real data.
 import argparse
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -53,6 +54,7 @@ from gnn_sim2real.graph import Graph
 from gnn_sim2real.library import load_model
 from gnn_sim2real.nn import CGCNN, Encoder, PropertyModel, Roost
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.splits.grouped import join_families
 from gnn_sim2real.store.graphs import GraphStore
 
 Floats = NDArray[np.float64]
@@ -136,11 +138,18 @@ def _describe_cells(parameters: Floats, formulas: Sequence[str]) -> Floats:
 
 
 def folds_of(data: Data, rows: Rows) -> NDArray[np.int64]:
-    """Fold of each row; rows of a paper share one."""
-    papers = sorted({data.papers[row] for row in rows.tolist()})
-    order = np.random.default_rng(0).permutation(len(papers))
-    fold = dict(zip(papers, (order % FOLDS).tolist(), strict=True))
-    return np.array([fold[data.papers[row]] for row in rows.tolist()])
+    """Fold of each row; rows of a paper or of a formula share one, as in the official split.
+
+    The largest families come first, each into the fold with the fewest rows.
+    """
+    formula = get_featurizer("composition").identity
+    families = join_families([formula(data.formulas[row]) for row in rows], [data.papers[row] for row in rows])
+    sizes, fold = Counter(families), dict[str, int]()
+    filled = [0] * FOLDS
+    for family in sorted(sizes, key=lambda each: (-sizes[each], each)):
+        fold[family] = filled.index(min(filled))
+        filled[fold[family]] += sizes[family]
+    return np.array([fold[family] for family in families])
 
 
 @cache
@@ -181,9 +190,11 @@ def of_chgnet() -> Floats:
                 found = order(crystal, APPROXIMANTS, MOST_SITES)
             except CannotOrderError:
                 continue
+            found = [each for each in found if each.num_sites <= MOST_SITES]
             ordered += found
             row_of += [row] * len(found)
-        features = compute_features(make_encoder("chgnet").encoder, ordered, "crystal", "readout_mean").values
+        encoder, folder = make_encoder("chgnet").encoder, KEPT / "chgnet"
+        features = compute_features(encoder, ordered, "crystal", "readout_mean", folder).values
         table = np.full((len(read().ids), features.shape[1]), np.nan)
         for row in sorted({*row_of}):
             table[row] = features[np.array(row_of) == row].mean(axis=0)
