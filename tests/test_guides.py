@@ -30,6 +30,7 @@ LANES = {
     "python": pytest.mark.slow,
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
+    "disorder": pytest.mark.slow,
     "data": pytest.mark.slow,
 }
 """Lane of a page, of others before a release."""
