@@ -493,6 +493,10 @@ def predict_in_folds(member: Member, train: Rows, fold: NDArray[np.int64]) -> Fl
     return inner
 
 
+def _named(names: Sequence[str], weights: Floats) -> dict[str, float]:
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
 def main() -> None:
     """Compute the members that are named, and write the result."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
@@ -510,25 +514,25 @@ def main() -> None:
     fold = folds_of(data, np.flatnonzero(train))
     known, inner = data.values[train][fold >= 0], inner[fold >= 0]
     fold = fold[fold >= 0]
-    all_members = np.isfinite(inner).all(axis=1)
-    stacks = {
-        "without_structures": choose([names[each] for each in of_composition], inner[:, of_composition], known, fold)
-    }
-    stacks["with_structures"] = choose(names, inner[all_members], known[all_members], fold[all_members])
-    weights: dict[str, dict[str, float]] = {}
-    for kind, stack in stacks.items():
-        some = [names.index(name) for name in stack.members]
-        rows = all_members if kind == "with_structures" else np.ones(len(known), np.bool_)
-        learned = learn_weights(inner[rows][:, some], known[rows], stack.rule)
-        weights[kind] = {name: round(float(each), 3) for name, each in zip(stack.members, learned, strict=True)}
-        answered = np.isfinite(outer[:, some]).all(axis=1)
-        answers[f"ensemble_{kind}"] = np.full(len(outer), np.nan)
-        answers[f"ensemble_{kind}"][answered] = combine(outer[answered][:, some], learned)
-    plain, structures = answers["ensemble_without_structures"], answers["ensemble_with_structures"]
-    answers["ensemble"] = np.where(np.isfinite(structures), structures, plain)
-    some = [names.index(name) for name in stacks["without_structures"].members]
-    plain_error = np.abs(stacked(inner[:, some], known, fold, stacks["without_structures"].rule) - known)
-    gains = stacks["with_structures"].error < plain_error[all_members].mean()
+    read_by_all = np.isfinite(inner).all(axis=1)
+    plain_names = [names[number] for number in of_composition]
+    plain_choice = choose(plain_names, inner[:, of_composition], known, fold)
+    choice = choose(names, inner[read_by_all], known[read_by_all], fold[read_by_all])
+    some = [names.index(name) for name in plain_choice.members]
+    plain_error = np.abs(stacked(inner[:, some], known, fold, plain_choice.rule) - known)
+    helps = any(name in OF_STRUCTURES for name in choice.members) and choice.error < plain_error[read_by_all].mean()
+    answers["ensemble_chosen"] = combine(outer[:, some], learn_weights(inner[:, some], known, plain_choice.rule))
+    readable = np.isfinite(outer).all(axis=1)
+    if helps:
+        some = [names.index(name) for name in choice.members]
+        weights_of_choice = learn_weights(inner[read_by_all][:, some], known[read_by_all], choice.rule)
+        answers["ensemble_chosen"][readable] = combine(outer[readable][:, some], weights_of_choice)
+    # Beside it all members by the default rule, without structures and, where all can read it, with them.
+    plain = learn_weights(inner[:, of_composition], known)
+    weights = learn_weights(inner[read_by_all], known[read_by_all])
+    answers["ensemble_without_structures"] = combine(outer[:, of_composition], plain)
+    answers["ensemble"] = answers["ensemble_without_structures"].copy()
+    answers["ensemble"][readable] = combine(outer[readable], weights)
     answers["median_of_training"] = np.full(int(test.sum()), np.median(data.values[train]))
     train_rows = np.flatnonzero(train)
     alone = predict_in_folds(MEMBERS["trees_fractions"], train_rows, folds_of(data, train_rows, like_official=False))
@@ -542,26 +546,33 @@ def main() -> None:
         "num_test": int(test.sum()),
         "num_readable_cifs": sum(each is not None for each in data.crystals),
         "num_disordered": int(disordered.sum()),
-        "weights": weights,
-        "rules": {kind: stack.rule for kind, stack in stacks.items()},
+        "weights": {
+            "ensemble": _named(names, weights),
+            "ensemble_without_structures": _named(plain_names, plain),
+        },
+        "chosen": {
+            "members": list(plain_choice.members),
+            "rule": plain_choice.rule,
+            "of_materials_with_structure": list(choice.members),
+            "structures_help_in_folds": helps,
+        },
         "in_folds_of_training": {
             name: {
                 "all": round(float(np.nanmean(np.abs(inner[:, number] - known))), 4),
-                "read_by_all": round(float(np.abs(inner[all_members, number] - known[all_members]).mean()), 4),
+                "read_by_all": round(float(np.abs(inner[read_by_all, number] - known[read_by_all]).mean()), 4),
             }
             for number, name in enumerate(names)
         }
         | {
-            "ensemble_without_structures": {
+            "ensemble_chosen": {
                 "all": round(float(plain_error.mean()), 4),
-                "read_by_all": round(float(plain_error[all_members].mean()), 4),
+                "read_by_all": round(float(plain_error[read_by_all].mean()), 4),
             },
-            "ensemble_with_structures": {"read_by_all": round(stacks["with_structures"].error, 4)},
+            "best_of_materials_with_structure": {"read_by_all": round(choice.error, 4)},
         },
-        "chosen_on_folds": "ensemble" if gains else "ensemble_without_structures",
         "trees_fractions_in_folds_by_paper_alone": round(by_paper, 4),
         "num_train_in_folds": len(known),
-        "num_train_read_by_all": int(all_members.sum()),
+        "num_train_read_by_all": int(read_by_all.sum()),
         "test": {},
     }
     for name, answer in answers.items():
@@ -576,7 +587,7 @@ def main() -> None:
             "measured": score(as_published, ~bound),
             "below_limit_one_sided": score(error, bound),
         }
-    gain = np.abs(plain - values) - np.abs(answers["ensemble"] - values)
+    gain = np.abs(answers["ensemble_without_structures"] - values) - np.abs(answers["ensemble"] - values)
     result["gain_of_structures"] = {
         name: {"mean": round(float(gain[where].mean()), 4), "interval_90": interval(gain[where])}
         for name, where in (("all", np.ones_like(bound)), ("with_cif", has_cif))
