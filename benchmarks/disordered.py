@@ -13,7 +13,7 @@ a readable CIF, and of those below a detection limit, where a prediction below t
 also compared with each other, on the same materials.
 
 Members with `library` have predictions of the models of formulas in the starter library, which were trained on the
-Materials Project and AFLOW; those with `chgnet` features of CHGNet of ordered approximants, and need the extra
+Materials Project; those with `chgnet` features of CHGNet of ordered approximants, and need the extra
 `foundation-crystal`.
 
 Networks are small and trained for a few epochs, so that all fits into minutes; they are no measure of what the encoders
@@ -554,7 +554,7 @@ def main() -> None:
             "members": list(plain_choice.members),
             "rule": plain_choice.rule,
             "of_materials_with_structure": list(choice.members),
-            "structures_help_in_folds": helps,
+            "structures_help_in_folds": bool(helps),
         },
         "in_folds_of_training": {
             name: {
