@@ -31,6 +31,7 @@ LANES = {
     "bench": pytest.mark.slow,
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
+    "disorder": pytest.mark.slow,
     "data": pytest.mark.slow,
     "tuning": pytest.mark.slow,
 }

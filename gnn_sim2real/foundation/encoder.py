@@ -130,7 +130,7 @@ class FoundationEncoder(ABC):
             kind: What they are.
 
         Raises:
-            ValueError: If it does not read this kind, or its libraries are not installed.
+            ValueError: If it does not read this kind, or its libraries are not installed, or lack one of their own.
         """
         self.require_kind(kind)
         self.require_installed()
@@ -141,6 +141,8 @@ class FoundationEncoder(ABC):
                 prepared[row] = self.read(materials[row], kind)
             except ValueError as error:
                 refused[row] = str(error)
+            except ImportError as error:  # no material is to blame, and no reason of one must be saved
+                raise self._lacking(error) from error
             except Exception as error:  # a library of others: one material is not worth the other thousand
                 refused[row] = f"{type(error).__name__} in the library"
         found = self._encode_all(prepared, refused)
@@ -169,6 +171,8 @@ class FoundationEncoder(ABC):
             rows = batches.pop()
             try:
                 layers = self.encode([prepared[row] for row in rows])
+            except ImportError as error:
+                raise self._lacking(error) from error
             except Exception as error:  # one by one, so that it is only the one
                 if len(rows) > 1:
                     batches += [[row] for row in rows]
@@ -182,6 +186,10 @@ class FoundationEncoder(ABC):
                 else:
                     refused[row] = "its features are not finite"
         return found
+
+    def _lacking(self, error: ImportError) -> ValueError:
+        """Says that a library of its libraries is missing."""
+        return ValueError(f"`{self.name}` cannot be used ({error}): {self.how_to_install()}")
 
     @staticmethod
     def _rows(layer: str, count: int, found: dict[int, dict[str, Floats]]) -> Floats:

@@ -105,3 +105,14 @@ def test_a_folder_that_cannot_be_written_costs_only_the_cache(tmp_path, caplog):
     found = compute_features(Tiny(), CHAINS, "repeat_unit", folder=tmp_path / "file" / "folder")
     assert np.isfinite(found.values).all()
     assert "cannot be saved" in caplog.text
+
+
+def test_a_library_that_lacks_one_of_its_own_is_no_fault_of_the_materials(tmp_path, monkeypatch):
+    def lacking(self, material, kind):
+        raise ModuleNotFoundError("No module named 'nvidia_smi'")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tiny, "read", lacking)
+        with pytest.raises(ValueError, match="nvidia_smi"):
+            compute_features(Tiny(), CHAINS, "repeat_unit", folder=tmp_path)
+    assert not compute_features(Tiny(), CHAINS, "repeat_unit", folder=tmp_path).reasons  # nothing was saved

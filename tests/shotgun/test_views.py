@@ -176,3 +176,12 @@ def test_too_few_measurements_or_no_logarithm():
         Target.of_data(TinyPolymers(materials=CHAINS[:3]))
     with pytest.raises(ValueError, match=r"`log: true`.* above zero"):
         Target.of_data(TinyPolymers({("x", "K"): [float(n) for n in range(len(CHAINS))]}), log=True)
+
+
+def test_disordered_crystals_are_read_as_the_target_has_them(crystals):
+    own = get_featurizer("crystal", disorder="average")
+    target = Target(crystals.table, own, [], crystals.train, crystals.train[:0])
+    of_model = get_featurizer("crystal", cutoff=4.0, max_neighbors=None)
+    assert target.view(of_model).featurizer.settings == {"cutoff": 4.0, "max_neighbors": None, "disorder": "average"}
+    order = get_featurizer("crystal", disorder="order")
+    assert crystals.view(order).featurizer.describe() == crystals.own.describe()
