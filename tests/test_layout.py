@@ -13,8 +13,8 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "suggest explain estimator reproduce study shotgun config records tasks data uncertainty library foundation "
-        "store tables databases law errors files console launchers"
+        "bench suggest explain estimator reproduce study shotgun config records tasks data uncertainty library "
+        "foundation store tables databases law errors files console launchers"
     ),
     "suggest": (
         "estimator shotgun ensemble records data library launchers splits store law figures files metrics "
@@ -27,6 +27,7 @@ ARROWS = {
         "study shotgun ensemble records tasks data library store tables featurize nn law errors units files console "
         "graph"
     ),
+    "bench": "reproduce study records tasks library nn law baselines units console",
     "reproduce": "config study tasks data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics baselines "

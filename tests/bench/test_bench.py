@@ -103,6 +103,7 @@ def test_the_hashes_are_those_of_the_tables_and_yamls_of_the_package(name):
     assert hash_fixed(Resolver(read(name=name))) == dict(find_task(name).fixed)
 
 
+@pytest.mark.slow
 def test_an_encoder_is_no_difference_and_a_seed_is_one():
     task = find_task(TASK)
     with_encoder = read("--encoder", "{class_path: gnn_sim2real.nn.GINE, init_args: {hidden_dim: 8}}")
@@ -225,7 +226,7 @@ def test_equal_errors_are_a_tie_and_half_as_large_ones_are_not():
     found = score(task, [("submission", entry_of_published(0.5, "GINE"))])
     rows = {row.name: row for row in found.rows}
     assert found.rows[0].name == "GINE (2)"  # a second entry of a name
-    assert (rows["GINE (2)"].rank, rows["GINE"].rank) == (1, 2)
+    assert (rows["GINE (2)"].rank, rows["GINE"].rank) == (1, 3)  # its own training from scratch is ahead as well
     assert rows["GINE"].behind.mean == pytest.approx(rows["GINE"].error.mean / 2)
     assert rows["GINE (2)"].error.mean == pytest.approx(rows["GINE"].error.mean / 2)
 
@@ -252,7 +253,8 @@ def test_the_error_is_the_geometric_mean_over_the_test_parts(submitted):
 
 def test_the_commands(capfd):
     assert main(["bench", "list"]) == 0
-    assert all(name in capfd.readouterr().out for name in task_names())
+    shown = capfd.readouterr().out
+    assert all(name in shown for name in task_names())
     assert main(["bench", "report", "nothing.json"]) == 2
     assert main(["bench", "submit", ".", "--output", "x.json"]) == 2
 
