@@ -21,7 +21,9 @@ from gnn_sim2real.study.architectures import join_encoder
 from gnn_sim2real.study.bench_fixed import FIXED, find_differences, hash_fixed
 from gnn_sim2real.study.bench_task import BenchTask, find_task, task_names
 from gnn_sim2real.study.config import read_study
+from gnn_sim2real.study.plan import make_plan
 from gnn_sim2real.study.resolve import Resolver
+from gnn_sim2real.study.reuse import find_reusable
 
 TASK = "density_open_quick"
 COMMITTED = bench_page.SUBMISSIONS / "neighbor_mean_density_open_quick.json"
@@ -100,7 +102,11 @@ def test_other_yamls_are_no_tasks(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", IN_THE_PACKAGE)
 def test_the_hashes_are_those_of_the_tables_and_yamls_of_the_package(name):
-    assert hash_fixed(Resolver(read(name=name))) == dict(find_task(name).fixed)
+    resolver, task = Resolver(read(name=name)), find_task(name)
+    assert hash_fixed(resolver) == dict(task.fixed)
+    plan, published = make_plan(resolver.study, resolver), read_published(find_published(task.result))
+    found = find_reusable(plan, resolver, published, [])
+    assert len(found.records) == len(plan.cells), found.reasons  # nothing published is computed again
 
 
 @pytest.mark.slow
