@@ -35,8 +35,8 @@ An error is the geometric mean of the test {metric} at the largest source, with 
 the paired difference to the first row, and a `tie` cannot be told from it. A rank is 1 + the number of rows whose error
 is lower by more than the interval of the paired difference, which chance alone makes in one of twenty comparisons. Rows
 with one rank have no order, and neither have alphas and Cs with a `?`, which the data do not identify. Rows without a
-law are reference lines: networks from scratch and simple methods on the same data. A submission is what its author says:
-whoever has the encoder computes its cells again by the same command.
+law are reference lines: networks from scratch and simple methods on the same data. A submission is what its author
+says: whoever has the encoder computes its cells again by the same command.
 """
 
 

@@ -13,7 +13,7 @@ from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_
 ARROWS = {
     "datamodules": "data store tables databases featurize errors units files plugins",
     "cli": (
-        "suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
+        "bench suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
         "foundation store tables databases law errors files console launchers scales"
     ),
     "tune": "config study records tasks data splits units files console figures shown launchers",
@@ -28,6 +28,7 @@ ARROWS = {
         "study shotgun ensemble records tasks data library store tables featurize nn law errors units files "
         "console graph"
     ),
+    "bench": "reproduce study records tasks library nn law baselines units console",
     "reproduce": "config study tasks data databases records errors files",
     "study": (
         "config records tasks data library foundation tables nn law page errors units files console metrics "

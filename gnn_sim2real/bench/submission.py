@@ -1,6 +1,7 @@
 """Submissions: made of the folder of a study, checked by a schema and against their task whenever they are read."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from gnn_sim2real.console import visible
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.card import read_small_json
 from gnn_sim2real.nn.encoder import build_encoder, fill_defaults
-from gnn_sim2real.records.published import find_published, read_published
+from gnn_sim2real.records.published import Published, find_published, read_published
 from gnn_sim2real.records.record import Record, read_records
 from gnn_sim2real.study.architectures import name_architectures
 from gnn_sim2real.study.bench_fixed import FIXED, find_differences
@@ -190,10 +191,17 @@ def _check_cells(content: Mapping[str, Any], task: BenchTask) -> None:
         )
     if len({each["key"] for each in content["cells"]}) < len(content["cells"]):
         raise ValueError("two of its cells have the same key")
+    _check_values(content, published, task)
+
+
+def _check_values(content: Mapping[str, Any], published: Published, task: BenchTask) -> None:
+    """Refuse errors that cannot be, or are of other materials than the published ones."""
     sizes = {(each.cell.source_level, each.cell.split): each.cell.source_size for each in published.records}
     tests = {each.cell.split: each.metrics["num_test"] for each in published.records if each.cell.policy == task.policy}
     for number, each in enumerate(content["cells"], 1):
         metrics, place = each["metrics"], (each["source_level"], each["split"])
+        if not all(map(math.isfinite, metrics.values())):
+            raise ValueError(f"an error of cell {number} is not a finite number")
         if each["architecture"] != content["name"]:
             raise ValueError(f"cell {number} is of another encoder than the entry")
         if metrics["mae"] > metrics["rmse"] * (1 + 1e-6):

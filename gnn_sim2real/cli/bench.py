@@ -8,12 +8,12 @@ from gnn_sim2real.config.command import Command
 def list_() -> None:
     """Show the tasks: what each asks, which published encoders they have, and where their tables come from."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from gnn_sim2real.bench.catalog import describe_tasks
     from gnn_sim2real.console import open_console
 
-    table = Table("task", "question", "cells", "published", "tables", box=None, pad_edge=False)
+    table = Table(Column("task", no_wrap=True), "question", "cells", "published", "tables", box=None, pad_edge=False)
     for each in describe_tasks():
         table.add_row(*map(escape, each))
     open_console().print(table)

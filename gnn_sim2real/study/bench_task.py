@@ -28,6 +28,7 @@ class BenchTask:
     Attributes:
         path: Its YAML.
         study: YAML of the published study.
+        overlays: YAMLs that the published study laid over its stages.
         result: Name of its published result.
         policy: How an encoder is fine-tuned.
         target_size: Number of measured materials.
@@ -40,6 +41,7 @@ class BenchTask:
     policy: str
     target_size: int
     fixed: Mapping[str, str]
+    overlays: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> "BenchTask | None":
@@ -58,9 +60,10 @@ class BenchTask:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError):  # is told where the YAML of a study is read
             return None
-        if not isinstance(content, dict) or content.keys() != _SETTINGS:
+        if not isinstance(content, dict) or content.keys() - {"overlays"} != _SETTINGS:
             return None
-        return cls(path, (path.parent / content.pop("study")).resolve(), **content)
+        study, *overlays = (path.parent / each for each in [content.pop("study"), *content.pop("overlays", [])])
+        return cls(path, study.resolve(), **content, overlays=tuple(each.resolve() for each in overlays))
 
     @property
     def name(self) -> str:

@@ -271,7 +271,7 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
     parser.add_class_arguments(StudyConfig)
     task = BenchTask.read(Path(files[0])) if files else None
     if task is not None:
-        files = [str(task.study), *files[1:]]
+        files = [*map(str, (task.study, *task.overlays)), *files[1:]]
         options = ["--output", f"runs/bench/{task.name}", "--models", "", *options]
     config, settings = read_settings(parser, StudyConfig, files, options)
     config.scratch = config.scratch or config.finetune
