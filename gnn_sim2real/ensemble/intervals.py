@@ -111,7 +111,7 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
 
 
-def quantiles_of_others(scores: Floats, coverage: float) -> Floats:
+def quantiles_of_others(scores: Floats, coverage: float, groups: NDArray[np.int64] | None = None) -> Floats:
     """The conformal quantile for each row by all others, (num_rows,), so that no row widens its own interval.
 
     With one row less the quantile may be infinite, although with all of them it is not; then it is that of all.
@@ -119,8 +119,12 @@ def quantiles_of_others(scores: Floats, coverage: float) -> Floats:
     Args:
         scores: Of exchangeable rows, (num_rows,).
         coverage: Nominal coverage.
+        groups: (num_rows,); numbers, from 0, of groups of rows that are no others to each other, such as one material
+            at several temperatures. Each row is one unless given.
     """
-    found = np.array([conformal_quantile(np.delete(scores, row), coverage) for row in range(len(scores))])
+    groups = np.arange(len(scores)) if groups is None else groups
+    each = [conformal_quantile(scores[groups != group], coverage) for group in range(groups.max(initial=-1) + 1)]
+    found = np.array(each)[groups]
     return np.where(np.isfinite(found), found, conformal_quantile(scores, coverage))
 
 

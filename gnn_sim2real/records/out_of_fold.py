@@ -143,7 +143,9 @@ def cross_validate(
     spec, measured = data.properties[0], data.data_set.measured(used)
     middle, known = to_scale(predicted, spec.transform), np.isfinite(measured)
     half = np.full(len(used), np.nan)
-    half[known] = quantiles_of_others(np.abs(middle - to_scale(measured, spec.transform))[known], COVERAGE)
+    _, numbers = np.unique([data.table.groups[row] for row in used[known].tolist()], return_inverse=True)
+    errors = np.abs(middle - to_scale(measured, spec.transform))[known]
+    half[known] = quantiles_of_others(errors, COVERAGE, numbers)
     half[~np.isfinite(half)] = np.nan
     lower, upper = (from_scale(end, spec.transform) for end in (middle - half, middle + half))
     return OutOfFold(spec, used, measured, predicted, lower, upper, fold_of)

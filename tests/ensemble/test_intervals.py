@@ -33,6 +33,16 @@ def test_no_row_widens_its_own_interval():
     assert quantiles_of_others(outlier, 0.9)[-1] == conformal_quantile(scores, 0.9)
     assert not (quantiles_of_others(scores, 0.9) == scores).any()
     assert (quantiles_of_others(np.arange(9.0), 0.9) == 8).all()  # with 8 of them there would be none
+    assert (quantiles_of_others(np.empty(0), 0.9) == []).all()
+
+
+def test_rows_of_one_material_are_no_others_to_each_other():
+    scores = np.append(np.arange(30.0), [1e6, 1e6])
+    groups = np.append(np.arange(30), [30, 30])
+    found = quantiles_of_others(scores, 0.9, groups)
+    assert found[-1] == found[-2] == conformal_quantile(scores[:-2], 0.9)
+    assert found[0] == conformal_quantile(scores[1:], 0.9) == 29
+    assert quantiles_of_others(scores, 0.9, np.arange(32))[-1] == conformal_quantile(scores[:-1], 0.9)
 
 
 @pytest.mark.parametrize("num_rows", [20, 50, 100])
