@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,11 @@ from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, wr
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.store.mixtures import store_of
+
+if TYPE_CHECKING:
+    import pandas
+
+    from gnn_sim2real.estimator.pool import Pool
 
 _BATCH, _CHUNK = 256, 4096
 
@@ -126,8 +131,6 @@ def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Pa
     Raises:
         ValueError: If a material or the file cannot be read, there is no such layer, or a file would be lost.
     """
-    import pandas
-
     from gnn_sim2real.estimator.pool import read_pool
 
     output = Path(settings.output)
@@ -136,50 +139,50 @@ def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Pa
     require_replaceable(output, inputs=[expand(asked)], overwrite=settings.overwrite)
     model = load_model(source).with_disorder(settings.disorder)
     pool = read_pool(asked, kind_of(model), settings.column)
-    found, reasons = list[NDArray[np.float32]](), [""] * len(pool)
-    width = 0
+    features, reasons = _embed_pool(model, pool, settings)
+    if features is None:
+        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {reasons[0]}")
+    content = io.BytesIO()
+    if output.suffix.lower() == ".npy":
+        np.save(content, features)
+    elif output.suffix.lower() == ".parquet":
+        _table_of(features, pool, reasons).to_parquet(content, index=False)
+    else:
+        texts = _table_of(features, pool, reasons).rename(columns=spreadsheet_text)
+        texts = texts.map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
+        texts.to_csv(content, index=False)
+    write_atomically(output, content.getvalue())
+    return output, len(pool), sum(map(bool, reasons))
+
+
+def _embed_pool(
+    model: TrainedModel, pool: "Pool", settings: EmbedSettings
+) -> tuple[NDArray[np.float32] | None, list[str]]:
+    """Features of each material, None if none can be read, and why it cannot."""
+    whole: NDArray[np.float32] | None = None
+    reasons = [""] * len(pool)
     for start, materials in pool.parts(_CHUNK):
         if settings.on_error == "raise":
             materials.require_readable("leave it out, or add `--on-error nan`")
         for row, reason in materials.reasons.items():
             reasons[start + row] = reason
         rows = materials.readable
-        some = np.full((len(materials), 0), np.nan, np.float32)
-        if len(rows):
-            features = embed_readable(model, [materials.contents[row] for row in rows.tolist()], settings.layer)
-            width = features.shape[1]
-            some = np.full((len(materials), width), np.nan, np.float32)
-            some[rows] = features
-        found.append(some)
-    if not width:
-        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {reasons[0]}")
-    whole = np.concatenate(
-        [np.full((len(some), width), np.nan, np.float32) if not some.size else some for some in found]
-    )
-    if output.suffix.lower() == ".npy":
-        content = io.BytesIO()
-        np.save(content, whole)
-        write_atomically(output, content.getvalue())
-    else:
-        table: dict[str, Any] = {pool.column or "material": pool.names}
-        table |= {name: each for name, each in pool.other_columns().items() if name not in table}
-        if any(reasons):
-            table["reason"] = reasons
-        is_text = output.suffix.lower() == ".csv"
-        table = {
-            spreadsheet_text(name) if is_text else name: [spreadsheet_text(each) for each in cells]
-            if is_text
-            else cells
-            for name, cells in table.items()
-        }
-        frame = pandas.concat(
-            [
-                pandas.DataFrame(table),
-                pandas.DataFrame(whole, columns=[f"feature_{number}" for number in range(width)]),
-            ],
-            axis=1,
-        )
-        content = io.BytesIO()
-        frame.to_csv(content, index=False) if is_text else frame.to_parquet(content, index=False)
-        write_atomically(output, content.getvalue())
-    return output, len(pool), sum(map(bool, reasons))
+        if not len(rows):
+            continue
+        features = embed_readable(model, [materials.contents[row] for row in rows.tolist()], settings.layer)
+        if whole is None:
+            whole = np.full((len(pool), features.shape[1]), np.nan, np.float32)
+        whole[start + rows] = features
+    return whole, reasons
+
+
+def _table_of(features: NDArray[np.float32], pool: "Pool", reasons: list[str]) -> "pandas.DataFrame":
+    """The materials with their other columns, followed by their features."""
+    import pandas
+
+    table: dict[str, Any] = {pool.column or "material": pool.names}
+    table |= {name: each for name, each in pool.other_columns().items() if name not in table}
+    if any(reasons):
+        table["reason"] = reasons
+    columns = [f"feature_{number}" for number in range(features.shape[1])]
+    return pandas.concat([pandas.DataFrame(table), pandas.DataFrame(features, columns=columns)], axis=1)
