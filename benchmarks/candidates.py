@@ -1,8 +1,8 @@
 """How long do suggestions from 250,000 repeat units, an explanation, and a fit of the estimator take?
 
 Each is a program of its own, as a user starts it, with models of the starter library. The memory is that of the program
-and of its workers together, without the files that all share. The candidates are SMiPoly's repeat units (Ohno et al., J.
-Chem. Inf. Model. 2023, 63, 5539, doi 10.1021/acs.jcim.3c00329), the measurements those of the package. Run it while
+and of its workers together, without the files that all share. The candidates are SMiPoly's repeat units (Ohno et al.,
+J. Chem. Inf. Model. 2023, 63, 5539, doi 10.1021/acs.jcim.3c00329), the measurements those of the package. Run it while
 nothing else runs.
 
     GNN_SIM2REAL_DATA=... python benchmarks/candidates.py
