@@ -14,7 +14,6 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
-from gnn_sim2real.records.published import find_published
 from gnn_sim2real.study.bench_task import PUBLISHED, BenchTask
 from gnn_sim2real.study.grid import Axes
 
@@ -279,6 +278,8 @@ def read_study(files: list[str], options: list[str]) -> tuple[StudyConfig, RunOp
         setattr(config, stage, str((Path(files[0]).parent / getattr(config, stage)).resolve()))
     reuse = Path(settings.reuse) if settings.reuse else None
     if task is not None:
+        from gnn_sim2real.records.published import find_published
+
         config.axes, *config.more_axes = task.narrow(config.grids)
         config.bench = task.name
         reuse = find_published(task.result) if settings.reuse == PUBLISHED else reuse
