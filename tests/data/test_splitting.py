@@ -149,7 +149,7 @@ def test_files_that_do_not_fit(data, tmp_path):
 
 def test_settings_that_do_not_go_together(data):
     for options in ({"split_by": "column"}, {"split_column": "class"}):
-        with pytest.raises(ValueError, match=r"`split_by: column`.*`split_column`"):
+        with pytest.raises(ValueError, match=r"`split_column`.*`split_by: column`"):
             TinyPolymers(**options)
     with pytest.raises(ValueError, match=r"TinyPolymers.*'class'.*smiles, density"):
         _ = TinyPolymers(split_by="column", split_column="class").parts
