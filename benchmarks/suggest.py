@@ -31,6 +31,18 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from datamodules import MeasuredLiquids, PolymerTable
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.figures import (
+    BASELINE_COLORS,
+    COLORS,
+    DOTTED,
+    GRAY,
+    HAIR,
+    SMALL,
+    TEXT,
+    clear_frame,
+    new_figure,
+    save_figure,
+)
 from gnn_sim2real.gaussian_process import GaussianProcess, StandardColumns
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.starter import starter_folder
@@ -106,7 +118,9 @@ def main() -> None:
             _DONE.parent.mkdir(exist_ok=True)
             _DONE.write_text(json.dumps(done))
             print(name, done[name]["needed"], done[name]["seconds"], flush=True)
-    publish(summarize(done), arguments.output)
+    result = summarize(done)
+    publish(result, arguments.output)
+    draw(result, arguments.output.with_suffix(".png"))
 
 
 def read_pool(data: PropertyDataModule) -> Pool:
@@ -263,6 +277,33 @@ def _mean_course(courses: list[list[int]]) -> list[float]:
     """How many of the best were found after each batch, in the mean; a campaign that has ended stays where it was."""
     longest = max(map(len, courses))
     return [float(np.mean([each[min(n, len(each) - 1)] for each in courses])) for n in range(longest)]
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Draw how many of the best are found after so many measurements, a panel for each target."""
+    targets = result["targets"]
+    figure = new_figure(4.2 * len(targets), 3.4)
+    for axes, (target, about) in zip(figure.subplots(1, len(targets), squeeze=False)[0], targets.items(), strict=True):
+        for color, (method, course) in zip((COLORS[0], *BASELINE_COLORS), about["course"].items(), strict=False):
+            sizes = START + BATCH * np.arange(len(course))
+            axes.plot(sizes, np.array(course) / about["wanted"], color=color, label=_TITLES[method])
+        longest = max(map(len, about["course"].values()))
+        ends = np.array([START, START + BATCH * (longest - 1)])
+        axes.plot(ends, ends / about["materials"], DOTTED, color=GRAY, label="at random")
+        axes.axhline(FOUND, color=GRAY, linewidth=HAIR)
+        axes.set_title(f"{target}, {about['materials']:,} materials", fontsize=TEXT)
+        axes.set_xlabel("measurements", fontsize=TEXT)
+        clear_frame(axes)
+    figure.axes[0].set_ylabel("share of the best 1 % that is found", fontsize=TEXT)
+    figure.axes[-1].legend(fontsize=SMALL, frameon=False)
+    save_figure(figure, path)
+
+
+_TITLES = {
+    "suggest": "suggest, starter library",
+    "gaussian process": "Gaussian process on Morgan counts",
+    "trees": "extra trees on Morgan counts",
+}
 
 
 if __name__ == "__main__":
