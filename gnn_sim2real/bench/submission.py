@@ -28,6 +28,9 @@ from gnn_sim2real.study.stage import with_settings
 
 FORMAT = 1
 _LONGEST = 300
+_MOST_GAINED = 1000.0
+"""An error that is lower than all published ones by more is a mistake, or a joke."""
+_WHOLE = ("seed", "split", "source_size", "target_size")
 """Letters of a message of the schema that are shown."""
 
 _METRICS = ("mae", "rmse", "r2", "mae_nonzero", "num_test")
@@ -170,6 +173,8 @@ def _check_cells(content: Mapping[str, Any], task: BenchTask) -> None:
     first = published.records[0]
     if (content["property"], content["unit"]) != (first.property, first.unit):
         raise ValueError(f"its errors are of {first.property} in {first.unit or 'no unit'}")
+    if any(isinstance(each[name], float) for each in content["cells"] for name in _WHOLE):
+        raise ValueError(f"{', '.join(_WHOLE)} of a cell are whole numbers, written without a point")
     config, _ = read_study([str(task.path)], [])
     if content["metric"] != config.metric:
         raise ValueError(f"its metric is {config.metric}")
@@ -198,10 +203,20 @@ def _check_values(content: Mapping[str, Any], published: Published, task: BenchT
     """Refuse errors that cannot be, or are of other materials than the published ones."""
     sizes = {(each.cell.source_level, each.cell.split): each.cell.source_size for each in published.records}
     tests = {each.cell.split: each.metrics["num_test"] for each in published.records if each.cell.policy == task.policy}
+    lowest = min(each.metrics["mae"] for each in published.records)
     for number, each in enumerate(content["cells"], 1):
         metrics, place = each["metrics"], (each["source_level"], each["split"])
         if not all(map(math.isfinite, metrics.values())):
             raise ValueError(f"an error of cell {number} is not a finite number")
+        if metrics["mae"] < lowest / _MOST_GAINED:
+            raise ValueError(
+                f"the mean absolute error of cell {number}, {metrics['mae']:g}, is below the lowest published one, "
+                f"{lowest:g}, by more than a factor of {_MOST_GAINED:g}"
+            )
+        if metrics["rmse"] > metrics["mae"] * math.sqrt(metrics["num_test"]) * (1 + 1e-6):
+            raise ValueError(
+                f"the root mean square error of cell {number} is above what its mean absolute error allows"
+            )
         if each["architecture"] != content["name"]:
             raise ValueError(f"cell {number} is of another encoder than the entry")
         if metrics["mae"] > metrics["rmse"] * (1 + 1e-6):

@@ -261,7 +261,7 @@ class DataSet:
             known = np.where(np.isfinite(said), said, typical)
             weights = 1 / (np.square(known) + np.square(typical))
             present = np.isfinite(self.table.values)
-            mean = (weights * present).sum(axis=0) / present.sum(axis=0)
+            mean = (weights * present).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
             return torch.from_numpy(weights / mean).float()
 
         return self.once("loss weights", make)

@@ -195,7 +195,8 @@ def write_out_of_fold(path: Path, found: OutOfFold, data: PropertyDataModule) ->
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     own = [_FIRST, *conditions, *values, _FOLD]
-    writer.writerow([spreadsheet_text(each) for each in (*own, *others)])
+    named = [f"{each} of the table" if each in own else each for each in others]
+    writer.writerow([spreadsheet_text(each) for each in (*own, *named)])
     for position, row in enumerate(found.rows.tolist()):
         material = data.table.materials[row]
         at = getattr(material, "conditions", {})

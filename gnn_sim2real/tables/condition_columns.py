@@ -51,8 +51,8 @@ def read_settings(given: ConditionSettings | None) -> Conditions:
     columns: dict[str, tuple[str, str | None]] = {}
     units: dict[str, str] = {}
     for name, where in (given or {}).items():
-        said = {"column": where} if isinstance(where, str) else dict(where)
-        if set(said) - {"column", "unit"} or not isinstance(said.get("column"), str):
+        said: dict[str, Any] = {"column": where} if isinstance(where, str) else dict(where or {})
+        if not name or set(said) - {"column", "unit"} or not isinstance(said.get("column"), str):
             raise ValueError(
                 f"the condition {name!r} needs its column, and its unit where the heading does not say it, as in "
                 f"`conditions: {{{name}: {{column: {name}, unit: K}}}}`, got {where}"

@@ -22,9 +22,10 @@ At = Mapping[str, int | float | Sequence[int | float] | str]
 """Which rows are used, by the column of a condition: those at one value, those between two, those with a text, or `all`
 of them."""
 
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _WHERE = re.compile(
-    r"\s*(?P<name>[^=<>]+?)\s*=\s*(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)"
-    r"(?:\s*(?:\+-|\+/-|±)\s*(?P<within>[\d.]+(?:[eE][-+]?\d+)?))?\s*(?P<unit>[^\d\s].*)?"
+    rf"\s*(?P<name>[^=<>]+?)\s*=\s*(?P<value>[-+]?{_NUMBER})"
+    rf"(?:\s*(?:\+-|\+/-|±)\s*(?P<within>{_NUMBER}))?\s*(?P<unit>[^\d\s].*)?"
 )
 """One condition of `where`."""
 
@@ -101,11 +102,14 @@ def read_where(text: str, columns: Sequence[str], source: str) -> At:
     for part in re.split(r"\s+and\s+", text.strip()):
         read = _WHERE.fullmatch(part)
         name, _, word = part.partition("=")
-        if not read and (not word.strip() or re.search(r"[<>=±]|\+-|^\s*[-+.\d]", word)):
+        is_text = not read and word.strip() and not re.search(r"[<>=±]|\+-|^\s*[-+.\d]", word)
+        if not is_text and not (read and _is_unit(read["unit"])):
             raise ValueError(
                 f"`where` is NAME = VALUE, or NAME = VALUE +- TOLERANCE, as in `T = 298 +- 5`, got {part!r}"
             )
         column = _find_name(columns, name.strip(), source, "where")
+        if column in found:
+            raise ValueError(f"`where` names the column {column!r} twice: give one range, as in `T = 298 +- 5`")
         if not read:
             found[column] = word.strip()
             continue
@@ -121,6 +125,11 @@ def read_where(text: str, columns: Sequence[str], source: str) -> At:
             ends = convert(ends, unit, of_column or "K")
         found[column] = [float(ends[0]), float(ends[1])]
     return found
+
+
+def _is_unit(text: str | None) -> bool:
+    """Whether what follows a number may be its unit."""
+    return text is None or not re.match(r"[-+±.]", text)
 
 
 def join_at(at: At | None, where: str | None, columns: Sequence[str], source: str) -> At:

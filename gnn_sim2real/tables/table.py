@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,9 @@ class Property:
         uncertainty_column: Column with the standard deviation of each value, in the unit of the values.
         transform: Scale on which the values are learned; several rows of one material are then merged on it, and values
             that have none, such as zero, are refused.
+
+    Raises:
+        ValueError: If `censored` or `transform` is something else.
     """
 
     name: str
@@ -111,6 +114,12 @@ class Property:
     censored: Censored = "drop"
     transform: Transform | None = None
     uncertainty_column: str | None = None
+
+    def __post_init__(self) -> None:
+        for setting, accepted in (("censored", get_args(Censored)), ("transform", (*get_args(Transform), None))):
+            if (given := getattr(self, setting)) not in accepted:
+                known = ", ".join("null" if each is None else each for each in accepted)
+                raise ValueError(f"`{setting}` of {self.name!r} must be {known}, got {given!r}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,49 @@
 """The standard deviation of each measured value, as a column of its table says it."""
 
+import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
-from gnn_sim2real.units import convert
+from gnn_sim2real.units import convert, same_quantity
 
 if TYPE_CHECKING:
     import pandas
+
+
+logger = logging.getLogger(__name__)
+
+_LARGEST = 1e100
+"""Beyond it, or below its inverse, squares have no digits."""
+
+
+def _unit_of(prop: Property) -> str:
+    """Unit of the errors: that in the heading of their column, or else that of the values in the file."""
+    unit = read_heading(str(prop.uncertainty_column)).unit
+    if unit is None:
+        return prop.unit if prop.file_unit is None else prop.file_unit
+    if not same_quantity(unit, prop.unit):
+        raise ValueError(
+            f"the heading {prop.uncertainty_column!r} says {unit!r}, which is no unit of a standard deviation of "
+            f"{prop.name!r} in {prop.unit or 'no unit'}: give errors in a unit of the values, not in percent or decades"
+        )
+    return unit
+
+
+def _tell_unusable(cells: "pandas.Series[Any]", usable: NDArray[np.bool_]) -> None:
+    """Count the cells that are not empty and are no error."""
+    texts = cells.astype(str).str.strip()
+    wrong = ~usable & cells.notna().to_numpy() & ~texts.str.lower().isin(("", "nan", "-")).to_numpy()
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        logger.warning(
+            "%d of %d cells of the column %r are no numbers above 0, such as %r, and say nothing of an error",
+            *(int(wrong.sum()), len(cells), cells.name, texts.iloc[first]),
+        )
 
 
 def merge_uncertainties(
@@ -23,7 +56,8 @@ def merge_uncertainties(
     """Standard deviation of each material's values, on the scale on which they are learned.
 
     Of several rows it is their root mean square, divided by the square root of their number: they are independent
-    measurements. A cell that is empty, not a number or not above 0 says nothing.
+    measurements. A cell that is empty, not a number or not above 0 says nothing; those that are not empty are told. A
+    unit in the heading of the column is read.
 
     Args:
         frame: The table.
@@ -36,7 +70,8 @@ def merge_uncertainties(
         (num_materials, num_properties), the materials with a value, NaN where nothing is said; None without a column.
 
     Raises:
-        ValueError: If no cell of a column says anything, or each row has a unit of its own.
+        ValueError: If no cell of a column says anything, each row has a unit of its own, or the heading names a unit
+            that values of the property cannot have.
     """
     import pandas
 
@@ -49,8 +84,10 @@ def merge_uncertainties(
         if prop.unit_column is not None:
             raise ValueError("`uncertainty_column` needs one unit for all rows; leave it or `unit_column` out")
         cells = pandas.to_numeric(frame[prop.uncertainty_column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        zero, one = convert(np.array([0.0, 1.0]), prop.unit if prop.file_unit is None else prop.file_unit, prop.unit)
-        deviation = np.where(cells > 0, cells, np.nan) * (one - zero)  # a difference: 1 degC is 1 K
+        usable = (cells > 1 / _LARGEST) & (cells < _LARGEST)
+        _tell_unusable(frame[prop.uncertainty_column], usable)
+        zero, one = convert(np.array([0.0, 1.0]), _unit_of(prop), prop.unit)
+        deviation = np.where(usable, cells, np.nan) * (one - zero)  # a difference: 1 degC is 1 K
         if prop.transform is not None:
             deviation = deviation / (values[:, number] * np.log(10))
         used = np.isfinite(deviation) & np.isfinite(values[:, number]) & (codes >= 0)

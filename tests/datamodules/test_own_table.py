@@ -155,7 +155,17 @@ def test_words_that_choose_nothing(conductivities):
         "T [degC]": pytest.approx([19.85, 29.85]),
     }
     assert read_where("temperature = 300 K", columns, "t.csv") == {"temperature": [300, 300]}
-    for wrong in ("T", "T = ", "T > 5", "x = 3", "p = 3 bar", "T = 3 eV"):
+    for wrong in (
+        "T",
+        "T = ",
+        "T > 5",
+        "x = 3",
+        "p = 3 bar",
+        "T = 3 eV",
+        "T = 25..60",
+        "T = 25 +- -5",
+        "T = 1 and T = 2",
+    ):
         with pytest.raises(ValueError, match=r"`where`|convert|T \[degC\]"):
             read_where(wrong, columns, "t.csv")
     with pytest.raises(ValueError, match="leave one"):
@@ -247,6 +257,40 @@ def test_precise_values_count_more(tmp_path):
     assert found["*CC(C)*"] == pytest.approx(0.4 / (3.0 * np.log(10)))
     with pytest.raises(ValueError, match="smiles"):
         _ = Table(path, property="x", column="Tg [degC]", unit="degC", uncertainty_column="smiles").table
+
+
+def test_errors_are_in_the_unit_of_their_heading_and_those_that_say_nothing_are_told(tmp_path, caplog):
+    errors = ("0.1", "0", "-2", "abc", "", "1e300", "10%", "0.3")
+    rows = [(unit, 1.0 + number, error, 20.0) for number, (unit, error) in enumerate(zip(UNITS, errors, strict=True))]
+    path = save(tmp_path / "mine.csv", rows, ["smiles", "density [g/cm3]", "error [kg/m3]", "relative error [%]"])
+    given = {"property": "density", "column": "density [g/cm3]", "unit": "g/cm3"}
+    table = Table(path, **given, uncertainty_column="error [kg/m3]").table
+    said = dict(zip(table.materials, table.uncertainty[:, 0].tolist(), strict=True))
+    assert said["*CC*"] == pytest.approx(1e-4)
+    assert sum(np.isfinite(list(said.values()))) == 2
+    assert [record.args[0] for record in caplog.records if "error" in record.getMessage()] == [5]
+    with pytest.raises(ValueError, match="%"):
+        _ = Table(path, **given, uncertainty_column="relative error [%]").table
+
+
+def test_a_variant_on_another_scale_is_read_again(conductivities):
+    logs = read(conductivities)
+    plain = logs.variant(transform=None)
+    assert plain.table.properties[0].transform is None
+    assert plain.table.fingerprint() == read(conductivities, transform=None).table.fingerprint()
+    assert plain.variant(transform="log10").table.fingerprint() == logs.table.fingerprint()
+
+
+@pytest.mark.parametrize("wrong", [{"censored": "foo"}, {"transform": "ln"}])
+def test_a_setting_that_is_none_of_those_accepted(conductivities, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        read(conductivities, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": None}, {"": {"column": "T [degC]", "unit": "degC"}}])
+def test_conditions_that_say_nothing(conductivities, wrong):
+    with pytest.raises(ValueError, match="condition"):
+        read(conductivities, conditions=wrong)
 
 
 def test_several_properties_each_from_the_materials_that_have_it(tmp_path):

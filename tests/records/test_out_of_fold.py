@@ -30,7 +30,8 @@ def table(tmp_path):
         for t in (300, 400)
     ]
     path = tmp_path / "mine.csv"
-    pd.DataFrame(rows, columns=["smiles", "T [K]", "sigma", "sample", "lab"]).to_csv(path, index=False)
+    frame = pd.DataFrame(rows, columns=["smiles", "T [K]", "sigma", "sample", "lab"])
+    frame.assign(fold="theirs").to_csv(path, index=False)
     return str(path)
 
 
@@ -105,6 +106,7 @@ def test_the_table_keeps_names_and_other_columns(table, tmp_path):
     assert first["ionic_conductivity upper [S/cm]"] == ""
     assert {"sample", "lab", "T [K]", "sigma"} & first.keys() == {"sample", "lab", "T [K]"}
     assert "smiles" not in first
+    assert (first["fold"], first["fold of the table"]) == ("1", "theirs")
     assert first["sample"].startswith("'=name")  # no formula for a spreadsheet
     assert {(each["material"], each["temperature [K]"]) for each in lines} == {
         (unit, t) for unit in UNITS for t in ("300", "400")
