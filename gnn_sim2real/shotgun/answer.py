@@ -434,6 +434,9 @@ def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:
     return np.maximum(np.sqrt(distances), np.where(unseen, UNSEEN_WIDENING, 1.0))
 
 
+_ROUNDING = 1e-6
+
+
 def find_distances(table: Floats, train: Rows, asked: Rows, num_conditions: int = 0) -> Floats:
     """Distance of each row asked from the training rows, (num_asked,), see `TrainingRange`; 0 if these are all alike.
 
@@ -442,17 +445,29 @@ def find_distances(table: Floats, train: Rows, asked: Rows, num_conditions: int 
         train: Training rows.
         asked: Rows asked.
         num_conditions: Number of columns at the end that are conditions; rows that differ in nothing else are one
-            material, and no neighbors of each other.
+            material, and no neighbors of each other. A condition beyond the measured ones is outside, however like the
+            material is.
     """
     if not len(asked):
         return np.empty(0)
     known, groups = table[train[first_places(train)]], None
+    beyond = np.zeros(len(asked))
     if num_conditions:
         groups = np.unique(known[:, :-num_conditions], axis=0, return_inverse=True)[1].reshape(-1)
+        beyond = _beyond(known[:, -num_conditions:], table[asked, -num_conditions:])
     try:
-        return TrainingRange(known, groups).distances(table[asked])
+        found = TrainingRange(known, groups).distances(table[asked])
     except ValueError:
-        return np.zeros(len(asked))
+        found = np.zeros(len(asked))
+    return np.where(beyond > 0, np.maximum(found, 1 + beyond), found)
+
+
+def _beyond(known: Floats, asked: Floats) -> Floats:
+    """How far conditions lie beyond the measured ones, in widths of their range, (num_asked,); 0 inside."""
+    low, high = known.min(axis=0), known.max(axis=0)
+    width = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
+    excess = np.maximum(np.maximum(low - asked, asked - high), 0) / width
+    return np.asarray(np.where(excess > _ROUNDING, excess, 0).max(axis=1))
 
 
 def _within(settings: StackSettings, started: float) -> StackSettings:

@@ -7,6 +7,7 @@ import pytest
 from gnn_sim2real.estimator.materials import read_materials
 from gnn_sim2real.estimator.measurements import Measurements
 from gnn_sim2real.featurize.conditions import AtConditions, ConditionTable
+from gnn_sim2real.shotgun.answer import find_distances
 from gnn_sim2real.shotgun.target import Target
 from gnn_sim2real.tables.table import Property
 
@@ -55,3 +56,17 @@ def test_measurements_at_several_temperatures_are_a_target():
     assert target.descriptors[:, -1].tolist() == [each.conditions["temperature"] for each in target.table.materials]
     batch = target.view(target.own).batches[0]
     assert batch.conditions[:, 0].tolist() == pytest.approx(target.descriptors[:, -1].tolist())
+
+
+def test_a_condition_beyond_the_measured_ones_is_outside():
+    rng = np.random.default_rng(0)
+    materials = np.repeat(rng.standard_normal((12, 5)), 3, axis=0)
+    table = np.column_stack([materials, np.tile([300.0, 330.0, 360.0], 12)])
+    asked = table[[0, 0, 0, 0]].copy()
+    asked[:, -1] = (345.0, 420.0, 1e9, 270.0)
+    whole, train = np.concatenate([table, asked]), np.arange(36)
+    found = find_distances(whole, train, np.arange(36, 40), num_conditions=1)
+    assert found[0] <= 1
+    assert found[1] == pytest.approx(2.0)  # a whole width of the range above it
+    assert found[2] > 1e6
+    assert found[3] == pytest.approx(1.5)
