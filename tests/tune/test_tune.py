@@ -137,7 +137,10 @@ def test_a_database_of_something_else_is_told_before_any_training(tune, tmp_path
     before = (tmp_path / "tuned/b/study.db").read_bytes()
     assert tune(tmp_path, f"--compare={tmp_path}/a.yaml", f"--compare={tmp_path}/b.yaml") == 2
     assert "`diary`" in capfd.readouterr().err
-    assert [str(each.relative_to(tmp_path)) for each in (tmp_path / "tuned").rglob("*")] == ["tuned/b", "tuned/b/study.db"]
+    assert [str(each.relative_to(tmp_path)) for each in (tmp_path / "tuned").rglob("*")] == [
+        "tuned/b",
+        "tuned/b/study.db",
+    ]
     assert (tmp_path / "tuned/b/study.db").read_bytes() == before
 
 
