@@ -16,7 +16,7 @@ ARROWS = {
         "bench suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
         "foundation store tables databases law errors files console launchers scales"
     ),
-    "tune": "config study records tasks data splits units files console figures shown launchers",
+    "tune": "config study records tasks data splits units scales files console figures shown launchers",
     "suggest": (
         "estimator shotgun ensemble records data library launchers splits store law figures files metrics "
         "gaussian_process shown"

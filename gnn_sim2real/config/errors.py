@@ -82,7 +82,7 @@ def parse_settings(parser: ArgumentParser, argv: Sequence[str], of_command: Argu
     except (ArgumentError, UnicodeDecodeError) as error:
         files = [path for path in _files(argv) if path.is_file()]
         sentence = (
-            _format_unreadable(files)
+            format_unreadable(files)
             or format_misspelled(str(error), of_command or parser, files)
             or format_wrong_value(str(error), files)
             or _format_words(str(error))
@@ -251,8 +251,15 @@ def _offer(name: str, options: Iterable[str]) -> str:
     return guess if near and len(options) > _SHORT else f"{guess or ';'} choose from {', '.join(options)}"
 
 
-def _format_unreadable(files: Sequence[Path]) -> str | None:
-    """What is wrong with the first file that is not a YAML of settings."""
+def format_unreadable(files: Sequence[Path]) -> str | None:
+    """What is wrong with the first file that is not a YAML of settings; None if all of them are.
+
+    Args:
+        files: The files, which exist.
+
+    Returns:
+        One sentence.
+    """
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
@@ -261,9 +268,12 @@ def _format_unreadable(files: Sequence[Path]) -> str | None:
             return f"{path} is not UTF-8 text; settings are written in YAML"
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            said = f" is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
             if isinstance(error, MisreadError):
-                return f"{path}{line}: {error.problem}"
-            return f"{path}{line} is not valid YAML: {error.problem}; check the indentation, brackets and colons there"
+                said = f": {error.problem}"
+            elif isinstance(error, yaml.constructor.ConstructorError):
+                said = f": {error.problem}; settings are numbers, texts, lists and mappings of names"
+            return f"{path}{line}{said}"
         except yaml.YAMLError as error:
             return f"{path} is not valid YAML: {error}"
         if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""YAML that says another thing than it seems to: names that stand twice, and numbers of YAML 1.1."""
+"""YAML that says another thing than it seems to: names that stand twice, numbers of YAML 1.1, aliases without end."""
 
 import re
 
@@ -7,6 +7,8 @@ import yaml
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _TRUTH = re.compile(r"(?i)yes|no|on|off")
+_MOST = 100_000
+"""Values that aliases may add to those that are written."""
 
 
 class MisreadError(yaml.MarkedYAMLError):
@@ -18,16 +20,20 @@ def refuse_misread(text: str) -> None:
 
     A reader of YAML keeps the last of two names without a word. `010` is 8 for it, `1:30` is 90, and a name `no` is
     False; in quotes they are texts. The values `yes` and `no` may stay, since a setting that is not true or false
-    refuses them.
+    refuses them. Aliases may stay, unless one contains itself, or few lines of them stand for more than memory holds.
 
     Args:
         text: The YAML.
 
     Raises:
-        MisreadError: If there is such a name or number.
+        MisreadError: If there is such a name, number or alias, or it is nested too deep.
         yaml.YAMLError: If it is not YAML.
     """
-    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set[int]()
+    try:
+        whole = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError as error:
+        raise MisreadError(problem="it is nested too deep") from error
+    waiting, seen = [whole], set[int]()
     while waiting:
         node = waiting.pop()
         if id(node) in seen:
@@ -40,6 +46,37 @@ def refuse_misread(text: str) -> None:
         elif isinstance(node, yaml.MappingNode):
             _refuse_names([name for name, _ in node.value if isinstance(name, yaml.ScalarNode)])
             waiting += [each for pair in node.value for each in pair]
+    if whole is not None:
+        sizes: dict[int, int | None] = {}
+        if _size(whole, sizes) - len(sizes) > _MOST:
+            raise MisreadError(
+                problem=f"its aliases (*name) stand for more than {_MOST:,} further values; write out what is meant"
+            )
+
+
+def _size(node: yaml.Node, sizes: dict[int, int | None]) -> int:
+    """Number of values of a node with those of its aliases; refuse one that contains itself.
+
+    Args:
+        node: The node.
+        sizes: Sizes by the identity of the node; None of those that it is in. Gets that of the node.
+    """
+    if id(node) in sizes:
+        if (size := sizes[id(node)]) is None:
+            raise MisreadError(
+                problem="an alias (*name) stands inside of what it names, which has no end; write out what is meant",
+                problem_mark=node.start_mark,
+            )
+        return size
+    sizes[id(node)] = None
+    inside: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        inside = node.value
+    elif isinstance(node, yaml.MappingNode):
+        inside = [each for pair in node.value for each in pair]
+    size = 1 + sum(_size(each, sizes) for each in inside)
+    sizes[id(node)] = size
+    return size
 
 
 def _refuse_number(node: yaml.ScalarNode) -> None:

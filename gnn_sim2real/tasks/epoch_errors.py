@@ -53,6 +53,7 @@ def _errors(
     if not present.any():
         return {}
     if not np.isfinite(prediction[present]).all():  # a loss may be finite all the same, and training go on
-        return {"mae": math.inf, "rmse": math.inf}
+        scales = [""] if transform is None else ["", f"_{transform}"]
+        return {f"{name}{scale}": math.inf for scale in scales for name in ("mae", "rmse")}
     found = whole_set_metrics(prediction, truth, transform)
     return {name: found[name] for name in _LOGGED if name in found}

@@ -279,6 +279,8 @@ def write_pictures(study: optuna.Study, found: Tuning) -> list[Path]:
         "on_the_way": lambda: draw.plot_intermediate_values(study),
         "importance": lambda: draw.plot_param_importances(study, target_name=label),
     }
+    if not any(each.intermediate_values for each in study.get_trials(deepcopy=False)):  # of one epoch there is no way
+        del pictures["on_the_way"]
     written = []
     if sum(each.error is not None for each in found.trials) < 2:
         return []

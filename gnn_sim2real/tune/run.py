@@ -37,7 +37,7 @@ from gnn_sim2real.tune.result import (
 from gnn_sim2real.tune.settings import TuneSettings
 from gnn_sim2real.tune.space import Space, read_files, value_at
 from gnn_sim2real.tune.training import Training, Watch
-from gnn_sim2real.tune.trials import DATABASE, About, Job, Trials
+from gnn_sim2real.tune.trials import DATABASE, About, Job, Trials, require_own
 
 logger = logging.getLogger(__name__)
 
@@ -278,6 +278,7 @@ class _Tuner:
             raise ValueError("there is no YAML of a training: give one by `-c`, such as that of `gnn-sim2real fit`")
         folder = Path(settings.output).resolve()
         require_writable(folder)
+        require_own(folder)
         require_replaceable(
             *(folder / name for name in (BEST_FILE, TABLE_FILE)),
             is_ours=lambda _: (folder / DATABASE).exists(),

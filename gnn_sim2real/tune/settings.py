@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_ERRORS = ("loss", "mae", "rmse", "mae_log10", "rmse_log10")
+
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -15,8 +17,9 @@ class TuneSettings:
         minutes: No trial begins after so many minutes of this run; no limit unless given.
         workers: Number of trials at a time, each in a process of its own; 1 is in this process. Others may run the same
             command at the same time, also on other machines that see the folder.
-        metric: Error that is made small, of the validation part: `val/mae`, `val/rmse`, `val/loss`; of several
-            properties `val/density/mae`. The mean absolute error unless given, of several properties the loss.
+        metric: Error that is made small, of the validation part: `val/mae`, `val/rmse`, `val/loss`; of logarithms
+            (`transform: log10`) also `val/mae_log10` and `val/rmse_log10`; of several properties `val/density/mae`. The
+            mean absolute error unless given, of logarithms in decades; of several properties the loss.
         no_pruning: Train every trial to its end, also those that are worse than the median of the others on their way.
         compare: A YAML laid over the others, such as that of another encoder; several, each of which gets the same
             trials and epochs, in a folder of its own. May be repeated.
@@ -50,7 +53,7 @@ class TuneSettings:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed` must be from 0 to {2**32 - 1}, got {self.seed}")
         if self.metric is not None and not (
-            self.metric.startswith("val/") and self.metric.rpartition("/")[2] in ("loss", "mae", "rmse")
+            self.metric.startswith("val/") and self.metric.rpartition("/")[2] in _ERRORS
         ):
             raise ValueError(
                 f"`metric` must be an error of the validation part, such as val/mae, val/rmse or val/loss, got "

@@ -1,7 +1,6 @@
 """The values that are tried: the section `tune` of a YAML, by dotted names of settings."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gnn_sim2real.config.errors import read_yaml
+from gnn_sim2real.config.errors import format_unreadable, read_yaml
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -21,6 +20,8 @@ SECTION = "tune"
 
 _STAGE = ("trainer", "model", "data")
 _RANGE = ("low", "high", "log", "step")
+_LARGEST = 3.4e38
+"""About the largest number of single precision, with which models compute."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def read_files(files: Sequence[str]) -> tuple[list[str], Space]:
         The YAMLs of the training, and the space.
 
     Raises:
-        ValueError: If a file is missing or has both, there is no space, or one of its entries is wrong.
+        ValueError: If a file is missing, is not YAML or has both, there is no space, or one of its entries is wrong.
     """
     stages, given = [], dict[str, Any]()
     for file in files:
@@ -157,13 +158,13 @@ def read_files(files: Sequence[str]) -> tuple[list[str], Space]:
 
 
 def _read(file: str) -> dict[str, Any]:
-    """The content of a YAML; nothing of what is none, which the parser of the settings explains better."""
+    """The content of a YAML; nothing of what has no names, which the parser of the settings explains better."""
     try:
         content = read_yaml(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}; `-c` takes a YAML") from error
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(format_unreadable([Path(file)])) from error
     return content if isinstance(content, dict) else {}
 
 
@@ -193,6 +194,8 @@ def _parse_choices(where: str, given: Mapping[str, Any]) -> Choices:
         raise ValueError(f"{where} has `choices` and {', '.join(sorted(given.keys() - {'choices'}))}; give one of them")
     if not isinstance(choices, list) or len(choices) < 2:
         raise ValueError(f"{where} must have a list of at least 2 `choices`, got {choices!r}")
+    if large := [each for each in choices if isinstance(each, int | float) and not abs(each) <= _LARGEST]:
+        raise ValueError(f"{where} has the choice {large[0]:.4g}; a number must be at most {_LARGEST:g} in size")
     found = Choices(tuple(choices))
     spelled = [json.dumps(found.encode(each)) for each in choices]
     if repeated := [each for each in spelled if spelled.count(each) > 1]:
@@ -227,8 +230,8 @@ def _require_number(where: str, name: str, given: Mapping[str, Any]) -> None:
     if name not in given:
         raise ValueError(f"{where} has no `{name}`; a range has `low` and `high`")
     number = given[name]
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError(f"`{name}` of {where} must be a number, got {number!r}")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= _LARGEST:
+        raise ValueError(f"`{name}` of {where} must be a number of at most {_LARGEST:g} in size, got {number!r}")
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config, what_is_missing
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
+from gnn_sim2real.scales import error_unit
 from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.study.stage import logger_settings, make_training, require_one_device
 from gnn_sim2real.tasks.base import default_optimizer
@@ -27,6 +28,8 @@ from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tune.space import Range, Space, as_options, value_at
 
 _OPTIMIZER = "model.optimizer"
+_LIMITS = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
+"""Settings that leave out a part of the validation materials."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,7 @@ class Training:
         self.parser, self._config = cli.parser, cli.config
         require_one_device(self._config.trainer.as_dict(), "the trainer", "`tune`")
         self._refuse_checkpoints()
-        trainer = self._config.trainer
-        if trainer.fast_dev_run or trainer.limit_val_batches == 0:
-            raise ValueError(
-                "trials are judged by the validation part: remove `trainer.fast_dev_run` and `limit_val_batches: 0`"
-            )
+        _require_judged(self._config.trainer)
         self.data = self._make_data(self._config)
         """The data without values of a trial."""
         self._last: tuple[dict[str, Any], PropertyDataModule] = plain(self._config)["data"], self.data
@@ -99,12 +98,10 @@ class Training:
             raise ValueError(
                 "there is no validation part, by which trials are judged; give one by `--data.validation_fraction 0.2`"
             )
-        names = [spec.name for spec in self.data.properties]
-        self.metric = metric or ("val/mae" if len(names) == 1 else "val/loss")
-        errors = [f"{name}/{each}" if name else each for name in names for each in ("mae", "rmse")]
-        if len(names) == 1:
-            errors = ["mae", "rmse"]
-        known = ["val/loss", *(f"val/{each}" for each in errors)]
+        specs = self.data.properties
+        of_one = "val/mae" if specs[0].transform is None else f"val/mae_{specs[0].transform}"
+        self.metric = metric or (of_one if len(specs) == 1 else "val/loss")
+        known = _errors_of(self.data)
         if self.metric not in known:
             raise ValueError(f"there is no error {self.metric} of these data; choose from {', '.join(known)}")
 
@@ -114,8 +111,10 @@ class Training:
         if self.metric.endswith("/loss"):
             return ""
         parts = self.metric.split("/")
-        named = {spec.name: spec.unit for spec in self.data.properties}
-        return named[parts[1]] if len(parts) == 3 else next(iter(named.values()))
+        named = {spec.name: spec for spec in self.data.properties}
+        spec = named[parts[1]] if len(parts) == 3 else self.data.properties[0]
+        is_of_logs = spec.transform is not None and parts[-1].endswith(f"_{spec.transform}")
+        return error_unit(spec.unit, spec.transform if is_of_logs else None)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -187,7 +186,10 @@ class Training:
                 return Outcome(None, epochs)
             (found,) = trainer.validate(task, datamodule=data, verbose=False)
         if self.metric not in found:
-            raise ValueError(f"the training has no {self.metric}; is `trainer.limit_val_batches` 0?")
+            raise ValueError(
+                f"the training ended without a {self.metric}: no batch of the validation part was looked at, or no "
+                "material there has the property"
+            )
         return Outcome(float(found[self.metric]), epochs)
 
     def _compose(self, values: Mapping[str, Any]) -> Any:
@@ -231,14 +233,23 @@ class Training:
     def _check_one(self, config: Any, values: Mapping[str, Any]) -> None:
         """Refuse values with which nothing could be made."""
         shown = ", ".join(f"{key}: {value}" for key, value in values.items())
+        if limits := [key for key in values if key in _LIMITS]:
+            raise ValueError(
+                f"`{limits[0]}` cannot be tuned: the validation part, by which trials are judged, would not be the "
+                "same for all"
+            )
         try:
+            _require_judged(config.trainer)
             trainer, task = make_training(self.parser, config, Path(), [])
             task.check_trainer(trainer, "fit")
         except MisconfigurationException as error:
             raise ValueError(what_is_missing(str(error))) from error
         except (ValueError, RuntimeError, TypeError, LookupError) as error:  # the latter of Lightning's trainer
             raise ValueError(f"{error} (tried: {shown})") from error
-        self._require_same_validation(self._data(config), values)
+        data = self._data(config)
+        self._require_same_validation(data, values)
+        if self.metric not in _errors_of(data):
+            raise ValueError(f"there is no error {self.metric} where {shown}; choose another `metric`")
 
     def _require_same_validation(self, data: PropertyDataModule, values: Mapping[str, Any]) -> None:
         """Refuse values that change what trials are judged by."""
@@ -274,3 +285,30 @@ class Training:
         only.model, only.trainer.logger = None, False
         made: PropertyDataModule = self.parser.instantiate(only).data
         return made
+
+
+def _errors_of(data: PropertyDataModule) -> list[str]:
+    """Names of the errors of the validation part."""
+    specs, found = data.properties, ["val/loss"]
+    for spec in specs:
+        prefix = "val/" if len(specs) == 1 else f"val/{spec.name}/"
+        suffixes = [""] if spec.transform is None else ["", f"_{spec.transform}"]
+        found += [f"{prefix}{each}{suffix}" for suffix in suffixes for each in ("mae", "rmse")]
+    return found
+
+
+def _require_judged(trainer: Any) -> None:
+    """Refuse a trainer that trains nothing, never ends, or leaves out the validation part.
+
+    Args:
+        trainer: Its settings.
+    """
+    if trainer.fast_dev_run or trainer.limit_val_batches == 0:
+        raise ValueError(
+            "trials are judged by the validation part: remove `trainer.fast_dev_run` and `limit_val_batches: 0`"
+        )
+    for name in ("max_epochs", "max_steps", "limit_train_batches"):
+        if trainer[name] == 0:
+            raise ValueError(f"with `trainer.{name}: 0` nothing is trained; give at least 1")
+    if trainer.max_epochs == -1 and trainer.max_steps == -1 and trainer.max_time is None:
+        raise ValueError("with `trainer.max_epochs: -1` a training never ends; give at least 1")

@@ -1,9 +1,10 @@
 """The trials of a tuning: kept by Optuna in a file of SQLite, shared by processes, gone on with after a stop."""
 
 import json
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("`tune` needs Optuna: pip install 'gnn-sim2real[tune]'") from error
 from optuna.exceptions import ExperimentalWarning
+from optuna.storages._rdb.models import BaseModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError
 
@@ -72,6 +74,37 @@ class Job:
         return str(self.number)
 
 
+def require_own(folder: Path) -> None:
+    """Refuse a folder whose file of trials is of something else; nothing is written.
+
+    Args:
+        folder: Folder of a tuning, which need not exist.
+
+    Raises:
+        ValueError: If it is another database, has a study of somebody else, or is damaged.
+    """
+    file = folder / DATABASE
+    if not file.exists():
+        return
+    known = {*BaseModel.metadata.tables, "alembic_version"}  # Optuna has no public list of its tables
+    try:
+        # For writing, since SQLite undoes what a killed process left half written before it reads.
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", timeout=_WAIT, uri=True)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            is_optuna = "studies" in tables and tables <= known
+            studies = {name for (name,) in database.execute("SELECT study_name FROM studies")} if is_optuna else set()
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{file} is damaged, or no file of a tuning; give another `--output`") from error
+    if foreign := sorted(tables - known):
+        raise ValueError(
+            f"{file} is no file of a tuning: it has a table `{foreign[0]}` of something else; give another `--output`"
+        )
+    if others := sorted(studies - {_NAME}):
+        raise ValueError(
+            f"{file} has the Optuna study {others[0]!r}, which is not of this command; give another `--output`"
+        )
+
+
 class Trials:
     """The trials of a folder.
 
@@ -91,6 +124,7 @@ class Trials:
         self._distributions = {key: each.distribution() for key, each in space.items()}
         self._claims, self._held = Claims(folder / "claims"), dict[int, ExitStack]()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        require_own(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
             try:

@@ -54,9 +54,21 @@ def test_what_yaml_reads_otherwise_is_refused(text):
         ("null", None),
         ("0x10", 16),
         ("a: &x [1]\nb: *x", {"a": [1], "b": [1]}),
+        ("a: &x {b: 1}\nc: {<<: *x}", {"a": {"b": 1}, "c": {"b": 1}}),
     ],
 )
 def test_the_rest_is_read_as_it_looks(text, value):
     read = read_yaml(text)
     assert read == value
     assert type(read) is type(value)
+
+
+_BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{at + 1}: &a{at + 1} [{', '.join([f'*a{at}'] * 9)}]\n" for at in range(8)
+)
+
+
+@pytest.mark.parametrize("text", ["a: &x [*x]", "&x {a: [1, {b: *x}]}", _BOMB, "[" * 5000], ids=lambda text: text[:9])
+def test_yaml_without_end_is_refused(text):
+    with pytest.raises(MisreadError):
+        read_yaml(text)

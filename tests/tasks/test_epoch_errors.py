@@ -75,6 +75,10 @@ def test_of_values_that_are_missing_or_predictions_without_end():
     assert first == {"mae": 0.5, "rmse": pytest.approx(math.sqrt(0.5)), "r2": 0.5}
     assert none == {}
     assert infinite == {"mae": math.inf, "rmse": math.inf}
+    of_logs = EpochErrors()
+    of_logs.transforms = ["log10"]
+    of_logs.update(torch.tensor([[math.inf]]), torch.tensor([[1.0]]))
+    assert of_logs.compute()[0] == dict.fromkeys(("mae", "rmse", "mae_log10", "rmse_log10"), math.inf)
 
 
 def test_the_loggers_know_the_unit():

@@ -1,6 +1,7 @@
 """What is tried: ranges and choices, as a YAML has them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -39,6 +40,10 @@ RATE = {"low": 1e-4, "high": 1e-2, "log": True}
         ("model.optimizer.lr", {"low": 0.1, "hihg": 1}, ["'hihg'", "`high`"]),
         ("model.optimizer.lr", {"low": "a", "high": 1}, ["'a'", "a number"]),
         ("model.optimizer.lr", {"low": 0.1, "high": float("inf")}, ["inf"]),
+        ("model.optimizer.lr", {"low": 0.1, "high": 1e300}, ["`high`", "1e+300"]),
+        ("model.optimizer.lr", {"low": -1e39, "high": 1}, ["`low`", "-1e+39"]),
+        ("model.optimizer.lr", {"low": 1, "high": 10**400}, ["`high`"]),
+        ("model.optimizer.lr", [0.1, 1e300], ["1e+300"]),
         ("model.optimizer.lr", {"low": True, "high": 2}, ["True"]),
         ("model.optimizer.lr", {"low": 0.1, "high": 1, "log": 1}, ["`log`"]),
         ("model.optimizer.lr", {"low": 0.1, "high": 1, "log": True, "step": 0.1}, ["`log`", "`step`"]),
@@ -67,6 +72,25 @@ def test_a_space_and_settings_of_a_training_are_not_in_one_file(tmp_path):
     file.write_text("trainer: {max_epochs: 3}")
     with pytest.raises(ValueError, match="nothing is to be tuned"):
         read_files([str(file)])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tune: {model.dropout: [0, 1]}\ntune: {model.policy: [a, b]}", ["line 2", "`tune`"]),
+        ("tune:\n  model.dropout: [0, 1]\n  model.dropout: [0, 2]", ["line 3", "`model.dropout`"]),
+        ("tune:\n  model.dropout: !!python/object:os.system []", ["line 2", "python/object:os.system"]),
+        ("tune: {model.encoder.readout: &x [*x]}", ["line 1", "alias"]),
+        ("tune: {model.dropout: [0, 1}", ["line 1"]),
+    ],
+)
+def test_a_space_that_cannot_be_read_is_refused_with_its_cause(tmp_path, text, said):
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(str(file))) as refused:
+        read_files([str(file)])
+    assert all(each in str(refused.value) for each in said), refused.value
+    assert "\n" not in str(refused.value)
 
 
 def test_a_later_space_replaces_and_takes_away(space_of):
@@ -148,6 +172,7 @@ def test_a_setting_is_found_by_its_dotted_name():
         {"minutes": float("nan")},
         {"seed": -1},
         {"metric": "test/mae"},
+        {"metric": "val/r2_log10"},
         {"metric": "val/r2"},
         {"metric": "train/loss"},
     ],

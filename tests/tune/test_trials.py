@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +159,31 @@ def test_a_file_that_is_no_database_is_refused_and_stays(opened, tmp_path):
     with pytest.raises(ValueError, match="--output"):
         opened()
     assert (tmp_path / "tuning" / DATABASE).read_text() == "a diary\n" * 200
+
+
+@pytest.mark.parametrize("kind", ["tables", "beside", "study", "same name"])
+def test_a_database_of_something_else_is_refused_and_stays(opened, blank, tmp_path, kind):
+    folder = tmp_path / "tuning"
+    folder.mkdir()
+    if kind in ("study", "same name"):
+        shutil.copy(blank / DATABASE, folder)
+        with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+            database.execute("DELETE FROM study_user_attributes")
+            if kind == "study":
+                database.execute("UPDATE studies SET study_name = 'mine'")
+            else:
+                database.execute("INSERT INTO trials (number, study_id, state) VALUES (0, 1, 'COMPLETE')")
+    else:
+        if kind == "beside":
+            shutil.copy(blank / DATABASE, folder)
+        with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+            database.execute("CREATE TABLE diary (day TEXT)")
+    before = (folder / DATABASE).read_bytes()
+    with pytest.raises(ValueError, match="--output"):
+        opened()
+    assert (folder / DATABASE).read_bytes() == before
+    if kind != "same name":
+        assert [each.name for each in folder.iterdir()] == [DATABASE]
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -96,6 +98,9 @@ RATE = {"model.optimizer.lr": {"low": 1e-4, "high": 1e-2, "log": True}}
             marks=pytest.mark.slow,
         ),
         ({"data.size": [10, 12]}, [], ["`data.size`", "validation part"]),
+        ({"trainer.max_epochs": {"low": -1, "high": 0}}, [], ["`trainer.max_epochs: -1`", "never ends"]),
+        ({"trainer.max_epochs": {"low": 0, "high": 4}}, [], ["`trainer.max_epochs: 0`", "nothing is trained"]),
+        ({"trainer.limit_val_batches": [0, 1]}, [], ["`trainer.limit_val_batches`", "validation part"]),
         (RATE, ["--data.validation_fraction=0"], ["validation part", "--data.validation_fraction"]),
         pytest.param(RATE, ["--metric=val/density/mae"], ["val/mae"], marks=pytest.mark.slow),
         (RATE, ["--metric=test/mae"], ["`--metric"]),
@@ -120,6 +125,23 @@ def test_files_of_the_user_are_not_replaced(tune, tmp_path, capfd):
     assert tune(tmp_path) == 2
     assert "best.yaml" in capfd.readouterr().err
     assert (tmp_path / "tuned/best.yaml").read_text() == "mine"
+
+
+def test_a_database_of_something_else_is_told_before_any_training(tune, tmp_path, capfd):
+    """Also where only the second of two architectures has it."""
+    (tmp_path / "tuned/b").mkdir(parents=True)
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text("model: {init_args: {dropout: 0.1}}")
+    with closing(sqlite3.connect(tmp_path / "tuned/b/study.db")) as database, database:
+        database.execute("CREATE TABLE diary (day TEXT)")
+    before = (tmp_path / "tuned/b/study.db").read_bytes()
+    assert tune(tmp_path, f"--compare={tmp_path}/a.yaml", f"--compare={tmp_path}/b.yaml") == 2
+    assert "`diary`" in capfd.readouterr().err
+    assert [str(each.relative_to(tmp_path)) for each in (tmp_path / "tuned").rglob("*")] == [
+        "tuned/b",
+        "tuned/b/study.db",
+    ]
+    assert (tmp_path / "tuned/b/study.db").read_bytes() == before
 
 
 def test_an_epoch_chosen_by_a_checkpoint_is_refused(tune, tmp_path, capfd):
@@ -168,6 +190,23 @@ def test_the_test_part_is_never_seen(measured, tune, monkeypatch):
     assert before.columns[2] == "val/mae [g/cm3]"
     assert {*parts} == {"train", "validation"}
     assert tune(folder, **given, output="before") == 2, "another table in the same folder"
+
+
+def test_values_learned_as_logarithms_are_judged_in_decades(measured, tune):
+    """In one epoch, which has no picture of the way to the error."""
+    folder, _, _ = measured
+    files, log = [str(folder / "stage.yaml")], "--data.transform=log10"
+    metrics = {metric: Training(files, [log], metric) for metric in (None, "val/mae", "val/rmse_log10")}
+    assert [each.metric for each in metrics.values()] == ["val/mae_log10", "val/mae", "val/rmse_log10"]
+    assert [each.unit for each in metrics.values()] == ["decades", "g/cm3", "decades"]
+    with pytest.raises(ValueError, match="val/mae_log10"):
+        Training(files, [], "val/mae_log10")
+    words = [log, "--metric=val/mae_log10", "--trainer.max_epochs=1"]
+    assert tune(folder, *words, stage=folder / "stage.yaml", small=[], trials=2, space=RATE, pictures=True) == 0
+    rows = table(folder / "tuned")
+    assert rows["val/mae_log10 [decades]"].between(0, 1).all()
+    assert (folder / "tuned/history.png").exists()
+    assert not (folder / "tuned/on_the_way.png").exists()
 
 
 def test_data_of_a_trial_have_no_test_part(measured, monkeypatch):
