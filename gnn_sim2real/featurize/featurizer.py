@@ -226,6 +226,17 @@ def with_disorder(featurizer: Featurizer, settings: Mapping[str, Any]) -> Featur
     return get_featurizer("crystal", **kept, **wanted)
 
 
+def says_no_structures(disorder: str, kind: str) -> str:
+    """Why a way to read disordered crystals is refused.
+
+    Args:
+        disorder: The way.
+        kind: Name of the featurizer of the materials.
+    """
+    formulas = ": formulas of disordered crystals are read without it" if kind == "composition" else ""
+    return f"`disorder` ({disorder}) is for models of crystals, and this one reads the kind {kind!r}{formulas}; leave it out"
+
+
 _OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
 
 
