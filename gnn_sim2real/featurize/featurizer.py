@@ -233,8 +233,10 @@ def says_no_structures(disorder: str, kind: str) -> str:
         disorder: The way.
         kind: Name of the featurizer of the materials.
     """
-    formulas = ": formulas of disordered crystals are read without it" if kind == "composition" else ""
-    return f"`disorder` ({disorder}) is for models of crystals, and this one reads the kind {kind!r}{formulas}; leave it out"
+    formulas = ", those of disordered crystals as well" if kind == "composition" else ""
+    return (
+        f"`disorder` ({disorder}) is for models of crystals; leave it out: this one reads the kind {kind!r}{formulas}"
+    )
 
 
 _OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
