@@ -147,6 +147,18 @@ def test_a_crystal_without_a_graph_has_a_reason_and_the_others_are_answered(tmp_
             ask([salt, huge], tiny_crystal_model())
 
 
+@pytest.mark.slow
+def test_a_crystal_without_a_graph_is_left_out_of_a_fit_and_predicted_as_nan():
+    salts, huge = disordered_salts(), Structure(Lattice.orthorhombic(1e9, 5, 5), ["Na", "Cl"], [[0] * 3, [0.5] * 3])
+    given = {"property": "density", "unit": "g/cm3", "disorder": "average", "on_error": "nan", **QUICK}
+    model = TransferRegressor(tiny_crystal_model(), **given)
+    model.fit([*salts, huge], np.linspace(1.0, 2.0, len(salts) + 1))
+    assert np.isfinite(model.predict([salts[0], huge])).tolist() == [True, False]
+    model.on_error = "raise"
+    with pytest.raises(ValueError, match=r"X\[1\]"):
+        model.predict([salts[0], huge])
+
+
 def test_a_way_to_read_disorder_is_refused_of_what_is_no_structure(tmp_path, capsys):
     model = load_model("starter:polymer/density")
     for ask in (
