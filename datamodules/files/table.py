@@ -282,11 +282,16 @@ def Table(  # noqa: N802 (a class path in a YAML)
         upper: Values at or above this are excluded as impossible.
         material: What the materials are, which the file shows unless given.
         settings: Of text, see `datamodules.files.table.MaterialTable`; of crystals, see `datamodules.CrystalFolder`.
+
+    Raises:
+        ValueError: If there is a way to read disordered crystals, and the file has materials in a column of text.
     """
     given = expand(path)
     spelled = material is not None or "material_column" in settings
     if material == "crystal" or (not spelled and holds_crystals(given if given.is_dir() else find_table(path))):
         return CrystalFolder(path, property, column, unit, file_unit=file_unit, lower=lower, upper=upper, **settings)
+    if "disorder" in settings:
+        raise ValueError(f"`disorder` ({settings['disorder']}) is for crystals, and {path} holds none; leave it out")
     return MaterialTable(
         path, property, unit, column, file_unit, material=material, lower=lower, upper=upper, **settings
     )

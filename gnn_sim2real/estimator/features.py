@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gnn_sim2real.estimator.materials import Kind, Kinds, read_materials
+from gnn_sim2real.estimator.materials import Kind, Kinds, Materials, read_materials
 from gnn_sim2real.estimator.settings import EmbedSettings
 from gnn_sim2real.featurize.crystal_files import Disorder
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
@@ -56,12 +56,13 @@ def embed(
     materials = read_materials(X, kind_of(loaded), column=material_column)
     if on_error == "raise":
         materials.require_readable()
-    rows = materials.readable
-    if not len(rows):
-        raise ValueError(f"none of the {len(materials)} materials can be read: {materials.reasons[0]}")
-    found = embed_readable(loaded, [materials.contents[row] for row in rows.tolist()], layer)
+    found, materials = embed_known(loaded, materials, layer)
+    if on_error == "raise":
+        materials.require_readable()
+    if found is None:
+        raise ValueError(f"none of the {len(materials)} materials can be read: {materials.first_reason}")
     whole = np.full((len(materials), found.shape[1]), np.nan)
-    whole[rows] = found
+    whole[materials.readable] = found
     return whole
 
 
@@ -104,6 +105,34 @@ def embed_readable(model: TrainedModel, contents: list[Any], layer: int = -1) ->
     return torch.cat(found).double().numpy()
 
 
+def embed_known(
+    model: TrainedModel, materials: Materials, layer: int = -1
+) -> tuple[NDArray[np.float64] | None, Materials]:
+    """Features of the materials that can be read and have a graph.
+
+    Args:
+        model: The model.
+        materials: The materials.
+        layer: Number of the layer.
+
+    Returns:
+        (num_readable, width of the layer), None if there are none; and the materials, with the reasons of the others.
+
+    Raises:
+        ValueError: If there is no such layer.
+    """
+    rows = materials.readable.tolist()
+    if not rows:
+        return None, materials
+    try:
+        return embed_readable(model, [materials.contents[row] for row in rows], layer), materials
+    except ValueError:
+        checked = materials.with_graphs(model.featurizer)  # only now: of nearly all materials no graph fails
+        if len(checked.reasons) == len(materials.reasons):
+            raise
+    return embed_known(model, checked, layer)
+
+
 def _batches(model: TrainedModel, contents: list[Any]) -> Iterator[GraphBatch]:
     with torch.inference_mode():
         for start in range(0, len(contents), _BATCH):
@@ -141,7 +170,8 @@ def write_features(source: str, asked: str, settings: EmbedSettings) -> tuple[Pa
     pool = read_pool(asked, kind_of(model), settings.column)
     features, reasons = _embed_pool(model, pool, settings)
     if features is None:
-        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {reasons[0]}")
+        first = f"{pool.names[0]}: {reasons[0].removeprefix(f'{pool.names[0]}: ')}"
+        raise ValueError(f"none of the {len(pool)} materials in {asked} can be read: {first}")
     content = io.BytesIO()
     if output.suffix.lower() == ".npy":
         np.save(content, features)
@@ -161,18 +191,20 @@ def _embed_pool(
     """Features of each material, None if none can be read, and why it cannot."""
     whole: NDArray[np.float32] | None = None
     reasons = [""] * len(pool)
-    for start, materials in pool.parts(_CHUNK):
+    for start, read in pool.parts(_CHUNK):
+        advice = "leave it out, or add `--on-error nan`"
         if settings.on_error == "raise":
-            materials.require_readable("leave it out, or add `--on-error nan`")
+            read.require_readable(advice)
+        features, materials = embed_known(model, read, settings.layer)
+        if settings.on_error == "raise":
+            materials.require_readable(advice)
         for row, reason in materials.reasons.items():
             reasons[start + row] = reason
-        rows = materials.readable
-        if not len(rows):
+        if features is None:
             continue
-        features = embed_readable(model, [materials.contents[row] for row in rows.tolist()], settings.layer)
         if whole is None:
             whole = np.full((len(pool), features.shape[1]), np.nan, np.float32)
-        whole[start + rows] = features
+        whole[start + materials.readable] = features
     return whole, reasons
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.featurize.attachment import require_no_marks
 from gnn_sim2real.featurize.conditions import TEMPERATURE, AtConditions, read_condition
 from gnn_sim2real.featurize.crystal_files import Disorder, as_crystal, crystal_formula
-from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, with_disorder
+from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, says_no_structures, with_disorder
 from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
@@ -46,6 +46,15 @@ class Kinds:
     conditions: dict[str, str] = field(default_factory=dict)
     disorder: Disorder = "refuse"
 
+    def require_structures(self) -> None:
+        """Refuse a way to read disordered crystals where the materials are no structures.
+
+        Raises:
+            ValueError: If they are none, and there is such a way.
+        """
+        if self.disorder != "refuse" and self.name != "crystal":
+            raise ValueError(says_no_structures(self.disorder, self.name))
+
     def featurizer(self) -> Featurizer:
         """How such materials become graphs."""
         if self.name == "mixture":
@@ -80,6 +89,26 @@ class Materials:
     def readable(self) -> NDArray[np.int64]:
         """Positions of the materials that can be read, ascending."""
         return np.array([row for row in range(len(self)) if row not in self.reasons], np.int64)
+
+    @property
+    def first_reason(self) -> str:
+        """The first material that cannot be read, with its reason; readers of files name it themselves."""
+        row = min(self.reasons)
+        return f"{_shown(self.names[row])}: {self.reasons[row].removeprefix(f'{self.names[row]}: ')}"
+
+    def with_graphs(self, featurizer: Featurizer) -> "Materials":
+        """The materials, of which those that have no graph have the reason, such as a cell that is far too large.
+
+        Args:
+            featurizer: Makes the graphs.
+        """
+        reasons = dict(self.reasons)
+        for row in self.readable.tolist():
+            try:
+                featurizer.featurize(self.contents[row])
+            except ValueError as error:
+                reasons[row] = " ".join(str(error).split())
+        return replace(self, reasons=reasons)
 
     def require_readable(self, advice: str = 'leave it out, or set on_error="nan"') -> None:
         """Refuse materials of which one cannot be read.
@@ -136,6 +165,7 @@ def read_materials(
         kind = replace(found, disorder=disorder)
         if kind.name not in ("mixture", "crystal"):
             kind = replace(kind, conditions=_find_conditions(at, temperature))
+        kind.require_structures()
     if kind.conditions and temperature is None and not any(at) and not any(isinstance(each, Mixture) for each in given):
         raise ValueError(
             f"X has no {', '.join(kind.conditions)}, which the model was learned with; give a DataFrame with it, or "

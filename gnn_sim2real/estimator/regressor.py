@@ -19,6 +19,7 @@ from gnn_sim2real.ensemble.intervals import STANDARD
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.estimator.materials import Kind, Kinds, Materials, read_materials
 from gnn_sim2real.featurize.crystal_files import Disorder
+from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.files import read_sealed, require_replaceable, write_sealed
 from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
@@ -178,7 +179,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
         if len(materials) != len(values):
             raise ValueError(f"X has {len(materials)} materials and y has {len(values)} values; give one for each")
-        self._accept(materials, "left out of the fit")
+        materials = self._accept(materials, "left out of the fit")
         opened, answer = self._answer(materials, values, Property(name, unit), weights)
         self._tell_late(answer)
         folder = self._own_folder()
@@ -309,7 +310,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             simulated_column=self.simulated_column,
             like=Property(self.property_, self.unit_),
         )
-        self._accept(materials, "predicted as NaN")
+        materials = self._accept(materials, "predicted as NaN")
         rows = materials.readable
         if not len(rows):
             return materials, None
@@ -318,8 +319,10 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             [materials.contents[row] for row in rows.tolist()], simulated, coverage
         )
 
-    def _accept(self, materials: Materials, what: str) -> None:
-        """Refuse materials that cannot be read, or say so."""
+    def _accept(self, materials: Materials, what: str) -> Materials:
+        """Refuse materials that cannot be read, or say so; crystals that have no graph are among them."""
+        if materials.kind.name == "crystal":  # in any way, since to order disordered ones takes long
+            materials = materials.with_graphs(get_featurizer("crystal", disorder="average"))
         if self.on_error == "raise":
             materials.require_readable()
         elif materials.reasons:
@@ -333,6 +336,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 materials.names[first],
                 materials.reasons[first],
             )
+        return materials
 
     def _check_settings(self) -> None:
         if self.on_error not in ("raise", "nan"):

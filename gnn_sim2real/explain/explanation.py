@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Materials, read_materials
 from gnn_sim2real.explain.masking import values_of_nothing, values_of_subsets
-from gnn_sim2real.explain.pictures import draw_bars, draw_structure, elements_of, find_fragments
+from gnn_sim2real.explain.pictures import draw_bars, draw_structure, elements_of, find_fragments, name_parts
 from gnn_sim2real.explain.settings import EVALUATIONS
 from gnn_sim2real.explain.shapley import find_contributions
 from gnn_sim2real.featurize.crystal_files import Disorder
@@ -43,13 +43,13 @@ class Explanation(Shown):
         property_name: Name of the property.
         unit: Its unit.
         parts: Name of each part: an atom with its number, the site of a crystal, an element.
-        elements: Element of each part.
+        elements: Element of each part; of a disordered site all that it holds, with the occupancies (`Na0.5K0.25`).
         of_models: Contributions by each model, (num_models, num_parts).
         bases: Base value of each model, (num_models,).
         predictions: Prediction of each model, (num_models,).
         shares: Weight of each model, (num_models,), sum 1.
         scatter: Standard error of the mean contributions by the draw of orders, (num_parts,); 0 where they are exact.
-        fragments: Parts of each fragment, by its SMILES; for crystals the sites of each element.
+        fragments: Parts of each fragment, by its SMILES; for crystals the sites that hold the same.
     """
 
     name: str
@@ -203,7 +203,7 @@ def explain(
     """
     models, shares = open_models(model)
     models = [each.with_disorder(disorder) for each in models]
-    materials = read_materials(X, kind_of(models[0]))
+    materials = read_materials(X, kind_of(models[0])).with_graphs(models[0].featurizer)
     materials.require_readable("leave it out")
     return explain_materials(materials, models, shares, property, evaluations, seed)
 
@@ -249,7 +249,7 @@ def explain_materials(
                 kind=kind,
                 property_name=specs[column].name,
                 unit=specs[column].unit,
-                parts=elements if kind == "composition" else [f"{each}{1 + n}" for n, each in enumerate(elements)],
+                parts=name_parts(elements, kind),
                 elements=elements,
                 of_models=of_models,
                 bases=bases,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.ensemble.intervals import TrainingRange
-from gnn_sim2real.estimator.features import embed_readable, kind_of
+from gnn_sim2real.estimator.features import embed_known, embed_readable, kind_of
 from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.gaussian_process import StandardColumns
 from gnn_sim2real.library import TrainedModel
@@ -49,15 +49,14 @@ class Neighbors:
 
     def __init__(self, model: TrainedModel, path: Path, property_name: str, column: str | None = None) -> None:
         pool = read_pool(path, kind_of(model), column)
-        materials = pool.materials()
+        features, materials = embed_known(model, pool.materials())
         rows = materials.readable
-        if len(rows) < 2:
+        if features is None or len(rows) < 2:
             raise ValueError(f"fewer than two materials of {path} can be read: give a table with more")
         self._model = model
         self._names = [materials.names[row] for row in rows.tolist()]
         values = pool.column_like(property_name)
         self._values = [values[row] if values else "" for row in rows.tolist()]
-        features = embed_readable(model, [materials.contents[row] for row in rows.tolist()])
         self._columns = StandardColumns(features)
         self._features = self._columns.apply(features)
         self._unit = TrainingRange(features).unit

@@ -19,6 +19,7 @@ RAISES, LOWERS = (0.90, 0.45, 0.10), (0.10, 0.45, 0.80)
 """Colors of what raises and what lowers the property, which color-blind people can tell apart."""
 
 _MOST_BARS = 40
+_LONGEST_NAME = 30
 
 
 class Parts(Protocol):
@@ -46,7 +47,7 @@ class Parts(Protocol):
 
     @property
     def elements(self) -> list[str]:
-        """Element of each part."""
+        """What each part holds, see `elements_of`."""
 
     @property
     def fragments(self) -> list[tuple[str, list[int]]]:
@@ -70,7 +71,7 @@ class Parts(Protocol):
 
 
 def elements_of(graph: Graph) -> list[str]:
-    """Symbol of each atom of a graph.
+    """Symbol of each atom of a graph; of a site that is shared or vacant in part all that it holds: `Na0.5K0.25`.
 
     Args:
         graph: The graph.
@@ -78,19 +79,38 @@ def elements_of(graph: Graph) -> list[str]:
     from rdkit import Chem
 
     table = Chem.GetPeriodicTable()
-    return [str(table.GetElementSymbol(number)) for number in graph.atomic_number.tolist()]
+    if graph.species_count is None or graph.species_number is None or graph.species_share is None:
+        return [str(table.GetElementSymbol(number)) for number in graph.atomic_number.tolist()]
+    held = [
+        f"{table.GetElementSymbol(number)}{'' if share == 1 else f'{share:g}'}"
+        for number, share in zip(graph.species_number.tolist(), graph.species_share.tolist(), strict=True)
+    ]
+    ends = np.cumsum(graph.species_count, dtype=np.int64).tolist()
+    return ["".join(held[end - count : end]) for end, count in zip(ends, graph.species_count.tolist(), strict=True)]
+
+
+def name_parts(elements: list[str], kind: str) -> list[str]:
+    """Name of each part: the element with the number of the atom, `(Na0.5K0.25)3` of a site that several share.
+
+    Args:
+        elements: See `elements_of`.
+        kind: What the material is; the parts of a formula are its elements.
+    """
+    if kind == "composition":
+        return elements
+    return [f"{each if each.isalpha() else f'({each})'}{1 + row}" for row, each in enumerate(elements)]
 
 
 def find_fragments(spelling: str, kind: str, elements: list[str]) -> list[tuple[str, list[int]]]:
     """Fragments of a material, with the parts of each.
 
     Molecules and repeat units are cut where BRICS would cut them: J. Degen, C. Wegscheid-Gerlach, A. Zaliani, M. Rarey,
-    ChemMedChem 3, 1503 (2008), doi 10.1002/cmdc.200800178. The sites of a crystal belong together by their element.
+    ChemMedChem 3, 1503 (2008), doi 10.1002/cmdc.200800178. The sites of a crystal belong together by what they hold.
 
     Args:
         spelling: SMILES of a molecule or repeat unit; empty for others.
         kind: What the material is.
-        elements: Element of each part.
+        elements: See `elements_of`.
 
     Returns:
         Name and parts of each fragment; nothing for formulas, whose parts are the elements.
@@ -193,11 +213,16 @@ def bars(explanation: Parts, axes: Axes) -> None:
         color=[RAISES if each > 0 else LOWERS for each in values[some]],
         ecolor=GRAY,
     )
-    axes.set_yticks(place, [names[row] for row in some], fontsize=TEXT - 1)
+    axes.set_yticks(place, [_shorten(names[row]) for row in some], fontsize=TEXT - 1)
     axes.axvline(0.0, color=GRAY, linewidth=HAIR)
     unit = f" [{format_unit(explanation.unit)}]" if explanation.unit else ""
     axes.set_xlabel(f"contribution to {explanation.property_name.replace('_', ' ')}{unit}", fontsize=TEXT)
     clear_frame(axes)
+
+
+def _shorten(name: str) -> str:
+    """A name beside its bar, the middle of a long one left out: a site of many elements leaves room for the bars."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 8]}...{name[-5:]}"
 
 
 def draw_bars(explanation: Parts, width: int, height: int, form: Literal["svg", "png"]) -> bytes:

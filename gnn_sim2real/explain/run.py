@@ -87,8 +87,9 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
             raise ValueError(f"there is no file {asked}, and it is not a material either: {materials.reasons[0]}")
     else:
         raise FileNotFoundError(f"there is no file or folder {asked}: check the path")
+    materials = materials.with_graphs(model.featurizer)
     if not len(materials.readable):
-        raise ValueError(f"none of the {len(materials)} materials can be read: {materials.reasons[0]}")
+        raise ValueError(f"none of the {len(materials)} materials can be read: {materials.first_reason}")
     return materials, notes + [
         f"{materials.names[row]} cannot be read: {reason}." for row, reason in sorted(materials.reasons.items())[:20]
     ]

@@ -226,6 +226,19 @@ def with_disorder(featurizer: Featurizer, settings: Mapping[str, Any]) -> Featur
     return get_featurizer("crystal", **kept, **wanted)
 
 
+def says_no_structures(disorder: str, kind: str) -> str:
+    """Why a way to read disordered crystals is refused.
+
+    Args:
+        disorder: The way.
+        kind: Name of the featurizer of the materials.
+    """
+    formulas = ", those of disordered crystals as well" if kind == "composition" else ""
+    return (
+        f"`disorder` ({disorder}) is for models of crystals; leave it out: this one reads the kind {kind!r}{formulas}"
+    )
+
+
 _OF_DISORDER = ("disorder", "approximants", "max_ordered_sites")
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.attachment import require_no_marks
 from gnn_sim2real.featurize.crystal_files import Disorder
-from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer, with_disorder
+from gnn_sim2real.featurize.featurizer import Featurizer, load_featurizer, says_no_structures, with_disorder
 from gnn_sim2real.files import as_read, file_sha256, require_sound_zip, unseal, write_atomically, write_sealed
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library.card import CARD_FILE, check_network, read_card, read_small_json
@@ -77,10 +77,15 @@ class TrainedModel:
 
         Args:
             disorder: `average`, `order` or `refuse`, see `featurize.crystal_files.featurize_crystal`; None for its own.
-                A model of formulas reads disordered crystals in any case.
+                A model of formulas reads disordered crystals without it.
+
+        Raises:
+            ValueError: If it is no model of crystals.
         """
         if disorder is None:
             return self
+        if self.featurizer.name != "crystal":
+            raise ValueError(says_no_structures(disorder, self.featurizer.name))
         return replace(self, featurizer=with_disorder(self.featurizer, {"disorder": disorder}))
 
     def predict(self, materials: Sequence[Any], batch_size: int = 256) -> Prediction:

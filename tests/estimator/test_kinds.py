@@ -10,7 +10,7 @@ from ase.build import bulk
 from ase.io import write
 from pymatgen.core import Lattice, Structure
 
-from gnn_sim2real import TransferRegressor, nn
+from gnn_sim2real import TransferRegressor, load_model, nn
 from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.estimator.features import embed
@@ -112,6 +112,73 @@ def test_a_table_of_features_of_disordered_crystals(tmp_path):
     assert main(asked) != 0
     assert main([*asked, "--disorder", "average"]) == 0
     assert np.isfinite(pd.read_csv(tmp_path / "out.csv")["feature_0"]).all()
+
+
+def test_a_crystal_without_a_graph_has_a_reason_and_the_others_are_answered(tmp_path, capsys):
+    """A cell far too large is found only as its neighbors are searched."""
+    save_model(tiny_crystal_model(), tmp_path / "model")
+    folder = tmp_path / "crystals"
+    folder.mkdir()
+    salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0] * 3, [0.5] * 3])
+    huge = Structure(Lattice.orthorhombic(1e9, 5, 5), ["Na", "Cl"], [[0] * 3, [0.5] * 3])
+    salt.to(str(folder / "NaCl.cif"), fmt="cif")
+    huge.to(str(folder / "huge.cif"), fmt="cif")
+    asked = ["embed", str(tmp_path / "model"), str(folder), "--output", str(tmp_path / "out.csv")]
+    assert main([*asked, "--on-error", "raise"]) == 2
+    assert "huge.cif" in capsys.readouterr().err
+    assert main(asked) == 0
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["material"].tolist() == ["NaCl.cif", "huge.cif"]
+    assert table["reason"].notna().tolist() == [False, True]
+    assert table["feature_0"].notna().tolist() == [True, False]
+    words = ["explain", str(tmp_path / "model"), str(folder), "--output", str(tmp_path / "why"), "--evaluations", "50"]
+    assert main([*words, "--source", str(folder)]) == 2  # one other crystal is no table
+    assert main(words) == 0
+    assert "huge.cif" in (tmp_path / "why" / "report.html").read_text()
+    (folder / "NaCl.cif").unlink()
+    capsys.readouterr()
+    for alone in ([*asked, "--overwrite"], [*words[:4], str(tmp_path / "other")]):
+        assert main(alone) == 2
+        assert "huge.cif" in capsys.readouterr().err
+    found = embed([salt, huge], tiny_crystal_model(), on_error="nan")
+    assert np.isfinite(found).all(axis=1).tolist() == [True, False]
+    for ask in (embed, explain):
+        with pytest.raises(ValueError, match=r"X\[1\]"):
+            ask([salt, huge], tiny_crystal_model())
+
+
+@pytest.mark.slow
+def test_a_crystal_without_a_graph_is_left_out_of_a_fit_and_predicted_as_nan():
+    salts, huge = disordered_salts(), Structure(Lattice.orthorhombic(1e9, 5, 5), ["Na", "Cl"], [[0] * 3, [0.5] * 3])
+    given = {"property": "density", "unit": "g/cm3", "disorder": "average", "on_error": "nan", **QUICK}
+    model = TransferRegressor(tiny_crystal_model(), **given)
+    model.fit([*salts, huge], np.linspace(1.0, 2.0, len(salts) + 1))
+    assert np.isfinite(model.predict([salts[0], huge])).tolist() == [True, False]
+    model.on_error = "raise"
+    with pytest.raises(ValueError, match=r"X\[1\]"):
+        model.predict([salts[0], huge])
+
+
+def test_a_way_to_read_disorder_is_refused_of_what_is_no_structure(tmp_path, capsys):
+    model = load_model("starter:polymer/density")
+    for ask in (
+        lambda: model.with_disorder("average"),
+        lambda: embed(["*CC*"], model, disorder="average"),
+        lambda: explain(["*CC*"], model, disorder="order"),
+        lambda: TransferRegressor(model, disorder="average", **QUICK).fit(["*CC*", "*CCO*", "*CCC*"], [1.0, 2.0, 3.0]),
+        lambda: load_model("starter:composition/density").with_disorder("average"),
+    ):
+        with pytest.raises(ValueError, match="models of crystals"):
+            ask()
+    table = tmp_path / "table.csv"
+    table.write_text("smiles,density [g/cm3]\n*CC*,0.9\n*CCO*,1.1\n*CCC*,1.0\n*CCCO*,1.05\n")
+    for words in (
+        ["embed", "starter:polymer/density", str(table), "--output", str(tmp_path / "out.csv")],
+        ["explain", "starter:polymer/density", str(table), "--output", str(tmp_path / "why")],
+        ["suggest", str(table), str(table), "--property", "density", "--unit", "g/cm3"],
+    ):
+        assert main([*words, "--disorder", "average"]) == 2
+        assert "disorder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -91,6 +91,22 @@ def test_an_atom_of_a_disordered_crystal_leaves_with_all_that_its_site_holds():
     assert (less.species_number.tolist(), less.species_share.tolist()) == ([17], [1.0])
 
 
+def test_a_disordered_site_is_named_by_all_that_it_holds(tmp_path):
+    places = np.array([[0.0] * 3, [0.5] * 3, [0.5, 0.0, 0.0]])
+    mixed = Crystal.of_sites(np.eye(3) * 5.1, [{11: 0.3, 19: 0.7}, {17: 1.0}, {3: 0.5}], places)
+    model = made(nn.CGCNN(), "crystal")
+    (found,) = explain([mixed], model, disorder="average")
+    assert found.parts == ["(Na0.3K0.7)1", "Cl2", "(Li0.5)3"]
+    assert [row["element"] for row in found.records()] == ["Na0.3K0.7", "Cl", "Li0.5"]
+    assert found.fragments == [("Na0.3K0.7", [0]), ("Cl", [1]), ("Li0.5", [2])]
+    assert "(Na0.3K0.7)1" in [each.get_text() for each in found.plot().axes.get_yticklabels()]
+    many = Crystal.of_sites(np.eye(3) * 5.1, [dict.fromkeys(range(1, 32), 0.01), {17: 1.0}], places[:2])
+    (found,) = explain([many], model, disorder="average")
+    assert found.parts[0].startswith("(H0.01He0.01")
+    assert found.parts[0].endswith("Ga0.01)1")
+    ElementTree.fromstring(found.svg())  # noqa: S314 (our own)
+
+
 def test_what_is_masked_is_not_seen_and_what_the_network_ignores_contributes_nothing():
     graph = get_featurizer("repeat_unit").featurize(PET)
     kept = np.arange(graph.num_nodes) != 3

@@ -129,12 +129,24 @@ def test_they_are_refused_unless_asked_for(tmp_path):
         (["Na1 Na 0 0 0 -0.1\n"], "Na1"),
         (["Na1 Na 0 0 0 0.6\n", "K1 K 0 0 0 0.5\n"], "Na1/K1"),
         (["Na1 Na 0 0 0 0.6\n", "K1 K .5 0 0 ?\n"], "K1"),
+        (["Na1 Na 0 0 0 ?\n"], "Na1"),
+        (["Na1 Na 0 0 0 1\n", "K1 K .5 0 0 ?\n"], "K1"),
+        (["Na1 Na 0 0 0 .\n", "K1 K .5 0 0 ?\n"], "K1"),
         (["Na1 Na 0 0 0 half\n"], "Na1"),
     ],
 )
 def test_impossible_occupancies_are_refused_by_the_name_of_the_site(rows, name):
     with pytest.raises(ValueError, match=f"site {name} "):
         as_crystal(cif([*rows, "Cl1 Cl .5 .5 .5 1\n"]), disordered=True)
+
+
+def test_a_site_that_holds_nothing_is_no_site_and_a_full_stop_is_full():
+    full = as_crystal(cif(["Na1 Na 0 0 0 1\n", "Cl1 Cl .5 .5 .5 1\n"]))
+    for rows in (["Na1 Na 0 0 0 1\n", "K1 K .25 .25 .25 0\n"], ["Na1 Na 0 0 0 .\n"]):
+        found = as_crystal(cif([*rows, "Cl1 Cl .5 .5 .5 1\n"]))
+        assert found.is_ordered
+        assert found.atomic_number.tolist() == full.atomic_number.tolist()
+        np.testing.assert_array_equal(found.fractional, full.fractional)
 
 
 def test_what_ase_lacks_is_refused():

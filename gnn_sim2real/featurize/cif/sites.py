@@ -10,8 +10,8 @@ from gnn_sim2real.featurize.cif.tags import NUMBER, Tags, unquoted
 from gnn_sim2real.featurize.crystal_objects import is_occupancy_name, split_symbol
 from gnn_sim2real.featurize.site_species import read_species
 
-_ONE = frozenset({"1", "1.0", "1.00", "1.000", "1.0000", ".", "?"})
-"""How files write that a site is full."""
+_ONE = frozenset({"1", "1.0", "1.00", "1.000", "1.0000", "."})
+"""How files write that a site is full: `.` is the default of the dictionary of CIF, which is 1; `?` is not known."""
 
 
 def check_sites(sites: Sequence[Any], block: Any, tags: Tags, formula: Formula | None) -> list[float] | None:
@@ -87,21 +87,18 @@ def _read_occupancies(block: Any, tag: str) -> list[float] | None:
     shares: list[float] = []
     for number, raw in enumerate(held):
         label = labels[number] if number < len(labels) else str(number + 1)
+        if raw == "?":
+            raise ValueError(
+                f"the occupancy of site {label} is not known (?): write it, or a full stop where the site is full"
+            )
         text = gemmi.cif.as_string(raw)
         found = NUMBER.fullmatch(text)
         if found is None and raw not in _ONE:
             raise ValueError(f"the occupancy of site {label} is {text!r}, which is not a number such as 0.5")
         symbol = symbols[number] if number < len(symbols) else label
-        # An occupancy that is not given is that of a full site, by the dictionary of CIF.
         read = read_species([(symbol, float(found[1]) if found else 1)], f"site {label}")
         shares.append(read.get(symbol, 0.0))
-    if all(share == 1 for share in shares):
-        return None
-    if "?" in held:
-        number = held.index("?")
-        label = labels[number] if number < len(labels) else str(number + 1)
-        raise ValueError(f"the occupancy of site {label} is not known, and other sites are not full")
-    return shares
+    return None if all(share == 1 for share in shares) else shares
 
 
 def name_elements(sites: Iterable[Any], typed: bool, formula: Formula | None) -> None:
