@@ -170,9 +170,9 @@ COMPARED = {
 def test_the_studies_of_the_page(name, tmp_path, capfd):
     """Each study of the page is the file that it names, and has a row for all that it compares."""
     path = f"configs/demo/{name}.yaml"
-    shown = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    shown = re.findall(r"```yaml[^\n]*\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert any(each in (ROOT / path).read_text() for each in shown)
-    assert f"study run -c {path}" in PAGE.read_text()
+    assert f"study run -c configs:demo/{name}.yaml" in PAGE.read_text()
     options = ["--output", str(tmp_path / "out"), "--axes.split", "[0, 1]"]
     assert main(["study", "run", "-c", str(ROOT / path), *options]) == 0
     architectures, pretrainings, policies = COMPARED[name]
