@@ -6,10 +6,12 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnn_sim2real.files import MADE_BY, write_atomically
 
@@ -101,6 +103,85 @@ def clear_frame(axes: Axes) -> None:
     axes.grid(True, which="major", color=_GRID, linewidth=HAIR)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+@dataclass(frozen=True, eq=False)
+class ParityPoints:
+    """Measured and predicted values that look alike in a figure.
+
+    Attributes:
+        measured: (num_points,).
+        predicted: (num_points,).
+        lower: Lower end of the interval of each prediction, (num_points,); no bar where it is not finite.
+        upper: Upper end.
+        label: What the legend calls them; their number follows.
+        color: Their color.
+        marker: Their marker.
+        is_hollow: Whether the markers are not filled.
+    """
+
+    measured: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    label: str
+    color: str
+    marker: str = "o"
+    is_hollow: bool = False
+
+
+def draw_parity_axes(axes: Axes, points: Sequence[ParityPoints], name: str, unit: str, log: bool) -> None:
+    """Draw predictions against measurements, with their intervals, and the line on which they are equal.
+
+    Args:
+        axes: Where to draw.
+        points: The points.
+        name: What was measured.
+        unit: Its unit, as a label has it (` [K]`); empty for none.
+        log: Whether the axes are logarithmic.
+    """
+    for each in points:
+        bars = np.stack([each.predicted - each.lower, each.upper - each.predicted])
+        bars = np.where(np.isfinite(bars), bars, np.nan)
+        axes.errorbar(
+            each.measured,
+            each.predicted,
+            yerr=None if np.isnan(bars).all() else bars,
+            fmt=each.marker,
+            markersize=SMALL_MARKER,
+            markerfacecolor="none" if each.is_hollow else each.color,
+            capsize=NO_CAP,
+            elinewidth=HAIR,
+            linestyle="none",
+            color=each.color,
+            ecolor=(each.color, STRONG_BAND),
+            label=f"{each.label} ({len(each.measured)})",
+        )
+    if log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    shown = np.concatenate([end for each in points for end in (each.measured, each.predicted)])
+    low, high = _with_room(shown, log)
+    ends = np.concatenate([shown, *(end for each in points for end in (each.lower, each.upper))])
+    bottom, top = _with_room(ends, log)  # bars are cut off by no edge
+    axes.plot([low, high], [low, high], DOTTED, color=GRAY)
+    axes.set_xlim(low, high)
+    axes.set_ylim(bottom, top)
+    axes.set_aspect("equal")
+    clear_frame(axes)
+    axes.set_xlabel(f"measured {name}{unit}")
+    axes.set_ylabel(f"predicted without it{unit}")
+    axes.legend(fontsize=SMALL, loc="upper left")
+
+
+def _with_room(values: NDArray[np.float64], log: bool) -> tuple[float, float]:
+    """Ends of an axis, a twentieth beyond the values."""
+    values = values[np.isfinite(values)]
+    values = np.log10(values[values > 0]) if log else values
+    low, high = float(values.min()), float(values.max())
+    room = 0.05 * (high - low) or (0.1 if log else 1.0)
+    ends = (low - room, high + room)
+    return (10 ** ends[0], 10 ** ends[1]) if log else ends
 
 
 _HUGE = 1e9

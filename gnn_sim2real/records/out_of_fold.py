@@ -16,20 +16,7 @@ from gnn_sim2real.data.module import PropertyDataModule
 from gnn_sim2real.ensemble.intervals import quantiles_of_others
 from gnn_sim2real.featurize.conditions import AtConditions, pure_materials
 from gnn_sim2real.featurize.mixture import Mixture
-from gnn_sim2real.figures import (
-    COLORS,
-    DOTTED,
-    GRAY,
-    HAIR,
-    NO_CAP,
-    SMALL,
-    SMALL_MARKER,
-    STRONG_BAND,
-    TEXT,
-    clear_frame,
-    new_figure,
-    save_figure,
-)
+from gnn_sim2real.figures import COLORS, TEXT, ParityPoints, draw_parity_axes, new_figure, save_figure
 from gnn_sim2real.files import spreadsheet_text, write_atomically
 from gnn_sim2real.metrics import interval_of_mean, whole_set_metrics
 from gnn_sim2real.nn.model import PropertySpec
@@ -245,41 +232,21 @@ def draw_out_of_fold(path: Path, found: OutOfFold) -> None:
         path: PNG to write.
         found: From `cross_validate`.
     """
-    figure = new_figure(6.2, 6.0)
-    axes = figure.subplots()
+    points = []
     for number in np.unique(found.fold).tolist():
         fold = found.fold == number
-        bars = np.stack([found.predicted[fold] - found.lower[fold], found.upper[fold] - found.predicted[fold]])
-        color = COLORS[(number - 1) % len(COLORS)]
-        axes.errorbar(
-            found.measured[fold],
-            found.predicted[fold],
-            yerr=None if np.isnan(bars).any() else bars,
-            fmt="o",
-            markersize=SMALL_MARKER,
-            capsize=NO_CAP,
-            elinewidth=HAIR,
-            linestyle="none",
-            color=color,
-            ecolor=(color, STRONG_BAND),
-            label=f"fold {number} ({int(fold.sum())})",
+        points.append(
+            ParityPoints(
+                found.measured[fold],
+                found.predicted[fold],
+                found.lower[fold],
+                found.upper[fold],
+                label=f"fold {number}",
+                color=COLORS[(number - 1) % len(COLORS)],
+            )
         )
-    if found.spec.transform is not None:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-    shown = np.concatenate([found.measured, found.predicted])
-    ends = to_scale(np.array([np.nanmin(shown), np.nanmax(shown)]), found.spec.transform)
-    room = 0.05 * (ends[1] - ends[0]) or 0.1
-    low, high = from_scale(ends + np.array([-room, room]), found.spec.transform).tolist()
-    axes.plot([low, high], [low, high], DOTTED, color=GRAY)
-    axes.set_xlim(low, high)
-    axes.set_ylim(low, high)
-    axes.set_aspect("equal")
-    clear_frame(axes)
-    unit = f" [{format_unit(found.spec.unit)}]" if found.spec.unit else ""
-    name = found.spec.name.replace("_", " ")
-    axes.set_xlabel(f"measured {name}{unit}")
-    axes.set_ylabel(f"predicted without it{unit}")
-    axes.legend(fontsize=SMALL, loc="upper left")
+    figure = new_figure(6.2, 6.0)
+    name, unit = found.spec.name.replace("_", " "), format_unit(found.spec.unit)
+    draw_parity_axes(figure.subplots(), points, name, f" [{unit}]" if unit else "", found.spec.transform is not None)
     figure.suptitle(f"{name}: {len(found.rows)} values, bars: {100 * COVERAGE:.0f} % intervals", fontsize=TEXT)
     save_figure(figure, path)

@@ -11,16 +11,14 @@ from gnn_sim2real.figures import (
     COLORS,
     DOTTED,
     GRAY,
-    HAIR,
-    NO_CAP,
     SMALL,
     SMALL_CAP,
     SMALL_MARKER,
-    STRONG_BAND,
     TEXT,
     TINY_MARKER,
+    ParityPoints,
     apart,
-    clear_frame,
+    draw_parity_axes,
     new_figure,
     save_figure,
 )
@@ -111,65 +109,29 @@ def draw_parity(result: ShotgunResult, title: str, path: Path) -> Path:
         path: PNG to write; the SVG beside it is written as well.
     """
     target, beside = result.target, result.beside
-    figure = new_figure(6.2, 6.0)
-    axes = figure.subplots()
     tested = np.array([each == "test" for each in beside.parts])
     marked = np.array([bool(each) for each in beside.outside])
-    finite = np.isfinite(beside.lower).all()
-    train_name, test_name = "left out of a fold", "tested apart"
-    for part, name, color, marker in ((~tested, train_name, COLORS[0], "o"), (tested, test_name, COLORS[1], "s")):
-        for chosen, face, said in (
-            (part & ~marked, color, name),
-            (part & marked, "none", f"{name}, far from the others"),
+    points = []
+    for part, name, color, marker in (
+        (~tested, "left out of a fold", COLORS[0], "o"),
+        (tested, "tested apart", COLORS[1], "s"),
+    ):
+        for chosen, label, is_hollow in (
+            (part & ~marked, name, False),
+            (part & marked, f"{name}, far from the others", True),
         ):
-            if not chosen.any():
-                continue
-            middle = beside.predicted[chosen]
-            bars = np.stack([middle - beside.lower[chosen], beside.upper[chosen] - middle]) if finite else None
-            axes.errorbar(
-                beside.measured[chosen],
-                middle,
-                yerr=bars,
-                fmt=marker,
-                markersize=SMALL_MARKER,
-                markerfacecolor=face,
-                capsize=NO_CAP,
-                elinewidth=HAIR,
-                linestyle="none",
-                color=color,
-                ecolor=(color, STRONG_BAND),
-                label=f"{said} ({int(chosen.sum())})",
-            )
-    if target.log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-    shown = np.concatenate([beside.measured, beside.predicted])
-    bars_too = np.concatenate([shown, beside.lower, beside.upper]) if finite else shown
-    low, high = _with_room(shown, target.log)
-    bottom, top = _with_room(bars_too, target.log)  # bars are cut off by no edge
-    axes.plot([low, high], [low, high], DOTTED, color=GRAY)
-    axes.set_xlim(low, high)
-    axes.set_ylim(bottom, top)
-    axes.set_aspect("equal")
-    clear_frame(axes)
-    unit = f" [{format_unit(target.spec.unit)}]" if target.spec.unit else ""
-    name = target.spec.name.replace("_", " ")
-    axes.set_xlabel(f"measured {name}{unit}")
-    axes.set_ylabel(f"predicted without it{unit}")
-    axes.legend(fontsize=SMALL, loc="upper left")
-    interval = f", bars: {100 * result.answer.intervals.coverage:.0f} % intervals" if finite else ""
+            if chosen.any():
+                measured, predicted = beside.measured[chosen], beside.predicted[chosen]
+                lower, upper = beside.lower[chosen], beside.upper[chosen]
+                points.append(ParityPoints(measured, predicted, lower, upper, label, color, marker, is_hollow))
+    figure = new_figure(6.2, 6.0)
+    name, unit = target.spec.name.replace("_", " "), format_unit(target.spec.unit)
+    draw_parity_axes(figure.subplots(), points, name, f" [{unit}]" if unit else "", target.log)
+    has_bars = np.isfinite(beside.lower).all()
+    interval = f", bars: {100 * result.answer.intervals.coverage:.0f} % intervals" if has_bars else ""
     figure.suptitle(title or f"{name} of {len(beside.measured)} materials{interval}", fontsize=TEXT)
     save_figure(figure, path, path.with_suffix(".svg"))
     return path
-
-
-def _with_room(values: NDArray[np.float64], log: bool) -> tuple[float, float]:
-    """Ends of an axis, a twentieth beyond the values."""
-    values = np.log10(values[values > 0]) if log else values
-    low, high = float(values.min()), float(values.max())
-    room = 0.05 * (high - low) or (0.1 if log else 1.0)
-    ends = (low - room, high + room)
-    return (10 ** ends[0], 10 ** ends[1]) if log else ends
 
 
 def draw_matrix(
