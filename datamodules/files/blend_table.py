@@ -78,15 +78,7 @@ class BlendTable(MixtureDataModule):
                 f"got {len(components)} and {len(weights or [])}"
             )
         self.path, self.at, self.where = path, at, where
-        self.property = Property(
-            property,
-            unit,
-            column=column,
-            file_unit=file_unit,
-            lower=lower,
-            upper=upper,
-            transform=self.settings.transform_of(property),
-        )
+        self.property = Property(property, unit, column=column, file_unit=file_unit, lower=lower, upper=upper)
         found = conditions_of(temperature, temperature_unit, conditions)
         self.condition_units = found.units
         self.input_columns = MixtureColumns(components, weights, found.columns, linkage)

@@ -99,7 +99,6 @@ class CrystalFolder(CrystalDataModule):
             lower=lower,
             upper=upper,
             censored=censored,
-            transform=self.settings.transform_of(property),
             uncertainty_column=uncertainty_column,
         )
         check_property_unit(property, unit)
@@ -171,7 +170,7 @@ class CrystalFolder(CrystalDataModule):
         table = clean_table(
             frame.assign(**{name_column: names}),
             material_column=name_column,
-            properties=[in_table(self.property, columns, source)],
+            properties=[self.settings.on_scale(in_table(self.property, columns, source))],
             identity=str,
             source=source,
             refused_before=reasons,

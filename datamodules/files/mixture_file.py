@@ -48,7 +48,7 @@ def read_mixture_file(
     try:
         frame = read_table(file)
         chosen = join_at(at, where, [str(each) for each in frame], file.name)
-        return data.clean_mixtures(frame, data.input_columns, [prop], file.name, at=chosen)
+        return data.clean_mixtures(frame, data.input_columns, [data.settings.on_scale(prop)], file.name, at=chosen)
     except ConditionsVaryError as error:
         if data.condition_units:
             raise

@@ -109,7 +109,6 @@ class MaterialTable(PropertyDataModule):
             upper=upper,
             unit_column=unit_column,
             censored=censored,
-            transform=self.settings.transform_of(property),
             uncertainty_column=uncertainty_column,
         )
         self.further = [self._more(each, said) for each, said in (further or {}).items()]
@@ -130,8 +129,7 @@ class MaterialTable(PropertyDataModule):
                 f"{name!r} of `further` needs its `unit`, and may have `column` and `file_unit`, got {said}"
             )
         check_property_unit(name, said["unit"])
-        transform = self.settings.transform_of(name)
-        return Property(name, said["unit"], said.get("column"), said.get("file_unit"), transform=transform)
+        return Property(name, said["unit"], said.get("column"), said.get("file_unit"))
 
     @property
     def title(self) -> str:
@@ -174,7 +172,10 @@ class MaterialTable(PropertyDataModule):
                 frame,
                 self.condition_columns,
                 material_column=column,
-                properties=[in_table(each, headings, file.name) for each in (self.property, *self.further)],
+                properties=[
+                    self.settings.on_scale(in_table(each, headings, file.name))
+                    for each in (self.property, *self.further)
+                ],
                 identity=self.featurizer.identity,
                 source=file.name,
                 at=join_at(self.at, self.where, headings, file.name),

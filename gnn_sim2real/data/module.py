@@ -276,7 +276,7 @@ class PropertyDataModule(Remembered, LightningDataModule, ABC):
         shared = {each.name for each in fields(self.settings)}
         if unknown := sorted(changes.keys() - shared - settings_of(type(self))):
             raise ValueError(f"{type(self).__name__} has no setting {unknown[0]!r}")
-        if "transform" in changes or not changes.keys() <= shared:  # which readers keep with their property
+        if not changes.keys() <= shared:
             return type(self)(**self.given | changes)
         other = copy.copy(self)
         other.given = self.given | changes

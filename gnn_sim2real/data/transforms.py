@@ -1,9 +1,10 @@
 """Properties that are learned as their decimal logarithm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnn_sim2real.scales import Transform
+from gnn_sim2real.tables.table import Property
 
 ALL = ""
 """In place of a name: all properties of a table."""
@@ -31,13 +32,13 @@ class TransformSettings:
             return ()
         return tuple(sorted(self.transform.items())) if isinstance(self.transform, dict) else ((ALL, self.transform),)
 
-    def transform_of(self, name: str) -> Transform | None:
-        """The scale of a property.
+    def on_scale(self, prop: Property) -> Property:
+        """A property with the scale on which it is learned.
 
         Args:
-            name: Its name.
+            prop: The property.
         """
-        return transforms_of(self.transforms, [name]).get(name)
+        return replace(prop, transform=transforms_of(self.transforms, [prop.name]).get(prop.name))
 
 
 def transforms_of(transforms: Transforms, names: Sequence[str]) -> Mapping[str, Transform]:

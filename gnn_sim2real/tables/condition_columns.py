@@ -12,7 +12,7 @@ from gnn_sim2real.tables.columns import read_heading, with_unit
 from gnn_sim2real.tables.plausible import Column, find_implausible
 from gnn_sim2real.tables.properties import ABOVE_ZERO, COLD, Plausible
 from gnn_sim2real.tables.table import Property
-from gnn_sim2real.tables.texts import to_texts
+from gnn_sim2real.tables.texts import to_numbers, to_texts
 from gnn_sim2real.units import check_unit, convert, same_quantity
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def read_conditions(
 def _read(frame: "pandas.DataFrame", given: Property, source: str, setting: str) -> NDArray[np.float64]:
     """Values of a condition in the unit wanted; the heading says that of the file, if the user does not."""
     prop = with_unit(given, frame, source, setting)
-    values = numbers(frame[str(prop.column)])
+    values = to_numbers(frame[str(prop.column)])
     if prop.unit_column is not None:
         return convert_by_row(values, np.isfinite(values), to_texts(frame[prop.unit_column]), prop.unit)[0]
     file_unit = prop.unit if prop.file_unit is None else prop.file_unit
@@ -115,14 +115,3 @@ def _read(frame: "pandas.DataFrame", given: Property, source: str, setting: str)
         except ValueError as error:
             raise ValueError(f"the temperatures in column {prop.column!r} of {source}: {error}") from error
     return converted
-
-
-def numbers(cells: "pandas.Series[Any]") -> NDArray[np.float64]:
-    """The cells of a column as numbers, NaN for any other.
-
-    Args:
-        cells: The column.
-    """
-    import pandas
-
-    return pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)

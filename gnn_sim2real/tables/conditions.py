@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.tables.columns import plain_heading, read_heading
 from gnn_sim2real.tables.properties import spellings_of
-from gnn_sim2real.tables.texts import to_texts
+from gnn_sim2real.tables.texts import to_numbers, to_texts
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -289,9 +289,7 @@ def _spell(wanted: object) -> str:
 
 def _read_values(cells: "pandas.Series[float]") -> tuple[NDArray[np.float64], list[str]]:
     """Numbers, NaN where there is none; of a column without any, the place of each text in the list of them."""
-    import pandas
-
-    numbers = pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numbers = to_numbers(cells)
     if np.isfinite(numbers).any():
         return numbers, []
     plain = [text.lower() for text in to_texts(cells)]

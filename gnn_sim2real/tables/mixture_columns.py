@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnn_sim2real.featurize.mixture import LINKAGES, Mixture, MixtureTable, linkage_of
-from gnn_sim2real.tables.condition_columns import ConditionColumns, numbers, read_conditions
-from gnn_sim2real.tables.texts import to_texts
+from gnn_sim2real.tables.condition_columns import ConditionColumns, read_conditions
+from gnn_sim2real.tables.texts import to_numbers, to_texts
 
 if TYPE_CHECKING:
     import pandas
@@ -55,7 +55,7 @@ def read_mixtures(
     _require_columns(frame, columns, source)
     linkages = [""] * len(frame) if columns.linkage is None else to_texts(frame[columns.linkage])
     spellings = [to_texts(frame[name]) for name in columns.components]
-    weights = [numbers(frame[name]).tolist() for name in columns.weights or ()]
+    weights = [to_numbers(frame[name]).tolist() for name in columns.weights or ()]
     conditions = read_conditions(frame, columns.conditions or {}, units, source, _OF_TEMPERATURE)
     values = {name: column.tolist() for name, column in conditions.items()}
     for row in range(len(frame)):

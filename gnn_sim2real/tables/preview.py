@@ -20,6 +20,7 @@ from gnn_sim2real.tables.crystal_columns import (
 from gnn_sim2real.tables.plausible import Column, find_implausible
 from gnn_sim2real.tables.properties import plausible_values
 from gnn_sim2real.tables.table import TABLE_SUFFIXES, read_table, read_without_header
+from gnn_sim2real.tables.texts import to_numbers
 from gnn_sim2real.units import quantity_of
 
 if TYPE_CHECKING:
@@ -81,13 +82,12 @@ def _describe_beside(file: Path, names: list[str]) -> list[str]:
 
 
 def _describe(frame: "pandas.DataFrame") -> list[str]:
-    import pandas
 
     kinds = {name: kind for kind, names in reversed(MATERIAL_HEADINGS.items()) for name in reversed(names)}
     lines = []
     for column in frame:
         heading, cells = read_heading(str(column)), frame[column].dropna()
-        numbers = pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        numbers = to_numbers(cells)
         finite = numbers[np.isfinite(numbers)]
         if heading.name in kinds:
             try:

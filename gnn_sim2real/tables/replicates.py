@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.tables.table import Property
+from gnn_sim2real.tables.texts import to_numbers
 from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
@@ -76,14 +77,9 @@ def read_ranges(frame: pandas.DataFrame, prop: Property, values: Floats) -> Rang
     """
     if prop.replicates is None:
         return Ranges.of_single(values)
-    import pandas
-
-    def numbers(column: str) -> Floats:
-        return pandas.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
-
     file_unit = prop.file_unit if prop.file_unit is not None else prop.unit
-    lowest, highest = (convert(numbers(column), file_unit, prop.unit) for column in prop.replicates[:2])
-    number = np.nan_to_num(numbers(prop.replicates.number), nan=1.0)
+    lowest, highest = (convert(to_numbers(frame[column]), file_unit, prop.unit) for column in prop.replicates[:2])
+    number = np.nan_to_num(to_numbers(frame[prop.replicates.number]), nan=1.0)
     tolerance = 1e-9 * np.abs(values)
     usable = (number > 1) & (lowest <= values + tolerance) & (values <= highest + tolerance)
     return Ranges(

@@ -100,7 +100,7 @@ class Property:
             that have none, such as zero, are refused.
 
     Raises:
-        ValueError: If `censored` or `transform` is something else.
+        ValueError: If `censored` is something else.
     """
 
     name: str
@@ -116,10 +116,9 @@ class Property:
     uncertainty_column: str | None = None
 
     def __post_init__(self) -> None:
-        for setting, accepted in (("censored", get_args(Censored)), ("transform", (*get_args(Transform), None))):
-            if (given := getattr(self, setting)) not in accepted:
-                known = ", ".join("null" if each is None else each for each in accepted)
-                raise ValueError(f"`{setting}` of {self.name!r} must be {known}, got {given!r}")
+        if self.censored not in get_args(Censored):
+            known = ", ".join(get_args(Censored))
+            raise ValueError(f"`censored` of {self.name!r} must be one of {known}, got {self.censored!r}")
 
 
 @dataclass(frozen=True, eq=False)

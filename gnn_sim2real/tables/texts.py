@@ -4,6 +4,9 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     import pandas
 
@@ -95,6 +98,13 @@ class ConcatTexts(Mapping[str, list[str]]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def to_numbers(cells: "pandas.Series[Any]") -> NDArray[np.float64]:
+    """Each cell as a number, NaN for any other."""
+    import pandas
+
+    return pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 
 def to_texts(cells: "pandas.Series[Any]") -> list[str]:

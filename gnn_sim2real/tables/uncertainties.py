@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
+from gnn_sim2real.tables.texts import to_numbers
 from gnn_sim2real.units import convert, same_quantity
 
 if TYPE_CHECKING:
@@ -73,8 +74,6 @@ def merge_uncertainties(
         ValueError: If no cell of a column says anything, each row has a unit of its own, or the heading names a unit
             that values of the property cannot have.
     """
-    import pandas
-
     if not any(prop.uncertainty_column for prop in properties):
         return None
     found = np.full((num_groups, len(properties)), np.nan)
@@ -83,7 +82,7 @@ def merge_uncertainties(
             continue
         if prop.unit_column is not None:
             raise ValueError("`uncertainty_column` needs one unit for all rows; leave it or `unit_column` out")
-        cells = pandas.to_numeric(frame[prop.uncertainty_column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        cells = to_numbers(frame[prop.uncertainty_column])
         usable = (cells > 1 / _LARGEST) & (cells < _LARGEST)
         _tell_unusable(frame[prop.uncertainty_column], usable)
         zero, one = convert(np.array([0.0, 1.0]), _unit_of(prop), prop.unit)
