@@ -209,6 +209,7 @@ def loaded_by(statement):
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_what_is_light_stays_light():
     loaded = loaded_by(
         "import gnn_sim2real, gnn_sim2real.cli.main, gnn_sim2real.law, gnn_sim2real.splits.random, "

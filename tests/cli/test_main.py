@@ -94,6 +94,7 @@ def test_test_writes_a_record_and_needs_no_source(folder, capfd):
     assert record.details["config"]["trainer"]["max_epochs"] == 2
 
 
+@pytest.mark.slow
 def test_models_of_several_seeds_tested_with_one_yaml_are_several_records(folder, tmp_path, capfd):
     text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
     (tmp_path / "finetune.yaml").write_text(text)
@@ -131,6 +132,7 @@ def test_a_model_is_not_tested_on_what_it_was_trained_on(folder, tmp_path, capfd
     assert re.search(r"\b9\b.*\b9\b.*\btest\b", capfd.readouterr().err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["checkpoint", "library"])
 def test_it_is_told_how_many_test_materials_the_source_has_seen(folder, tmp_path, capfd, source):
     if source == "library":
@@ -169,6 +171,7 @@ def test_a_record_describes_the_training_and_not_the_yaml_of_the_test(folder, tm
     assert (found.key, found.cell, found.details) == (wanted.key, wanted.cell, wanted.details)
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_know_its_training_is_not_recorded_as_another(folder, tmp_path, capfd):
     text = (folder / "finetune.yaml").read_text().replace(str(folder / "records"), str(tmp_path / "records"))
     (tmp_path / "finetune.yaml").write_text(text)

@@ -60,6 +60,7 @@ def test_the_conventions_of_scikit_learn_but_for_checks_on_numbers():
     assert {"check_estimators_unfitted", "check_get_params_invariance", "check_set_params"} <= passed
 
 
+@pytest.mark.slow
 def test_it_says_what_had_no_time(source, caplog):
     late = TransferRegressor(source, **QUICK | {"minutes": 1e-6}).fit(X, Y)
     np.testing.assert_allclose(late.predict(ASKED), np.mean(Y))
@@ -122,6 +123,7 @@ def test_only_the_model_that_was_chosen_is_transferred(fitted):
     assert fitted.predict_members(ASKED).keys() <= names
 
 
+@pytest.mark.slow
 def test_nothing_of_the_input_is_changed_and_any_container_is_the_same(quick, fitted):
     expected = fitted.predict(ASKED)
     frame = pd.DataFrame({"smiles": ASKED, "remark": "x"})
@@ -184,6 +186,7 @@ def test_cross_validation_grid_search_and_pipelines(quick):
     assert grid.best_estimator_.predict([f" {ASKED[0]}"]).shape == (1,)
 
 
+@pytest.mark.slow
 def test_weights_are_repetitions_of_measurements_and_zero_is_none(quick):
     without = clone(quick).fit(X[:20], Y[:20])
     same = clone(quick).fit(X, Y, sample_weight=pd.Series([7.0] * 20 + [0.0] * 4))
@@ -236,6 +239,7 @@ def test_a_simulated_column_takes_part_and_may_have_gaps(quick, monkeypatch):
         model.predict(ASKED)
 
 
+@pytest.mark.slow
 def test_a_data_module_is_pretrained_on_first_without_the_measured_materials():
     values = [density(each) - 0.1 for each in SOURCE]
     data = TinyPolymers({("density", "g/cm3"): values}, materials=SOURCE)
@@ -256,6 +260,7 @@ def test_a_model_in_memory_is_a_source_and_one_of_other_materials_is_refused(qui
 BROKEN = [*X[:20], "*C1CC*"]
 
 
+@pytest.mark.slow
 def test_one_broken_material_is_named_with_its_reason(quick, fitted, caplog):
     with refused("X[20]", "*C1CC*"):
         clone(quick).fit(BROKEN, [*Y[:20], 1.0])

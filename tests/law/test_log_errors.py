@@ -125,6 +125,7 @@ def test_weights_that_count_nothing_are_refused(weights, values):
         fit_scaling_law(SIZES, np.ones(6), weights=weights)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_models_are_no_burden():
     random = np.random.default_rng(3)
     errors = (SIZES**-0.4 + 0.05) * np.exp(0.1 * random.standard_normal((20_000, 6)))

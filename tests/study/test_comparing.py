@@ -33,6 +33,7 @@ def names(folder):
     }
 
 
+@pytest.mark.slow
 def test_two_settings_of_one_class_are_told_apart_and_a_later_one_renames_the_first(study_files):
     set_axes(study_files, **FINE_TUNED, architecture=[gine(8)])
     assert compute(study_files)["done"] == 2
@@ -64,6 +65,7 @@ def test_repeated_encoders_are_refused_before_anything_is_computed(few, capfd):
     assert not (few / "out" / "records").exists()
 
 
+@pytest.mark.slow
 def test_pretrainings_are_compared_in_one_study(study_files):
     variants = [{"trainer.max_epochs": 2}, {"name": "with / without", "data.init_args.batch_size": 16}]
     set_axes(study_files, **FINE_TUNED, pretraining=variants)

@@ -26,6 +26,7 @@ def name_encoder(folder, named):
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"foundation": named}, sort_keys=False))
 
 
+@pytest.mark.slow
 def test_a_study_names_its_encoder_and_the_report_says_what_that_has_seen(foundation_study, capfd):
     name_encoder(foundation_study, {"name": "tiny", "layer": "first"})
     assert main(["study", "run", "-c", str(foundation_study / "study.yaml")]) == 0
@@ -44,6 +45,7 @@ def test_a_study_names_its_encoder_and_the_report_says_what_that_has_seen(founda
     assert json.loads(published.with_suffix(".json").read_text())["data"]["foundation"]["name"] == "tiny"
 
 
+@pytest.mark.slow
 def test_another_encoder_gives_other_cells_and_leaves_those_without_one(foundation_study):
     for named in ("tiny", {"name": "tiny", "layer": "first"}):
         name_encoder(foundation_study, named)

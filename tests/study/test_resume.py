@@ -44,6 +44,7 @@ def run(study_files, name, monkeypatch, kill_epochs=()):
     return record, weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_resume_inside_a_cell_digit_for_digit(study_files, monkeypatch):
     torch.set_num_threads(1)
     undisturbed, weights = run(study_files, "whole", monkeypatch)

@@ -54,6 +54,7 @@ def test_the_best_yaml_gives_the_best_error_digit_for_digit(tuned, tmp_path, mon
     assert config["model"]["init_args"]["optimizer"]["init_args"]["weight_decay"] == 1e-5, "that of the default"
 
 
+@pytest.mark.slow
 def test_a_tuning_goes_on_and_ends_as_one_that_was_not_stopped(tuned, tune, tmp_path):
     assert tune(tmp_path, trials=2) == 0
     assert len(table(tmp_path / "tuned")) == 2
@@ -192,6 +193,7 @@ def test_the_test_part_is_never_seen(measured, tune, monkeypatch):
     assert tune(folder, **given, output="before") == 2, "another table in the same folder"
 
 
+@pytest.mark.slow
 def test_values_learned_as_logarithms_are_judged_in_decades(measured, tune):
     """In one epoch, which has no picture of the way to the error."""
     folder, _, _ = measured

@@ -63,6 +63,7 @@ def test_factor_and_floor_are_found_and_mend_the_intervals(seed, factor, floor):
             assert assess(mean, other.apply(std), truth).nll > mended.nll - 1e-9
 
 
+@pytest.mark.slow
 def test_the_interval_holds_whatever_the_distribution_of_the_errors():
     rng, held = np.random.default_rng(0), []
     for _ in range(400):
