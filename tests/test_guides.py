@@ -27,12 +27,9 @@ LANES = {
     "README": [],
     "law": [],
     "studies": [],
-    "python": pytest.mark.slow,
-    "bench": pytest.mark.slow,
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
     "disorder": pytest.mark.slow,
-    "data": pytest.mark.slow,
     "tuning": pytest.mark.slow,
 }
 """Lane of a page, of others before a release."""
