@@ -446,7 +446,14 @@ def honest(cell: Cell) -> tuple[Floats, Floats]:
 
 def expected_of(cell: Cell) -> Floats:
     """What is expected of the members, from targets of other data, (num_members,)."""
-    return expected_excess([kind_of(name) for name in cell.names], without=[data_of(cell.target)])
+    return expected_excess([kind_of(name) for name in cell.names], without=table_of(cell.target))
+
+
+@cache
+def table_of(target: str) -> str:
+    """Table of the registry that the measurements of a target are of."""
+    found = _find(read_many_targets(ShotgunStudyConfig, ["-c", str(STUDY)], "ensemble_targets"), data_of(target)).data
+    return "" if found.sheet is None else found.sheet.name
 
 
 def kind_of(name: str) -> str:

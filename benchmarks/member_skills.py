@@ -1,7 +1,7 @@
 """Write what is known of kinds of members of ensembles: `python benchmarks/member_skills.py`.
 
 It reads the errors of members on the draws that settings may be chosen on, `benchmarks/results/ensemble_targets.json`,
-and writes `gnn_sim2real/ensemble/skills.json`, which the default rule of the weights uses. The targets are kept apart,
+and writes `gnn_sim2real/ensemble/skills.json`, which the default rule of the weights uses. The tables are kept apart,
 so that the one that is judged can be left out.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from ensemble_targets import NOISE_OF, RESULT, data_of, kind_of
+from ensemble_targets import NOISE_OF, RESULT, kind_of, table_of
 
 from gnn_sim2real.ensemble.skills import FILE
 
@@ -23,7 +23,7 @@ LARGEST = 100
 
 
 def measure(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean excess by target and kind of member.
+    """Mean excess by table and kind of member.
 
     Args:
         rows: Of `ensemble_targets.json`.
@@ -33,10 +33,10 @@ def measure(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
         if row["draw"] in DRAWS and row["size"] <= LARGEST and row["target"] not in NOISE_OF:
             least = min(row["members"].values())
             for name, error in row["members"].items():
-                found[data_of(row["target"])][kind_of(name)].append(float(np.log(error / least)))
+                found[table_of(row["target"])][kind_of(name)].append(float(np.log(error / least)))
     return {
-        target: {kind: round(float(np.mean(each)), 3) for kind, each in sorted(kinds.items())}
-        for target, kinds in sorted(found.items())
+        table: {kind: round(float(np.mean(each)), 3) for kind, each in sorted(kinds.items())}
+        for table, kinds in sorted(found.items())
     }
 
 

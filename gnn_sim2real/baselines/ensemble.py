@@ -58,7 +58,8 @@ class Ensemble(Baseline):
         rows = np.arange(len(known))
         problem = Problem(known, [str(row) for row in rows], *np.split(rows, [len(values)]))
         # A study has a test part for the error of the whole.
-        return fit_stack([Mean(known), *members], problem, StackSettings(seed=seed, honest=False)).predictions
+        settings = StackSettings(seed=seed, table=train.measured_in, honest=False)
+        return fit_stack([Mean(known), *members], problem, settings).predictions
 
 
 def _kind(baseline: Baseline) -> str:
@@ -71,14 +72,14 @@ ENSEMBLE = Ensemble(
     "ensemble",
     ("descriptors", "physical_descriptors"),
     rival="an ensemble without a source",
-    version=3,
+    version=4,
     members=(EXTRA_TREES, TWO_STEP_TREES, GAUSSIAN_PROCESS),
 )
 ENSEMBLE_WITH_SOURCE = Ensemble(
     "ensemble_with_source",
     "ensemble with source",
     ("descriptors", "physical_descriptors", "source"),
-    version=3,
+    version=4,
     members=(
         CALIBRATED_SOURCE,
         EXTRA_TREES,
@@ -95,7 +96,7 @@ ENSEMBLE_WITH_VALUE = Ensemble(
     ("descriptors", "physical_descriptors", "simulated"),
     rival="an ensemble with the simulated value",
     fallback=ENSEMBLE,
-    version=4,
+    version=5,
     members=(
         ABSOLUTE_ERROR_LINE,
         TREES_WITH_VALUE,

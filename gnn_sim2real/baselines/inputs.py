@@ -1,6 +1,6 @@
 """What is known of materials besides their measured values: the inputs of the baselines."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class Inputs:
         encoded: (num_materials, width); features from the encoder of a source model.
         foundation: (num_materials, width); features from a foundation encoder, see `gnn_sim2real.foundation`; NaN in
             the row of a material that it cannot read.
+        measured_in: Table of the registry that the measured values are of, if they are.
 
     Raises:
         ValueError: If a number is infinite or missing, or the inputs differ in length.
@@ -41,6 +42,7 @@ class Inputs:
     library: Floats | None = None
     encoded: Floats | None = None
     foundation: Floats | None = None
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         lengths = {}
@@ -58,7 +60,7 @@ class Inputs:
         Args:
             rows: Rows of the materials.
         """
-        return Inputs(**{name: values[rows] for name, values in self._given().items()})
+        return replace(self, **{name: values[rows] for name, values in self._given().items()})
 
     def followed_by(self, others: "Inputs") -> "Inputs":
         """The inputs of these materials and then of others, those that both have.
@@ -67,7 +69,8 @@ class Inputs:
             others: Inputs of the others.
         """
         mine, theirs = self._given(), others._given()
-        return Inputs(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine if name in theirs})
+        joined = {name: np.concatenate([mine[name], theirs[name]]) for name in mine if name in theirs}
+        return Inputs(**joined, measured_in=self.measured_in)
 
     def table(self, *names: Input) -> Floats:
         """Some inputs side by side, (num_materials, num_columns).
@@ -87,7 +90,7 @@ class Inputs:
         return np.asarray(~np.isnan(self.table(*names)).any(axis=1))
 
     def _given(self) -> dict[str, Any]:
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "measured_in"}
         return {name: value for name, value in values.items() if value is not None}
 
 

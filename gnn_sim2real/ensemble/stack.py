@@ -88,6 +88,8 @@ class StackSettings:
         minutes: Time for all trainings; members that do not fit in are left out. None for no limit; the same input then
             gives the same answer.
         seed: Seed of the folds.
+        table: Table of the registry that the measurements are of, if they are: what the rule expects of members comes
+            from other tables alone.
         honest: Whether the error of the whole is found as well. It takes most of the trainings, and nobody needs it
             where there is a test part; without it, errors and predictions of training rows are NaN.
 
@@ -99,6 +101,7 @@ class StackSettings:
     num_folds: int | None = None
     minutes: float | None = None
     seed: int = 0
+    table: str = ""
     honest: bool = True
 
     def __post_init__(self) -> None:
@@ -194,7 +197,7 @@ def fit_stack(
     folds = make_folds(problem, settings)
     numbers = [None, *range(len(folds))] if settings.honest else [None]
     ordered = sorted(members, key=lambda each: each.cost)
-    expected = expected_excess([each.kind for each in ordered])
+    expected = expected_excess([each.kind for each in ordered], without=settings.table)
     selections = [_Selection(number, values, folds, settings.rule, expected) for number in numbers]
     limit = math.inf if settings.minutes is None else clock() + 60 * settings.minutes
     tried: list[_Trainings] = []

@@ -54,7 +54,7 @@ from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 COVERAGE = 0.9
 """Nominal coverage of the intervals."""
 
-ANSWER_VERSION = 5
+ANSWER_VERSION = 6
 """Raised by hand whenever the same library and target would give another answer."""
 
 ENSEMBLE = "shotgun ensemble"
@@ -230,7 +230,7 @@ def find_answer(
     """
     started = time.monotonic()
     problem = make_problem(target, settings.ranking)
-    cache, stack_settings = ScoreCache(settings.cache), with_folds(settings.stack, target)
+    cache, stack_settings = ScoreCache(settings.cache), settings_for(settings.stack, target)
     parts = training_parts(problem, stack_settings)
     quick = quick_parts(problem, stack_settings)
     ranked = rank_models(models, entries_of(cards), target, parts, settings.ranking, cache, skipped, quick)
@@ -337,14 +337,15 @@ def find_bounds(
     return Bounds(intervals, other.intervals, half_widths, left_out_scale)
 
 
-def with_folds(settings: StackSettings, target: Target) -> StackSettings:
-    """The settings with a number of folds: networks are too costly for many, and few rows need many.
+def settings_for(settings: StackSettings, target: Target) -> StackSettings:
+    """The settings with the table of the target, and a number of folds: few rows need many, and networks cost.
 
     Args:
         settings: Settings, perhaps without a number.
         target: The target.
     """
-    return replace(settings, num_folds=settings.num_folds or (8 if len(target.train) <= FEW else 5))
+    num_folds = settings.num_folds or (8 if len(target.train) <= FEW else 5)
+    return replace(settings, num_folds=num_folds, table=target.measured_in)
 
 
 def quick_parts(problem: Problem, settings: StackSettings) -> range:

@@ -139,7 +139,7 @@ def table_members(values: Floats, tables: Tables, train: Rows, seed: int) -> dic
 
     def add(name: str, baseline: Baseline, *names: str, cost: float) -> None:
         if tables.keys() >= {*names}:
-            given = {_input_of(each): tables[each] for each in names}
+            given: dict[str, Any] = {_input_of(each): tables[each] for each in names}
             if SIMULATED in names:
                 given["simulated"] = tables[SIMULATED][:, 0]
             needs = tuple(_input_of(each) for each in names)

@@ -34,7 +34,7 @@ from gnn_sim2real.shotgun.answer import (
     find_answer,
     make_problem,
     quick_parts,
-    with_folds,
+    settings_for,
 )
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.foundation import FoundationBlock, find_blocks
@@ -130,7 +130,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     # All draws are ranked in one pass, since they share the features of a model; each then finds its scores.
     parts, quick, firsts = list[Rows](), set[int](), list[int]()
     for each in targets:
-        problem, own_stack = make_problem(each, config.ranking), with_folds(stack, each)
+        problem, own_stack = make_problem(each, config.ranking), settings_for(stack, each)
         firsts.append(len(parts))  # the first part of each draw is the whole of it
         quick |= {len(parts) + number for number in quick_parts(problem, own_stack)}
         parts += training_parts(problem, own_stack)

@@ -102,6 +102,7 @@ class Target:
         families: Family of each row, if the target is split by families; extrapolation folds leave out whole families.
         tail: Side of the values to extrapolate to otherwise.
         name: Name of the data set.
+        measured_in: Table of the registry that the measured values are of, if they are.
         tested: Hashed identities of the test part.
         simulated: Simulated value of each row on the scale of the errors, (num_materials,), NaN where there is none;
             None for a data set without simulated values.
@@ -116,6 +117,7 @@ class Target:
     families: list[str] | None = None
     tail: Tail = "both"
     name: str = "target"
+    measured_in: str = ""
     tested: frozenset[str] = frozenset()
     simulated: Floats | None = None
     _views: dict[str, View] = field(default_factory=dict)
@@ -169,6 +171,7 @@ class Target:
             families=None if own_families is None else own_families + [""] * (len(table.values) - len(own_families)),
             tail=kind.extrapolates or "both",
             name=name or title_of(data),
+            measured_in="" if data.sheet is None else data.sheet.name,
             tested=(data if test is None else test).tested_identities(),
             simulated=None if found is None else to_scale(found, log),
         )

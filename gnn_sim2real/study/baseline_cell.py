@@ -163,7 +163,8 @@ def gather_inputs(
     if model is not None:
         gather["source"] = partial(_source_answers, model, target)
         gather["encoded"] = partial(model.encode_graphs, target.store)
-    return Inputs(**{name: gather[name]() for name in baseline.needs})
+    table = "" if target.sheet is None else target.sheet.name
+    return Inputs(**{name: gather[name]() for name in baseline.needs}, measured_in=table)
 
 
 def foundation_features(foundation: NamedEncoder, target: PropertyDataModule) -> Features:
