@@ -31,8 +31,8 @@ ARROWS = {
     "bench": "reproduce study records tasks library nn law baselines units console",
     "reproduce": "config study tasks data databases records errors files",
     "study": (
-        "config records tasks data library foundation tables nn law page errors units files console metrics "
-        "baselines renamed launchers scales"
+        "shotgun config records tasks data library foundation tables nn law page errors units files console metrics "
+        "baselines renamed launchers scales linear"
     ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn foundation page errors units "

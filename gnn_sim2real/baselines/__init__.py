@@ -56,6 +56,15 @@ def needs_measurements(policy: str) -> bool:
     return policy not in BASELINES or BASELINES[policy].needs_measurements
 
 
+def uses_library(policy: str) -> bool:
+    """Whether a policy is a baseline on predictions of a library.
+
+    Args:
+        policy: Name of a policy or baseline.
+    """
+    return policy in BASELINES and BASELINES[policy].uses_library
+
+
 def uses_foundation(policy: str) -> bool:
     """Whether a policy is a baseline on features of a foundation encoder.
 

@@ -54,6 +54,11 @@ class Baseline(ABC):
         """Whether it uses features of a foundation encoder, which a study names."""
         return "foundation" in self.needs
 
+    @property
+    def uses_library(self) -> bool:
+        """Whether it uses predictions of a library, which a study names."""
+        return "library" in self.needs
+
     @abstractmethod
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
         """Predict the test materials from the measured ones; both have all inputs in `needs`, without a gap.

@@ -9,14 +9,17 @@ from gnn_sim2real.baselines.baseline import Baseline
 from gnn_sim2real.baselines.extra_trees import (
     EXTRA_TREES,
     MEDIAN_TREES_DELTA,
+    MEDIAN_TREES_WITH_LIBRARY,
     MEDIAN_TREES_WITH_SOURCE,
     TREES_DELTA,
+    TREES_WITH_LIBRARY,
     TREES_WITH_SOURCE,
     TREES_WITH_VALUE,
 )
 from gnn_sim2real.baselines.gaussian_process import (
     GAUSSIAN_PROCESS,
     GAUSSIAN_PROCESS_DELTA,
+    GAUSSIAN_PROCESS_WITH_LIBRARY,
     GAUSSIAN_PROCESS_WITH_SOURCE,
     GAUSSIAN_PROCESS_WITH_VALUE,
 )
@@ -105,5 +108,19 @@ ENSEMBLE_WITH_VALUE = Ensemble(
         TWO_STEP_TREES_WITH_VALUE,
         GAUSSIAN_PROCESS_WITH_VALUE,
         GAUSSIAN_PROCESS_DELTA,
+    ),
+)
+ENSEMBLE_WITH_LIBRARY = Ensemble(
+    "ensemble_with_library",
+    "ensemble with library predictions",
+    ("descriptors", "physical_descriptors", "library"),
+    rival="an ensemble with predictions of the library",
+    members=(
+        EXTRA_TREES,
+        TREES_WITH_LIBRARY,
+        MEDIAN_TREES_WITH_LIBRARY,
+        TWO_STEP_TREES,
+        GAUSSIAN_PROCESS,
+        GAUSSIAN_PROCESS_WITH_LIBRARY,
     ),
 )

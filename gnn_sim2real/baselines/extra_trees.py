@@ -97,6 +97,16 @@ MEDIAN_TREES_DELTA = replace(
     of_difference=True,
     rival="median trees on the difference to the simulated value",
 )
+TREES_WITH_LIBRARY, MEDIAN_TREES_WITH_LIBRARY = (
+    replace(
+        each,
+        name=f"{each.name}_with_library",
+        title=f"{each.title} with library predictions",
+        needs=("descriptors", "library"),
+        rival=f"{each.title} with predictions of the library",
+    )
+    for each in (EXTRA_TREES, MEDIAN_TREES)
+)
 FOUNDATION_TREES = ExtraTrees(
     "foundation_trees",
     "extra trees on foundation features",

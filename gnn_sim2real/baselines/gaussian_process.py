@@ -59,6 +59,13 @@ GAUSSIAN_PROCESS_DELTA = replace(
     of_difference=True,
     rival="a Gaussian process on the difference to the simulated value",
 )
+GAUSSIAN_PROCESS_WITH_LIBRARY = replace(
+    GAUSSIAN_PROCESS,
+    name="gaussian_process_with_library",
+    title="Gaussian process with library predictions",
+    needs=("physical_descriptors", "library"),
+    rival="a Gaussian process with predictions of the library",
+)
 FOUNDATION_GP = GaussianProcessBaseline(
     "foundation_gp",
     "Gaussian process on foundation features",

@@ -25,7 +25,7 @@ class Inputs:
             a simulated value.
         source: (num_materials,); prediction of a source model. If it was trained on the measured materials, but not
             on the test materials, it looks better on the former than it is, and misleads.
-        library: (num_materials, num_columns); predictions of many source models, of every property; studies have none.
+        library: (num_materials, num_columns); predictions of many source models, of every property.
         encoded: (num_materials, width); features from the encoder of a source model.
         foundation: (num_materials, width); features from a foundation encoder, see `gnn_sim2real.foundation`; NaN in
             the row of a material that it cannot read.

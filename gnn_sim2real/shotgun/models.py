@@ -96,9 +96,7 @@ def without_seen(
         Cards of the models that may be used, and the number of materials seen by each model that has seen any.
     """
     asked = target.tested or target.identities
-    one_of = {card.identities: card for card in cards}
-    shared = {name: _count(library, card, asked) for name, card in one_of.items()}
-    seen = {card.key: shared[card.identities] for card in cards if shared[card.identities]}
+    seen = find_seen(library, cards, asked)
     unknown = sum(not card.identities for card in cards)
     if unknown:
         logger.warning("the training materials of %d models are unknown: they may include test materials", unknown)
@@ -110,6 +108,19 @@ def without_seen(
         return [card for card in cards if card.key not in seen], seen
     logger.warning("%s", describe_seen(seen, len(cards), target))
     return list(cards), seen
+
+
+def find_seen(library: ModelLibrary, cards: Sequence[Card], asked: frozenset[str]) -> dict[str, int]:
+    """Number of materials that each model was trained on, of those asked; models that have seen none are left out.
+
+    Args:
+        library: The library.
+        cards: Cards of the models.
+        asked: Hashed identities.
+    """
+    one_of = {card.identities: card for card in cards}
+    shared = {name: _count(library, card, asked) for name, card in one_of.items()}
+    return {card.key: shared[card.identities] for card in cards if shared[card.identities]}
 
 
 def describe_seen(seen: Mapping[str, int], num_models: int, target: Target) -> str:

@@ -177,6 +177,17 @@ class Target:
         )
 
     @classmethod
+    def of_all(cls, data: PropertyDataModule) -> "Target":
+        """Make a target of all rows of a data set in their order, to be described by models; none is tested.
+
+        Args:
+            data: Data set, whose values are not used.
+        """
+        rows = np.arange(len(data.table.values))
+        table, own = select_rows(data.table, rows), _with_descriptors(data.featurizer)
+        return cls(table, own, data.conditions, train=rows, test=rows[:0], name=title_of(data))
+
+    @classmethod
     def of_materials(
         cls, materials: Any, like: Property, own: Featurizer, conditions: list[ConditionSpec], log: bool
     ) -> "Target":

@@ -21,6 +21,7 @@ from gnn_sim2real.records.public_predictions import public_predictions
 from gnn_sim2real.records.record import Record, RecordKey, provenance, target_level
 from gnn_sim2real.scales import error_unit, from_scale, to_scale
 from gnn_sim2real.study.grid import GridPoint
+from gnn_sim2real.study.library_columns import LibraryColumns
 from gnn_sim2real.tables.table import CleanTable
 
 
@@ -31,6 +32,7 @@ def baseline_key(
     data: PropertyDataModule,
     simulated: str | None,
     foundation: NamedEncoder | None = None,
+    library: LibraryColumns | None = None,
 ) -> str:
     """Key of a baseline.
 
@@ -38,9 +40,10 @@ def baseline_key(
         policy: Name of the baseline.
         model: Key of the pretrained model, if it uses one.
         target: `key_content` of the target.
-        data: The target, of any size, whose featurizer has the versions of the descriptors.
+        data: The target with the split of the cell, of any size, whose featurizer has the versions of the descriptors.
         simulated: Fingerprint of the source's table, if the baseline uses simulated values.
         foundation: Foundation encoder of the study, if it names one.
+        library: Predictions of the library of the study, if it names one.
     """
     baseline = BASELINES[policy]
     numerics = {
@@ -53,6 +56,8 @@ def baseline_key(
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
     if baseline.uses_foundation and foundation is not None:
         content["foundation"] = foundation.encoder.describe() | {"layer": foundation.layer}
+    if baseline.uses_library and library is not None:
+        content["library"] = library.key_content(data)
     return record_key(content | ({} if simulated is None else {"simulated": simulated}))
 
 
@@ -63,6 +68,7 @@ def run_baseline(
     target: PropertyDataModule,
     model: TrainedModel | None,
     foundation: NamedEncoder | None = None,
+    library: LibraryColumns | None = None,
 ) -> tuple[Record, dict[str, float], dict[str, float] | None]:
     """Compute a baseline.
 
@@ -73,24 +79,27 @@ def run_baseline(
         target: The target with the size, seed and split of the point.
         model: The pretrained model, for baselines that use one.
         foundation: The foundation encoder, for baselines that use one.
+        library: Predictions of a library, for baselines that use them.
 
     Returns:
         The record, whose details count the materials that another baseline answered for, the error on each test
         material, and its prediction, see `public_predictions`.
 
     Raises:
-        ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
-            none.
+        ValueError: If the baseline uses a pretrained model, a foundation encoder, a library or simulated values, and
+            there are none.
     """
     started = time.monotonic()
     card: dict[str, Any] | None = model.card if model else None
     baseline = BASELINES[point.policy]
-    inputs = gather_inputs(baseline, source, target, model, foundation)
+    inputs = gather_inputs(baseline, source, target, model, foundation, library)
     used, spec = np.concatenate([target.parts.train, target.parts.validation]), target.properties[0]
     values = target.data_set.to_scale(target.table.values[:, 0])
     prediction = predict_test(baseline, inputs, values, used, target.parts.test, seed=point.seed)
     prediction = from_scale(prediction, spec.transform)
     details = _foundation_details(foundation, target) if foundation and baseline.uses_foundation else {}
+    if library is not None and baseline.uses_library:
+        details["library"] = {each.name: list(each.models) for each in library.predict(target)[0]}
     if baseline.fallback is not None and (lacking := ~inputs.complete(baseline.needs)[target.parts.test]).any():
         details["answered_by"] = {baseline.fallback.name: int(lacking.sum())}
     kept = ~np.isnan(prediction)
@@ -131,6 +140,7 @@ def gather_inputs(
     target: PropertyDataModule,
     model: TrainedModel | None,
     foundation: NamedEncoder | None = None,
+    library: LibraryColumns | None = None,
 ) -> Inputs:
     """What a baseline needs to know of all materials of the target.
 
@@ -140,10 +150,11 @@ def gather_inputs(
         target: The target.
         model: The pretrained model, for baselines that use one.
         foundation: The foundation encoder, for baselines that use one.
+        library: Predictions of a library, for baselines that use them.
 
     Raises:
-        ValueError: If the baseline uses a pretrained model, a foundation encoder or simulated values, and there are
-            none.
+        ValueError: If the baseline uses a pretrained model, a foundation encoder, a library or simulated values, and
+            there are none.
     """
     if baseline.needs_source and model is None:
         raise ValueError(f"the baseline {baseline.name!r} needs a pretrained model; add a source size above 0")
@@ -151,6 +162,11 @@ def gather_inputs(
         raise ValueError(
             f"the baseline {baseline.name!r} needs a foundation encoder; name one in the study, e.g. "
             f"`foundation: {ENCODERS.names()[0]}`"
+        )
+    if baseline.uses_library and library is None:
+        raise ValueError(
+            f"the baseline {baseline.name!r} needs a library of pretrained models; name one in the study, e.g. "
+            "`library: 'starter:'`"
         )
     kind = target.featurizer
     gather: dict[str, Callable[[], NDArray[Any]]] = {
@@ -160,6 +176,8 @@ def gather_inputs(
     }
     if foundation is not None:
         gather["foundation"] = lambda: foundation_features(foundation, target).values
+    if library is not None:
+        gather["library"] = lambda: library.predict(target)[1]
     if model is not None:
         gather["source"] = partial(_source_answers, model, target)
         gather["encoded"] = partial(model.encode_graphs, target.store)

@@ -120,7 +120,8 @@ class CellRunner:
         source, target = self.resolver.data(self.resolver.pretraining(job.point)), self.resolver.data(job)
         run = self._open_loggers(job)
         model = _source_model(str(self.resolver.model_folder(job.model))) if job.model else None
-        record, *numbers = run_baseline(job.key, job.point, source, target, model, self.resolver.foundation)
+        given = self.resolver.foundation, self.resolver.library
+        record, *numbers = run_baseline(job.key, job.point, source, target, model, *given)
         write_record(self.study.records, record, *numbers)
         if run is not None:
             log_result(self._loggers, run, {f"test/{name}": value for name, value in record.metrics.items()})

@@ -14,6 +14,7 @@ from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
+from gnn_sim2real.library.starter import PREFIX
 from gnn_sim2real.study.bench_task import PUBLISHED, BenchTask
 from gnn_sim2real.study.grid import Axes
 
@@ -121,6 +122,8 @@ class StudyConfig(JobsConfig):
         foundation: Foundation encoder of the baselines `foundation_gp` and `foundation_trees`: its name, or its `name`
             with its settings and a `layer` (`{name: mace, path: my.model, trusted: true}`); `gnn-sim2real models list`
             shows all. It only concerns these two.
+        library: Library whose predictions the baselines `..._with_library` use: its folder, or `starter:` for the
+            one of the package. Models that have seen test materials of a split are left out of its cells.
         bench: Task of the benchmark that this study enters; the YAML of the task sets it.
     """
 
@@ -132,7 +135,14 @@ class StudyConfig(JobsConfig):
     metric: Literal["mae", "rmse"] = "mae"
     title: str = ""
     foundation: str | dict[str, Any] = ""
+    library: str = ""
     bench: str = ""
+
+    def resolve_paths(self, overlays: Iterable[Path]) -> None:
+        """See `JobsConfig.resolve_paths`."""
+        super().resolve_paths(overlays)
+        if self.library and self.library != PREFIX:
+            self.library = str(Path(self.library).expanduser().resolve())
 
     @property
     def grids(self) -> list[Axes]:

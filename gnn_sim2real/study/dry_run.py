@@ -181,7 +181,8 @@ class Trials:
         model = load_model(self._model(job)) if job.model is not None else None
         started = time.monotonic()
         source, target = self._data(self._resolver.pretraining(job.point)), self._data(job)
-        run_baseline(job.key, job.point, source, target, model, self._resolver.foundation)
+        given = self._resolver.foundation, self._resolver.library
+        run_baseline(job.key, job.point, source, target, model, *given)
         return time.monotonic() - started, 0.0
 
     def _model(self, job: Job) -> Path:

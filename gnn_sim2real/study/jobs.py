@@ -16,6 +16,7 @@ from gnn_sim2real.library.content import is_key, require_own_key
 from gnn_sim2real.records.published import Published
 from gnn_sim2real.study.config import JobsConfig
 from gnn_sim2real.study.grid import GridPoint
+from gnn_sim2real.study.library_columns import LibraryColumns
 from gnn_sim2real.study.stage import Stage
 from gnn_sim2real.tasks.library_entry import save_pretrained
 
@@ -52,6 +53,8 @@ class JobResolver(ABC):
 
     foundation: NamedEncoder | None = None
     """Foundation encoder of the study, if it names one."""
+    library: LibraryColumns | None = None
+    """Predictions of the library of the study, if it names one."""
 
     def __init__(self, config: JobsConfig) -> None:
         self.study = config

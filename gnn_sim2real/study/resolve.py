@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gnn_sim2real.baselines import BASELINES, uses_foundation
+from gnn_sim2real.baselines import BASELINES, uses_foundation, uses_library
 from gnn_sim2real.config.encoder import EncoderSettings
 from gnn_sim2real.config.lightning_cli import plain, stage_config
 from gnn_sim2real.data.data_set import title_of
@@ -25,6 +25,7 @@ from gnn_sim2real.study.baseline_cell import baseline_key, find_simulated
 from gnn_sim2real.study.config import StudyConfig
 from gnn_sim2real.study.grid import GridPoint, cell_groups
 from gnn_sim2real.study.jobs import Job, JobResolver
+from gnn_sim2real.study.library_columns import LibraryColumns
 from gnn_sim2real.study.pretraining_axis import name_pretrainings, stage_name
 from gnn_sim2real.study.stage import Stage, with_settings
 from gnn_sim2real.tasks.policies import find_policies, is_fine_tuning
@@ -37,15 +38,17 @@ class Resolver(JobResolver):
         config: The study.
 
     Raises:
-        ValueError: If an encoder on an axis cannot be made, or its name is not its own, or the foundation encoder that
-            a policy needs is not named, not installed, or does not read the target.
+        ValueError: If an encoder on an axis cannot be made, or its name is not its own, or the foundation encoder or
+            the library that a policy needs is not named, not there, or does not read the target.
 
     Attributes:
         foundation: Foundation encoder of the study, if a policy uses it.
+        library: Predictions of the library of the study, if a policy uses them.
     """
 
     study: StudyConfig
     foundation: NamedEncoder | None
+    library: LibraryColumns | None
 
     def __init__(self, config: StudyConfig) -> None:
         super().__init__(config)
@@ -53,6 +56,7 @@ class Resolver(JobResolver):
             Stage(name, Path(getattr(config, name)), config) for name in ("pretrain", "finetune", "scratch")
         )
         self.foundation = self._find_foundation()
+        self.library = self._find_library()
         variants = name_pretrainings([axes.pretraining for axes in config.grids])
         self._pretrainings = {"": self.pretrain} | {
             name: self._variant(name, options) for name, options in variants.items()
@@ -84,6 +88,17 @@ class Resolver(JobResolver):
         found.encoder.require_kind(kind)
         found.encoder.require_installed()
         return found
+
+    def _find_library(self) -> LibraryColumns | None:
+        """The library of the study; refused before the first cell if it has no models."""
+        using = [policy for axes in self.study.grids for policy in axes.policy if uses_library(policy)]
+        if not using:
+            return None
+        if not self.study.library:
+            raise ValueError(
+                f"the policy {using[0]!r} needs a library of pretrained models; name one, e.g. `library: 'starter:'`"
+            )
+        return LibraryColumns(self.study.library, self.study.folder / "library")
 
     def _variant(self, name: str, options: list[str]) -> Stage:
         """The stage of an entry of the axis `pretraining`."""
@@ -157,7 +172,11 @@ class Resolver(JobResolver):
     def _baseline_key(self, point: GridPoint, model: str | None) -> str:
         simulated = self.source_table if BASELINES[point.policy].uses_simulated else None
         target = self._target_content(point)
-        return baseline_key(point.policy, model, target, self.finetune.data, simulated, self.foundation)
+        data = self.finetune.data
+        library = self.library if uses_library(point.policy) else None
+        if library is not None:
+            data = self.target(point)  # whose split says which models may be used
+        return baseline_key(point.policy, model, target, data, simulated, self.foundation, library)
 
     @staticmethod
     def needs_model(point: GridPoint) -> bool:

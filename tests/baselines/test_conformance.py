@@ -38,6 +38,7 @@ def made_up(seed=0):
         physical_descriptors=np.column_stack([latent, np.ones(len(latent))]),
         simulated=1.1 * values + 0.1 * random.normal(size=len(values)),
         source=0.9 * values + 0.1 * random.normal(size=len(values)),
+        library=np.column_stack([np.exp(-values), latent[:, 2]]),
         encoded=latent @ random.normal(size=(3, 5)),
         foundation=np.column_stack([latent, np.zeros(len(latent))]),
     )
