@@ -27,6 +27,7 @@ from machine import processor, publish, versions
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
+from scipy.spatial.distance import cdist
 from sklearn.ensemble import ExtraTreesRegressor
 
 from datamodules import MeasuredLiquids, PolymerTable
@@ -192,7 +193,8 @@ def by_process(pool: Pool, known: Rows, left: Rows) -> list[int]:
 def by_trees(pool: Pool, known: Rows, left: Rows) -> list[int]:
     """Extra trees on counts of fragments."""
     trees = ExtraTreesRegressor(n_estimators=100, random_state=0).fit(pool.counts[known], pool.values[known])
-    each = np.array([tree.predict(pool.counts[left]) for tree in trees.estimators_])
+    single = pool.counts[left].astype(np.float32)  # as the trees read them, once for all
+    each = np.array([tree.predict(single) for tree in trees.estimators_])
     return _by_improvement(pool, known, left, each.mean(axis=0), np.maximum(each.std(axis=0), 1e-9))
 
 
@@ -202,7 +204,7 @@ def _by_improvement(pool: Pool, known: Rows, left: Rows, mean: Floats, std: Floa
     kept = np.argsort(-scores, kind="stable")[: KEPT * BATCH]
     columns = StandardColumns(pool.counts[known])
     measured = columns.apply(pool.counts[known])
-    gaps = np.sqrt(np.square(measured[:, None] - measured[None]).sum(axis=2))
+    gaps = cdist(measured, measured)
     np.fill_diagonal(gaps, np.inf)
     radius = float(np.median(gaps.min(axis=1))) or 1.0
     return [
