@@ -9,12 +9,22 @@ from tiny import CHAINS, TinyPolymers
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.foundation import make_encoder
+from gnn_sim2real.shotgun.library_predictions import Column
 from gnn_sim2real.study import baseline_cell
 from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
 from gnn_sim2real.study.grid import GridPoint
 
 WITHOUT_SOURCE = [name for name, baseline in BASELINES.items() if not baseline.needs_source]
 SLOW = {name: [pytest.mark.slow] for name in WITHOUT_SOURCE if name.startswith("ensemble")}
+
+
+class Lengths:
+    """A library whose only model predicts the length of a spelling."""
+
+    def predict(self, target):
+        return [Column("made up", "length", ("key",))], np.array(
+            [[float(len(each))] for each in target.table.materials]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,7 @@ def source():
 def test_a_baseline_is_scored_on_the_materials_that_have_its_inputs(name, source, target):
     foundation = make_encoder({"name": "tiny", "heaviest": 8})
     record, errors, predictions = run_baseline(
-        "key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation
+        "key", GridPoint(None, 0, "all", 0, 0, name), source, target, None, foundation, Lengths()
     )
     tested = [target.table.identities[row] for row in target.parts.test]
     simulated = [each for each in tested if each in source.table.identities]
