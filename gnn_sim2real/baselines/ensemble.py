@@ -39,7 +39,8 @@ class Ensemble(Baseline):
 
     It is the ensemble of shotgun, `ensemble.stack.fit_stack`, with its rule for the weights, of simple members: these
     weights are learned on predictions for measured materials that a member was not trained on, in 8 folds up to 100
-    measurements, in 5 beyond. All members are then trained with all measurements.
+    measurements, in 5 beyond. All members are then trained with all measurements. Each weighs the measurements as it
+    does alone; the errors on the folds count all alike.
 
     Attributes:
         members: The baselines.
@@ -58,7 +59,9 @@ class Ensemble(Baseline):
         rows = np.arange(len(known))
         problem = Problem(known, [str(row) for row in rows], *np.split(rows, [len(values)]))
         # A study has a test part for the error of the whole.
-        return fit_stack([Mean(known), *members], problem, StackSettings(seed=seed, honest=False)).predictions
+        return fit_stack(
+            [Mean(known, weights=inputs.weights), *members], problem, StackSettings(seed=seed, honest=False)
+        ).predictions
 
 
 def _kind(baseline: Baseline) -> str:

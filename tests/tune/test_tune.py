@@ -257,7 +257,7 @@ def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch
     monkeypatch.setattr(Trials, "judge", lambda self, job, lowest, tenth: job.number == 1)
     run = Training.run
 
-    def fail(self, values, watch, folder, loggers=()):
+    def fail(self, values, watch, folder, loggers=(), *of_repeat):
         found = run(self, values, watch, folder, loggers)
         calls.append(values)
         if len(calls) == 3:
@@ -416,3 +416,54 @@ def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured)
     for end in (0, -1):
         values = {key: each.extremes[end] for key, each in space.items()} | {"trainer.max_epochs": 2}
         assert training.run(values, Watch("val/mae"), folder).error > 0
+
+
+def test_a_trial_of_several_trainings_is_their_mean_and_goes_on(measured, tune, monkeypatch, capfd):
+    """Seeds and validation parts; the test part is in none of them, and other numbers of them are another tuning."""
+    folder, _, _ = measured
+    words = {"stage": folder / "stage.yaml", "small": (), "space": {"model.dropout": [0.0, 0.2]}}
+    if "dropout" not in (folder / "stage.yaml").read_text():
+        words["space"] = {"model.optimizer.lr": [0.001, 0.01]}
+    validated, run = [], Training.run
+
+    def note(self, *given):
+        found = run(self, *given)
+        validated.append(found.error)
+        return found
+
+    parts = []
+    monkeypatch.setattr(Training, "run", note)
+    monkeypatch.setattr(
+        PropertyDataModule,
+        "setup",
+        lambda self, stage: parts.append(
+            (*map(frozenset, (self.parts.train.tolist(), self.parts.validation.tolist())),)
+        ),
+    )
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=1, **words) == 0
+    assert len(validated) == len(set(validated)) == 6
+    table = pd.read_csv(folder / "tuned/trials.csv")
+    assert table["val/mae [g/cm3]"][0] == pytest.approx(np.mean(validated))
+    assert table["scatter of val/mae [g/cm3]"][0] == pytest.approx(np.std(validated, ddof=1))
+    assert table["epochs"][0] == 18
+    judged = {validation for _, validation in parts}
+    assert len(judged) == 3
+    assert not any(train & validation for train, validation in parts)
+    data = Training([str(folder / "stage.yaml")], [], None).data
+    used = {*data.parts.train.tolist(), *data.parts.validation.tolist()}
+    assert all(train | validation == used for train, validation in parts)
+    assert frozenset(data.parts.validation.tolist()) in judged
+    assert "mean of 6 trainings" in (folder / "tuned/best.yaml").read_text()
+    first = list(validated)
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=2, **words) == 0  # goes on
+    assert len(validated) == 12
+    assert pd.read_csv(folder / "tuned/trials.csv")["val/mae [g/cm3]"][0] == table["val/mae [g/cm3]"][0]
+    assert tune(folder, "--seeds", 2, trials=2, **words) == 2
+    assert "splits" in capfd.readouterr().err
+    monkeypatch.setattr(Training, "run", run)
+    again = Training([str(folder / "stage.yaml")], [], None)
+    values = pd.read_csv(folder / "tuned/trials.csv").iloc[0]
+    start = {"model.optimizer.lr": float(values["model.optimizer.lr"])} if "model.optimizer.lr" in values else {}
+    again.check({})
+    assert again.run(start, Watch("val/mae"), folder, (), 1, 2).error == pytest.approx(first[5])
+    assert tune(folder, "--seeds", 0, trials=1, **words) == 2
