@@ -421,49 +421,38 @@ def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured)
 def test_a_trial_of_several_trainings_is_their_mean_and_goes_on(measured, tune, monkeypatch, capfd):
     """Seeds and validation parts; the test part is in none of them, and other numbers of them are another tuning."""
     folder, _, _ = measured
-    words = {"stage": folder / "stage.yaml", "small": (), "space": {"model.dropout": [0.0, 0.2]}}
-    if "dropout" not in (folder / "stage.yaml").read_text():
-        words["space"] = {"model.optimizer.lr": [0.001, 0.01]}
-    validated, run = [], Training.run
+    run, errors, values, parts = Training.run, [], [], []
 
     def note(self, *given):
         found = run(self, *given)
-        validated.append(found.error)
+        errors.append(found.error)
+        values.append(given[0])
         return found
 
-    parts = []
+    def note_parts(self, stage):
+        parts.append(tuple(frozenset(each.tolist()) for each in (self.parts.train, self.parts.validation)))
+
     monkeypatch.setattr(Training, "run", note)
-    monkeypatch.setattr(
-        PropertyDataModule,
-        "setup",
-        lambda self, stage: parts.append(
-            (*map(frozenset, (self.parts.train.tolist(), self.parts.validation.tolist())),)
-        ),
-    )
-    assert tune(folder, "--seeds", 2, "--splits", 3, trials=1, **words) == 0
-    assert len(validated) == len(set(validated)) == 6
-    table = pd.read_csv(folder / "tuned/trials.csv")
-    assert table["val/mae [g/cm3]"][0] == pytest.approx(np.mean(validated))
-    assert table["scatter of val/mae [g/cm3]"][0] == pytest.approx(np.std(validated, ddof=1))
-    assert table["epochs"][0] == 18
-    judged = {validation for _, validation in parts}
-    assert len(judged) == 3
-    assert not any(train & validation for train, validation in parts)
-    data = Training([str(folder / "stage.yaml")], [], None).data
-    used = {*data.parts.train.tolist(), *data.parts.validation.tolist()}
-    assert all(train | validation == used for train, validation in parts)
-    assert frozenset(data.parts.validation.tolist()) in judged
+    monkeypatch.setattr(PropertyDataModule, "setup", note_parts)
+    given = {"stage": folder / "stage.yaml", "small": [], "space": RATE}
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=1, **given) == 0
+    assert len(errors) == len(set(errors)) == 6
+    first = table(folder / "tuned")
+    assert first["val/mae [g/cm3]"][0] == pytest.approx(np.mean(errors))
+    assert first["scatter of val/mae [g/cm3]"][0] == pytest.approx(np.std(errors, ddof=1))
+    assert first["epochs"][0] == 18
     assert "mean of 6 trainings" in (folder / "tuned/best.yaml").read_text()
-    first = list(validated)
-    assert tune(folder, "--seeds", 2, "--splits", 3, trials=2, **words) == 0  # goes on
-    assert len(validated) == 12
-    assert pd.read_csv(folder / "tuned/trials.csv")["val/mae [g/cm3]"][0] == table["val/mae [g/cm3]"][0]
-    assert tune(folder, "--seeds", 2, trials=2, **words) == 2
+    training = Training([str(folder / "stage.yaml")], [], None)
+    own = training.data.parts
+    assert len({validation for _, validation in parts}) == 3
+    assert frozenset(own.validation.tolist()) in {validation for _, validation in parts}
+    assert not any(train & validation for train, validation in parts)
+    assert {train | validation for train, validation in parts} == {frozenset([*own.train, *own.validation])}
+    sixth = training.run(values[0], Watch("val/mae"), folder, (), 1, 2)  # the second seed on the third part
+    assert sixth.error == errors[6] == errors[5]
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=2, **given) == 0  # goes on
+    assert len(errors) == 13
+    pd.testing.assert_frame_equal(table(folder / "tuned")[:1], first)
+    assert tune(folder, "--seeds", 2, trials=2, **given) == 2
     assert "splits" in capfd.readouterr().err
-    monkeypatch.setattr(Training, "run", run)
-    again = Training([str(folder / "stage.yaml")], [], None)
-    values = pd.read_csv(folder / "tuned/trials.csv").iloc[0]
-    start = {"model.optimizer.lr": float(values["model.optimizer.lr"])} if "model.optimizer.lr" in values else {}
-    again.check({})
-    assert again.run(start, Watch("val/mae"), folder, (), 1, 2).error == pytest.approx(first[5])
-    assert tune(folder, "--seeds", 0, trials=1, **words) == 2
+    assert tune(folder, "--seeds", 0, trials=1, output="other", **given) == 2
