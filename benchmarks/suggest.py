@@ -48,6 +48,7 @@ from gnn_sim2real.gaussian_process import GaussianProcess, StandardColumns
 from gnn_sim2real.library import ModelLibrary
 from gnn_sim2real.library.starter import starter_folder
 from gnn_sim2real.metrics import interval_of_mean
+from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.suggest.acquisition import Aim, choose_batch
 from gnn_sim2real.suggest.candidates import Candidate
 from gnn_sim2real.suggest.run import KEPT, choose_diverse
@@ -132,7 +133,7 @@ def read_pool(data: PropertyDataModule) -> Pool:
     for card in library.cards():
         if card.featurizer.get("name") == data.kind:
             model = library.load(card.key)
-            models[card.key] = encode(model, [model.featurizer.featurize(each) for each in materials])
+            models[card.key] = encode(model, store_of(list(materials), model.featurizer))
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     counts = [generator.GetCountFingerprintAsNumPy(Chem.MolFromSmiles(each)) for each in materials]
     return Pool(table.values[:, 0], list(table.groups), models, np.array(counts, np.float64))

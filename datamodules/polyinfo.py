@@ -8,6 +8,7 @@ import numpy as np
 
 from datamodules.registry import find_table
 from gnn_sim2real.data.module import PropertyDataModule
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading
 from gnn_sim2real.tables.properties import check_property_unit
@@ -15,8 +16,8 @@ from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 PROPERTY_NAMES = {
     "density": ("density",),
-    "tg": ("glass transition temp", "glass transition temperature", "tg"),
-    "tm": ("melting temp", "melting temperature", "tm"),
+    "glass_transition": ("glass transition temp", "glass transition temperature", "tg"),
+    "melting_point": ("melting temp", "melting temperature", "tm"),
     "thermal_conductivity": ("thermal conductivity",),
     "refractive_index": ("refractive index", "index of refraction"),
     "Cp": ("heat capacity", "specific heat capacity cp", "cp"),
@@ -106,7 +107,9 @@ class PoLyInfo(PropertyDataModule):
             self.smiles
             or find_column(columns, MATERIAL_HEADINGS["repeat_unit"], "the repeat units", file.name, "smiles").column
         )
-        names = [self.property_name] if self.property_name else PROPERTY_NAMES.get(self.property.name, ())
+        names = (
+            [self.property_name] if self.property_name else PROPERTY_NAMES.get(current_property(self.property.name), ())
+        )
         names = [self.property.name, *names]
         column = self.property_column or _found(columns, _PROPERTY_HEADINGS)
         if column is None:

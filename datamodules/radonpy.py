@@ -41,7 +41,7 @@ dynamics is heavy-tailed, and often below the square of the refractive index."""
 FAILED_FITS = (100.0, 900.0)
 """Glass transitions of PolyOmics outside these temperatures [K] come from fits that failed."""
 
-_ALSO = {"tg": Property("tg", "K", column="Tg", lower=FAILED_FITS[0], upper=FAILED_FITS[1])}
+_ALSO = {"glass_transition": Property("glass_transition", "K", column="Tg", lower=FAILED_FITS[0], upper=FAILED_FITS[1])}
 """What PolyOmics has beside the columns of PI1070."""
 
 _SPELLINGS = ("smiles", "smiles_list")
@@ -58,7 +58,7 @@ class RadonPy(PropertyDataModule):
     Args:
         properties: One or several of density, Cp, Cv, thermal_conductivity, thermal_diffusivity, refractive_index,
             bulk_modulus, compressibility, isentropic_bulk_modulus, isentropic_compressibility, volume_expansion,
-            linear_expansion, self_diffusion, radius_of_gyration; of PolyOmics also tg.
+            linear_expansion, self_diffusion, radius_of_gyration; of PolyOmics also glass_transition.
         path: Your own copy of `PI1070.csv`, a table of PolyOmics (such as
             `general_polymers_with_sp_abbe_dynamic-dielectric.csv`), or a folder of calculations; else PI1070 is looked
             for below GNN_SIM2REAL_DATA, or downloaded.

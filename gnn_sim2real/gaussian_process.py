@@ -130,19 +130,27 @@ class GaussianProcess:
 
     parameters: Parameters
 
-    def fit(self, blocks: Sequence[ArrayLike], values: ArrayLike, linear: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        blocks: Sequence[ArrayLike],
+        values: ArrayLike,
+        linear: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+    ) -> Self:
         """Learn from measured rows.
 
         Args:
             blocks: Tables of descriptors, each (num_rows, num_columns of the block); NaN or infinite where missing.
             values: Measured values, (num_rows,).
             linear: Columns of the linear kernel, (num_rows, num_linear).
+            weights: Weight of each value, above 0, (num_rows,): the variance of its noise is that of the others
+                divided by it. All count alike unless given.
 
         Returns:
             Itself.
 
         Raises:
-            ValueError: If there are no rows, lengths differ, or a value is missing.
+            ValueError: If there are no rows, lengths differ, a value is missing, or a weight is not above 0.
         """
         measured = np.asarray(values, np.float64)
         if not len(measured) or not np.isfinite(measured).all() or not [*blocks, *_listed(linear)]:
@@ -157,6 +165,7 @@ class GaussianProcess:
             raise ValueError(
                 f"there are {len(measured)} values, but {lengths} rows in the blocks; each row has one value"
             )
+        noises = None if weights is None else _noises(weights, len(measured))
         self._center, self._scale = float(measured.mean()), float(measured.std())
         standard = (measured - self._center) / (self._scale or 1.0)
         rows = np.arange(len(standard))
@@ -165,9 +174,11 @@ class GaussianProcess:
         some = self._train.take(rows)
         # On busy cores, threads that wait for each other take a hundred times as long for small matrices.
         with threadpool_limits(1, user_api="blas"):
-            self.parameters = learn_parameters(some.distances(some), some.products(some), standard[rows])
+            self.parameters = learn_parameters(
+                some.distances(some), some.products(some), standard[rows], None if noises is None else noises[rows]
+            )
         covariance = self._train.covariance(self._train, self.parameters)
-        covariance[np.diag_indices_from(covariance)] += self.parameters.noise
+        covariance[np.diag_indices_from(covariance)] += self.parameters.noise * (1.0 if noises is None else noises)
         self._lower = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._lower, True), standard)
         return self
@@ -181,7 +192,7 @@ class GaussianProcess:
 
         Returns:
             Mean and standard deviation, each (num_rows,), in the unit of the values. The standard deviation includes
-            the noise of a single measurement.
+            the noise of a single measurement, of the weight 1.
 
         Raises:
             ValueError: If the blocks or their columns are not those of the training rows.
@@ -255,19 +266,22 @@ class _Rows:
         return variance
 
 
-def learn_parameters(distances: Sequence[Floats], products: Sequence[Floats], values: Floats) -> Parameters:
+def learn_parameters(
+    distances: Sequence[Floats], products: Sequence[Floats], values: Floats, noises: Floats | None = None
+) -> Parameters:
     """Parameters of the highest posterior probability, found by L-BFGS from the medians of the prior.
 
     Args:
         distances: Of each block, each (num_rows, num_rows).
         products: Of the linear block, (num_rows, num_rows); none or one.
         values: Of mean 0 and variance 1, (num_rows,).
+        noises: By what the variance of the noise of each row is multiplied, (num_rows,); 1 unless given.
     """
     center, width = _prior(len(distances), len(products))
     found = minimize(
         negative_log_posterior,
         center,
-        args=(distances, products, values),
+        args=(distances, products, values, noises),
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(center - _BOUND * width, center + _BOUND * width, strict=True)),
@@ -277,7 +291,11 @@ def learn_parameters(distances: Sequence[Floats], products: Sequence[Floats], va
 
 
 def negative_log_posterior(
-    logs: Floats, distances: Sequence[Floats], products: Sequence[Floats], values: Floats
+    logs: Floats,
+    distances: Sequence[Floats],
+    products: Sequence[Floats],
+    values: Floats,
+    noises: Floats | None = None,
 ) -> tuple[float, Floats]:
     """Negative logarithm of marginal likelihood times prior, up to a constant, and its gradient.
 
@@ -288,6 +306,7 @@ def negative_log_posterior(
         distances: As for `learn_parameters`.
         products: As for `learn_parameters`.
         values: As for `learn_parameters`.
+        noises: As for `learn_parameters`.
     """
     parameters = Parameters.from_logs(logs, len(distances))
     parts, by_length = [], []
@@ -297,7 +316,7 @@ def negative_log_posterior(
         parts.append(decay + scaled * decay)
         by_length.append(np.square(scaled) * decay)
     linear = [slope * product for slope, product in zip(parameters.slopes, products, strict=True)]
-    noise = parameters.noise * np.eye(len(values))
+    noise = parameters.noise * (np.eye(len(values)) if noises is None else np.diag(noises))
     lower = cholesky(sum([*parts, *linear], start=noise), lower=True)
     weights = cho_solve((lower, True), values)
     # The lower triangle of the inverse: half of the trace with a symmetric matrix, once its diagonal is halved.
@@ -319,6 +338,13 @@ def _prior(num_blocks: int, num_slopes: int) -> tuple[Floats, Floats]:
         np.repeat([signal, np.log(_LENGTH), signal, np.log(_NOISE)], numbers),
         np.repeat([_SIGNAL_WIDTH, _LENGTH_WIDTH, _SIGNAL_WIDTH, _NOISE_WIDTH], numbers),
     )
+
+
+def _noises(weights: ArrayLike, number: int) -> Floats:
+    given = np.asarray(weights, np.float64)
+    if given.shape != (number,) or not (np.isfinite(given) & (given > 0)).all():
+        raise ValueError(f"each of the {number} values needs a weight above 0, got the shape {given.shape}")
+    return 1 / given
 
 
 def _listed(linear: ArrayLike | None) -> list[ArrayLike]:

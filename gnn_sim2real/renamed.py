@@ -1,9 +1,10 @@
-"""Class paths and policies as files of earlier versions name them, and as they are called today.
+"""Class paths, policies and properties as files and people name them, and as they are called today.
 
-YAMLs, records, cards and checkpoints name both, and the keys of records are hashes of such names. So what gets another
+YAMLs, records, cards and checkpoints name them, and the keys of records are hashes of such names. So what gets another
 name gets a line here: a file keeps its words, whoever reads it translates, and keys stay what they were.
 """
 
+import re
 from typing import Any
 
 CLASSES = {
@@ -35,6 +36,24 @@ POLICIES = {
 }
 """Policy of today by its name in an earlier version."""
 
+PROPERTIES = {
+    "glass_transition": ("tg", "t_g", "glass_transition_temperature"),
+    "melting_point": ("tm", "t_m", "melting_temperature"),
+    "boiling_point": ("tb", "t_b", "boiling_temperature"),
+    "band_gap": ("gap", "bandgap"),
+    "Cp": ("cp",),
+    "Cv": ("cv",),
+    "chi": ("flory_huggins_chi",),
+    "dielectric_constant": ("permittivity", "relative_permittivity"),
+    "diffusivity": ("diffusion_coefficient",),
+    "dipole_moment": ("dipole",),
+    "ionization_potential": ("ionization_energy",),
+    "molar_mass": ("molecular_weight",),
+}
+"""Other names of a property, by the one that data sheets, configurations and models have. Only names of the very same
+quantity: a linear expansion is not a volume expansion."""
+
+_PROPERTY_NAMES = {other: name for name, others in PROPERTIES.items() for other in (name.lower(), *others)}
 
 SETTINGS = {"ScalingLawCallback": {"folder": "records"}}
 """Settings of a class of this package, by its name: the name of today by that of an earlier version."""
@@ -72,6 +91,15 @@ def first_policy(name: str) -> str:
     """
     name = current_policy(name)
     return _FIRST_POLICIES.get(name, name)
+
+
+def current_property(name: str) -> str:
+    """Return the name of a property that models, cards and data sheets have; a name that is not known is the same.
+
+    Args:
+        name: As people write it, e.g. `Tg` or `glass transition temperature`.
+    """
+    return _PROPERTY_NAMES.get(re.sub(r"[\s-]+", "_", name.strip().lower()), name)
 
 
 def current_paths(content: Any) -> Any:

@@ -11,22 +11,23 @@ import pytest
 from rooms import PACKAGES, PICTURE, ROOT, draw, find_arrows, find_levels, find_modules, read_imports
 
 ARROWS = {
-    "datamodules": "data store tables databases featurize errors units files plugins",
+    "datamodules": "data store tables databases featurize errors units files plugins renamed",
     "cli": (
         "bench suggest tune explain estimator reproduce study shotgun config records tasks data uncertainty library "
         "foundation store tables databases law errors files console launchers scales"
     ),
     "tune": "config study records tasks data splits units scales files console figures shown launchers",
     "suggest": (
-        "estimator shotgun ensemble records data library launchers splits store law figures files metrics "
+        "estimator shotgun ensemble records data library launchers splits store featurize law figures files metrics "
         "gaussian_process shown"
     ),
     "explain": (
-        "estimator shotgun ensemble library store featurize page figures units files gaussian_process graph shown"
+        "estimator shotgun ensemble library store featurize page figures units files gaussian_process graph shown "
+        "renamed"
     ),
     "estimator": (
         "study shotgun ensemble records tasks data library store tables featurize nn law errors units files "
-        "console graph"
+        "console graph renamed"
     ),
     "bench": "reproduce study records tasks library nn law baselines units console",
     "reproduce": "config study tasks data databases records errors files",
@@ -36,7 +37,7 @@ ARROWS = {
     ),
     "shotgun": (
         "config records tasks data library splits store tables featurize nn foundation page errors units "
-        "files console metrics linear baselines graph figures ensemble launchers shown scales"
+        "files console metrics linear baselines graph figures ensemble launchers shown scales renamed"
     ),
     "config": "records tasks data library nn units files console renamed scales",
     "records": (
@@ -46,14 +47,14 @@ ARROWS = {
     "tasks": (
         "data library store featurize nn errors units files console metrics baselines graph plugins renamed scales"
     ),
-    "data": "library splits store tables databases featurize nn units console graph plugins scales",
+    "data": "library splits store tables databases featurize nn units console graph plugins scales renamed",
     "ensemble": "splits metrics gaussian_process console",
     "uncertainty": "ensemble library store featurize nn errors units files graph figures scales",
     "foundation": "store featurize files console plugins launchers",
-    "library": "store tables featurize nn errors files console graph",
+    "library": "store tables featurize nn errors files console graph renamed",
     "splits": "tables featurize files console plugins",
     "store": "featurize errors files console graph",
-    "tables": "featurize units files console shown scales",
+    "tables": "featurize units files console shown scales renamed",
     "databases": "featurize errors files plugins",
     "featurize": "errors console files graph",
     "nn": "errors linear graph plugins renamed scales",

@@ -14,9 +14,10 @@ from gnn_sim2real.featurize.crystal_entries import Entry
 from gnn_sim2real.featurize.crystal_files import crystal_formula, is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.files import expand
+from gnn_sim2real.tables.at_conditions import clean_table_at_conditions
 from gnn_sim2real.tables.censored import Censored
-from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import find_column, in_table
+from gnn_sim2real.tables.condition_columns import read_settings
 from gnn_sim2real.tables.conditions import join_at
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
@@ -70,6 +71,10 @@ class CrystalFolder(CrystalDataModule):
         where: The same in words, as in `T = 298 +- 5`.
         uncertainty_column: Column with the standard deviation of each value, in the unit of the values: precise values
             count more in the loss of a network, at most twice as much as typical ones.
+        conditions: What a model sees beside the crystal, by name: the column of each in the table of the values, and
+            its unit where the heading does not say it, as in `{temperature: {column: T, unit: K}}`. Rows of one crystal
+            at several of them stay apart, and those of one formula train, validate or test together. A temperature is
+            in K in the model.
         settings: See `gnn_sim2real.data.crystals.CrystalSettings`.
     """
 
@@ -88,8 +93,12 @@ class CrystalFolder(CrystalDataModule):
         censored: Censored = "drop",
         where: str | None = None,
         uncertainty_column: str | None = None,
+        conditions: dict[str, str | dict[str, str]] | None = None,
         **settings: Any,
     ) -> None:
+        # Before all else, since what reads and describes the crystals depends on them.
+        self.condition_columns = read_settings(conditions)
+        self.condition_units = self.condition_columns.units
         super().__init__(**settings)
         self.property = Property(
             property,
@@ -167,8 +176,9 @@ class CrystalFolder(CrystalDataModule):
         }
         reasons = self.data_set.refuse(names)
         reasons |= {row: f"unreadable crystal: {unread[name]}" for row, name in enumerate(given) if name in unread}
-        table = clean_table(
+        table = clean_table_at_conditions(
             frame.assign(**{name_column: names}),
+            self.condition_columns,
             material_column=name_column,
             properties=[self.settings.on_scale(in_table(self.property, columns, source))],
             identity=str,

@@ -38,12 +38,12 @@ class PolymerTable(MaterialTable):
             )
             for name, rows, prop, column, unit in (
                 ("measured_density", 1687, "density", "density_g_cm3", "g/cm3"),
-                ("measured_tg", 7170, "tg", "tg_K", "K"),
-                ("md_tg", 661, "tg", "tg_K", "K"),
+                ("measured_tg", 7170, "glass_transition", "tg_K", "K"),
+                ("md_tg", 661, "glass_transition", "tg_K", "K"),
                 ("simpoly", 130, "density", "density_g_cm3", "g/cm3"),
                 ("refractive_index_open", 38, "refractive_index", "refractive_index", ""),
-                ("vitrimer_md_tg", 8424, "tg", "tg_md_K", "K"),
-                ("homopolymer_md_tg", 295, "tg", "tg_md_K", "K"),
+                ("vitrimer_md_tg", 8424, "glass_transition", "tg_md_K", "K"),
+                ("homopolymer_md_tg", 295, "glass_transition", "tg_md_K", "K"),
             )
         )
 

@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from datamodules.files.crystal_folder import CrystalFolder
 from datamodules.registry import find_file, find_table
 from gnn_sim2real.data.data_set import DataSet
 from gnn_sim2real.data.module import PropertyDataModule
-from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
+from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor, at_conditions
 from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require_no_marks
-from gnn_sim2real.featurize.conditions import AtConditions, read_condition
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.at_conditions import clean_table_at_conditions
 from gnn_sim2real.tables.censored import Censored
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading, read_heading
-from gnn_sim2real.tables.condition_columns import read_conditions, read_settings
+from gnn_sim2real.tables.condition_columns import read_settings
 from gnn_sim2real.tables.conditions import ConditionsVaryError, join_at
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.material_column import SpelledKind, find_kind, find_material_column
@@ -231,23 +228,10 @@ class _TablePredictor(Predictor):
         if self.reader.kind != "composition":
             spellings = self.reader.plain_spellings([each.content for each in found], path.name)
             found = [each._replace(content=text) for each, text in zip(found, spellings, strict=True)]
-        if not (columns := self.reader.condition_columns).units:
+        columns = self.reader.condition_columns
+        if not columns.units or self._has_crystals:  # whose conditions are read with them
             return found
-        given = read_conditions(self._table, columns.columns, columns.units, path.name)
-        rows = [dict(zip(given, row, strict=True)) for row in np.column_stack([*given.values()]).tolist()]
-        return [_at(each, conditions) for each, conditions in zip(found, rows, strict=True)]
-
-
-def _at(material: Material, conditions: dict[str, float]) -> Material:
-    """A material at its conditions, or the reason why it cannot be asked."""
-    if material.reason is not None:
-        return material
-    try:
-        for name in conditions:
-            read_condition(conditions, name)
-    except ValueError as error:
-        return material._replace(reason=str(error))
-    return material._replace(content=AtConditions(material.content, conditions))
+        return at_conditions(found, self._table, columns, path.name)
 
 
 def Table(  # noqa: N802 (a class path in a YAML)

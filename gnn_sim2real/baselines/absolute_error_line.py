@@ -22,15 +22,29 @@ class AbsoluteErrorLine(Baseline):
     """
 
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
-        known, asked = train.table("simulated")[:, 0], test.table("simulated")[:, 0]
+        known, asked, weights = train.table("simulated")[:, 0], test.table("simulated")[:, 0], train.weights
         zero = known == 0
         if zero.mean() < ZERO_SHARE or zero.all():
-            return predict_line(known, values, asked)
-        rest = predict_line(known[~zero], values[~zero], asked)
-        return np.where(asked == 0, np.median(values[zero]), rest)
+            return predict_line(known, values, asked, weights)
+        rest = predict_line(known[~zero], values[~zero], asked, None if weights is None else weights[~zero])
+        return np.where(asked == 0, median(values[zero], None if weights is None else weights[zero]), rest)
 
 
-def predict_line(known: Floats, values: Floats, asked: Floats) -> Floats:
+def median(values: Floats, weights: Floats | None = None) -> float:
+    """The median; with weights the value at which half of their sum is reached.
+
+    Args:
+        values: (num_values,).
+        weights: (num_values,).
+    """
+    if weights is None:
+        return float(np.median(values))
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+
+
+def predict_line(known: Floats, values: Floats, asked: Floats, weights: Floats | None = None) -> Floats:
     """Answers of the line of the least absolute error.
 
     Where a slope would be noise, as in `gnn_sim2real.linear.fit_calibration`, only the median difference is removed.
@@ -39,12 +53,13 @@ def predict_line(known: Floats, values: Floats, asked: Floats) -> Floats:
         known: (num_train,); simulated values of the measured materials.
         values: (num_train,); measured values.
         asked: (num_test,); simulated values.
+        weights: (num_train,); weight of each measured value.
     """
     from sklearn.linear_model import QuantileRegressor
 
     if len(known) < 3 or np.ptp(known) <= np.finfo(np.float32).eps * np.abs(known).max():
-        return asked + float(np.median(values - known))
-    line = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs").fit(known[:, None], values)
+        return asked + median(values - known, weights)
+    line = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs").fit(known[:, None], values, sample_weight=weights)
     return np.asarray(line.predict(asked[:, None]), dtype=np.float64)
 
 

@@ -64,7 +64,8 @@ class Baseline(ABC):
         """Predict the test materials from the measured ones; both have all inputs in `needs`, without a gap.
 
         Args:
-            train: Inputs of the measured materials, of which there is at least one.
+            train: Inputs of the measured materials, of which there is at least one. Their `weights`, where there are
+                some, say how much each value counts.
             values: (num_train,); their measured values.
             test: Inputs of the test materials, of which there is at least one.
             seed: Seed of everything random; the same seed gives the same predictions.

@@ -42,7 +42,8 @@ class Ensemble(Baseline):
 
     It is the ensemble of shotgun, `ensemble.stack.fit_stack`, with its rule for the weights, of simple members: these
     weights are learned on predictions for measured materials that a member was not trained on, in 8 folds up to 100
-    measurements, in 5 beyond. All members are then trained with all measurements.
+    measurements, in 5 beyond. All members are then trained with all measurements. Each weighs the measurements as it
+    does alone; the errors on the folds count all alike.
 
     Attributes:
         members: The baselines.
@@ -62,7 +63,7 @@ class Ensemble(Baseline):
         problem = Problem(known, [str(row) for row in rows], *np.split(rows, [len(values)]))
         # A study has a test part for the error of the whole.
         settings = StackSettings(seed=seed, table=train.measured_in, honest=False)
-        return fit_stack([Mean(known), *members], problem, settings).predictions
+        return fit_stack([Mean(known, weights=inputs.weights), *members], problem, settings).predictions
 
 
 def _kind(baseline: Baseline) -> str:

@@ -49,23 +49,26 @@ class ExtraTrees(Baseline):
             test: As for `predict`.
             seed: As for `predict`.
         """
-        trees = fit_trees(train.table(*self.needs), values, seed)
+        trees = fit_trees(train.table(*self.needs), values, seed, train.weights)
         columns = test.table(*self.needs)
         mean = np.asarray(trees.predict(columns), dtype=np.float64)
         return np.stack([mean, np.median(predict_each(trees, columns), axis=0)])
 
 
-def fit_trees(columns: Floats, values: Floats, seed: int) -> "ExtraTreesRegressor":
+def fit_trees(columns: Floats, values: Floats, seed: int, weights: Floats | None = None) -> "ExtraTreesRegressor":
     """Fit trees of fixed settings.
+
+    Weights choose among the cuts, and average materials with the same columns; a leaf of one material is its value.
 
     Args:
         columns: (num_materials, num_columns).
         values: (num_materials,).
         seed: Seed of the trees.
+        weights: Weight of each value, (num_materials,).
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
-    return ExtraTreesRegressor(**SETTINGS, random_state=seed).fit(columns, values)
+    return ExtraTreesRegressor(**SETTINGS, random_state=seed).fit(columns, values, sample_weight=weights)
 
 
 def predict_each(trees: "ExtraTreesRegressor", columns: Floats) -> Floats:

@@ -20,7 +20,8 @@ class Ridge(Baseline):
     """
 
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
-        weights, offsets = fit_ridge(train.table(*self.needs)[None], values[None], PENALTIES)
+        of_values = None if train.weights is None else train.weights[None]
+        weights, offsets = fit_ridge(train.table(*self.needs)[None], values[None], PENALTIES, of_values)
         return np.asarray(test.table(*self.needs) @ weights[0] + offsets[0], dtype=np.float64)
 
 

@@ -35,7 +35,7 @@ class GaussianProcessBaseline(Baseline):
             ([each.table(name) for name in self.needs], _near_the_answer(each, self.needs)) for each in (train, test)
         )
         start = train.table("simulated")[:, 0] if self.of_difference else 0.0
-        process = GaussianProcess().fit(known, values - start, near)
+        process = GaussianProcess().fit(known, values - start, near, train.weights)
         mean, deviation = process.predict(asked, near_asked)
         return mean + (test.table("simulated")[:, 0] if self.of_difference else 0.0), deviation
 

@@ -29,10 +29,13 @@ class Inputs:
         encoded: (num_materials, width); features from the encoder of a source model.
         foundation: (num_materials, width); features from a foundation encoder, see `gnn_sim2real.foundation`; NaN in
             the row of a material that it cannot read.
+        weights: (num_materials,); weight of each measured value, by its uncertainty, see `DataSet.loss_weights`; above
+            0, and 1 in the mean. None where all count alike. It is no input that a baseline needs: one that can weigh
+            its measurements does.
         measured_in: Table of the registry that the measured values are of, if they are.
 
     Raises:
-        ValueError: If a number is infinite or missing, or the inputs differ in length.
+        ValueError: If a number is infinite or missing, a weight is not above 0, or the inputs differ in length.
     """
 
     descriptors: Floats | None = None
@@ -42,6 +45,7 @@ class Inputs:
     library: Floats | None = None
     encoded: Floats | None = None
     foundation: Floats | None = None
+    weights: Floats | None = None
     measured_in: str = ""
 
     def __post_init__(self) -> None:
@@ -53,6 +57,8 @@ class Inputs:
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"each material needs one row in each input, got these numbers of rows: {listed}")
+        if self.weights is not None and not (self.weights > 0).all():
+            raise ValueError("a weight of a measured value must be above 0")
 
     def take(self, rows: NDArray[np.int64]) -> "Inputs":
         """The inputs of some materials.
@@ -94,7 +100,7 @@ class Inputs:
         return {name: value for name, value in values.items() if value is not None}
 
 
-_COLUMNS = ("simulated", "source")
+_COLUMNS = ("simulated", "source", "weights")
 _MAY_LACK = ("simulated", "foundation")
 
 

@@ -21,6 +21,7 @@ class Mean:
         kind: See `ensemble.stack.Member`.
         cost: It costs nothing.
         tables: Tables that it needs.
+        weights: (num_materials,); weight of each value.
     """
 
     values: Floats
@@ -28,10 +29,13 @@ class Mean:
     kind: str = MEAN
     cost: float = 0.0
     tables: tuple[str, ...] = ()
+    weights: Floats | None = None
 
     def fit_predict(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
         """See `ensemble.stack.Member`."""
-        return np.full(len(test), self.values[train].mean())
+        if self.weights is None:
+            return np.full(len(test), self.values[train].mean())
+        return np.full(len(test), np.average(self.values[train], weights=self.weights[train]))
 
 
 @dataclass(eq=False)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gnn_sim2real.baselines.baseline import Baseline
 from gnn_sim2real.baselines.inputs import Floats, Inputs
 from gnn_sim2real.linear import fit_calibration
@@ -22,10 +24,12 @@ class StraightLine(Baseline):
 
     def predict(self, train: Inputs, values: Floats, test: Inputs, *, seed: int) -> Floats:
         known, asked = train.table(*self.needs)[:, 0], test.table(*self.needs)[:, 0]
+        weights = train.weights
         if self.shifts_only:
-            return asked + float((values - known).mean())
-        _, slope = fit_calibration(known, values)
-        return float(values.mean()) + slope * (asked - float(known.mean()))
+            return asked + float(np.average(values - known, weights=weights))
+        _, slope = fit_calibration(known, values, weights)
+        middle = float(np.average(values, weights=weights))
+        return middle + slope * (asked - float(np.average(known, weights=weights)))
 
 
 CALIBRATED_SOURCE = StraightLine("calibrated_source", "calibrated source", ("source",))

@@ -29,15 +29,18 @@ class TwoStepTrees(Baseline):
         is_lowest = values == values.min()
         if is_lowest.mean() < LOWEST_SHARE:
             is_lowest = np.zeros(len(values), dtype=np.bool_)
-        probability = predict_probability(known, is_lowest, asked, seed)
+        probability = predict_probability(known, is_lowest, asked, seed, train.weights)
         answers, larger = np.full(len(asked), values.min()), probability < 0.5
         if larger.any():
-            each = predict_each(fit_trees(known[~is_lowest], values[~is_lowest], seed), asked[larger])
+            weights = None if train.weights is None else train.weights[~is_lowest]
+            each = predict_each(fit_trees(known[~is_lowest], values[~is_lowest], seed, weights), asked[larger])
             answers[larger] = quantile_of_each(each, (0.5 - probability[larger]) / (1 - probability[larger]))
         return answers
 
 
-def predict_probability(known: Floats, is_lowest: NDArray[np.bool_], asked: Floats, seed: int) -> Floats:
+def predict_probability(
+    known: Floats, is_lowest: NDArray[np.bool_], asked: Floats, seed: int, weights: Floats | None = None
+) -> Floats:
     """Probability that the value of a material is the lowest, (num_test,).
 
     Args:
@@ -45,12 +48,13 @@ def predict_probability(known: Floats, is_lowest: NDArray[np.bool_], asked: Floa
         is_lowest: (num_train,); whether the measured value is the lowest.
         asked: (num_test, num_columns).
         seed: Seed of the trees.
+        weights: Weight of each measured value, (num_train,).
     """
     from sklearn.ensemble import ExtraTreesClassifier
 
     if is_lowest.all() or not is_lowest.any():
         return np.full(len(asked), float(is_lowest[0]))
-    trees = ExtraTreesClassifier(**SETTINGS, random_state=seed).fit(known, is_lowest)
+    trees = ExtraTreesClassifier(**SETTINGS, random_state=seed).fit(known, is_lowest, sample_weight=weights)
     return np.asarray(trees.predict_proba(asked)[:, 1], dtype=np.float64)
 
 

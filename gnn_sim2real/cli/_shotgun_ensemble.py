@@ -106,7 +106,7 @@ def calibrate(words: Sequence[str], output: str, options: Sequence[str]) -> int:
     )
     ensemble = load_ensemble(Path(folder))
     data, _ = read_data(options, lambda: ensemble.data)
-    target = Target.of_data(data, ensemble.log)
+    target = Target.of_data(data, ensemble.log).weighted()
     found = check_intervals(ensemble, target)
     write_json(file, {"ensemble": str(folder), **asdict(found), "verdict": found.verdict})
     _print_check(found, target, console)

@@ -24,7 +24,8 @@ class _Fit(Stage):
             raise ValueError(f"`--kfold` is the number of folds, at least 2, got {folds!r}")
         from gnn_sim2real.cli._kfold import fit_folds
 
-        return fit_folds(others, int(folds), output or "kfold")
+        given = [each for each in others if each != "--overwrite"]
+        return fit_folds(given, int(folds), output or "kfold", overwrite=len(given) < len(others))
 
 
 COMMAND = _Fit("one model", "train: pretrain on simulated materials, or fine-tune on measured ones")

@@ -68,7 +68,8 @@ _ANYWHERE = ("-c", "--config", "-h", "--help", "--print_config", "--print-config
 _DESCRIPTIONS = {
     "fit": {
         "description": "Pretrain on simulated materials, or fine-tune on measured ones. With --kfold K, a model is "
-        "trained for each fold of the measurements, and kfold/out_of_fold.csv has what it predicts of the others."
+        "trained for each fold of the measurements, and kfold/out_of_fold.csv has what it predicts of the others; "
+        "--kfold_output is another folder, and --overwrite replaces the results of an earlier run."
     },
     "validate": {"description": "The errors of a trained model on the validation part."},
     "test": {"description": "The errors of a trained model on the test part; ScalingLawCallback writes a record."},

@@ -19,6 +19,7 @@ from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.data.prediction import Material, Predictor
 from gnn_sim2real.data.simulated import Found
 from gnn_sim2real.data.variants import Shared
+from gnn_sim2real.featurize.conditions import ConditionTable, pure_materials, spell_conditions
 from gnn_sim2real.featurize.crystal import HOW_TO_READ, Crystal
 from gnn_sim2real.featurize.crystal_files import Disorder, crystal_formula
 from gnn_sim2real.featurize.crystal_match import reduced_structure, same_structure
@@ -114,8 +115,11 @@ class CrystalSettings(DataSettings):
         if self.disorder != "refuse":
             self.crystal_graphs()
 
-    def crystal_graphs(self) -> Featurizer:
+    def crystal_graphs(self, conditions: Sequence[str] = ()) -> Featurizer:
         """How structures become graphs.
+
+        Args:
+            conditions: Names of the conditions at which they were measured.
 
         Raises:
             ValueError: If a setting does not fit.
@@ -127,6 +131,7 @@ class CrystalSettings(DataSettings):
             disorder=self.disorder,
             approximants=self.approximants,
             max_ordered_sites=self.max_ordered_sites,
+            conditions=tuple(conditions),
         )
 
 
@@ -183,7 +188,8 @@ class CrystalDataSet(DataSet):
         """The graphs of all structures: one file for all tables made of them."""
 
         def make() -> GraphStore:
-            return open_or_build(self.structures.crystals, self.featurizer.featurize, self.featurizer.describe())
+            featurizer = self.settings.crystal_graphs()  # whatever the conditions are, of which graphs know nothing
+            return open_or_build(self.structures.crystals, featurizer.featurize, featurizer.describe())
 
         return self.once("all graphs", make)
 
@@ -191,7 +197,7 @@ class CrystalDataSet(DataSet):
     def structure_rows(self) -> NDArray[np.int64]:
         """(num_materials,); row of each material of the table among all structures."""
         return self.once(
-            "structure rows", lambda: np.array([self.row_of[name] for name in self.table.identities], np.int64)
+            "structure rows", lambda: np.array([self.row_of[name] for name in names_of(self.table)], np.int64)
         )
 
     @property
@@ -259,11 +265,23 @@ class CrystalDataSet(DataSet):
         return reasons
 
     def with_structures(self, table: CleanTable) -> CleanTable:
-        """Add structures and groups to the rows of a clean table whose identities are names of structures."""
-        rows = np.array([self.row_of[name] for name in table.identities], np.int64)
+        """Add structures and groups to the rows of a clean table whose identities are names of structures.
+
+        Args:
+            table: The table; of crystals at conditions its materials are a `ConditionTable` of these names.
+        """
+        rows = np.array([self.row_of[name] for name in names_of(table)], np.int64)
         formulas = [self.structures.formulas[row] for row in rows.tolist()]
+        at = table.materials if isinstance(table.materials, ConditionTable) else None
+        if at is not None:
+            rows = np.array([self.row_of[name] for name in at.materials], np.int64)
         composition = self.settings.representation == "composition"
-        materials = formulas if composition else self.structures.crystals.take(rows)
+        if composition:
+            materials: Sequence[Any] = [self.structures.formulas[row] for row in rows.tolist()]
+        else:
+            materials = self.structures.crystals.take(rows)
+        if at is not None:
+            materials = ConditionTable(materials, at.members, at.conditions, at.condition_names)
         return replace(table, materials=materials, own_groups=formulas)
 
     def is_same(self, row: int, other: "CrystalDataSet", candidate: int) -> bool:
@@ -282,13 +300,13 @@ class CrystalDataSet(DataSet):
 
     def names_elsewhere(self, table: CleanTable) -> list[str]:
         """The name of each crystal; for a model of compositions its formula."""
-        return table.groups if self.settings.representation == "composition" else table.identities
+        return table.groups if self.settings.representation == "composition" else names_of(table)
 
     def look_up(self, source: DataSet, prop: Property, names: Sequence[str], materials: Sequence[Any]) -> Found:
         """Find simulated values, of a crystal by its structure."""
         if self.settings.representation == "composition" or not isinstance(source, CrystalDataSet):
             return super().look_up(source, prop, names, materials)
-        values, pairs = source.values_of(prop), list(zip(names, materials, strict=True))
+        values, pairs = source.values_of(prop), list(zip(names, pure_materials(materials), strict=True))
         found = [source.value_of_structure(values, *pair) for pair in track(pairs, "Matching structures")]
         return Found(np.array(found, np.float64), "structure")
 
@@ -304,7 +322,7 @@ class CrystalDataSet(DataSet):
         rows = [row for row in of_formula if np.isfinite(values[row])]
         if not rows:
             return float("nan")
-        names = self.table.identities
+        names = names_of(self.table)
         named = next((row for row in rows if names[row] == name and not name.isdecimal()), None)
         if named is not None and int(self.num_atoms[named]) == crystal.num_sites:
             return float(values[named])
@@ -346,6 +364,20 @@ class CrystalDataSet(DataSet):
         return self.shared.once(("reduced", row), lambda: reduced_structure(self.structures.crystals[row]))
 
 
+def names_of(table: CleanTable) -> list[str]:
+    """Name of the structure of each row, which is its identity but for the conditions behind it.
+
+    Args:
+        table: A table of crystals.
+    """
+    at = table.materials
+    if not isinstance(at, ConditionTable):
+        return table.identities
+    rows = [dict(zip(at.condition_names, row, strict=True)) for row in at.conditions.tolist()]
+    pairs = zip(table.identities, rows, strict=True)
+    return [identity.removesuffix(spell_conditions(conditions)) for identity, conditions in pairs]
+
+
 class CrystalPredictor(Predictor):
     """Crystals to predict; for a model of compositions also a table of formulas."""
 
@@ -374,7 +406,8 @@ class CrystalPredictor(Predictor):
         if path.is_file() and not holds_crystals(path):
             raise ValueError(f"{path} is not a file of crystals, but this model reads {self.accepts}")
         read = read_crystals_of(path, disordered=self.settings.disorder != "refuse")
-        return [Material(each.name, each.crystal, each.reason) for each in read]
+        found = [Material(each.name, each.crystal, each.reason) for each in read]
+        return self.with_conditions(found, [each.values for each in read])
 
 
 class CrystalDataModule(PropertyDataModule):
@@ -435,9 +468,10 @@ class CrystalDataModule(PropertyDataModule):
 
     def make_featurizer(self) -> Featurizer:
         """Choose graphs of structures, or of their compositions."""
+        conditions = tuple(each.name for each in self.conditions)
         if self.settings.representation == "composition":
-            return get_featurizer("composition")
-        return self.settings.crystal_graphs()
+            return get_featurizer("composition", conditions=conditions)
+        return self.settings.crystal_graphs(conditions)
 
     def make_store(self) -> AnyStore:
         """The graphs of the materials of the table."""
@@ -446,7 +480,8 @@ class CrystalDataModule(PropertyDataModule):
         store = self.data_set.all_graphs.take(self.data_set.structure_rows)
         warn_of_isolated(store, self.table.identities, title_of(self))
         self._tell_of_disorder(store)
-        return store
+        at = self.table.materials
+        return store.at_conditions(np.arange(len(store)), at.conditions) if isinstance(at, ConditionTable) else store
 
     def _tell_of_disorder(self, store: GraphStore) -> None:
         """Say how many crystals are disordered, and how they are read."""

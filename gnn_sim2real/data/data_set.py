@@ -17,6 +17,7 @@ from gnn_sim2real.featurize.conditions import pure_materials
 from gnn_sim2real.featurize.featurizer import Featurizer
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.nn.model import PropertySpec
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import to_scale
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen
@@ -188,13 +189,13 @@ class DataSet:
         Raises:
             ValueError: If it is not there.
         """
-        names = [each.name for each in self.table.properties]
-        if prop.name not in names:
+        names = [current_property(each.name) for each in self.table.properties]
+        if current_property(prop.name) not in names:
             raise ValueError(
                 f"{title_of(self.reader)} has no {prop.name!r} to look up, only {', '.join(names)}; give another "
                 "`simulated_from`"
             )
-        column = names.index(prop.name)
+        column = names.index(current_property(prop.name))
         return convert(self.table.values[:, column], self.table.properties[column].unit, prop.unit)
 
     def _load(self) -> CleanTable:

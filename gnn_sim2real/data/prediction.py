@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from gnn_sim2real.data.data_set import DataSet
-from gnn_sim2real.featurize.conditions import ConditionTable
+from gnn_sim2real.featurize.conditions import AtConditions, ConditionTable, read_condition
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.graph import Graph
@@ -24,6 +24,7 @@ from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
+from gnn_sim2real.tables.condition_columns import Conditions, read_conditions
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
 from gnn_sim2real.tables.simulated import SETTING, as_simulated, with_its_unit
 from gnn_sim2real.tables.table import Property, read_table
@@ -105,9 +106,33 @@ class Predictor:
         if self._has_crystals:
             formula = get_featurizer("crystal").identity
             entries = read_crystals_of(path, disordered=True)
-            return [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]
+            found = [Material(each.name, each.crystal and formula(each.crystal), each.reason) for each in entries]
+            return self.with_conditions(found, [each.values for each in entries])
         cells = to_texts(self._table[self._column])
         return [Material(cell, cell) for cell in cells]
+
+    def with_conditions(self, found: list[Material], values: Sequence[Mapping[str, Any]]) -> list[Material]:
+        """Crystals at the conditions that the file has for them; as they are, where the training knew none.
+
+        Args:
+            found: The crystals, or their formulas.
+            values: What the file has for each besides.
+
+        Raises:
+            ValueError: If the file has no such column.
+        """
+        columns: Conditions | None = getattr(self.data.reader, "condition_columns", None)
+        if columns is None or not columns.units:
+            return found
+        lacking = [column for column, _ in columns.columns.values() if not any(column in each for each in values)]
+        if lacking:
+            raise ValueError(
+                f"{self.path} has no column {lacking[0]!r}, which the model was learned with; give a table with it and "
+                "a column `cif`, or `file` with the path of the file of each crystal"
+            )
+        import pandas
+
+        return at_conditions(found, pandas.DataFrame(list(values)), columns, self.path.name)
 
     @property
     def read_columns(self) -> frozenset[str | None]:
@@ -252,6 +277,37 @@ class Predictor:
             reason = next(iter(found.refused.values()))
             logger.warning("%s: %d refused simulated values: %s", self.path.name, len(found.refused), reason)
         return found.values
+
+
+def at_conditions(
+    found: Sequence[Material], frame: "pandas.DataFrame", columns: Conditions, source: str
+) -> list[Material]:
+    """Materials at the conditions of their rows, or the reason why one cannot be asked.
+
+    Args:
+        found: The materials.
+        frame: A table with a row for each.
+        columns: Where the conditions are.
+        source: Name of the file, for messages.
+
+    Raises:
+        ValueError: If a column is missing, or its unit is not understood.
+    """
+    given = read_conditions(frame, columns.columns, columns.units, source)
+    rows = [dict(zip(given, row, strict=True)) for row in np.column_stack([*given.values()]).tolist()]
+    return [_at(each, conditions) for each, conditions in zip(found, rows, strict=True)]
+
+
+def _at(material: Material, conditions: dict[str, float]) -> Material:
+    """A material at its conditions, or the reason why it cannot be asked."""
+    if material.reason is not None:
+        return material
+    try:
+        for name in conditions:
+            read_condition(conditions, name)
+    except ValueError as error:
+        return material._replace(reason=str(error))
+    return material._replace(content=AtConditions(material.content, conditions))
 
 
 def read_simulated(path: Path, heading: str, names: list[str]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import orjson
 from gnn_sim2real.data.registry import GROUP
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.plugins import import_installed
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.table import CleanTable
 from gnn_sim2real.units import convert
 
@@ -129,7 +130,7 @@ def compare_with_published(table: CleanTable, published: PublishedTable) -> Like
         ValueError: If it has another property, or a unit that does not convert.
     """
     prop = table.properties[0]
-    if prop.name != published.property:
+    if current_property(prop.name) != current_property(published.property):
         raise ValueError(f"{published.name} has {published.property}, not {prop.name}: give it as `--property`")
     texts = _spell_rows(table, published.unit)
     parts = _hash_parts(texts, len(published.parts))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from gnn_sim2real.data.sheet import DataSheet as DataSheet  # noqa: PLC0414 (also found here)
 from gnn_sim2real.plugins import import_installed
+from gnn_sim2real.renamed import current_property
 
 if TYPE_CHECKING:
     from gnn_sim2real.data.module import PropertyDataModule
@@ -72,7 +73,8 @@ def choose_properties(reader: str, names: Sequence[str], known: Mapping[str, Kno
     Raises:
         ValueError: If it does not have one of them, or there is none.
     """
-    unknown = [name for name in names if name not in known]
+    found = {name: known.get(name, known.get(current_property(name))) for name in names}
+    unknown = [name for name, each in found.items() if each is None]
     if unknown or not names:
         raise ValueError(f"the properties of {reader} are {', '.join(known)}, got {unknown or 'none'}")
-    return [known[name] for name in names]
+    return [each for name in names if (each := found[name]) is not None]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import Transform
 from gnn_sim2real.tables.table import Property
 
@@ -49,4 +50,7 @@ def transforms_of(transforms: Transforms, names: Sequence[str]) -> Mapping[str, 
         names: Names of the properties that `ALL` stands for.
     """
     found = dict(transforms)
-    return found if ALL not in found else dict.fromkeys(names, found[ALL])
+    if ALL in found:
+        return dict.fromkeys(names, found[ALL])
+    spelled = {current_property(name): name for name in names}
+    return {spelled.get(current_property(name), name): scale for name, scale in found.items()}

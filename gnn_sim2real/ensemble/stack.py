@@ -236,6 +236,7 @@ def _assemble(
 ) -> Stack:
     """The ensemble from the answers of all selections, the whole one first."""
     values, (answer, *outer) = problem.values[problem.train], answers
+    once = np.sort(np.unique(problem.train, return_index=True)[1])  # a row that counts more is one measurement
     honest, honest_spread = np.full((2, len(values)), np.nan)
     honest_lacking = np.zeros(len(values), np.bool_)
     for fold, each in zip(folds, outer, strict=False):
@@ -263,7 +264,7 @@ def _assemble(
         spread=answer.spread,
         honest_predictions=honest,
         honest_spread=honest_spread,
-        error=interval_of_mean(np.abs(honest - values)) if settings.honest else (math.nan, math.nan, math.nan),
+        error=interval_of_mean(np.abs(honest - values)[once]) if settings.honest else (math.nan, math.nan, math.nan),
         lacking=answer.lacking,
         honest_lacking=honest_lacking,
     )

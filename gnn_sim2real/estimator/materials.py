@@ -12,6 +12,7 @@ from gnn_sim2real.featurize.conditions import TEMPERATURE, AtConditions, read_co
 from gnn_sim2real.featurize.crystal_files import Disorder, as_crystal, crystal_formula
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, says_no_structures, with_disorder
 from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
+from gnn_sim2real.graph import Graph
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
 from gnn_sim2real.tables.material_column import find_material_column, find_pair, find_temperature
@@ -73,6 +74,7 @@ class Materials:
         identities: Canonical identity of each; empty for one that cannot be read.
         reasons: Why materials cannot be read, by position.
         simulated: Simulated value of each, (num_materials,), NaN where there is none; None without such a column.
+        graphs: Graph of each crystal by position, where it was made to see whether there is one, see `with_graphs`.
     """
 
     kind: Kinds
@@ -81,6 +83,7 @@ class Materials:
     identities: list[str]
     reasons: dict[int, str]
     simulated: NDArray[np.float64] | None = None
+    graphs: Mapping[int, Graph] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -102,13 +105,18 @@ class Materials:
         Args:
             featurizer: Makes the graphs.
         """
-        reasons = dict(self.reasons)
+        reasons, graphs = dict(self.reasons), dict[int, Graph]()
         for row in self.readable.tolist():
             try:
-                featurizer.featurize(self.contents[row])
+                content = self.contents[row]
+                if isinstance(content, Mixture):
+                    for each in content.components:
+                        featurizer.featurize(each)
+                else:
+                    graphs[row] = featurizer.featurize(content)
             except ValueError as error:
                 reasons[row] = " ".join(str(error).split())
-        return replace(self, reasons=reasons)
+        return replace(self, reasons=reasons, graphs=graphs)
 
     def require_readable(self, advice: str = 'leave it out, or set on_error="nan"') -> None:
         """Refuse materials of which one cannot be read.
@@ -163,7 +171,7 @@ def read_materials(
     if kind is None:
         found = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
         kind = replace(found, disorder=disorder)
-        if kind.name not in ("mixture", "crystal"):
+        if kind.name != "mixture":
             kind = replace(kind, conditions=_find_conditions(at, temperature))
         kind.require_structures()
     if kind.conditions and temperature is None and not any(at) and not any(isinstance(each, Mixture) for each in given):
@@ -255,7 +263,8 @@ def _from_frame(
     if column is None:
         crystals = next((each for each in others if plain_heading(each) in _STRUCTURES), None)
         if crystals is not None:
-            return frame[crystals].tolist(), (), None, values
+            rest = [each for each in others if each != crystals]
+            return frame[crystals].tolist(), (), _temperatures(frame, rest), values
         if pair := find_pair(others):
             pairs = [tuple(row) for row in frame[list(pair.values())].astype(object).to_numpy().tolist()]
             return pairs, tuple(pair), _temperatures(frame, others), values
@@ -359,7 +368,7 @@ def _read_one(material: Any, kind: Kinds, conditions: Mapping[str, int | float])
         raise ValueError("it is missing")
     if kind.name == "crystal":
         crystal = as_crystal(material, disordered=kind.disorder != "refuse")
-        return crystal, crystal_formula(crystal)
+        return (_at(crystal, kind, conditions) if kind.conditions else crystal), crystal_formula(crystal)
     if kind.name == "mixture":
         if isinstance(material, tuple | list):
             material = Mixture(tuple(map(str, material)), None, conditions)
@@ -375,7 +384,7 @@ def _read_one(material: Any, kind: Kinds, conditions: Mapping[str, int | float])
     return content, kind.featurizer().identity(content)
 
 
-def _at(material: str, kind: Kinds, conditions: Mapping[str, int | float]) -> AtConditions:
+def _at(material: Any, kind: Kinds, conditions: Mapping[str, int | float]) -> AtConditions:
     return AtConditions(material, {name: read_condition(conditions, name) for name in kind.conditions})
 
 

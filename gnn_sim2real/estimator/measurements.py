@@ -13,13 +13,12 @@ from gnn_sim2real.featurize.conditions import ConditionTable
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.mixture import MixtureTable, component_identity
 from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.store.graphs import GraphStore
 from gnn_sim2real.store.mixtures import AnyStore, store_of
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property
 
 _NAME = "material"
-_MOST_REPEATS = 10
-"""The largest weight of a material, in units of the least one."""
 
 
 class Measurements(PropertyDataModule):
@@ -69,8 +68,13 @@ class Measurements(PropertyDataModule):
         return [ConditionSpec(name, unit) for name, unit in self.kinds.conditions.items()]
 
     def make_store(self) -> AnyStore:
-        """Make the graphs, in memory."""
-        return store_of(list(self.table.materials), self.featurizer)
+        """Make the graphs, in memory, but for those that are there already."""
+        graphs = self.given_materials.graphs
+        if self.kind != "crystal" or not graphs:
+            return store_of(list(self.table.materials), self.featurizer)
+        store = GraphStore.from_graphs([graphs[row] for row in map(int, self.table.identities)])
+        at = self.table.materials
+        return store.at_conditions(np.arange(len(store)), at.conditions) if isinstance(at, ConditionTable) else store
 
     def load_table(self) -> CleanTable:
         """Clean the rows like those of a file: several rows of one material become their median."""
@@ -107,7 +111,7 @@ class Measurements(PropertyDataModule):
         """Formulas of crystals, and components of mixtures and other materials at any condition; else None."""
         given = self.given_materials
         if self.kind == "crystal":
-            return [given.identities[row] for row in rows]
+            return [given.identities[row] for row in rows]  # a formula, at whatever conditions
         if self.kind == "mixture":
             return [" | ".join(map(component_identity, given.contents[row].components)) for row in rows]
         if self.kinds.conditions:
@@ -124,21 +128,6 @@ class Measurements(PropertyDataModule):
             total[name] = total.get(name, 0) + int(self.repeats[row])
             number[name] = number.get(name, 0) + 1
         return np.array([max(1, round(total[name] / number[name])) for name in self.table.identities], np.int64)
-
-
-def repeats_of(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How often each measurement counts, for weights of any scale: from 1 to 10, and 0 for a weight of 0.
-
-    Members of many kinds, trees and processes and networks, all understand a row that is repeated; few of them
-    understand a weight.
-
-    Args:
-        weights: (num_measurements,); not negative, and not all 0.
-    """
-    largest = float(weights.max())
-    unit = max(float(weights[weights > 0].min()), largest / _MOST_REPEATS)
-    counts = np.clip(np.round(weights / unit), 1, _MOST_REPEATS).astype(np.int64)
-    return np.where(weights > 0, counts, 0)
 
 
 def _median(values: NDArray[np.float64]) -> float:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from gnn_sim2real.estimator.materials import Kinds, Materials, read_materials
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.files import expand
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
+from gnn_sim2real.tables.material_column import find_pair
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.tables.texts import to_texts
 
@@ -66,6 +68,25 @@ class Pool:
         reasons = {row: known.get(row, reason) for row, reason in found.reasons.items()}
         return Materials(self.kind, found.contents, self.names[some], found.identities, reasons)
 
+    def part(self, some: slice) -> tuple[list[Any], dict[int, str]]:
+        """What is read of some materials, and why some of these cannot be read, by their place among them.
+
+        Args:
+            some: The rows.
+        """
+        if self.kind.name != "mixture":
+            return self.contents[some], self.reasons_of(some)
+        found = self._read(some)
+        return found.contents, found.reasons
+
+    def identity_of(self, row: int) -> str:
+        """Canonical identity of a material that can be read.
+
+        Args:
+            row: Its row.
+        """
+        return self._read(slice(row, row + 1)).identities[0]
+
     def reasons_of(self, some: slice) -> dict[int, str]:
         """Why crystals of some rows cannot be read, by their place among these.
 
@@ -83,7 +104,9 @@ class Pool:
         """
         if self.frame is None:
             return []
-        found = next((each for each in self.frame if read_heading(str(each)).name == name.lower()), None)
+        wanted = current_property(name).lower()
+        names = {each: current_property(read_heading(str(each)).name).lower() for each in self.frame}
+        found = next((each for each, own in names.items() if own == wanted), None)
         return [] if found is None else to_texts(self.frame[found])
 
     def other_columns(self) -> dict[str, list[str]]:
@@ -129,7 +152,8 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
         raise ValueError(f"{file} is a folder, but this model reads materials of the kind {kind.name!r}; give a table")
     frame = read_table(file, texts=None)
     if kind.name == "mixture":
-        names = [" | ".join(map(str, row)) for row in frame.to_numpy().tolist()]
+        pair = [*find_pair([str(each) for each in frame]).values()] or list(frame)
+        names = [" | ".join(map(str, row)) for row in frame[pair].to_numpy().tolist()]
         return Pool(kind, file, names, names, frame, "")
     found = column or _find_column(frame, kind, file.name, option)
     if found not in frame:

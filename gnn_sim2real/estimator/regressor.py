@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -19,8 +20,8 @@ from gnn_sim2real.ensemble.intervals import STANDARD
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.estimator.materials import Kind, Kinds, Materials, read_materials
 from gnn_sim2real.featurize.crystal_files import Disorder
-from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.files import read_sealed, require_replaceable, write_sealed
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.table import Property
 
@@ -202,19 +203,21 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Find the ensemble; and the models that it starts from."""
         from gnn_sim2real.console import quiet_lightning
         from gnn_sim2real.ensemble.stack import StackSettings
-        from gnn_sim2real.estimator.measurements import Measurements, repeats_of
+        from gnn_sim2real.estimator.measurements import Measurements
         from gnn_sim2real.estimator.source import open_source
         from gnn_sim2real.shotgun.answer import AnswerSettings, find_answer
         from gnn_sim2real.shotgun.features import Skipped
         from gnn_sim2real.shotgun.foundation import find_blocks
         from gnn_sim2real.shotgun.settings import RankingSettings, TuningSettings
-        from gnn_sim2real.shotgun.target import Target
+        from gnn_sim2real.shotgun.target import Target, repeats_of
 
         quiet_lightning()
         seed = self.random_state
         data = Measurements(materials, values, of, repeats_of(weights))
         target = Target.of_data(data, self.log)
         target = target.with_train(np.repeat(target.train, data.weights_of_rows()[target.train]))
+        if materials.graphs and materials.kind.disorder != "order":
+            target.add_view(data.featurizer, data.store)
         opened = open_source(self.source, data, self.library, self.encoder, self.source_epochs, seed)
         settings = AnswerSettings(
             RankingSettings(seed=seed),
@@ -321,8 +324,11 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _accept(self, materials: Materials, what: str) -> Materials:
         """Refuse materials that cannot be read, or say so; crystals that have no graph are among them."""
-        if materials.kind.name == "crystal":  # in any way, since to order disordered ones takes long
-            materials = materials.with_graphs(get_featurizer("crystal", disorder="average"))
+        kind = materials.kind
+        if kind.name == "crystal":
+            # To order disordered ones takes long, and any graph tells whether there is one.
+            shown = replace(kind, disorder="average") if kind.disorder == "order" else kind
+            materials = materials.with_graphs(shown.featurizer())
         if self.on_error == "raise":
             materials.require_readable()
         elif materials.reasons:
@@ -354,7 +360,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         heading = getattr(y, "name", None)
         found = read_heading(str(heading)) if isinstance(heading, str) and heading else None
         name = self.property or (found.name if found else "property")
-        return name, self.unit if self.unit is not None else ((found.unit if found else None) or "")
+        return current_property(name), self.unit if self.unit is not None else ((found.unit if found else None) or "")
 
     def save(self, folder: str | Path) -> Path:
         """Write the fitted estimator into a folder: nothing in it can run code, and `gnn-sim2real predict` reads it.

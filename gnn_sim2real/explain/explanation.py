@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Materials, read_materials
 from gnn_sim2real.explain.masking import values_of_nothing, values_of_subsets
-from gnn_sim2real.explain.pictures import draw_bars, draw_structure, elements_of, find_fragments, name_parts
+from gnn_sim2real.explain.pictures import DRAWN, draw_bars, draw_structure, elements_of, find_fragments, name_parts
 from gnn_sim2real.explain.settings import EVALUATIONS
 from gnn_sim2real.explain.shapley import find_contributions
 from gnn_sim2real.featurize.crystal_files import Disorder
+from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.library import TrainedModel, load_model
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.shotgun.saved import ENSEMBLE_FILE, SavedEnsemble, load_ensemble
 from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.store.mixtures import store_of
@@ -50,6 +52,8 @@ class Explanation(Shown):
         shares: Weight of each model, (num_models,), sum 1.
         scatter: Standard error of the mean contributions by the draw of orders, (num_parts,); 0 where they are exact.
         fragments: Parts of each fragment, by its SMILES; for crystals the sites that hold the same.
+        spelling: What is drawn: the SMILES, of a mixture those of all components with a dot between them.
+        components: Component of each part of a mixture, with its role or number; empty for a pure material.
     """
 
     name: str
@@ -64,6 +68,16 @@ class Explanation(Shown):
     shares: Floats
     scatter: Floats
     fragments: list[tuple[str, list[int]]] = field(default_factory=list)
+    spelling: str = ""
+    components: list[str] = field(default_factory=list)
+
+    @property
+    def component_contributions(self) -> dict[str, float]:
+        """Sum over the atoms of each component of a mixture; empty for a pure material."""
+        sums = dict.fromkeys(self.components, 0.0)
+        for name, value in zip(self.components, self.contributions.tolist(), strict=bool(self.components)):
+            sums[name] += value
+        return sums
 
     @property
     def contributions(self) -> Floats:
@@ -135,7 +149,10 @@ class Explanation(Shown):
         sums = [self.contributions[parts].sum() for _, parts in whole]
         spread = self.fragment_spread if self.fragments else self.spread
         order = sorted(range(len(whole)), key=lambda row: -abs(sums[row]))
-        return [
+        of_components: list[Row] = [
+            (f"all of {name}", f"{value:+.4g}") for name, value in self.component_contributions.items()
+        ]
+        return of_components + [
             (whole[row][0], f"{sums[row]:+.4g}" + ("" if np.isnan(spread[row]) else f" +- {spread[row]:.2g}"))
             for row in order
         ]
@@ -146,6 +163,7 @@ class Explanation(Shown):
         return [
             {
                 "part": name,
+                **({"component": self.components[row]} if self.components else {}),
                 "element": self.elements[row],
                 "fragment": fragment.get(row, ""),
                 "contribution": float(self.contributions[row]),
@@ -162,6 +180,12 @@ class Explanation(Shown):
 
     def _repr_html_(self) -> str:
         return f"{self.svg()}{super()._repr_html_()}"
+
+
+def _name_components(roles: Sequence[str], spellings: Sequence[str], graphs: Sequence[Graph]) -> list[str]:
+    """Component of each atom: its role, or else its number, and how it is written."""
+    names = [f"{role} {text}" for role, text in zip(roles or range(1, 1 + len(spellings)), spellings, strict=True)]
+    return [name for name, graph in zip(names, graphs, strict=True) for _ in range(graph.num_nodes)]
 
 
 def _spread(values: Floats, shares: Floats) -> Floats:
@@ -230,6 +254,7 @@ def explain_materials(
         ValueError: If there is no such property.
     """
     specs = models[0].network.properties
+    wanted = None if wanted is None else current_property(wanted)
     names = [each.name for each in specs]
     if wanted is not None and wanted not in names:
         raise ValueError(f"the model does not predict {wanted!r}, only {', '.join(names)}")
@@ -237,12 +262,14 @@ def explain_materials(
     found = []
     for row in materials.readable.tolist():
         content, name = materials.contents[row], materials.names[row]
-        graph = models[0].featurizer.featurize(content)
+        components = content.components if isinstance(content, Mixture) else (content,)
+        graphs = [models[0].featurizer.featurize(each) for each in components]
         of_models, bases, predictions, scatter = _contributions(
-            models, shares, graph, content, column, evaluations, seed
+            models, shares, graphs, content, column, evaluations, seed
         )
-        elements = elements_of(graph)
+        elements = [element for graph in graphs for element in elements_of(graph)]
         kind = materials.kind.name
+        spelling = ".".join(components) if kind == "mixture" else name
         found.append(
             Explanation(
                 name=name,
@@ -256,14 +283,22 @@ def explain_materials(
                 predictions=predictions,
                 shares=shares,
                 scatter=scatter,
-                fragments=find_fragments(name if kind in ("repeat_unit", "molecule") else "", kind, elements),
+                fragments=find_fragments(spelling if kind in DRAWN else "", kind, elements),
+                spelling=spelling,
+                components=_name_components(materials.kind.roles, components, graphs) if kind == "mixture" else [],
             )
         )
     return found
 
 
 def _contributions(
-    models: Sequence[TrainedModel], shares: Floats, graph: Graph, content: Any, column: int, evaluations: int, seed: int
+    models: Sequence[TrainedModel],
+    shares: Floats,
+    graphs: Sequence[Graph],
+    content: Any,
+    column: int,
+    evaluations: int,
+    seed: int,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     store = store_of([content], models[0].featurizer)
     import torch
@@ -272,7 +307,11 @@ def _contributions(
     nothing = values_of_nothing(models, batch, column)
     predictions = np.array([model.predict_graphs(store)[0, column] for model in models])
     found = find_contributions(
-        lambda subsets: values_of_subsets(models, graph, subsets, column), nothing, graph.num_nodes, evaluations, seed
+        lambda subsets: values_of_subsets(models, graphs, store, subsets, column),
+        nothing,
+        sum(each.num_nodes for each in graphs),
+        evaluations,
+        seed,
     )
     missed = predictions - nothing - found.values.sum(axis=1)
     allowed = TOLERANCE * (np.abs(predictions - nothing) + np.abs(found.values).max(axis=1) + np.abs(predictions))
@@ -312,8 +351,6 @@ def open_models(model: Model | Sequence[Model]) -> tuple[list[TrainedModel], Flo
             raise ValueError(
                 "the models predict different properties, or read different graphs; explain them one by one"
             )
-    if first.featurizer.name == "mixture":
-        raise ValueError("parts of mixtures cannot be masked yet; explain a model of pure materials")
     if any(each.network.line is not None for each in models):
         raise ValueError(
             "the model corrects simulated values: what it adds to them has parts, what they are has none; explain a "

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 RAISES, LOWERS = (0.90, 0.45, 0.10), (0.10, 0.45, 0.80)
 """Colors of what raises and what lowers the property, which color-blind people can tell apart."""
 
+DRAWN = ("repeat_unit", "molecule", "mixture")
+"""Kinds of materials that have a structure formula."""
+
 _MOST_BARS = 40
 _LONGEST_NAME = 30
 
@@ -28,6 +31,10 @@ class Parts(Protocol):
     @property
     def name(self) -> str:
         """How the material is written."""
+
+    @property
+    def spelling(self) -> str:
+        """Its SMILES, of a mixture those of all components with a dot between them."""
 
     @property
     def kind(self) -> str:
@@ -163,11 +170,11 @@ def draw_structure(explanation: Parts, width: int, height: int, form: Literal["s
     Returns:
         The picture; None for what has no structure formula.
     """
-    if explanation.kind not in ("repeat_unit", "molecule"):
+    if explanation.kind not in DRAWN:
         return None
     from rdkit.Chem.Draw import rdMolDraw2D
 
-    mol, atoms = _read(explanation.name, explanation.elements)
+    mol, atoms = _read(explanation.spelling, explanation.elements)
     values = explanation.contributions
     largest = float(np.abs(values).max()) or 1.0
     colors = {atom: _color(value / largest) for atom, value in zip(atoms, values.tolist(), strict=True)}

@@ -81,8 +81,9 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
         _, materials = next(pool.parts(settings.limit))
         left = len(pool) - len(materials)
         notes = [f"The first {len(materials)} of {len(pool):,} materials; more by `--limit`."] if left > 0 else []
-    elif kind.name in _SPELLED:
-        materials, notes = read_materials([asked], kind), []
+    elif kind.name in _SPELLED or (kind.roles and " | " in asked):
+        one = tuple(each.strip() for each in asked.split(" | ")) if kind.roles else asked
+        materials, notes = read_materials([one], kind), []
         if materials.reasons:
             raise ValueError(f"there is no file {asked}, and it is not a material either: {materials.reasons[0]}")
     else:

@@ -110,6 +110,11 @@ class ConditionTable(Sequence[AtConditions]):
         table = np.array(values, np.float64).reshape(len(rows), len(condition_names))
         return cls(materials, members, table, condition_names)
 
+    @property
+    def content_hash(self) -> str | None:
+        """That of the distinct materials, where they are crystals; texts have none."""
+        return getattr(self.materials, "content_hash", None)
+
     def __len__(self) -> int:
         return len(self.members)
 
@@ -129,7 +134,8 @@ class ConditionTable(Sequence[AtConditions]):
     def without_unused(self) -> "ConditionTable":
         """The same rows with only the materials that they use, in their order."""
         used, members = np.unique(self.members, return_inverse=True)
-        materials = [self.materials[number] for number in used.tolist()]
+        take: Any = getattr(self.materials, "take", None)
+        materials = [self.materials[number] for number in used.tolist()] if take is None else take(used)
         return ConditionTable(materials, members.astype(np.int64), self.conditions, self.condition_names)
 
 
@@ -140,6 +146,9 @@ def pure_materials(materials: Sequence[Any]) -> Sequence[Any]:
         materials: Materials, or a `ConditionTable` or list of those at conditions.
     """
     if isinstance(materials, ConditionTable):
+        take: Any = getattr(materials.materials, "take", None)
+        if take is not None:
+            return take(materials.members)  # type: ignore[no-any-return]
         return [materials.materials[number] for number in materials.members.tolist()]
     if isinstance(materials, list) and any(isinstance(each, AtConditions) for each in materials):
         return [each.material if isinstance(each, AtConditions) else each for each in materials]

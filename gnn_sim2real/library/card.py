@@ -12,6 +12,7 @@ import orjson
 from gnn_sim2real.console import visible
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import parse_json
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.properties import check_property_unit
 
 CARD_FILE = "card.json"
@@ -89,14 +90,14 @@ class Card(NamedTuple):
             key=key,
             domain=content["domain"],
             source=visible(content["source"]),
-            properties=tuple(visible(spec["name"]) for spec in specs),
+            properties=tuple(visible(current_property(spec["name"])) for spec in specs),
             units=tuple(visible(spec["unit"]) for spec in specs),
             architecture=visible(content["architecture"]),
             size=data["size"],
             num_validation=content["num_validation"],
             seed=content["seed"],
             num_parameters=content["num_parameters"],
-            metrics={visible(name): errors for name, errors in content["metrics"].items()},
+            metrics={visible(current_property(name)): errors for name, errors in content["metrics"].items()},
             featurizer=content["featurizer"],
             data_fingerprint=visible(data["fingerprint"]),
             split=visible(data["parts"]),

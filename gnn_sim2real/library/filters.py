@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gnn_sim2real.renamed import current_property
+
 if TYPE_CHECKING:
     from gnn_sim2real.library.card import Card
 
@@ -15,7 +17,7 @@ class CardFilters:
     Args:
         domain: polymer, molecule, crystal, mixture or composition.
         source: Name of the source.
-        property: Property that the model predicts.
+        property: Property that the model predicts, by any of its names.
         architecture: Name of the encoder.
         min_size: Smallest number of source materials that it was trained on.
         max_size: Largest number of source materials that it was trained on.
@@ -46,11 +48,12 @@ class CardFilters:
             card: Card of the model.
         """
         wanted = ((self.domain, card.domain), (self.source, card.source), (self.architecture, card.architecture))
-        names = card.properties if self.property is None else (self.property,)
+        wanted_property = None if self.property is None else current_property(self.property)
+        names = card.properties if wanted_property is None else (wanted_property,)
         errors = [card.metrics.get(name, {}) for name in names]
         return (
             all(value in (None, own) for value, own in wanted)
-            and (self.property is None or self.property in card.properties)
+            and (wanted_property is None or wanted_property in card.properties)
             and (self.min_size is None or card.size >= self.min_size)
             and (self.max_size is None or card.size <= self.max_size)
             and (self.min_r2 is None or all(each.get("r2", -math.inf) >= self.min_r2 for each in errors))

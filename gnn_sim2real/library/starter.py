@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.renamed import current_property
 
 PREFIX = "starter:"
 """What an address begins with; alone, it is the library itself."""
@@ -64,6 +65,8 @@ def find_starter(address: str) -> Path:
     name = address.removeprefix(PREFIX).replace("\\", "/").strip("/")
     names, keys = starter_names(), [key for key in starter_names().values() if name and key.startswith(name)]
     if "/" in name:
+        domain, prop, *encoder = name.split("/")
+        name = "/".join((domain, current_property(prop), *encoder))
         keys = [key for each, key in names.items() if each == name or each.startswith(f"{name}/")][:1]
     if len(keys) != 1:
         known = sorted({each.rpartition("/")[0] for each in names})

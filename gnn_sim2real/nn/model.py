@@ -16,6 +16,7 @@ from gnn_sim2real.nn.encoder import Encoder, build_encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm, PropertyHead
 from gnn_sim2real.nn.scaler import TargetScaler
 from gnn_sim2real.nn.simulated_line import SimulatedLine
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import Transform
 
 NUMERICS_VERSION = 1
@@ -30,7 +31,7 @@ class PropertySpec:
     """What one output of a model means.
 
     Attributes:
-        name: The property, e.g. `density`.
+        name: The property, e.g. `density`; whatever it is called, it has the name that the package has for it.
         unit: Its unit, e.g. `g/cm3`; empty for a pure number.
         form: What values it can take, see `gnn_sim2real.nn.head.OutputForm`.
         transform: Scale on which the form holds, and on which losses are computed; None for the values themselves. Of
@@ -41,6 +42,10 @@ class PropertySpec:
     unit: str
     form: OutputForm = "linear"
     transform: Transform | None = None
+
+    def __post_init__(self) -> None:
+        """Read another name of the property, which data and models of other people may have."""
+        object.__setattr__(self, "name", current_property(self.name))
 
     def describe(self) -> dict[str, Any]:
         """Plain types; the scale only where there is one, as in versions that had none."""

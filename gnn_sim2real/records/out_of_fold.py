@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,11 @@ _FOLD = "fold"
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """What was predicted for each material without it, in physical units.
+    """What was predicted of one property for each material without it, in physical units.
 
     Attributes:
         spec: The property.
-        rows: Rows of the table, ascending, (num_materials,).
+        rows: Rows of the table that have it, ascending, (num_materials,).
         measured: (num_materials,); NaN for limits of detection, which are no errors.
         predicted: (num_materials,).
         lower: Lower end of the 90 % interval, (num_materials,): as far from the prediction as the errors of the other
@@ -92,10 +93,11 @@ class OutOfFold:
 
 def cross_validate(
     data: PropertyDataModule, make: Callable[[], tuple[Trainer, TargetFineTuning]], num_folds: int, seed: int
-) -> OutOfFold:
+) -> list[OutOfFold]:
     """Train a model for each fold, and predict the fold with it; a test part of the data takes no part.
 
-    Groups, such as one material at several temperatures, are in one fold.
+    Groups, such as one material at several temperatures, are in one fold. Of several properties one model learns all,
+    on the same folds.
 
     Args:
         data: The measurements; `validation_fraction` is that of the training part of each fold.
@@ -103,11 +105,14 @@ def cross_validate(
         num_folds: Number of folds.
         seed: Seed of the folds.
 
+    Returns:
+        One for each property, with the materials that have it.
+
     Raises:
-        ValueError: If there are fewer groups than folds.
+        ValueError: If there are fewer groups than folds, or a fold has all values of a property.
     """
     used = np.sort(np.concatenate([data.parts.train, data.parts.validation]))
-    used = used[np.isfinite(data.table.values[used, 0])]
+    used = used[np.isfinite(data.table.values[used]).any(axis=1)]
     groups = [data.table.groups[row] for row in used.tolist()]
     if not 2 <= num_folds <= len(set(groups)):
         raise ValueError(
@@ -115,19 +120,40 @@ def cross_validate(
         )
     if len(data.parts.test):
         logger.info("the %d materials of the test part take no part in the folds", len(data.parts.test))
-    predicted, fold_of = np.full(len(used), np.nan), np.zeros(len(used), np.int64)
-    for number, fold in enumerate(track(random_folds(groups, num_folds, [seed]), "Folds"), start=1):
+    predicted, fold_of = np.full((len(used), len(data.properties)), np.nan), np.zeros(len(used), np.int64)
+    folds = random_folds(groups, num_folds, [seed])
+    for number, fold in enumerate(folds, start=1):
+        present = np.isfinite(data.table.values[used[fold.train]]).any(axis=0)
+        if not present.all():
+            lacking = data.properties[int(np.argmin(present))].name
+            raise ValueError(
+                f"fold {number} of {num_folds} has all values of {lacking}, so that none is left to train on: choose "
+                "more folds by `--kfold`, or leave the property out of `further`"
+            )
+    for number, fold in enumerate(track(folds, "Folds"), start=1):
         train, validation = _without_validation(fold.train, groups, data.settings.validation_fraction, [seed, number])
         part = data.with_parts(Parts(used[train], used[validation], used[fold.test]))
         trainer, module = make()
         trainer.fit(module, datamodule=part)
         trainer.test(module, datamodule=part, verbose=False)
-        rows, values, _ = module.test_result()
-        place = np.searchsorted(used, rows)
-        predicted[place], fold_of[place] = values, number
-    answered = np.isfinite(predicted)
+        for column in range(len(data.properties)):
+            rows, values, _ = module.test_result(column)
+            place = np.searchsorted(used, rows)
+            predicted[place, column], fold_of[place] = values, number
+    return [_of_property(data, column, used, predicted[:, column], fold_of) for column in range(predicted.shape[1])]
+
+
+def _of_property(
+    data: PropertyDataModule,
+    column: int,
+    used: NDArray[np.int64],
+    predicted: NDArray[np.float64],
+    fold_of: NDArray[np.int64],
+) -> OutOfFold:
+    """The materials that have a property and an answer, with intervals by the errors of the others."""
+    answered = np.isfinite(predicted) & np.isfinite(data.table.values[used, column])
     used, predicted, fold_of = used[answered], predicted[answered], fold_of[answered]
-    spec, measured = data.properties[0], data.data_set.measured(used)
+    spec, measured = data.properties[column], data.data_set.measured(used, column)
     middle, known = to_scale(predicted, spec.transform), np.isfinite(measured)
     half = np.full(len(used), np.nan)
     _, numbers = np.unique([data.table.groups[row] for row in used[known].tolist()], return_inverse=True)
@@ -162,18 +188,24 @@ def is_out_of_fold(path: Path) -> bool:
     return names[:1] == [_FIRST] and _FOLD in names
 
 
-def write_out_of_fold(path: Path, found: OutOfFold, data: PropertyDataModule) -> None:
-    """Write one row for each material: its name, measured and predicted value, interval and fold, then its columns.
+def write_out_of_fold(path: Path, found: Sequence[OutOfFold], data: PropertyDataModule) -> None:
+    """Write one row for each measurement: the material, its values, interval and fold, then its other columns.
+
+    Of one property its name and unit are in the headings; of several they are columns of their own.
 
     Args:
         path: The CSV.
         found: From `cross_validate`.
         data: What the materials are from.
     """
-    name, unit = found.spec.name, found.spec.unit
     conditions = [heading(each.name, each.unit) for each in data.conditions]
-    values = [heading(f"{name}{what}", unit) for what in (" measured", " predicted", " lower", " upper")]
-    spelled = {row: _spell(data.table.materials[row], data, row) for row in found.rows.tolist()}
+    what = ("measured", "predicted", "lower", "upper")
+    if len(found) == 1:
+        values = [heading(f"{found[0].spec.name} {each}", found[0].spec.unit) for each in what]
+    else:
+        values = ["property", "unit", *what]
+    rows = sorted({row for each in found for row in each.rows.tolist()})
+    spelled = {row: _spell(data.table.materials[row], data, row) for row in rows}
     others = {
         column: texts
         for column, texts in _other_columns(data).items()
@@ -184,20 +216,20 @@ def write_out_of_fold(path: Path, found: OutOfFold, data: PropertyDataModule) ->
     own = [_FIRST, *conditions, *values, _FOLD]
     named = [f"{each} of the table" if each in own else each for each in others]
     writer.writerow([spreadsheet_text(each) for each in (*own, *named)])
-    for position, row in enumerate(found.rows.tolist()):
-        material = data.table.materials[row]
-        at = getattr(material, "conditions", {})
-        numbers = [each[position] for each in (found.measured, found.predicted, found.lower, found.upper)]
-        cells = [f"{number:.8g}" if np.isfinite(number) else "" for number in numbers]
-        writer.writerow(
-            [
-                spreadsheet_text(spelled[row]),
-                *(f"{at[each.name]:.8g}" for each in data.conditions),
-                *cells,
-                int(found.fold[position]),
-                *(spreadsheet_text(column[row]) for column in others.values()),
-            ]
-        )
+    for of_one in found:
+        for position, row in enumerate(of_one.rows.tolist()):
+            at = getattr(data.table.materials[row], "conditions", {})
+            numbers = [each[position] for each in (of_one.measured, of_one.predicted, of_one.lower, of_one.upper)]
+            writer.writerow(
+                [
+                    spreadsheet_text(spelled[row]),
+                    *(f"{at[each.name]:.8g}" for each in data.conditions),
+                    *((of_one.spec.name, of_one.spec.unit) if len(found) > 1 else ()),
+                    *(f"{number:.8g}" if np.isfinite(number) else "" for number in numbers),
+                    int(of_one.fold[position]),
+                    *(spreadsheet_text(column[row]) for column in others.values()),
+                ]
+            )
     write_atomically(path, text.getvalue().encode())
 
 
@@ -212,7 +244,8 @@ def _spell(material: object, data: PropertyDataModule, row: int) -> str:
 
 def _other_columns(data: PropertyDataModule) -> dict[str, list[str]]:
     """The columns of the user's table, but for what was read; where rows were merged, each of their texts."""
-    read = {getattr(getattr(data, "property", None), "column", None), getattr(data, "material_column", None)}
+    properties = [getattr(data, "property", None), *getattr(data, "further", ())]
+    read = {*(getattr(each, "column", None) for each in properties), getattr(data, "material_column", None)}
     found = {}
     for column in data.table.texts:
         if column in read or column.endswith("(as written)"):
@@ -225,12 +258,24 @@ def _other_columns(data: PropertyDataModule) -> dict[str, list[str]]:
     return found
 
 
+def name_figures(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The file of the parity plot of each property; of one property alone it is `parity.png`.
+
+    Args:
+        folder: Where they are.
+        names: Names of the properties.
+    """
+    if len(names) == 1:
+        return [folder / "parity.png"]
+    return [folder / f"parity_{re.sub(r'[^A-Za-z0-9_.-]+', '_', each)}.png" for each in names]
+
+
 def draw_out_of_fold(path: Path, found: OutOfFold) -> None:
     """Draw the predictions against the measurements, with their intervals, folds by color.
 
     Args:
         path: PNG to write.
-        found: From `cross_validate`.
+        found: One of `cross_validate`.
     """
     points = []
     for number in np.unique(found.fold).tolist():

@@ -16,6 +16,7 @@ from gnn_sim2real.console import track
 from gnn_sim2real.files import no_garbage_collection
 from gnn_sim2real.metrics import METRICS
 from gnn_sim2real.records.record import ERRORS, USUAL, Record, RecordKey, read_content, record_paths
+from gnn_sim2real.renamed import current_property
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def tabulate_records(records: Iterable[Record]) -> pd.DataFrame:
     """
     columns = _Columns()
     for record in records:
-        texts = {"key": record.key, "property": record.property, "unit": record.unit}
+        texts = {"key": record.key, "property": current_property(record.property), "unit": record.unit}
         columns.add(texts | {"cell": asdict(record.cell), "metrics": record.metrics, "data": record.data})
     return columns.table()
 

@@ -155,11 +155,15 @@ class Answer:
         return interval_of_mean(self.found - self.promised)
 
     def left_out_errors(self) -> dict[str, Floats]:
-        """Absolute error of each training row without its fold, by method: the ensemble, then each member tried."""
-        values = self.target.values[self.target.train]
-        found = {ENSEMBLE: np.abs(self.stack.honest_predictions - values)}
+        """Absolute error of each training row without its fold, by method: the ensemble, then each member tried.
+
+        A row is one, however much it counts.
+        """
+        first = first_places(self.target.train)
+        values = self.target.values[self.target.train[first]]
+        found = {ENSEMBLE: np.abs(self.stack.honest_predictions[first] - values)}
         tried = [each for each in self.stack.members if each.error is not None]
-        return found | {each.name: np.abs(each.left_out - values) for each in tried}
+        return found | {each.name: np.abs(each.left_out[first] - values) for each in tried}
 
     def tested_errors(self) -> dict[str, Floats]:
         """Absolute error of each tested row by method; empty without a test part."""

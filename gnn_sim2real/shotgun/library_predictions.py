@@ -21,6 +21,7 @@ from gnn_sim2real.console import track
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import Card, TrainedModel
 from gnn_sim2real.linear import Floats
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.shotgun.ranking import Models
 from gnn_sim2real.shotgun.target import Target, to_scale
 
@@ -160,7 +161,10 @@ def _read(file: Path | None) -> dict[str, dict[str, Floats]]:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
             keys = [name.removesuffix(" names") for name in content if name.endswith(" names")]
             return {
-                key: dict(zip(content[f"{key} names"].tolist(), content[f"{key} values"], strict=True)) for key in keys
+                key: dict(
+                    zip(map(current_property, content[f"{key} names"].tolist()), content[f"{key} values"], strict=True)
+                )
+                for key in keys
             }
     except (OSError, ValueError, KeyError, BadZipFile) as error:  # damaged: predicted again
         logger.debug("%s is made again: %s", file, error)

@@ -15,7 +15,7 @@ from gnn_sim2real.files import expand
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.shotgun.answer import Answer, Outside
 from gnn_sim2real.shotgun.saved import describe_outside
-from gnn_sim2real.shotgun.target import Target
+from gnn_sim2real.shotgun.target import Target, first_places
 from gnn_sim2real.tasks.prediction import Asked, heading, write_predictions
 
 SUSPECT = 2.0
@@ -62,19 +62,22 @@ def predict_beside(answer: Answer) -> Beside:
         answer: The answer.
     """
     target, stack = answer.target, answer.stack
-    middle = np.concatenate([stack.honest_predictions, stack.predictions])
-    scale = answer.left_out_scale
-    scores = np.abs(target.values[target.train] - stack.honest_predictions) / scale
+    first = first_places(target.train)  # a row that counts more is one material
+    honest, scale = stack.honest_predictions[first], answer.left_out_scale[first]
+    middle = np.concatenate([honest, stack.predictions])
+    scores = np.abs(target.values[target.train[first]] - honest) / scale
     left_out = quantiles_of_others(scores, answer.intervals.coverage) * scale
     half = np.concatenate([left_out, answer.half_widths])
-    both = (answer.left_out_outside, answer.outside)
-    outside = Outside(*(np.concatenate([getattr(each, name) for each in both]) for name in ("distances", "unseen")))
+    known, asked = answer.left_out_outside, answer.outside
+    outside = Outside(
+        *(np.concatenate([getattr(known, name)[first], getattr(asked, name)]) for name in ("distances", "unseen"))
+    )
     lacking = np.zeros(len(middle), np.bool_) if target.simulated is None else np.isnan(target.simulated)
-    rows = np.concatenate([target.train, target.test])
+    rows = np.concatenate([target.train[first], target.test])
     measured, predicted, lower, upper = (
         target.unscale(each) for each in (target.values[rows], middle, middle - half, middle + half)
     )
-    parts = ["train"] * len(target.train) + ["test"] * len(target.test)
+    parts = ["train"] * len(first) + ["test"] * len(target.test)
     notes = describe_outside(outside, lacking[rows])
     return Beside(measured, predicted, lower, upper, outside.distances, notes, parts)
 

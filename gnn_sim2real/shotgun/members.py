@@ -86,7 +86,8 @@ class SharedTrees(ExtraTrees):
 
     def predict_points(self, train: Inputs, values: Floats, test: Inputs, seed: int) -> Floats:
         """See `ExtraTrees`."""
-        content = (train.table(*self.needs), values, test.table(*self.needs), np.array(seed))
+        weights = np.empty(0) if train.weights is None else train.weights
+        content = (train.table(*self.needs), values, test.table(*self.needs), np.array(seed), weights)
         key = hashlib.sha256(b"".join(each.tobytes() for each in content)).digest()
         if key not in self.made:
             self.made[key] = super().predict_points(train, values, test, seed)

@@ -43,7 +43,7 @@ def write_answer_page(
     name = target.spec.name.replace("_", " ")
     ranked = len(answer.ranked)
     content = {
-        "title": title or f"{name} of {len(target.train)} measured materials: {target.name}",
+        "title": title or f"{name} of {target.num_measured} measured materials: {target.name}",
         "answer": answer_sentences(result),
         "caveats": caveats(result),
         "understood": understood,
@@ -86,8 +86,8 @@ def _how_good(result: ShotgunResult) -> str:
     unit = unit_of(target).strip(" []")
     name = target.spec.name.replace("_", " ")
     text = (
-        f"The {name} of a material like the {len(target.train)} measured ones is predicted with a mean absolute error "
-        f"of {_quantity(mean, unit)} [{max(low, 0):.3g}, {high:.3g}]"
+        f"The {name} of a material like the {target.num_measured} measured ones is predicted with a mean absolute "
+        f"error of {_quantity(mean, unit)} [{max(low, 0):.3g}, {high:.3g}]"
     )
     if MEAN in errors:
         text += f", where the mean of the measurements is off by {_quantity(float(errors[MEAN].mean()), unit)}"
@@ -114,7 +114,7 @@ def _how_far(result: ShotgunResult) -> str:
     target, answer, beside = result.target, result.answer, result.beside
     coverage = f"{100 * answer.intervals.coverage:.0f} %"
     if not np.isfinite(answer.intervals.factor):
-        return f"{len(target.train)} materials are too few for intervals of {coverage}, which are infinite here."
+        return f"{target.num_measured} materials are too few for intervals of {coverage}, which are infinite here."
     unit = unit_of(target).strip(" []")
     widths = 2 * answer.intervals.factor * answer.left_out_scale
     far, suspects = sum(map(bool, beside.outside)), int(beside.suspects.sum())

@@ -95,7 +95,7 @@ def draw_ranking(result: ShotgunResult, title: str, path: Path) -> Path:
         right.axvline(float(answer.promised.mean()), linestyle=DOTTED, color=GRAY)
         dotted = "\ndotted: error of the winner in the ranking"
     right.set_title(f"folds left out of every step (weight){dotted}", fontsize=SMALL + 1)
-    figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {len(result.target.train)} materials")
+    figure.suptitle(title or f"Shotgun transfer: {result.target.spec.name} of {result.target.num_measured} materials")
     save_figure(figure, path, path.with_suffix(".svg"))
     return path
 

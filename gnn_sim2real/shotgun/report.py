@@ -72,7 +72,7 @@ def _print_ranking(result: ShotgunResult, console: Console) -> None:
     unit = unit_of(result.target)
     ranked = result.answer.ranked
     title = (
-        f"{len(ranked):,} models ranked for {result.target.spec.name} of {len(result.target.train)} materials, error "
+        f"{len(ranked):,} models ranked for {result.target.spec.name} of {result.target.num_measured} materials, error "
         f"in cross-validation{unit}, 90 % intervals"
     )
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
@@ -102,8 +102,8 @@ def _print_members(result: ShotgunResult, console: Console) -> None:
     answer, titles = result.answer, result.titles
     unit, errors = unit_of(answer.target), answer.left_out_errors()
     title = (
-        f"the ensemble: weights, and mean absolute errors{unit} on {len(answer.target.train)} materials that were left "
-        "out of ranking, training and weights, 90 % intervals"
+        f"the ensemble: weights, and mean absolute errors{unit} on {answer.target.num_measured} materials that were "
+        "left out of ranking, training and weights, 90 % intervals"
     )
     shown = _COLUMNS if console.width >= _WIDE else _NARROW
     table = Table(title=escape(title), box=None, pad_edge=False, title_justify="left", header_style="bold")
@@ -177,7 +177,7 @@ def sentence(result: ShotgunResult) -> str:
 def _print_intervals(answer: Answer, console: Console) -> None:
     coverage = f"{100 * answer.intervals.coverage:.0f} %"
     if not np.isfinite(answer.intervals.factor):
-        number = len(answer.target.train)
+        number = answer.target.num_measured
         _print(console, f"{number} materials are too few for intervals of {coverage}, which are infinite here")
         return
     widths = 2 * answer.intervals.factor * answer.left_out_scale

@@ -122,7 +122,7 @@ def run_shotgun(
     )
     quiet_lightning()
     data, test = (config.data, None) if config.test is None else apart(config.data, config.test)
-    target = Target.of_data(data, config.log, test=test)
+    target = Target.of_data(data, config.log, test=test).weighted()
     for line in describe_data(target, data, test):
         say(line)
     data.table.save_quarantine(folder, Path(target.name).stem)
@@ -179,7 +179,7 @@ def write_result(result: ShotgunResult, config: ShotgunConfig, described: Mappin
             "name": target.name,
             "property": target.spec.name,
             "unit": target.unit,
-            "train": len(target.train),
+            "train": target.num_measured,
             "test": len(target.test),
         },
         "settings": {

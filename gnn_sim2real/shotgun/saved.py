@@ -27,6 +27,7 @@ from gnn_sim2real.files import file_sha256, read_sealed, write_atomically, write
 from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_model
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.shotgun.answer import Answer, Outside, find_distances, measured_elements
 from gnn_sim2real.shotgun.display import draw_left_out
 from gnn_sim2real.shotgun.finetune import predict
@@ -408,7 +409,7 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             ) from error
         found = SavedEnsemble(
             folder=folder,
-            property=Property(**content["property"]),
+            property=Property(current_property(content["property"]["name"]), content["property"]["unit"]),
             data=content["data"],
             own=load_featurizer(content["featurizer"]),
             conditions=[ConditionSpec(**each) for each in content["conditions"]],
@@ -417,7 +418,8 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
             weights={each["name"]: each["weight"] for each in content["members"] if each["weight"] > 0},
             networks=networks,
             columns=[
-                Column(each["source"], each["property_name"], tuple(each["models"])) for each in content["columns"]
+                Column(each["source"], current_property(each["property_name"]), tuple(each["models"]))
+                for each in content["columns"]
             ],
             elements={"elements": content["elements"]},
             intervals=_read_intervals(content["intervals"]),

@@ -126,7 +126,7 @@ def _run_target(config: ShotgunStudyConfig, own: TargetConfig, library: ModelLib
     draws = [draw for draw, _ in missing]
     models, cache = QuickLoader(library), Path(config.output) / "scores"
     stack = StackSettings(num_folds=config.folds, seed=config.ranking.seed)
-    targets = [target.with_train(draw.rows) for draw in draws]
+    targets = [target.with_train(draw.rows).weighted() for draw in draws]
     # All draws are ranked in one pass, since they share the features of a model; each then finds its scores.
     parts, quick, firsts = list[Rows](), set[int](), list[int]()
     for each in targets:
@@ -280,5 +280,7 @@ def _path(
         "folds": config.folds,
     }
     content |= {"foundation": [each.setting for each in blocks]} if blocks else {}
+    if target.weights is not None:
+        content["weights"] = target.weights[draw.rows].tolist()
     name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return config.records / f"{own.name.replace(' ', '_')}_{draw.size}_{draw.number}_{name}.json"

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.files import data_folders, expand
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
 from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.units import check_unit
+
+if TYPE_CHECKING:
+    import pandas
 
 _SHORT = {
     "--material-column": "material_column",  # as `data check` and `suggest` spell it
@@ -76,15 +80,28 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         found = find_measured_column(file, given.get("property"), given.get("column"), given.get("unit"))
         check_unit(found.unit)
         measured = f"{found.property.replace('_', ' ')} in {found.unit or 'no unit'} in {found.column!r}"
-        text = f"{file.name}: {len(read_table(file)):,} rows; crystals in the column {column!r}; {measured}"
-        return TableArgument({**given, **found._asdict()}, others, text)
+        frame = read_table(file)
+        settings: dict[str, Any] = {**given, **found._asdict()}
+        temperature = find_temperature([each for each in map(str, frame) if each not in (column, found.column)])
+        at = ""
+        if temperature is not None and _varies(frame, column, temperature):
+            settings["conditions"] = {TEMPERATURE: temperature}
+            at = f", at the temperature in {temperature!r}"
+        text = f"{file.name}: {len(frame):,} rows; crystals in the column {column!r}{at}; {measured}"
+        return TableArgument(settings, others, text)
     if not file.exists() or is_crystals:  # a path below the data folder, or values beside crystals
         lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
         if lacking:
             raise ValueError(f"add {' and '.join(lacking)} to say what was measured in {path}, e.g. band_gap in eV")
         check_unit(given["unit"])
+        given["property"] = current_property(given["property"])
         return TableArgument({**given}, others, f"{path}: {given['property']} in {given['unit'] or 'no unit'}")
     return _of_text(file, given, others)
+
+
+def _varies(frame: "pandas.DataFrame", column: str, temperature: str) -> bool:
+    """Whether rows of one material differ in the temperature."""
+    return bool(frame.groupby(frame[column].astype(str))[temperature].nunique().gt(1).any())
 
 
 def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableArgument:
@@ -104,7 +121,7 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
         column = find_material_column(frame, file.name, given.get("material_column"))
         materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}"
         temperature = find_temperature([each for each in headings if each not in (column, found.column)])
-        if temperature is not None and frame.groupby(column)[temperature].nunique().gt(1).any():
+        if temperature is not None and _varies(frame, column, temperature):
             settings["conditions"] = {TEMPERATURE: temperature}
             materials += f", at the temperature in {temperature!r}"
     name, unit = found.property.replace("_", " "), found.unit or "no unit"

@@ -106,6 +106,8 @@ class Target:
         tested: Hashed identities of the test part.
         simulated: Simulated value of each row on the scale of the errors, (num_materials,), NaN where there is none;
             None for a data set without simulated values.
+        weights: Weight of the value of each training row as it was read, (num_train,), by its uncertainty, see
+            `DataSet.loss_weights`; None where all count alike.
     """
 
     table: CleanTable
@@ -120,6 +122,7 @@ class Target:
     measured_in: str = ""
     tested: frozenset[str] = frozenset()
     simulated: Floats | None = None
+    weights: Floats | None = None
     _views: dict[str, View] = field(default_factory=dict)
     _tables: dict[str, Floats] = field(default_factory=dict)
 
@@ -145,8 +148,6 @@ class Target:
         rows = np.concatenate([train, tested])
         if len(train) < MIN_SIZE:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
-        if data.table.uncertainty is not None:
-            logger.warning("`uncertainty_column` weighs the loss of `fit`; here all measurements count alike")
         table, simulated = select_rows(data.table, rows), data.table.simulated
         found = None if simulated is None else simulated[rows, 0]
         families, kind = data.splitter.families, data.splitter.kind
@@ -174,6 +175,9 @@ class Target:
             measured_in="" if data.sheet is None else data.sheet.name,
             tested=(data if test is None else test).tested_identities(),
             simulated=None if found is None else to_scale(found, log),
+            weights=None
+            if data.data_set.loss_weights is None
+            else data.data_set.loss_weights[train, 0].double().numpy(),
         )
 
     @classmethod
@@ -281,6 +285,17 @@ class Target:
         """
         return replace(self, train=rows)
 
+    def weighted(self) -> "Target":
+        """The same target, in which values count by their uncertainty; itself where nothing is known of that."""
+        if self.weights is None:
+            return self
+        return self.with_train(np.repeat(self.train, repeats_of(self.weights[self.train])))
+
+    @property
+    def num_measured(self) -> int:
+        """Number of training rows, each once however much it counts."""
+        return len(first_places(self.train))
+
     def fingerprint_of(self, rows: Rows) -> str:
         """Hash of some materials with their values, in their order.
 
@@ -296,7 +311,7 @@ class Target:
         """Hash of all materials in their order, whatever their values."""
         some = replace(self.table, values=np.zeros_like(self.table.values))
         content = [some.fingerprint(), self.table.identities, self.own.describe()]
-        if not hasattr(self.table.materials, "content_hash"):
+        if getattr(self.table.materials, "content_hash", None) is None:
             content.append(list(map(str, self.table.materials)))
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
@@ -310,13 +325,24 @@ class Target:
         """
         wanted = self.own
         if featurizer.name == self.own.name == "crystal":
-            wanted = with_disorder(featurizer, self.own.settings)
-        key = json.dumps(wanted.describe(), sort_keys=True)
+            of_model = with_disorder(featurizer, self.own.settings).settings
+            conditions = {"conditions": self.own.settings["conditions"]} if self.conditions else {}
+            kept = {name: value for name, value in of_model.items() if name != "conditions"}
+            wanted = get_featurizer("crystal", **kept, **conditions)
+        key = _view_key(wanted)
         if key not in self._views:
-            store = store_of(list(self.table.materials), wanted)
-            rows = torch.split(torch.arange(len(store)), _BATCH)
-            self._views[key] = View(wanted, store, [store.select(chunk) for chunk in rows])
+            self.add_view(wanted, store_of(list(self.table.materials), wanted))
         return self._views[key]
+
+    def add_view(self, featurizer: Featurizer, store: AnyStore) -> None:
+        """Use graphs that are there already.
+
+        Args:
+            featurizer: What they were made by.
+            store: Graphs of all rows.
+        """
+        rows = torch.split(torch.arange(len(store)), _BATCH)
+        self._views[_view_key(featurizer)] = View(featurizer, store, [store.select(chunk) for chunk in rows])
 
     @property
     def own_store(self) -> AnyStore:
@@ -337,6 +363,10 @@ class Target:
         return whole.with_parts(Parts(np.asarray(rows), nothing, nothing))
 
 
+def _view_key(featurizer: Featurizer) -> str:
+    return json.dumps(featurizer.describe(), sort_keys=True)
+
+
 def first_places(rows: Rows) -> Rows:
     """Places at which a row stands for the first time, ascending; all of them if no row is repeated.
 
@@ -347,6 +377,25 @@ def first_places(rows: Rows) -> Rows:
         rows: Training rows.
     """
     return np.sort(np.unique(rows, return_index=True)[1])
+
+
+_MOST_REPEATS = 10
+"""The largest weight of a material, in units of the least one."""
+
+
+def repeats_of(weights: Floats) -> Rows:
+    """How often each measurement counts, for weights of any scale: from 1 to 10, and 0 for a weight of 0.
+
+    Members of many kinds, trees and processes and networks, all understand a row that is repeated; few of them
+    understand a weight.
+
+    Args:
+        weights: (num_measurements,); not negative, and not all 0.
+    """
+    largest = float(weights.max())
+    unit = max(float(weights[weights > 0].min()), largest / _MOST_REPEATS)
+    counts = np.clip(np.round(weights / unit), 1, _MOST_REPEATS).astype(np.int64)
+    return np.where(weights > 0, counts, 0)
 
 
 MIN_SIZE = 6

@@ -37,12 +37,14 @@ def describe_data(target: Target, data: PropertyDataModule, test: PropertyDataMo
         first += f" from the column {prop.column!r}"
         if prop.file_unit and prop.file_unit != prop.unit:
             first += f", there in {prop.file_unit}"
-    values = target.table.values[target.train, 0]
+    values = target.table.values[np.unique(target.train), 0]
     low, middle, high = np.quantile(values, [0, 0.5, 1])
     lines = [
         first,
         f"measured: {len(values):,} materials, {low:.4g} to {high:.4g}, median {middle:.4g}{_refused(table)}",
     ]
+    if target.weights is not None:
+        lines.append("weights: by `uncertainty_column`, a precise value counts more")
     if target.simulated is not None:
         known = int(np.isfinite(target.simulated).sum())
         origin = f", from {table.simulated_origin}" if table.simulated_origin else ""

@@ -53,6 +53,8 @@ def baseline_key(
     }
     if "physical_descriptors" in baseline.needs:
         numerics["physical_descriptors"] = data.featurizer.physical_version
+    if baseline.needs_measurements and data.data_set.loss_weights is not None:
+        numerics["weights"] = 1  # which the first versions took for equal
     content = {"policy": policy, "numerics": numerics, "source": model, "target": target}
     if baseline.uses_foundation and foundation is not None:
         content["foundation"] = foundation.encoder.describe() | {"layer": foundation.layer}
@@ -182,7 +184,9 @@ def gather_inputs(
         gather["source"] = partial(_source_answers, model, target)
         gather["encoded"] = partial(model.encode_graphs, target.store)
     table = "" if target.sheet is None else target.sheet.name
-    return Inputs(**{name: gather[name]() for name in baseline.needs}, measured_in=table)
+    weights = target.data_set.loss_weights
+    of_values = None if weights is None else weights[:, 0].double().numpy()
+    return Inputs(**{name: gather[name]() for name in baseline.needs}, weights=of_values, measured_in=table)
 
 
 def foundation_features(foundation: NamedEncoder, target: PropertyDataModule) -> Features:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.estimator.pool import Pool
+from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel
+from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.suggest.acquisition import Aim
 from gnn_sim2real.suggest.surrogate import Surrogate, encode
 
@@ -82,20 +85,24 @@ class Scorer:
         Returns:
             The best of them, and how many there were.
         """
-        graphs, rows = [], []
+        graphs, mixtures, rows = [], [], []
         seen = Seen(len(contents))
         for row, content in enumerate(contents):
             try:
                 if row in reasons:
                     raise ValueError(reasons[row])
-                graphs.append(self.model.featurizer.featurize(content))
+                if isinstance(content, Mixture):
+                    mixtures.append(content)
+                else:
+                    graphs.append(self.model.featurizer.featurize(content))
                 rows.append(start + row)
             except ValueError as error:
                 seen.refused += 1
                 seen.first_refused = seen.first_refused or f"{names[row]}: {' '.join(str(error).split())}"
-        if not graphs:
+        if not rows:
             return [], seen
-        encoded = encode(self.model, graphs)
+        store = store_of(mixtures, self.model.featurizer) if mixtures else GraphStore.from_graphs(graphs)
+        encoded = encode(self.model, store)
         mean, std = self.surrogate.predict(encoded)
         scores = self.aim.log_scores(mean, std)
         best = np.argsort(-scores, kind="stable")[: self.keep]
@@ -137,7 +144,7 @@ def score_pool(pool: Pool, scorer: Scorer, workers: int) -> tuple[list[Candidate
 def _scored(pool: Pool, scorer: Scorer, workers: int) -> Iterator[tuple[list[Candidate], Seen]]:
     starts = range(0, len(pool), CHUNK)
     slices = (slice(start, start + CHUNK) for start in starts)
-    parts = ((some.start, pool.names[some], pool.contents[some], pool.reasons_of(some)) for some in slices)
+    parts = ((some.start, pool.names[some], *pool.part(some)) for some in slices)
     if workers < 2 or len(starts) < 2:
         return itertools.starmap(scorer, parts)
     from joblib import Parallel, delayed

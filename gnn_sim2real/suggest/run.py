@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from gnn_sim2real.data.registry import find_table_reader
 from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Kinds
-from gnn_sim2real.estimator.pool import read_pool, require_pool
+from gnn_sim2real.estimator.pool import Pool, read_pool, require_pool
+from gnn_sim2real.featurize.featurizer import says_no_structures
+from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.gaussian_process import StandardColumns
 from gnn_sim2real.launchers.base import available_cores
@@ -19,6 +21,7 @@ from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.shotgun.libraries import open_library
 from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.shown import Display, Shown
+from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.suggest.acquisition import Aim, choose_batch
 from gnn_sim2real.suggest.budget import Advice, advise
 from gnn_sim2real.suggest.candidates import Candidate, Scorer, Seen, score_pool
@@ -212,14 +215,15 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
         raise ValueError(f"all {len(values)} measured values of {table} are {values[0]:g}, of which nothing is learned")
     materials = [data.table.materials[row] for row in present.tolist()]
     groups = [data.table.groups[row] for row in present.tolist()]
-    name, model, surrogate = _choose(settings, data.kind, materials, values, groups)
+    conditions = [each.name for each in data.conditions]
+    name, model, surrogate = _choose(settings, table, data.kind, materials, conditions, values, groups)
     candidates = read_pool(pool, kind_of(model), settings.pool_column, "--pool-column")
     aim = _make_aim(settings, values)
     keep = min(_MOST_KEPT, KEPT * settings.batch)
     scorer = Scorer(model, surrogate, aim, keep + len(materials))
     best, seen = score_pool(candidates, scorer, settings.workers or available_cores())
     known = {data.table.identities[row] for row in present.tolist()} if data.kind != "crystal" else set(groups)
-    new = _without_known(best, candidates.contents, model, known)
+    new = _without_known(best, candidates, model, known)
     if not new:
         reason = f": {seen.first_refused}" if seen.first_refused else ", or all were measured already"
         raise ValueError(f"no candidate of {pool} can be suggested: none of {seen.number:,} can be read{reason}")
@@ -261,7 +265,9 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
     argv = [table, *(word for name, value in given.items() if value is not None for word in (name, value))]
     found = read_table_argument(argv)
     if "components" in found.settings:
-        raise ValueError("candidates for pairs cannot be suggested yet; give a table of pure materials")
+        if settings.disorder is not None:
+            raise ValueError(says_no_structures(settings.disorder, "mixture"))
+        return find_table_reader("PairTable")(**found.settings)
     of_disorder = {} if settings.disorder is None else {"disorder": settings.disorder}
     data = find_table_reader("Table")(**found.settings, **of_disorder)
     if data.kind not in _KINDS:
@@ -270,7 +276,13 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
 
 
 def _choose(
-    settings: SuggestSettings, kind: str, materials: list[Any], values: Floats, groups: list[str]
+    settings: SuggestSettings,
+    table: str,
+    kind: str,
+    materials: list[Any],
+    conditions: list[str],
+    values: Floats,
+    groups: list[str],
 ) -> tuple[str, TrainedModel, Surrogate]:
     """The model whose features are used, and what predicts from them."""
     if settings.model != AUTO:
@@ -279,7 +291,12 @@ def _choose(
             raise ValueError(
                 f"{settings.model} reads materials of the kind {model.featurizer.name!r}, but {kind!r} was measured"
             )
-        known = encode(model, [model.featurizer.featurize(each) for each in materials])
+        if (asked := list(kind_of(model).conditions)) != conditions:
+            raise ValueError(
+                f"{settings.model} reads {', '.join(asked) or 'no conditions'} beside the materials, but {table} has "
+                f"{', '.join(conditions) or 'none'}; give another model"
+            )
+        known = encode(model, store_of(materials, model.featurizer))
         return settings.model, model, Surrogate(known, values, groups, settings.seed)
     library = open_library(settings.library, starter=True)
     found: list[tuple[str, Encoded]] = []
@@ -287,9 +304,12 @@ def _choose(
         if card.featurizer.get("name") != kind:
             continue
         model = library.load(card.key).with_disorder(settings.disorder)
-        found.append((card.key, encode(model, [model.featurizer.featurize(each) for each in materials])))
+        if list(kind_of(model).conditions) != conditions or not _reads_components(model, materials[0]):
+            continue
+        found.append((card.key, encode(model, store_of(materials, model.featurizer))))
     if not found:
-        raise ValueError(f"no model of the library reads materials of the kind {kind!r}; give one by `model`")
+        at = f" at {', '.join(conditions)}" if conditions else ""
+        raise ValueError(f"no model of the library reads materials of the kind {kind!r}{at}; give one by `model`")
     key, surrogate = Surrogate.best_of(found, values, groups, settings.seed)
     card = next(each for each in library.cards() if each.key == key)
     return (
@@ -297,6 +317,11 @@ def _choose(
         library.load(key).with_disorder(settings.disorder),
         surrogate,
     )
+
+
+def _reads_components(model: TrainedModel, material: Any) -> bool:
+    """Whether a model of mixtures is one of pairs, as the measured ones are."""
+    return not isinstance(material, Mixture) or bool(kind_of(model).roles)
 
 
 def _make_aim(settings: SuggestSettings, values: Floats) -> Aim:
@@ -309,14 +334,16 @@ def _make_aim(settings: SuggestSettings, values: Floats) -> Aim:
 
 
 def _without_known(
-    best: Sequence[Candidate], contents: Sequence[Any], model: TrainedModel, known: set[str]
+    best: Sequence[Candidate], candidates: Pool, model: TrainedModel, known: set[str]
 ) -> list[Candidate]:
     """Candidates that were not measured yet, each material once."""
     kind: Kinds = kind_of(model)
     found, taken = [], set(known)
     for each in best:
-        content = contents[each.row]
-        identity = model.featurizer.identity(content)
+        if kind.name == "mixture":
+            identity = candidates.identity_of(each.row)
+        else:
+            identity = model.featurizer.identity(candidates.contents[each.row])
         name = f"{identity} {each.row}" if kind.name == "crystal" and identity not in known else identity
         if name not in taken:
             taken.add(name)

@@ -18,7 +18,7 @@ from gnn_sim2real.gaussian_process import GaussianProcess
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.splits.folds import random_folds
-from gnn_sim2real.store.graphs import GraphStore
+from gnn_sim2real.store.mixtures import AnyStore
 
 Floats = NDArray[np.float64]
 
@@ -50,14 +50,13 @@ class Encoded:
         return Encoded(self.features[rows], self.predictions[rows])
 
 
-def encode(model: TrainedModel, graphs: Sequence[Any]) -> Encoded:
+def encode(model: TrainedModel, store: AnyStore) -> Encoded:
     """Encode materials.
 
     Args:
-        model: The model, of pure materials.
-        graphs: Their graphs, at least one.
+        model: The model.
+        store: The materials, at least one.
     """
-    store = GraphStore.from_graphs(graphs)
     features, predictions = [], []
     with torch.inference_mode():
         for rows in torch.split(torch.arange(len(store)), 512):

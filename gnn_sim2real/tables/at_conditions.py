@@ -28,6 +28,7 @@ def clean_table_at_conditions(
     identity: Callable[[str], str],
     source: str,
     at: At | None = None,
+    refused_before: Mapping[int, str] | None = None,
 ) -> CleanTable:
     """Clean a table of materials at conditions, which are part of the identity of a row; its group is the material.
 
@@ -41,13 +42,20 @@ def clean_table_at_conditions(
         identity: Canonical identity of a material's text without conditions.
         source: Name of the file, for messages.
         at: Which rows are used, by the column of another condition.
+        refused_before: Reason by position of rows that the data set itself refuses.
 
     Raises:
         ValueError: As `clean_table`; if a column is missing, or its unit is not understood.
     """
     if not conditions.units:
         return clean_table(
-            frame, material_column=material_column, properties=properties, identity=identity, source=source, at=at
+            frame,
+            material_column=material_column,
+            properties=properties,
+            identity=identity,
+            source=source,
+            at=at,
+            refused_before=refused_before,
         )
     if material_column not in frame:
         raise ValueError(f"{source} has no column {material_column!r}: its columns are {', '.join(map(str, frame))}")
@@ -69,7 +77,7 @@ def clean_table_at_conditions(
         properties=properties,
         identity=lambda text: f"{identity(spelled[numbers[text]])}{text[len(spelled[numbers[text]]) :]}",
         source=source,
-        refused_before=refused,
+        refused_before=refused | dict(refused_before or {}),
         at=at,
     )
     rows = np.array([numbers[text] for text in found.materials], np.int64)

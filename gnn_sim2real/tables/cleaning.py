@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn_sim2real.console import track
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import from_scale, to_scale
 from gnn_sim2real.tables.censored import read_limit, side_of_groups
 from gnn_sim2real.tables.columns import with_unit
@@ -354,7 +355,7 @@ def _check_request(
     source: str,
     max_spread: float | None,
 ) -> None:
-    names = [prop.name for prop in properties]
+    names = [current_property(prop.name) for prop in properties]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"choose at least one property of {source}, and each only once, got {names}")
     columns = [str(column) for column in frame.columns]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, read_heading
 from gnn_sim2real.tables.conditions import is_condition
 from gnn_sim2real.tables.properties import plain_units, spellings_of
@@ -17,7 +18,7 @@ class MeasuredColumn(NamedTuple):
 
     Attributes:
         column: Its heading.
-        property: Name of the property.
+        property: Name of the property, as models have it.
         unit: Its unit; empty if it has none.
     """
 
@@ -56,7 +57,7 @@ def find_measured_column(
             for each in columns
         }
         found = _only_one([each for each in columns if share[each] >= 0.5], path.name)
-    named = name or found.name
+    named = current_property(name or found.name)
     return MeasuredColumn(found.column, named, _unit_of(named, found, unit, path.name))
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gnn_sim2real.renamed import PROPERTIES as RENAMED
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.units import check_unit, convert, describe_accepted, same_quantity
 
 
@@ -73,32 +75,16 @@ PROPERTIES: dict[str, tuple[Plausible, ...]] = {
 }
 """Units and plausible values of each property, by its name: the one table, shown in `docs/units.md`."""
 
-_ALSO_CALLED = {
-    "tg": "glass_transition",
-    "tm": "melting_point",
-    "tb": "boiling_point",
-    "gap": "band_gap",
-    "cp": "heat_capacity",
-    "cv": "heat_capacity",
+_KINDS_OF = {
+    "Cp": "heat_capacity",
+    "Cv": "heat_capacity",
     "formation_enthalpy": "formation_energy",
     "volume_expansion": "thermal_expansion",
     "linear_expansion": "thermal_expansion",
     "isentropic_compressibility": "compressibility",
     "self_diffusion": "diffusivity",
-    "diffusion_coefficient": "diffusivity",
-    "ionization_energy": "ionization_potential",
-    "flory_huggins_chi": "chi",
-    "molecular_weight": "molar_mass",
-    "dipole": "dipole_moment",
-    "permittivity": "dielectric_constant",
-    "relative_permittivity": "dielectric_constant",
 }
-_SPELLED = (
-    ("tg", "t_g", "glass_transition", "glass_transition_temperature"),
-    ("tm", "t_m", "melting_point", "melting_temperature"),
-    ("tb", "t_b", "boiling_point", "boiling_temperature"),
-    ("band_gap", "bandgap"),
-)
+"""Properties of their own whose units and plausible values are those of another."""
 _ENDINGS = (
     ("glass_transition_temperature", "glass_transition"),
     ("melting_temperature", "melting_point"),
@@ -110,12 +96,12 @@ _ENDINGS = (
 
 
 def names_of(property_name: str) -> list[str]:
-    """The other names of a property in `PROPERTIES`.
+    """The other names by which units and plausible values of a property are found.
 
     Args:
         property_name: One of `PROPERTIES`.
     """
-    return [other for other, name in _ALSO_CALLED.items() if name == property_name]
+    return [*RENAMED.get(property_name, ()), *(kind for kind, name in _KINDS_OF.items() if name == property_name)]
 
 
 def spellings_of(name: str) -> list[str]:
@@ -124,8 +110,8 @@ def spellings_of(name: str) -> list[str]:
     Args:
         name: Of the property, e.g. `Tg`.
     """
-    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
-    return [name, *(other for names in _SPELLED if plain in names for other in names if other != plain)]
+    current, plain = current_property(name), re.sub(r"[\s-]+", "_", name.strip().lower())
+    return [name, *(other for other in (current, *RENAMED.get(current, ())) if other.lower() != plain)]
 
 
 def plain_units(name: str) -> tuple[str, ...]:
@@ -171,6 +157,9 @@ def plausible_values(name: str, unit: str) -> Plausible | None:
 
 
 def _find(name: str) -> tuple[Plausible, ...]:
-    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
-    called = _ALSO_CALLED.get(plain) or next((known for end, known in _ENDINGS if plain.endswith(end)), plain)
+    current = current_property(name)
+    plain = re.sub(r"[\s-]+", "_", current.strip().lower())
+    called = _KINDS_OF.get(current) or _KINDS_OF.get(plain, plain)
+    if called not in PROPERTIES:
+        called = next((known for end, known in _ENDINGS if plain.endswith(end)), plain)
     return PROPERTIES.get(called, ())

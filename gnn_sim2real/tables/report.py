@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import error_unit
 from gnn_sim2real.shown import Display, Row, Shown
 from gnn_sim2real.tables.table import CleanTable, Duplicate
@@ -270,7 +271,8 @@ def compare_simulated(table: CleanTable) -> SimulatedFacts | None:
 def _compare(table: CleanTable, column: int, other: CleanTable) -> Comparison | None:
     """Compare the values of a property by identity, or where none is shared, as for crystals, by group."""
     prop = table.properties[column]
-    theirs = next((number for number, each in enumerate(other.properties) if each.name == prop.name), None)
+    named = [current_property(each.name) for each in other.properties]
+    theirs = named.index(current_property(prop.name)) if current_property(prop.name) in named else None
     if theirs is None:
         return None
     by_identity = not set(table.identities).isdisjoint(other.identities)

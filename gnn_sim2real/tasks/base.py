@@ -26,6 +26,7 @@ from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.scales import error_unit
 from gnn_sim2real.store.vocabulary import Vocabulary, find_vocabulary, warn_of_unseen
 from gnn_sim2real.tasks.checks import (
@@ -127,10 +128,11 @@ class PropertyRegression(LightningModule, ABC):
             ValueError: If a form is given for a property that the data do not have.
         """
         names = [spec.name for spec in self.data.properties]
-        unknown = sorted(self.forms.keys() - set(names))
+        forms = {current_property(name): form for name, form in self.forms.items()}
+        unknown = sorted(forms.keys() - set(names))
         if unknown:
             raise ValueError(f"`forms` has {', '.join(unknown)}, but the properties of the data are {', '.join(names)}")
-        return [replace(spec, form=self.forms.get(spec.name, spec.form)) for spec in self.data.properties]
+        return [replace(spec, form=forms.get(spec.name, spec.form)) for spec in self.data.properties]
 
     def check_trainer(self, trainer: Trainer, stage: str) -> None:
         """Reject settings that cannot work.

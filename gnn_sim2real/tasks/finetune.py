@@ -24,7 +24,7 @@ from gnn_sim2real.nn.blend import Blend
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.head import FROM_ZERO, OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
-from gnn_sim2real.renamed import current_policy
+from gnn_sim2real.renamed import current_policy, current_property
 from gnn_sim2real.scales import DECADES
 from gnn_sim2real.store.loader import make_loader
 from gnn_sim2real.store.vocabulary import Vocabulary, join_vocabularies, warn_of_unseen
@@ -227,7 +227,8 @@ class TargetFineTuning(PropertyRegression):
     def _in_form(self, target: PropertySpec, source: PropertyModel | None) -> PropertySpec:
         if self.policy.takes_simulated and target.form in FROM_ZERO:  # a correction can have either sign
             return replace(target, form="linear")
-        if source is not None and not self.policy.takes_simulated and target.name not in self.forms:
+        asked = {current_property(name) for name in self.forms}
+        if source is not None and not self.policy.takes_simulated and target.name not in asked:
             forms = {spec.name: spec.form for spec in source.properties if spec.transform == target.transform}
             return replace(target, form=forms.get(target.name, target.form))
         return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -128,11 +129,13 @@ class Tuning(Shown):
         ]
 
     def _records(self) -> list[dict[str, Any]]:
+        is_repeated = any(len(each.about.errors) > 1 for each in self.trials)
         return [
             {
                 "trial": each.number,
                 "state": each.state,
                 self.heading: math.nan if each.error is None else each.error,
+                **({f"scatter of {self.heading}": scatter_of(each)} if is_repeated else {}),
                 **{key: spell_cell(value) for key, value in each.values.items()},
                 "epochs": round(each.about.epochs, 3),
                 "seconds": round(each.about.seconds, 3),
@@ -213,6 +216,15 @@ class Comparison(Shown):
         axes.legend(frameon=False)
 
 
+def scatter_of(trial: Trial) -> float:
+    """Standard deviation of the errors of the trainings of a trial; NaN of a single one.
+
+    Args:
+        trial: The trial.
+    """
+    return statistics.stdev(trial.about.errors) if len(trial.about.errors) > 1 else math.nan
+
+
 def format_value(value: Any) -> str:
     """A value for people."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -250,10 +262,12 @@ def write_best(found: Tuning, config: Mapping[str, Any]) -> None:
     if best is None or best.error is None:
         raise ValueError("there is no best trial")
     threads = f"OMP_NUM_THREADS={best.about.threads} " if best.about.threads else ""
+    many = f", mean of {len(best.about.errors)} trainings" if len(best.about.errors) > 1 else ""
     head = (
         f"# Made by {MADE_BY} tune: trial {best.number} of {len(found.trials)}, {found.metric} "
-        f"{found.spell(best.error)} on {found.num_validation} validation materials.\n"
-        f"# The same training, digit for digit: {threads}gnn-sim2real fit -c {BEST_FILE}\n"
+        f"{found.spell(best.error)} on {found.num_validation} validation materials{many}.\n"
+        f"# The {'first of these' if many else 'same'} training{'s' if many else ''}, digit for digit: "
+        f"{threads}gnn-sim2real fit -c {BEST_FILE}\n"
     )
     write_atomically(found.best_yaml, (head + yaml.safe_dump(dict(config), sort_keys=False)).encode())
 

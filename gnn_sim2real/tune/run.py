@@ -1,5 +1,6 @@
 """`tune`: many trainings of one YAML with other values, and the best of them."""
 
+import itertools
 import json
 import logging
 import math
@@ -59,6 +60,8 @@ class Plan:
         seed: Seed of the values.
         prunes: Whether a trial may be ended before its training is.
         threads: Threads of a process; None in this one.
+        seeds: Seeds that each trial trains with.
+        splits: Validation parts that each trial is judged by.
     """
 
     files: tuple[str, ...]
@@ -70,6 +73,8 @@ class Plan:
     seed: int
     prunes: bool
     threads: int | None
+    seeds: int = 1
+    splits: int = 1
 
     def open(self) -> Trials:
         """The trials of the folder."""
@@ -110,11 +115,8 @@ class Runner:
         began, loggers = time.monotonic(), []
         failed = True
         try:
-            watch = Watch(self.plan.metric, partial(self._trials.judge, job))
             loggers = self._open_loggers(job)
-            found = self._training.run(job.values, watch, self.plan.folder, loggers)
-            if found.error is not None and not math.isfinite(found.error):
-                raise ValueError(f"the validation error is {found.error}")
+            errors, epochs = self._train(job, loggers)
             failed = False
         except (ValueError, RuntimeError, ArithmeticError, MemoryError, MisconfigurationException) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -122,9 +124,34 @@ class Runner:
             return "failed"
         finally:
             close_loggers(loggers, self.plan.folder, failed)
-        about = About(found.epochs, time.monotonic() - began, torch.get_num_threads())
-        self._trials.end(job, found.error, about)
+        about = About(epochs, time.monotonic() - began, torch.get_num_threads(), errors=errors)
+        self._trials.end(job, sum(errors) / len(errors) if errors else None, about)
         return "done"
+
+    def _train(self, job: Job, loggers: list[Any]) -> tuple[list[float], float]:
+        """Errors of all trainings of a trial, none if the first was pruned, and their epochs together.
+
+        The first training, which loggers see, is compared with the first ones of other trials on its way.
+        """
+        errors, epochs = list[float](), 0.0
+        for seed, split in itertools.product(range(self.plan.seeds), range(self.plan.splits)):
+            is_first = not errors
+            judge = (partial(self._trials.judge, job),) if is_first else ()
+            found = self._training.run(
+                job.values,
+                Watch(self.plan.metric, *judge),
+                self.plan.folder,
+                loggers if is_first else (),
+                seed,
+                split,
+            )
+            epochs += found.epochs
+            if found.error is None:
+                return [], epochs
+            if not math.isfinite(found.error):
+                raise ValueError(f"the validation error is {found.error}")
+            errors.append(found.error)
+        return errors, epochs
 
     def _open_loggers(self, job: Job) -> list[Any]:
         """A run in each logger of the YAML; the runs of a tuning share a group."""
@@ -310,6 +337,8 @@ class _Tuner:
             "seed": settings.seed,
             "no_pruning": settings.no_pruning,
         }
+        # Left out where each trial is one training, as in versions that had nothing else.
+        content |= {name: number for name in ("seeds", "splits") if (number := getattr(settings, name)) > 1}
         self.plan = Plan(
             tuple(files),
             tuple(training.options),
@@ -320,6 +349,8 @@ class _Tuner:
             settings.seed,
             not settings.no_pruning,
             threads,
+            settings.seeds,
+            settings.splits,
         )
 
     def run(self, tell: Tell) -> Tuning:

@@ -26,6 +26,10 @@ class TuneSettings:
         output: Folder of the best YAML, the table, the pictures and the trials. With the same folder the tuning goes
             on.
         seed: Seed of the values that are tried.
+        seeds: Each trial trains so many times, from the `seed_everything` of the YAML on, and its error is the mean: a
+            network that started well is not taken for good settings. It takes so many times as long.
+        splits: Each trial trains on so many validation parts, that of the YAML and others drawn from the materials that
+            train or validate, and its error is the mean. With `seeds`, each seed on each of them.
     """
 
     trials: int = 50
@@ -37,6 +41,8 @@ class TuneSettings:
     compare: Sequence[str] = ()
     output: str = "runs/tune"
     seed: int = 0
+    seeds: int = 1
+    splits: int = 1
 
     def check(self) -> None:
         """Refuse numbers that are out of range.
@@ -44,7 +50,7 @@ class TuneSettings:
         Raises:
             ValueError: If one is.
         """
-        for name in ("trials", "workers", "epochs"):
+        for name in ("trials", "workers", "epochs", "seeds", "splits"):
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {number}")

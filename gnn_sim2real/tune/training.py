@@ -15,12 +15,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerFn
+from numpy.typing import NDArray
 
 from gnn_sim2real.config.errors import parse_settings
 from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config, what_is_missing
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.scales import error_unit
+from gnn_sim2real.splits.folds import random_folds
 from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.study.stage import logger_settings, make_training, require_one_device
 from gnn_sim2real.tasks.base import default_optimizer
@@ -28,6 +30,8 @@ from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tune.space import Range, Space, as_options, value_at
 
 _OPTIMIZER = "model.optimizer"
+_VALIDATION = 20_260
+"""Seed of validation parts beside that of the YAML."""
 _LIMITS = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 """Settings that leave out a part of the validation materials."""
 
@@ -160,7 +164,15 @@ class Training:
             self._check_one(config, values)
         return found
 
-    def run(self, values: Mapping[str, Any], watch: Watch, folder: Path, loggers: Sequence[Logger] = ()) -> Outcome:
+    def run(
+        self,
+        values: Mapping[str, Any],
+        watch: Watch,
+        folder: Path,
+        loggers: Sequence[Logger] = (),
+        seed: int = 0,
+        split: int = 0,
+    ) -> Outcome:
         """Train, and judge by the validation part; the data that are trained with have no test part.
 
         Args:
@@ -168,17 +180,21 @@ class Training:
             watch: Looks at the validation error on the way.
             folder: Folder of the tuning.
             loggers: Loggers of the trial.
+            seed: What is added to the seed of the YAML.
+            split: Number of the validation part; 0 is that of the YAML.
 
         Raises:
             ValueError: If the values do not go together, or the training diverged.
         """
         config = self._compose(values)
+        if seed:
+            config.seed_everything = int(config.seed_everything or 0) + seed
         trainer, task = make_training(self.parser, config, folder, [watch], loggers)
         task.check_trainer(trainer, "fit")
         data = self._data(config)
         self._require_same_validation(data, values)
-        parts = data.parts
-        data = data.with_parts(Parts(parts.train, parts.validation, np.empty(0, np.int64)))
+        train, validation = self._judged_by(data, split)
+        data = data.with_parts(Parts(train, validation, np.empty(0, np.int64)))
         with interruptible(), quiet_tasks():
             trainer.fit(task, datamodule=data, weights_only=True)
             epochs = (trainer.fit_loop.total_batch_idx + 1) / max(1, int(trainer.num_training_batches))
@@ -191,6 +207,23 @@ class Training:
                 "material there has the property"
             )
         return Outcome(float(found[self.metric]), epochs)
+
+    def _judged_by(self, data: PropertyDataModule, split: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows that train, and that validate: the latter are the same for all trials."""
+        if split == 0:
+            return data.parts.train, data.parts.validation
+        own = self.data.parts
+        used = np.sort(np.concatenate([own.train, own.validation]))
+        groups = [self.data.table.groups[row] for row in used.tolist()]
+        number = min(max(2, round(len(used) / len(own.validation))), len(set(groups)))
+        draw, fold = divmod(split - 1, number)
+        validation = used[random_folds(groups, number, [_VALIDATION, draw])[fold].test]
+        both = np.sort(np.concatenate([data.parts.train, data.parts.validation]))
+        left_out = {self.data.table.groups[row] for row in validation.tolist()}
+        train = np.array([row for row in both.tolist() if data.table.groups[row] not in left_out], np.int64)
+        if not len(train):
+            raise ValueError(f"the validation part {split} of `splits` leaves no material to train on; use fewer")
+        return train, validation
 
     def _compose(self, values: Mapping[str, Any]) -> Any:
         """The configuration with values of a trial."""

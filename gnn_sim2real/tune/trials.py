@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,12 +46,14 @@ class About:
         seconds: Time that it took [s].
         threads: Threads that it computed with.
         reason: Why it failed; empty otherwise.
+        errors: Error of each of its trainings, whose mean is that of the trial.
     """
 
     epochs: float = 0.0
     seconds: float = 0.0
     threads: int = 0
     reason: str = ""
+    errors: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_list(run, library):
         _, said = run("list", "--property", "tg", option, "30")
         assert len(said.out.splitlines()) == 3
     (card,) = library.cards(property="tg")
-    assert f"{card.metrics['tg']['mae']:.3g} K" in said.out
+    assert f"{card.metrics['glass_transition']['mae']:.3g} K" in said.out
     _, said = run("list", "--json", "--max-size", "20")
     assert json.loads(said.out)["size"] == 20
     _, said = run("list", "--domain", "crystal")
@@ -56,7 +56,7 @@ def test_show(run, library):
     (card,) = library.cards(property="tg")
     code, said = run("show", card.key[:10])
     assert code == 0
-    for value in ("tg [K]", "42 hashed identities", "license of the data: none stated", "card_format: 1"):
+    for value in ("glass_transition [K]", "42 hashed identities", "license of the data: none stated", "card_format: 1"):
         assert value in said.out
     code, said = run("show", "f" * 20)
     assert code == 2

@@ -139,7 +139,7 @@ def test_a_table_that_changes_is_read_again(tmp_path):
 
 
 UNDERSTOOD = {
-    "smiles,Tg (degC)\n*CC*,20": (None, "tg", "degC", "repeat units"),
+    "smiles,Tg (degC)\n*CC*,20": (None, "glass_transition", "degC", "repeat units"),
     "SMILES,boiling point [K]\nCCO,351": (None, "boiling_point", "K", "molecules"),
     "formula,band gap (eV)\nNaCl,8": (None, "band_gap", "eV", "formulas"),
     "polymer,solvent,temperature [K],chi\n*CC*,CCO,300,0.4": ("polymer", "chi", "", "solvent"),

@@ -161,8 +161,6 @@ def test_models_that_do_not_go_together(starter):
         explain(["*CCO*"], [starter, "starter:polymer/Cp"])
     with refused("thickness", "density"):
         explain(["*CCO*"], starter, property="thickness")
-    with refused():
-        explain([("*CC*", "O")], "starter:mixture/chi")
 
 
 def test_the_command_writes_page_table_and_pictures_and_replaces_nothing_of_others(tmp_path, capsys):

@@ -125,13 +125,13 @@ def test_no_test_material_is_among_those_seen(tmp_path):
 def test_filters(made):
     library, _ = made
     assert len(library.cards()) == 4
-    assert {card.properties for card in library.cards(property="tg")} == {("tg",)}
+    assert {card.properties for card in library.cards(property="tg")} == {("glass_transition",)}
     assert len(library.cards(property="mass")) == 3
     assert [card.seed for card in library.cards(property="density", min_size=30)] == [0, 1]
     assert library.cards(domain="crystal") == library.cards(architecture="CGCNN") == library.cards(source="x") == []
     errors = sorted(card.metrics["mass"]["mae"] for card in library.cards(property="mass"))
     assert len(library.cards(property="mass", max_mae=errors[1])) == 2
-    best = max(card.metrics["tg"]["r2"] for card in library.cards(property="tg"))
+    best = max(card.metrics["glass_transition"]["r2"] for card in library.cards(property="tg"))
     assert len(library.cards(property="tg", min_r2=best)) == 1
     assert library.cards(property="tg", min_r2=best + 1e-9) == []
     with pytest.raises(ValueError, match=r"`max_mae` .*`property`"):

@@ -91,7 +91,7 @@ def test_some_models_by_their_cards(library, url, tmp_path, monkeypatch):
     fetched = watch(monkeypatch, remote, "get_file")
     other = ModelLibrary(tmp_path / "other")
     came = remote.pull(other, CardFilters(property="tg").match)
-    assert [card.properties for card in other.cards()] == [("tg",)]
+    assert [card.properties for card in other.cards()] == [("glass_transition",)]
     assert len(came) == 1
     assert len([name for name in fetched if name.endswith("weights.safetensors")]) == 1
 

@@ -60,9 +60,9 @@ class Remembered:
         ):
             seen.append(set(groups[rows]))
 
-    def test_result(self):
+    def test_result(self, column=0):
         rows = self.data.parts.test
-        return rows, 10 * self.data.table.values[rows, 0], None
+        return rows, 10 * np.nan_to_num(self.data.table.values[rows, column]), None
 
 
 def test_each_material_is_predicted_without_it(table):
@@ -71,7 +71,7 @@ def test_each_material_is_predicted_without_it(table):
     def make():
         return both, both
 
-    found = cross_validate(data, make, 3, seed=0)
+    (found,) = cross_validate(data, make, 3, seed=0)
     assert found.rows.tolist() == list(range(18))
     for trained, validated, tested in zip(both.trained, both.validated, both.tested, strict=True):
         assert len(trained | validated | tested) == len(UNITS)
@@ -96,7 +96,7 @@ def test_the_table_keeps_names_and_other_columns(table, tmp_path):
     values = data.table.values[:, 0]
     found = OutOfFold(data.properties[0], rows, values, values, values / 2, np.full(18, np.nan), rows % 3 + 1)
     path = tmp_path / "out.csv"
-    write_out_of_fold(path, found, data)
+    write_out_of_fold(path, [found], data)
     assert is_out_of_fold(path)
     assert not is_out_of_fold(tmp_path / "mine.csv")
     with path.open() as file:
@@ -154,7 +154,72 @@ def test_the_command(table, tmp_path, capsys):
     assert len(frame) == 18
     assert sorted(frame["fold"].unique()) == [1, 2, 3]
     assert (tmp_path / "kfold/parity.png").is_file()
+    before = (tmp_path / "kfold/out_of_fold.csv").read_bytes()
+    capsys.readouterr()
+    assert main(["fit", "-c", "ft.yaml", "--kfold", "2"]) != 0
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "kfold/out_of_fold.csv").read_bytes() == before
+    assert main(["fit", "-c", "ft.yaml", "--kfold", "2", "--overwrite"]) == 0
+    assert sorted(pd.read_csv("kfold/out_of_fold.csv")["fold"].unique()) == [1, 2]
     (tmp_path / "kfold/out_of_fold.csv").write_text("mine\n1\n")
-    for words in (["--kfold", "3"], ["--kfold", "1"], ["--kfold", "3", "--ckpt_path", "x.ckpt"]):
+    own = (
+        ["--kfold", "3"],
+        ["--kfold", "3", "--overwrite"],
+        ["--kfold", "1"],
+        ["--kfold", "3", "--ckpt_path", "x.ckpt"],
+    )
+    for words in own:
         assert main(["fit", "-c", "ft.yaml", *words]) != 0
     assert (tmp_path / "kfold/out_of_fold.csv").read_text() == "mine\n1\n"
+
+
+def test_several_properties_each_on_the_materials_that_have_it(tmp_path, capsys):
+    lines = [
+        (unit, 1.0 + number / 100 if number != 2 else None, 300.0 + number if number % 2 == 0 else None)
+        for number, unit in enumerate(UNITS)
+    ]
+    pd.DataFrame(lines, columns=["smiles", "density [g/cm3]", "Tg [K]"]).to_csv("two.csv", index=False)
+    further = {"tg": {"column": "Tg [K]", "unit": "K"}}
+    data = Table("two.csv", "density", "g/cm3", further=further, validation_fraction=0)
+    both = Remembered()
+    density, glass = cross_validate(data, lambda: (both, both), 3, seed=0)
+    assert [density.spec.name, glass.spec.name] == ["density", "glass_transition"]
+    assert (len(density.rows), len(glass.rows)) == (8, 5)
+    folds = dict(zip(density.rows.tolist(), density.fold.tolist(), strict=True))
+    assert all(folds.get(row, fold) == fold for row, fold in zip(glass.rows.tolist(), glass.fold.tolist(), strict=True))
+    for found, column in ((density, 0), (glass, 1)):
+        assert found.measured == pytest.approx(data.table.values[found.rows, column])
+        assert found.predicted == pytest.approx(10 * found.measured)
+    assert "g/cm³" in density.describe()[0]
+    assert " K [" in glass.describe()[0]
+    pd.DataFrame(lines[:1] + [(*each[:2], None) for each in lines[1:]], columns=["smiles", "density", "tg"]).to_csv(
+        "one.csv", index=False
+    )
+    lonely = Table("one.csv", "density", "g/cm3", further={"tg": {"unit": "K"}}, validation_fraction=0)
+    with pytest.raises(ValueError, match="glass_transition"):
+        cross_validate(lonely, lambda: (both, both), 3, seed=0)
+
+    encoder = {"class_path": "gnn_sim2real.nn.GINE", "init_args": {"hidden_dim": 8, "num_layers": 1}}
+    settings = {"path": "two.csv", "property": "density", "unit": "g/cm3", "further": further}
+    config = {
+        "seed_everything": 0,
+        "trainer": {"accelerator": "cpu", "max_epochs": 1},
+        "model": {"class_path": "gnn_sim2real.tasks.TargetFineTuning", "init_args": {"encoder": encoder}},
+        "data": {"class_path": "datamodules.Table", "init_args": settings | {"validation_fraction": 0}},
+    }
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "-c", "two.yaml", "--kfold", "3", "--kfold_output", "folds"]) == 0
+    said = capsys.readouterr().out
+    assert "density: MAE" in said
+    assert "glass_transition: MAE" in said
+    frame = pd.read_csv("folds/out_of_fold.csv")
+    assert list(frame)[:8] == ["material", "property", "unit", "measured", "predicted", "lower", "upper", "fold"]
+    assert frame.groupby(["property", "unit"]).size().to_dict() == {
+        ("density", "g/cm3"): 8,
+        ("glass_transition", "K"): 5,
+    }
+    assert is_out_of_fold(tmp_path / "folds/out_of_fold.csv")
+    assert sorted(each.name for each in (tmp_path / "folds").glob("*.png")) == [
+        "parity_density.png",
+        "parity_glass_transition.png",
+    ]

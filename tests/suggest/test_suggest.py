@@ -17,6 +17,7 @@ from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Kinds
 from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.store.mixtures import store_of
 from gnn_sim2real.suggest import suggest
 from gnn_sim2real.suggest.acquisition import Aim
 from gnn_sim2real.suggest.candidates import Scorer, score_pool
@@ -61,7 +62,7 @@ def test_the_best_are_suggested_first_and_what_was_measured_is_not(files, model)
 
 def test_the_spread_holds_on_what_was_left_out(model):
     loaded = load_model(model)
-    known = encode(loaded, [loaded.featurizer.featurize(each) for each in SOURCE])
+    known = encode(loaded, store_of(SOURCE, loaded.featurizer))
     values = np.array([density(each) for each in SOURCE]) + np.random.default_rng(0).normal(0, 0.03, len(SOURCE))
     rows = np.random.default_rng(1).permutation(len(SOURCE))
     train, test = rows[:36], rows[36:]
@@ -78,7 +79,7 @@ def test_the_spread_holds_on_what_was_left_out(model):
 
 def test_parts_and_processes_give_the_same_answer(files, model, monkeypatch):
     loaded = load_model(model)
-    known = encode(loaded, [loaded.featurizer.featurize(each) for each in MEASURED])
+    known = encode(loaded, store_of(MEASURED, loaded.featurizer))
     made = Surrogate(known, np.array([density(each) for each in MEASURED]), MEASURED)
     pool = read_pool("pool.csv", kind_of(loaded))
     scorer = Scorer(loaded, made, Aim("maximize", best=1.0), 7)
@@ -247,3 +248,37 @@ def test_a_missing_column_is_told_by_the_option_of_its_table(files, model, capsy
     ):
         assert main(["suggest", *words, "--model", model, "--workers", "1"]) == 2
         assert option in capsys.readouterr().err
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    """Twelve measured pairs, and a pool of others, in which two are measured ones in another spelling."""
+    monkeypatch.chdir(tmp_path)
+    units, solvents = ["*CC*", "*CCO*", "*CC(C)*", "*CCCO*"], ["O", "CCO", "CO", "CCCC", "c1ccccc1"]
+    every = [(unit, solvent) for unit in units for solvent in solvents]
+    frame = pd.DataFrame(every, columns=["polymer", "solvent"]).assign(chi=np.linspace(0.1, 1.0, len(every)))
+    frame[::2].to_csv("measured.csv", index=False)
+    pool = pd.concat([frame[1::2], frame[:1], pd.DataFrame({"polymer": ["*OCC*"], "solvent": ["OCC"]})])
+    pool = pd.concat([pool, pd.DataFrame({"polymer": ["*CC*"], "solvent": ["no molecule"]})])
+    pool.drop(columns="chi").assign(price=range(len(pool))).to_csv("pool.csv", index=False)
+    return frame
+
+
+def test_pairs_are_suggested(pairs):
+    found = suggest("measured.csv", "pool.csv", model="starter:mixture/chi", batch=20, workers=1)
+    new = {tuple(each) for each in pairs[1::2][["polymer", "solvent"]].to_numpy().tolist()}
+    names = [tuple(each.split(" | ")) for each in found.names]
+    assert set(names) <= new
+    assert len(names) == len(set(names)) == len(new - {("*CCO*", "CCO")} | ({("*CCO*", "CCO")} & new))
+    assert found.seen.refused == 1
+    assert "no molecule" in found.seen.first_refused
+    assert [found.others["price"][row] for row in range(2)] == [str(found.rows[row]) for row in range(2)]
+    frame = found.to_frame()
+    assert len(frame) == len(names)
+
+
+def test_pairs_at_a_temperature_need_a_model_that_reads_it(pairs, tmp_path):
+    frame = pd.read_csv("measured.csv")
+    pd.concat([frame.assign(**{"T [K]": each}) for each in (300, 350)]).to_csv("at.csv", index=False)
+    with pytest.raises(ValueError, match="temperature"):
+        suggest("at.csv", "pool.csv", model="starter:mixture/chi", workers=1)

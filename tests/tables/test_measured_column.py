@@ -16,7 +16,7 @@ def find(tmp_path, columns, **said):
 @pytest.mark.parametrize(
     ("columns", "found"),
     [
-        (["Tg (degC)"], ("Tg (degC)", "tg", "degC")),
+        (["Tg (degC)"], ("Tg (degC)", "glass_transition", "degC")),
         (["Density [kg/m3]", "T [K]", "id"], ("Density [kg/m3]", "density", "kg/m3")),
         (["year", "refractive_index", "thickness"], ("refractive_index", "refractive_index", "")),
         (["my score [eV]"], ("my score [eV]", "my_score", "eV")),
@@ -29,7 +29,7 @@ def test_the_headings_say_it(tmp_path, columns, found):
 
 def test_what_is_said_goes_before_the_headings(tmp_path):
     columns = ["Tg [K]", "density", "k"]
-    assert find(tmp_path, columns, name="tg") == ("Tg [K]", "tg", "K")
+    assert find(tmp_path, columns, name="tg") == ("Tg [K]", "glass_transition", "K")
     assert find(tmp_path, columns, name="glass_transition", unit="degC") == ("Tg [K]", "glass_transition", "degC")
     assert find(tmp_path, columns, name="density", unit="g/cm3") == ("density", "density", "g/cm3")
     assert find(tmp_path, columns, column="k", unit="W/(m K)") == ("k", "k", "W/(m K)")

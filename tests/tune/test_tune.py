@@ -257,7 +257,7 @@ def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch
     monkeypatch.setattr(Trials, "judge", lambda self, job, lowest, tenth: job.number == 1)
     run = Training.run
 
-    def fail(self, values, watch, folder, loggers=()):
+    def fail(self, values, watch, folder, loggers=(), *of_repeat):
         found = run(self, values, watch, folder, loggers)
         calls.append(values)
         if len(calls) == 3:
@@ -416,3 +416,43 @@ def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured)
     for end in (0, -1):
         values = {key: each.extremes[end] for key, each in space.items()} | {"trainer.max_epochs": 2}
         assert training.run(values, Watch("val/mae"), folder).error > 0
+
+
+def test_a_trial_of_several_trainings_is_their_mean_and_goes_on(measured, tune, monkeypatch, capfd):
+    """Seeds and validation parts; the test part is in none of them, and other numbers of them are another tuning."""
+    folder, _, _ = measured
+    run, errors, values, parts = Training.run, [], [], []
+
+    def note(self, *given):
+        found = run(self, *given)
+        errors.append(found.error)
+        values.append(given[0])
+        return found
+
+    def note_parts(self, stage):
+        parts.append(tuple(frozenset(each.tolist()) for each in (self.parts.train, self.parts.validation)))
+
+    monkeypatch.setattr(Training, "run", note)
+    monkeypatch.setattr(PropertyDataModule, "setup", note_parts)
+    given = {"stage": folder / "stage.yaml", "small": [], "space": RATE}
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=1, **given) == 0
+    assert len(errors) == len(set(errors)) == 6
+    first = table(folder / "tuned")
+    assert first["val/mae [g/cm3]"][0] == pytest.approx(np.mean(errors))
+    assert first["scatter of val/mae [g/cm3]"][0] == pytest.approx(np.std(errors, ddof=1))
+    assert first["epochs"][0] == 18
+    assert "mean of 6 trainings" in (folder / "tuned/best.yaml").read_text()
+    training = Training([str(folder / "stage.yaml")], [], None)
+    own = training.data.parts
+    assert len({validation for _, validation in parts}) == 3
+    assert frozenset(own.validation.tolist()) in {validation for _, validation in parts}
+    assert not any(train & validation for train, validation in parts)
+    assert {train | validation for train, validation in parts} == {frozenset([*own.train, *own.validation])}
+    sixth = training.run(values[0], Watch("val/mae"), folder, (), 1, 2)  # the second seed on the third part
+    assert sixth.error == errors[6] == errors[5]
+    assert tune(folder, "--seeds", 2, "--splits", 3, trials=2, **given) == 0  # goes on
+    assert len(errors) == 13
+    pd.testing.assert_frame_equal(table(folder / "tuned")[:1], first)
+    assert tune(folder, "--seeds", 2, trials=2, **given) == 2
+    assert "splits" in capfd.readouterr().err
+    assert tune(folder, "--seeds", 0, trials=1, output="other", **given) == 2
