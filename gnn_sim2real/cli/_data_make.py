@@ -113,5 +113,8 @@ def _explain_missing(name: str, recipes: dict[str, TableRecipe]) -> str:
     from gnn_sim2real.data.registry import find_sheets
 
     if name in (sheets := find_sheets()):
-        return f"{name} cannot be made; it comes from: {sheets[name][0].origin}"
+        origin = sheets[name][0].origin
+        if origin == "in the package":
+            return f"{name} need not be made: it comes with the package, and `data list {name}` prints how it is read"
+        return f"{name} cannot be made; it comes from: {origin}"
     return f"there is no recipe {name!r}; `data make` makes {', '.join(recipes)}"

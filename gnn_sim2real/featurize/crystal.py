@@ -118,9 +118,10 @@ class Crystal:
         if not len(number):
             raise ValueError("a crystal needs at least one site, got none")
         if not 1 <= int(number.min()) <= int(number.max()) < NUM_ELEMENTS:
+            site = int(np.argmin((number >= 1) & (number < NUM_ELEMENTS)))
             raise ValueError(
-                f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1}, got {number.min()} to {number.max()} (0 stands "
-                "for a symbol that is not an element)"
+                f"site {site + 1} has the atomic number {number[site]}, which must be from 1 to {NUM_ELEMENTS - 1} (0 "
+                "stands for a symbol that is not an element)"
             )
         if not math.isfinite(self.volume + float(fractional.sum())):
             raise ValueError("the lattice or the coordinates of the crystal contain a value that is not finite")
@@ -196,19 +197,41 @@ def require_apart(
         ValueError: If two sites are closer than `MIN_DISTANCE`, or a cell of many sites is too thin to have room for
             them.
     """
+    first, second, distance = close_pairs(lattice, fractional)
+    if occupancy is not None:
+        both = occupancy[first] + occupancy[second] > MOST
+        first, second, distance = first[both], second[both], distance[both]
+    if len(distance):
+        closest = int(distance.argmin())
+        _refuse_near(float(distance[closest]), int(first[closest]), int(second[closest]))
+
+
+def close_pairs(
+    lattice: NDArray[np.float64], fractional: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """All pairs of two sites that are closer than `MIN_DISTANCE`.
+
+    Args:
+        lattice: (3, 3), one lattice vector per row [angstrom].
+        fractional: (num_sites, 3); coordinates in units of the lattice vectors.
+
+    Returns:
+        The first sites, the second ones, which come later, and the distances [angstrom], each (num_pairs,).
+
+    Raises:
+        ValueError: If a cell of many sites is too thin to have room for them.
+    """
     if _reach_of(lattice) >= 0.5:  # in a flat cell the nearest image is not that of the nearest coordinates
         lattice, fractional = _reduced_cell(lattice, fractional)
     if len(fractional) <= _FEW_SITES:
         first, second = _all_pairs(len(fractional))
     else:
         first, second = _near_pairs(lattice, fractional)
-    if occupancy is not None:
-        both = occupancy[first] + occupancy[second] > MOST
-        first, second = first[both], second[both]
     apart = fractional[first] - fractional[second]
-    if len(apart):
-        between = (apart - np.rint(apart)) @ lattice
-        _refuse_near(math.sqrt(np.einsum("ij,ij->i", between, between).min()))
+    between = (apart - np.rint(apart)) @ lattice
+    distance = np.sqrt(np.einsum("ij,ij->i", between, between))
+    near = distance < MIN_DISTANCE
+    return first[near], second[near], distance[near]
 
 
 def _reach_of(lattice: NDArray[np.float64]) -> float:
@@ -244,12 +267,12 @@ def _near_pairs(
     return pairs[:, 0], pairs[:, 1]
 
 
-def _refuse_near(closest: float) -> None:
-    if closest < MIN_DISTANCE:
-        raise ValueError(
-            f"two sites of the crystal are {closest:.3f} angstrom apart, less than {MIN_DISTANCE}: either one site "
-            "is written twice, or the cell is not in angstrom"
-        )
+def _refuse_near(distance: float, *sites: int) -> None:
+    first, second = sorted(sites)
+    raise ValueError(
+        f"two sites of the crystal are {distance:.3f} angstrom apart, less than {MIN_DISTANCE} (numbers {first + 1} "
+        f"and {second + 1} of its cell): either one site is written twice, or the cell is not in angstrom"
+    )
 
 
 def crystal_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbors: int | None = 12) -> Graph:
@@ -367,7 +390,8 @@ def _edges(crystal: Crystal, position: NDArray[np.float64], cutoff: float, max_n
                 image, distance = image.take(kept, 0), distance.take(kept)
         near = (distance < MIN_DISTANCE).nonzero()[0]
         if len(near) > len(centers):  # each center is near to itself
-            _refuse_near(float(np.sort(distance[near])[len(centers)]))
+            pair = near[distance[near].argsort(kind="stable")[len(centers)]]
+            _refuse_near(float(distance[pair]), int(centers[center[pair]]), int(neighbor[pair]))
         distance[near] = 1.5 * cutoff  # itself comes after all its neighbors
         reach = _reach(center, distance, len(centers), cutoff, max_neighbors)
         whole = reach <= radius

@@ -53,7 +53,9 @@ def _of_frame(frame: tuple[list[str], str], values: dict[str, Any]) -> Crystal:
     try:
         atoms = read(io.StringIO("\n".join(lines) + "\n"), format="extxyz")
     except KeyError as error:
-        raise ValueError(f"{error} is not an element: write its symbol") from error
+        advice = "write H, as which it counts" if error.args == ("D",) else "write its symbol"
+        row = next((number for number, line in enumerate(lines[1:]) if error.args[0] in line.split()), 0)
+        raise ValueError(f"atom {row} is {error}, which is not an element here: {advice}") from error
     except Exception as error:
         raise ValueError(f"its lines of atoms are not what its `Properties` say: {cause_of(error)}") from error
     _refuse_two_elements(lines[2:], str(told.get("Properties", "")))

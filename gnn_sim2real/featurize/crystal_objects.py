@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn_sim2real.featurize.crystal import Crystal
-from gnn_sim2real.featurize.site_species import format_species, read_species, symbol_of
+from gnn_sim2real.featurize.crystal import Crystal, close_pairs
+from gnn_sim2real.featurize.site_species import ONE_PLACE, format_species, read_species, symbol_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -23,6 +23,9 @@ _CHARGE = re.compile(r"[+-](\d+(\.\d+)?)?|\d+(\.\d+)?[+-]|0")
 
 _BEYOND = 1.5
 """Fractional coordinates of a cell spread over less."""
+
+_NAMED = 8
+"""Sites of one place that are named in a message."""
 
 _SAME_PLACE = 0.01
 """Fractional and Cartesian coordinates may differ by this [angstrom], the rounding of files."""
@@ -206,7 +209,29 @@ def _of_species(
             raise ValueError(f"its `{told.name}` tells occupancies, and {partial} of it has others: leave one out")
         held = told.apply(held)
         names = told.sites
-    return crystal_of_symbols(lattice, held, fractional, names)
+    return crystal_of_symbols(lattice, *_join_places(lattice, held, fractional, names))
+
+
+def _join_places(
+    lattice: NDArray[np.float64],
+    held: Sequence[Mapping[str, float]],
+    fractional: NDArray[np.float64],
+    names: Sequence[str],
+) -> tuple[list[dict[str, float]], NDArray[np.float64], list[str]]:
+    """The sites of a disordered crystal, those at one place as one, as in a CIF."""
+    heads: dict[int, list[int]] = {site: [site] for site in range(len(held))}
+    first, second, distance = close_pairs(lattice, fractional) if len(held) else (np.empty(0, int),) * 3
+    for site, other in zip(first[distance < ONE_PLACE].tolist(), second[distance < ONE_PLACE].tolist(), strict=True):
+        if site in heads and other in heads:
+            heads[site] += heads.pop(other)
+    joined = ["/".join(names[site] for site in sites[:_NAMED]) for sites in heads.values()]
+    species = [
+        dict(held[sites[0]])
+        if len(sites) == 1
+        else read_species([pair for site in sites for pair in held[site].items()], name)
+        for sites, name in zip(heads.values(), joined, strict=True)
+    ]
+    return species, fractional[[*heads]], joined
 
 
 def crystal_of_symbols(
@@ -228,11 +253,19 @@ def crystal_of_symbols(
     Raises:
         ValueError: As for any crystal.
     """
+    number = {symbol: atomic_number(symbol) for site in held for symbol in site}
+    for site, name in zip(held, names, strict=True):
+        if unknown := [symbol for symbol in site if not number[symbol]]:
+            raise ValueError(
+                f"{name} holds {unknown[0]}, which is not an element; a vacancy is what the occupancies of a site lack "
+                "to 1"
+            )
+    if held and not any(held):
+        raise ValueError(f"its cell is empty: {names[0]} holds nothing, and no other site does")
     if kinds is None:
         kinds = np.arange(len(held), dtype=np.int64)
     if all(map(_is_full, held)):
         return Crystal(lattice, _numbers([next(iter(site)) for site in held])[kinds], fractional)
-    number = {symbol: atomic_number(symbol) for site in held for symbol in site}
     sites = []
     for site in held:
         of_site: dict[int, float] = {}
@@ -242,6 +275,14 @@ def crystal_of_symbols(
     first = next(row for row, site in enumerate(held) if not _is_full(site))
     partial = f"{names[first]} holds {format_species(held[first])}"
     return Crystal.of_sites(lattice, sites, fractional, partial, kinds)
+
+
+def _is_number(given: Any) -> bool:
+    try:
+        float(given)
+    except (TypeError, ValueError):
+        return given is None
+    return True
 
 
 def _is_full(site: Mapping[str, float]) -> bool:
@@ -262,7 +303,10 @@ def from_dictionary(content: dict[str, Any]) -> Crystal:
         lattice = _table(content["lattice"]["matrix"], "its lattice vector")
         sites = content["sites"]
         fractional = _table([site["abc"] for site in sites], "`abc` of site")
-        species = [[(each["element"], _share(each)) for each in site["species"]] for site in sites]
+        species = [
+            [(each["element"], _share(each, number)) for each in site["species"]]
+            for number, site in enumerate(sites, start=1)
+        ]
         positions = {row: site["xyz"] for row, site in enumerate(sites) if site.get("xyz") is not None}
     except KeyError as error:
         raise ValueError(f"it is not a pymatgen structure: it lacks {error}") from error
@@ -302,10 +346,14 @@ def _table(rows: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array(rows, np.float64).reshape(-1, 3)
 
 
-def _share(species: Mapping[str, Any]) -> Any:
+def _share(species: Mapping[str, Any], number: int) -> Any:
     """Share of an element on a site: pymatgen writes `occu`, people `occupancy` too."""
-    shares = [value for name, value in species.items() if is_occupancy_name(name)]
-    return next((share for share in shares if share != 1), 1)
+    shares = {name: value for name, value in species.items() if is_occupancy_name(name)}
+    told = [share for share in shares.values() if share != 1]
+    if any(share != told[0] for share in told[1:]) and told[0] == told[0]:  # NaN is refused as what it is
+        listed = ", ".join(f"`{name}` {share}" for name, share in shares.items())
+        raise ValueError(f"site {number} has two occupancies of {species['element']} ({listed}): leave one out")
+    return told[0] if told else 1
 
 
 def _compare_edges(lattice: np.ndarray[Any, np.dtype[np.float64]], told: Mapping[str, Any]) -> None:
@@ -378,6 +426,10 @@ def from_ase(atoms: "Atoms") -> Crystal:
     return _of_species(lattice, [[(symbol, 1)] for symbol in atoms.get_chemical_symbols()], fractional, told)
 
 
+_OWN = "its element"
+"""Stands for the element of a site, where its occupancy alone is told."""
+
+
 class _Occupancies:
     """What properties of a structure tell of occupancies: ASE's own dictionary by kind of site, or a number a site.
 
@@ -424,7 +476,7 @@ class _Occupancies:
         """Of each site what its kind holds; nothing if all are full."""
         found: dict[str, dict[str, float]] = {}
         for kind, parts in given.items():
-            shared = list(parts.items()) if isinstance(parts, Mapping) else [("of its element", parts)]
+            shared = list(parts.items()) if isinstance(parts, Mapping) else [(_OWN, parts)]
             found[str(kind)] = read_species(shared, f"site {kind} of its `{name}`")
         if all(map(_is_full, found.values())):
             return [], []
@@ -441,21 +493,26 @@ class _Occupancies:
             raise ValueError(f"its `{name}` has no occupancy of site {missing[0]}")
         held_by_site: list[dict[str, float] | float] = []
         for kind in kinds:
-            own = found[kind].get("of its element")
+            own = found[kind].get(_OWN)
             held_by_site.append(found[kind] if own is None else own)
         return held_by_site, [f"site {kind} of its `{name}`" for kind in kinds]
 
     def _of_numbers(self, given: Any, name: str) -> tuple[list[dict[str, float] | float], list[str]]:
         """Occupancy of each site by its own element; nothing if all are full."""
         several = isinstance(given, Iterable) and not isinstance(given, str)
+        values = given if several else [given]
         try:
-            values = given if several else [given]
             shares = np.array([1 if each is None else each for each in values], np.float64).reshape(-1)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"its `{name}` is neither numbers nor a dictionary of elements by site") from error
+            wrong = ((row, each) for row, each in enumerate(values, start=1) if not _is_number(each))
+            number, other = next(wrong, (1, given))
+            raise ValueError(
+                f"site {number} of its `{name}` is {str(other)!r}, which is neither a number nor a dictionary of "
+                "elements by site"
+            ) from error
         sites = [f"site {number} of its `{name}`" for number in range(1, len(shares) + 1)]
         held: list[dict[str, float] | float] = [
-            read_species([("of its element", share)], site).get("of its element", 0.0)
+            read_species([(_OWN, share)], site).get(_OWN, 0.0)
             for share, site in zip(shares.tolist(), sites, strict=True)
         ]
         if all(share == 1 for share in held):

@@ -82,7 +82,7 @@ def _read_parts(lines: Sequence[str]) -> _Parts:
     rest = list(lines[5:])
     symbols: list[str] = []  # of more than 20, VASP writes several lines
     while rest and not _numbers(rest[0]):
-        symbols += [each.split("/")[0].split("_")[0] for each in rest.pop(0).split()]
+        symbols += [_symbol_of_potential(each) for each in rest.pop(0).split()]
     counts: list[int] = []
     while rest and len(counts) < max(len(symbols), 1) and (several := _counts(rest[0])):
         counts += several
@@ -96,8 +96,28 @@ def _read_parts(lines: Sequence[str]) -> _Parts:
         raise ValueError(f"it has coordinates of {whole.index(False)} of {sum(counts)} atoms")
     atoms = [_FUSED.sub(" -", line) for line in rest[1 : 1 + sum(counts)]]
     beside = [_symbol_beside(line, selective) for line in atoms]
+    _refuse_occupancies(atoms)
     places = [_text(_numbers(line)[:3]) for line in atoms]
     return _Parts(lines[0], [_text(numbers) for numbers in cell], symbols, counts, rest[0], places, beside)
+
+
+def _symbol_of_potential(text: str) -> str:
+    """The symbol of a potential as VASP writes it: `Na_pv`, and before the hash of its file, `Na/b21e1f`."""
+    symbol, _, rest = text.partition("/")
+    if is_element(rest.split("_")[0]):
+        raise ValueError(f"{text!r} is two elements: a POSCAR has no sites that hold several; write a CIF")
+    return symbol.split("_")[0]
+
+
+def _refuse_occupancies(atoms: Sequence[str]) -> None:
+    """Refuse a share beside coordinates, of which VASP reads nothing."""
+    for number, line in enumerate(atoms, start=1):
+        last = line.split()[3:][-1:]
+        if last and re.fullmatch(r"0?\.\d+", last[0]) and 0 < float(last[0]) < 1:
+            raise ValueError(
+                f"{last[0]} stands after the coordinates of atom {number}: if it is an occupancy, write a CIF, since a "
+                "POSCAR has none; else take it out"
+            )
 
 
 def _find_elements(parts: _Parts) -> list[str]:

@@ -17,6 +17,11 @@ FULL = 1 - 1e-3 - 1e-9
 MOST = 1.01
 """Largest sum of occupancies at one place that may be rounding, such as three times 0.334."""
 
+ONE_PLACE = 0.05
+"""Sites of a disordered crystal closer than this [angstrom] are one, and images of a site that is filled in part:
+coordinates of three digits in a large cell. Farther ones are alternatives of each other, which split sites near a
+special position are."""
+
 _SHORTEST_BOND = 0.8
 """Two atoms that are there at once are no closer than this share of the sum of their covalent radii: of the bonds of
 solids only some between two of carbon, nitrogen and oxygen come near it, and split sites are rarely so far apart."""

@@ -6,6 +6,7 @@ import pytest
 
 from datamodules import OBELiX
 from datamodules.open_data import OPEN_TABLES
+from gnn_sim2real.cli.main import main
 
 OFFICIAL = {"split_by": "official", "split_column": "part", "validation_fraction": 0}
 
@@ -62,3 +63,10 @@ def test_words_of_a_split_that_are_none(nowhere):
         _ = OBELiX(representation="composition", split=1, **OFFICIAL).parts
     with pytest.raises(ValueError, match="`split_column`"):
         OBELiX(split_by="official")
+
+
+def test_it_need_not_be_made(capsys):
+    assert main(["data", "make", "obelix"]) == 2
+    assert "comes with the package" in capsys.readouterr().err
+    assert main(["data", "list", "obelix"]) == 0
+    assert "OBELiX" in capsys.readouterr().out

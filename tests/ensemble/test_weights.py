@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from gnn_sim2real.ensemble.weights import CAUTION, RIDGE, RULES, combine, learn_weights, share_weights, spread
+from gnn_sim2real.ensemble.weights import (
+    CAUTION,
+    RIDGE,
+    RULES,
+    combine,
+    complete_residuals,
+    learn_weights,
+    share_weights,
+    spread,
+)
 
 NAMES = sorted(RULES)
 BAGGED = "bagged least absolute"
@@ -155,6 +164,104 @@ def test_weights_are_learned_although_predictions_are_missing(rule):
     assert weights[1] == weights.max()
     errors = np.abs(combine(predictions, weights) - values)
     assert errors[1::4].mean() < errors[::4].mean() or rule == "equal"
+
+
+LEARNED = [name for name in NAMES if name != "equal"]
+
+
+def draw_members(seed, num_rows):
+    """Residuals of a plain, a fair and a good member, and which of the rows are easy for all."""
+    random = np.random.default_rng(seed)
+    is_easy = np.arange(num_rows) % 2 == 0
+    scale = np.where(is_easy, 0.2, 1.0)[:, None] * [2.0, 1.2, 1.0]
+    return scale * random.standard_t(5, (num_rows, 3)), is_easy, random
+
+
+def mean_weight_of_last(make, rule, num_rows=40):
+    """Mean over draws of the weight of the last member, and how often it has the largest one."""
+    found = [learn_weights(make(seed, num_rows), np.zeros(num_rows), rule) for seed in range(10)]
+    return float(np.mean([each[-1] for each in found])), float(np.mean([each.argmax() == 3 for each in found]))
+
+
+@pytest.mark.parametrize("rule", LEARNED)
+def test_who_answers_easy_rows_alone_is_not_preferred(rule):
+    """Its mean error is the least of all, although on the same rows it is 1.5 times that of the good one."""
+
+    def make(seed, num_rows):
+        residuals, is_easy, random = draw_members(seed, num_rows)
+        return np.column_stack([residuals, np.where(is_easy, 0.3 * random.standard_t(5, num_rows), np.nan)])
+
+    errors = np.mean([np.nanmean(np.abs(make(seed, 40)), axis=0) for seed in range(10)], axis=0)
+    assert errors[3] < 0.8 * errors[2]
+    weight, preferred = mean_weight_of_last(make, rule)
+    assert weight < (0.28 if rule == "best three" else 0.05)
+    assert preferred == 0
+
+
+@pytest.mark.parametrize("rule", [name for name in LEARNED if name != "best three"])
+@pytest.mark.parametrize("answered", [1, 2])
+def test_luck_on_a_few_rows_is_not_preferred(rule, answered):
+    def make(seed, num_rows):
+        residuals, _, random = draw_members(seed, num_rows)
+        own = np.full(num_rows, np.nan)
+        rows = random.permutation(num_rows)[:answered]
+        own[rows] = 0.1 * residuals[rows, 2]  # by chance, ten times as good as the good one
+        return np.column_stack([residuals, own])
+
+    weight, preferred = mean_weight_of_last(make, rule)
+    assert weight <= 0.05
+    assert preferred <= 0.05
+
+
+@pytest.mark.parametrize("rule", LEARNED)
+def test_who_is_better_on_half_of_the_rows_has_its_weight_there(rule):
+    def make(seed, num_rows):
+        residuals, is_easy, random = draw_members(seed, num_rows)
+        return np.column_stack([residuals, np.where(is_easy, np.nan, 0.2 * random.standard_t(5, num_rows))])
+
+    weight, preferred = mean_weight_of_last(make, rule, 60)
+    assert weight > (0.33 if rule == "best three" else 0.5)
+    assert preferred == 1 or rule == "best three"
+
+
+@given(st.integers(3, 40), st.integers(1, 5), st.integers(0, 1000))
+def test_no_gap_is_better_than_the_rows_that_are_answered(num_rows, num_members, seed):
+    random = np.random.default_rng(seed)
+    residuals = random.standard_normal((num_rows, num_members + 1))
+    residuals[:, 1:][random.random((num_rows, num_members)) < 0.5] = np.nan
+    residuals[0], residuals[1, 1:] = 1.0, np.nan  # the first member alone answers all
+    reference, others, filled = residuals[:, 0], residuals[:, 1:], complete_residuals(residuals)[:, 1:]
+    known = ~np.isnan(others)
+    np.testing.assert_array_equal(filled[known], others[known])
+    for member in range(num_members):
+        answered = known[:, member]
+        ratio = np.abs(others[answered, member]).mean() / np.abs(reference[answered]).mean()
+        assert (np.abs(filled[~answered, member]) >= max(ratio, 1) * np.abs(reference[~answered])).all()
+        assert (filled[~answered, member] * reference[~answered] >= 0).all()
+
+
+def test_where_all_answer_the_residuals_are_as_they_are():
+    residuals = np.random.default_rng(0).standard_normal((30, 4))
+    assert complete_residuals(residuals) is residuals
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_who_answers_nothing_has_no_weight(rule):
+    predictions, values = make_predictions()
+    lacking = np.insert(predictions, 2, np.nan, axis=1)
+    weights = learn_weights(lacking, values, rule, np.arange(6.0))
+    assert weights[2] == 0
+    rest = learn_weights(predictions, values, rule, np.array([0.0, 1, 3, 4, 5]))
+    np.testing.assert_array_equal(np.delete(weights, 2), rest)
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_members_that_answer_each_half_of_the_rows(rule):
+    residuals = np.random.default_rng(0).standard_normal((40, 2))
+    residuals[::2, 0] = residuals[1::2, 1] = np.nan
+    weights = learn_weights(residuals, np.zeros(40), rule)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
 
 
 def test_a_row_without_any_prediction_is_refused():

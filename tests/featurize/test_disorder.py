@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -351,3 +352,124 @@ def test_not_every_label_of_a_place_is_named():
     with pytest.raises(ValueError, match="Na0/Na1") as caught:
         as_crystal(cif(rows))
     assert "Na40" not in str(caught.value)
+
+
+def of_json(*species, places=PLACES):
+    """What a dictionary of pymatgen says, whose first site is given."""
+    content = Structure(Lattice(CELL), ["Na", "Cl"], places).as_dict()
+    content["sites"][0]["species"] = list(species)
+    return as_crystal(content, disordered=True)
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (lambda: as_crystal(cif(["Na1 Na 0 0 0 0\n", "K1 K .5 0 0 0\n"]), disordered=True), "site Na1 "),
+        (lambda: of_json({"element": "Va", "occu": 0.3}, {"element": "Na", "occu": 0.7}), "site 1 holds Va"),
+        (lambda: of_json({"element": "X", "occu": 1}), "site 1 "),
+        (lambda: of_json({"element": "Na", "occu": 0.5, "occupancy": 0.7}), "site 1 .*Na"),
+        (lambda: of_json({"element": "Na", "occu": None}), "site 1 "),
+        (lambda: of_json({"element": "Na", "occu": float("nan")}), "site 1 "),
+        (
+            lambda: as_crystal(
+                Structure(Lattice(CELL), [{"Na": 0.6}, {"K": 0.6}, "Cl"], [PLACES[0], [0.001, 0, 0], PLACES[1]]),
+                disordered=True,
+            ),
+            "site 1/site 2 ",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_site_is_told_by_its_name(read, name):
+    with pytest.raises(ValueError, match=name):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("column", "atom", "name"),
+    [
+        (":occupancy:R:1", "Na 0 0 0 1.5", "site 1 of its `occupancy`"),
+        (":occupancy:R:1", "Na 0 0 0 nan", "site 1 of its `occupancy`"),
+        (":occupancy:S:1", "Na 0 0 0 ?", "site 1 of its `occupancy`"),
+        (":occupancy:R:1", "D 0 0 0 0.5", "atom 1 .*H"),
+        (":occupancy:R:1", "X 0 0 0 0.5", "site 1 of its `occupancy` holds X"),
+        ("", "X 0 0 0", "site 1 "),
+    ],
+)
+def test_atoms_of_an_extxyz_that_are_wrong(tmp_path, column, atom, name):
+    rest = "Cl 2 2 2" + (" 1" if column else "")
+    line = f'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3{column} pbc="T T T"'
+    (tmp_path / "x.extxyz").write_text(f"2\n{line}\n{atom}\n{rest}\n")
+    (entry,) = read_crystals(tmp_path / "x.extxyz", disordered=True)
+    assert entry.crystal is None
+    assert re.search(name, entry.reason)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "beside", "name"),
+    [
+        ("Na/K Cl", "", "Na/K"),
+        ("Na0.5K0.5 Cl", "", "Na0.5K0.5"),
+        ("Na Cl", " 0.5", "atom 1"),
+        ("Na Cl", " Na 0.5", "atom 1"),
+        ("Na Cl", " Na .25", "atom 1"),
+    ],
+)
+def test_a_poscar_has_no_occupancies(tmp_path, symbols, beside, name):
+    text = f"x\n1\n4 0 0\n0 4 0\n0 0 4\n{symbols}\n1 1\nDirect\n0 0 0{beside}\n.5 .5 .5\n"
+    (tmp_path / "x.vasp").write_text(text)
+    (entry,) = read_crystals(tmp_path / "x.vasp", disordered=True)
+    assert name in entry.reason
+    (tmp_path / "y.vasp").write_text(text.replace(symbols, "Na_pv/1b2c3d Cl/9af0").replace(beside or "?", " Na"))
+    (entry,) = read_crystals(tmp_path / "y.vasp")
+    assert entry.crystal.atomic_number.tolist() == [11, 17]
+
+
+def test_deuterium_is_hydrogen_and_fills_its_share():
+    shared = as_crystal(cif(["D1 D 0 0 0 .5\n", "H1 H 0 0 0 .25\n", "Cl1 Cl .5 .5 .5 1\n"]), disordered=True)
+    assert held(shared) == [{1: 0.75}, {17: 1.0}]
+    written = of_json({"element": "D", "occu": 0.5}, {"element": "H", "occu": 0.25})
+    assert held(written) == held(shared)
+
+
+def test_sites_at_one_place_are_one_in_every_format(tmp_path):
+    """A CIF lists what a place holds in several lines; so do files of atoms."""
+    apart = Structure(Lattice(CELL), [{"Na": 0.5}, "Cl", {"K": 0.25}], [*PLACES, [1.0, 0, 0.002]])
+    line = 'Lattice="4.1 0 0 0 4.1 0 0 0 4.1" Properties=species:S:1:pos:R:3:occupancy:R:1 pbc="T T T"'
+    (tmp_path / "x.extxyz").write_text(f"3\n{line}\nNa 0 0 0 .5\nCl 2.05 2.05 2.05 1\nK 0 0 0 .25\n")
+    (entry,) = read_crystals(tmp_path / "x.extxyz", disordered=True)
+    whole = crystal_graph(as_crystal(TEXT, disordered=True), 5.0, 12)
+    for made in (as_crystal(apart, disordered=True), as_crystal(apart.as_dict(), disordered=True), entry.crystal):
+        assert held(made) == [{11: 0.5, 19: 0.25}, {17: 1.0}]
+        graph = crystal_graph(made, 5.0, 12)
+        np.testing.assert_array_equal(graph.edge_index, whole.edge_index)
+        np.testing.assert_allclose(graph.edge_vector, whole.edge_vector, atol=1e-5)
+
+
+@pytest.mark.parametrize("number", [2, 60])
+def test_two_full_atoms_at_one_place_are_named_by_their_numbers(number):
+    places = np.random.default_rng(0).permutation(np.stack(np.indices((4, 4, 4)).reshape(3, -1), axis=1) / 4)[:number]
+    places[-1] = places[0] + [0.001, 0, 1]
+    made = crystal(np.eye(3), [11] * number, places, 12.0)
+    for refuse in (lambda: require_apart(made.lattice, made.fractional), lambda: crystal_graph(made, 5.0, 12)):
+        with pytest.raises(ValueError, match=rf"numbers 1 and {number} "):
+            refuse()
+
+
+def test_a_cif_without_labels_says_what_to_add():
+    with pytest.raises(ValueError, match="_atom_site_label"):
+        as_crystal(TEXT.replace("_atom_site_label\n", "").replace("Na1 ", "").replace("K1 ", "").replace("Cl1 ", ""))
+
+
+@pytest.mark.parametrize("content", [b"", b"   \n", b"\x00" * 20, TEXT.encode("utf-16")])
+def test_files_that_hold_no_crystal(tmp_path, content):
+    (tmp_path / "x.cif").write_bytes(content)
+    (entry,) = read_crystals(tmp_path / "x.cif", disordered=True)
+    assert entry.crystal is None
+    assert entry.reason.startswith("x.cif: it ")
+
+
+def test_a_cell_whose_charges_do_not_balance_is_read_as_an_average():
+    made = Crystal.of_sites(CELL, [{11: 0.9}, {17: 0.2}], np.array(PLACES))
+    with pytest.raises(CannotOrderError):
+        order(made, 3, 200)
+    assert find_averages(GraphStore.from_graphs([get_featurizer("crystal", disorder="order").featurize(made)])).all()

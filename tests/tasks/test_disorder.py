@@ -6,11 +6,14 @@ import logging
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from crystals import random_crystal
 from tiny import fit, quiet_trainer, trained_model
 
 from datamodules import CrystalFolder
+from datamodules.open_data import OPEN_TABLES
+from gnn_sim2real.cli.main import main
 from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.composition import read_formula
 from gnn_sim2real.featurize.crystal import Crystal
@@ -129,3 +132,44 @@ def test_other_graphs_are_still_refused(tmp_path, source):
     data = make_data(tmp_path, 10, test_fraction=0.4, disorder="average", cutoff=4.0)
     with pytest.raises(CheckpointError):
         fit(lambda: TargetFineTuning(pretrained=str(source)), data, epochs=1)
+
+
+SOURCE = "starter:crystal/formation_energy"
+"""A model of the library whose source is ordered."""
+
+
+@pytest.mark.slow
+def test_a_model_of_the_library_on_measured_disordered_crystals(tmp_path, monkeypatch, caplog, capsys):
+    """OBELiX, whose crystals are mostly disordered, by the command line: fine-tuned, tested, and asked as it is."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "cifs"
+    folder.mkdir()
+    frame = pd.read_parquet(OPEN_TABLES["obelix"].file).dropna(subset="cif").head(6)
+    for name, text in zip(frame["id"], frame["cif"], strict=True):
+        (folder / f"{name}.cif").write_text(text)
+    assert main(["predict", SOURCE, str(folder), "--data.disorder", "average"]) == 0
+    assert "sites that are disordered in 4" in caplog.text
+    predicted = pd.read_csv("predictions.csv")
+    assert predicted.iloc[:, 1].notna().sum() == 6
+    assert main(["predict", SOURCE, str(folder), "--prediction.output", "plain.csv"]) == 0
+    refused = pd.read_csv("plain.csv")["reason"].dropna()
+    assert len(refused) == 4
+    assert refused.str.contains("average").all()
+
+    caplog.clear()
+    settings = ["-c", "configs:crystal/ionic_conductivity/average_finetune.yaml", "--model.pretrained", SOURCE]
+    assert main(["fit", *settings, "--trainer.max_steps", "2", "--trainer.default_root_dir", "run"]) == 0
+    assert "245 of 317 materials have what the model never saw in training (sites that are disordered" in caplog.text
+    (saved,) = (tmp_path / "run").rglob("*.ckpt")
+    caplog.clear()
+    assert main(["test", "-c", str(saved.parents[1] / "config.yaml"), "--ckpt_path", str(saved)]) == 0
+    assert "MAE of 48 disordered of the test part" in caplog.text
+    assert "MAE of 11 ordered of the test part" in caplog.text
+    shown = capsys.readouterr().out
+    assert "test/disordered/mae" in shown
+    assert "test/ordered/mae" in shown
+    caplog.clear()
+    assert main(["predict", str(saved), str(folder), "--prediction.output", "tuned.csv"]) == 0
+    assert "never saw" not in caplog.text
+    assert pd.read_csv("tuned.csv").iloc[:, 1].notna().all()

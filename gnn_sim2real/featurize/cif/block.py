@@ -96,7 +96,9 @@ def from_block(block: Any) -> Crystal:
 
 
 def _fractional(sites: Sequence[Any]) -> NDArray[np.float64]:
-    """(num_sites, 3); coordinates of sites of gemmi."""
+    """(num_sites, 3); coordinates of sites of gemmi, which makes none of those without a label."""
+    if not sites:
+        raise ValueError("its sites have no names: add a column _atom_site_label")
     coordinates = [coordinate for site in sites for coordinate in site.fract.tolist()]
     return np.array(coordinates, np.float64).reshape(-1, 3)
 

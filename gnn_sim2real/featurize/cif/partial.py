@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 from gnn_sim2real.featurize.cif.space_groups import Symmetry
 from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.crystal_objects import crystal_of_symbols
-from gnn_sim2real.featurize.site_species import read_species
-
-_SAME_PLACE = 0.05
-"""Sites closer than this [angstrom] are one, and images of a site that is filled in part: coordinates of three digits
-in a large cell. Farther ones are alternatives of each other, which split sites near a special position are."""
+from gnn_sim2real.featurize.site_species import ONE_PLACE, read_species
 
 _SPECIAL_POSITION = 0.4
 """Images of a full site closer than this [angstrom] are one atom on a special position, as gemmi has it."""
@@ -59,7 +55,7 @@ def expand_partial(
         for together, name in zip(rows, names, strict=True)
     ]
     starts = [together[0] for together in rows]
-    reach = np.where(np.array(shares)[starts] == 1, _SPECIAL_POSITION, _SAME_PLACE)
+    reach = np.where(np.array(shares)[starts] == 1, _SPECIAL_POSITION, ONE_PLACE)
     images = images[starts]
     is_new = _find_distinct(images, reach, lattice, symmetry)
     kinds = np.repeat(np.arange(len(rows), dtype=np.int64), is_new.sum(axis=1))
@@ -76,7 +72,7 @@ def _rows_of_places(images: NDArray[np.float64], lattice: NDArray[np.float64]) -
     num_sites, num_operations, _ = images.shape
     at_once = max(1, _MOST_AT_ONCE // (num_sites * num_operations))
     same = np.zeros((num_sites, num_sites), np.bool_)
-    reach = _SAME_PLACE * 1.01 * math.hypot(*np.linalg.inv(lattice)[:, 0].tolist())  # of a coordinate
+    reach = ONE_PLACE * 1.01 * math.hypot(*np.linalg.inv(lattice)[:, 0].tolist())  # of a coordinate
     for start in range(0, num_sites, at_once):
         some = slice(start, start + at_once)
         along = images[some, :, None, 0] - images[:, 0, 0]  # of most places one coordinate tells
@@ -129,7 +125,7 @@ def _find_distinct(
 
 
 def _is_near(
-    apart: NDArray[np.float64], lattice: NDArray[np.float64], reach: float | NDArray[np.float64] = _SAME_PLACE
+    apart: NDArray[np.float64], lattice: NDArray[np.float64], reach: float | NDArray[np.float64] = ONE_PLACE
 ) -> NDArray[np.bool_]:
     """Whether places are one, in any cell, by the differences of their coordinates, (..., 3)."""
     flat = (apart - np.rint(apart)).reshape(-1, 3) @ lattice  # one product: of many small ones each costs more
