@@ -92,18 +92,22 @@ def draw_sizes(curves: SizeCurves, laws: Laws, quantity: str, unit: str, path: P
         Paths of a PNG and an SVG.
     """
     tail = f" [{format_unit(unit)}]" if unit else ""
+    label = f"{quantity}{tail}"
     panels: list[tuple[str, Callable[[Axes], None]]] = [
-        (f"{quantity}, a line for each m", lambda axes: _against_source(axes, curves, laws.of_source)),
+        ("error, a line for each m", lambda axes: _against_source(axes, curves, laws.of_source, label)),
     ]
     if len(curves.by_target) > 1:
-        panels.append((f"{quantity}, a line for each n", lambda axes: _against_target(axes, curves)))
+        panels.append(("error, a line for each n", lambda axes: _against_target(axes, curves, label)))
     if (law := laws.of_both) is not None:
-        panels.append(("lines of equal error E(n, m)", lambda axes: _both(axes, law)))
+        panels.append((f"lines of equal error E(n, m){tail}", lambda axes: _both(axes, law)))
     if curves.over_scratch:
-        panels.append(("paired gain over from scratch", lambda axes: _gains(axes, curves, curves.over_scratch)))
+        panels.append(("paired gain over from scratch", lambda axes: _gains(axes, curves, curves.over_scratch, tail)))
     if curves.over_simple:
         panels.append(
-            ("paired gain over the strongest simple method", lambda axes: _gains(axes, curves, curves.over_simple))
+            (
+                "paired gain over the strongest simple method",
+                lambda axes: _gains(axes, curves, curves.over_simple, tail),
+            )
         )
     columns = -(-len(panels) // -(-len(panels) // 3))  # at most three per row, rows evenly filled
     rows = -(-len(panels) // columns)
@@ -111,7 +115,7 @@ def draw_sizes(curves: SizeCurves, laws: Laws, quantity: str, unit: str, path: P
     figure = new_figure(width, 1.1 + rows * height)
     for number, (title, draw) in enumerate(panels):
         axes = figure.add_subplot(rows, columns, number + 1)
-        axes.set_title(f"({'abcde'[number]}) {title}{tail}", fontsize=TEXT + 1, loc="left")
+        axes.set_title(f"({'abcde'[number]}) {title}", fontsize=TEXT + 1, loc="left")
         axes.tick_params(labelsize=TEXT)
         draw(axes)
         clear_frame(axes)
@@ -154,7 +158,7 @@ def _source_styles(curves: SizeCurves) -> dict[float, dict[str, Any]]:
     return {n: {"color": to_hex(shade), "marker": "s"} for n, shade in zip(shown, shades, strict=True)}
 
 
-def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, ScalingLaw]) -> None:
+def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, ScalingLaw], label: str) -> None:
     axes.set(xscale="log", yscale="log")
     without = {each.size: each.value for each in curves.scratch}
     styles = _target_styles(curves)
@@ -163,10 +167,11 @@ def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, Scaling
         if m in without:
             axes.axhline(without[m], color=style["color"], linestyle=DOTTED, linewidth=LINE_WIDTH, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
+    axes.set_ylabel(label, fontsize=TEXT + 1)
     _set_limits(axes, curves.by_source, _all_errors(curves))
 
 
-def _against_target(axes: Axes, curves: SizeCurves) -> None:
+def _against_target(axes: Axes, curves: SizeCurves, label: str) -> None:
     axes.set(xscale="log", yscale="log")
     styles = _source_styles(curves)
     for n, style in styles.items():
@@ -174,6 +179,7 @@ def _against_target(axes: Axes, curves: SizeCurves) -> None:
     if curves.scratch:
         _draw(axes, curves.scratch, {"color": GRAY, "marker": "x"}, None, len(styles) > _FEW, DOTTED)
     axes.set_xlabel(TARGET, fontsize=TEXT + 1)
+    axes.set_ylabel(label, fontsize=TEXT + 1)
     _set_limits(axes, curves.by_target, _all_errors(curves))
 
 
@@ -188,13 +194,14 @@ def _both(axes: Axes, law: ScalingSurface) -> None:
     axes.set_ylabel(SOURCE, fontsize=TEXT + 1)
 
 
-def _gains(axes: Axes, curves: SizeCurves, gains: Curves) -> None:
+def _gains(axes: Axes, curves: SizeCurves, gains: Curves, tail: str) -> None:
     axes.set_xscale("log")
     styles = {m: style for m, style in _target_styles(curves).items() if m in gains}
     for m, style in styles.items():
         _draw(axes, gains[m], style, None, len(styles) > _FEW)
     axes.axhline(0.0, color=GRAY, linewidth=THIN, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
+    axes.set_ylabel(f"error lower by{tail}", fontsize=TEXT + 1)
     axes.set_xlim(limits([np.array([*curves.by_source])]))
 
 
