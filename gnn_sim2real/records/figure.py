@@ -152,8 +152,8 @@ def plot_scaling_curves(
         if index + columns >= len(panels):
             axes.set_xlabel("source size n (simulated materials)", fontsize=TEXT + 1)
     first = figure.axes[0]
-    first.set_xlim(_limits(axes.dataLim.intervalx for axes in figure.axes))
-    first.set_ylim(_limits(axes.dataLim.intervaly for axes in figure.axes))
+    first.set_xlim(limits(axes.dataLim.intervalx for axes in figure.axes))
+    first.set_ylim(limits(axes.dataLim.intervaly for axes in figure.axes))
     set_ticks(first.xaxis, room=60 * width / columns, widest=0.62 * TEXT)
     set_ticks(first.yaxis, room=50 * panel_height, widest=0.0)
     figure.supylabel(f"{quantity} [{unit}]" if unit else quantity, fontsize=TITLE)
@@ -282,8 +282,12 @@ def _write_heading(axes: Axes, panel: Panel, unit: str, styles: Mapping[str, tup
         axes.annotate(text, (0.0, 1.0), offset, "axes fraction", "offset points", color=color, fontsize=TEXT)
 
 
-def _limits(intervals: Iterable[Floats]) -> tuple[float, float]:
-    """Return the range of all intervals, with a margin; never a single point."""
+def limits(intervals: Iterable[Floats]) -> tuple[float, float]:
+    """The range of all intervals, with a margin; never a single point.
+
+    Args:
+        intervals: Both ends of each, above 0.
+    """
     ends = np.stack(list(intervals))
     low, high = float(ends.min()), float(ends.max())
     margin = max((high / low) ** 0.05, 1.05)

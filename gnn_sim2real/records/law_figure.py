@@ -29,6 +29,7 @@ from gnn_sim2real.figures import (
     save_figure,
     set_ticks,
 )
+from gnn_sim2real.law.forms import Floats
 from gnn_sim2real.law.log_errors import mean_and_half_width, tabulate
 from gnn_sim2real.law.models import Models
 from gnn_sim2real.law.planning import Plan
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 _DIGIT = 0.62 * TEXT
 _FEW = 3  # most curves whose bands can be told apart
 _ASIDE = 1.015
+SOURCE, TARGET = "source size n (simulated materials)", "target size m (measured materials)"
+"""Labels of the axes of sizes."""
+
 _DRAWN = 10.0
 """Laws are drawn up to this multiple of the largest size."""
 
@@ -87,7 +91,7 @@ def draw_laws(
     axes.set_ylabel(f"{quantity} [{format_unit(unit)}]" if unit else quantity, fontsize=TEXT)
     below.axhline(0.0, color=GRAY, linewidth=HAIR)
     below.set_ylabel("residual [%]", fontsize=TEXT)
-    below.set_xlabel("source size n (simulated materials)", fontsize=TEXT)
+    below.set_xlabel(SOURCE, fontsize=TEXT)
     set_ticks(below.xaxis, room=400, widest=_DIGIT)
     set_ticks(axes.yaxis, room=250, widest=0.0)
     confidence = next(iter(curves.values()))[1].confidence
@@ -124,10 +128,7 @@ def draw_iso_errors(
     axes = figure.subplots()
     drawn_sources = np.geomspace(law.source_sizes[0], 2.0 * max(_DRAWN * law.source_sizes[-1], _after(plan)[0]), 80)
     drawn_targets = np.geomspace(law.target_sizes[0], 2.0 * max(2.0 * law.target_sizes[-1], _after(plan)[1]), 80)
-    errors = law.predict(drawn_sources[:, None], drawn_targets[None, :])
-    axes.set(xscale="log", yscale="log")  # first, since labels are placed in these coordinates
-    lines = axes.contour(drawn_targets, drawn_sources, errors, levels=10, cmap="viridis")
-    axes.clabel(lines, fontsize=TEXT - 2, inline_spacing=1)
+    draw_contours(axes, law, drawn_sources, drawn_targets)
     table = models.table()
     missed = 100.0 * np.expm1(mean_and_half_width(table, law.confidence)[0] - np.log(law.predict(*table.sizes)))
     most = float(np.abs(missed).max())
@@ -142,11 +143,25 @@ def draw_iso_errors(
         axes.plot(target, source, marker="D", color=COLORS[0], linestyle="none", label="after the budget")
     set_ticks(axes.xaxis, room=380, widest=_DIGIT)
     set_ticks(axes.yaxis, room=270, widest=0.0)
-    axes.set_xlabel("target size m (measured materials)", fontsize=TEXT)
-    axes.set_ylabel("source size n (simulated materials)", fontsize=TEXT)
+    axes.set_xlabel(TARGET, fontsize=TEXT)
+    axes.set_ylabel(SOURCE, fontsize=TEXT)
     axes.set_title(f"lines of equal {quantity}" + (f" [{format_unit(unit)}]" if unit else ""), fontsize=TEXT)
     axes.legend(fontsize=TEXT - 1)
     return _save(figure, (axes,), path)
+
+
+def draw_contours(axes: Axes, law: ScalingSurface, sources: Floats, targets: Floats) -> None:
+    """Draw lines of equal error, each with its error, m to the right and n upward.
+
+    Args:
+        axes: Where to draw.
+        law: The law.
+        sources: Source sizes n between which lines are drawn, ascending, (num_sources,).
+        targets: Target sizes m, alike, (num_targets,).
+    """
+    axes.set(xscale="log", yscale="log")  # first, since labels are placed in these coordinates
+    lines = axes.contour(targets, sources, law.predict(sources[:, None], targets[None, :]), levels=10, cmap="viridis")
+    axes.clabel(lines, fontsize=TEXT - 2, inline_spacing=1)
 
 
 def figure_files(path: Path) -> tuple[Path, Path]:

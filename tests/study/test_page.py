@@ -41,7 +41,9 @@ def test_figures_tell_the_value_of_each_point(whole):
     path, _, summary = whole
     text = path.read_text()
     charts = re.findall(r'<svg class="chart".*?</svg>(?=\n</div>)', text, re.DOTALL)
-    assert len(charts) == len(TARGETS) + 2 * len(TARGETS) + 1  # curves, forecasts and residuals, lines of equal error
+    assert (
+        len(charts) == len(TARGETS) + 2 * len(TARGETS) + 1 + 4
+    )  # curves, forecasts and residuals, equal error; both sizes
     told = re.findall(r'class="tell" tabindex="-1" role="img" aria-label="([^"]+)"', text)
     rows = with_geometric_means(summary)["rows"]
     row = next(row for row in rows if (row["policy"], row["source_size"], row["target_size"]) == ("full", 200, 50))
@@ -70,7 +72,8 @@ def test_downloads_are_the_tables_and_numbers_of_the_page(whole):
 
 def test_the_same_figures_are_files(whole):
     path, _, _ = whole
-    for name in ("scaling_law", *(f"figures/forecast_m{m}" for m in TARGETS), "figures/equal_error_GINE"):
+    more = ("figures/equal_error_GINE", "figures/sizes_GINE")
+    for name in ("scaling_law", *(f"figures/forecast_m{m}" for m in TARGETS), *more):
         assert (path.parent / f"{name}.png").stat().st_size > 5000
         assert ET.parse(path.parent / f"{name}.svg").getroot().tag.endswith("svg")  # noqa: S314 (ours)
 
@@ -100,6 +103,22 @@ def test_laws_forecasts_and_plan_are_those_of_the_laws(whole):
     assert wanted[0][4].startswith(("source size n = ", "out of reach"))
     assert re.search("One more measurement is worth [0-9,]+", page.text)
     assert any(row[0] == "model" and row[-1] == "effective data transferred" for row in page.rows)
+
+
+def test_the_paired_gains_are_those_of_the_summary(whole):
+    path, _, summary = whole
+    sentences = re.findall(r'<p class="paired">(.*?)</p>', path.read_text())
+    assert len(sentences) == len(TARGETS)
+    for sentence, m in zip(sentences, TARGETS, strict=True):
+        assert f"m = {m}, n = 950" in sentence
+        for policy in ("full", "calibrated_source"):
+            (gain,) = [
+                each["geometric"]
+                for each in summary["gains"]
+                if (each["target_size"], each["over"]["policy"]) == (m, policy)
+            ]
+            low, high = sorted(abs(gain[end]) for end in ("low", "high"))
+            assert format_with_ends(abs(gain["mean"]), low, high) in sentence or gain["low"] <= 0 <= gain["high"]
 
 
 def test_data_leakage_settings_and_versions(whole):

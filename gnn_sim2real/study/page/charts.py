@@ -32,9 +32,9 @@ from gnn_sim2real.page.chart import (
 )
 from gnn_sim2real.records.curves import CurveLabel, model_name
 from gnn_sim2real.records.figure import Panel, law_lines, points_of, style_curves, with_note
+from gnn_sim2real.records.law_figure import SOURCE, TARGET
 from gnn_sim2real.units import format_unit
 
-_SOURCE, _TARGET = "source size n (simulated materials)", "target size m (measured materials)"
 _DASHES = ("2 3", "8 3 2 3", "6 4", "8 3 2 3 2 3", "")
 _DOTTED, _DASHED = "2 3", "6 4"
 _FARTHEST = 10.0
@@ -75,7 +75,7 @@ def curve_figure(panels: Sequence[Panel], quantity: str, unit: str) -> ChartFigu
     of_lines |= {
         name: Style(styles[each.like].color, dash=_DOTTED) for name, each in lines.items() if each.like in styles
     }
-    x = Axis(_SOURCE, True, limits_of((size for curve in curves.values() for size in curve.source_sizes), True))
+    x = Axis(SOURCE, True, limits_of((size for curve in curves.values() for size in curve.source_sizes), True))
     charts = [_panel(panel, styles, of_lines, x, quantity, unit) for panel in panels]
     ends = limits_of([end for chart in charts for end in chart.y.limits], True)
     legend = [
@@ -103,7 +103,7 @@ def _panel(
         law = None if curve.is_baseline else curve.law
         series.append(Series(styles[name], points, is_joined=law is None))
         if law is not None:
-            lines.append(_law_line(law, styles[name]._replace(dash=_DASHED), sizes[0], sizes[-1]))
+            lines.append(law_line(law, styles[name]._replace(dash=_DASHED), sizes[0], sizes[-1]))
     label = f"{quantity} [{format_unit(unit)}]" if unit else quantity
     notes = [Note(text, styles[name].color if name else "gray") for name, text in law_lines(panel, format_unit(unit))]
     return Chart(panel.title, x, Axis(label, True, limits_of(values, True)), series, lines, notes)
@@ -115,7 +115,16 @@ def _said(name: str, point: tuple[float, ...], tail: str) -> str:
     return f"{name}, n = {format_size(size)}: {value}{tail}"
 
 
-def _law_line(law: ScalingLaw, style: Style, low: float, high: float, with_band: bool = True) -> Line:
+def law_line(law: ScalingLaw, style: Style, low: float, high: float, with_band: bool = True) -> Line:
+    """A law as a line.
+
+    Args:
+        law: The law.
+        style: Style of the line.
+        low: Source size at which it begins.
+        high: Source size at which it ends.
+        with_band: Whether the interval of the law is around it.
+    """
     grid = np.geomspace(low, high, 60)
     ends = law.predict_interval(grid) if with_band else (None, None)
     return Line(style, grid, law.predict(grid), *ends)
@@ -154,9 +163,9 @@ def _forecast(named: Mapping[str, tuple[Models, ScalingLaw]], label: str, unit: 
         told = [Point(*each, f"forecast of {_said(name, each, tail)}") for each in forecast]
         series.append(Series(style._replace(is_hollow=True), told))
         with_band = len(named) <= _FEW
-        lines.append(_law_line(law, style, sizes[0], law.largest_size, with_band))
+        lines.append(law_line(law, style, sizes[0], law.largest_size, with_band))
         lines.append(
-            _law_line(law, style._replace(dash=_DASHED), law.largest_size, _FARTHEST * law.largest_size, with_band)
+            law_line(law, style._replace(dash=_DASHED), law.largest_size, _FARTHEST * law.largest_size, with_band)
         )
         residuals = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
         off = [
@@ -166,7 +175,7 @@ def _forecast(named: Mapping[str, tuple[Models, ScalingLaw]], label: str, unit: 
         missed.append(Series(style, off, is_joined=True))
         legend.append(Entry(name, style, True, False))
     points = [point for each in series for point in each.points]
-    x = Axis(_SOURCE, True, limits_of((point.x for point in points), True))
+    x = Axis(SOURCE, True, limits_of((point.x for point in points), True))
     y = Axis(label, True, limits_of((end for each in points for end in (each.y, each.low, each.high)), True))
     ends = limits_of([point.y for each in missed for point in each.points] + [-1.0, 1.0], False)
     level = Line(Style("gray"), np.array(x.limits), np.zeros(2))
@@ -203,7 +212,7 @@ def equal_error_figure(law: ScalingSurface, plan: Plan, name: str, quantity: str
     points = [(m, n) for m in law.target_sizes for n in law.source_sizes if (m, n) != (here, plan.source_size)]
     told = [_at(m, n, float(law.predict(n, m)), tail) for m, n in points]
     now = [_at(here, plan.source_size, float(law.predict(plan.source_size, here)), tail)]
-    x, y = (Axis(_TARGET, True, limits_of(targets, True)), Axis(_SOURCE, True, limits_of(sources, True)))
+    x, y = (Axis(TARGET, True, limits_of(targets, True)), Axis(SOURCE, True, limits_of(sources, True)))
     series = [Series(Style("gray", "o"), told), Series(Style("c1", "D"), now)]
     legend = [Entry("measured", Style("gray", "o"), True, False), Entry("now", Style("c1", "D"), True, False)]
     legend.append(Entry("equal error", Style("c0"), has_marker=False))

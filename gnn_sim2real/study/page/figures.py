@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gnn_sim2real.law.models import Models
@@ -11,6 +11,8 @@ from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.records.curves import CurveLabel, Kind, model_name
 from gnn_sim2real.records.law_figure import draw_iso_errors, draw_laws
+from gnn_sim2real.records.size_curves import SizeCurves
+from gnn_sim2real.records.size_figure import Laws, draw_sizes
 from gnn_sim2real.tasks.policies import REFERENCE
 
 
@@ -45,5 +47,21 @@ def draw_equal_errors(
         folder: Folder to write to.
     """
     for kind, given in surfaces.items():
-        name = "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"
-        draw_iso_errors(*given, quantity, unit, folder / f"equal_error_{name}")
+        draw_iso_errors(*given, quantity, unit, folder / f"equal_error_{_file_name(kind)}")
+
+
+def draw_size_curves(found: Iterable[tuple[SizeCurves, Laws]], quantity: str, unit: str, folder: Path) -> None:
+    """Draw errors against both sizes, the law in both, and paired gains, a figure for each kind of model.
+
+    Args:
+        found: What each kind does over both sizes, with its laws.
+        quantity: Label of the error.
+        unit: Unit of the error.
+        folder: Folder to write to.
+    """
+    for curves, laws in found:
+        draw_sizes(curves, laws, quantity, unit, folder / f"sizes_{_file_name(curves.kind)}")
+
+
+def _file_name(kind: Kind) -> str:
+    return "_".join(part for part in kind if part not in ("", REFERENCE, "random")) or "model"

@@ -23,11 +23,13 @@ from gnn_sim2real.page.page import PAGE, Download, TextTable, csv_of, data_uri, 
 from gnn_sim2real.records.curves import CurveLabel, Kind, curve_name, model_name
 from gnn_sim2real.records.geometric import KIND_OF_MEAN, with_geometric_means
 from gnn_sim2real.records.laws import Results
+from gnn_sim2real.records.size_curves import size_curves
+from gnn_sim2real.records.size_figure import laws_of
 from gnn_sim2real.records.study_figure import panels_of
 from gnn_sim2real.study.config import STUDY_FILE, StudyConfig
-from gnn_sim2real.study.page import charts, law_tables, tables
+from gnn_sim2real.study.page import charts, law_tables, size_charts, tables
 from gnn_sim2real.study.page.answer import answer, curve_of, worth_of
-from gnn_sim2real.study.page.figures import draw_equal_errors, draw_forecasts
+from gnn_sim2real.study.page.figures import draw_equal_errors, draw_forecasts, draw_size_curves
 from gnn_sim2real.study.page.materials import find_materials
 from gnn_sim2real.study.text import format_data, format_fewer, format_transfer, who_is_unseen
 from gnn_sim2real.tasks.policies import is_fine_tuning
@@ -43,6 +45,7 @@ _MOST_BROUGHT = 1_000_000
 
 _MOST_IN_SHORT = 6  # laws; if there are more, those with the most measurements
 _MOST_COMPARED = 6
+_MOST_OVER_SIZES = 6  # kinds of models whose figures over both sizes the page shows; files show all
 
 
 def write_study_page(
@@ -83,6 +86,8 @@ def _content(
     draw_forecasts(models, laws, quantity, unit, folder)
     drawn = {kind: (law, results.grids[kind].models, plans[kind][-1]) for kind, law in surfaces.items()}
     draw_equal_errors(drawn, quantity, unit, folder)
+    over_sizes = [(each, laws_of(each.kind, laws, surfaces)) for each in size_curves(results)]
+    draw_size_curves(over_sizes, quantity, unit, folder)
     table, materials = tables.results_table(shown), find_materials(config, results, shown)
     panels = panels_of(results, data)
     return {
@@ -94,6 +99,14 @@ def _content(
         "answer": answer(shown, gains, worth),
         "results": table,
         "curves": charts.curve_figure(panels, quantity, unit) if results.curves else None,
+        "over_sizes": [
+            (
+                each.name,
+                size_charts.size_figures(each, its_laws.of_source, quantity, unit),
+                size_charts.format_paired(each, unit),
+            )
+            for each, its_laws in over_sizes[:_MOST_OVER_SIZES]
+        ],
         "materials": materials,
         "downloads": _downloads(summary, table, materials.table),
         "in_short": _in_short(laws, plans, unit),
